@@ -1,0 +1,185 @@
+"""Temperature scaling, the chance of agreement, and how reliable probabilities are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.losses import soften
+
+__all__ = [
+    "Reliability",
+    "ReliabilityBin",
+    "StudentCalibration",
+    "fit_temperature",
+    "margins",
+    "measure_reliability",
+    "reliability_bins",
+]
+
+_SMALLEST = 1e-12
+_TINIEST = 1e-30
+_LEAST_SLOPE = 1e-3
+_LOG_TEMPERATURES = (float(np.log(0.05)), float(np.log(20.0)))
+_BINS = 15
+
+
+class ReliabilityBin(NamedTuple):
+    """Inputs of like confidence: how sure the model was, and how often it was right."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+class Reliability(NamedTuple):
+    """How far probabilities can be believed; smaller is better in all three.
+
+    Args:
+        ece: Expected calibration error over 15 bins of equal width (Guo et al. 2017).
+        nll: Mean negative log-likelihood of the true label, in nats.
+        brier: Mean squared distance to the one-hot true label, 0 to 2 (Brier 1950).
+    """
+
+    ece: float
+    nll: float
+    brier: float
+
+
+def negative_log_likelihood(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> float:
+    """Mean of ``-log p[label]``; a probability under 1e-12 counts as 1e-12."""
+    picked = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(picked, _SMALLEST)).mean())
+
+
+def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature that makes the labels most likely.
+
+    Temperature scaling of Guo et al. 2017, "On Calibration of Modern Neural Networks": one
+    parameter, which changes no ranking within a row. It is searched between 0.05 and 20 on a
+    logarithmic scale.
+
+    Args:
+        probabilities: ``[N, C]``, rows summing to one.
+        labels: True label of each row, ``[N]``.
+    """
+    from scipy.optimize import minimize_scalar
+
+    floored = np.maximum(probabilities, _SMALLEST).astype(np.float64)
+    found = minimize_scalar(
+        lambda log_t: negative_log_likelihood(soften(floored, float(np.exp(log_t))), labels),
+        bounds=_LOG_TEMPERATURES,
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))
+
+
+def reliability_bins(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = _BINS
+) -> list[ReliabilityBin]:
+    """Group inputs by the probability of their most probable label; empty bins are left out."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    groups = [place == index for index in range(bins)]
+    return [
+        ReliabilityBin(
+            float(confidence[group].mean()), float(correct[group].mean()), int(group.sum())
+        )
+        for group in groups
+        if group.any()
+    ]
+
+
+def measure_reliability(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> Reliability:
+    """Return expected calibration error, negative log-likelihood and Brier score.
+
+    Args:
+        probabilities: ``[N, C]``, rows summing to one, ``N > 0``.
+        labels: True label of each row, ``[N]``.
+    """
+    groups = reliability_bins(probabilities, labels)
+    ece = sum(group.count * abs(group.confidence - group.accuracy) for group in groups)
+    one_hot = np.zeros(probabilities.shape)
+    one_hot[np.arange(len(labels)), labels] = 1.0
+    brier = float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
+    return Reliability(ece / len(labels), negative_log_likelihood(probabilities, labels), brier)
+
+
+def margins(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return ``log p_1 - log p_2`` of the two most probable labels of each row, ``[N]``.
+
+    No temperature changes the order of margins, while it changes the order of the greatest
+    probabilities: a close call between two labels is worth more doubt than the same probability
+    spread over many.
+    """
+    top = np.partition(probabilities, -2, axis=1)[:, -2:].astype(np.float64)
+    first, second = np.log(np.maximum(top.T[::-1], _TINIEST))
+    result: NDArray[np.float64] = first - second
+    return result
+
+
+class StudentCalibration(NamedTuple):
+    """What turns a student's probabilities into ones that can be believed.
+
+    Args:
+        temperature: At which its probabilities of the labels are calibrated.
+        slope: Of its log-odds of agreeing with the teacher, by its margin (see `margins`); > 0.
+        intercept: Those log-odds at margin 0.
+    """
+
+    temperature: float
+    slope: float
+    intercept: float
+
+    @classmethod
+    def fit(
+        cls, probabilities: NDArray[np.floating], answers: NDArray[np.integer]
+    ) -> StudentCalibration:
+        """Fit all three on inputs that the student did not learn from.
+
+        The chance of agreement is a logistic regression on the margin, with the targets and the
+        likelihood of Platt 1999, "Probabilistic Outputs for Support Vector Machines".
+
+        Args:
+            probabilities: As the student gives them, ``[N, C]``.
+            answers: The teacher's labels, ``[N]``.
+        """
+        agrees = probabilities.argmax(axis=1) == answers
+        slope, intercept = _fit_logistic(margins(probabilities), agrees)
+        return cls(fit_temperature(probabilities, answers), slope, intercept)
+
+    def probabilities(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return calibrated probabilities of the labels, ``[N, C]``."""
+        return soften(raw.astype(np.float64), self.temperature)
+
+    def confidence(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the calibrated chance that the teacher gives the same answer, ``[N]``."""
+        logits = self.slope * margins(raw) + self.intercept
+        result: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
+        return result
+
+
+def _fit_logistic(values: NDArray[np.float64], hits: NDArray[np.bool_]) -> tuple[float, float]:
+    from scipy.optimize import minimize
+
+    positives, negatives = int(hits.sum()), int((~hits).sum())
+    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
+    targets = np.where(hits, high, low)
+
+    def objective(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = parameters[0] * values + parameters[1]
+        loss = np.logaddexp(0, logits) - targets * logits
+        errors = 1 / (1 + np.exp(-logits)) - targets
+        return float(loss.mean()), np.array([(errors * values).mean(), errors.mean()])
+
+    bounds = [(_LEAST_SLOPE, None), (None, None)]
+    found = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return float(found.x[0]), float(found.x[1])

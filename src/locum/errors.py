@@ -1,0 +1,55 @@
+"""Every error that Locum raises on purpose.
+
+LocumError
+├── UsageError        a value that the caller chose cannot be used          exit code 2
+├── InputError        a file or a text that was given cannot be read        exit code 1
+├── TeacherError      the teacher cannot be reached, or refuses             exit code 1
+├── ArtefactError     a saved student is missing, damaged or not trusted    exit code 1
+└── QualityGateError  no student that keeps the promise can be had          exit code 3
+
+A message names the value, says what was expected and how to cure it. The command line prints it
+without a traceback and ends with the exit code of its class.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "ArtefactError",
+    "InputError",
+    "LocumError",
+    "QualityGateError",
+    "TeacherError",
+    "UsageError",
+]
+
+
+class LocumError(Exception):
+    """Base of all errors that Locum raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(LocumError):
+    """A value that the caller chose cannot be used."""
+
+    exit_code = 2
+
+
+class InputError(LocumError):
+    """A file or a text that was given cannot be read."""
+
+
+class TeacherError(LocumError):
+    """The teacher cannot be reached, or refuses to answer."""
+
+
+class ArtefactError(LocumError):
+    """A saved student is missing, damaged or not trusted."""
+
+
+class QualityGateError(LocumError):
+    """No student that keeps the promise can be had from these examples."""
+
+    exit_code = 3

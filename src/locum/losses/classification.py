@@ -1,0 +1,48 @@
+"""Losses for classification, with their gradients."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.losses.softmax import FloatT, log_softmax
+
+__all__ = ["LossAndGradient", "soft_target_cross_entropy"]
+
+
+class LossAndGradient(NamedTuple):
+    """A loss and its gradient with respect to the logits, ``[N, C]``."""
+
+    value: float
+    gradient: NDArray[np.floating]
+
+
+def soft_target_cross_entropy(
+    logits: NDArray[FloatT], targets: NDArray[FloatT], temperature: float = 1.0
+) -> LossAndGradient:
+    """Cross-entropy of a student to soft targets at a temperature.
+
+    ``L = T^2 / N * sum_n sum_c -q_nc log softmax(z_n / T)_c`` with the gradient
+    ``dL/dz_nc = T / N * (softmax(z_n / T)_c * sum_k q_nk - q_nc)``. The factor ``T^2`` keeps the
+    size of the gradient when the temperature changes (Hinton, Vinyals and Dean 2015, section 2).
+
+    Args:
+        logits: Student's logits ``z``, ``[N, C]``.
+        targets: Soft targets ``q``, ``[N, C]``, already at the temperature (see `soften`). A row
+            that sums to less than one weighs less; a row of zeros is left out.
+        temperature: ``T > 0``.
+
+    Returns:
+        The mean over all ``N`` rows, and the gradient in the logits' type.
+    """
+    rows = len(logits)
+    log_probabilities = log_softmax(logits, temperature)
+    value = -temperature**2 / rows * float(np.vdot(targets, log_probabilities))
+    weights = targets.sum(axis=1, keepdims=True)
+    gradient = np.exp(log_probabilities)
+    gradient *= weights
+    gradient -= targets
+    gradient *= logits.dtype.type(temperature / rows)
+    return LossAndGradient(value, gradient)

@@ -1,0 +1,44 @@
+"""Softmax at a temperature, and the same softening of probabilities."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["log_softmax", "soften", "softmax"]
+
+FloatT = TypeVar("FloatT", np.float32, np.float64)
+
+
+def log_softmax(logits: NDArray[FloatT], temperature: float = 1.0) -> NDArray[FloatT]:
+    """Return ``log softmax(logits / temperature)`` over the last axis, in the logits' type.
+
+    The largest logit is subtracted first, so that logits of any finite size are safe.
+    """
+    shifted = (logits - logits.max(axis=-1, keepdims=True)) / logits.dtype.type(temperature)
+    normaliser = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    result: NDArray[FloatT] = shifted - normaliser
+    return result
+
+
+def softmax(logits: NDArray[FloatT], temperature: float = 1.0) -> NDArray[FloatT]:
+    """Return ``softmax(logits / temperature)`` over the last axis, in the logits' type."""
+    result: NDArray[FloatT] = np.exp(log_softmax(logits, temperature))
+    return result
+
+
+def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return ``p^(1/T) / sum p^(1/T)`` over the last axis.
+
+    This is ``softmax(log(p) / T)``: what a teacher with these probabilities says at temperature
+    ``T``. A probability of zero stays zero, so a single answer is not changed.
+
+    Args:
+        probabilities: ``[..., C]``, non-negative, each row with a positive entry.
+        temperature: ``T > 0``; above one flattens, below one sharpens.
+    """
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(probabilities)
+    return softmax(logarithms, temperature)

@@ -1,0 +1,190 @@
+"""The plain typed data that flows from calls to predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "SPLITS",
+    "Example",
+    "Prediction",
+    "SoftLabels",
+    "SoftLabelSource",
+    "Split",
+    "Task",
+    "TeacherAnswer",
+    "Usage",
+    "label_key",
+]
+
+SoftLabelSource = Literal["distributions", "distributions and single answers", "single answers"]
+Split = Literal["train", "validation", "certify", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "certify", "test")
+
+_NAME_LENGTH = 100
+
+
+def label_key(label: str) -> str:
+    """Return the form under which two spellings of a label count as the same."""
+    return " ".join(label.split()).casefold()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Calls that share one instruction and one closed label set.
+
+    Args:
+        name: How the command line, the artefact and the report call the task: letters, digits,
+            ``.``, ``_`` and ``-``, starting with a letter or digit.
+        labels: The closed label set, at least two, distinct also when case is ignored.
+        instruction: What the teacher is asked to do.
+        descriptions: For some or all labels, what they mean; part of the prompt.
+        examples: Inputs with their labels; shown to the teacher as earlier turns.
+
+    Raises:
+        UsageError: A name, label, description or example breaks these rules.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    instruction: str = "Classify the text."
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))
+        check_name(self.name)
+        _check_labels(self.name, self.labels)
+        for where, labels in (
+            ("a description", self.descriptions.keys()),
+            ("an example", self.examples.values()),
+        ):
+            for label in labels:
+                if label not in self.labels:
+                    raise UsageError(
+                        f"task {self.name!r} has {where} for {label!r}, which is not one of its "
+                        f"labels ({', '.join(self.labels)}): add the label or correct it"
+                    )
+
+
+def check_name(name: str) -> None:
+    """Refuse a task name that could not be a plain folder name everywhere.
+
+    Raises:
+        UsageError: The name is empty, too long, or has other characters than ASCII letters,
+            digits, ``.``, ``_`` and ``-``, or does not start with a letter or digit.
+    """
+    plain = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    if not (plain and name[:1].isalnum() and len(name) <= _NAME_LENGTH):
+        raise UsageError(
+            f"task name {name!r} cannot be used: expected 1 to {_NAME_LENGTH} ASCII letters, "
+            "digits, '.', '_' or '-', starting with a letter or digit"
+        )
+
+
+def _check_labels(name: str, labels: Sequence[str]) -> None:
+    if len(labels) < 2:
+        raise UsageError(
+            f"task {name!r} has {len(labels)} label(s) ({', '.join(labels) or 'none'}): a "
+            "classification needs at least two; with one there is nothing to decide"
+        )
+    seen: dict[str, str] = {}
+    for label in labels:
+        key = label_key(label)
+        if not key:
+            raise UsageError(f"task {name!r} has an empty label: name it or leave it out")
+        if key in seen:
+            raise UsageError(
+                f"task {name!r} has the labels {seen[key]!r} and {label!r}, which differ in case "
+                "or spaces alone: keep one of them"
+            )
+        seen[key] = label
+
+
+class Usage(NamedTuple):
+    """Tokens that one or several calls used."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One input of a task with what is known about it.
+
+    Args:
+        text: The input, as it was sent.
+        answer: The teacher's answer, as it was written; ``None`` where it is not known.
+        distribution: The teacher's probabilities by label, where they were recorded.
+        human: A person's label, where there is one.
+        time: When the call was made, in seconds since 1970.
+        latency_ms: How long the teacher took.
+        cost_usd: What the call cost.
+        held_out: Whether the input belongs to a test set that its owner chose.
+    """
+
+    text: str
+    answer: str | None = None
+    distribution: Mapping[str, float] | None = None
+    human: str | None = None
+    time: float | None = None
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+    held_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherAnswer:
+    """What a teacher said of one input.
+
+    Args:
+        text: The answer as it was written.
+        distribution: Probability of every label of the task, in the order of its labels, with
+            what is missing to one being mass outside the label set or not seen; ``None`` where
+            the teacher gave no log-probabilities.
+        usage: Tokens of the call, where they were said.
+        latency_ms: How long the call took.
+    """
+
+    text: str
+    distribution: tuple[float, ...] | None = None
+    usage: Usage | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The teacher's distributions over the labels of a task.
+
+    Args:
+        probabilities: ``[N, C]`` float64; rows sum to one.
+        source: Where they came from.
+        temperature: The temperature that was applied to what the teacher said; 1 is none.
+    """
+
+    probabilities: NDArray[np.float64]
+    source: SoftLabelSource
+    temperature: float = 1.0
+
+
+class Prediction(NamedTuple):
+    """What a student says of one input.
+
+    Args:
+        label: The most probable label.
+        confidence: The calibrated chance that the teacher gives the same answer.
+        answered: Whether the certificate covers it; where false, ask the teacher.
+    """
+
+    label: str
+    confidence: float
+    answered: bool
