@@ -1,0 +1,113 @@
+"""Which inputs are copies or near-copies of each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.schema import label_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["DuplicateGroups", "find_groups"]
+
+_SHINGLE = 4
+_SIMILAR = 0.8
+_PERMUTATIONS = 64
+_BANDS = 16
+_SEED = 20201
+_MAX_CHARACTERS = 4_000
+
+
+class DuplicateGroups(NamedTuple):
+    """Inputs that belong together.
+
+    Args:
+        group: Number of the group that each input belongs to, ``[N]``; groups are numbered from
+            zero in the order of their first inputs.
+        exact: Inputs that repeat an earlier one but for case and spaces.
+        near: Other inputs that are near-copies of an earlier one.
+        largest: Inputs in the largest group.
+    """
+
+    group: NDArray[np.int64]
+    exact: int
+    near: int
+    largest: int
+
+
+def find_groups(texts: Sequence[str]) -> DuplicateGroups:
+    """Group inputs whose sets of four-character shingles have a Jaccard similarity of 0.8.
+
+    Candidates come from MinHash with locality-sensitive hashing (Broder 1997) and are then
+    compared exactly; the groups are the connected components. Of a long text the first 4,000
+    characters count.
+    """
+    keys = [label_key(text[:_MAX_CHARACTERS]) for text in texts]
+    first_with_key: dict[str, int] = {}
+    for index, key in enumerate(keys):
+        first_with_key.setdefault(key, index)
+    distinct = list(first_with_key)
+    component = _connect(distinct)
+    number = dict(zip(distinct, component, strict=True))
+    labels = np.array([number[key] for key in keys])
+    _, first, group = np.unique(labels, return_index=True, return_inverse=True)
+    group = np.argsort(np.argsort(first))[group].astype(np.int64)
+    return DuplicateGroups(
+        group=group,
+        exact=len(texts) - len(distinct),
+        near=len(distinct) - len(first),
+        largest=int(np.bincount(group).max()),
+    )
+
+
+def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
+    """Number of the connected component of each key, ``[N]``."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = np.array(list(_similar_pairs(keys)), np.int64).reshape(-1, 2)
+    edges = coo_array((np.ones(len(pairs), np.int8), tuple(pairs.T)), shape=(len(keys), len(keys)))
+    component: NDArray[np.int32] = connected_components(edges, directed=False)[1]
+    return component
+
+
+def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
+    from rensa import RMinHash
+
+    sets = [_shingles(key) for key in keys]
+    digests = RMinHash.digests_from_token_sets(
+        [sorted(shingles) for shingles in sets], _PERMUTATIONS, _SEED
+    )
+    bands = np.array(digests, np.uint32).reshape(len(keys), _BANDS, -1)
+    candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
+    for first, second in candidates:
+        if _jaccard(sets[first], sets[second]) >= _SIMILAR:
+            yield first, second
+
+
+def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """Pair each row of a bucket with the one before it and with the bucket's first.
+
+    All pairs of a bucket would be quadratic where the inputs are filled in from one template.
+    """
+    rows = np.ascontiguousarray(band).view(f"V{band.shape[1] * band.itemsize}").ravel()
+    _, bucket = np.unique(rows, return_inverse=True)
+    order = np.argsort(bucket, kind="stable")
+    sorted_bucket = bucket[order]
+    follows = np.flatnonzero(sorted_bucket[1:] == sorted_bucket[:-1]) + 1
+    heads = np.searchsorted(sorted_bucket, sorted_bucket[follows])
+    yield from zip(order[follows - 1].tolist(), order[follows].tolist(), strict=True)
+    yield from zip(order[heads].tolist(), order[follows].tolist(), strict=True)
+
+
+def _shingles(key: str) -> set[str]:
+    return {key[start : start + _SHINGLE] for start in range(max(1, len(key) - _SHINGLE + 1))}
+
+
+def _jaccard(first: set[str], second: set[str]) -> float:
+    shared = len(first & second)
+    return shared / (len(first) + len(second) - shared)

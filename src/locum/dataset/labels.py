@@ -1,0 +1,71 @@
+"""Which labels a task has, and which of them an answer means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError
+from locum.schema import label_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["InferredLabels", "infer_labels"]
+
+_MOST_LABELS = 1000
+_LEAST_ROWS_PER_LABEL = 2.0
+
+
+class InferredLabels(NamedTuple):
+    """The label set that answers share.
+
+    Args:
+        labels: Sorted; of spellings that differ in case or spaces alone, the most frequent one.
+        merged: The other spellings, with the label that each now counts as.
+    """
+
+    labels: tuple[str, ...]
+    merged: dict[str, str]
+
+
+def infer_labels(answers: Sequence[str]) -> InferredLabels:
+    """Return the labels that occur in recorded answers.
+
+    Raises:
+        InputError: There is no answer, all are the same, or there are so many different ones that
+            the answers are no closed label set.
+    """
+    spellings = Counter(answer.strip() for answer in answers)
+    del spellings[""]
+    if not spellings:
+        raise InputError(
+            "no row has a teacher's answer, so the labels are not known: give a column of answers, "
+            "or a teacher with --teacher and the labels with --labels"
+        )
+    label_of: dict[str, str] = {}
+    for spelling, _ in spellings.most_common():
+        label_of.setdefault(label_key(spelling), spelling)
+    _check_closed(list(label_of.values()), spellings)
+    merged = {
+        spelling: label_of[label_key(spelling)]
+        for spelling in spellings
+        if label_of[label_key(spelling)] != spelling
+    }
+    return InferredLabels(tuple(sorted(label_of.values())), merged)
+
+
+def _check_closed(labels: Iterable[str], spellings: Counter[str]) -> None:
+    labels = list(labels)
+    if len(labels) == 1:
+        raise InputError(
+            f"every answer is {labels[0]!r}: with one class there is nothing to decide; give calls "
+            "with at least two different answers"
+        )
+    rows = spellings.total()
+    if len(labels) > _MOST_LABELS or rows / len(labels) < _LEAST_ROWS_PER_LABEL:
+        raise InputError(
+            f"{rows:,} answers hold {len(labels):,} different ones, such as {labels[0]!r} and "
+            f"{labels[1]!r}: this is not a closed label set (at most {_MOST_LABELS:,} labels, at "
+            f"least {_LEAST_ROWS_PER_LABEL:g} rows a label)"
+        )

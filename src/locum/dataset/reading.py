@@ -1,0 +1,301 @@
+"""Read inputs and recorded calls from CSV, TSV, JSONL and plain text files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from locum.errors import InputError, UsageError
+from locum.schema import Example
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["COLUMNS", "ReadResult", "SkippedRows", "read_examples", "read_texts"]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "text": ("text", "input", "prompt", "question", "query", "message", "content"),
+    "answer": ("teacher", "answer", "teacher_answer", "output", "completion", "response", "label"),
+    "soft_label": ("soft_label", "soft_labels", "distribution", "probabilities"),
+    "human": ("human", "human_label", "gold", "truth", "ground_truth"),
+    "time": ("time", "timestamp", "created", "created_at"),
+    "latency_ms": ("latency_ms",),
+    "cost_usd": ("cost_usd", "cost"),
+    "split": ("split",),
+}
+_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
+_SUM_TOLERANCE = 0.01
+_LONGEST_FIELD = 2**31 - 1
+_SHOWN_LINES = 3
+
+Row = dict[str, Any]
+NumberedRow = tuple[int, Row | str]
+"""A line number with the row, or with the reason why there is none."""
+
+
+class _BadRowError(ValueError):
+    """The reason why one row cannot be used."""
+
+
+@dataclass
+class SkippedRows:
+    """Rows that could not be used: how many by reason, and the lines of the first ones."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, reason: str, line: int) -> None:
+        """Count one row."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        lines = self.lines.setdefault(reason, [])
+        if len(lines) < _SHOWN_LINES:
+            lines.append(line)
+
+    @property
+    def total(self) -> int:
+        """All skipped rows."""
+        return sum(self.counts.values())
+
+    def describe(self) -> list[str]:
+        """One line a reason, the most frequent first."""
+        ordered = sorted(self.counts.items(), key=lambda item: -item[1])
+        return [
+            f"{count:,} row{'s' * (count > 1)} skipped: {reason} "
+            f"(line {', '.join(map(str, self.lines[reason]))}{', ...' * (count > _SHOWN_LINES)})"
+            for reason, count in ordered
+        ]
+
+
+class ReadResult(NamedTuple):
+    """What a file held.
+
+    Args:
+        examples: The usable rows, in the order of the file.
+        columns: Which column of the file each kind of value was read from.
+        skipped: The rows that were not usable.
+    """
+
+    examples: list[Example]
+    columns: dict[str, str]
+    skipped: SkippedRows
+
+
+def read_examples(
+    path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
+) -> ReadResult:
+    """Read one example a row.
+
+    Args:
+        path: ``.csv`` and ``.tsv`` with a header, ``.jsonl`` with one object a line, or ``.txt``
+            with one input a line.
+        columns: Which column holds which kind of value (a key of `COLUMNS`); what is not named is
+            found by its usual names.
+        encoding: How the bytes of the file spell text; a byte order mark is dropped.
+
+    Raises:
+        InputError: The file cannot be read, is empty, lacks a column, or has no usable row.
+        UsageError: ``columns`` names an unknown kind, or the encoding does not exist.
+    """
+    numbered = list(_numbered_rows(path, encoding))
+    if not numbered:
+        raise InputError(f"{path} is empty: expected at least one row with a text")
+    found = _find_columns(path, numbered, columns or {})
+    examples: list[Example] = []
+    skipped = SkippedRows()
+    for line, row in numbered:
+        try:
+            examples.append(_to_example(row, found))
+        except _BadRowError as error:
+            skipped.add(str(error), line)
+    if not examples:
+        reasons = "; ".join(skipped.describe())
+        raise InputError(f"{path} has no usable row: {reasons}")
+    return ReadResult(examples, found, skipped)
+
+
+def read_texts(path: Path, encoding: str = "utf-8") -> list[str]:
+    """Return the texts of a file in the formats of `read_examples`, all rows of it.
+
+    Raises:
+        InputError: As `read_examples`, or any row is not usable: a prediction must not be lost.
+    """
+    result = read_examples(path, encoding=encoding)
+    if result.skipped.total:
+        raise InputError(f"{path}: {'; '.join(result.skipped.describe())}: mend or remove them")
+    return [example.text for example in result.examples]
+
+
+def _numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
+    """Rows with the line on which each ends."""
+    text = _decode(path, encoding)
+    match path.suffix.lower():
+        case ".csv" | ".tsv":
+            return _csv_rows(path, text, "\t" if path.suffix.lower() == ".tsv" else ",")
+        case ".jsonl" | ".ndjson":
+            return _json_rows(text)
+        case ".txt":
+            lines = enumerate(text.split("\n"), start=1)
+            return ((number, {"text": line.rstrip("\r")}) for number, line in lines if line.strip())
+        case _:
+            raise InputError(
+                f"{path}: the ending {path.suffix or '(none)'!r} is not known: expected one of "
+                f"{', '.join(_FORMATS)}"
+            )
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise UsageError(f"there is no encoding {encoding!r}: try utf-8 or latin-1") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path} is not {encoding}: byte 0x{content[error.start]:02x} on line {line}; if it "
+            "was written in another encoding, say so: --encoding latin-1"
+        ) from None
+
+
+def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[NumberedRow]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            whole = None not in row and None not in row.values()
+            expected = f"expected {len(reader.fieldnames or [])} fields, as in the header"
+            yield reader.line_num, row if whole else expected
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from None
+
+
+def _json_rows(text: str) -> Iterator[NumberedRow]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = orjson.loads(line.encode("utf-8", "surrogatepass"))
+        except orjson.JSONDecodeError as error:
+            yield number, f"not valid JSON ({error.msg.split(':')[0]})"
+            continue
+        yield number, row if isinstance(row, dict) else "not a JSON object"
+
+
+def _find_columns(
+    path: Path, numbered: list[NumberedRow], chosen: Mapping[str, str]
+) -> dict[str, str]:
+    for kind in chosen:
+        if kind not in COLUMNS:
+            kinds = ", ".join(COLUMNS)
+            raise UsageError(f"{kind!r} is no kind of column: expected one of {kinds}")
+    present = dict.fromkeys(name for _, row in numbered if isinstance(row, dict) for name in row)
+    for kind, name in chosen.items():
+        if name not in present:
+            raise InputError(
+                f"{path} has no column {name!r} for {kind} (columns: {', '.join(present)})"
+            )
+    by_key = {name.strip().casefold(): name for name in reversed(present)}
+    usual = {
+        kind: next((by_key[name] for name in names if name in by_key), None)
+        for kind, names in COLUMNS.items()
+    }
+    found = {kind: name for kind, name in (usual | dict(chosen)).items() if name is not None}
+    if present and "text" not in found:
+        raise InputError(
+            f"{path} has no column of texts (columns: {', '.join(present)}): name one of them "
+            f"{COLUMNS['text'][0]!r}, or say which it is: --column text=NAME"
+        )
+    return found
+
+
+def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
+    if isinstance(row, str):
+        raise _BadRowError(row)
+    value = {kind: row.get(name) for kind, name in columns.items()}
+    return Example(
+        text=_text(value.get("text")),
+        answer=_optional(value.get("answer"), _answer),
+        distribution=_optional(value.get("soft_label"), _distribution),
+        human=_optional(value.get("human"), _answer),
+        time=_optional(value.get("time"), _time),
+        latency_ms=_optional(value.get("latency_ms"), _amount),
+        cost_usd=_optional(value.get("cost_usd"), _amount),
+        held_out=str(value.get("split") or "").strip().casefold() == "test",
+    )
+
+
+def _optional(value: Any, convert: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - a cell of a file
+    return None if value is None or value == "" else convert(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _BadRowError("the text is missing or is not a string")
+    if "\0" in value:
+        raise _BadRowError("the text holds a NUL character")
+    if not value.strip():
+        raise _BadRowError("the text is empty")
+    return value
+
+
+def _answer(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise _BadRowError("a label is neither a string nor a number")
+
+
+def _amount(value: object) -> float:
+    number = _number(value)
+    if number is None or not math.isfinite(number) or number < 0:
+        raise _BadRowError("a latency or a cost is not a number of zero or more")
+    return number
+
+
+def _time(value: object) -> float:
+    number = _number(value)
+    if number is not None and math.isfinite(number):
+        return number
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise _BadRowError("a time is neither ISO 8601 nor seconds since 1970") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, (str, int, float)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _distribution(value: object) -> dict[str, float]:
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise _BadRowError("a soft label is not valid JSON (NaN is not)") from None
+    if not isinstance(value, dict) or not value:
+        raise _BadRowError("a soft label is not an object of probabilities by label")
+    numbers = {str(label): _number(probability) for label, probability in value.items()}
+    if any(p is None or not math.isfinite(p) or p < 0 for p in numbers.values()):
+        raise _BadRowError("a soft label holds something else than probabilities of zero or more")
+    probabilities = {label: p for label, p in numbers.items() if p is not None}
+    total = sum(probabilities.values())
+    if abs(total - 1) > _SUM_TOLERANCE:
+        raise _BadRowError("a soft label does not sum to one")
+    return {label: p / total for label, p in probabilities.items()}

@@ -1,0 +1,124 @@
+"""Divide inputs into train, validation, certify and test, so that no split knows another's.
+
+* Near-copies stay together: a group lies in one split alone.
+* In ``certify`` and ``test`` one input stands for each group, so that inputs there are independent
+  draws, as the binomial bound of the certificate needs. The others of the group go unused.
+* Where times are known the splits follow each other in time, so that the certificate speaks of the
+  newest inputs. Otherwise groups are dealt out at random, class by class.
+* A test set that its owner chose (``held_out``) stays the test set. A group that reaches into it is
+  its alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.schema import SPLITS, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SHARES", "SplitRows", "split_rows"]
+
+SHARES: dict[Split, float] = {"train": 0.58, "validation": 0.12, "certify": 0.20, "test": 0.10}
+_ONE_A_GROUP = frozenset[Split]({"certify", "test"})
+
+Rows = NDArray[np.int64]
+
+
+class SplitRows(NamedTuple):
+    """Row numbers of each split, and what became of the rest.
+
+    Args:
+        rows: Row numbers by split, so ordered that the first of them are a fair sample of the
+            split: in time, or of the classes in proportion.
+        by_time: Whether the splits follow each other in time.
+        unused: Near-copies that were left out of ``certify`` and ``test``.
+    """
+
+    rows: dict[Split, Rows]
+    by_time: bool
+    unused: int
+
+
+def split_rows(
+    group: Rows,
+    stratum: Rows,
+    times: Sequence[float | None],
+    held_out: NDArray[np.bool_],
+    seed: int = 0,
+) -> SplitRows:
+    """Divide rows into the four splits.
+
+    Args:
+        group: Group of near-copies that each row belongs to, ``[N]``.
+        stratum: Class of each row, ``[N]``; kept in proportion where the split is at random.
+        times: When each call was made; used when all rows that are not held out have one and
+            they differ.
+        held_out: Rows of a test set that their owner chose, ``[N]``.
+        seed: Seed of the random choices.
+    """
+    generator = np.random.default_rng(seed)
+    rows = generator.permutation(len(group))
+    of_test = np.isin(group, group[held_out])
+    free = rows[~of_test[rows]]
+    shares = dict(SHARES)
+    if held_out.any():
+        del shares["test"]
+    known = np.array([np.nan if time is None else time for time in times], np.float64)
+    by_time = free.size > 0 and bool(np.isfinite(known[free]).all() and np.ptp(known[free]) > 0)
+    order = _order_by_time(free, group, known) if by_time else _order_by_class(free, group, stratum)
+    found = _cut(order, group, shares)
+    found.setdefault("test", rows[held_out[rows]])
+    kept = {
+        split: _one_a_group(found[split], group) if split in _ONE_A_GROUP else found[split]
+        for split in SPLITS
+    }
+    return SplitRows(kept, by_time, len(group) - sum(map(len, kept.values())))
+
+
+def _order_by_time(rows: Rows, group: Rows, times: NDArray[np.float64]) -> Rows:
+    """Oldest group first; a group is as old as its oldest input."""
+    oldest = np.full(group.max() + 1, np.inf)
+    np.minimum.at(oldest, group[rows], times[rows])
+    ordered: Rows = rows[np.lexsort((times[rows], group[rows], oldest[group[rows]]))]
+    return ordered
+
+
+def _order_by_class(rows: Rows, group: Rows, stratum: Rows) -> Rows:
+    """Deal the groups out so that any stretch of the order holds the classes in proportion.
+
+    Each group takes the class and the place of its first row; the k-th of a class's n rows is put
+    at (k + 1/2) / n.
+    """
+    _, first_at = np.unique(group[rows], return_index=True)
+    leaders = rows[np.sort(first_at)]
+    by_class = leaders[np.argsort(stratum[leaders], kind="stable")]
+    _, start, size = np.unique(stratum[by_class], return_index=True, return_counts=True)
+    rank = np.arange(len(by_class)) - np.repeat(start, size)
+    place = np.full(group.max() + 1, np.inf)
+    place[group[by_class]] = (rank + 0.5) / np.repeat(size, size)
+    ordered: Rows = rows[np.lexsort((group[rows], place[group[rows]]))]
+    return ordered
+
+
+def _cut(order: Rows, group: Rows, shares: dict[Split, float]) -> dict[Split, Rows]:
+    """Cut an order in which groups lie together, never inside a group."""
+    total = sum(shares.values())
+    ends = np.cumsum([share / total for share in shares.values()])[:-1] * len(order)
+    changes = np.flatnonzero(np.diff(group[order], prepend=-1))
+    cuts = [_nearest(changes, end) for end in ends]
+    return dict(zip(shares, np.split(order, cuts), strict=True))
+
+
+def _nearest(changes: Rows, place: float) -> int:
+    return int(changes[np.abs(changes - place).argmin()]) if changes.size else 0
+
+
+def _one_a_group(rows: Rows, group: Rows) -> Rows:
+    _, first_at = np.unique(group[rows], return_index=True)
+    chosen: Rows = rows[np.sort(first_at)]
+    return chosen
