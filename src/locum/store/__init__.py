@@ -1,0 +1,5 @@
+"""The one way to disk."""
+
+from locum.store.labels import LabelStore
+
+__all__ = ["LabelStore"]

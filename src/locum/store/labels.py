@@ -1,0 +1,99 @@
+"""Teachers' answers on disk, so that none is bought twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Self
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from locum.errors import InputError
+from locum.schema import TeacherAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["LabelStore"]
+
+_MIGRATIONS = (
+    "CREATE TABLE answers (key TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID",
+)
+_BUSY_SECONDS = 30.0
+_KEYS_A_QUERY = 500
+_ANSWER = TypeAdapter(TeacherAnswer)
+
+
+class LabelStore:
+    """A SQLite file of answers by the key of their question; several processes may share it.
+
+    Args:
+        path: The file; it is made when it does not exist.
+
+    Raises:
+        InputError: The file cannot be opened, is no such store, or was written by a later Locum.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(_MIGRATIONS):
+            self._connection.close()
+            raise InputError(
+                f"{self._path} has version {version} and this Locum knows {len(_MIGRATIONS)}: "
+                "upgrade Locum"
+            )
+        for number in range(version, len(_MIGRATIONS)):
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                if self._connection.execute("PRAGMA user_version").fetchone()[0] == number:
+                    self._connection.execute(_MIGRATIONS[number])
+                    self._connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    def __enter__(self) -> Self:
+        """Use the store in a ``with`` block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def find(self, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
+        """Return the answers that are known, by key; a row that cannot be read is not."""
+        found: dict[str, TeacherAnswer] = {}
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            some = keys[start : start + _KEYS_A_QUERY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
+            with closing(self._connection.execute(query, some)) as rows:
+                for key, stored in rows:
+                    try:
+                        found[key] = _ANSWER.validate_json(stored)
+                    except ValidationError:
+                        continue
+        return found
+
+    def add(self, answers: Iterable[tuple[str, TeacherAnswer]]) -> None:
+        """Write answers; they are on disk when this returns."""
+        rows = [(key, orjson.dumps(answer)) for key, answer in answers]
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
