@@ -1,0 +1,80 @@
+"""A student with its temperature and its certificate: what is saved, loaded and asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.errors import UsageError
+from locum.schema import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from locum.calibration import StudentCalibration
+    from locum.evaluation import Certificate
+    from locum.schema import Task
+    from locum.students import Student
+
+__all__ = ["CertifiedStudent"]
+
+
+@dataclass(frozen=True)
+class CertifiedStudent:
+    """A student that knows where it may answer.
+
+    Args:
+        task: What it was trained for.
+        model: The trained student.
+        calibration: What makes its probabilities and its confidence believable.
+        certificate: Where it may answer.
+        teacher: Name of the model that it stands in for.
+        training_sha256: Hash of what it learned from; empty where that is not known.
+    """
+
+    task: Task
+    model: Student
+    calibration: StudentCalibration
+    certificate: Certificate
+    teacher: str
+    training_sha256: str = ""
+
+    @property
+    def classes_(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns of `predict_proba`."""
+        return self.model.classes_
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return calibrated probabilities of the labels, ``[N, C]``."""
+        raw = self.model.predict_proba(texts)
+        return self.calibration.probabilities(raw).astype(np.float32)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return a label for each text, and whether the certificate covers it.
+
+        Raises:
+            UsageError: ``texts`` is one string instead of a sequence of them.
+        """
+        if isinstance(texts, str):
+            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        raw = self.model.predict_proba(texts)
+        best, confidence = raw.argmax(axis=1), self.calibration.confidence(raw)
+        return [
+            Prediction(self.classes_[index], sure, sure >= self.certificate.threshold)
+            for index, sure in zip(best.tolist(), confidence.tolist(), strict=True)
+        ]
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the artefact into a folder that does not exist yet or holds one; return it.
+
+        Raises:
+            ArtefactError: The folder holds something else.
+        """
+        from locum.export.artefact import save_artefact
+
+        return save_artefact(self, directory)
+
