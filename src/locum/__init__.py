@@ -1,0 +1,61 @@
+"""Locum trains a small model to stand in for an expensive one, and proves where it may.
+
+Names are imported when they are first used, so that ``import locum`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from locum.config import load_task as load_task
+    from locum.distillation import Distillation as Distillation
+    from locum.distillation import distill as distill
+    from locum.errors import LocumError as LocumError
+    from locum.export import CertifiedStudent as CertifiedStudent
+    from locum.export import load_artefact as load
+    from locum.report import write_report as write_report
+    from locum.schema import Example as Example
+    from locum.schema import Prediction as Prediction
+    from locum.schema import Task as Task
+    from locum.teachers import ChatTeacher as ChatTeacher
+
+_HOMES = {
+    "CertifiedStudent": ("locum.export", "CertifiedStudent"),
+    "ChatTeacher": ("locum.teachers", "ChatTeacher"),
+    "Distillation": ("locum.distillation", "Distillation"),
+    "Example": ("locum.schema", "Example"),
+    "LocumError": ("locum.errors", "LocumError"),
+    "Prediction": ("locum.schema", "Prediction"),
+    "Task": ("locum.schema", "Task"),
+    "distill": ("locum.distillation", "distill"),
+    "load": ("locum.export", "load_artefact"),
+    "load_task": ("locum.config", "load_task"),
+    "write_report": ("locum.report", "write_report"),
+}
+
+__all__ = [
+    "CertifiedStudent",
+    "ChatTeacher",
+    "Distillation",
+    "Example",
+    "LocumError",
+    "Prediction",
+    "Task",
+    "distill",
+    "load",
+    "load_task",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _HOMES:
+        raise AttributeError(f"module 'locum' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

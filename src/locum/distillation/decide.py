@@ -1,0 +1,96 @@
+"""Whether to let the student answer, and why."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from locum.distillation.result import Decision
+from locum.evaluation import inputs_needed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from locum.evaluation import Certificate, Promise
+
+__all__ = ["decide", "least_certify_inputs", "too_few"]
+
+_EXPECTED_COVERAGE = 0.5
+_LEAST_GROWTH = 1.25
+
+
+def least_certify_inputs(promise: Promise) -> int:
+    """Return the fewest answered inputs on which a test can pass, with no disagreement at all.
+
+    It is the least ``n`` with ``target^n <= level``.
+    """
+    return math.ceil(math.log(promise.test_level) / math.log(promise.target))
+
+
+def too_few(inputs: int, certify: int, share: float, promise: Promise) -> Decision:
+    """Decide for inputs so few that no certificate could be had however good the student.
+
+    Args:
+        inputs: Usable inputs.
+        certify: Inputs in the certify split.
+        share: Part of all inputs that goes to the certify split.
+        promise: Target and confidence.
+    """
+    least = least_certify_inputs(promise)
+    more = math.ceil(least / _EXPECTED_COVERAGE / share) - inputs
+    return Decision(
+        "collect_more",
+        f"not enough inputs: {inputs:,} leave {certify} to certify on, and {promise.target:.1%} "
+        f"agreement at {promise.confidence:.1%} confidence cannot be shown on fewer than {least} "
+        f"answered ones; about {max(more, 1):,} more inputs would do for a student that answers "
+        f"half",
+        max(more, 1),
+    )
+
+
+def decide(
+    certificate: Certificate | None,
+    confidence: NDArray[np.floating],
+    agrees: NDArray[np.bool_],
+    inputs: tuple[int, int],
+    promise: Promise,
+    minimum_coverage: float,
+) -> Decision:
+    """Decide for a student that was trained.
+
+    Args:
+        certificate: What it got.
+        confidence: Its confidence in the validation and certify inputs, ``[N]``.
+        agrees: Whether it agrees with the teacher on them, ``[N]``.
+        inputs: Usable inputs, and those in the certify split.
+        promise: Target and confidence.
+        minimum_coverage: Coverage under which a student is not worth having.
+    """
+    usable, certify = inputs
+    asked = f"{promise.target:.1%} agreement at {promise.confidence:.1%} confidence"
+    if certificate is not None and certificate.coverage >= minimum_coverage:
+        return Decision(
+            "distil",
+            f"the student may answer {certificate.coverage:.1%} of inputs with at least {asked}",
+        )
+    if certificate is not None:
+        return Decision(
+            "do_not_distil",
+            f"the student may answer only {certificate.coverage:.1%} of inputs with at least "
+            f"{asked}; under {minimum_coverage:.1%} it is not worth having",
+        )
+    needed = inputs_needed(confidence, agrees, promise)
+    if needed is None:
+        return Decision(
+            "do_not_distil",
+            f"the student reaches {asked} on no part of the inputs: it agrees with the teacher on "
+            f"{agrees.mean():.1%} of them, and does not know on which",
+        )
+    more = math.ceil(max(needed, _LEAST_GROWTH * certify) * usable / certify) - usable
+    return Decision(
+        "collect_more",
+        f"not enough inputs: {asked} cannot be shown on the {certify:,} inputs to certify on, but "
+        f"about {more:,} more inputs would probably do",
+        more,
+    )

@@ -1,0 +1,260 @@
+"""The loop: from inputs and a teacher to a certified student."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from locum.dataset import find_groups, split_rows
+from locum.distillation.assess import evaluate, measure_latency_us
+from locum.distillation.decide import decide, least_certify_inputs, too_few
+from locum.distillation.pool import build_pool, given_answers
+from locum.distillation.result import Distillation, StudentFacts
+from locum.distillation.summary import summarise
+from locum.distillation.teacher_facts import (
+    describe_teacher,
+    fit_teacher_temperature,
+    measure_costs,
+)
+from locum.errors import InputError, UsageError
+from locum.evaluation import Promise, certify, plan_thresholds
+from locum.export import CertifiedStudent, artefact_size
+from locum.losses import soften
+from locum.schema import Example, Split, Task, TeacherAnswer
+from locum.store import LabelStore
+from locum.students import find_family
+from locum.teachers import Teacher, label_texts
+from locum.training import Labelled, train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.dataset import SplitRows
+    from locum.distillation.pool import Pool
+    from locum.distillation.result import DataSummary, Decision, TeacherFacts
+    from locum.evaluation import Certificate
+    from locum.training import TrainedStudent
+
+__all__ = ["Progress", "distill"]
+
+
+class Progress(Protocol):
+    """Is told how a run goes on."""
+
+    def stage(self, message: str) -> None:
+        """A new step begins."""
+        ...
+
+    def advance(self, done: int, total: int) -> None:
+        """So much of a step of known length is done."""
+        ...
+
+
+class _Silent:
+    def stage(self, message: str) -> None: ...
+
+    def advance(self, done: int, total: int) -> None: ...
+
+
+class _Outcome(NamedTuple):
+    decision: Decision
+    certificate: Certificate | None
+    trained: TrainedStudent
+
+
+def distill(
+    task: Task,
+    inputs: Sequence[str | Example],
+    teacher: Teacher | None = None,
+    *,
+    target: float = 0.95,
+    confidence: float = 0.95,
+    family: str = "linear",
+    minimum_coverage: float = 0.05,
+    seed: int = 0,
+    labels_path: str | Path | None = None,
+    teacher_name: str = "recorded answers",
+    priced_as: str | None = None,
+    progress: Progress | None = None,
+) -> Distillation:
+    """Train a student, calibrate it, and certify where it may stand in for its teacher.
+
+    Args:
+        task: What is distilled.
+        inputs: Texts as production sends them, or `Example` objects with what is known of them.
+        teacher: Asked for every input that has no answer yet; not needed where all have one.
+        target: Promised agreement with the teacher on what the student answers.
+        confidence: Confidence of the promise.
+        family: Student family.
+        minimum_coverage: Coverage under which a student is not worth having.
+        seed: Seed of the splits.
+        labels_path: SQLite file that keeps the teacher's answers, so that a run that is stopped
+            goes on where it was; by default they are kept for this run alone.
+        teacher_name: How the report calls the teacher where none is asked.
+        priced_as: Model whose list price the teacher's tokens get where no cost was recorded; by
+            default the teacher's own name.
+        progress: Is told how the run goes on.
+
+    Returns:
+        What was found out; its ``student`` is ``None`` unless the decision is ``distil``.
+
+    Raises:
+        InputError: No input has an answer that is a label, or there is one class alone.
+        TeacherError: The teacher fails.
+        UsageError: A value cannot be used.
+    """
+    promise = Promise(target, confidence)
+    promise.check()
+    student_class = find_family(family)
+    told = progress or _Silent()
+    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
+    if not examples:
+        raise InputError("there are no inputs: give at least one text")
+    answers = _answers(task, examples, teacher, labels_path, told)
+    pool = build_pool(task, examples, answers)
+
+    told.stage("grouping near-copies and splitting")
+    groups = find_groups([example.text for example in pool.examples])
+    times = [example.time for example in pool.examples]
+    held_out = np.array([example.held_out for example in pool.examples])
+    splits = split_rows(groups.group, pool.answers, times, held_out, seed)
+    data = summarise(task, pool, groups, splits)
+
+    learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
+    teacher_temperature = fit_teacher_temperature(pool, learned_from)
+    name = teacher.name if teacher else teacher_name
+    costs = measure_costs(pool, [a for a in answers if a is not None], priced_as or name)
+    facts = describe_teacher(name, pool, splits.rows["test"], teacher_temperature, costs)
+
+    certify_inputs = len(splits.rows["certify"])
+    if certify_inputs < least_certify_inputs(promise) or not splits.rows["test"].size:
+        share = max(certify_inputs, 1) / len(pool.examples)
+        decision = too_few(len(pool.examples), certify_inputs, share, promise)
+        return Distillation(task, promise, decision, data, facts, None, None, None, None)
+
+    labelled = _labelled(pool, splits, teacher_temperature)
+    started = time.perf_counter()
+    trained = train(
+        lambda **settings: student_class(classes=task.labels, **settings),
+        labelled["train"],
+        labelled["validation"],
+        told.stage,
+    )
+    seconds = time.perf_counter() - started
+    told.stage(f"certifying on {certify_inputs:,} untouched inputs")
+    outcome = _certify(trained, labelled, promise, minimum_coverage, len(pool.examples))
+    return _conclude(task, promise, outcome, data, facts, labelled, seconds)
+
+
+def _answers(
+    task: Task,
+    examples: Sequence[Example],
+    teacher: Teacher | None,
+    labels_path: str | Path | None,
+    told: Progress,
+) -> list[TeacherAnswer | None]:
+    """Answers that came with the examples, and for the others the teacher's."""
+    answers = given_answers(examples, task)
+    unanswered = [row for row, answer in enumerate(answers) if answer is None]
+    if teacher is None and len(unanswered) == len(answers):
+        raise UsageError(
+            "no input has an answer of the teacher: give a teacher to ask, or inputs with answers"
+        )
+    if teacher is None or not unanswered:
+        return answers
+    told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
+    with TemporaryDirectory() as scratch:
+        path = Path(labels_path) if labels_path else Path(scratch) / "labels.sqlite"
+        with LabelStore(path) as store:
+            texts = [examples[row].text for row in unanswered]
+            run = label_texts(task, teacher, texts, store, told.advance)
+    for row, answer in zip(unanswered, run.answers, strict=True):
+        answers[row] = answer
+    return answers
+
+
+def _labelled(pool: Pool, splits: SplitRows, temperature: float) -> dict[Split, Labelled]:
+    """Each split's inputs, with the teacher's distributions at its fitted temperature."""
+    soft_labels = soften(pool.soft_labels.probabilities, temperature)
+    texts = [example.text for example in pool.examples]
+
+    def take(rows: NDArray[np.int64]) -> Labelled:
+        chosen = [texts[row] for row in rows.tolist()]
+        return Labelled(chosen, soft_labels[rows], pool.answers[rows], pool.human[rows])
+
+    return {split: take(rows) for split, rows in splits.rows.items()}
+
+
+def _certify(
+    trained: TrainedStudent,
+    labelled: dict[Split, Labelled],
+    promise: Promise,
+    minimum_coverage: float,
+    usable: int,
+) -> _Outcome:
+    tested = trained.student.predict_proba(labelled["certify"].texts)
+    sure, agrees = _selective(trained, trained.raw_validation_proba, labelled["validation"])
+    sure_tested, agrees_tested = _selective(trained, tested, labelled["certify"])
+    thresholds = plan_thresholds(sure, agrees, len(sure_tested), promise)
+    certificate = certify(sure_tested, agrees_tested, thresholds, promise)
+    decision = decide(
+        certificate,
+        np.concatenate([sure, sure_tested]),
+        np.concatenate([agrees, agrees_tested]),
+        (usable, len(sure_tested)),
+        promise,
+        minimum_coverage,
+    )
+    return _Outcome(decision, certificate, trained)
+
+
+def _selective(
+    trained: TrainedStudent, raw: NDArray[np.floating], labelled: Labelled
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The student's confidence in each input, and whether it agrees with the teacher."""
+    return trained.calibration.confidence(raw), raw.argmax(axis=1) == labelled.answers
+
+
+def _conclude(
+    task: Task,
+    promise: Promise,
+    outcome: _Outcome,
+    data: DataSummary,
+    teacher: TeacherFacts,
+    labelled: dict[Split, Labelled],
+    seconds: float,
+) -> Distillation:
+    decision, certificate, trained = outcome
+    test = labelled["test"]
+    raw = trained.student.predict_proba(test.texts)
+    usable = certificate if decision.verdict == "distil" else None
+    evaluation = evaluate(raw, trained.calibration, test, task.labels, usable)
+    certified = None
+    if usable is not None:
+        certified = CertifiedStudent(
+            task, trained.student, trained.calibration, usable, teacher.name, data.training_sha256
+        )
+    facts = StudentFacts(
+        family=trained.student.family,
+        size_bytes=_saved_size(trained),
+        p50_us=measure_latency_us(trained.student, test.texts),
+        train_seconds=seconds,
+        trials=trained.trials,
+        curve=trained.curve,
+        calibration=trained.calibration,
+    )
+    return Distillation(
+        task, promise, decision, data, teacher, certified, facts, usable, evaluation
+    )
+
+
+def _saved_size(trained: TrainedStudent) -> int:
+    with TemporaryDirectory() as scratch:
+        trained.student.save(Path(scratch))
+        return artefact_size(Path(scratch))

@@ -1,0 +1,203 @@
+"""What a distillation found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from locum.calibration import Reliability, ReliabilityBin, StudentCalibration
+    from locum.distillation.pool import OutsideAnswers
+    from locum.evaluation import Certificate, Promise, Share
+    from locum.export import CertifiedStudent
+    from locum.schema import SoftLabelSource, Split, Task
+    from locum.selective_risk import RiskCoveragePoint
+    from locum.training import CurvePoint, Trial
+
+__all__ = [
+    "ClassResult",
+    "DataSummary",
+    "Decision",
+    "Disagreement",
+    "Distillation",
+    "Evaluation",
+    "StudentFacts",
+    "TeacherFacts",
+    "Verdict",
+]
+
+Verdict = Literal["distil", "collect_more", "do_not_distil"]
+
+
+class Decision(NamedTuple):
+    """Whether to let the student answer.
+
+    Args:
+        verdict: ``distil``; ``collect_more`` where more inputs would probably do; or
+            ``do_not_distil``.
+        reason: Why, in a sentence with figures.
+        more_inputs: About how many more inputs are needed, where more would do.
+    """
+
+    verdict: Verdict
+    reason: str
+    more_inputs: int | None = None
+
+
+class DataSummary(NamedTuple):
+    """What the student learned from.
+
+    Args:
+        inputs: Usable inputs.
+        splits: Inputs in each split.
+        by_time: Whether the splits follow each other in time.
+        exact_duplicates: Inputs that repeat an earlier one but for case and spaces.
+        near_duplicates: Other inputs that are near-copies of an earlier one.
+        unused: Near-copies left out of the certify and test splits.
+        outside: Answers that are no label.
+        human_labels: Inputs with a person's label.
+        human_outside: Human labels that are no label of the task.
+        source: Where the soft labels came from.
+        self_agreement: How often the teacher gave the same answer to inputs that repeat each
+            other; ``None`` where none do.
+        training_sha256: Hash of the train and validation inputs with their labels.
+        warnings: What the user should know, a sentence each.
+    """
+
+    inputs: int
+    splits: dict[Split, int]
+    by_time: bool
+    exact_duplicates: int
+    near_duplicates: int
+    unused: int
+    outside: OutsideAnswers
+    human_labels: int
+    human_outside: int
+    source: SoftLabelSource
+    self_agreement: Share | None
+    training_sha256: str
+    warnings: list[str]
+
+
+class TeacherFacts(NamedTuple):
+    """What is known of the teacher.
+
+    Args:
+        name: The model.
+        accuracy: On human labels of the test split.
+        latency_p50_ms: Median time of a call.
+        cost_per_1000_usd: Cost of 1,000 calls.
+        priced_as: Model whose list price was applied, where the cost was not recorded.
+        temperature: Fitted against human labels; 1 where there were too few.
+        before: Reliability of its probabilities on human labels of the test split.
+        after: The same at the fitted temperature.
+    """
+
+    name: str
+    accuracy: Share | None
+    latency_p50_ms: float | None
+    cost_per_1000_usd: float | None
+    priced_as: str | None
+    temperature: float
+    before: Reliability | None
+    after: Reliability | None
+
+
+class StudentFacts(NamedTuple):
+    """What is known of the student itself.
+
+    Args:
+        family: Its family.
+        size_bytes: Of all files of its artefact.
+        p50_us: Median time to predict one text, in microseconds, on one thread.
+        train_seconds: From the first trial to the final student.
+        trials: Settings that were tried, the best first.
+        curve: Agreement on validation inputs by the number of inputs learned from.
+        calibration: Fitted on the validation inputs.
+    """
+
+    family: str
+    size_bytes: int
+    p50_us: float
+    train_seconds: float
+    trials: list[Trial]
+    curve: list[CurvePoint]
+    calibration: StudentCalibration
+
+
+class ClassResult(NamedTuple):
+    """One label on the test split, by the teacher's answer."""
+
+    label: str
+    inputs: int
+    agreement: float
+    coverage: float | None
+
+
+class Disagreement(NamedTuple):
+    """A test input on which the student is sure and the teacher says otherwise."""
+
+    text: str
+    student: str
+    confidence: float
+    teacher: str
+    human: str | None
+
+
+class Evaluation(NamedTuple):
+    """How the student does on the test split, which took no part in anything.
+
+    Args:
+        agreement: With the teacher, on all inputs.
+        answered: Share of inputs that the certificate covers; ``None`` without a certificate.
+        answered_agreement: Agreement on those.
+        accuracy: Student's on human labels.
+        cascade_accuracy: On human labels, with the teacher answering what the student defers.
+        before: Reliability of the student's probabilities for the teacher's answer.
+        after: The same at the student's own temperature.
+        bins: Reliability after, by confidence.
+        bins_before: Reliability before, by confidence.
+        curve: Disagreement by coverage.
+        classes: Results by label, the one with the least agreement first.
+        disagreements: The most confident ones.
+    """
+
+    agreement: Share
+    answered: Share | None
+    answered_agreement: Share | None
+    accuracy: Share | None
+    cascade_accuracy: Share | None
+    before: Reliability
+    after: Reliability
+    bins: list[ReliabilityBin]
+    bins_before: list[ReliabilityBin]
+    curve: list[RiskCoveragePoint]
+    classes: list[ClassResult]
+    disagreements: list[Disagreement]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """All that a distillation found out.
+
+    Args:
+        task: What was distilled.
+        promise: What the certificate had to promise.
+        decision: Whether to let the student answer.
+        data: What it learned from.
+        teacher: What is known of the teacher.
+        student: The certified student; ``None`` unless the decision is ``distil``.
+        facts: What is known of the student; ``None`` where none could be trained.
+        certificate: Where it may answer; ``None`` where it may not.
+        evaluation: How it does on the test split; ``None`` where none could be trained.
+    """
+
+    task: Task
+    promise: Promise
+    decision: Decision
+    data: DataSummary
+    teacher: TeacherFacts
+    student: CertifiedStudent | None
+    facts: StudentFacts | None
+    certificate: Certificate | None
+    evaluation: Evaluation | None

@@ -1,0 +1,136 @@
+"""What the data were, and what their owner should know about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.distillation.result import DataSummary
+from locum.evaluation import Share, share
+from locum.schema import label_key
+
+if TYPE_CHECKING:
+    from locum.dataset import DuplicateGroups, SplitRows
+    from locum.distillation.pool import Pool
+    from locum.schema import Task
+
+__all__ = ["summarise"]
+
+_FEW_OF_A_CLASS = 20
+_MANY_OUTSIDE = 0.02
+_LARGE_GROUP = 0.1
+_SHOWN = 5
+_PAIRS_A_TEXT = 10
+
+
+def summarise(task: Task, pool: Pool, groups: DuplicateGroups, splits: SplitRows) -> DataSummary:
+    """Describe the data."""
+    learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
+    return DataSummary(
+        inputs=len(pool.examples),
+        splits={split: len(rows) for split, rows in splits.rows.items()},
+        by_time=splits.by_time,
+        exact_duplicates=groups.exact,
+        near_duplicates=groups.near,
+        unused=splits.unused,
+        outside=pool.outside,
+        human_labels=int((pool.human >= 0).sum()),
+        human_outside=pool.human_outside,
+        source=pool.soft_labels.source,
+        self_agreement=_self_agreement(pool),
+        training_sha256=_hash(pool, learned_from),
+        warnings=_warnings(task, pool, groups, learned_from),
+    )
+
+
+def _self_agreement(pool: Pool) -> Share | None:
+    """How often inputs that repeat each other got the same answer, over pairs of them."""
+    answers_by_text = defaultdict(list)
+    for example, answer in zip(pool.examples, pool.answers.tolist(), strict=True):
+        answers_by_text[label_key(example.text)].append(answer)
+    pairs = [
+        first == second
+        for answers in answers_by_text.values()
+        for first, second in combinations(answers[:_PAIRS_A_TEXT], 2)
+    ]
+    return share(np.array(pairs, bool))
+
+
+def _hash(pool: Pool, rows: NDArray[np.int64]) -> str:
+    digest = hashlib.sha256()
+    for row in np.sort(rows).tolist():
+        text = pool.examples[row].text.encode("utf-8", "surrogatepass")
+        digest.update(len(text).to_bytes(8, "little") + text)
+    digest.update(pool.soft_labels.probabilities[np.sort(rows)].tobytes())
+    return digest.hexdigest()
+
+
+def _warnings(
+    task: Task, pool: Pool, groups: DuplicateGroups, learned_from: NDArray[np.int64]
+) -> list[str]:
+    found = [
+        _few_of_a_class(task, pool, learned_from),
+        _outside(pool),
+        _large_group(pool, groups),
+        _hard_labels(pool),
+        _no_human_labels(pool),
+    ]
+    return [warning for warning in found if warning]
+
+
+def _few_of_a_class(task: Task, pool: Pool, learned_from: NDArray[np.int64]) -> str:
+    counts = np.bincount(pool.answers[learned_from], minlength=len(task.labels))
+    few = sorted((int(counts[i]), task.labels[i]) for i in np.flatnonzero(counts < _FEW_OF_A_CLASS))
+    if not few:
+        return ""
+    shown = ", ".join(f"{label!r} {count}" for count, label in few[:_SHOWN])
+    more = f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
+    return (
+        f"{len(few)} of {len(task.labels)} classes have fewer than {_FEW_OF_A_CLASS} inputs to "
+        f"learn from ({shown}{more}): the student will rarely be sure of them"
+    )
+
+
+def _outside(pool: Pool) -> str:
+    outside, total = pool.outside.count, len(pool.examples) + pool.outside.count
+    if outside <= _MANY_OUTSIDE * total:
+        return ""
+    shown = ", ".join(f"{text!r} {count}" for text, count in pool.outside.frequent[:_SHOWN])
+    return (
+        f"{outside:,} of {total:,} answers ({outside / total:.1%}) are outside the label set "
+        f"({shown}) and were left out: the certificate speaks of the others"
+    )
+
+
+def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
+    share_of_largest = groups.largest / len(pool.examples)
+    if groups.largest < 3 or share_of_largest < _LARGE_GROUP:
+        return ""
+    return (
+        f"{share_of_largest:.0%} of the inputs are near-copies of each other, as if filled in "
+        "from one template: they count as one where the student is certified"
+    )
+
+
+def _hard_labels(pool: Pool) -> str:
+    if pool.soft_labels.source == "distributions":
+        return ""
+    return (
+        "the teacher gave single answers, not probabilities: the student cannot learn which "
+        "answers were close calls, and the teacher's own calibration cannot be measured; ask for "
+        "log-probabilities where the API has them"
+    )
+
+
+def _no_human_labels(pool: Pool) -> str:
+    if (pool.human >= 0).any():
+        return ""
+    return (
+        "there are no human labels: agreement with the teacher is measured, and whether the "
+        "teacher is right is not"
+    )

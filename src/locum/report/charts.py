@@ -1,0 +1,119 @@
+"""Charts as SVG, drawn with pygal; colours are the report's own, so that dark mode applies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree
+
+import pygal
+from markupsafe import Markup
+from pygal.style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Line", "line_chart"]
+
+_WIDTH, _HEIGHT = 460, 300
+_STYLE = Style(
+    background="transparent",
+    plot_background="transparent",
+    foreground="var(--ink)",
+    foreground_strong="var(--ink)",
+    foreground_subtle="var(--line)",
+    guide_stroke_color="var(--line)",
+    major_guide_stroke_color="var(--line)",
+    colors=("var(--accent)", "var(--second)", "var(--muted)"),
+    font_family="inherit",
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=13,
+    title_font_size=13,
+    stroke_width=2.5,
+    transition="0s",
+)
+
+
+class Line(NamedTuple):
+    """One line of a chart.
+
+    Args:
+        name: What the legend calls it.
+        points: ``(x, y)``, in the order in which they are joined.
+        dashed: Whether it is a reference and not data.
+        dots: Whether the points themselves are shown.
+    """
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    dashed: bool = False
+    dots: bool = False
+
+
+def line_chart(
+    lines: Sequence[Line],
+    x_title: str,
+    y_title: str,
+    *,
+    identity: str,
+    percent: bool = True,
+    y_range: tuple[float, float] | None = None,
+) -> Markup:
+    """Return a line chart as an SVG element without script.
+
+    Args:
+        lines: What is drawn.
+        x_title: Under the horizontal axis.
+        y_title: Beside the vertical axis.
+        identity: Used in the element's id; unique in a page.
+        percent: Whether the horizontal axis shows shares as percentages.
+        y_range: Ends of the vertical axis; by default those of the data.
+    """
+    chart = pygal.XY(
+        style=_STYLE,
+        width=_WIDTH,
+        height=_HEIGHT,
+        js=[],
+        x_title=x_title,
+        y_title=y_title,
+        range=y_range,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=2,
+        show_x_guides=False,
+        truncate_legend=-1,
+        x_value_formatter=_percent if percent else _count,
+        value_formatter=_percent,
+        margin=4,
+        spacing=6,
+        x_labels_major_count=5,
+        y_labels_major_count=5,
+        show_minor_x_labels=False,
+        show_minor_y_labels=False,
+    )
+    for line in lines:
+        chart.add(
+            line.name,
+            [(float(x), float(y)) for x, y in line.points],
+            show_dots=line.dots,
+            stroke_style={"width": 2, "dasharray": "4, 5"} if line.dashed else {"width": 2.5},
+        )
+    return _without_script(chart, identity)
+
+
+def _without_script(chart: pygal.XY, identity: str) -> Markup:
+    chart.uuid = identity
+    root = chart.render_tree()
+    for parent in root.iter():
+        for child in list(parent):
+            if not isinstance(child.tag, str) or child.tag.endswith("script"):
+                parent.remove(child)
+    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - pygal escapes text
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"

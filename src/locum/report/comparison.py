@@ -1,0 +1,137 @@
+"""Teacher, student, and both together, in the figures that decide: shared by report and terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from locum.distillation import Distillation
+    from locum.distillation.result import Evaluation
+    from locum.evaluation import Share
+
+__all__ = ["Comparison", "ComparisonRow", "compare", "format_dollars", "format_duration"]
+
+_NONE = "–"
+
+
+class ComparisonRow(NamedTuple):
+    """One figure for each of the three."""
+
+    name: str
+    teacher: str
+    student: str
+    together: str
+
+
+class Comparison(NamedTuple):
+    """A table of figures.
+
+    Args:
+        columns: Its four headings.
+        rows: Its rows.
+        note: What the reader must know about it, in a sentence.
+    """
+
+    columns: tuple[str, str, str, str]
+    rows: list[ComparisonRow]
+    note: str
+
+
+def compare(distillation: Distillation) -> Comparison | None:
+    """Return the table; ``None`` where no student was trained.
+
+    "Together" is the student where the certificate lets it answer and the teacher elsewhere.
+    """
+    evaluation, facts = distillation.evaluation, distillation.facts
+    if evaluation is None or facts is None:
+        return None
+    teacher = distillation.teacher
+    answered = evaluation.answered.value if evaluation.answered else 0.0
+    rows = [
+        ComparisonRow(
+            "agreement with the teacher",
+            "100%",
+            _share(evaluation.agreement),
+            _percent(_together_agreement(evaluation)),
+        ),
+        ComparisonRow(
+            "answered under the certificate", _NONE, _share(evaluation.answered), "100%"
+        ),
+        ComparisonRow(
+            "agreement on what is answered", _NONE, _share(evaluation.answered_agreement), _NONE
+        ),
+        ComparisonRow(
+            "accuracy on human labels",
+            _share(teacher.accuracy),
+            _share(evaluation.accuracy),
+            _share(evaluation.cascade_accuracy),
+        ),
+        ComparisonRow(
+            "latency of one call, median",
+            _milliseconds(teacher.latency_p50_ms),
+            format_duration(facts.p50_us),
+            _typical_latency(teacher.latency_p50_ms, facts.p50_us, answered),
+        ),
+        ComparisonRow(
+            "cost of 1,000 calls",
+            format_dollars(teacher.cost_per_1000_usd),
+            "$0 (a CPU)",
+            format_dollars(_times(teacher.cost_per_1000_usd, 1 - answered)),
+        ),
+    ]
+    return Comparison(
+        ("", f"teacher ({teacher.name})", f"student ({facts.family})", "together"),
+        rows,
+        _note(distillation),
+    )
+
+
+def format_duration(microseconds: float) -> str:
+    """Return a duration in the unit that suits it."""
+    for limit, divisor, unit in ((1e3, 1, "µs"), (1e6, 1e3, "ms")):
+        if microseconds < limit:
+            return f"{microseconds / divisor:.3g} {unit}"
+    return f"{microseconds / 1e6:.3g} s"
+
+
+def format_dollars(dollars: float | None) -> str:
+    """Return an amount to three digits."""
+    if dollars is None:
+        return _NONE
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.3g}"
+
+
+def _note(distillation: Distillation) -> str:
+    inputs = distillation.data.splits["test"]
+    priced = distillation.teacher.priced_as
+    cost = f" Cost: the tokens at the list price of {priced}." if priced else ""
+    return (
+        f"On {inputs:,} inputs that took no part in training, calibration or certification.{cost}"
+    )
+
+
+def _together_agreement(evaluation: Evaluation) -> float:
+    if evaluation.answered is None or evaluation.answered_agreement is None:
+        return 1.0
+    return 1 - evaluation.answered.value * (1 - evaluation.answered_agreement.value)
+
+
+def _typical_latency(teacher_ms: float | None, student_us: float, answered: float) -> str:
+    """The median: the student's own where it answers more than half, else the teacher's."""
+    return format_duration(student_us) if answered > 0.5 else _milliseconds(teacher_ms)
+
+
+def _milliseconds(value: float | None) -> str:
+    return format_duration(1000 * value) if value is not None else _NONE
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _share(found: Share | None) -> str:
+    return _percent(found.value) if found else _NONE
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"

@@ -1,0 +1,137 @@
+"""The report: one HTML file that needs no network and no script."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from locum.errors import InputError
+from locum.report.charts import Line, line_chart
+from locum.report.comparison import compare, format_dollars, format_duration
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from locum.distillation import Distillation
+    from locum.distillation.result import Evaluation, StudentFacts
+    from locum.evaluation import Promise
+
+__all__ = ["render_report", "write_report"]
+
+_SHOWN_CHARACTERS = 400
+
+
+def write_report(distillation: Distillation, path: str | Path) -> Path:
+    """Write the report of a distillation to a file and return its path.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(render_report(distillation), "utf-8", "xmlcharrefreplace")
+        scratch.replace(target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from None
+    return target
+
+
+def render_report(distillation: Distillation) -> str:
+    """Return the report of a distillation as HTML."""
+    environment = Environment(
+        loader=PackageLoader("locum.report"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": lambda share, digits=1: f"{100 * share:.{digits}f}%",
+        "count": lambda number: f"{number:,}",
+        "dollars": format_dollars,
+        "duration": format_duration,
+        "shorten": _shorten,
+    }
+    evaluation, facts = distillation.evaluation, distillation.facts
+    return environment.get_template("report.html.jinja").render(
+        d=distillation,
+        comparison=compare(distillation),
+        charts=_charts(evaluation, facts, distillation.promise) if evaluation and facts else [],
+        version=version("locum"),
+    )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
+
+
+def _charts(
+    evaluation: Evaluation, facts: StudentFacts, promise: Promise
+) -> list[tuple[str, str, Markup]]:
+    """Title, explanation and drawing of each chart."""
+    risk = line_chart(
+        [
+            Line("disagreement", evaluation.curve),
+            Line("promise", [(0, 1 - promise.target), (1, 1 - promise.target)], dashed=True),
+            *_answered_line(evaluation),
+        ],
+        "share of inputs answered, the most confident first",
+        "disagreement",
+        identity="risk",
+        y_range=(0, max(0.1, *(point.risk for point in evaluation.curve))),
+    )
+    reliability = line_chart(
+        [
+            Line(
+                "after temperature", [(b.confidence, b.accuracy) for b in evaluation.bins], dots=True
+            ),
+            Line(
+                "before",
+                [(b.confidence, b.accuracy) for b in evaluation.bins_before],
+                dots=True,
+            ),
+            Line("ideal", [(0, 0), (1, 1)], dashed=True),
+        ],
+        "probability the student gives",
+        "teacher agrees",
+        identity="reliability",
+        y_range=(0, 1),
+    )
+    learning = line_chart(
+        [Line("agreement on validation inputs", facts.curve, dots=True)],
+        "inputs learned from",
+        "agreement",
+        identity="learning",
+        percent=False,
+    )
+    return [
+        (
+            "Coverage against risk",
+            "The fewer inputs the student answers, the surer it is of them.",
+            risk,
+        ),
+        (
+            "Can its probabilities be believed?",
+            f"Calibration error {evaluation.before.ece:.3f} before its temperature was fitted, "
+            f"{evaluation.after.ece:.3f} after.",
+            reliability,
+        ),
+        (
+            "Would more inputs help?",
+            "Agreement by the number of inputs learned from, at the chosen settings.",
+            learning,
+        ),
+    ]
+
+
+def _answered_line(evaluation: Evaluation) -> list[Line]:
+    if evaluation.answered is None:
+        return []
+    top = max(point.risk for point in evaluation.curve)
+    coverage = evaluation.answered.value
+    return [Line("certified coverage", [(coverage, 0), (coverage, top)], dashed=True)]

@@ -1,0 +1,83 @@
+"""The object that ``locum distill --json`` prints; its keys are an interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.distillation import Distillation
+    from locum.evaluation import Share
+
+__all__ = ["result_object"]
+
+
+def result_object(
+    distillation: Distillation, report: Path, artefact: Path | None
+) -> dict[str, Any]:
+    """Return a distillation as plain data.
+
+    Args:
+        distillation: What was found out.
+        report: Where the report lies.
+        artefact: Where the student lies, if there is one.
+    """
+    facts, evaluation = distillation.facts, distillation.evaluation
+    teacher, data = distillation.teacher, distillation.data
+    return {
+        "task": distillation.task.name,
+        "decision": distillation.decision._asdict(),
+        "student": {
+            "family": facts.family,
+            "size_bytes": facts.size_bytes,
+            "p50_us": facts.p50_us,
+            "train_seconds": facts.train_seconds,
+            "settings": facts.trials[0].settings | {"soft_labels": facts.trials[0].soft},
+        }
+        if facts
+        else None,
+        "certificate": distillation.certificate._asdict() if distillation.certificate else None,
+        "agreement": evaluation.agreement.value if evaluation else None,
+        "test": {
+            "inputs": data.splits["test"],
+            "agreement": _share(evaluation.agreement),
+            "coverage": _share(evaluation.answered),
+            "answered_agreement": _share(evaluation.answered_agreement),
+            "accuracy": _share(evaluation.accuracy),
+            "together_accuracy": _share(evaluation.cascade_accuracy),
+            "reliability_before": evaluation.before._asdict(),
+            "reliability_after": evaluation.after._asdict(),
+        }
+        if evaluation
+        else None,
+        "teacher": {
+            "name": teacher.name,
+            "accuracy": _share(teacher.accuracy),
+            "latency_p50_ms": teacher.latency_p50_ms,
+            "cost_per_1000_usd": teacher.cost_per_1000_usd,
+            "priced_as": teacher.priced_as,
+            "temperature": teacher.temperature,
+            "reliability_before": teacher.before._asdict() if teacher.before else None,
+            "reliability_after": teacher.after._asdict() if teacher.after else None,
+        },
+        "data": {
+            "inputs": data.inputs,
+            "splits": data.splits,
+            "by_time": data.by_time,
+            "exact_duplicates": data.exact_duplicates,
+            "near_duplicates": data.near_duplicates,
+            "outside_label_set": data.outside.count,
+            "without_answer": data.outside.missing,
+            "soft_label_source": data.source,
+            "warnings": data.warnings,
+        },
+        "report": str(report),
+        "artefact": str(artefact) if artefact else None,
+    }
+
+
+def _share(found: Share | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"value": found.value, "interval_95": list(found.interval), "inputs": found.count}
