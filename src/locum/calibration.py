@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.losses import soften
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "Reliability",
@@ -31,7 +33,7 @@ class ReliabilityBin(NamedTuple):
 
     confidence: float
     accuracy: float
-    count: int
+    inputs: int
 
 
 class Reliability(NamedTuple):
@@ -106,7 +108,7 @@ def measure_reliability(
         labels: True label of each row, ``[N]``.
     """
     groups = reliability_bins(probabilities, labels)
-    ece = sum(group.count * abs(group.confidence - group.accuracy) for group in groups)
+    ece = sum(group.inputs * abs(group.confidence - group.accuracy) for group in groups)
     one_hot = np.zeros(probabilities.shape)
     one_hot[np.arange(len(labels)), labels] = 1.0
     brier = float(((probabilities - one_hot) ** 2).sum(axis=1).mean())

@@ -17,8 +17,8 @@ __all__ = [
     "SPLITS",
     "Example",
     "Prediction",
-    "SoftLabels",
     "SoftLabelSource",
+    "SoftLabels",
     "Split",
     "Task",
     "TeacherAnswer",
@@ -61,6 +61,7 @@ class Task:
     examples: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Check the rules."""
         object.__setattr__(self, "labels", tuple(self.labels))
         check_name(self.name)
         _check_labels(self.name, self.labels)

@@ -7,7 +7,7 @@ import io
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -28,13 +28,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "time": ("time", "timestamp", "created", "created_at"),
     "latency_ms": ("latency_ms",),
     "cost_usd": ("cost_usd", "cost"),
-    "split": ("split",),
+    "split": (),
 }
 _FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 _SUM_TOLERANCE = 0.01
 _LONGEST_FIELD = 2**31 - 1
 _SHOWN_LINES = 3
 
+T = TypeVar("T")
 Row = dict[str, Any]
 NumberedRow = tuple[int, Row | str]
 """A line number with the row, or with the reason why there is none."""
@@ -96,7 +97,8 @@ def read_examples(
         path: ``.csv`` and ``.tsv`` with a header, ``.jsonl`` with one object a line, or ``.txt``
             with one input a line.
         columns: Which column holds which kind of value (a key of `COLUMNS`); what is not named is
-            found by its usual names.
+            found by its usual names, but for ``split``: it is used only where it is asked for, and
+            then its rows named ``test`` stay the test set.
         encoding: How the bytes of the file spell text; a byte order mark is dropped.
 
     Raises:
@@ -234,7 +236,7 @@ def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
     )
 
 
-def _optional(value: Any, convert: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - a cell of a file
+def _optional(value: object, convert: Callable[[object], T]) -> T | None:
     return None if value is None or value == "" else convert(value)
 
 

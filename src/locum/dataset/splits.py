@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SHARES", "SplitRows", "split_rows"]
 
-SHARES: dict[Split, float] = {"train": 0.58, "validation": 0.12, "certify": 0.20, "test": 0.10}
+SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
 _ONE_A_GROUP = frozenset[Split]({"certify", "test"})
 
 Rows = NDArray[np.int64]

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.calibration import measure_reliability, reliability_bins
 from locum.distillation.result import ClassResult, Disagreement, Evaluation
@@ -16,6 +15,8 @@ from locum.selective_risk import risk_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from locum.calibration import StudentCalibration
     from locum.evaluation import Certificate

@@ -141,7 +141,7 @@ def distill(
     labelled = _labelled(pool, splits, teacher_temperature)
     started = time.perf_counter()
     trained = train(
-        lambda **settings: student_class(classes=task.labels, **settings),
+        lambda **settings: student_class(task.labels, **settings),
         labelled["train"],
         labelled["validation"],
         told.stage,

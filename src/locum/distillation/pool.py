@@ -6,7 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.errors import InputError
 from locum.schema import Example, SoftLabels, SoftLabelSource, Task, TeacherAnswer
@@ -14,6 +13,8 @@ from locum.teachers import LabelParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["OutsideAnswers", "Pool", "build_pool", "given_answers"]
 
@@ -25,14 +26,14 @@ class OutsideAnswers(NamedTuple):
     """Answers that are no label of the task; their inputs take no part.
 
     Args:
-        count: How many.
+        answers: How many.
         missing: Inputs with no answer at all.
         frequent: The most frequent ones, with how often each was given.
         mean_mass: Mean probability that the teacher put outside the label set on the inputs that
             do take part; ``None`` where it gave no probabilities.
     """
 
-    count: int
+    answers: int
     missing: int
     frequent: list[tuple[str, int]]
     mean_mass: float | None
@@ -142,9 +143,7 @@ def _soft_labels(
 def _human_labels(
     examples: Sequence[Example], parser: LabelParser
 ) -> tuple[NDArray[np.int64], int]:
-    found = [
-        parser(example.human) if example.human is not None else None for example in examples
-    ]
+    found = [parser(example.human) if example.human is not None else None for example in examples]
     outside = sum(
         example.human is not None and index is None
         for example, index in zip(examples, found, strict=True)

@@ -8,13 +8,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.distillation.result import DataSummary
 from locum.evaluation import Share, share
 from locum.schema import label_key
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from locum.dataset import DuplicateGroups, SplitRows
     from locum.distillation.pool import Pool
     from locum.schema import Task
@@ -97,7 +98,7 @@ def _few_of_a_class(task: Task, pool: Pool, learned_from: NDArray[np.int64]) -> 
 
 
 def _outside(pool: Pool) -> str:
-    outside, total = pool.outside.count, len(pool.examples) + pool.outside.count
+    outside, total = pool.outside.answers, len(pool.examples) + pool.outside.answers
     if outside <= _MANY_OUTSIDE * total:
         return ""
     shown = ", ".join(f"{text!r} {count}" for text, count in pool.outside.frequent[:_SHOWN])

@@ -5,9 +5,6 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from locum.calibration import Reliability, fit_temperature, measure_reliability
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
@@ -17,6 +14,9 @@ from locum.teachers import price_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from locum.distillation.pool import Pool
     from locum.schema import TeacherAnswer

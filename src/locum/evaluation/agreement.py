@@ -18,7 +18,7 @@ class Share(NamedTuple):
 
     value: float
     interval: Interval
-    count: int
+    inputs: int
 
 
 def share(hits: NDArray[np.bool_]) -> Share | None:

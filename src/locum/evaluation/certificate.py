@@ -27,13 +27,15 @@ promises hold together with confidence ``1 - delta``.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.errors import UsageError
 from locum.evaluation.intervals import binomial_lower_tail, lower_limit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "Certificate",

@@ -28,7 +28,7 @@ from locum.students import find_family
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "artefact_size", "load_artefact", "save_artefact"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Literal[1] = 1
 MANIFEST = "manifest.json"
 _CARD = "README.md"
 _LARGEST_MANIFEST = 50_000_000

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.errors import UsageError
 from locum.schema import Prediction
@@ -14,6 +13,8 @@ from locum.schema import Prediction
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from locum.calibration import StudentCalibration
     from locum.evaluation import Certificate
@@ -77,4 +78,3 @@ class CertifiedStudent:
         from locum.export.artefact import save_artefact
 
         return save_artefact(self, directory)
-

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.losses.softmax import FloatT, log_softmax
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["LossAndGradient", "soft_target_cross_entropy"]
 
@@ -39,7 +41,7 @@ def soft_target_cross_entropy(
     """
     rows = len(logits)
     log_probabilities = log_softmax(logits, temperature)
-    value = -temperature**2 / rows * float(np.vdot(targets, log_probabilities))
+    value = -(temperature**2) / rows * float(np.vdot(targets, log_probabilities))
     weights = targets.sum(axis=1, keepdims=True)
     gradient = np.exp(log_probabilities)
     gradient *= weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pygal
 from markupsafe import Markup
@@ -107,8 +107,8 @@ def _without_script(chart: pygal.XY, identity: str) -> Markup:
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag.endswith("script"):
                 parent.remove(child)
-    ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
-    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - pygal escapes text
+    ET.register_namespace("", "http://www.w3.org/2000/svg")
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - pygal escapes text
 
 
 def _percent(value: float) -> str:

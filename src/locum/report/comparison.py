@@ -1,4 +1,4 @@
-"""Teacher, student, and both together, in the figures that decide: shared by report and terminal."""
+"""Teacher, student and both together: the table that report and terminal share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "ComparisonRow", "compare", "format_dollars", "format_duration"]
 
-_NONE = "–"
+_NONE = "-"
 
 
 class ComparisonRow(NamedTuple):
@@ -54,9 +54,7 @@ def compare(distillation: Distillation) -> Comparison | None:
             _share(evaluation.agreement),
             _percent(_together_agreement(evaluation)),
         ),
-        ComparisonRow(
-            "answered under the certificate", _NONE, _share(evaluation.answered), "100%"
-        ),
+        ComparisonRow("answered under the certificate", _NONE, _share(evaluation.answered), "100%"),
         ComparisonRow(
             "agreement on what is answered", _NONE, _share(evaluation.answered_agreement), _NONE
         ),
@@ -80,7 +78,7 @@ def compare(distillation: Distillation) -> Comparison | None:
         ),
     ]
     return Comparison(
-        ("", f"teacher ({teacher.name})", f"student ({facts.family})", "together"),
+        ("", "teacher", "student", "together"),
         rows,
         _note(distillation),
     )

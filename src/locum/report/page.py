@@ -88,7 +88,9 @@ def _charts(
     reliability = line_chart(
         [
             Line(
-                "after temperature", [(b.confidence, b.accuracy) for b in evaluation.bins], dots=True
+                "after temperature",
+                [(b.confidence, b.accuracy) for b in evaluation.bins],
+                dots=True,
             ),
             Line(
                 "before",
@@ -117,8 +119,7 @@ def _charts(
         ),
         (
             "Can its probabilities be believed?",
-            f"Calibration error {evaluation.before.ece:.3f} before its temperature was fitted, "
-            f"{evaluation.after.ece:.3f} after.",
+            _calibration_error(evaluation),
             reliability,
         ),
         (
@@ -127,6 +128,13 @@ def _charts(
             learning,
         ),
     ]
+
+
+def _calibration_error(evaluation: Evaluation) -> str:
+    return (
+        f"Calibration error {evaluation.before.ece:.3f} before its temperature was fitted, "
+        f"{evaluation.after.ece:.3f} after."
+    )
 
 
 def _answered_line(evaluation: Evaluation) -> list[Line]:

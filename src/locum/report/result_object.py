@@ -67,7 +67,7 @@ def result_object(
             "by_time": data.by_time,
             "exact_duplicates": data.exact_duplicates,
             "near_duplicates": data.near_duplicates,
-            "outside_label_set": data.outside.count,
+            "outside_label_set": data.outside.answers,
             "without_answer": data.outside.missing,
             "soft_label_source": data.source,
             "warnings": data.warnings,
@@ -80,4 +80,4 @@ def result_object(
 def _share(found: Share | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {"value": found.value, "interval_95": list(found.interval), "inputs": found.count}
+    return {"value": found.value, "interval_95": list(found.interval), "inputs": found.inputs}

@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from locum.errors import InputError
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelStore"]
 
-_MIGRATIONS = (
-    "CREATE TABLE answers (key TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID",
-)
+_MIGRATIONS = ("CREATE TABLE answers (key TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID",)
 _BUSY_SECONDS = 30.0
 _KEYS_A_QUERY = 500
 _ANSWER = TypeAdapter(TeacherAnswer)
@@ -93,7 +90,7 @@ class LabelStore:
 
     def add(self, answers: Iterable[tuple[str, TeacherAnswer]]) -> None:
         """Write answers; they are on disk when this returns."""
-        rows = [(key, orjson.dumps(answer)) for key, answer in answers]
+        rows = [(key, _ANSWER.dump_json(answer)) for key, answer in answers]
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from locum.errors import UsageError
 
@@ -19,7 +19,6 @@ __all__ = ["STUDENT_ENTRY_POINTS", "Student", "find_family", "student_families"]
 STUDENT_ENTRY_POINTS = "locum.students"
 
 
-@runtime_checkable
 class Student(Protocol):
     """A classifier that learns from soft labels; scikit-learn's conventions hold.
 
@@ -28,6 +27,9 @@ class Student(Protocol):
 
     family: ClassVar[str]
     classes_: tuple[str, ...]
+
+    def __init__(self, classes: Sequence[str], **settings: float) -> None:
+        """Take the labels, in the order of the soft labels' columns, and the settings."""
 
     def fit(
         self,
@@ -46,7 +48,7 @@ class Student(Protocol):
         """Return the most probable label of each input."""
         ...
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - scikit-learn's signature
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - as scikit-learn
         """Return the parameters that the constructor took."""
         ...
 

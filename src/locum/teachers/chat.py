@@ -100,7 +100,9 @@ class ChatTeacher:
         timeout: float = 60.0,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise UsageError(f"teacher {url!r}: expected a URL that starts with http:// or https://")
+            raise UsageError(
+                f"teacher {url!r}: expected a URL that starts with http:// or https://"
+            )
         if concurrency < 1 or attempts < 1 or timeout <= 0 or not 0 <= top_logprobs <= 20:
             raise UsageError(
                 f"concurrency={concurrency}, attempts={attempts}, timeout={timeout}, "
@@ -167,9 +169,7 @@ class ChatTeacher:
                             break
                     if not running:
                         return
-                    done, running = await asyncio.wait(
-                        running, return_when=asyncio.FIRST_COMPLETED
-                    )
+                    done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for finished in done:
                         yield finished.result()
             finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["Teacher"]
 
 
-@runtime_checkable
 class Teacher(Protocol):
     """A model that can be asked for labels."""
 
@@ -25,9 +24,7 @@ class Teacher(Protocol):
         """Return a key that is the same only where the same question would be asked again."""
         ...
 
-    def answer(
-        self, task: Task, texts: Sequence[str]
-    ) -> AsyncIterator[tuple[int, TeacherAnswer]]:
+    def answer(self, task: Task, texts: Sequence[str]) -> AsyncIterator[tuple[int, TeacherAnswer]]:
         """Yield the position of each text with its answer, in the order in which they arrive.
 
         Raises:

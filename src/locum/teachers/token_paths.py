@@ -82,9 +82,7 @@ def label_distribution(
     return tuple(value / max(1.0, total) for value in mass) if total else None
 
 
-def _from_label(
-    positions: Sequence[Position], keys: Sequence[str]
-) -> list[tuple[Position, int]]:
+def _from_label(positions: Sequence[Position], keys: Sequence[str]) -> list[tuple[Position, int]]:
     """Positions from the one where the label begins, each with its characters before the label."""
     start = _label_start("".join(position.token for position in positions), keys)
     found, end = [], 0
@@ -103,7 +101,7 @@ def _label_start(answer: str, keys: Sequence[str]) -> int:
     colon = answer.find(":")
     while colon >= 0:
         start = answer.find('"', colon) + 1
-        value = answer[start:].split('"')[0].casefold()
+        value = answer[start:].split('"', maxsplit=1)[0].casefold()
         if start and any(key.startswith(value) for key in keys):
             return start
         colon = answer.find(":", colon + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from locum.calibration import StudentCalibration, margins
 from locum.selective_risk import selective_risk_area
@@ -13,13 +12,15 @@ from locum.selective_risk import selective_risk_area
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from locum.students import Student
 
 __all__ = ["Labelled", "TrainedStudent", "Trial", "train"]
 
 _L2_START = 5e-6
 _L2_STEP = 3.0
-_L2_MOST_STEPS = 3
+_L2_MOST_STEPS = 2
 _TEMPERATURES = (2.0, 4.0)
 _HUMAN_WEIGHTS = (0.2,)
 _CURVE_SHARES = (0.25, 0.5)
@@ -143,11 +144,19 @@ def train(
         search.try_all("human_weight", _HUMAN_WEIGHTS)
     curve = [search.curve_point(share) for share in _CURVE_SHARES]
     curve.append(CurvePoint(len(training.texts), search.best.trial.agreement))
-    progress(f"training on all {len(training.texts) + len(validation.texts):,} inputs it may see")
-    student = search.fit(search.best.trial, training.joined(validation))
+    both = training.joined(validation)
+    progress(f"training on all {len(both.texts):,} inputs it may see")
+    student = search.fit(_for_more(search.best.trial, training, validation), both)
     proba = search.best.proba.astype(np.float64)
     calibration = StudentCalibration.fit(proba, validation.answers)
     return TrainedStudent(student, calibration, proba, search.trials, curve)
+
+
+def _for_more(trial: Trial, training: Labelled, validation: Labelled) -> Trial:
+    """Shrink the penalty as inputs are added: it weighs against the mean loss over them."""
+    seen = len(training.texts)
+    l2 = trial.settings["l2"] * seen / (seen + len(validation.texts))
+    return trial._replace(settings=trial.settings | {"l2": l2})
 
 
 class _Search:

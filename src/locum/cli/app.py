@@ -1,0 +1,60 @@
+"""The command line: one file a command, no logic of its own."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from locum.cli.distill import distill_command
+from locum.cli.predict import predict_command
+from locum.errors import LocumError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="locum",
+    help="Train a small model to stand in for an expensive one, and prove where it may.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 no student keeps the promise.",
+)
+app.command("distill")(distill_command)
+app.command("predict")(predict_command)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
+    if wanted:
+        typer.echo(f"locum {version('locum')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end."),
+    ] = False,
+) -> None:
+    """Train a small model to stand in for an expensive one, and prove where it may."""
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence and an exit code."""
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+    try:
+        app()
+    except LocumError as error:
+        typer.echo(f"locum: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("locum: stopped; what the teacher has answered is kept", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

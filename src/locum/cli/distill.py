@@ -1,0 +1,223 @@
+"""``locum distill``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.cli.places import TaskFolder, declared_task, task_folder
+from locum.cli.progress import TerminalProgress, stderr_console
+from locum.errors import QualityGateError, UsageError
+
+if TYPE_CHECKING:
+    from locum.dataset import ReadResult
+    from locum.distillation import Distillation
+    from locum.schema import Task
+    from locum.teachers import ChatTeacher
+
+__all__ = ["distill_command"]
+
+
+def distill_command(
+    task: Annotated[str, typer.Argument(help="Name of the task.")],
+    *,
+    calls: Annotated[
+        Path | None,
+        typer.Option(help="CSV, TSV or JSONL of inputs with the teacher's answers."),
+    ] = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(help="CSV, TSV, JSONL or TXT of inputs to ask the teacher about."),
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Base URL of an OpenAI-compatible API.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The teacher's model; with --calls, its name in the report.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="The labels, comma-separated; else from locum.toml or calls.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="What the teacher is asked to do; else from locum.toml.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="File that declares the task; else ./locum.toml.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND=NAME: which column holds text, answer, soft_label, human, time, ..."
+        ),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
+    target: Annotated[
+        float, typer.Option(help="Promised agreement on what the student answers.")
+    ] = 0.95,
+    confidence: Annotated[float, typer.Option(help="Confidence of the promise.")] = 0.95,
+    minimum_coverage: Annotated[
+        float, typer.Option(help="Coverage under which a student is not worth having.")
+    ] = 0.05,
+    student: Annotated[str, typer.Option(help="Student family.")] = "linear",
+    concurrency: Annotated[int, typer.Option(help="Calls to the teacher at once.")] = 8,
+    top_logprobs: Annotated[
+        int, typer.Option(help="Alternatives asked for at each token, 0 to 20; 0 asks for none.")
+    ] = 20,
+    priced_as: Annotated[
+        str | None, typer.Option(help="Price the teacher's tokens as this model's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    home: Annotated[
+        Path | None, typer.Option(help="Where tasks are kept; else LOCUM_HOME, else .locum.")
+    ] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Train a student for a task, certify where it may answer, and write its report.
+
+    Give --calls with recorded answers, or --inputs with --teacher and --model. The API key is read
+    from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code 3 where no student keeps the promise.
+    """
+    from locum.dataset import read_examples
+    from locum.distillation import distill
+    from locum.report import write_report
+    from locum.teachers import require_price
+
+    folder = task_folder(task, home)
+    file = _one_file(calls, inputs)
+    asked = _make_teacher(teacher, model, inputs, concurrency, top_logprobs)
+    if priced_as:
+        require_price(priced_as)
+    read = read_examples(file, _parse_columns(column or []), encoding)
+    with TerminalProgress(quiet=quiet) as progress:
+        _tell_about_file(progress, file, read)
+        distilled = _declare(task, config, labels, instruction, read, progress)
+        result = distill(
+            distilled,
+            read.examples,
+            asked,
+            target=target,
+            confidence=confidence,
+            family=student,
+            minimum_coverage=minimum_coverage,
+            seed=seed,
+            labels_path=folder.labels,
+            teacher_name=model or "recorded answers",
+            priced_as=priced_as,
+            progress=progress,
+        )
+        if result.student is not None:
+            result.student.save(folder.student)
+        write_report(result, folder.report)
+    _print_result(result, folder, json_output=json_output)
+
+
+def _one_file(calls: Path | None, inputs: Path | None) -> Path:
+    file = calls or inputs
+    if file is None or (calls and inputs):
+        raise UsageError("give either --calls FILE, or --inputs FILE with --teacher and --model")
+    return file
+
+
+def _make_teacher(
+    url: str | None, model: str | None, inputs: Path | None, concurrency: int, top_logprobs: int
+) -> ChatTeacher | None:
+    from locum.teachers import ChatTeacher
+
+    if url is None:
+        if inputs is not None:
+            raise UsageError("--inputs needs a teacher to ask: add --teacher URL and --model NAME")
+        return None
+    if model is None:
+        raise UsageError("--teacher needs the name of its model: add --model NAME")
+    return ChatTeacher(url, model, concurrency=concurrency, top_logprobs=top_logprobs)
+
+
+def _parse_columns(given: list[str]) -> dict[str, str]:
+    columns = {}
+    for pair in given:
+        kind, equals, name = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--column {pair!r}: expected KIND=NAME, such as text=question")
+        columns[kind.strip()] = name
+    return columns
+
+
+def _tell_about_file(progress: TerminalProgress, file: Path, read: ReadResult) -> None:
+    used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
+    progress.stage(f"read {len(read.examples):,} inputs from {file} ({used})")
+    for line in read.skipped.describe():
+        progress.stage(line)
+
+
+def _declare(
+    name: str,
+    config: Path | None,
+    labels: str | None,
+    instruction: str | None,
+    read: ReadResult,
+    progress: TerminalProgress,
+) -> Task:
+    """The task as the flags say, else as ``locum.toml`` says, else as the answers show."""
+    from dataclasses import replace
+
+    from locum.dataset import infer_labels
+    from locum.schema import Task
+
+    declared = declared_task(name, config)
+    if labels is not None:
+        declared = Task(name, tuple(label.strip() for label in labels.split(",")))
+    if declared is None:
+        inferred = infer_labels([e.answer for e in read.examples if e.answer is not None])
+        progress.stage(f"{len(inferred.labels)} labels, from the answers")
+        for spelling, label in sorted(inferred.merged.items()):
+            progress.stage(f"{spelling!r} counts as {label!r}")
+        declared = Task(name, inferred.labels)
+    return replace(declared, instruction=instruction) if instruction else declared
+
+
+def _print_result(result: Distillation, folder: TaskFolder, *, json_output: bool) -> None:
+    from locum.report import result_object
+
+    artefact = folder.student if result.student is not None else None
+    if json_output:
+        import orjson
+
+        typer.echo(orjson.dumps(result_object(result, folder.report, artefact)).decode())
+    else:
+        _print_table(result, folder)
+    if result.decision.verdict != "distil":
+        raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
+
+
+def _print_table(result: Distillation, folder: TaskFolder) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from locum.report import compare
+
+    console = Console(highlight=False)
+    errors = stderr_console()
+    for warning in result.data.warnings:
+        errors.print(f"note: {warning}", markup=False)
+    comparison = compare(result)
+    if comparison is not None:
+        title = f"{result.task.name}: {result.teacher.name} and its student"
+        table = Table(*comparison.columns, title=title, title_justify="left")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in comparison.rows:
+            table.add_row(*row)
+        console.print(table, comparison.note, sep="\n")
+    if result.decision.verdict == "distil":
+        console.print(f"\nDistil: {result.decision.reason}.", markup=False)
+        console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
+    console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
+    if result.student is not None:
+        console.print(
+            f'next     locum predict {result.task.name} "a text"', markup=False, soft_wrap=True
+        )

@@ -1,0 +1,84 @@
+"""``locum predict``."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.cli.places import find_artefact
+from locum.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from locum.schema import Prediction
+
+__all__ = ["predict_command"]
+
+_BATCH = 256
+
+
+def predict_command(
+    task: Annotated[str, typer.Argument(help="Name of a distilled task, or path of a student.")],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; else lines of stdin.")] = None,
+    *,
+    inputs: Annotated[
+        Path | None, typer.Option(help="CSV, TSV, JSONL or TXT of texts to predict.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
+    home: Annotated[
+        Path | None, typer.Option(help="Where tasks are kept; else LOCUM_HOME, else .locum.")
+    ] = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line.")
+    ] = False,
+) -> None:
+    """Predict texts from the command line, a file or standard input, one line each.
+
+    Prints label, confidence, and "answered" where the certificate covers the input or "deferred"
+    where the teacher should be asked, separated by tabs.
+    """
+    from locum.export import load_artefact
+
+    student = load_artefact(find_artefact(task, home))
+    source = _texts(texts or [], inputs, encoding)
+    while batch := list(islice(source, _BATCH)):
+        for prediction in student.predict(batch):
+            typer.echo(_to_json(prediction) if json_output else _to_line(prediction))
+
+
+def _texts(given: list[str], inputs: Path | None, encoding: str) -> Iterator[str]:
+    if given and inputs is not None:
+        raise UsageError("give texts or --inputs FILE, not both")
+    if given:
+        return iter(given)
+    if inputs is not None:
+        from locum.dataset import read_texts
+
+        return iter(read_texts(inputs, encoding))
+    return _lines(sys.stdin.buffer)
+
+
+def _lines(stream: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"line {number} of standard input is not UTF-8: byte 0x{line[error.start]:02x}"
+            ) from None
+
+
+def _to_json(prediction: Prediction) -> str:
+    import orjson
+
+    return orjson.dumps(prediction._asdict()).decode()
+
+
+def _to_line(prediction: Prediction) -> str:
+    route = "answered" if prediction.answered else "deferred"
+    return f"{prediction.label}\t{prediction.confidence:.4f}\t{route}"

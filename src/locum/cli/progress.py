@@ -1,0 +1,92 @@
+"""Progress on standard error: a bar in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+__all__ = ["TerminalProgress", "stderr_console"]
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def stderr_console() -> Console:
+    """Return a console for messages; ``NO_COLOR`` holds."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class TerminalProgress:
+    """Shows the stages of a run, with the seconds since its start.
+
+    Args:
+        quiet: Show nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._console = stderr_console()
+        self._quiet = quiet
+        self._started = self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+        self._bar_task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._close_bar()
+
+    def stage(self, message: str) -> None:
+        """A new step begins."""
+        self._close_bar()
+        self._say(message)
+
+    def advance(self, done: int, total: int) -> None:
+        """So much of a step of known length is done."""
+        if self._quiet or not total:
+            return
+        if self._console.is_terminal:
+            self._advance_bar(done, total)
+        elif done == total or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._say(f"  {done:,} of {total:,}")
+
+    def _say(self, message: str) -> None:
+        if self._quiet:
+            return
+        self._last_line = time.monotonic()
+        self._console.print(f"{self._last_line - self._started:6.1f} s  {message}", markup=False)
+
+    def _advance_bar(self, done: int, total: int) -> None:
+        if self._bar is None:
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TimeRemainingColumn,
+            )
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar_task = self._bar.add_task("", total=total)
+            self._bar.start()
+        if self._bar_task is not None:
+            self._bar.update(self._bar_task, completed=done, total=total)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
