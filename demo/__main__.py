@@ -40,7 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", help="the teacher's model")
     parser.add_argument("--target", default="0.95", help="promised agreement (default 0.95)")
     parser.add_argument("--priced-as", default="gpt-4.1-nano", help="list price for the tokens")
-    parser.add_argument("--home", default=".locum", type=Path, help="where the student is kept")
+    parser.add_argument("--home", type=Path, help="where the student is kept (default .locum)")
     arguments = parser.parse_args()
     if bool(arguments.teacher) != bool(arguments.model):
         parser.error("--teacher and --model go together")
@@ -82,7 +82,8 @@ def distil(arguments: argparse.Namespace, url: str, model: str, inputs: Path) ->
     command = [sys.executable, "-m", "locum", "distill", TASK]
     command += ["--inputs", str(inputs), "--column", "split=split"]
     command += ["--teacher", url, "--model", model]
-    command += ["--config", str(HERE / "locum.toml"), "--home", str(arguments.home)]
+    command += ["--config", str(HERE / "locum.toml")]
+    command += ["--home", str(arguments.home)] if arguments.home else []
     command += ["--target", arguments.target, "--priced-as", arguments.priced_as]
     return subprocess.run(command, check=False).returncode
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,7 +116,7 @@ def distill_command(
         if result.student is not None:
             result.student.save(folder.student)
         write_report(result, folder.report)
-    _print_result(result, folder, json_output=json_output)
+    _print_result(result, folder, home, json_output=json_output)
 
 
 def _one_file(calls: Path | None, inputs: Path | None) -> Path:
@@ -180,7 +183,9 @@ def _declare(
     return replace(declared, instruction=instruction) if instruction else declared
 
 
-def _print_result(result: Distillation, folder: TaskFolder, *, json_output: bool) -> None:
+def _print_result(
+    result: Distillation, folder: TaskFolder, home: Path | None, *, json_output: bool
+) -> None:
     from locum.report import result_object
 
     artefact = folder.student if result.student is not None else None
@@ -189,12 +194,12 @@ def _print_result(result: Distillation, folder: TaskFolder, *, json_output: bool
 
         typer.echo(orjson.dumps(result_object(result, folder.report, artefact)).decode())
     else:
-        _print_table(result, folder)
+        _print_table(result, folder, home)
     if result.decision.verdict != "distil":
         raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
 
 
-def _print_table(result: Distillation, folder: TaskFolder) -> None:
+def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -218,6 +223,12 @@ def _print_table(result: Distillation, folder: TaskFolder) -> None:
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
     if result.student is not None:
-        console.print(
-            f'next     locum predict {result.task.name} "a text"', markup=False, soft_wrap=True
-        )
+        command = _next_command(result.task.name, home)
+        console.print(f"next     {command}", markup=False, soft_wrap=True)
+
+
+def _next_command(task: str, home: Path | None) -> str:
+    """The command that asks the new student, as it can be typed here."""
+    program = "locum" if shutil.which("locum") else f"{sys.executable} -m locum"
+    place = f" --home {shlex.quote(str(home))}" if home else ""
+    return f'{program} predict {task} "a text"{place}'

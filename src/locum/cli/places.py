@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.config import CONFIG_FILE, load_task
-from locum.errors import UsageError
 from locum.schema import check_name
 
 if TYPE_CHECKING:
@@ -57,14 +55,9 @@ def declared_task(name: str, config: Path | None) -> Task | None:
     Raises:
         UsageError: ``config`` was given and does not declare it, or the file is broken.
     """
+    from locum.config import CONFIG_FILE, load_task, load_tasks
+
     if config is not None:
         return load_task(config, name)
     default = Path(CONFIG_FILE)
-    if not default.is_file():
-        return None
-    try:
-        return load_task(default, name)
-    except UsageError as error:
-        if "declares no task" in str(error):
-            return None
-        raise
+    return load_tasks(default).get(name) if default.is_file() else None

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from locum.schema import SPLITS, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["SHARES", "SplitRows", "split_rows"]
 
-SHARES: dict[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
+SHARES: Mapping[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
 _ONE_A_GROUP = frozenset[Split]({"certify", "test"})
 
 Rows = NDArray[np.int64]
@@ -50,6 +50,7 @@ def split_rows(
     times: Sequence[float | None],
     held_out: NDArray[np.bool_],
     seed: int = 0,
+    shares: Mapping[Split, float] = SHARES,
 ) -> SplitRows:
     """Divide rows into the four splits.
 
@@ -60,18 +61,18 @@ def split_rows(
             they differ.
         held_out: Rows of a test set that their owner chose, ``[N]``.
         seed: Seed of the random choices.
+        shares: How much of the inputs each split gets, in the order in which they are cut; the
+            test split's is shared out among the others where its owner chose one.
     """
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(group))
-    of_test = np.isin(group, group[held_out])
+    of_test, chosen = np.isin(group, group[held_out]), bool(held_out.any())
     free = rows[~of_test[rows]]
-    shares = dict(SHARES)
-    if held_out.any():
-        del shares["test"]
+    wanted = {split: part for split, part in shares.items() if split != "test" or not chosen}
     known = np.array([np.nan if time is None else time for time in times], np.float64)
     by_time = free.size > 0 and bool(np.isfinite(known[free]).all() and np.ptp(known[free]) > 0)
     order = _order_by_time(free, group, known) if by_time else _order_by_class(free, group, stratum)
-    found = _cut(order, group, shares)
+    found = _cut(order, group, wanted)
     found.setdefault("test", rows[held_out[rows]])
     kept = {
         split: _one_a_group(found[split], group) if split in _ONE_A_GROUP else found[split]
@@ -105,7 +106,7 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows) -> Rows:
     return ordered
 
 
-def _cut(order: Rows, group: Rows, shares: dict[Split, float]) -> dict[Split, Rows]:
+def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split, Rows]:
     """Cut an order in which groups lie together, never inside a group."""
     total = sum(shares.values())
     ends = np.cumsum([share / total for share in shares.values()])[:-1] * len(order)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Line", "line_chart"]
 
 _WIDTH, _HEIGHT = 460, 300
+_QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STYLE = Style(
     background="transparent",
     plot_background="transparent",
@@ -51,23 +52,15 @@ class Line(NamedTuple):
 
 
 def line_chart(
-    lines: Sequence[Line],
-    x_title: str,
-    y_title: str,
-    *,
-    identity: str,
-    percent: bool = True,
-    y_range: tuple[float, float] | None = None,
+    lines: Sequence[Line], x_title: str, *, identity: str, x_labels: Sequence[float] = ()
 ) -> Markup:
-    """Return a line chart as an SVG element without script.
+    """Return a line chart of shares as an SVG element without script.
 
     Args:
-        lines: What is drawn.
+        lines: What is drawn; ``y`` is a share.
         x_title: Under the horizontal axis.
-        y_title: Beside the vertical axis.
         identity: Used in the element's id; unique in a page.
-        percent: Whether the horizontal axis shows shares as percentages.
-        y_range: Ends of the vertical axis; by default those of the data.
+        x_labels: Counts that the horizontal axis shows; by default it shows shares, 0% to 100%.
     """
     chart = pygal.XY(
         style=_STYLE,
@@ -75,21 +68,18 @@ def line_chart(
         height=_HEIGHT,
         js=[],
         x_title=x_title,
-        y_title=y_title,
-        range=y_range,
         legend_at_bottom=True,
         legend_at_bottom_columns=2,
         show_x_guides=False,
         truncate_legend=-1,
-        x_value_formatter=_percent if percent else _count,
+        truncate_label=-1,
+        x_value_formatter=_count if x_labels else _percent,
         value_formatter=_percent,
-        margin=4,
-        spacing=6,
-        x_labels_major_count=5,
-        y_labels_major_count=5,
-        show_minor_x_labels=False,
-        show_minor_y_labels=False,
+        margin_right=24,
+        margin_bottom=14,
+        spacing=8,
     )
+    chart.x_labels = list(x_labels or _QUARTERS)
     for line in lines:
         chart.add(
             line.name,

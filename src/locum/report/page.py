@@ -80,10 +80,8 @@ def _charts(
             Line("promise", [(0, 1 - promise.target), (1, 1 - promise.target)], dashed=True),
             *_answered_line(evaluation),
         ],
-        "share of inputs answered, the most confident first",
-        "disagreement",
+        "share of inputs answered",
         identity="risk",
-        y_range=(0, max(0.1, *(point.risk for point in evaluation.curve))),
     )
     reliability = line_chart(
         [
@@ -99,22 +97,19 @@ def _charts(
             ),
             Line("ideal", [(0, 0), (1, 1)], dashed=True),
         ],
-        "probability the student gives",
-        "teacher agrees",
+        "probability that the student gives",
         identity="reliability",
-        y_range=(0, 1),
     )
     learning = line_chart(
-        [Line("agreement on validation inputs", facts.curve, dots=True)],
+        [Line("agreement", facts.curve, dots=True)],
         "inputs learned from",
-        "agreement",
         identity="learning",
-        percent=False,
+        x_labels=[point.inputs for point in facts.curve],
     )
     return [
         (
             "Coverage against risk",
-            "The fewer inputs the student answers, the surer it is of them.",
+            "Disagreement with the teacher, as the student answers more, the surest inputs first.",
             risk,
         ),
         (
@@ -124,7 +119,7 @@ def _charts(
         ),
         (
             "Would more inputs help?",
-            "Agreement by the number of inputs learned from, at the chosen settings.",
+            "Agreement on validation inputs, at the chosen settings.",
             learning,
         ),
     ]
@@ -132,7 +127,8 @@ def _charts(
 
 def _calibration_error(evaluation: Evaluation) -> str:
     return (
-        f"Calibration error {evaluation.before.ece:.3f} before its temperature was fitted, "
+        "How often the teacher agrees, by the probability that the student gives. Calibration "
+        f"error {evaluation.before.ece:.3f} before its temperature was fitted, "
         f"{evaluation.after.ece:.3f} after."
     )
 
