@@ -47,4 +47,4 @@ def risk_coverage(
     risk = _running_risk(confidence, agrees)
     coverages = np.linspace(_FIRST_POINT, 1.0, _CURVE_POINTS)
     ranks = np.unique(np.ceil(coverages * len(risk)).astype(int))
-    return [RiskCoveragePoint(rank / len(risk), float(risk[rank - 1])) for rank in ranks]
+    return [RiskCoveragePoint(rank / len(risk), float(risk[rank - 1])) for rank in ranks.tolist()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from locum.teachers import ChatTeacher
 
 __all__ = ["distill_command"]
+
+
+class _Declared(NamedTuple):
+    """A task, and what should be known of how it was found."""
+
+    task: Task
+    notes: list[str]
 
 
 def distill_command(
@@ -97,10 +105,11 @@ def distill_command(
         require_price(priced_as)
     read = read_examples(file, _parse_columns(column or []), encoding)
     with TerminalProgress(quiet=quiet) as progress:
-        _tell_about_file(progress, file, read)
-        distilled = _declare(task, config, labels, instruction, read, progress)
+        used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
+        progress.stage(f"read {len(read.examples):,} inputs from {file} ({used})")
+        declared = _declare(task, config, labels, instruction, read)
         result = distill(
-            distilled,
+            declared.task,
             read.examples,
             asked,
             target=target,
@@ -111,6 +120,7 @@ def distill_command(
             labels_path=folder.labels,
             teacher_name=model or "recorded answers",
             priced_as=priced_as,
+            notes=[*read.skipped.describe(), *declared.notes],
             progress=progress,
         )
         if result.student is not None:
@@ -150,37 +160,25 @@ def _parse_columns(given: list[str]) -> dict[str, str]:
     return columns
 
 
-def _tell_about_file(progress: TerminalProgress, file: Path, read: ReadResult) -> None:
-    used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
-    progress.stage(f"read {len(read.examples):,} inputs from {file} ({used})")
-    for line in read.skipped.describe():
-        progress.stage(line)
-
-
 def _declare(
     name: str,
     config: Path | None,
     labels: str | None,
     instruction: str | None,
     read: ReadResult,
-    progress: TerminalProgress,
-) -> Task:
+) -> _Declared:
     """The task as the flags say, else as ``locum.toml`` says, else as the answers show."""
-    from dataclasses import replace
-
     from locum.dataset import infer_labels
     from locum.schema import Task
 
-    declared = declared_task(name, config)
+    task, notes = declared_task(name, config), list[str]()
     if labels is not None:
-        declared = Task(name, tuple(label.strip() for label in labels.split(",")))
-    if declared is None:
+        task = Task(name, tuple(label.strip() for label in labels.split(",")))
+    if task is None:
         inferred = infer_labels([e.answer for e in read.examples if e.answer is not None])
-        progress.stage(f"{len(inferred.labels)} labels, from the answers")
-        for spelling, label in sorted(inferred.merged.items()):
-            progress.stage(f"{spelling!r} counts as {label!r}")
-        declared = Task(name, inferred.labels)
-    return replace(declared, instruction=instruction) if instruction else declared
+        task = Task(name, inferred.labels)
+        notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
+    return _Declared(replace(task, instruction=instruction) if instruction else task, notes)
 
 
 def _print_result(
@@ -221,6 +219,8 @@ def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) ->
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
+    elif folder.student.exists():
+        errors.print(f"note: {folder.student} is of an earlier run and was left as it is")
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
     if result.student is not None:
         command = _next_command(result.task.name, home)

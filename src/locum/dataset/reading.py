@@ -171,14 +171,28 @@ def _decode(path: Path, encoding: str) -> str:
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[NumberedRow]:
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = _CountedLines(text)
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
     try:
         for row in reader:
             whole = None not in row and None not in row.values()
             expected = f"expected {len(reader.fieldnames or [])} fields, as in the header"
-            yield reader.line_num, row if whole else expected
+            yield lines.count, row if whole else expected
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from None
+        raise InputError(f"{path}, line {lines.count}: not valid CSV: {error}") from None
+
+
+class _CountedLines:
+    """The lines of a text, and how many were handed out; an error on a line counts it too."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.count += 1
+            yield line
 
 
 def _json_rows(text: str) -> Iterator[NumberedRow]:

@@ -81,6 +81,7 @@ def distill(
     labels_path: str | Path | None = None,
     teacher_name: str = "recorded answers",
     priced_as: str | None = None,
+    notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Distillation:
     """Train a student, calibrate it, and certify where it may stand in for its teacher.
@@ -99,6 +100,7 @@ def distill(
         teacher_name: How the report calls the teacher where none is asked.
         priced_as: Model whose list price the teacher's tokens get where no cost was recorded; by
             default the teacher's own name.
+        notes: What else the reader of the report should know of the inputs, a sentence each.
         progress: Is told how the run goes on.
 
     Returns:
@@ -124,7 +126,7 @@ def distill(
     times = [example.time for example in pool.examples]
     held_out = np.array([example.held_out for example in pool.examples])
     splits = split_rows(groups.group, pool.answers, times, held_out, seed)
-    data = summarise(task, pool, groups, splits)
+    data = summarise(task, pool, groups, splits, notes)
 
     learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
     teacher_temperature = fit_teacher_temperature(pool, learned_from)

@@ -14,6 +14,8 @@ from locum.evaluation import Share, share
 from locum.schema import label_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from locum.dataset import DuplicateGroups, SplitRows
@@ -29,8 +31,10 @@ _SHOWN = 5
 _PAIRS_A_TEXT = 10
 
 
-def summarise(task: Task, pool: Pool, groups: DuplicateGroups, splits: SplitRows) -> DataSummary:
-    """Describe the data."""
+def summarise(
+    task: Task, pool: Pool, groups: DuplicateGroups, splits: SplitRows, notes: Sequence[str]
+) -> DataSummary:
+    """Describe the data; the warnings begin with ``notes``."""
     learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
     return DataSummary(
         inputs=len(pool.examples),
@@ -45,7 +49,7 @@ def summarise(task: Task, pool: Pool, groups: DuplicateGroups, splits: SplitRows
         source=pool.soft_labels.source,
         self_agreement=_self_agreement(pool),
         training_sha256=_hash(pool, learned_from),
-        warnings=_warnings(task, pool, groups, learned_from),
+        warnings=[*notes, *_warnings(task, pool, groups, learned_from)],
     )
 
 
@@ -92,8 +96,8 @@ def _few_of_a_class(task: Task, pool: Pool, learned_from: NDArray[np.int64]) -> 
     shown = ", ".join(f"{label!r} {count}" for count, label in few[:_SHOWN])
     more = f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
     return (
-        f"{len(few)} of {len(task.labels)} classes have fewer than {_FEW_OF_A_CLASS} inputs to "
-        f"learn from ({shown}{more}): the student will rarely be sure of them"
+        f"few inputs to learn from in {len(few)} of {len(task.labels)} classes (under "
+        f"{_FEW_OF_A_CLASS}: {shown}{more}): the student will rarely be sure of them"
     )
 
 

@@ -148,16 +148,14 @@ def plan_thresholds(
     if not points:
         return []
     scale = inputs / len(confidence)
-    foreseen = [
-        binomial_lower_tail(
-            math.ceil(point.disagreements * scale),
-            round(point.answered * scale),
-            1 - promise.target,
-        )
-        for point in points
-    ]
-    start = int(np.argmin(foreseen))
+    start = int(np.argmin([_foreseen_p_value(point, scale, promise) for point in points]))
     return [point.threshold for point in points[start:]]
+
+
+def _foreseen_p_value(point: SelectivePoint, scale: float, promise: Promise) -> float:
+    answered = round(point.answered * scale)
+    disagreements = min(math.ceil(point.disagreements * scale), answered)
+    return binomial_lower_tail(disagreements, answered, 1 - promise.target)
 
 
 def _candidates(

@@ -186,7 +186,8 @@ def _read_manifest(folder: Path) -> _Manifest:
         content: Any = orjson.loads(path.read_bytes())
     except OSError:
         raise ArtefactError(
-            f"{folder} holds no artefact: there is no readable {MANIFEST} in it"
+            f"{folder} holds no student: there is no readable {MANIFEST} in it; distil the task "
+            "first, or give the folder of a student"
         ) from None
     except orjson.JSONDecodeError as error:
         raise ArtefactError(f"{path} is not valid JSON: {error}") from None

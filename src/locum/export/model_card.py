@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 if TYPE_CHECKING:
     from locum.export.certified import CertifiedStudent
 
@@ -14,6 +12,8 @@ __all__ = ["render_model_card"]
 
 def render_model_card(student: CertifiedStudent) -> str:
     """Return the model card of a student."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("locum.export"),
         undefined=StrictUndefined,

@@ -39,13 +39,17 @@ class LabelStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
         except (OSError, sqlite3.Error) as error:
+            raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
+        try:
+            self._migrate()
+        except sqlite3.Error as error:
+            self._connection.close()
             raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
 
     def _migrate(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(_MIGRATIONS):
             self._connection.close()

@@ -26,6 +26,14 @@ __all__ = ["LinearStudent"]
 
 _WEIGHTS, _PARAMETERS = "weights.safetensors", "student.json"
 _STOP = {"ftol": 3e-5, "maxcor": 5}
+_UNREADABLE = (
+    OSError,
+    SafetensorError,
+    orjson.JSONDecodeError,
+    TypeError,
+    KeyError,
+    UsageError,
+)
 _GATHERED_FLOATS = 8_000_000
 
 
@@ -185,7 +193,7 @@ class LinearStudent:
             student = cls(**orjson.loads((directory / _PARAMETERS).read_bytes()))
             tensors = load_file(directory / _WEIGHTS)
             student._restore(tensors)
-        except (OSError, SafetensorError, orjson.JSONDecodeError, TypeError, KeyError) as error:
+        except _UNREADABLE as error:
             raise ArtefactError(f"{directory} holds no linear student: {error}") from None
         return student
 
@@ -194,7 +202,11 @@ class LinearStudent:
         buckets, bucket_weights = tensors["buckets"], tensors["bucket_weights"]
         expected = (len(buckets), len(self.classes_))
         sound = (
-            self.coef_.shape == expected
+            buckets.shape == expected[:1]
+            and buckets.dtype == np.int32
+            and all(t.dtype == np.float32 for t in (self.coef_, self.intercept_, bucket_weights))
+            and bool((np.diff(buckets) > 0).all())
+            and self.coef_.shape == expected
             and self.intercept_.shape == expected[1:]
             and bucket_weights.shape == expected[:1]
             and all(bool(np.isfinite(t).all()) for t in tensors.values())

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import aiohttp
 import orjson
@@ -19,11 +20,13 @@ from locum.teachers.prompts import build_messages
 from locum.teachers.token_paths import Position, label_distribution
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 
     from locum.schema import Task
 
 __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
+
+T = TypeVar("T")
 
 API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
 _PROCESSING_HEADER = "openai-processing-ms"
@@ -115,7 +118,7 @@ class ChatTeacher:
         self.attempts = attempts
         self.timeout = timeout
         set_variables = (os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name))
-        self._api_key = api_key or next(set_variables, None)
+        self._api_key = _clean_key(api_key or next(set_variables, None))
 
     def __repr__(self) -> str:
         """Show everything but the key."""
@@ -157,25 +160,12 @@ class ChatTeacher:
             timeout=aiohttp.ClientTimeout(total=self.timeout),
             connector=aiohttp.TCPConnector(limit=self.concurrency),
         ) as session:
-            waiting = iter(enumerate(texts))
-            running: set[asyncio.Task[tuple[int, TeacherAnswer]]] = set()
-            try:
-                while True:
-                    for position, text in waiting:
-                        running.add(
-                            asyncio.create_task(self._answer_one(session, task, position, text))
-                        )
-                        if len(running) >= self.concurrency:
-                            break
-                    if not running:
-                        return
-                    done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    for finished in done:
-                        yield finished.result()
-            finally:
-                for unfinished in running:
-                    unfinished.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
+            calls = (
+                self._answer_one(session, task, position, text)
+                for position, text in enumerate(texts)
+            )
+            async for answered in _run_some_at_once(calls, self.concurrency):
+                yield answered
 
     async def _answer_one(
         self, session: aiohttp.ClientSession, task: Task, position: int, text: str
@@ -205,8 +195,10 @@ class ChatTeacher:
                 content = await response.read()
                 self._check_status(response, content)
                 elapsed = 1000 * (time.perf_counter() - started)
-                said = response.headers.get(_PROCESSING_HEADER, "")
-                return content, max(elapsed, float(said) if said.isdigit() else 0.0)
+                said = _whole_number(response.headers.get(_PROCESSING_HEADER))
+                return content, max(elapsed, said or 0.0)
+        except aiohttp.InvalidURL:
+            raise UsageError(f"teacher {self.url!r} is no valid URL: correct it") from None
         except aiohttp.ClientConnectorError as error:
             raise TeacherError(
                 f"teacher {self.url} cannot be reached ({error.os_error.strerror}): check that "
@@ -219,12 +211,10 @@ class ChatTeacher:
     def _check_status(self, response: aiohttp.ClientResponse, content: bytes) -> None:
         if response.status == 200:
             return
-        shown = content[:_SHOWN_CHARACTERS].decode("utf-8", "replace")
-        if self._api_key:
-            shown = shown.replace(self._api_key, "[key]")
+        shown = self._shown(content)
         if response.status in _RETRIED_STATUS:
-            after = response.headers.get("retry-after", "")
-            wait = min(float(after), _LONGEST_WAIT) if after.isdigit() else None
+            wait = _whole_number(response.headers.get("retry-after"))
+            wait = min(wait, _LONGEST_WAIT) if wait is not None else None
             raise _RetryableError(f"HTTP {response.status}: {shown}", wait)
         cure = {
             401: f"; set {' or '.join(API_KEY_VARIABLES)} to a valid key",
@@ -233,15 +223,21 @@ class ChatTeacher:
         }.get(response.status, "")
         raise TeacherError(f"teacher {self.url} answered HTTP {response.status}: {shown}{cure}")
 
+    def _shown(self, content: bytes) -> str:
+        """What the server said, cut short, without the key if it repeats it."""
+        text = content.decode("utf-8", "replace")
+        if self._api_key:
+            text = text.replace(self._api_key, "[key]")
+        return text[:_SHOWN_CHARACTERS]
+
     def _parse(self, task: Task, content: bytes, latency_ms: float) -> TeacherAnswer:
         try:
             completion = _Completion.model_validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "body"
-            shown = content[:_SHOWN_CHARACTERS].decode("utf-8", "replace")
             raise _RetryableError(
-                f"not a chat completion ({where}: {first['msg']}): {shown}"
+                f"not a chat completion ({where}: {first['msg']}): {self._shown(content)}"
             ) from None
         choice, usage = completion.choices[0], completion.usage
         tokens = (choice.logprobs.content or []) if choice.logprobs else []
@@ -251,6 +247,41 @@ class ChatTeacher:
             usage=Usage(usage.prompt_tokens, usage.completion_tokens) if usage else None,
             latency_ms=latency_ms,
         )
+
+
+async def _run_some_at_once(
+    calls: Iterable[Coroutine[None, None, T]], most: int
+) -> AsyncIterator[T]:
+    """Yield results as they come; after the first failure the other calls are cancelled."""
+    waiting = iter(calls)
+    started: set[asyncio.Task[T]] = set()
+    try:
+        while True:
+            for call in islice(waiting, most - len(started)):
+                started.add(asyncio.create_task(call))
+            if not started:
+                return
+            done, _ = await asyncio.wait(started, return_when=asyncio.FIRST_COMPLETED)
+            for finished in sorted(done, key=lambda task: task.exception() is not None):
+                yield finished.result()
+                started.discard(finished)
+    finally:
+        for unfinished in started:
+            unfinished.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+
+def _clean_key(key: str | None) -> str | None:
+    """A key without the line end that a file puts after it."""
+    if key is None or not key.strip():
+        return None
+    if not (key.strip().isascii() and key.strip().isprintable()):
+        raise UsageError("the API key holds characters that no HTTP header can: check the key")
+    return key.strip()
+
+
+def _whole_number(text: str | None) -> float | None:
+    return float(text) if text and text.isascii() and text.isdecimal() else None
 
 
 def _to_position(token: _Token) -> Position:

@@ -53,7 +53,7 @@ def label_distribution(
         labels: The task's labels, distinct also when case is ignored.
 
     Returns:
-        ``None`` where no alternative leads to a label.
+        ``None`` where no probability goes to any label.
     """
     keys = [label_key(label) for label in labels]
     mass = [0.0] * len(keys)
@@ -77,7 +77,8 @@ def label_distribution(
         path = goes_on
         if not path:
             break
-    _share(mass, path, _ended(written, keys))
+    if written:
+        _share(mass, path, _ended(written, keys))
     total = sum(mass)
     return tuple(value / max(1.0, total) for value in mass) if total else None
 
@@ -122,7 +123,7 @@ def _matching(text: str, written: str, keys: Sequence[str]) -> list[int]:
     if spelled != key and spelled in keys:
         return [keys.index(spelled)]
     before = written.casefold()
-    broke_off = before in keys and not key[len(before)].isalnum()
+    broke_off = before in keys and not (key[len(before)].isalnum() or key[len(before)] in "_-")
     return [keys.index(before)] if broke_off else []
 
 

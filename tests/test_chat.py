@@ -1,0 +1,499 @@
+"""A teacher behind a chat completions endpoint, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import math
+import socket
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import openai
+import orjson
+import pytest
+from aiohttp import web
+
+from demo.questions import input_id
+from demo.replay import RECORDING, Recording, replay_server
+from locum.errors import TeacherError, UsageError
+from locum.schema import Task, TeacherAnswer, Usage
+from locum.teachers import API_KEY_VARIABLES, ChatTeacher, build_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+TASK = Task("topics", ("cash", "card"), instruction="Say what it is about.")
+KEY = "key-that-nobody-may-see"
+START = '{"choices": [{"message": {"content": "a"}'
+
+
+def entry(token: str, probability: float) -> dict[str, Any]:
+    return {"token": token, "logprob": math.log(probability), "bytes": list(token.encode())}
+
+
+def completion(text: str, *, logprobs: bool = True, usage: bool = True) -> dict[str, Any]:
+    others = {"cash": [("cash", 0.75), ("card", 0.25)], "card": [("card", 0.875), ("cash", 0.125)]}
+    content = [
+        {**entry(text, others[text][0][1]), "top_logprobs": [entry(*pair) for pair in others[text]]}
+    ]
+    body: dict[str, Any] = {
+        "id": "1",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "logprobs": {"content": content} if logprobs else None,
+            }
+        ],
+    }
+    return body | {"usage": {"prompt_tokens": 40, "completion_tokens": 2}} if usage else body
+
+
+def text_of(request: dict[str, Any]) -> str:
+    content: str = request["messages"][-1]["content"]
+    return content
+
+
+class Server:
+    """A chat completions server whose answers the tests script.
+
+    Scripted replies come first, in their order; then every question is answered with ``card``
+    where it mentions a card, and with ``cash`` otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[dict[str, Any]] = []
+        self.authorizations: list[str | None] = []
+        self.paths: list[str] = []
+        self.script: deque[web.Response] = deque()
+        self.forever: tuple[int, str] | None = None
+        self.headers: dict[str, str] = {}
+        self.seconds = 0.0
+        self.break_off = False
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def reply(self, status: int, body: str = "", headers: dict[str, str] | None = None) -> None:
+        """Script one reply."""
+        self.script.append(web.Response(status=status, text=body, headers=headers))
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._answer(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = orjson.loads(await request.read())
+        self.requests.append(body)
+        self.authorizations.append(request.headers.get("authorization"))
+        self.paths.append(request.path)
+        if self.seconds:
+            await asyncio.sleep(self.seconds * (1 + len(text_of(body)) % 3))
+        if self.break_off:
+            response = web.StreamResponse(headers={"content-length": "1000"})
+            await response.prepare(request)
+            await response.write(b'{"choices": [')
+            if request.transport is not None:
+                request.transport.abort()
+            return response
+        if self.script:
+            return self.script.popleft()
+        if self.forever:
+            return web.Response(status=self.forever[0], text=self.forever[1])
+        answer = completion(
+            "card" if "card" in text_of(body) else "cash", logprobs=body.get("logprobs", False)
+        )
+        return web.Response(
+            body=orjson.dumps(answer), content_type="application/json", headers=self.headers
+        )
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[None]:
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    ready = threading.Event()
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", server.handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        stop = asyncio.Event()
+        started.append((asyncio.get_running_loop(), stop))
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(10)
+    loop, stop = started[0]
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in API_KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    served = Server()
+    with serving(served):
+        yield served
+
+
+def ask(teacher: ChatTeacher, texts: Sequence[str], task: Task = TASK) -> dict[int, TeacherAnswer]:
+    async def collect() -> dict[int, TeacherAnswer]:
+        return {position: answer async for position, answer in teacher.answer(task, texts)}
+
+    return asyncio.run(collect())
+
+
+def refusal(teacher: ChatTeacher, texts: Sequence[str] = ("a text",)) -> str:
+    with pytest.raises(TeacherError) as caught:
+        ask(teacher, texts)
+    assert KEY not in str(caught.value)
+    return str(caught.value)
+
+
+def test_an_answer_with_log_probabilities(server: Server) -> None:
+    answer = ask(ChatTeacher(server.url, "m"), ["a lost card"])[0]
+    assert answer.text == "card"
+    assert answer.distribution == pytest.approx((0.125, 0.875))
+    assert answer.usage == Usage(40, 2)
+    assert answer.latency_ms is not None
+    assert 0 < answer.latency_ms < 5000
+
+
+def test_an_answer_without_log_probabilities(server: Server) -> None:
+    answer = ask(ChatTeacher(server.url, "m", top_logprobs=0), ["a lost card"])[0]
+    assert answer.text == "card"
+    assert answer.distribution is None
+    assert not {"logprobs", "top_logprobs"} & set(server.requests[0])
+
+
+def test_an_answer_without_usage_or_content(server: Server) -> None:
+    server.reply(200, '{"choices": [{"message": {"content": null}}]}')
+    answer = ask(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert (answer.text, answer.usage) == ("", None)
+
+
+def test_the_request_holds_the_prompt_and_asks_for_log_probabilities(server: Server) -> None:
+    ask(ChatTeacher(server.url, "m", top_logprobs=7), ["a text"])
+    (request,) = server.requests
+    assert request["model"] == "m"
+    assert request["messages"] == build_messages(TASK, "a text")
+    assert request["temperature"] == 0
+    assert request["logprobs"] is True
+    assert request["top_logprobs"] == 7
+    assert server.paths == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("ending", ["/", "/chat/completions", "/chat/completions/"])
+def test_the_whole_address_may_be_given(server: Server, ending: str) -> None:
+    ask(ChatTeacher(server.url + ending, "m"), ["a text"])
+    assert server.paths == ["/v1/chat/completions"]
+
+
+def test_the_key_is_sent_and_not_shown(server: Server) -> None:
+    teacher = ChatTeacher(server.url, "m", api_key=KEY)
+    ask(teacher, ["a text"])
+    assert server.authorizations == [f"Bearer {KEY}"]
+    assert KEY not in repr(teacher)
+    assert KEY not in teacher.identify(TASK, "a text")
+
+
+@pytest.mark.parametrize("name", API_KEY_VARIABLES)
+def test_the_key_may_stand_in_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, KEY)
+    ask(ChatTeacher(server.url, "m"), ["a text"])
+    assert server.authorizations == [f"Bearer {KEY}"]
+
+
+def test_without_a_key_none_is_sent(server: Server) -> None:
+    ask(ChatTeacher(server.url, "m"), ["a text"])
+    assert server.authorizations == [None]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500], ids=str)
+@pytest.mark.parametrize("before", [0, 280], ids=["whole", "cut"])
+def test_a_key_that_the_server_repeats_is_not_shown(
+    server: Server, status: int, before: int
+) -> None:
+    server.forever = (status, " " * before + f"bad key {KEY}")
+    message = refusal(ChatTeacher(server.url, "m", api_key=KEY, attempts=1))
+    assert KEY[:8] not in message
+
+
+@pytest.mark.parametrize(
+    ("status", "cure"),
+    [
+        (401, "set LOCUM_API_KEY or OPENAI_API_KEY to a valid key"),
+        (404, "check the URL and the model's name"),
+        (400, "--top-logprobs 0"),
+        (403, ""),
+    ],
+)
+def test_refusals_name_their_cure_and_are_not_tried_again(
+    server: Server, status: int, cure: str
+) -> None:
+    server.forever = (status, "so it is")
+    message = refusal(ChatTeacher(server.url, "m"))
+    assert f"{server.url} answered HTTP {status}: so it is" in message
+    assert cure in message
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
+    server.reply(status, headers={"retry-after": "0"})
+    answer = ask(ChatTeacher(server.url, "m", attempts=2), ["a text"])[0]
+    assert answer.text == "cash"
+    assert len(server.requests) == 2
+
+
+def test_the_wait_that_the_server_asks_for_is_kept(server: Server) -> None:
+    server.reply(429, headers={"retry-after": "1"})
+    started = time.perf_counter()
+    ask(ChatTeacher(server.url, "m", attempts=2), ["a text"])
+    assert time.perf_counter() - started >= 1
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "\u00b2", ""])
+def test_a_wait_that_is_no_number_is_ignored(server: Server, wait: str) -> None:
+    server.reply(429, headers={"retry-after": wait})
+    assert "HTTP 429" in refusal(ChatTeacher(server.url, "m", attempts=1))
+
+
+def test_a_failure_that_stays_ends_after_the_attempts(server: Server) -> None:
+    server.forever = (500, "out of order")
+    message = refusal(ChatTeacher(server.url, "m", attempts=2))
+    assert "failed 2 times on one call; last: HTTP 500: out of order" in message
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{oops",
+        "",
+        "<html><body>Welcome</body></html>",
+        "[]",
+        "{}",
+        '{"choices": []}',
+        '{"choices": [{}]}',
+        '{"choices": [{"message": {"content": 7}}]}',
+        START + ', "logprobs": {"content": [{"token": "a"}]}}]}',
+        START + ', "logprobs": {"content": [{"token": "a", "logprob": 5}]}}]}',
+        START + ', "logprobs": {"content": [{"token": "a", "logprob": NaN}]}}]}',
+        START + '}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}',
+    ],
+)
+def test_what_is_no_completion_is_refused(server: Server, body: str) -> None:
+    server.forever = (200, body)
+    message = refusal(ChatTeacher(server.url, "m", attempts=1))
+    assert "failed 1 times on one call; last: not a chat completion (" in message
+    assert body[:40] in message
+
+
+def test_a_slow_answer_times_out(server: Server) -> None:
+    server.seconds = 2.0
+    started = time.perf_counter()
+    message = refusal(ChatTeacher(server.url, "m", timeout=0.3, attempts=1))
+    assert "Timeout" in message
+    assert time.perf_counter() - started < 1.5
+
+
+def test_a_connection_that_closes_inside_the_answer_is_refused(server: Server) -> None:
+    server.break_off = True
+    message = refusal(ChatTeacher(server.url, "m", attempts=1))
+    assert "failed 1 times on one call; last: ClientPayloadError" in message
+
+
+def test_a_server_that_is_not_there_is_refused_at_once() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        started = time.perf_counter()
+        message = refusal(ChatTeacher(url, "m", attempts=5))
+    assert time.perf_counter() - started < 2
+    assert f"{url} cannot be reached" in message
+    assert "check that the server runs" in message
+
+
+def test_a_redirect_is_not_followed(server: Server) -> None:
+    server.reply(307, headers={"location": f"{server.url}/elsewhere"})
+    assert "HTTP 307" in refusal(ChatTeacher(server.url, "m", api_key=KEY))
+    assert server.paths == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_calls_than_allowed_are_in_flight(server: Server, concurrency: int) -> None:
+    server.seconds = 0.02
+    texts = ["a" * (number % 7) for number in range(12)]
+    assert len(ask(ChatTeacher(server.url, "m", concurrency=concurrency), texts)) == 12
+    assert min(2, concurrency) <= server.most_in_flight <= concurrency
+
+
+def test_answers_come_with_their_positions(server: Server) -> None:
+    server.seconds = 0.01
+    texts = [f"{'card' if number % 3 else 'note'} {'x' * number}" for number in range(20)]
+    answers = ask(ChatTeacher(server.url, "m", concurrency=5), texts)
+    assert sorted(answers) == list(range(20))
+    assert [answers[n].text for n in range(20)] == [
+        "card" if "card" in text else "cash" for text in texts
+    ]
+    assert sorted(map(text_of, server.requests)) == sorted(texts)
+
+
+def test_no_texts_are_no_calls(server: Server) -> None:
+    assert ask(ChatTeacher(server.url, "m"), []) == {}
+    assert server.requests == []
+
+
+def test_the_time_that_the_server_says_raises_the_latency(server: Server) -> None:
+    server.headers = {"openai-processing-ms": "90000"}
+    assert ask(ChatTeacher(server.url, "m"), ["a text"])[0].latency_ms == 90_000
+
+
+@pytest.mark.parametrize("said", ["0", "-5", "fast", "\u00b2"])
+def test_other_times_that_the_server_says_do_not(server: Server, said: str) -> None:
+    server.headers = {"openai-processing-ms": said}
+    latency = ask(ChatTeacher(server.url, "m"), ["a text"])[0].latency_ms
+    assert latency is not None
+    assert 0 < latency < 5000
+
+
+def test_the_same_question_has_the_same_key() -> None:
+    url = "http://127.0.0.1:1/v1"
+    teacher = ChatTeacher(url, "m")
+    key = teacher.identify(TASK, "a text")
+    others = [
+        ChatTeacher(url, "n").identify(TASK, "a text"),
+        ChatTeacher("http://127.0.0.1:2/v1", "m").identify(TASK, "a text"),
+        ChatTeacher(url, "m", top_logprobs=5).identify(TASK, "a text"),
+        teacher.identify(TASK, "another text"),
+        teacher.identify(Task("topics", ("cash", "fee")), "a text"),
+    ]
+    assert ChatTeacher(f"{url}/", "m", concurrency=2).identify(TASK, "a text") == key
+    assert len({key, *others}) == 6
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host/v1", "file:///etc/passwd"])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        ChatTeacher(url, "m")
+    assert repr(url) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 0},
+        {"attempts": 0},
+        {"timeout": 0},
+        {"top_logprobs": 21},
+        {"top_logprobs": -1},
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, int]) -> None:
+    (name, value), *_ = options.items()
+    with pytest.raises(UsageError, match=f"{name}={value}"):
+        ChatTeacher("http://127.0.0.1:1/v1", "m", **options)  # type: ignore[arg-type]
+
+
+def write_recording(path: Path) -> Path:
+    header = {"model": "tiny-teacher", "latency_ms": 250.0, "top": 20}
+    row = {
+        "id": input_id("Where is my card ?"),
+        "prompt_tokens": 31,
+        "tokens": ["ca", "rd", "<|im_end|>"],
+        "top": [
+            [["ca", -0.25], ["fee", -1.6], ["x", -4.0]],
+            [["rd", -0.5], ["sh", -1.0]],
+            [["<|im_end|>", -0.01]],
+        ],
+    }
+    path.write_bytes(gzip.compress(b"\n".join(map(orjson.dumps, (header, row)))))
+    return path
+
+
+def test_the_openai_client_reads_the_replay(tmp_path: Path) -> None:
+    recording = Recording(write_recording(tmp_path / "recording.jsonl.gz"))
+    with (
+        replay_server(recording) as url,
+        openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client,
+    ):
+        found = client.chat.completions.create(
+            model=recording.model,
+            messages=[{"role": "user", "content": "Where is my card ?"}],
+            logprobs=True,
+            top_logprobs=2,
+        )
+        with pytest.raises(openai.NotFoundError, match="not recorded"):
+            client.chat.completions.create(
+                model=recording.model, messages=[{"role": "user", "content": "What else ?"}]
+            )
+    (choice,) = found.choices
+    assert found.model == "tiny-teacher"
+    assert choice.message.content == "card"
+    assert choice.finish_reason == "stop"
+    assert choice.logprobs is not None
+    assert choice.logprobs.content is not None
+    assert [(token.token, token.logprob) for token in choice.logprobs.content] == [
+        ("ca", -0.25),
+        ("rd", -0.5),
+    ]
+    assert [other.token for other in choice.logprobs.content[0].top_logprobs] == ["ca", "fee"]
+    assert found.usage is not None
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (31, 3)
+
+
+def test_the_teacher_reads_the_replay(tmp_path: Path) -> None:
+    recording = Recording(write_recording(tmp_path / "recording.jsonl.gz"))
+    task = Task("topics", ("cash", "card", "fee"))
+    with replay_server(recording) as url:
+        answer = ask(ChatTeacher(url, recording.model), ["Where is my card ?"], task)[0]
+    first, second = math.exp(-0.25), math.exp(-1.6)
+    assert answer.text == "card"
+    assert answer.latency_ms == 250
+    assert answer.usage == Usage(31, 3)
+    assert answer.distribution == pytest.approx(
+        (first * math.exp(-1.0), first * math.exp(-0.5), second)
+    )
+
+
+def test_the_committed_recording_is_whole() -> None:
+    header, *rows = map(orjson.loads, gzip.decompress(RECORDING.read_bytes()).splitlines())
+    assert Recording().model == header["model"]
+    assert len({row["id"] for row in rows}) == len(rows) == 5381
+    for row in rows:
+        logprobs = [value for _, value in row["top"][0]]
+        assert logprobs == sorted(logprobs, reverse=True)
+        assert len(logprobs) <= header["top"]
+        assert sum(map(math.exp, logprobs)) <= 1.001
+        assert row["tokens"][0] == row["top"][0][0][0]
+
+
+def test_a_line_end_after_the_key_does_not_count(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCUM_API_KEY", f"{KEY}\n")
+    ask(ChatTeacher(server.url, "m", attempts=1), ["a text"])
+    assert server.authorizations == [f"Bearer {KEY}"]

@@ -1,0 +1,132 @@
+"""Reading of ``locum.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from locum.config import load_task, load_tasks
+from locum.errors import UsageError
+
+ROOT = Path(__file__).parent.parent
+
+
+def write(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "locum.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def refusal(path: Path, name: str = "topics") -> str:
+    with pytest.raises(UsageError) as caught:
+        load_task(path, name)
+    message = str(caught.value)
+    assert str(path) in message
+    return message
+
+
+def test_labels_as_a_list(tmp_path: Path) -> None:
+    path = write(tmp_path, '[tasks.topics]\nlabels = ["card", "cash"]\n')
+    task = load_task(path, "topics")
+    assert task.name == "topics"
+    assert task.labels == ("card", "cash")
+    assert task.instruction == "Classify the text."
+    assert task.descriptions == {}
+    assert task.examples == {}
+
+
+def test_labels_as_a_table_with_examples(tmp_path: Path) -> None:
+    content = """
+        [tasks.topics]
+        instruction = "Say what it is about."
+        labels = { cash = "coins and notes", card = "" }
+        [tasks.topics.examples]
+        "I lost a note" = "cash"
+        "Where is my card?" = "card"
+    """
+    task = load_task(write(tmp_path, content), "topics")
+    assert task.labels == ("cash", "card")
+    assert task.descriptions == {"cash": "coins and notes", "card": ""}
+    assert task.instruction == "Say what it is about."
+    assert list(task.examples.items()) == [("I lost a note", "cash"), ("Where is my card?", "card")]
+
+
+def test_all_tasks_of_a_file_in_their_order(tmp_path: Path) -> None:
+    content = '[tasks.b]\nlabels = ["x", "y"]\n[tasks.a]\nlabels = ["yes", "no"]\n'
+    assert list(load_tasks(write(tmp_path, content))) == ["b", "a"]
+
+
+def test_a_file_without_tasks_declares_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    assert load_tasks(path) == {}
+    assert "(declared: none)" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('[tasks.topics]\nlabels = ["a", "b"]\nlabel = "x"\n', "tasks.topics.label:"),
+        ('[task.topics]\nlabels = ["a", "b"]\n', "task:"),
+        ('[tasks.topics]\ninstruction = "x"\n', "tasks.topics.labels:"),
+        ('[tasks.topics]\nlabels = "a, b"\n', "tasks.topics.labels"),
+        ('[tasks.topics]\nlabels = ["a", 2]\n', "tasks.topics.labels"),
+        ('[tasks.topics]\nlabels = ["a", "b"]\ninstruction = 7\n', "tasks.topics.instruction:"),
+        ('[tasks.topics]\nlabels = ["a", "b"]\nexamples = ["x"]\n', "tasks.topics.examples:"),
+        ("[tasks.topics\n", "line 1"),
+        ('[tasks.topics]\nlabels = ["a",\n\n= 3\n', "line 4"),
+    ],
+    ids=[
+        "unknown key",
+        "unknown table",
+        "no labels",
+        "labels as string",
+        "a number as label",
+        "number as instruction",
+        "examples as list",
+        "unclosed table",
+        "broken list",
+    ],
+)
+def test_refusals_name_the_file_and_the_place(tmp_path: Path, content: str, place: str) -> None:
+    assert place in refusal(write(tmp_path, content))
+
+
+def test_bytes_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, '[tasks.topics]\nlabels = ["caf\u00e9", "b"]\n'.encode("latin-1"))
+    assert "not valid TOML" in refusal(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "locum.toml")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "cannot be read" in refusal(tmp_path)
+
+
+def test_an_undeclared_task_is_refused_with_those_that_are_declared(tmp_path: Path) -> None:
+    content = '[tasks.b]\nlabels = ["x", "y"]\n[tasks.a]\nlabels = ["yes", "no"]\n'
+    message = refusal(write(tmp_path, content), "topics")
+    assert "'topics'" in message
+    assert "(declared: b, a)" in message
+
+
+def test_labels_that_break_the_rules_of_a_task_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, '[tasks.topics]\nlabels = ["a", "A"]\n')
+    with pytest.raises(UsageError, match="'topics' has the labels 'a' and 'A'"):
+        load_task(path, "topics")
+
+
+def test_the_demo_declares_six_labels() -> None:
+    task = load_task(ROOT / "demo" / "locum.toml", "questions")
+    assert sorted(task.labels) == [
+        "abbreviation",
+        "description",
+        "entity",
+        "human",
+        "location",
+        "number",
+    ]
+    assert set(task.descriptions) == set(task.labels)
+    assert set(task.examples.values()) == set(task.labels)

@@ -1,0 +1,151 @@
+"""The loop as a whole, on traffic whose right answers are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from locum.distillation import Distillation, distill
+from locum.errors import InputError, UsageError
+from locum.schema import Example, Task
+from tests.traffic import LABELS, make_examples, make_task
+
+
+@pytest.fixture(scope="module")
+def result() -> Distillation:
+    """A distillation of 1,200 examples with human labels, 2% of the teacher's answers wrong."""
+    return distill(make_task(), make_examples(1200, human=True))
+
+
+def test_a_good_teacher_is_distilled(result: Distillation) -> None:
+    assert result.decision.verdict == "distil"
+    assert result.certificate is not None
+    assert result.evaluation is not None
+    assert result.certificate.coverage > 0.9
+    assert result.certificate.lower_bound >= result.certificate.target == 0.95
+    assert result.evaluation.agreement.value > 0.9
+    assert result.teacher.accuracy is not None
+    assert result.teacher.accuracy.value > 0.95
+    assert result.teacher.cost_per_1000_usd == pytest.approx(0.1)
+    assert result.teacher.latency_p50_ms == 500.0
+
+
+def test_the_splits_hold_every_input_once(result: Distillation) -> None:
+    data = result.data
+    assert sum(data.splits.values()) + data.unused == data.inputs == 1200
+
+
+def test_the_same_seed_gives_the_same_numbers(result: Distillation) -> None:
+    again = distill(make_task(), make_examples(1200, human=True))
+    assert again.certificate == result.certificate
+    assert again.evaluation == result.evaluation
+    assert again.data == result.data
+
+
+def test_hard_labels_work_and_the_report_says_what_they_cost() -> None:
+    result = distill(make_task(), make_examples(900, soft=False))
+    assert result.decision.verdict == "distil"
+    assert result.data.source == "single answers"
+    assert any("single answers, not probabilities" in warning for warning in result.data.warnings)
+    assert any("no human labels" in warning for warning in result.data.warnings)
+
+
+def test_noise_is_not_distilled() -> None:
+    examples = [replace(e, distribution=None) for e in make_examples(900, noise=1.0)]
+    result = distill(make_task(), examples)
+    assert result.decision.verdict == "do_not_distil"
+    assert "on no part of the inputs" in result.decision.reason
+    assert result.student is None
+    assert result.certificate is None
+    assert result.evaluation is not None
+
+
+def test_too_few_inputs_say_how_many_more() -> None:
+    result = distill(make_task(), make_examples(100))
+    assert result.decision.verdict == "collect_more"
+    assert result.decision.more_inputs is not None
+    assert 300 < result.decision.more_inputs < 2000
+    assert result.student is None
+    assert result.evaluation is None
+
+
+def test_a_student_that_covers_little_is_not_worth_having() -> None:
+    result = distill(make_task(), make_examples(900), minimum_coverage=0.9999)
+    if result.decision.verdict == "do_not_distil":
+        assert "not worth having" in result.decision.reason
+        assert result.student is None
+    else:
+        assert result.certificate is not None
+        assert result.certificate.coverage >= 0.9999
+
+
+def test_an_owners_test_set_stays_the_test_set() -> None:
+    examples = make_examples(1000)
+    chosen = [replace(e, held_out=number < 150) for number, e in enumerate(examples)]
+    result = distill(make_task(), chosen)
+    assert 140 <= result.data.splits["test"] <= 150
+
+
+def test_times_order_the_splits() -> None:
+    examples = [replace(e, time=float(n)) for n, e in enumerate(make_examples(900))]
+    assert distill(make_task(), examples).data.by_time
+
+
+def test_answers_outside_the_label_set_are_counted_and_shown() -> None:
+    examples = make_examples(900)
+    examples[:90] = [replace(e, answer="a haiku", distribution=None) for e in examples[:90]]
+    result = distill(make_task(), examples)
+    assert result.data.outside.answers == 90
+    assert result.data.outside.frequent == [("a haiku", 90)]
+    assert any("90 of 900 answers (10.0%)" in warning for warning in result.data.warnings)
+
+
+def test_a_class_with_one_row_is_said() -> None:
+    task = Task("support", (*LABELS, "other"))
+    lone = Example("something else entirely", answer="other", distribution={"other": 1.0})
+    result = distill(task, [*make_examples(900), lone])
+    assert any("'other' 1" in w or "'other' 0" in w for w in result.data.warnings)
+
+
+def test_repeated_inputs_measure_the_teachers_agreement_with_itself() -> None:
+    examples = make_examples(900)
+    repeated = [replace(e, text=e.text.upper()) for e in examples[:50]]
+    result = distill(make_task(), [*examples, *repeated])
+    assert result.data.exact_duplicates >= 50
+    assert result.data.self_agreement is not None
+    assert result.data.self_agreement.value > 0.9
+
+
+def test_a_teacher_that_is_too_sure_is_cooled() -> None:
+    generator = np.random.default_rng(1)
+    examples = []
+    for example in make_examples(1500, noise=0.0, human=True):
+        right = example.human or ""
+        said = right if generator.random() < 0.7 else str(generator.choice(LABELS))
+        rest = {label: 0.005 for label in LABELS if label != said}
+        examples.append(replace(example, answer=said, distribution={said: 0.99, **rest}))
+    teacher = distill(make_task(), examples).teacher
+    assert teacher.temperature > 1.5
+    assert teacher.before is not None
+    assert teacher.after is not None
+    assert teacher.after.nll < teacher.before.nll
+    assert teacher.after.ece < teacher.before.ece
+
+
+def test_no_input_and_no_answer_are_errors() -> None:
+    with pytest.raises(InputError, match="no inputs"):
+        distill(make_task(), [])
+    with pytest.raises(UsageError, match="give a teacher to ask"):
+        distill(make_task(), ["one", "two"])
+    with pytest.raises(InputError, match="none of 2 answers is a label"):
+        distill(make_task(), [Example("one", answer="x"), Example("two", answer="y")])
+    with pytest.raises(InputError, match="one class"):
+        distill(make_task(), [Example("one", answer="billing"), Example("two", answer="billing")])
+
+
+@pytest.mark.parametrize("bad", [{"target": 1.0}, {"confidence": 0.0}, {"family": "oracle"}])
+def test_values_that_cannot_be_used(bad: dict[str, float | str]) -> None:
+    with pytest.raises(UsageError):
+        distill(make_task(), make_examples(20), **bad)  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+"""Grouping of copies and near-copies."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locum.dataset import find_groups
+from locum.schema import label_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LETTER = (
+    "Dear support team, I ordered a pair of walking boots three weeks ago and they have still not "
+    "arrived at my address in the north of the city. Please tell me where they are"
+)
+TEXTS = st.lists(st.text("aAbB \n", max_size=12), min_size=1, max_size=20)
+
+
+def groups(texts: Sequence[str]) -> list[int]:
+    numbers: list[int] = find_groups(texts).group.tolist()
+    return numbers
+
+
+def test_copies_but_for_case_and_spaces_are_exact() -> None:
+    found = find_groups(["Where is it?", "my card", "where  is it? ", "MY CARD", "where is it?"])
+    assert found.group.tolist() == [0, 1, 0, 1, 0]
+    assert (found.exact, found.near, found.largest) == (3, 0, 3)
+
+
+def test_near_copies_are_grouped() -> None:
+    found = find_groups([LETTER + ".", "What is the fee?", LETTER + "!", LETTER.replace("3", "4")])
+    assert found.group.tolist() == [0, 1, 0, 0]
+    assert (found.exact, found.near, found.largest) == (0, 2, 3)
+
+
+def test_distinct_inputs_are_not_grouped() -> None:
+    texts = [
+        "Where is my card?",
+        "Where is my cash machine?",
+        "How much does a transfer cost?",
+        "When does a transfer arrive?",
+        LETTER,
+    ]
+    found = find_groups(texts)
+    assert found.group.tolist() == [0, 1, 2, 3, 4]
+    assert (found.exact, found.near, found.largest) == (0, 0, 1)
+
+
+def test_similarity_just_below_the_threshold_does_not_count() -> None:
+    shared = "abcdefghijklmnopqrstuvwx"
+    assert groups([shared + "1234567", shared + "yz!?=)("]) == [0, 1]
+
+
+def test_chains_of_near_copies_form_one_group() -> None:
+    words = [f"word{number:02d}" for number in range(60)]
+    chain = [" ".join(words[start : start + 40]) for start in range(0, 20, 2)]
+    assert groups([*chain, "something else entirely"]) == [0] * 10 + [1]
+
+
+def test_groups_are_numbered_in_the_order_of_their_first_inputs() -> None:
+    assert groups(["zebra", "apple", "zebra", "mango", "apple", "kiwi"]) == [0, 1, 0, 2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["", " ", "\n", "a"], [0, 0, 0, 1]),
+        (["a", "b", "ab", "abc"], [0, 1, 2, 3]),
+        (["a"], [0]),
+        ([""], [0]),
+    ],
+)
+def test_tiny_texts(texts: list[str], expected: list[int]) -> None:
+    assert groups(texts) == expected
+
+
+def test_of_long_texts_the_first_4000_characters_count() -> None:
+    start = "".join(f"{number:05d}" for number in range(800))
+    assert groups([start + "x" * 9000, start + "y" * 90_000, start]) == [0, 0, 0]
+
+
+def test_thousands_of_texts_from_one_template_form_one_group_fast() -> None:
+    texts = [f"{LETTER}: {number}" for number in range(5000)]
+    started = time.perf_counter()
+    found = find_groups(texts)
+    assert time.perf_counter() - started < 15
+    assert found.largest == 5000
+    assert found.near == 4999
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS)
+def test_inputs_with_the_same_key_are_in_one_group(texts: list[str]) -> None:
+    group = groups(texts)
+    by_key: dict[str, int] = {}
+    for text, number in zip(texts, group, strict=True):
+        assert by_key.setdefault(label_key(text), number) == number
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS)
+def test_numbers_and_counts_agree(texts: list[str]) -> None:
+    found = find_groups(texts)
+    order = list(dict.fromkeys(found.group.tolist()))
+    assert order == list(range(len(order)))
+    assert found.exact + found.near + len(order) == len(texts)
+    assert found.largest == np.bincount(found.group).max()

@@ -1,0 +1,415 @@
+"""The linear student: its optimum, its predictions, and what it refuses to load."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import orjson
+import pytest
+from safetensors.numpy import load_file, save_file
+from scipy.optimize import minimize
+
+from locum.errors import ArtefactError, UsageError
+from locum.losses import log_softmax, soften, softmax
+from locum.students.linear import LinearStudent
+from locum.students.ngrams import NgramFeatures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CLASSES = ["red", "green", "blue"]
+_ODD_TEXTS = [
+    "",
+    " \t\n",
+    "\0",
+    "a\0b",
+    "word " * 200_000,
+    "🙂👩‍🚀" * 50,
+    "שלום עולם",
+    "\ud800 lone \udfff",
+    bytes(range(256)).decode("latin-1") * 20,
+]
+
+
+class _Data(NamedTuple):
+    texts: list[str]
+    truth: NDArray[np.float64]
+
+
+def _make_data(count: int, seed: int) -> _Data:
+    """Texts of six words; the words' scores sum to the logits of the true distribution."""
+    scores = np.random.default_rng(0).normal(size=(30, 3))
+    words = [f"{'bcdfgklmnprstvz'[i % 15]}{'aeiou'[i % 5]}{'xqwjh'[i // 6]}o" for i in range(30)]
+    chosen = np.random.default_rng(seed).integers(0, 30, (count, 6))
+    texts = [" ".join(words[index] for index in row) for row in chosen]
+    return _Data(texts, softmax(scores[chosen].sum(axis=1)))
+
+
+@pytest.fixture(scope="module")
+def data() -> _Data:
+    """Training texts with their true distributions."""
+    return _make_data(300, 1)
+
+
+@pytest.fixture(scope="module")
+def student(data: _Data) -> LinearStudent:
+    """A student of the true distributions."""
+    return LinearStudent(_CLASSES).fit(data.texts, data.truth)
+
+
+def _cross_entropy(truth: NDArray[np.float64], proba: NDArray[np.floating]) -> float:
+    return float(-(truth * np.log(proba)).sum(axis=1).mean())
+
+
+def _design(texts: list[str]) -> NDArray[np.float64]:
+    features = NgramFeatures().fit(texts)
+    matrix = np.zeros((len(texts), len(features.buckets_)))
+    (rows,) = features.transform(texts)
+    matrix[np.repeat(np.arange(len(texts)), np.diff(rows.starts)), rows.columns] = rows.values
+    return matrix
+
+
+class _Objective(NamedTuple):
+    """The documented loss, written down a second time."""
+
+    design: NDArray[np.float64]
+    soft: NDArray[np.float64]
+    human: NDArray[np.int64]
+    student: LinearStudent
+
+    def value(self, coef: NDArray[np.floating], intercept: NDArray[np.floating]) -> float:
+        """Return the mean loss of the inputs, and the penalty."""
+        logits = self.design @ coef.astype(np.float64) + intercept.astype(np.float64)
+        temperature = self.student.temperature
+        target = soften(self.soft, temperature)
+        soft_loss = -(target * log_softmax(logits, temperature)).sum(axis=1) * temperature**2
+        known = self.human >= 0
+        weight = np.where(known, self.student.human_weight, 0.0)
+        human_loss = -log_softmax(logits)[np.arange(len(logits)), self.human]
+        penalty = self.student.l2 / 2 * float((coef.astype(np.float64) ** 2).sum())
+        return float(((1 - weight) * soft_loss + weight * human_loss).mean()) + penalty
+
+    def least(self) -> float:
+        """Return the smallest value, by the dual of the design: weights are its combinations."""
+        gram = self.design @ self.design.T
+        root = np.linalg.cholesky(gram + 1e-9 * np.eye(len(gram))).astype(np.float64)
+        rotated = _Objective(root, self.soft, self.human, self.student)
+        shape = (len(root) + 1, 3)
+
+        def flat(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            held = weights.reshape(shape)
+            slope = rotated.slope(held[:-1], held[-1])
+            return rotated.value(held[:-1], held[-1]), slope.ravel()
+
+        options = {"maxiter": 3000, "ftol": 1e-12, "gtol": 1e-9, "maxfun": 5000}
+        start = np.zeros(shape[0] * shape[1])
+        return float(minimize(flat, start, jac=True, method="L-BFGS-B", options=options).fun)
+
+    def slope(
+        self, coef: NDArray[np.floating], intercept: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return the gradient in the weights, and in the intercept as its last row."""
+        logits = self.design @ coef.astype(np.float64) + intercept.astype(np.float64)
+        temperature = self.student.temperature
+        known = self.human >= 0
+        weight = np.where(known, self.student.human_weight, 0.0)[:, None]
+        human = np.where(known[:, None], np.eye(3)[self.human], 0)
+        on_soft = temperature * (softmax(logits, temperature) - soften(self.soft, temperature))
+        on_logits = (1 - weight) * on_soft + weight * (softmax(logits) - human)
+        on_logits /= len(logits)
+        on_coef = self.design.T @ on_logits + self.student.l2 * coef
+        return np.vstack([on_coef, on_logits.sum(axis=0)])
+
+
+@pytest.mark.parametrize(
+    ("temperature", "human_weight", "l2"), [(1.0, 0.0, 1e-4), (4.0, 0.0, 1e-4), (2.0, 0.3, 1e-3)]
+)
+def test_the_documented_loss_is_at_its_minimum(
+    data: _Data, temperature: float, human_weight: float, l2: float
+) -> None:
+    human = np.where(np.arange(300) % 3 == 0, np.arange(300) % 2, -1)
+    found = LinearStudent(_CLASSES, l2, temperature, human_weight)
+    found.fit(data.texts, data.truth, human)
+    objective = _Objective(_design(data.texts), data.truth, human, found)
+    value, least = objective.value(found.coef_, found.intercept_), objective.least()
+    nothing = np.zeros((len(found.coef_), 3))
+    start = objective.value(nothing, nothing[0])
+    assert least * (1 - 1e-6) <= value <= least * 1.005
+    assert value - least < 0.02 * (start - least)
+    steep = np.linalg.norm(objective.slope(nothing, nothing[0]))
+    assert np.linalg.norm(objective.slope(found.coef_, found.intercept_)) < 0.05 * steep
+
+
+def test_more_iterations_change_the_loss_little(data: _Data) -> None:
+    values = []
+    for iterations in (60, 400):
+        found = LinearStudent(_CLASSES, 1e-4, max_iterations=iterations)
+        found.fit(data.texts, data.truth)
+        objective = _Objective(_design(data.texts), data.truth, np.full(300, -1), found)
+        values.append(objective.value(found.coef_, found.intercept_))
+    assert values[0] == pytest.approx(values[1], rel=1e-3)
+
+
+def test_soft_labels_teach_the_distribution_better_than_sampled_answers(
+    data: _Data, generator: np.random.Generator
+) -> None:
+    unseen = _make_data(300, 2)
+    sampled = (data.truth.cumsum(axis=1) < generator.random((300, 1))).sum(axis=1)
+    of_soft = LinearStudent(_CLASSES, 1e-3).fit(data.texts, data.truth)
+    of_hard = LinearStudent(_CLASSES, 1e-3).fit(data.texts, np.eye(3)[sampled])
+    soft = _cross_entropy(unseen.truth, of_soft.predict_proba(unseen.texts))
+    hard = _cross_entropy(unseen.truth, of_hard.predict_proba(unseen.texts))
+    least = _cross_entropy(unseen.truth, unseen.truth)
+    assert soft - least < 0.75 * (hard - least)
+    agreement = of_soft.predict_proba(unseen.texts).argmax(axis=1) == unseen.truth.argmax(axis=1)
+    assert agreement.mean() > 0.85
+
+
+def test_two_fits_are_bitwise_equal(data: _Data, student: LinearStudent) -> None:
+    again = LinearStudent(_CLASSES).fit(data.texts, data.truth)
+    assert again.coef_.tobytes() == student.coef_.tobytes()
+    assert again.intercept_.tobytes() == student.intercept_.tobytes()
+
+
+def test_fitting_leaves_the_given_arrays_alone(data: _Data) -> None:
+    soft, human = data.truth.copy(), np.zeros(300, np.int64)
+    LinearStudent(_CLASSES, human_weight=0.5, max_iterations=3).fit(data.texts, soft, human)
+    np.testing.assert_array_equal(soft, data.truth)
+    assert not human.any()
+
+
+def test_probabilities_of_odd_texts(student: LinearStudent) -> None:
+    proba = student.predict_proba(_ODD_TEXTS)
+    assert proba.shape == (len(_ODD_TEXTS), 3)
+    assert proba.dtype == np.float32
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(proba[0], softmax(student.intercept_), rtol=1e-6)
+
+
+def test_no_input_gives_no_prediction(student: LinearStudent) -> None:
+    assert student.predict_proba([]).shape == (0, 3)
+    assert student.predict([]) == []
+
+
+def test_predictions_are_the_most_probable_labels(data: _Data, student: LinearStudent) -> None:
+    found = student.predict(data.texts)
+    assert found == [_CLASSES[index] for index in student.predict_proba(data.texts).argmax(axis=1)]
+    assert set(found) == set(_CLASSES)
+
+
+def test_learning_from_odd_texts() -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(_ODD_TEXTS))
+    found = LinearStudent(_CLASSES).fit(_ODD_TEXTS * 3, soft)
+    assert np.isfinite(found.predict_proba(_ODD_TEXTS)).all()
+
+
+def test_texts_without_a_common_ngram_give_the_mean_distribution() -> None:
+    # No n-gram is in three texts, so the intercept alone is learned.
+    soft = np.array([[0.6, 0.2, 0.2], [0.2, 0.6, 0.2]])
+    found = LinearStudent(_CLASSES).fit(["abc", "xyz"], soft)
+    assert found.coef_.shape == (0, 3)
+    np.testing.assert_allclose(found.predict_proba(["abc", "?"]), [[0.4, 0.4, 0.2]] * 2, atol=0.01)
+
+
+def test_many_labels_give_the_same_in_one_call_as_one_by_one(data: _Data) -> None:
+    # 400 labels: the rows of a call are summed in several blocks.
+    classes = [f"label {index}" for index in range(400)]
+    soft = np.eye(400)[np.arange(300) % 400]
+    found = LinearStudent(classes, max_iterations=2).fit(data.texts, soft)
+    texts = ["", *data.texts, "", *data.texts[:50], ""]
+    together = found.predict_proba(texts)
+    for index in (0, 1, 57, 150, 300, 301, 302, len(texts) - 1):
+        alone = found.predict_proba([texts[index]])
+        np.testing.assert_allclose(together[index], alone[0], rtol=1e-4)
+
+
+def test_human_labels_count_when_they_weigh(data: _Data) -> None:
+    human = (data.truth.argmax(axis=1) + 1) % 3
+    taught = LinearStudent(_CLASSES).fit(data.texts, data.truth)
+    unweighed = LinearStudent(_CLASSES).fit(data.texts, data.truth, human)
+    assert unweighed.coef_.tobytes() == taught.coef_.tobytes()
+    unknown = LinearStudent(_CLASSES, human_weight=1.0)
+    unknown.fit(data.texts, data.truth, np.full(300, -1))
+    np.testing.assert_allclose(unknown.coef_, taught.coef_, atol=1e-3)
+    human_only = LinearStudent(_CLASSES, human_weight=1.0).fit(data.texts, data.truth, human)
+    assert (human_only.predict_proba(data.texts).argmax(axis=1) == human).mean() > 0.95
+    between = LinearStudent(_CLASSES, human_weight=0.3).fit(data.texts, data.truth, human)
+    rows = np.arange(300)
+    shares = [
+        s.predict_proba(data.texts)[rows, human].mean() for s in (taught, between, human_only)
+    ]
+    assert shares[0] < shares[1] - 0.05 < shares[2] - 0.1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"l2": 0.0},
+        {"l2": -1.0},
+        {"l2": float("nan")},
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"human_weight": -0.1},
+        {"human_weight": 1.1},
+    ],
+)
+def test_settings_without_meaning_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="expected l2 > 0"):
+        LinearStudent(_CLASSES, **settings)  # type: ignore[arg-type]
+
+
+def test_parameters_build_an_equal_student() -> None:
+    given = {
+        "classes": _CLASSES,
+        "l2": 0.5,
+        "temperature": 2.0,
+        "human_weight": 0.2,
+        "max_iterations": 7,
+    }
+    assert LinearStudent(**given).get_params() == given  # type: ignore[arg-type]
+
+
+_IN_FRESH_PROCESS = """
+import pathlib, sys
+import orjson
+from locum.students.linear import LinearStudent
+student = LinearStudent.load(pathlib.Path(sys.argv[1]))
+texts = orjson.loads(sys.stdin.buffer.read())
+sys.stdout.write(student.predict_proba(texts).tobytes().hex())
+"""
+
+
+def test_a_fresh_process_predicts_the_same(
+    data: _Data, student: LinearStudent, tmp_path: Path
+) -> None:
+    written = student.save(tmp_path)
+    assert sorted(written) == sorted(tmp_path.iterdir())
+    texts = [*data.texts[:50], "", "🙂", "unseen words"]
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _IN_FRESH_PROCESS, str(tmp_path)],
+        input=orjson.dumps(texts),
+        capture_output=True,
+        check=True,
+    )
+    assert bytes.fromhex(found.stdout.decode()) == student.predict_proba(texts).tobytes()
+
+
+def test_loading_restores_the_parameters(student: LinearStudent, tmp_path: Path) -> None:
+    student.save(tmp_path)
+    assert LinearStudent.load(tmp_path).get_params() == student.get_params()
+
+
+@pytest.fixture
+def saved(student: LinearStudent, tmp_path: Path) -> Path:
+    """A folder with a saved student."""
+    student.save(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "student.json"])
+def test_a_missing_file_is_refused(saved: Path, name: str) -> None:
+    (saved / name).unlink()
+    with pytest.raises(ArtefactError, match="holds no linear student"):
+        LinearStudent.load(saved)
+
+
+class _Trap:
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return open, (self.path, "w")
+
+
+def test_a_pickle_is_refused_and_not_run(saved: Path) -> None:
+    sprung = saved / "sprung"
+    (saved / "weights.safetensors").write_bytes(pickle.dumps(_Trap(str(sprung))))
+    with pytest.raises(ArtefactError, match="holds no linear student"):
+        LinearStudent.load(saved)
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("kept", [0, 4, 8, 100, -1])
+def test_truncated_weights_are_refused(saved: Path, kept: int) -> None:
+    weights = saved / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(ArtefactError, match="holds no linear student"):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize("name", ["coef", "intercept", "buckets", "bucket_weights"])
+def test_missing_weights_are_refused(saved: Path, name: str) -> None:
+    tensors = load_file(saved / "weights.safetensors")
+    del tensors[name]
+    save_file(tensors, saved / "weights.safetensors")
+    with pytest.raises(ArtefactError, match=name):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize("name", ["coef", "intercept", "bucket_weights"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(saved: Path, name: str, value: float) -> None:
+    tensors = load_file(saved / "weights.safetensors")
+    tensors[name].flat[0] = value
+    save_file(tensors, saved / "weights.safetensors")
+    with pytest.raises(ArtefactError, match="not finite"):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize("name", ["coef", "intercept", "buckets", "bucket_weights"])
+@pytest.mark.parametrize("change", ["shorter", "deeper", "scalar"])
+def test_weights_of_the_wrong_shape_are_refused(saved: Path, name: str, change: str) -> None:
+    tensors = load_file(saved / "weights.safetensors")
+    held = tensors[name]
+    changed = {"shorter": held[:-1], "deeper": held[..., None], "scalar": held.reshape(-1)[0]}
+    tensors[name] = np.array(changed[change])
+    save_file(tensors, saved / "weights.safetensors")
+    with pytest.raises(ArtefactError):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize("name", ["coef", "intercept", "bucket_weights"])
+def test_weights_of_another_type_are_refused(saved: Path, name: str) -> None:
+    tensors = load_file(saved / "weights.safetensors")
+    tensors[name] = tensors[name].astype(np.int32)
+    save_file(tensors, saved / "weights.safetensors")
+    with pytest.raises(ArtefactError):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize("bucket", [-1, 2 << 19])
+def test_buckets_out_of_range_are_refused(saved: Path, bucket: int) -> None:
+    tensors = load_file(saved / "weights.safetensors")
+    tensors["buckets"][0] = bucket
+    save_file(tensors, saved / "weights.safetensors")
+    with pytest.raises(ArtefactError, match="do not fit"):
+        LinearStudent.load(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[1, 2]",
+        b"null",
+        b"\xff",
+        b"{}",
+        b'{"classes": ["red", "green"]}',
+        b'{"classes": 3}',
+        b'{"classes": ["red", "green", "blue"], "unknown": 1}',
+        b'{"classes": ["red", "green", "blue"], "l2": "x"}',
+        b'{"classes": ["red", "green", "blue"], "l2": -1}',
+    ],
+)
+def test_other_parameters_are_refused(saved: Path, content: bytes) -> None:
+    (saved / "student.json").write_bytes(content)
+    with pytest.raises(ArtefactError):
+        LinearStudent.load(saved)

@@ -1,0 +1,158 @@
+"""The report: whole, without script, and safe against what inputs and answers hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.distillation import distill
+from locum.errors import InputError
+from locum.report import compare, render_report, result_object, write_report
+from locum.schema import Task
+from tests.traffic import LABELS, make_examples, make_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.distillation import Distillation
+
+XSS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "</style><script>alert(1)</script>",
+    "javascript:alert(1)",
+    "<iframe src='http://example.com'></iframe>",
+    "{{ 7 * 7 }}{% raw %}",
+    "<!--<script>",
+]
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Collects the tags and attributes of a page, and checks that elements nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser."""
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser."""
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        """Called by the parser."""
+        assert self.open.pop() == tag
+
+
+def check_page(html: str) -> Page:
+    page = Page(html)
+    assert page.open == []
+    assert not page.tags & {"script", "iframe", "img", "link", "object", "embed", "form"}
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    links = [value for name, value in page.attributes if name in {"href", "src", "xlink:href"}]
+    assert all(link is None or link.startswith("#") for link in links)
+    return page
+
+
+@pytest.fixture(scope="module")
+def distilled() -> Distillation:
+    """A distillation with everything in it."""
+    return distill(make_task(), make_examples(900, noise=0.1, human=True), target=0.8)
+
+
+def test_the_report_is_one_page_without_script_or_network(distilled: Distillation) -> None:
+    html = render_report(distilled)
+    check_page(html)
+    assert "http://" not in html.replace("http://www.w3.org/", "")
+    assert "https://" not in html
+    assert html.count("<svg") == 3
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_the_report_opens_with_the_decision(distilled: Distillation) -> None:
+    html = render_report(distilled)
+    assert html.index("Distil") < html.index("Teacher, student, and both together")
+    assert distilled.certificate is not None
+    assert f"{distilled.certificate.coverage:.1%}" in html
+
+
+def test_the_same_distillation_gives_the_same_report(distilled: Distillation) -> None:
+    assert render_report(distilled) == render_report(distilled)
+
+
+@pytest.mark.parametrize("count", [60, 700])
+def test_a_report_without_student_is_a_page_too(count: int) -> None:
+    examples = [replace(e, distribution=None) for e in make_examples(count, noise=1.0)]
+    result = distill(make_task(), examples)
+    assert result.student is None
+    check_page(render_report(result))
+
+
+def test_nothing_in_prompts_answers_and_labels_runs() -> None:
+    labels = (XSS[0], XSS[1])
+    examples = [
+        replace(
+            example,
+            text=f"{example.text} {XSS[number % len(XSS)]}",
+            answer=labels[LABELS.index(example.answer or "") % 2],
+            distribution=None,
+        )
+        for number, example in enumerate(make_examples(700, noise=0.3))
+    ]
+    examples[:40] = [
+        replace(e, answer=XSS[n % len(XSS)] + "?") for n, e in enumerate(examples[:40])
+    ]
+    task = Task("hostile", labels, instruction=XSS[3])
+    result = distill(task, examples, target=0.6, teacher_name=XSS[2], notes=[XSS[4], XSS[5]])
+    html = render_report(result)
+    check_page(html)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "49" not in html.split("{{ 7 * 7 }}")[0][-20:]
+
+
+def test_the_table_puts_teacher_student_and_both_side_by_side(distilled: Distillation) -> None:
+    comparison = compare(distilled)
+    assert comparison is not None
+    by_name = {row.name: row for row in comparison.rows}
+    assert by_name["agreement with the teacher"].teacher == "100%"
+    assert by_name["latency of one call, median"].teacher == "500 ms"
+    assert by_name["cost of 1,000 calls"].teacher == "$0.1"
+    assert "µs" in by_name["latency of one call, median"].student
+
+
+def test_the_result_object_has_the_documented_keys(distilled: Distillation, tmp_path: Path) -> None:
+    found = result_object(distilled, tmp_path / "report.html", tmp_path / "student")
+    assert {"family", "size_bytes", "p50_us"} <= set(found["student"])
+    assert {
+        "threshold",
+        "target",
+        "confidence",
+        "coverage",
+        "agreement",
+        "lower_bound",
+        "all_requests",
+    } <= set(found["certificate"])
+    assert {"agreement", "teacher", "report", "artefact", "decision"} <= set(found)
+    assert found["decision"]["verdict"] == "distil"
+
+
+def test_a_report_that_cannot_be_written_is_said(distilled: Distillation, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_report(distilled, tmp_path / "file" / "report.html")
