@@ -1,0 +1,220 @@
+"""The command line: what it prints where, its exit codes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.traffic import LABELS, make_examples
+
+ROOT = Path(__file__).parent.parent
+TEXT = "the courier lost my parcel"
+
+
+def run(
+    *arguments: str, folder: Path, stdin: bytes = b"", code: int = 0
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ``locum`` in a folder and check its exit code and that it prints no traceback."""
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "120"}
+    environment.pop("LOCUM_HOME", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "locum", *arguments],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def write_calls(path: Path, count: int, **options: float) -> Path:
+    """Write traffic as CSV."""
+    rows = [f"{e.text},{e.answer},{e.human or ''}" for e in make_examples(count, **options)]  # type: ignore[arg-type]
+    path.write_text("text,answer,human\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a task was distilled."""
+    folder = tmp_path_factory.mktemp("project")
+    calls = write_calls(folder / "calls.csv", 900)
+    done = run("distill", "support", "--calls", str(calls), "--json", folder=folder)
+    (folder / "result.json").write_bytes(done.stdout)
+    return folder
+
+
+def test_distill_prints_one_object_with_the_documented_keys(project: Path) -> None:
+    result = orjson.loads((project / "result.json").read_bytes())
+    assert {"family", "size_bytes", "p50_us"} <= set(result["student"])
+    assert {
+        "threshold",
+        "target",
+        "confidence",
+        "coverage",
+        "agreement",
+        "lower_bound",
+        "all_requests",
+    } <= set(result["certificate"])
+    assert 0 < result["agreement"] <= 1
+    assert result["decision"]["verdict"] == "distil"
+    assert (project / result["report"]).is_file()
+    assert (project / result["artefact"] / "manifest.json").is_file()
+
+
+def test_only_the_task_is_left_behind(project: Path) -> None:
+    assert {path.name for path in (project / ".locum").iterdir()} == {"support"}
+    assert {path.name for path in (project / ".locum" / "support").iterdir()} == {
+        "student",
+        "report.html",
+    }
+
+
+def test_predict_prints_one_object_a_line(project: Path) -> None:
+    done = run("predict", "support", TEXT, "qqq", "--json", folder=project)
+    first, second = (orjson.loads(line) for line in done.stdout.splitlines())
+    assert set(first) == {"label", "confidence", "answered"}
+    assert first["label"] == "shipping"
+    assert first["answered"] is True
+    assert second["answered"] is False
+
+
+def test_predict_reads_standard_input_files_and_paths(project: Path) -> None:
+    typed = run("predict", "support", TEXT, folder=project).stdout
+    assert typed.split(b"\t")[0] == b"shipping"
+    assert typed.rstrip().endswith(b"answered")
+    assert run("predict", "support", folder=project, stdin=TEXT.encode()).stdout == typed
+    (project / "more.txt").write_text(f"{TEXT}\n")
+    assert run("predict", "support", "--inputs", "more.txt", folder=project).stdout == typed
+    assert run("predict", "./.locum/support/student", TEXT, folder=project).stdout == typed
+
+
+def test_predict_keeps_a_line_for_each_line(project: Path) -> None:
+    done = run("predict", "support", folder=project, stdin=b"one\n\nthree\r\n\0four\n")
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_predict_refuses_bytes_that_are_no_text(project: Path) -> None:
+    done = run("predict", "support", folder=project, stdin=b"fine\ncaf\xe9\n", code=1)
+    assert b"line 2 of standard input is not UTF-8: byte 0xe9" in done.stderr
+
+
+def test_a_changed_student_is_refused(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "student"
+    source = project / ".locum" / "support" / "student"
+    copy.mkdir()
+    for path in source.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / "student.json").write_bytes(b"{}")
+    done = run("predict", f"{copy}/", TEXT, folder=project, code=1)
+    assert b"is not the file that was saved" in done.stderr
+
+
+def test_a_table_goes_to_standard_output_and_progress_elsewhere(tmp_path: Path) -> None:
+    calls = write_calls(tmp_path / "calls.csv", 1200)
+    done = run("distill", "support", "--calls", str(calls), folder=tmp_path)
+    assert b"answered under the certificate" in done.stdout
+    assert b"predict support" in done.stdout
+    assert b"trying l2" in done.stderr
+    assert b"trying l2" not in done.stdout
+    assert b"\x1b[" not in done.stdout + done.stderr
+
+
+def test_no_promise_no_student_and_code_3(tmp_path: Path) -> None:
+    calls = write_calls(tmp_path / "calls.csv", 90)
+    done = run("distill", "support", "--calls", str(calls), "--json", folder=tmp_path, code=3)
+    result = orjson.loads(done.stdout)
+    assert result["decision"]["verdict"] == "collect_more"
+    assert result["decision"]["more_inputs"] > 100
+    assert result["student"] is result["certificate"] is result["artefact"] is None
+    assert b"more inputs would do" in done.stderr
+    assert (tmp_path / result["report"]).is_file()
+    assert not (tmp_path / ".locum" / "support" / "student").exists()
+
+
+def test_skipped_rows_are_counted_with_their_lines(tmp_path: Path) -> None:
+    calls = write_calls(tmp_path / "calls.csv", 1200)
+    with calls.open("ab") as file:
+        file.write(b"nul \0 here,billing,\nonly one field\n")
+    done = run("distill", "support", "--calls", str(calls), "-q", "--json", folder=tmp_path)
+    warnings = " ".join(orjson.loads(done.stdout)["data"]["warnings"])
+    assert "1 row skipped: the text holds a NUL character (line 1202)" in warnings
+    assert "expected 3 fields, as in the header (line 1203)" in warnings
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", b"is empty"),
+        (b"text,answer\n", b"is empty"),
+        (b"text,answer\n" + b"a text,yes\n" * 9, b"every answer is 'yes'"),
+        (b"foo,bar\n1,2\n", b"no column of texts (columns: foo, bar)"),
+        ("text,answer\ncafé,yes\n".encode("latin-1"), b"--encoding latin-1"),
+        (b'text,answer\n"open,yes\n', b"not valid CSV"),
+        (b"text\njust a text\n", b"no row has a teacher's answer"),
+    ],
+)
+def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
+    tmp_path: Path, content: bytes, said: bytes
+) -> None:
+    (tmp_path / "calls.csv").write_bytes(content)
+    done = run("distill", "support", "--calls", "calls.csv", folder=tmp_path, code=1)
+    assert said in done.stderr
+    assert done.stdout == b""
+    assert {path.name for path in tmp_path.iterdir()} == {"calls.csv"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["distill", "support"], b"give either --calls FILE"),
+        (["distill", "../x", "--calls", "calls.csv"], b"task name '../x' cannot be used"),
+        (["distill", "support", "--calls", "calls.csv", "--target", "1.5"], b"target 1.5"),
+        (["distill", "support", "--calls", "calls.csv", "--student", "oracle"], b"'oracle'"),
+        (["distill", "support", "--calls", "calls.csv", "--priced-as", "abacus"], b"'abacus'"),
+        (["distill", "support", "--inputs", "calls.csv"], b"--inputs needs a teacher"),
+        (["distill", "support", "--calls", "calls.csv", "--column", "text"], b"KIND=NAME"),
+        (["distill", "support", "--calls", "calls.csv", "--encoding", "klingon"], b"'klingon'"),
+        (["distill", "support", "--calls", "calls.csv", "--unknown"], b"No such option"),
+    ],
+)
+def test_wrong_usage_is_code_2(tmp_path: Path, arguments: list[str], said: bytes) -> None:
+    write_calls(tmp_path / "calls.csv", 30)
+    assert said in run(*arguments, folder=tmp_path, code=2).stderr
+
+
+def test_an_unreachable_teacher_is_a_clear_error(tmp_path: Path) -> None:
+    write_calls(tmp_path / "inputs.csv", 30)
+    teacher = ["--teacher", "http://127.0.0.1:9/v1", "--model", "m", "--labels", ",".join(LABELS)]
+    (tmp_path / "texts.txt").write_text("one text\nanother text\n")
+    done = run("distill", "support", "--inputs", "texts.txt", *teacher, folder=tmp_path, code=1)
+    assert b"cannot be reached" in done.stderr
+    assert b"check that the server runs" in done.stderr
+
+
+def test_an_unknown_task_says_what_to_do(tmp_path: Path) -> None:
+    done = run("predict", "support", TEXT, folder=tmp_path, code=1)
+    assert b"distil the task first" in done.stderr
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert run("--version", folder=tmp_path).stdout.startswith(b"locum ")
+
+
+def test_the_documented_help_is_current() -> None:
+    documented = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    current = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "document_cli.py"), "--print"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert documented == current, "docs/cli.md is stale: run python scripts/document_cli.py"
