@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.calibration import StudentCalibration
+from locum.calibration import fit_temperature
 from locum.dataset import find_groups, infer_labels, read_examples, split_rows
 from locum.evaluation import Promise, certify, clopper_pearson, plan_thresholds, selective_point
+from locum.losses import soften
 from locum.students import find_family
 from locum.teachers import LabelParser
 
@@ -81,8 +82,8 @@ def run_split(seed: int, data: Data, promise: Promise) -> tuple[Outcome | None, 
     one_hot = np.eye(len(data.labels))[data.answers[splits["train"]]]
     student = find_family("linear")(data.labels).fit(texts("train"), one_hot)
     raw = {split: student.predict_proba(texts(split)) for split in splits if split != "train"}
-    calibration = StudentCalibration.fit(raw["validation"], data.answers[splits["validation"]])
-    confidence = {split: calibration.confidence(proba) for split, proba in raw.items()}
+    temperature = fit_temperature(raw["validation"], data.answers[splits["validation"]])
+    confidence = {split: soften(proba, temperature).max(axis=1) for split, proba in raw.items()}
     agrees = {
         split: proba.argmax(axis=1) == data.answers[splits[split]] for split, proba in raw.items()
     }

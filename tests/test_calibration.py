@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locum.calibration import (
-    StudentCalibration,
     fit_temperature,
-    margins,
     measure_reliability,
     reliability_bins,
 )
 from locum.losses import soften
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _ROWS = st.lists(st.lists(st.floats(1e-4, 1), min_size=4, max_size=4), min_size=2, max_size=12)
 
@@ -75,64 +68,3 @@ def test_bins_hold_every_input_once(rows: list[list[float]], data: st.DataObject
     assert sum(group.inputs for group in groups) == len(rows)
     right = sum(group.inputs * group.accuracy for group in groups)
     assert right == pytest.approx((probabilities.argmax(axis=1) == labels).sum())
-
-
-def test_margins_by_hand() -> None:
-    # log(0.6 / 0.3) and log(0.5 / 0.5); zeros count as 1e-30.
-    found = margins(np.array([[0.1, 0.6, 0.3], [0.5, 0.0, 0.5], [1.0, 0.0, 0.0]]))
-    np.testing.assert_allclose(found, [np.log(2), 0, 30 * np.log(10)])
-
-
-@given(_ROWS, st.floats(0.2, 5))
-@settings(deadline=None)
-def test_no_temperature_changes_the_order_of_margins(
-    rows: list[list[float]], temperature: float
-) -> None:
-    weights = np.array(rows)
-    probabilities = weights / weights.sum(axis=1, keepdims=True)
-    before, after = margins(probabilities), margins(soften(probabilities, temperature))
-    assert (np.diff(after[np.argsort(before)]) > -1e-9).all()
-    np.testing.assert_allclose(after * temperature, before, atol=1e-9)
-
-
-def _two_labels(margin: NDArray[np.float64]) -> NDArray[np.float64]:
-    first = 1 / (1 + np.exp(-margin))
-    return np.column_stack([first, 1 - first])
-
-
-def test_confidence_is_the_rate_of_agreement(generator: np.random.Generator) -> None:
-    margin = generator.uniform(0.01, 6, 20_000)
-    chance = 1 / (1 + np.exp(0.5 - 0.8 * margin))
-    answers = np.where(generator.random(20_000) < chance, 0, 1)
-    raw = _two_labels(margin)
-    calibration = StudentCalibration.fit(raw, answers)
-    confidence = calibration.confidence(raw)
-    np.testing.assert_allclose(confidence, chance, atol=0.02)
-    for group in np.array_split(np.argsort(margin), 10):
-        rate = (answers[group] == 0).mean()
-        assert confidence[group].mean() == pytest.approx(rate, abs=0.03)
-    np.testing.assert_allclose(calibration.probabilities(raw).sum(axis=1), 1)
-
-
-@pytest.mark.parametrize("trend", [0.0, -0.5])
-def test_slope_is_positive_even_for_useless_margins(
-    trend: float, generator: np.random.Generator
-) -> None:
-    margin = generator.uniform(0.01, 4, 3000)
-    chance = np.clip(0.8 + trend * (margin - 2) / 4, 0, 1)
-    answers = np.where(generator.random(3000) < chance, 0, 1)
-    raw = _two_labels(margin)
-    calibration = StudentCalibration.fit(raw, answers)
-    assert calibration.slope > 0
-    confidence = calibration.confidence(raw)
-    assert (np.diff(confidence[np.argsort(margin)]) >= 0).all()
-    assert confidence.mean() == pytest.approx((answers == 0).mean(), abs=0.02)
-
-
-@pytest.mark.parametrize("wrong", [0, 1, 40])
-def test_extreme_margins_give_confidences_between_zero_and_one(wrong: int) -> None:
-    raw = np.repeat([[1.0, 0.0, 0.0], [0.4, 0.3, 0.3]], 20, axis=0)
-    answers = np.zeros(40, np.int64)
-    answers[40 - wrong :] = 1
-    confidence = StudentCalibration.fit(raw, answers).confidence(raw)
-    assert ((confidence > 0) & (confidence <= 1)).all()

@@ -1,4 +1,4 @@
-"""Temperature scaling, the chance of agreement, and how reliable probabilities are."""
+"""Temperature scaling, and how reliable probabilities are."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Reliability",
     "ReliabilityBin",
-    "StudentCalibration",
     "fit_temperature",
-    "margins",
     "measure_reliability",
     "reliability_bins",
 ]
 
 _SMALLEST = 1e-12
-_TINIEST = 1e-30
-_LEAST_SLOPE = 1e-3
 _LOG_TEMPERATURES = (float(np.log(0.05)), float(np.log(20.0)))
 _BINS = 15
 
@@ -71,7 +67,7 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.inte
     """
     from scipy.optimize import minimize_scalar
 
-    floored = np.maximum(probabilities, _SMALLEST).astype(np.float64)
+    floored = np.maximum(probabilities, _SMALLEST)
     found = minimize_scalar(
         lambda log_t: negative_log_likelihood(soften(floored, float(np.exp(log_t))), labels),
         bounds=_LOG_TEMPERATURES,
@@ -113,75 +109,3 @@ def measure_reliability(
     one_hot[np.arange(len(labels)), labels] = 1.0
     brier = float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
     return Reliability(ece / len(labels), negative_log_likelihood(probabilities, labels), brier)
-
-
-def margins(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return ``log p_1 - log p_2`` of the two most probable labels of each row, ``[N]``.
-
-    No temperature changes the order of margins, while it changes the order of the greatest
-    probabilities: a close call between two labels is worth more doubt than the same probability
-    spread over many.
-    """
-    top = np.partition(probabilities, -2, axis=1)[:, -2:].astype(np.float64)
-    first, second = np.log(np.maximum(top.T[::-1], _TINIEST))
-    result: NDArray[np.float64] = first - second
-    return result
-
-
-class StudentCalibration(NamedTuple):
-    """What turns a student's probabilities into ones that can be believed.
-
-    Args:
-        temperature: At which its probabilities of the labels are calibrated.
-        slope: Of its log-odds of agreeing with the teacher, by its margin (see `margins`); > 0.
-        intercept: Those log-odds at margin 0.
-    """
-
-    temperature: float
-    slope: float
-    intercept: float
-
-    @classmethod
-    def fit(
-        cls, probabilities: NDArray[np.floating], answers: NDArray[np.integer]
-    ) -> StudentCalibration:
-        """Fit all three on inputs that the student did not learn from.
-
-        The chance of agreement is a logistic regression on the margin, with the targets and the
-        likelihood of Platt 1999, "Probabilistic Outputs for Support Vector Machines".
-
-        Args:
-            probabilities: As the student gives them, ``[N, C]``.
-            answers: The teacher's labels, ``[N]``.
-        """
-        agrees = probabilities.argmax(axis=1) == answers
-        slope, intercept = _fit_logistic(margins(probabilities), agrees)
-        return cls(fit_temperature(probabilities, answers), slope, intercept)
-
-    def probabilities(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return calibrated probabilities of the labels, ``[N, C]``."""
-        return soften(raw.astype(np.float64), self.temperature)
-
-    def confidence(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the calibrated chance that the teacher gives the same answer, ``[N]``."""
-        logits = self.slope * margins(raw) + self.intercept
-        result: NDArray[np.float64] = 1 / (1 + np.exp(-logits))
-        return result
-
-
-def _fit_logistic(values: NDArray[np.float64], hits: NDArray[np.bool_]) -> tuple[float, float]:
-    from scipy.optimize import minimize
-
-    positives, negatives = int(hits.sum()), int((~hits).sum())
-    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
-    targets = np.where(hits, high, low)
-
-    def objective(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logits = parameters[0] * values + parameters[1]
-        loss = np.logaddexp(0, logits) - targets * logits
-        errors = 1 / (1 + np.exp(-logits)) - targets
-        return float(loss.mean()), np.array([(errors * values).mean(), errors.mean()])
-
-    bounds = [(_LEAST_SLOPE, None), (None, None)]
-    found = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return float(found.x[0]), float(found.x[1])

@@ -182,7 +182,7 @@ class Prediction(NamedTuple):
 
     Args:
         label: The most probable label.
-        confidence: The calibrated chance that the teacher gives the same answer.
+        confidence: The student's calibrated probability of that label.
         answered: Whether the certificate covers it; where false, ask the teacher.
     """
 

@@ -11,6 +11,7 @@ import numpy as np
 from locum.calibration import measure_reliability, reliability_bins
 from locum.distillation.result import ClassResult, Disagreement, Evaluation
 from locum.evaluation import Share, share
+from locum.losses import soften
 from locum.selective_risk import risk_coverage
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.calibration import StudentCalibration
     from locum.evaluation import Certificate
     from locum.students import Student
     from locum.training import Labelled
@@ -44,7 +44,7 @@ def measure_latency_us(student: Student, texts: Sequence[str]) -> float:
 
 def evaluate(
     raw: NDArray[np.float32],
-    calibration: StudentCalibration,
+    temperature: float,
     test: Labelled,
     classes: Sequence[str],
     certificate: Certificate | None,
@@ -52,14 +52,14 @@ def evaluate(
     """Compare the student with its teacher and with people.
 
     Args:
-        raw: Student's probabilities of the test inputs before calibration, ``[N, C]``.
-        calibration: The student's own.
+        raw: Student's probabilities of the test inputs before its temperature, ``[N, C]``.
+        temperature: The student's own.
         test: The test split.
         classes: The labels.
         certificate: Where the student may answer.
     """
-    proba, confidence = calibration.probabilities(raw), calibration.confidence(raw)
-    predicted = raw.argmax(axis=1)
+    proba = soften(raw, temperature)
+    predicted, confidence = proba.argmax(axis=1), proba.max(axis=1)
     agrees = predicted == test.answers
     answered = confidence >= certificate.threshold if certificate else None
     with_human = test.human >= 0

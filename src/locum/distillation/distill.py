@@ -220,7 +220,8 @@ def _selective(
     trained: TrainedStudent, raw: NDArray[np.floating], labelled: Labelled
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The student's confidence in each input, and whether it agrees with the teacher."""
-    return trained.calibration.confidence(raw), raw.argmax(axis=1) == labelled.answers
+    proba = soften(raw, trained.temperature)
+    return proba.max(axis=1), proba.argmax(axis=1) == labelled.answers
 
 
 def _conclude(
@@ -236,11 +237,11 @@ def _conclude(
     test = labelled["test"]
     raw = trained.student.predict_proba(test.texts)
     usable = certificate if decision.verdict == "distil" else None
-    evaluation = evaluate(raw, trained.calibration, test, task.labels, usable)
+    evaluation = evaluate(raw, trained.temperature, test, task.labels, usable)
     certified = None
     if usable is not None:
         certified = CertifiedStudent(
-            task, trained.student, trained.calibration, usable, teacher.name, data.training_sha256
+            task, trained.student, trained.temperature, usable, teacher.name, data.training_sha256
         )
     facts = StudentFacts(
         family=trained.student.family,
@@ -249,7 +250,7 @@ def _conclude(
         train_seconds=seconds,
         trials=trained.trials,
         curve=trained.curve,
-        calibration=trained.calibration,
+        temperature=trained.temperature,
     )
     return Distillation(
         task, promise, decision, data, teacher, certified, facts, usable, evaluation

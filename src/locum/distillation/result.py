@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from locum.calibration import Reliability, ReliabilityBin, StudentCalibration
+    from locum.calibration import Reliability, ReliabilityBin
     from locum.distillation.pool import OutsideAnswers
     from locum.evaluation import Certificate, Promise, Share
     from locum.export import CertifiedStudent
@@ -113,7 +113,7 @@ class StudentFacts(NamedTuple):
         train_seconds: From the first trial to the final student.
         trials: Settings that were tried, the best first.
         curve: Agreement on validation inputs by the number of inputs learned from.
-        calibration: Fitted on the validation inputs.
+        temperature: Its own, fitted on the validation inputs.
     """
 
     family: str
@@ -122,7 +122,7 @@ class StudentFacts(NamedTuple):
     train_seconds: float
     trials: list[Trial]
     curve: list[CurvePoint]
-    calibration: StudentCalibration
+    temperature: float
 
 
 class ClassResult(NamedTuple):

@@ -1,6 +1,6 @@
 """The artefact: a folder that holds a certified student, and runs nothing when it is loaded.
 
-``manifest.json`` names the format's version, the family, the task, the calibration and the
+``manifest.json`` names the format's version, the family, the task, the temperature and the
 certificate, and holds the size and the SHA-256 of every other file. Loading reads the manifest,
 checks each file against it, and only then lets the family read its own files (safetensors and
 JSON). A file that the manifest does not name is refused too.
@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from locum.calibration import StudentCalibration
 from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
@@ -56,12 +55,6 @@ class _TaskEntry(_Strict):
     examples: dict[str, str]
 
 
-class _CalibrationEntry(_Strict):
-    temperature: Positive
-    slope: Positive
-    intercept: Annotated[float, Field(allow_inf_nan=False)]
-
-
 class _CertificateEntry(_Strict):
     threshold: Fraction
     target: Fraction
@@ -81,7 +74,7 @@ class _Manifest(_Strict):
     family: str
     teacher: str
     task: _TaskEntry
-    calibration: _CalibrationEntry
+    temperature: Positive
     certificate: _CertificateEntry
     training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     files: dict[FileName, _File]
@@ -129,7 +122,7 @@ def _write(student: CertifiedStudent, directory: Path) -> None:
             descriptions=dict(task.descriptions),
             examples=dict(task.examples),
         ),
-        calibration=_CalibrationEntry(**student.calibration._asdict()),
+        temperature=student.temperature,
         certificate=_CertificateEntry(**student.certificate._asdict()),
         training_data_sha256=student.training_sha256,
         files={path.name: _describe(path.read_bytes()) for path in [*files, card]},
@@ -171,7 +164,7 @@ def load_artefact(directory: str | Path) -> CertifiedStudent:
     return CertifiedStudent(
         task=task,
         model=model,
-        calibration=StudentCalibration(**manifest.calibration.model_dump()),
+        temperature=manifest.temperature,
         certificate=Certificate(**manifest.certificate.model_dump()),
         teacher=manifest.teacher,
         training_sha256=manifest.training_data_sha256,

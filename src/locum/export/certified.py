@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locum.errors import UsageError
+from locum.losses import soften
 from locum.schema import Prediction
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.calibration import StudentCalibration
     from locum.evaluation import Certificate
     from locum.schema import Task
     from locum.students import Student
@@ -31,7 +31,7 @@ class CertifiedStudent:
     Args:
         task: What it was trained for.
         model: The trained student.
-        calibration: What makes its probabilities and its confidence believable.
+        temperature: Its own, at which its probabilities are calibrated.
         certificate: Where it may answer.
         teacher: Name of the model that it stands in for.
         training_sha256: Hash of what it learned from; empty where that is not known.
@@ -39,7 +39,7 @@ class CertifiedStudent:
 
     task: Task
     model: Student
-    calibration: StudentCalibration
+    temperature: float
     certificate: Certificate
     teacher: str
     training_sha256: str = ""
@@ -52,7 +52,7 @@ class CertifiedStudent:
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return calibrated probabilities of the labels, ``[N, C]``."""
         raw = self.model.predict_proba(texts)
-        return self.calibration.probabilities(raw).astype(np.float32)
+        return soften(raw, self.temperature).astype(np.float32)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
@@ -62,8 +62,8 @@ class CertifiedStudent:
         """
         if isinstance(texts, str):
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
-        raw = self.model.predict_proba(texts)
-        best, confidence = raw.argmax(axis=1), self.calibration.confidence(raw)
+        proba = soften(self.model.predict_proba(texts), self.temperature)
+        best, confidence = proba.argmax(axis=1), proba.max(axis=1)
         return [
             Prediction(self.classes_[index], sure, sure >= self.certificate.threshold)
             for index, sure in zip(best.tolist(), confidence.tolist(), strict=True)

@@ -31,8 +31,8 @@ def softmax(logits: NDArray[FloatT], temperature: float = 1.0) -> NDArray[FloatT
     return result
 
 
-def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return ``p^(1/T) / sum p^(1/T)`` over the last axis.
+def soften(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Return ``p^(1/T) / sum p^(1/T)`` over the last axis, in float64.
 
     This is ``softmax(log(p) / T)``: what a teacher with these probabilities says at temperature
     ``T``. A probability of zero stays zero, so a single answer is not changed.
@@ -42,5 +42,5 @@ def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np
         temperature: ``T > 0``; above one flattens, below one sharpens.
     """
     with np.errstate(divide="ignore"):
-        logarithms = np.log(probabilities)
+        logarithms = np.log(probabilities.astype(np.float64))
     return softmax(logarithms, temperature)

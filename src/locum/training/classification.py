@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.calibration import StudentCalibration, margins
+from locum.calibration import fit_temperature
+from locum.losses import soften
 from locum.selective_risk import selective_risk_area
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class TrainedStudent(NamedTuple):
 
     Args:
         student: Trained on the train and validation inputs with the best settings.
-        calibration: The student's own, fitted on the validation inputs.
+        temperature: The student's own, fitted on the validation inputs.
         raw_validation_proba: Probabilities of a student of the same settings that was trained on
             the train inputs alone, ``[N, C]``.
         trials: All settings that were tried, the best first.
@@ -104,8 +105,8 @@ class TrainedStudent(NamedTuple):
     """
 
     student: Student
-    calibration: StudentCalibration
-    raw_validation_proba: NDArray[np.float64]
+    temperature: float
+    raw_validation_proba: NDArray[np.float32]
     trials: list[Trial]
     curve: list[CurvePoint]
 
@@ -113,6 +114,7 @@ class TrainedStudent(NamedTuple):
 class _Candidate(NamedTuple):
     trial: Trial
     proba: NDArray[np.float32]
+    temperature: float
 
 
 def train(
@@ -147,9 +149,8 @@ def train(
     both = training.joined(validation)
     progress(f"training on all {len(both.texts):,} inputs it may see")
     student = search.fit(_for_more(search.best.trial, training, validation), both)
-    proba = search.best.proba.astype(np.float64)
-    calibration = StudentCalibration.fit(proba, validation.answers)
-    return TrainedStudent(student, calibration, proba, search.trials, curve)
+    best = search.best
+    return TrainedStudent(student, best.temperature, best.proba, search.trials, curve)
 
 
 def _for_more(trial: Trial, training: Labelled, validation: Labelled) -> Trial:
@@ -199,14 +200,13 @@ class _Search:
     def attempt(self, settings: dict[str, float], *, soft: bool) -> None:
         shown = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value)
         self._progress(f"trying {shown}, {'soft' if soft else 'hard'} labels")
-        trial, proba = self._score(Trial(settings, soft, 0.0, 0.0), self._training)
-        self._tried.append(_Candidate(trial, proba))
+        self._tried.append(self._score(Trial(settings, soft, 0.0, 0.0), self._training))
 
     def curve_point(self, share: float) -> CurvePoint:
         count = max(2, round(share * len(self._training.texts)))
         self._progress(f"learning curve: {count:,} inputs")
-        trial, _ = self._score(self.best.trial, self._training.first(count))
-        return CurvePoint(count, trial.agreement)
+        scored = self._score(self.best.trial, self._training.first(count))
+        return CurvePoint(count, scored.trial.agreement)
 
     def fit(self, trial: Trial, labelled: Labelled) -> Student:
         used = labelled if trial.soft else labelled.hardened()
@@ -216,6 +216,7 @@ class _Search:
     def _score(self, trial: Trial, labelled: Labelled) -> _Candidate:
         proba = self.fit(trial, labelled).predict_proba(self._validation.texts)
         agrees = proba.argmax(axis=1) == self._validation.answers
-        area = selective_risk_area(margins(proba), agrees)
+        temperature = fit_temperature(proba, self._validation.answers)
+        area = selective_risk_area(soften(proba, temperature).max(axis=1), agrees)
         scored = trial._replace(risk_area=area, agreement=float(agrees.mean()))
-        return _Candidate(scored, proba)
+        return _Candidate(scored, proba, temperature)
