@@ -56,15 +56,19 @@ def choose(questions: list[Question]) -> tuple[list[Question], list[Question], l
     return shuffled[:test], shuffled[test:few], shuffled[few:]
 
 
-def write_inputs(path: Path, questions: list[Question]) -> None:
-    """Write the questions as a team would have them: few human labels, and a test set."""
+def write_inputs(path: Path, questions: list[Question], latency_ms: float | None = None) -> None:
+    """Write the questions as a team would have them: few human labels, and a test set.
+
+    ``latency_ms`` is what a call to a recorded teacher took when it was recorded.
+    """
     test, few, rest = choose(questions)
     rows: list[dict[str, str | None]] = [
         {"text": q.text, "human": q.human, "split": "test"} for q in test
     ]
     rows += [{"text": q.text, "human": q.human, "split": "production"} for q in few]
     rows += [{"text": q.text, "human": None, "split": "production"} for q in rest]
-    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    lines = [orjson.dumps(row | {"latency_ms": latency_ms}) for row in rows]
+    path.write_bytes(b"\n".join(lines))
 
 
 def accuracy_from_few(questions: list[Question]) -> float:
@@ -96,18 +100,19 @@ def main() -> None:
     questions = load_questions()
     server: AbstractContextManager[str]
     if arguments.teacher:
-        server, model = nullcontext(arguments.teacher), arguments.model
+        server, model, latency_ms = nullcontext(arguments.teacher), arguments.model, None
         sys.stderr.write(f"demo: the teacher is {model} at {arguments.teacher}\n")
     else:
         recording = Recording()
         server, model = replay_server(recording), recording.model
+        latency_ms = recording.latency_ms
         sys.stderr.write(
             f"demo: the teacher is {model}, recorded with its log-probabilities and replayed by an "
             "OpenAI-compatible server on loopback\n"
         )
     with tempfile.TemporaryDirectory() as directory, server as url:
         inputs = Path(directory) / "questions.jsonl"
-        write_inputs(inputs, questions)
+        write_inputs(inputs, questions, latency_ms)
         code = distil(arguments, url, model, inputs)
     if code not in {0, 3}:
         sys.exit(code)

@@ -123,16 +123,12 @@ def _make_app(recording: Recording) -> web.Application:
         if completion is None:
             error = {"message": "not recorded", "type": "invalid_request_error"}
             return _json({"error": error}, 404)
-        return _json(completion, headers={"openai-processing-ms": f"{recording.latency_ms:.0f}"})
+        return _json(completion)
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", complete)
     return app
 
 
-def _json(
-    body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(body), status=status, headers=headers, content_type="application/json"
-    )
+def _json(body: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

@@ -149,3 +149,21 @@ def test_no_input_and_no_answer_are_errors() -> None:
 def test_values_that_cannot_be_used(bad: dict[str, float | str]) -> None:
     with pytest.raises(UsageError):
         distill(make_task(), make_examples(20), **bad)  # type: ignore[arg-type]
+
+
+def test_values_out_of_range_and_broken_texts_are_refused() -> None:
+    with pytest.raises(UsageError, match="seed -1"):
+        distill(make_task(), make_examples(20), seed=-1)
+    with pytest.raises(UsageError, match="minimum coverage 5"):
+        distill(make_task(), make_examples(20), minimum_coverage=5)
+    with pytest.raises(InputError, match="input 2 holds half a surrogate pair"):
+        distill(make_task(), [Example("fine", answer="billing"), Example("\ud800", answer="x")])
+
+
+def test_the_most_probable_label_is_the_answer_where_none_was_recorded() -> None:
+    examples = [replace(e, answer=None) for e in make_examples(900)]
+    halves = {"Billing": 0.3, "billing": 0.3, "elsewhere": 0.4}
+    examples[0] = replace(examples[0], distribution=halves)
+    result = distill(make_task(), examples)
+    assert result.data.outside.answers == 0
+    assert result.decision.verdict == "distil"

@@ -215,7 +215,7 @@ def test_the_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels.sqlite"
     path.write_text("text,label\n" * 200, "utf-8")
-    with pytest.raises(InputError, match="cannot be opened: file is not a database") as caught:
+    with pytest.raises(InputError, match="cannot be used: file is not a database") as caught:
         LabelStore(path)
     assert str(path) in str(caught.value)
     assert path.read_text("utf-8") == "text,label\n" * 200

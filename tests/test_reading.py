@@ -124,12 +124,12 @@ def test_latin_1_bytes_are_refused_with_their_line_and_the_cure(tmp_path: Path) 
     message = refusal(path)
     assert "is not utf-8: byte 0xef on line 3" in message
     assert "--encoding latin-1" in message
-    assert read_texts(path, "latin-1") == ["plain", "na\u00efve"]
+    assert read_texts(path, encoding="latin-1") == ["plain", "na\u00efve"]
 
 
 def test_utf_16_is_read_where_it_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", "caf\u00e9\n".encode("utf-16"))
-    assert read_texts(path, "utf-16") == ["caf\u00e9"]
+    assert read_texts(path, encoding="utf-16") == ["caf\u00e9"]
 
 
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
@@ -350,7 +350,14 @@ def test_read_texts_returns_all_rows(tmp_path: Path) -> None:
     assert read_texts(write(tmp_path, "a.txt", "a\nb\na\n")) == ["a", "b", "a"]
 
 
-def test_read_texts_refuses_when_any_row_is_bad(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.csv", "text,label\nfine,x\n,x\n")
-    with pytest.raises(InputError, match=r"the text is empty \(line 3\): mend or remove them"):
+def test_read_texts_keeps_empty_ones_in_their_place(tmp_path: Path) -> None:
+    assert read_texts(write(tmp_path, "a.txt", "a\n\nb\n")) == ["a", "", "b"]
+    assert read_texts(write(tmp_path, "a.csv", "text,time\nfine,yesterday\n,x\n")) == ["fine", ""]
+
+
+def test_read_texts_refuses_when_any_row_holds_none(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl", '{"text": "fine"}\n{"text": 7}\n')
+    with pytest.raises(InputError, match="line 2: the text is missing or is not a string"):
         read_texts(path)
+    path = write(tmp_path, "a.csv", "query,label\nfine,x\n")
+    assert read_texts(path, {"text": "query"}) == ["fine"]

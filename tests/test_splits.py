@@ -205,3 +205,30 @@ def test_everything_held_out_leaves_the_other_splits_empty() -> None:
     rows.held_out[:] = True
     found = rows.split()
     assert [len(found.rows[split]) for split in SPLITS] == [0, 0, 0, 1000]
+
+
+def test_a_class_of_one_row_falls_into_each_split_by_its_share() -> None:
+    rare, seeds = 40, 200
+    stratum = np.concatenate([np.zeros(60, np.int64), np.arange(1, rare + 1)])
+    count = len(stratum)
+    certified = [
+        (
+            split_rows(np.arange(count), stratum, [None] * count, np.zeros(count, bool), seed).rows[
+                "certify"
+            ]
+            >= 60
+        ).sum()
+        for seed in range(seeds)
+    ]
+    expected, trials = SHARES["certify"], rare * seeds
+    error = (expected * (1 - expected) / trials) ** 0.5
+    assert abs(np.sum(certified) / trials - expected) < 5 * error
+
+
+def test_equal_times_are_ordered_at_random_and_not_by_the_file() -> None:
+    count = 1000
+    stratum = np.repeat([0, 1], count // 2)
+    times: list[float | None] = [*([0.0] * (count - 1)), 1.0]
+    found = split_rows(np.arange(count), stratum, times, np.zeros(count, bool))
+    assert found.by_time
+    assert all(0.3 < stratum[rows].mean() < 0.7 for rows in found.rows.values())

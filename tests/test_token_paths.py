@@ -206,3 +206,27 @@ def test_the_order_of_the_labels_does_not_matter(answer: Position, labels: list[
     else:
         by_label = dict(zip(labels, shuffled, strict=True))
         assert [by_label[label] for label in ordered] == pytest.approx(straight, abs=1e-12)
+
+
+def test_an_answer_in_brackets_is_followed_to_its_label() -> None:
+    opening = {"(": math.log(0.70), "refund": math.log(0.20), "billing": math.log(0.05)}
+    label = {"billing": math.log(0.9), "refund": math.log(0.1)}
+    found = label_distribution(
+        [Position("(", opening), Position("billing", label), Position(")", {")": 0.0})],
+        ["billing", "refund"],
+    )
+    assert found == pytest.approx((0.9, 0.1))
+
+
+def test_a_quote_among_the_alternatives_leaves_the_tail_to_the_unlisted() -> None:
+    listed = {"a": math.log(0.5), '"': math.log(0.01)}
+    found = label_distribution([Position("a", listed)], ["a", "b", "c"])
+    assert found is not None
+    assert found[1] == pytest.approx(0.245 + 0.01 / 3)
+
+
+def test_a_fence_and_an_empty_value_before_the_label() -> None:
+    tokens = ["```json\n", '{"why": "", ', '"label": "', "cash", '"}']
+    positions = [Position(token, {token: 0.0}) for token in tokens]
+    positions[3] = Position("cash", {"cash": math.log(0.8), "card": math.log(0.2)})
+    assert label_distribution(positions, ["card", "cash"]) == pytest.approx((0.2, 0.8))

@@ -146,7 +146,7 @@ def test_training_is_the_same_every_time(soft: tuple[TrainedStudent, list[str]])
 
 
 def test_a_handful_of_inputs_can_be_learned_from() -> None:
-    trained, _ = _train(_TRAINING.first(4), _VALIDATION.first(3))
+    trained, _ = _train(_TRAINING.thinned(4), _VALIDATION.thinned(3))
     assert [point.inputs for point in trained.curve] == [2, 2, 4]
     assert np.isfinite(trained.student.predict_proba(["", "text"])).all()
 
@@ -168,7 +168,7 @@ def test_joined_inputs_follow_each_other() -> None:
 
 
 def test_first_takes_the_first_of_everything() -> None:
-    first = _labelled(2, 1, 0).first(2)
+    first = _labelled(2, 1, 0).thinned(2)
     assert first.texts == ["text 2", "text 1"]
     assert (first.answers.tolist(), first.human.tolist()) == ([2, 1], [-1, 0])
     assert first.soft_labels.shape == (2, 3)

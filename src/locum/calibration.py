@@ -67,9 +67,8 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.inte
     """
     from scipy.optimize import minimize_scalar
 
-    floored = np.maximum(probabilities, _SMALLEST)
     found = minimize_scalar(
-        lambda log_t: negative_log_likelihood(soften(floored, float(np.exp(log_t))), labels),
+        lambda log_t: negative_log_likelihood(soften(probabilities, float(np.exp(log_t))), labels),
         bounds=_LOG_TEMPERATURES,
         method="bounded",
         options={"xatol": 1e-4},

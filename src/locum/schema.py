@@ -65,6 +65,8 @@ class Task:
         object.__setattr__(self, "labels", tuple(self.labels))
         check_name(self.name)
         _check_labels(self.name, self.labels)
+        if any("\ud800" <= character <= "\udfff" for character in self.instruction):
+            raise UsageError(f"task {self.name!r}: the instruction is no valid Unicode text")
         for where, labels in (
             ("a description", self.descriptions.keys()),
             ("an example", self.examples.values()),
@@ -169,12 +171,10 @@ class SoftLabels:
     Args:
         probabilities: ``[N, C]`` float64; rows sum to one.
         source: Where they came from.
-        temperature: The temperature that was applied to what the teacher said; 1 is none.
     """
 
     probabilities: NDArray[np.float64]
     source: SoftLabelSource
-    temperature: float = 1.0
 
 
 class Prediction(NamedTuple):

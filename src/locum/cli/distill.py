@@ -96,13 +96,12 @@ def distill_command(
     from locum.dataset import read_examples
     from locum.distillation import distill
     from locum.report import write_report
-    from locum.teachers import require_price
 
     folder = task_folder(task, home)
     file = _one_file(calls, inputs)
     asked = _make_teacher(teacher, model, inputs, concurrency, top_logprobs)
     if priced_as:
-        require_price(priced_as)
+        _check_price(priced_as, asked)
     read = read_examples(file, _parse_columns(column or []), encoding)
     with TerminalProgress(quiet=quiet) as progress:
         used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
@@ -150,6 +149,14 @@ def _make_teacher(
     return ChatTeacher(url, model, concurrency=concurrency, top_logprobs=top_logprobs)
 
 
+def _check_price(model: str, teacher: ChatTeacher | None) -> None:
+    from locum.teachers import require_price
+
+    if teacher is None:
+        raise UsageError("--priced-as prices the tokens of --teacher: give recorded costs instead")
+    require_price(model)
+
+
 def _parse_columns(given: list[str]) -> dict[str, str]:
     columns = {}
     for pair in given:
@@ -168,14 +175,19 @@ def _declare(
     read: ReadResult,
 ) -> _Declared:
     """The task as the flags say, else as ``locum.toml`` says, else as the answers show."""
-    from locum.dataset import infer_labels
+    from locum.dataset import infer_labels, likely_answer
     from locum.schema import Task
 
     task, notes = declared_task(name, config), list[str]()
-    if labels is not None:
-        task = Task(name, tuple(label.strip() for label in labels.split(",")))
-    if task is None:
-        inferred = infer_labels([e.answer for e in read.examples if e.answer is not None])
+    chosen = tuple(label.strip() for label in labels.split(",")) if labels is not None else None
+    if task is not None and chosen is not None:
+        meanings = {label: task.descriptions.get(label, "") for label in chosen}
+        shown = {text: label for text, label in task.examples.items() if label in chosen}
+        task = replace(task, labels=chosen, descriptions=meanings, examples=shown)
+    elif chosen is not None:
+        task = Task(name, chosen)
+    elif task is None:
+        inferred = infer_labels([answer for e in read.examples if (answer := likely_answer(e))])
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
     return _Declared(replace(task, instruction=instruction) if instruction else task, notes)
@@ -200,6 +212,7 @@ def _print_result(
 def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from locum.report import compare
 
@@ -210,17 +223,19 @@ def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) ->
     comparison = compare(result)
     if comparison is not None:
         title = f"{result.task.name}: {result.teacher.name} and its student"
-        table = Table(*comparison.columns, title=title, title_justify="left")
+        table = Table(*comparison.columns, title=Text(title), title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
         for row in comparison.rows:
             table.add_row(*row)
-        console.print(table, comparison.note, sep="\n")
+        console.print(table)
+        console.print(comparison.note, markup=False)
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
     elif folder.student.exists():
-        errors.print(f"note: {folder.student} is of an earlier run and was left as it is")
+        kept = f"note: {folder.student} is of an earlier run and was left as it is"
+        errors.print(kept, markup=False)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
     if result.student is not None:
         command = _next_command(result.task.name, home)

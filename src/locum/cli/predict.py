@@ -29,6 +29,9 @@ def predict_command(
     inputs: Annotated[
         Path | None, typer.Option(help="CSV, TSV, JSONL or TXT of texts to predict.")
     ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Column of the file that holds the texts.")
+    ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
     home: Annotated[
         Path | None, typer.Option(help="Where tasks are kept; else LOCUM_HOME, else .locum.")
@@ -45,13 +48,15 @@ def predict_command(
     from locum.export import load_artefact
 
     student = load_artefact(find_artefact(task, home))
-    source = _texts(texts or [], inputs, encoding)
+    source = _texts(texts or [], inputs, column, encoding)
     while batch := list(islice(source, _BATCH)):
         for prediction in student.predict(batch):
             typer.echo(_to_json(prediction) if json_output else _to_line(prediction))
 
 
-def _texts(given: list[str], inputs: Path | None, encoding: str) -> Iterator[str]:
+def _texts(
+    given: list[str], inputs: Path | None, column: str | None, encoding: str
+) -> Iterator[str]:
     if given and inputs is not None:
         raise UsageError("give texts or --inputs FILE, not both")
     if given:
@@ -59,7 +64,8 @@ def _texts(given: list[str], inputs: Path | None, encoding: str) -> Iterator[str
     if inputs is not None:
         from locum.dataset import read_texts
 
-        return iter(read_texts(inputs, encoding))
+        columns = {"text": column.removeprefix("text=")} if column else {}
+        return iter(read_texts(inputs, columns, encoding))
     return _lines(sys.stdin.buffer)
 
 

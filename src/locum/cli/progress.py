@@ -49,6 +49,8 @@ class TerminalProgress:
     ) -> None:
         """Leave the terminal as it was."""
         self._close_bar()
+        if kind is KeyboardInterrupt:
+            self._say("stopped; what the teacher has answered is kept")
 
     def stage(self, message: str) -> None:
         """A new step begins."""

@@ -1,7 +1,7 @@
 """From files to examples in splits that know nothing of each other."""
 
 from locum.dataset.duplicates import DuplicateGroups, find_groups
-from locum.dataset.labels import InferredLabels, infer_labels
+from locum.dataset.labels import InferredLabels, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
 from locum.dataset.splits import SHARES, SplitRows, split_rows
 
@@ -15,6 +15,7 @@ __all__ = [
     "SplitRows",
     "find_groups",
     "infer_labels",
+    "likely_answer",
     "read_examples",
     "read_texts",
     "split_rows",

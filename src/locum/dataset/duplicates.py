@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,9 @@ _SIMILAR = 0.8
 _PERMUTATIONS = 64
 _BANDS = 16
 _SEED = 20201
-_MAX_CHARACTERS = 4_000
+_END_CHARACTERS = 1_000
+_DIGESTED_AT_ONCE = 1_000
+_KEPT_SETS = 4_096
 
 
 class DuplicateGroups(NamedTuple):
@@ -44,10 +47,10 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
     """Group inputs whose sets of four-character shingles have a Jaccard similarity of 0.8.
 
     Candidates come from MinHash with locality-sensitive hashing (Broder 1997) and are then
-    compared exactly; the groups are the connected components. Of a long text the first 4,000
-    characters count.
+    compared exactly; the groups are the connected components. Of a long text the first and the
+    last 1,000 characters count.
     """
-    keys = [label_key(text[:_MAX_CHARACTERS]) for text in texts]
+    keys = [label_key(text) for text in texts]
     first_with_key: dict[str, int] = {}
     for index, key in enumerate(keys):
         first_with_key.setdefault(key, index)
@@ -77,17 +80,27 @@ def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
 
 
 def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
+    bands = _digests(keys).reshape(len(keys), _BANDS, -1)
+    candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
+    shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position]))
+    for first, second in sorted(candidates):
+        if _jaccard(shingles(first), shingles(second)) >= _SIMILAR:
+            yield first, second
+
+
+def _digests(keys: Sequence[str]) -> NDArray[np.uint32]:
+    """MinHash digest of each key, ``[N, permutations]``; some at a time, to bound memory."""
     from rensa import RMinHash
 
-    sets = [_shingles(key) for key in keys]
-    digests = RMinHash.digests_from_token_sets(
-        [sorted(shingles) for shingles in sets], _PERMUTATIONS, _SEED
-    )
-    bands = np.array(digests, np.uint32).reshape(len(keys), _BANDS, -1)
-    candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
-    for first, second in candidates:
-        if _jaccard(sets[first], sets[second]) >= _SIMILAR:
-            yield first, second
+    parts = [
+        RMinHash.digests_from_token_sets(
+            [list(_shingles(key)) for key in keys[start : start + _DIGESTED_AT_ONCE]],
+            _PERMUTATIONS,
+            _SEED,
+        )
+        for start in range(0, len(keys), _DIGESTED_AT_ONCE)
+    ]
+    return np.concatenate([np.array(part, np.uint32) for part in parts])
 
 
 def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
@@ -106,6 +119,8 @@ def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
 
 
 def _shingles(key: str) -> set[str]:
+    if len(key) > 2 * _END_CHARACTERS:
+        key = f"{key[:_END_CHARACTERS]} {key[-_END_CHARACTERS:]}"
     return {key[start : start + _SHINGLE] for start in range(max(1, len(key) - _SHINGLE + 1))}
 
 

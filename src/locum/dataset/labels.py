@@ -11,7 +11,9 @@ from locum.schema import label_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["InferredLabels", "infer_labels"]
+    from locum.schema import Example
+
+__all__ = ["InferredLabels", "infer_labels", "likely_answer"]
 
 _MOST_LABELS = 1000
 _LEAST_ROWS_PER_LABEL = 2.0
@@ -53,6 +55,13 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
         if label_of[label_key(spelling)] != spelling
     }
     return InferredLabels(tuple(sorted(label_of.values())), merged)
+
+
+def likely_answer(example: Example) -> str | None:
+    """Return an example's answer, or the one that its distribution makes most probable."""
+    if example.answer is not None or not example.distribution:
+        return example.answer
+    return max(example.distribution, key=example.distribution.__getitem__)
 
 
 def _check_closed(labels: Iterable[str], spellings: Counter[str]) -> None:

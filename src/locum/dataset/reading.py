@@ -122,16 +122,27 @@ def read_examples(
     return ReadResult(examples, found, skipped)
 
 
-def read_texts(path: Path, encoding: str = "utf-8") -> list[str]:
-    """Return the texts of a file in the formats of `read_examples`, all rows of it.
+def read_texts(
+    path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
+) -> list[str]:
+    """Return the text of every row of a file in the formats of `read_examples`, empty ones too.
 
     Raises:
-        InputError: As `read_examples`, or any row is not usable: a prediction must not be lost.
+        InputError: As `read_examples`, or a row holds no text: a prediction must not be lost.
+        UsageError: As `read_examples`.
     """
-    result = read_examples(path, encoding=encoding)
-    if result.skipped.total:
-        raise InputError(f"{path}: {'; '.join(result.skipped.describe())}: mend or remove them")
-    return [example.text for example in result.examples]
+    numbered = list(_numbered_rows(path, encoding))
+    if not numbered:
+        raise InputError(f"{path} is empty: expected at least one row with a text")
+    column = _find_columns(path, numbered, columns or {}).get("text", "")
+    texts = []
+    for line, row in numbered:
+        text = row.get(column) if isinstance(row, dict) else None
+        if not isinstance(text, str):
+            reason = row if isinstance(row, str) else "the text is missing or is not a string"
+            raise InputError(f"{path}, line {line}: {reason}: mend or remove it")
+        texts.append(text)
+    return texts
 
 
 def _numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
@@ -143,8 +154,8 @@ def _numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
         case ".jsonl" | ".ndjson":
             return _json_rows(text)
         case ".txt":
-            lines = enumerate(text.split("\n"), start=1)
-            return ((number, {"text": line.rstrip("\r")}) for number, line in lines if line.strip())
+            lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
+            return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
         case _:
             raise InputError(
                 f"{path}: the ending {path.suffix or '(none)'!r} is not known: expected one of "
@@ -159,14 +170,14 @@ def _decode(path: Path, encoding: str) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
         return content.decode(encoding).removeprefix("\ufeff")
-    except LookupError:
-        raise UsageError(f"there is no encoding {encoding!r}: try utf-8 or latin-1") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{path} is not {encoding}: byte 0x{content[error.start]:02x} on line {line}; if it "
             "was written in another encoding, say so: --encoding latin-1"
         ) from None
+    except (LookupError, ValueError):
+        raise UsageError(f"there is no encoding {encoding!r}: try utf-8 or latin-1") from None
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[NumberedRow]:

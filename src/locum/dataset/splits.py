@@ -71,7 +71,10 @@ def split_rows(
     wanted = {split: part for split, part in shares.items() if split != "test" or not chosen}
     known = np.array([np.nan if time is None else time for time in times], np.float64)
     by_time = free.size > 0 and bool(np.isfinite(known[free]).all() and np.ptp(known[free]) > 0)
-    order = _order_by_time(free, group, known) if by_time else _order_by_class(free, group, stratum)
+    if by_time:
+        order = _order_by_time(free, group, known, generator)
+    else:
+        order = _order_by_class(free, group, stratum, generator)
     found = _cut(order, group, wanted)
     found.setdefault("test", rows[held_out[rows]])
     kept = {
@@ -81,19 +84,23 @@ def split_rows(
     return SplitRows(kept, by_time, len(group) - sum(map(len, kept.values())))
 
 
-def _order_by_time(rows: Rows, group: Rows, times: NDArray[np.float64]) -> Rows:
-    """Oldest group first; a group is as old as its oldest input."""
+def _order_by_time(
+    rows: Rows, group: Rows, times: NDArray[np.float64], generator: np.random.Generator
+) -> Rows:
+    """Oldest group first, equally old ones at random; a group is as old as its oldest input."""
     oldest = np.full(group.max() + 1, np.inf)
     np.minimum.at(oldest, group[rows], times[rows])
-    ordered: Rows = rows[np.lexsort((times[rows], group[rows], oldest[group[rows]]))]
+    tie = generator.permutation(len(oldest))
+    ordered: Rows = rows[np.lexsort((times[rows], tie[group[rows]], oldest[group[rows]]))]
     return ordered
 
 
-def _order_by_class(rows: Rows, group: Rows, stratum: Rows) -> Rows:
+def _order_by_class(rows: Rows, group: Rows, stratum: Rows, generator: np.random.Generator) -> Rows:
     """Deal the groups out so that any stretch of the order holds the classes in proportion.
 
     Each group takes the class and the place of its first row; the k-th of a class's n rows is put
-    at (k + 1/2) / n.
+    at (k + u) / n with one random u a class. So every row is as likely to fall into a split as
+    any other, those of a class with a single row too, and the certify split is a fair sample.
     """
     _, first_at = np.unique(group[rows], return_index=True)
     leaders = rows[np.sort(first_at)]
@@ -101,7 +108,8 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows) -> Rows:
     _, start, size = np.unique(stratum[by_class], return_index=True, return_counts=True)
     rank = np.arange(len(by_class)) - np.repeat(start, size)
     place = np.full(group.max() + 1, np.inf)
-    place[group[by_class]] = (rank + 0.5) / np.repeat(size, size)
+    offset = np.repeat(generator.random(len(size)), size)
+    place[group[by_class]] = (rank + offset) / np.repeat(size, size)
     ordered: Rows = rows[np.lexsort((group[rows], place[group[rows]]))]
     return ordered
 

@@ -113,11 +113,15 @@ def distill(
     """
     promise = Promise(target, confidence)
     promise.check()
+    if seed < 0 or not 0 <= minimum_coverage <= 1:
+        raise UsageError(
+            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
+            "and a coverage between 0 and 1"
+        )
     student_class = find_family(family)
     told = progress or _Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    if not examples:
-        raise InputError("there are no inputs: give at least one text")
+    _check_texts(examples)
     answers = _answers(task, examples, teacher, labels_path, told)
     pool = build_pool(task, examples, answers)
 
@@ -154,6 +158,14 @@ def distill(
     return _conclude(task, promise, outcome, data, facts, labelled, seconds)
 
 
+def _check_texts(examples: Sequence[Example]) -> None:
+    if not examples:
+        raise InputError("there are no inputs: give at least one text")
+    for number, example in enumerate(examples, start=1):
+        if any("\ud800" <= character <= "\udfff" for character in example.text):
+            raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
+
+
 def _answers(
     task: Task,
     examples: Sequence[Example],
@@ -176,6 +188,7 @@ def _answers(
         with LabelStore(path) as store:
             texts = [examples[row].text for row in unanswered]
             run = label_texts(task, teacher, texts, store, told.advance)
+    told.stage(f"{run.asked:,} calls made, {run.stored:,} labels known without one")
     for row, answer in zip(unanswered, run.answers, strict=True):
         answers[row] = answer
     return answers

@@ -69,17 +69,20 @@ def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer
 
 
 def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherAnswer | None:
-    if example.distribution is None:
+    if not example.distribution:
         return TeacherAnswer(example.answer) if example.answer is not None else None
-    masses = [0.0] * len(task.labels)
+    masses = dict.fromkeys(task.labels, 0.0)
+    outside: dict[str, float] = {}
     for label, probability in example.distribution.items():
         index = parser(label)
-        if index is not None:
-            masses[index] += probability
-    best = max(example.distribution, key=example.distribution.__getitem__)
+        if index is None:
+            outside[label] = probability
+        else:
+            masses[task.labels[index]] += probability
+    everything = masses | outside
     return TeacherAnswer(
-        best if example.answer is None else example.answer,
-        distribution=tuple(masses) if sum(masses) else None,
+        max(everything, key=everything.__getitem__) if example.answer is None else example.answer,
+        distribution=tuple(masses.values()) if any(masses.values()) else None,
     )
 
 

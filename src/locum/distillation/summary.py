@@ -123,7 +123,7 @@ def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
 
 
 def _hard_labels(pool: Pool) -> str:
-    if pool.soft_labels.source == "distributions":
+    if pool.soft_labels.source != "single answers":
         return ""
     return (
         "the teacher gave single answers, not probabilities: the student cannot learn which "

@@ -68,7 +68,7 @@ def fit_teacher_temperature(pool: Pool, rows: NDArray[np.int64]) -> float:
         rows: Those that may be learned from.
     """
     known = rows[pool.human[rows] >= 0]
-    if known.size < _LEAST_HUMAN_LABELS or pool.soft_labels.source != "distributions":
+    if known.size < _LEAST_HUMAN_LABELS or pool.soft_labels.source == "single answers":
         return 1.0
     return fit_temperature(pool.soft_labels.probabilities[known], pool.human[known])
 
@@ -88,7 +88,7 @@ def describe_teacher(
     known = rows[pool.human[rows] >= 0]
     before: Reliability | None = None
     after: Reliability | None = None
-    if known.size and pool.soft_labels.source == "distributions":
+    if known.size and pool.soft_labels.source != "single answers":
         probabilities, human = pool.soft_labels.probabilities[known], pool.human[known]
         before = measure_reliability(probabilities, human)
         after = measure_reliability(soften(probabilities, temperature), human)

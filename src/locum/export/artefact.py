@@ -199,8 +199,8 @@ def _read_manifest(folder: Path) -> _Manifest:
 
 
 def _check_files(folder: Path, manifest: _Manifest) -> None:
-    present = {entry.name for entry in os.scandir(folder)} - {MANIFEST}
-    unknown = sorted(present - set(manifest.files))
+    present = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
+    unknown = sorted(present - {MANIFEST} - set(manifest.files))
     if unknown:
         raise ArtefactError(f"{folder} holds {unknown[0]!r}, which its manifest does not name")
     for name, expected in manifest.files.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,14 +18,27 @@ def render_model_card(student: CertifiedStudent) -> str:
     environment = Environment(
         loader=PackageLoader("locum.export"),
         undefined=StrictUndefined,
-        autoescape=True,
+        autoescape=False,  # noqa: S701 - Markdown, escaped by the two filters below
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"prose": _prose, "code": _code}
     return environment.get_template("model_card.md.jinja").render(
         task=student.task,
         family=student.model.family,
         teacher=student.teacher,
         certificate=student.certificate,
     )
+
+
+def _prose(text: str) -> str:
+    """Text in which no character means anything to Markdown or HTML."""
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()), flags=re.ASCII)
+
+
+def _code(text: str) -> str:
+    """Text as a code span, fenced by more backticks than it holds."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    padding = " " if "`" in text else ""
+    return f"{fence}{padding}{' '.join(text.split())}{padding}{fence}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +12,7 @@ from locum.errors import InputError
 from locum.schema import TeacherAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -38,21 +38,23 @@ class LabelStore:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
         try:
-            self._migrate()
-        except sqlite3.Error as error:
+            with self._said():
+                self._migrate()
+        except InputError:
             self._connection.close()
-            raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
+            raise
 
     def _migrate(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(_MIGRATIONS):
-            self._connection.close()
             raise InputError(
                 f"{self._path} has version {version} and this Locum knows {len(_MIGRATIONS)}: "
                 "upgrade Locum"
@@ -78,23 +80,37 @@ class LabelStore:
         self._connection.close()
 
     def find(self, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
-        """Return the answers that are known, by key; a row that cannot be read is not."""
+        """Return the answers that are known, by key; a row that cannot be read is not.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
         found: dict[str, TeacherAnswer] = {}
-        for start in range(0, len(keys), _KEYS_A_QUERY):
-            some = keys[start : start + _KEYS_A_QUERY]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
-            with closing(self._connection.execute(query, some)) as rows:
-                for key, stored in rows:
-                    try:
+        with self._said():
+            for start in range(0, len(keys), _KEYS_A_QUERY):
+                some = keys[start : start + _KEYS_A_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
+                for key, stored in self._connection.execute(query, some).fetchall():
+                    with suppress(ValidationError):
                         found[key] = _ANSWER.validate_json(stored)
-                    except ValidationError:
-                        continue
         return found
 
     def add(self, answers: Iterable[tuple[str, TeacherAnswer]]) -> None:
-        """Write answers; they are on disk when this returns."""
+        """Write answers; they are on disk when this returns.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
         rows = [(key, _ANSWER.dump_json(answer)) for key, answer in answers]
-        with self._connection:
+        with self._said(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Say which file SQLite's errors are about."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise InputError(f"the store of labels {self._path} cannot be used: {error}") from None

@@ -80,6 +80,7 @@ class NgramFeatures:
         pair_distance: Words so many places apart at most count as a pair, in either order.
         bits: Each view is hashed into ``2**bits`` buckets.
         minimum_documents: Training texts that must hold an n-gram.
+        maximum_columns: Of more n-grams than this, those that the most texts hold are kept.
     """
 
     def __init__(
@@ -88,11 +89,13 @@ class NgramFeatures:
         pair_distance: int = 3,
         bits: int = 19,
         minimum_documents: int = 3,
+        maximum_columns: int = 1_000_000,
     ) -> None:
         self.character_lengths = tuple(character_lengths)
         self.pair_distance = pair_distance
         self.bits = bits
         self.minimum_documents = minimum_documents
+        self.maximum_columns = maximum_columns
 
     def fit(self, texts: Sequence[str]) -> NgramFeatures:
         """Choose the buckets that become columns, and their weights."""
@@ -100,6 +103,9 @@ class NgramFeatures:
         for batch in _batches(texts):
             documents += np.bincount(self._count(batch).buckets, minlength=len(documents))
         buckets = np.flatnonzero(documents >= self.minimum_documents)
+        if len(buckets) > self.maximum_columns:
+            most_held = np.argsort(-documents[buckets], kind="stable")[: self.maximum_columns]
+            buckets = np.sort(buckets[most_held])
         weights = np.log((1 + len(texts)) / (1 + documents[buckets])) + 1
         return self.restore(buckets, weights.astype(np.float32))
 

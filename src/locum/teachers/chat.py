@@ -29,7 +29,6 @@ __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
 T = TypeVar("T")
 
 API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
-_PROCESSING_HEADER = "openai-processing-ms"
 _RETRIED_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 60.0
 _SHOWN_CHARACTERS = 300
@@ -117,6 +116,7 @@ class ChatTeacher:
         self.top_logprobs = top_logprobs
         self.attempts = attempts
         self.timeout = timeout
+        self._reached = False
         set_variables = (os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name))
         self._api_key = _clean_key(api_key or next(set_variables, None))
 
@@ -195,11 +195,13 @@ class ChatTeacher:
                 content = await response.read()
                 self._check_status(response, content)
                 elapsed = 1000 * (time.perf_counter() - started)
-                said = _whole_number(response.headers.get(_PROCESSING_HEADER))
-                return content, max(elapsed, said or 0.0)
-        except aiohttp.InvalidURL:
+                self._reached = True
+                return content, elapsed
+        except (aiohttp.InvalidURL, UnicodeError):
             raise UsageError(f"teacher {self.url!r} is no valid URL: correct it") from None
         except aiohttp.ClientConnectorError as error:
+            if self._reached:
+                raise _RetryableError(f"{type(error).__name__} {error}") from None
             raise TeacherError(
                 f"teacher {self.url} cannot be reached ({error.os_error.strerror}): check that "
                 "the server runs and that the URL is its API's base, such as "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import TeacherError
 from locum.teachers.parsing import LabelParser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from locum.schema import Task, TeacherAnswer
     from locum.store import LabelStore
@@ -61,8 +62,19 @@ def label_texts(
     known = store.find(list(dict.fromkeys(keys)))
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     progress(len(known), len(known) + len(missing))
-    asyncio.run(_ask(task, teacher, missing, known, store, progress))
+    _run(lambda: _ask(task, teacher, missing, known, store, progress))
     return LabellingRun([known[key] for key in keys], len(missing), len(texts) - len(missing))
+
+
+def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a coroutine to its end, also where an event loop runs already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(start())
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(start())).result()
 
 
 async def _ask(

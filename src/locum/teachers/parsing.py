@@ -11,9 +11,9 @@ from locum.schema import label_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LabelParser"]
+__all__ = ["AROUND", "LabelParser"]
 
-_AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
+AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
 _LONGEST_ANSWER = 10_000
 
 
@@ -30,7 +30,7 @@ class LabelParser:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._index = {label_key(label): index for index, label in enumerate(labels)}
-        bare = {key.strip(_AROUND): index for key, index in reversed(self._index.items())}
+        bare = {key.strip(AROUND): index for key, index in reversed(self._index.items())}
         self._bare_index = {key: index for key, index in bare.items() if key}
 
     def __call__(self, answer: str) -> int | None:
@@ -47,7 +47,7 @@ class LabelParser:
     def _find(self, value: str) -> int | None:
         key = label_key(value)
         exact = self._index.get(key)
-        return exact if exact is not None else self._bare_index.get(key.strip(_AROUND))
+        return exact if exact is not None else self._bare_index.get(key.strip(AROUND))
 
 
 def _without_fence(answer: str) -> str:

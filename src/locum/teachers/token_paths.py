@@ -2,7 +2,8 @@
 
 A chat model spells a label in one or several tokens. At every position of its answer the API says
 what else it might have written, with probabilities; the product along the written answer gives the
-probability of leaving it there. Each alternative is followed as text:
+probability of leaving it there. What is written before the label (quotes, brackets, JSON) is taken
+as given. From the label on, each alternative is followed as text:
 
 * It spells one label, or the start of exactly one: its probability is that label's.
 * It is the start of several labels: if it is what was written, the next position decides; if not,
@@ -17,17 +18,19 @@ to sum to one: what is missing is probability outside the label set.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.schema import label_key
+from locum.teachers.parsing import AROUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["Position", "label_distribution"]
 
-_LEADING = " \t\r\n\"'`*"
-_TRAILING = _LEADING + ".,;}"
+_FENCE = re.compile(r"\s*```\w*\s*")
+_TRAILING = AROUND + "}"
 
 
 class Position(NamedTuple):
@@ -64,7 +67,8 @@ def label_distribution(
             probability = path * min(1.0, math.exp(logprob))
             text = _join(written, token.removeprefix(position.token[:skip]))
             matching = _matching(text, written, keys)
-            listed.update(matching)
+            if text:
+                listed.update(matching)
             if token == position.token and len(matching) > 1:
                 goes_on = probability
                 continue
@@ -96,21 +100,22 @@ def _from_label(positions: Sequence[Position], keys: Sequence[str]) -> list[tupl
 
 def _label_start(answer: str, keys: Sequence[str]) -> int:
     """Where the label begins; in JSON, the first string value that starts as a label does."""
-    lead = len(answer) - len(answer.lstrip(_LEADING))
+    fence = _FENCE.match(answer)
+    lead = fence.end() if fence else len(answer) - len(answer.lstrip(AROUND))
     if not answer[lead:].startswith("{"):
         return lead
     colon = answer.find(":")
     while colon >= 0:
         start = answer.find('"', colon) + 1
         value = answer[start:].split('"', maxsplit=1)[0].casefold()
-        if start and any(key.startswith(value) for key in keys):
+        if start and value and any(key.startswith(value) for key in keys):
             return start
         colon = answer.find(":", colon + 1)
     return lead
 
 
 def _join(written: str, token: str) -> str:
-    return written + token if written else token.lstrip(_LEADING)
+    return written + token if written else token.lstrip(AROUND)
 
 
 def _matching(text: str, written: str, keys: Sequence[str]) -> list[int]:

@@ -51,11 +51,11 @@ class Labelled(NamedTuple):
             np.concatenate([self.human, other.human]),
         )
 
-    def first(self, count: int) -> Labelled:
-        """The first of these inputs."""
-        return Labelled(
-            self.texts[:count], self.soft_labels[:count], self.answers[:count], self.human[:count]
-        )
+    def thinned(self, count: int) -> Labelled:
+        """So many of these inputs, evenly spaced."""
+        rows = np.arange(count) * len(self.texts) // count
+        texts = [self.texts[row] for row in rows.tolist()]
+        return Labelled(texts, self.soft_labels[rows], self.answers[rows], self.human[rows])
 
     def hardened(self) -> Labelled:
         """These inputs with the teacher's answer alone in the place of its distribution."""
@@ -97,7 +97,8 @@ class TrainedStudent(NamedTuple):
 
     Args:
         student: Trained on the train and validation inputs with the best settings.
-        temperature: The student's own, fitted on the validation inputs.
+        temperature: The student's own, fitted on the validation inputs as the student sees them
+            that was trained on the train inputs alone.
         raw_validation_proba: Probabilities of a student of the same settings that was trained on
             the train inputs alone, ``[N, C]``.
         trials: All settings that were tried, the best first.
@@ -148,15 +149,14 @@ def train(
     curve.append(CurvePoint(len(training.texts), search.best.trial.agreement))
     both = training.joined(validation)
     progress(f"training on all {len(both.texts):,} inputs it may see")
-    student = search.fit(_for_more(search.best.trial, training, validation), both)
     best = search.best
+    student = search.fit(_for_other_size(best.trial, training, both), both)
     return TrainedStudent(student, best.temperature, best.proba, search.trials, curve)
 
 
-def _for_more(trial: Trial, training: Labelled, validation: Labelled) -> Trial:
-    """Shrink the penalty as inputs are added: it weighs against the mean loss over them."""
-    seen = len(training.texts)
-    l2 = trial.settings["l2"] * seen / (seen + len(validation.texts))
+def _for_other_size(trial: Trial, chosen_on: Labelled, used: Labelled) -> Trial:
+    """Scale the penalty with the number of inputs: it weighs against the mean loss over them."""
+    l2 = trial.settings["l2"] * len(chosen_on.texts) / len(used.texts)
     return trial._replace(settings=trial.settings | {"l2": l2})
 
 
@@ -205,7 +205,8 @@ class _Search:
     def curve_point(self, share: float) -> CurvePoint:
         count = max(2, round(share * len(self._training.texts)))
         self._progress(f"learning curve: {count:,} inputs")
-        scored = self._score(self.best.trial, self._training.first(count))
+        fewer = self._training.thinned(count)
+        scored = self._score(_for_other_size(self.best.trial, self._training, fewer), fewer)
         return CurvePoint(count, scored.trial.agreement)
 
     def fit(self, trial: Trial, labelled: Labelled) -> Student:
