@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TASK = "questions"
 HUMAN_LABELLED = 300
-TEST_SHARE = 0.1
+TEST_SHARE = 0.2
 SEED = 0
 
 

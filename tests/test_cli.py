@@ -121,7 +121,7 @@ def test_a_changed_student_is_refused(project: Path, tmp_path: Path) -> None:
 def test_a_table_goes_to_standard_output_and_progress_elsewhere(tmp_path: Path) -> None:
     calls = write_calls(tmp_path / "calls.csv", 1200)
     done = run("distill", "support", "--calls", str(calls), folder=tmp_path)
-    assert b"answered under the certificate" in done.stdout
+    assert b"answers, certified" in done.stdout
     assert b"predict support" in done.stdout
     assert b"trying l2" in done.stderr
     assert b"trying l2" not in done.stdout

@@ -91,7 +91,7 @@ def test_the_loop_over_http(questions: list[Question], tmp_path: Path) -> None:
 def test_few_human_labels_and_a_test_set(questions: list[Question], tmp_path: Path) -> None:
     test, few, rest = choose(questions)
     assert len(few) == HUMAN_LABELLED
-    assert len(test) == 120
+    assert len(test) == 240
     assert sorted(test + few + rest) == sorted(questions)
     write_inputs(tmp_path / "inputs.jsonl", questions, latency_ms=40.0)
     examples = read_examples(tmp_path / "inputs.jsonl", {"split": "split"}).examples

@@ -49,23 +49,23 @@ def compare(distillation: Distillation) -> Comparison | None:
     answered = evaluation.answered.value if evaluation.answered else 0.0
     rows = [
         ComparisonRow(
-            "agreement with the teacher",
+            "agrees with the teacher",
             "100%",
             _share(evaluation.agreement),
             _percent(_together_agreement(evaluation)),
         ),
-        ComparisonRow("answered under the certificate", _NONE, _share(evaluation.answered), "100%"),
+        ComparisonRow("answers, certified", _NONE, _share(evaluation.answered), "100%"),
         ComparisonRow(
-            "agreement on what is answered", _NONE, _share(evaluation.answered_agreement), _NONE
+            "agrees where it answers", _NONE, _share(evaluation.answered_agreement), _NONE
         ),
         ComparisonRow(
-            "accuracy on human labels",
+            "right by human labels",
             _share(teacher.accuracy),
             _share(evaluation.accuracy),
             _share(evaluation.cascade_accuracy),
         ),
         ComparisonRow(
-            "latency of one call, median",
+            "median time of a call",
             _milliseconds(teacher.latency_p50_ms),
             format_duration(facts.p50_us),
             _typical_latency(teacher.latency_p50_ms, facts.p50_us, answered),
@@ -104,7 +104,8 @@ def _note(distillation: Distillation) -> str:
     priced = distillation.teacher.priced_as
     cost = f" Cost: the tokens at the list price of {priced}." if priced else ""
     return (
-        f"On {inputs:,} inputs that took no part in training, calibration or certification.{cost}"
+        f"On {inputs:,} inputs that took no part in training, calibration or certification; in "
+        f"brackets the 95% interval.{cost}"
     )
 
 
@@ -128,7 +129,10 @@ def _times(value: float | None, factor: float) -> float | None:
 
 
 def _share(found: Share | None) -> str:
-    return _percent(found.value) if found else _NONE
+    if found is None:
+        return _NONE
+    low, high = found.interval
+    return f"{_percent(found.value)} ({100 * low:.0f}-{100 * high:.0f})"
 
 
 def _percent(value: float) -> str:
