@@ -138,4 +138,4 @@ def _answered_line(evaluation: Evaluation) -> list[Line]:
         return []
     top = max(point.risk for point in evaluation.curve)
     coverage = evaluation.answered.value
-    return [Line("certified coverage", [(coverage, 0), (coverage, top)], dashed=True)]
+    return [Line("certified", [(coverage, 0), (coverage, top)], dashed=True)]
