@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -225,3 +226,11 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", "utf-8")
     with pytest.raises(InputError, match="cannot be opened"):
         LabelStore(tmp_path / "file" / "labels.sqlite")
+
+
+def test_labels_are_bought_also_where_an_event_loop_runs(tmp_path: Path) -> None:
+    async def in_a_notebook() -> LabellingRun:
+        with LabelStore(tmp_path / "labels.sqlite") as store:
+            return label_texts(TASK, RuleTeacher(), ["one", "two"], store, lambda *_: None)
+
+    assert len(asyncio.run(in_a_notebook()).answers) == 2

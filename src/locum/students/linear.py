@@ -225,7 +225,7 @@ def _scale(design: csr_array, l2: float) -> NDArray[np.float64]:
     """Units of the weights in which the loss curves about alike in all directions, ``[D + 1, 1]``.
 
     The curvature of softmax cross-entropy in a weight is at most a quarter of its column's mean
-    square, to which the penalty adds. In these units L-BFGS takes half as many steps.
+    square, to which the penalty adds. In these units L-BFGS takes fewer steps.
     """
     mean_squares = np.asarray(design.multiply(design).mean(axis=0)).ravel()
     curvature = np.append(mean_squares / 4 + l2, 1 / 4)

@@ -68,8 +68,7 @@ def normalise(text: str) -> str:
 class NgramFeatures:
     """TF-IDF weights of hashed n-grams, in a view of characters and one of words.
 
-    Each row of a view has length 1 for characters and 0.6 for words and their pairs: a student
-    that leans on words agrees as often with its teacher, and knows less well where.
+    Each row of a view has length 1 for characters and 0.6 for words and their pairs.
 
     Term frequencies count as ``1 + log(tf)`` and documents as
     ``log((1 + N) / (1 + df)) + 1``, as is usual (Salton and Buckley 1988; scikit-learn's
