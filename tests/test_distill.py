@@ -167,3 +167,10 @@ def test_the_most_probable_label_is_the_answer_where_none_was_recorded() -> None
     result = distill(make_task(), examples)
     assert result.data.outside.answers == 0
     assert result.decision.verdict == "distil"
+
+
+def test_very_long_texts_are_read_in_part_and_said() -> None:
+    examples = make_examples(900)
+    examples[:2] = [replace(e, text=f"{e.text} " + "and so on " * 100_000) for e in examples[:2]]
+    result = distill(make_task(), examples)
+    assert any("2 texts of over 20,000 characters" in w for w in result.data.warnings)

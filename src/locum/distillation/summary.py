@@ -12,6 +12,7 @@ import numpy as np
 from locum.distillation.result import DataSummary
 from locum.evaluation import Share, share
 from locum.schema import label_key
+from locum.students import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +83,7 @@ def _warnings(
         _few_of_a_class(task, pool, learned_from),
         _outside(pool),
         _large_group(pool, groups),
+        _long_texts(pool),
         _hard_labels(pool),
         _no_human_labels(pool),
     ]
@@ -119,6 +121,16 @@ def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
     return (
         f"{share_of_largest:.0%} of the inputs are near-copies of each other, as if filled in "
         "from one template: they count as one where the student is certified"
+    )
+
+
+def _long_texts(pool: Pool) -> str:
+    count = sum(len(example.text) > MAX_CHARACTERS for example in pool.examples)
+    if not count:
+        return ""
+    return (
+        f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
+        "reads so many from the start, and no more"
     )
 
 
