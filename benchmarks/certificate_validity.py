@@ -15,6 +15,7 @@ import argparse
 import multiprocessing
 import os
 import statistics
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -133,7 +134,11 @@ def main() -> None:
     data = load(arguments.calls)
     work = partial(run_split, data=data, promise=promise)
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        results = pool.map(work, range(arguments.splits), chunksize=1)
+        results = []
+        for result in pool.imap(work, range(arguments.splits)):
+            results.append(result)
+            print(f"\r{len(results)} of {arguments.splits}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     print(f"{len(data.texts):,} inputs, {len(data.labels)} labels, {arguments.splits} splits")
     print(
         f"{'threshold':<32} agreement under {promise.target:.0%}, share [95% interval]   "

@@ -245,7 +245,7 @@ def test_a_key_that_the_server_repeats_is_not_shown(
     ("status", "cure"),
     [
         (401, "set LOCUM_API_KEY or OPENAI_API_KEY to a valid key"),
-        (404, "check the URL and the model's name"),
+        (404, "check the model's name and the URL"),
         (400, "--top-logprobs 0"),
         (403, ""),
     ],

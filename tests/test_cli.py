@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_a_changed_student_is_refused(project: Path, tmp_path: Path) -> None:
 def test_a_table_goes_to_standard_output_and_progress_elsewhere(tmp_path: Path) -> None:
     calls = write_calls(tmp_path / "calls.csv", 1200)
     done = run("distill", "support", "--calls", str(calls), folder=tmp_path)
-    assert b"answers, certified" in done.stdout
+    assert b"agrees where it answers" in done.stdout
     assert b"predict support" in done.stdout
     assert b"trying l2" in done.stderr
     assert b"trying l2" not in done.stdout
@@ -219,3 +220,22 @@ def test_the_documented_help_is_current() -> None:
         text=True,
     ).stdout
     assert documented == current, "docs/cli.md is stale: run python scripts/document_cli.py"
+
+
+def test_a_student_that_is_refused_later_answers_no_more(tmp_path: Path) -> None:
+    good = write_calls(tmp_path / "good.csv", 1200)
+    bad = write_calls(tmp_path / "bad.csv", 600, noise=1.0)
+    run("distill", "support", "--calls", str(good), "-q", folder=tmp_path)
+    done = run("distill", "support", "--calls", str(bad), "-q", folder=tmp_path, code=3)
+    assert b"answers no more" in done.stderr
+    run("predict", "support", TEXT, folder=tmp_path, code=1)
+    assert (tmp_path / ".locum" / "support" / "student.previous" / "manifest.json").is_file()
+
+
+def test_predict_takes_a_folder_without_a_slash_and_a_column(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / ".locum" / "support" / "student", tmp_path / "my-student")
+    (tmp_path / "more.csv").write_text(f"message,when\n{TEXT},yesterday\n,today\n")
+    arguments = ["--inputs", "more.csv", "--column", "text=message"]
+    lines = run("predict", "my-student", *arguments, folder=tmp_path).stdout.splitlines()
+    assert lines[0].startswith(b"shipping")
+    assert lines[1].endswith(b"deferred"), "an empty text is never answered"

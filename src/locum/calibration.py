@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 _SMALLEST = 1e-12
-_LOG_TEMPERATURES = (float(np.log(0.05)), float(np.log(20.0)))
+_LOG_TEMPERATURES = (float(np.log(0.25)), float(np.log(20.0)))
 _BINS = 15
 
 
@@ -51,15 +51,16 @@ def negative_log_likelihood(
 ) -> float:
     """Mean of ``-log p[label]``; a probability under 1e-12 counts as 1e-12."""
     picked = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(picked, _SMALLEST)).mean())
+    return float(np.abs(np.log(np.clip(picked, _SMALLEST, 1))).mean())
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the temperature that makes the labels most likely.
 
     Temperature scaling of Guo et al. 2017, "On Calibration of Modern Neural Networks": one
-    parameter, which changes no ranking within a row. It is searched between 0.05 and 20 on a
-    logarithmic scale.
+    parameter, which changes no ranking within a row. It is searched between 1/4 and 20 on a
+    logarithmic scale; the lower bound keeps a faultless validation split from making it sure of
+    everything.
 
     Args:
         probabilities: ``[N, C]``, rows summing to one.

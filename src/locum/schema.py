@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "AROUND",
+    "MANIFEST",
     "SPLITS",
     "Example",
     "Prediction",
@@ -23,6 +25,8 @@ __all__ = [
     "Task",
     "TeacherAnswer",
     "Usage",
+    "bare_key",
+    "check_name",
     "label_key",
 ]
 
@@ -30,12 +34,19 @@ SoftLabelSource = Literal["distributions", "distributions and single answers", "
 Split = Literal["train", "validation", "certify", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "certify", "test")
 
+MANIFEST = "manifest.json"
+AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
 _NAME_LENGTH = 100
 
 
 def label_key(label: str) -> str:
     """Return the form under which two spellings of a label count as the same."""
     return " ".join(label.split()).casefold()
+
+
+def bare_key(label: str) -> str:
+    """Return `label_key` without punctuation around it, unless there is nothing else."""
+    return label_key(label).strip(AROUND) or label_key(label)
 
 
 @dataclass(frozen=True)

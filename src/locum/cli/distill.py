@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from locum.cli.places import TaskFolder, declared_task, task_folder
+from locum.cli.places import TaskFolder, declared_task, parse_columns, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.errors import QualityGateError, UsageError
 
@@ -102,7 +102,7 @@ def distill_command(
     asked = _make_teacher(teacher, model, inputs, concurrency, top_logprobs)
     if priced_as:
         _check_price(priced_as, asked)
-    read = read_examples(file, _parse_columns(column or []), encoding)
+    read = read_examples(file, parse_columns(column or []), encoding)
     with TerminalProgress(quiet=quiet) as progress:
         used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
         progress.stage(f"read {len(read.examples):,} inputs from {file} ({used})")
@@ -124,6 +124,8 @@ def distill_command(
         )
         if result.student is not None:
             result.student.save(folder.student)
+        else:
+            _put_aside(folder.student)
         write_report(result, folder.report)
     _print_result(result, folder, home, json_output=json_output)
 
@@ -157,16 +159,6 @@ def _check_price(model: str, teacher: ChatTeacher | None) -> None:
     require_price(model)
 
 
-def _parse_columns(given: list[str]) -> dict[str, str]:
-    columns = {}
-    for pair in given:
-        kind, equals, name = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--column {pair!r}: expected KIND=NAME, such as text=question")
-        columns[kind.strip()] = name
-    return columns
-
-
 def _declare(
     name: str,
     config: Path | None,
@@ -191,6 +183,17 @@ def _declare(
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
     return _Declared(replace(task, instruction=instruction) if instruction else task, notes)
+
+
+def _put_aside(student: Path) -> None:
+    """Keep a student of an earlier run, but where it does not answer any more."""
+    if not student.exists():
+        return
+    previous = student.with_name(f"{student.name}.previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    student.replace(previous)
+    kept = f"note: the student of an earlier run is now {previous}, and answers no more"
+    stderr_console().print(kept, markup=False)
 
 
 def _print_result(
@@ -233,9 +236,6 @@ def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) ->
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
-    elif folder.student.exists():
-        kept = f"note: {folder.student} is of an earlier run and was left as it is"
-        errors.print(kept, markup=False)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
     if result.student is not None:
         command = _next_command(result.task.name, home)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locum.cli.places import find_artefact
+from locum.cli.places import find_artefact, parse_columns
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def predict_command(
         Path | None, typer.Option(help="CSV, TSV, JSONL or TXT of texts to predict.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Column of the file that holds the texts.")
+        list[str] | None, typer.Option(help="text=NAME: which column holds the texts.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
     home: Annotated[
@@ -48,14 +48,14 @@ def predict_command(
     from locum.export import load_artefact
 
     student = load_artefact(find_artefact(task, home))
-    source = _texts(texts or [], inputs, column, encoding)
+    source = _texts(texts or [], inputs, parse_columns(column or []), encoding)
     while batch := list(islice(source, _BATCH)):
         for prediction in student.predict(batch):
             typer.echo(_to_json(prediction) if json_output else _to_line(prediction))
 
 
 def _texts(
-    given: list[str], inputs: Path | None, column: str | None, encoding: str
+    given: list[str], inputs: Path | None, columns: dict[str, str], encoding: str
 ) -> Iterator[str]:
     if given and inputs is not None:
         raise UsageError("give texts or --inputs FILE, not both")
@@ -64,7 +64,6 @@ def _texts(
     if inputs is not None:
         from locum.dataset import read_texts
 
-        columns = {"text": column.removeprefix("text=")} if column else {}
         return iter(read_texts(inputs, columns, encoding))
     return _lines(sys.stdin.buffer)
 

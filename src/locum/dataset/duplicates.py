@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DuplicateGroups", "find_groups"]
 
+_NUMBER = re.compile(r"\d+")
 _SHINGLE = 4
 _SIMILAR = 0.8
 _PERMUTATIONS = 64
@@ -32,7 +34,7 @@ class DuplicateGroups(NamedTuple):
     Args:
         group: Number of the group that each input belongs to, ``[N]``; groups are numbered from
             zero in the order of their first inputs.
-        exact: Inputs that repeat an earlier one but for case and spaces.
+        exact: Inputs that repeat an earlier one but for case, spaces and numbers.
         near: Other inputs that are near-copies of an earlier one.
         largest: Inputs in the largest group.
     """
@@ -46,11 +48,13 @@ class DuplicateGroups(NamedTuple):
 def find_groups(texts: Sequence[str]) -> DuplicateGroups:
     """Group inputs whose sets of four-character shingles have a Jaccard similarity of 0.8.
 
+    All numbers count as the same one, so that fillings of a template with numbers are copies.
+
     Candidates come from MinHash with locality-sensitive hashing (Broder 1997) and are then
     compared exactly; the groups are the connected components. Of a long text the first and the
     last 1,000 characters count.
     """
-    keys = [label_key(text) for text in texts]
+    keys = [_NUMBER.sub("0", label_key(text)) for text in texts]
     first_with_key: dict[str, int] = {}
     for index, key in enumerate(keys):
         first_with_key.setdefault(key, index)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
-from locum.schema import label_key
+from locum.schema import bare_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,8 @@ class InferredLabels(NamedTuple):
     """The label set that answers share.
 
     Args:
-        labels: Sorted; of spellings that differ in case or spaces alone, the most frequent one.
+        labels: Sorted; of spellings that differ in case, spaces or the punctuation around
+            them alone, the most frequent one.
         merged: The other spellings, with the label that each now counts as.
     """
 
@@ -42,17 +43,18 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
     del spellings[""]
     if not spellings:
         raise InputError(
-            "no row has a teacher's answer, so the labels are not known: give a column of answers, "
-            "or a teacher with --teacher and the labels with --labels"
+            "no row has a teacher's answer, so the labels are not known: say which column holds "
+            "the answers (--column answer=NAME), or which labels there are (--labels, or a task in "
+            "locum.toml)"
         )
     label_of: dict[str, str] = {}
     for spelling, _ in spellings.most_common():
-        label_of.setdefault(label_key(spelling), spelling)
+        label_of.setdefault(bare_key(spelling), spelling)
     _check_closed(list(label_of.values()), spellings)
     merged = {
-        spelling: label_of[label_key(spelling)]
+        spelling: label_of[bare_key(spelling)]
         for spelling in spellings
-        if label_of[label_key(spelling)] != spelling
+        if label_of[bare_key(spelling)] != spelling
     }
     return InferredLabels(tuple(sorted(label_of.values())), merged)
 

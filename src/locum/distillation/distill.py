@@ -247,6 +247,10 @@ def _conclude(
     seconds: float,
 ) -> Distillation:
     decision, certificate, trained = outcome
+    outside = data.outside.answers / (data.inputs + data.outside.answers)
+    if outside and decision.verdict == "distil":
+        counted = f"; not counted are {outside:.1%} of inputs, to which the teacher gave no label"
+        decision = decision._replace(reason=decision.reason + counted)
     test = labelled["test"]
     raw = trained.student.predict_proba(test.texts)
     usable = certificate if decision.verdict == "distil" else None

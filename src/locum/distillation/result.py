@@ -51,7 +51,7 @@ class DataSummary(NamedTuple):
         inputs: Usable inputs.
         splits: Inputs in each split.
         by_time: Whether the splits follow each other in time.
-        exact_duplicates: Inputs that repeat an earlier one but for case and spaces.
+        exact_duplicates: Inputs that repeat an earlier one but for case, spaces and numbers.
         near_duplicates: Other inputs that are near-copies of an earlier one.
         unused: Near-copies left out of the certify and test splits.
         outside: Answers that are no label.

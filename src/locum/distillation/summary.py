@@ -119,8 +119,8 @@ def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
     if groups.largest < 3 or share_of_largest < _LARGE_GROUP:
         return ""
     return (
-        f"{share_of_largest:.0%} of the inputs are near-copies of each other, as if filled in "
-        "from one template: they count as one where the student is certified"
+        f"the largest group of near-copies holds {share_of_largest:.0%} of the inputs, as if "
+        "filled in from one template: it counts as one input where the student is certified"
     )
 
 

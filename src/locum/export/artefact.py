@@ -22,13 +22,12 @@ from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
 from locum.export.model_card import render_model_card
-from locum.schema import Task
+from locum.schema import MANIFEST, Task
 from locum.students import find_family
 
-__all__ = ["FORMAT_VERSION", "MANIFEST", "artefact_size", "load_artefact", "save_artefact"]
+__all__ = ["FORMAT_VERSION", "artefact_size", "load_artefact", "save_artefact"]
 
 FORMAT_VERSION: Literal[1] = 1
-MANIFEST = "manifest.json"
 _CARD = "README.md"
 _LARGEST_MANIFEST = 50_000_000
 

@@ -57,6 +57,8 @@ class CertifiedStudent:
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
 
+        An empty text is never answered.
+
         Raises:
             UsageError: ``texts`` is one string instead of a sequence of them.
         """
@@ -65,8 +67,12 @@ class CertifiedStudent:
         proba = soften(self.model.predict_proba(texts), self.temperature)
         best, confidence = proba.argmax(axis=1), proba.max(axis=1)
         return [
-            Prediction(self.classes_[index], sure, sure >= self.certificate.threshold)
-            for index, sure in zip(best.tolist(), confidence.tolist(), strict=True)
+            Prediction(
+                self.classes_[index],
+                sure,
+                bool(text.strip()) and sure >= self.certificate.threshold,
+            )
+            for text, index, sure in zip(texts, best.tolist(), confidence.tolist(), strict=True)
         ]
 
     def save(self, directory: str | Path) -> Path:

@@ -54,7 +54,7 @@ def compare(distillation: Distillation) -> Comparison | None:
             _share(evaluation.agreement),
             _percent(_together_agreement(evaluation)),
         ),
-        ComparisonRow("answers, certified", _NONE, _share(evaluation.answered), "100%"),
+        ComparisonRow("answers", _NONE, _share(evaluation.answered), "100%"),
         ComparisonRow(
             "agrees where it answers", _NONE, _share(evaluation.answered_agreement), _NONE
         ),
@@ -65,10 +65,10 @@ def compare(distillation: Distillation) -> Comparison | None:
             _share(evaluation.cascade_accuracy),
         ),
         ComparisonRow(
-            "median time of a call",
+            "time of a call",
             _milliseconds(teacher.latency_p50_ms),
             format_duration(facts.p50_us),
-            _typical_latency(teacher.latency_p50_ms, facts.p50_us, answered),
+            _mean_latency(teacher.latency_p50_ms, facts.p50_us, answered),
         ),
         ComparisonRow(
             "cost of 1,000 calls",
@@ -77,6 +77,8 @@ def compare(distillation: Distillation) -> Comparison | None:
             format_dollars(_times(teacher.cost_per_1000_usd, 1 - answered)),
         ),
     ]
+    if evaluation.answered is None:
+        rows = [row._replace(together=_NONE) for row in rows]
     return Comparison(
         ("", "teacher", "student", "together"),
         rows,
@@ -105,7 +107,7 @@ def _note(distillation: Distillation) -> str:
     cost = f" Cost: the tokens at the list price of {priced}." if priced else ""
     return (
         f"On {inputs:,} inputs that took no part in training, calibration or certification; in "
-        f"brackets the 95% interval.{cost}"
+        f"brackets the 95% interval. Times are medians, and their mean by share together.{cost}"
     )
 
 
@@ -115,9 +117,10 @@ def _together_agreement(evaluation: Evaluation) -> float:
     return 1 - evaluation.answered.value * (1 - evaluation.answered_agreement.value)
 
 
-def _typical_latency(teacher_ms: float | None, student_us: float, answered: float) -> str:
-    """The median: the student's own where it answers more than half, else the teacher's."""
-    return format_duration(student_us) if answered > 0.5 else _milliseconds(teacher_ms)
+def _mean_latency(teacher_ms: float | None, student_us: float, answered: float) -> str:
+    if teacher_ms is None:
+        return _NONE
+    return format_duration(answered * student_us + (1 - answered) * 1000 * teacher_ms)
 
 
 def _milliseconds(value: float | None) -> str:

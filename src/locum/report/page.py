@@ -56,6 +56,7 @@ def render_report(distillation: Distillation) -> str:
         "dollars": format_dollars,
         "duration": format_duration,
         "shorten": _shorten,
+        "size": _size,
     }
     evaluation, facts = distillation.evaluation, distillation.facts
     return environment.get_template("report.html.jinja").render(
@@ -68,6 +69,10 @@ def render_report(distillation: Distillation) -> str:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.0f} kB"
 
 
 def _charts(

@@ -220,7 +220,7 @@ class ChatTeacher:
             raise _RetryableError(f"HTTP {response.status}: {shown}", wait)
         cure = {
             401: f"; set {' or '.join(API_KEY_VARIABLES)} to a valid key",
-            404: "; check the URL and the model's name",
+            404: "; check the model's name and the URL, which usually ends in /v1",
             400: "; if it refuses logprobs, ask for none: --top-logprobs 0",
         }.get(response.status, "")
         raise TeacherError(f"teacher {self.url} answered HTTP {response.status}: {shown}{cure}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LabellingRun", "label_texts"]
 
-_STORED_AT_ONCE = 32
+_STORED_AT_ONCE = 8
 _TRIED_BEFORE_GIVING_UP = 20
 
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from locum.schema import label_key
+from locum.schema import bare_key, label_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AROUND", "LabelParser"]
+__all__ = ["LabelParser"]
 
-AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
 _LONGEST_ANSWER = 10_000
 
 
@@ -30,8 +29,7 @@ class LabelParser:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._index = {label_key(label): index for index, label in enumerate(labels)}
-        bare = {key.strip(AROUND): index for key, index in reversed(self._index.items())}
-        self._bare_index = {key: index for key, index in bare.items() if key}
+        self._bare_index = {bare_key(key): index for key, index in reversed(self._index.items())}
 
     def __call__(self, answer: str) -> int | None:
         """Return the index of the label that ``answer`` means."""
@@ -47,7 +45,7 @@ class LabelParser:
     def _find(self, value: str) -> int | None:
         key = label_key(value)
         exact = self._index.get(key)
-        return exact if exact is not None else self._bare_index.get(key.strip(AROUND))
+        return exact if exact is not None else self._bare_index.get(bare_key(key))
 
 
 def _without_fence(answer: str) -> str:

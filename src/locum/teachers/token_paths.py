@@ -21,8 +21,7 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.schema import label_key
-from locum.teachers.parsing import AROUND
+from locum.schema import AROUND, label_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
