@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 TASK = "questions"
+RECORDED_PRICE = "gpt-4.1-nano"
 HUMAN_LABELLED = 300
 TEST_SHARE = 0.2
 SEED = 0
@@ -39,11 +40,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--teacher", help="base URL of an OpenAI-compatible API")
     parser.add_argument("--model", help="the teacher's model")
     parser.add_argument("--target", default="0.95", help="promised agreement (default 0.95)")
-    parser.add_argument("--priced-as", default="gpt-4.1-nano", help="list price for the tokens")
+    parser.add_argument(
+        "--priced-as",
+        help=f"whose list price the tokens get (recorded: {RECORDED_PRICE}; live: the model's own)",
+    )
     parser.add_argument("--home", type=Path, help="where the student is kept (default .locum)")
     arguments = parser.parse_args()
     if bool(arguments.teacher) != bool(arguments.model):
         parser.error("--teacher and --model go together")
+    if not arguments.teacher:
+        arguments.priced_as = arguments.priced_as or RECORDED_PRICE
     return arguments
 
 
@@ -88,7 +94,8 @@ def distil(arguments: argparse.Namespace, url: str, model: str, inputs: Path) ->
     command += ["--teacher", url, "--model", model]
     command += ["--config", str(HERE / "locum.toml")]
     command += ["--home", str(arguments.home)] if arguments.home else []
-    command += ["--target", arguments.target, "--priced-as", arguments.priced_as]
+    command += ["--target", arguments.target]
+    command += ["--priced-as", arguments.priced_as] if arguments.priced_as else []
     return subprocess.run(command, check=False).returncode
 
 

@@ -1,5 +1,4 @@
-# Makes the virtual environment that demo and test share, and leaves $python set to its Python.
-# Sourced, with the repository's root as the working directory: . scripts/environment.sh [extra]
+# The virtual environment that demo and test share. Sourced, in the repository's root.
 
 find_python() {
   local candidate
@@ -13,8 +12,12 @@ find_python() {
   return 1
 }
 
-base_python=$(find_python)
-[ -x .venv/bin/python ] || "$base_python" -m venv .venv
-python=$PWD/.venv/bin/python
-export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$python" -m pip install --quiet --editable ".${1:+[$1]}"
+# prepare_environment [EXTRA]: make .venv, install locum with an extra, set $python.
+prepare_environment() {
+  local base_python
+  base_python=$(find_python)
+  [ -x .venv/bin/python ] || "$base_python" -m venv .venv
+  python=$PWD/.venv/bin/python
+  export PIP_DISABLE_PIP_VERSION_CHECK=1
+  "$python" -m pip install --quiet --editable ".${1:+[$1]}"
+}
