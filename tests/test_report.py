@@ -10,7 +10,7 @@ import pytest
 
 from locum.distillation import distill
 from locum.errors import InputError
-from locum.report import compare, render_report, result_object, write_report
+from locum.report import compare, render_report, write_report
 from locum.schema import Task
 from tests.traffic import LABELS, make_examples, make_task
 
@@ -134,22 +134,6 @@ def test_the_table_puts_teacher_student_and_both_side_by_side(distilled: Distill
     assert by_name["time of a call"].teacher == "500 ms"
     assert by_name["cost of 1,000 calls"].teacher == "$0.1"
     assert "µs" in by_name["time of a call"].student
-
-
-def test_the_result_object_has_the_documented_keys(distilled: Distillation, tmp_path: Path) -> None:
-    found = result_object(distilled, tmp_path / "report.html", tmp_path / "student")
-    assert {"family", "size_bytes", "p50_us"} <= set(found["student"])
-    assert {
-        "threshold",
-        "target",
-        "confidence",
-        "coverage",
-        "agreement",
-        "lower_bound",
-        "all_requests",
-    } <= set(found["certificate"])
-    assert {"agreement", "teacher", "report", "artefact", "decision"} <= set(found)
-    assert found["decision"]["verdict"] == "distil"
 
 
 def test_a_report_that_cannot_be_written_is_said(distilled: Distillation, tmp_path: Path) -> None:

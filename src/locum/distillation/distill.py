@@ -15,11 +15,7 @@ from locum.distillation.decide import decide, least_certify_inputs, too_few
 from locum.distillation.pool import build_pool, given_answers
 from locum.distillation.result import Distillation, StudentFacts
 from locum.distillation.summary import summarise
-from locum.distillation.teacher_facts import (
-    describe_teacher,
-    fit_teacher_temperature,
-    measure_costs,
-)
+from locum.distillation.teacher_facts import describe_teacher, measure_costs
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise, certify, plan_thresholds
 from locum.export import CertifiedStudent, artefact_size
@@ -112,12 +108,7 @@ def distill(
         UsageError: A value cannot be used.
     """
     promise = Promise(target, confidence)
-    promise.check()
-    if seed < 0 or not 0 <= minimum_coverage <= 1:
-        raise UsageError(
-            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
-            "and a coverage between 0 and 1"
-        )
+    _check_settings(promise, seed, minimum_coverage)
     student_class = find_family(family)
     told = progress or _Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
@@ -126,17 +117,10 @@ def distill(
     pool = build_pool(task, examples, answers)
 
     told.stage("grouping near-copies and splitting")
-    groups = find_groups([example.text for example in pool.examples])
-    times = [example.time for example in pool.examples]
-    held_out = np.array([example.held_out for example in pool.examples])
-    splits = split_rows(groups.group, pool.answers, times, held_out, seed)
-    data = summarise(task, pool, groups, splits, notes)
-
-    learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
-    teacher_temperature = fit_teacher_temperature(pool, learned_from)
+    splits, data = _split(task, pool, seed, notes)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool, [a for a in answers if a is not None], priced_as or name)
-    facts = describe_teacher(name, pool, splits.rows["test"], teacher_temperature, costs)
+    facts = describe_teacher(name, pool, splits.rows, costs)
 
     certify_inputs = len(splits.rows["certify"])
     if certify_inputs < least_certify_inputs(promise) or not splits.rows["test"].size:
@@ -144,7 +128,7 @@ def distill(
         decision = too_few(len(pool.examples), certify_inputs, share, promise)
         return Distillation(task, promise, decision, data, facts, None, None, None, None)
 
-    labelled = _labelled(pool, splits, teacher_temperature)
+    labelled = _labelled(pool, splits, facts.temperature)
     started = time.perf_counter()
     trained = train(
         lambda **settings: student_class(task.labels, **settings),
@@ -156,6 +140,15 @@ def distill(
     told.stage(f"certifying on {certify_inputs:,} untouched inputs")
     outcome = _certify(trained, labelled, promise, minimum_coverage, len(pool.examples))
     return _conclude(task, promise, outcome, data, facts, labelled, seconds)
+
+
+def _check_settings(promise: Promise, seed: int, minimum_coverage: float) -> None:
+    promise.check()
+    if seed < 0 or not 0 <= minimum_coverage <= 1:
+        raise UsageError(
+            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
+            "and a coverage between 0 and 1"
+        )
 
 
 def _check_texts(examples: Sequence[Example]) -> None:
@@ -192,6 +185,16 @@ def _answers(
     for row, answer in zip(unanswered, run.answers, strict=True):
         answers[row] = answer
     return answers
+
+
+def _split(
+    task: Task, pool: Pool, seed: int, notes: Sequence[str]
+) -> tuple[SplitRows, DataSummary]:
+    groups = find_groups([example.text for example in pool.examples])
+    times = [example.time for example in pool.examples]
+    held_out = np.array([example.held_out for example in pool.examples])
+    splits = split_rows(groups.group, pool.answers, times, held_out, seed)
+    return splits, summarise(task, pool, groups, splits, notes)
 
 
 def _labelled(pool: Pool, splits: SplitRows, temperature: float) -> dict[Split, Labelled]:

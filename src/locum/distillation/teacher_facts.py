@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from locum.calibration import Reliability, fit_temperature, measure_reliability
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
@@ -13,15 +15,14 @@ from locum.schema import Usage
 from locum.teachers import price_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from locum.distillation.pool import Pool
-    from locum.schema import TeacherAnswer
+    from locum.schema import Split, TeacherAnswer
 
-__all__ = ["TeacherCosts", "describe_teacher", "fit_teacher_temperature", "measure_costs"]
+__all__ = ["TeacherCosts", "describe_teacher", "measure_costs"]
 
 _LEAST_HUMAN_LABELS = 50
 
@@ -58,7 +59,7 @@ def measure_costs(pool: Pool, answers: Sequence[TeacherAnswer], model: str) -> T
     return TeacherCosts(latency, 1000 * price / len(usages), model)
 
 
-def fit_teacher_temperature(pool: Pool, rows: NDArray[np.int64]) -> float:
+def _fit_teacher_temperature(pool: Pool, rows: NDArray[np.int64]) -> float:
     """Fit the teacher's temperature on human labels; 1 where there are under 50 of them.
 
     Single answers have no temperature.
@@ -74,18 +75,19 @@ def fit_teacher_temperature(pool: Pool, rows: NDArray[np.int64]) -> float:
 
 
 def describe_teacher(
-    name: str, pool: Pool, rows: NDArray[np.int64], temperature: float, costs: TeacherCosts
+    name: str, pool: Pool, rows: Mapping[Split, NDArray[np.int64]], costs: TeacherCosts
 ) -> TeacherFacts:
-    """Compare the teacher with people on held-out inputs.
+    """Fit the teacher's temperature on what may be learned from; compare it with people on test.
 
     Args:
         name: The model.
         pool: All inputs, with distributions as the teacher gave them.
-        rows: The test split.
-        temperature: Fitted elsewhere.
+        rows: Row numbers by split.
         costs: What a call takes.
     """
-    known = rows[pool.human[rows] >= 0]
+    learned_from = np.concatenate([rows["train"], rows["validation"]])
+    temperature = _fit_teacher_temperature(pool, learned_from)
+    known = rows["test"][pool.human[rows["test"]] >= 0]
     before: Reliability | None = None
     after: Reliability | None = None
     if known.size and pool.soft_labels.source != "single answers":
