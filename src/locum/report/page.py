@@ -91,7 +91,7 @@ def _charts(
     reliability = line_chart(
         [
             Line(
-                "after temperature",
+                "after",
                 [(b.confidence, b.accuracy) for b in evaluation.bins],
                 dots=True,
             ),
