@@ -11,7 +11,8 @@ ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
     ("schema",),
-    ("config", "store"),
+    ("config", "prices"),
+    ("store",),
     ("dataset", "teachers"),
     ("losses",),
     ("calibration", "selective_risk"),

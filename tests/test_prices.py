@@ -6,7 +6,7 @@ import pytest
 
 from locum.errors import UsageError
 from locum.schema import Usage
-from locum.teachers import price_usd, require_price
+from locum.prices import price_usd, require_price
 
 
 def test_a_known_model_has_a_positive_price() -> None:

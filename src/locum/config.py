@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,11 +12,25 @@ from locum.errors import UsageError
 from locum.schema import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONFIG_FILE", "load_task", "load_tasks"]
+__all__ = ["CONFIG_FILE", "RedactionSettings", "load_task", "load_tasks"]
 
 CONFIG_FILE = "locum.toml"
+
+
+@dataclass(frozen=True)
+class RedactionSettings:
+    """What is taken out of calls before they reach the disk; credentials always are.
+
+    Args:
+        off: Kinds of personal data that are left in.
+        patterns: Regular expressions of one's own, by the name of their placeholder.
+    """
+
+    off: frozenset[str] = frozenset()
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
 
 class _TaskSettings(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from locum.errors import UsageError
 
@@ -17,7 +17,12 @@ __all__ = [
     "AROUND",
     "MANIFEST",
     "SPLITS",
+    "Call",
+    "CallFacts",
+    "Endpoint",
     "Example",
+    "JsonObject",
+    "Outcome",
     "Prediction",
     "SoftLabelSource",
     "SoftLabels",
@@ -33,6 +38,9 @@ __all__ = [
 SoftLabelSource = Literal["distributions", "distributions and single answers", "single answers"]
 Split = Literal["train", "validation", "certify", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "certify", "test")
+Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings", "other"]
+Outcome = Literal["whole", "incomplete", "failed"]
+JsonObject = dict[str, Any]
 
 MANIFEST = "manifest.json"
 AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
@@ -132,6 +140,68 @@ class Usage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of one call besides what was said in it; every text is redacted.
+
+    Args:
+        id: Names the call for good: the same call, recorded or imported again, has the same one.
+        time: When it was sent, in seconds since 1970.
+        source: ``gateway``, or the format that it was imported from.
+        endpoint: Which API was called.
+        outcome: ``whole`` where the answer arrived to its end, ``incomplete`` where it broke off,
+            ``failed`` where there was none.
+        model: The model that was asked for; empty where none was named.
+        fingerprint: Twelve hexadecimal digits, alike for calls that share instruction and kind of
+            output.
+        task: The task that the application or the importing user named; ``None`` where none was.
+        application: The application whose key was used, where the gateway knows applications.
+        upstream: Who answered, as the gateway's settings call it.
+        status: HTTP status of the answer.
+        streamed: Whether the answer was streamed.
+        latency_ms: From sending the request to the end of its answer.
+        first_byte_ms: From sending the request to the first byte of its answer.
+        input_tokens: Tokens of the request.
+        output_tokens: Tokens of the answer.
+        cost_usd: What the call cost, by its record, else by its model's list price.
+        preview: The beginning of the input, for lists.
+    """
+
+    id: str
+    time: float
+    source: str
+    endpoint: Endpoint
+    outcome: Outcome
+    model: str
+    fingerprint: str
+    task: str | None = None
+    application: str | None = None
+    upstream: str | None = None
+    status: int | None = None
+    streamed: bool = False
+    latency_ms: float | None = None
+    first_byte_ms: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    preview: str = ""
+
+
+class Call(NamedTuple):
+    """One recorded request to a model with its answer.
+
+    Args:
+        facts: What lists and filters look at.
+        request: The body, in the shape of OpenAI's chat completions whatever API was called; as it
+            was sent for embeddings and other paths.
+        response: Likewise; ``None`` where there is none.
+    """
+
+    facts: CallFacts
+    request: JsonObject
+    response: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One input of a task with what is known about it.
 
@@ -144,6 +214,7 @@ class Example:
         latency_ms: How long the teacher took.
         cost_usd: What the call cost.
         held_out: Whether the input belongs to a test set that its owner chose.
+        call_id: The recorded call that the input stems from.
     """
 
     text: str
@@ -154,6 +225,7 @@ class Example:
     latency_ms: float | None = None
     cost_usd: float | None = None
     held_out: bool = False
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def _make_teacher(
 
 
 def _check_price(model: str, teacher: ChatTeacher | None) -> None:
-    from locum.teachers import require_price
+    from locum.prices import require_price
 
     if teacher is None:
         raise UsageError("--priced-as prices the tokens of --teacher: give recorded costs instead")

@@ -12,7 +12,7 @@ from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
 from locum.losses import soften
 from locum.schema import Usage
-from locum.teachers import price_usd
+from locum.prices import price_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,7 +3,6 @@
 from locum.teachers.chat import API_KEY_VARIABLES, ChatTeacher
 from locum.teachers.labelling import LabellingRun, label_texts
 from locum.teachers.parsing import LabelParser
-from locum.teachers.prices import price_usd, require_price
 from locum.teachers.prompts import build_messages
 from locum.teachers.protocol import Teacher
 from locum.teachers.token_paths import Position, label_distribution
@@ -18,6 +17,4 @@ __all__ = [
     "build_messages",
     "label_distribution",
     "label_texts",
-    "price_usd",
-    "require_price",
 ]
