@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from locum.errors import UsageError
-from locum.schema import Usage
 from locum.prices import price_usd, require_price
+from locum.schema import Usage
 
 
 def test_a_known_model_has_a_positive_price() -> None:

@@ -11,8 +11,8 @@ from locum.calibration import Reliability, fit_temperature, measure_reliability
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
 from locum.losses import soften
-from locum.schema import Usage
 from locum.prices import price_usd
+from locum.schema import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
