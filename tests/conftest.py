@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
+from itertools import count
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+
+from locum.store import Database, open_database
+from tests.databases import NoServerError, new_database, run_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_DATABASES = count()
 
 
 @pytest.fixture
 def generator() -> np.random.Generator:
     """A seeded source of random numbers."""
     return np.random.default_rng(20_261_124)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server that lives as long as the tests."""
+    try:
+        with run_postgres() as url:
+            yield url
+    except NoServerError as error:
+        pytest.skip(f"no PostgreSQL server can be had: {error}")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """URL of an empty database."""
+    return new_database(postgres_server, f"test_{next(_DATABASES)}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store can be opened, once in each dialect."""
+    if request.param == "sqlite":
+        return str(tmp_path / "store.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def database(place: str) -> Iterator[Database]:
+    """An empty store in each dialect."""
+    with open_database(place) as opened:
+        yield opened

@@ -5,73 +5,37 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from locum.errors import InputError, UsageError
+from locum.rows import (
+    COLUMNS,
+    BadRowError,
+    CsvRows,
+    SkippedRows,
+    find_usual_columns,
+    optional,
+    to_amount,
+    to_answer,
+    to_number,
+    to_text,
+    to_time,
+)
 from locum.schema import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from locum.rows import NumberedRow, Row
 
 __all__ = ["COLUMNS", "ReadResult", "SkippedRows", "read_examples", "read_texts"]
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "text": ("text", "input", "prompt", "question", "query", "message", "content"),
-    "answer": ("teacher", "answer", "teacher_answer", "output", "completion", "response", "label"),
-    "soft_label": ("soft_label", "soft_labels", "distribution", "probabilities"),
-    "human": ("human", "human_label", "gold", "truth", "ground_truth"),
-    "time": ("time", "timestamp", "created", "created_at"),
-    "latency_ms": ("latency_ms",),
-    "cost_usd": ("cost_usd", "cost"),
-    "split": (),
-}
 _FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 _SUM_TOLERANCE = 0.01
 _LONGEST_FIELD = 2**31 - 1
-_SHOWN_LINES = 3
-
-T = TypeVar("T")
-Row = dict[str, Any]
-NumberedRow = tuple[int, Row | str]
-"""A line number with the row, or with the reason why there is none."""
-
-
-class _BadRowError(ValueError):
-    """The reason why one row cannot be used."""
-
-
-@dataclass
-class SkippedRows:
-    """Rows that could not be used: how many by reason, and the lines of the first ones."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, list[int]] = field(default_factory=dict)
-
-    def add(self, reason: str, line: int) -> None:
-        """Count one row."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        lines = self.lines.setdefault(reason, [])
-        if len(lines) < _SHOWN_LINES:
-            lines.append(line)
-
-    @property
-    def total(self) -> int:
-        """All skipped rows."""
-        return sum(self.counts.values())
-
-    def describe(self) -> list[str]:
-        """One line a reason, the most frequent first."""
-        ordered = sorted(self.counts.items(), key=lambda item: -item[1])
-        return [
-            f"{count:,} row{'s' * (count > 1)} skipped: {reason} "
-            f"(line {', '.join(map(str, self.lines[reason]))}{', ...' * (count > _SHOWN_LINES)})"
-            for reason, count in ordered
-        ]
 
 
 class ReadResult(NamedTuple):
@@ -114,7 +78,7 @@ def read_examples(
     for line, row in numbered:
         try:
             examples.append(_to_example(row, found))
-        except _BadRowError as error:
+        except BadRowError as error:
             skipped.add(str(error), line)
     if not examples:
         reasons = "; ".join(skipped.describe())
@@ -181,29 +145,11 @@ def _decode(path: Path, encoding: str) -> str:
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[NumberedRow]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    lines = _CountedLines(text)
-    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    rows = CsvRows(io.StringIO(text, newline=""), delimiter, _LONGEST_FIELD)
     try:
-        for row in reader:
-            whole = None not in row and None not in row.values()
-            expected = f"expected {len(reader.fieldnames or [])} fields, as in the header"
-            yield lines.count, row if whole else expected
+        yield from rows
     except csv.Error as error:
-        raise InputError(f"{path}, line {lines.count}: not valid CSV: {error}") from None
-
-
-class _CountedLines:
-    """The lines of a text, and how many were handed out; an error on a line counts it too."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text, newline="")
-        self.count = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.count += 1
-            yield line
+        raise InputError(f"{path}, line {rows.line}: not valid CSV: {error}") from None
 
 
 def _json_rows(text: str) -> Iterator[NumberedRow]:
@@ -231,12 +177,7 @@ def _find_columns(
             raise InputError(
                 f"{path} has no column {name!r} for {kind} (columns: {', '.join(present)})"
             )
-    by_key = {name.strip().casefold(): name for name in reversed(present)}
-    usual = {
-        kind: next((by_key[name] for name in names if name in by_key), None)
-        for kind, names in COLUMNS.items()
-    }
-    found = {kind: name for kind, name in (usual | dict(chosen)).items() if name is not None}
+    found = find_usual_columns(present) | dict(chosen)
     if present and "text" not in found:
         raise InputError(
             f"{path} has no column of texts (columns: {', '.join(present)}): name one of them "
@@ -247,67 +188,18 @@ def _find_columns(
 
 def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
     if isinstance(row, str):
-        raise _BadRowError(row)
+        raise BadRowError(row)
     value = {kind: row.get(name) for kind, name in columns.items()}
     return Example(
-        text=_text(value.get("text")),
-        answer=_optional(value.get("answer"), _answer),
-        distribution=_optional(value.get("soft_label"), _distribution),
-        human=_optional(value.get("human"), _answer),
-        time=_optional(value.get("time"), _time),
-        latency_ms=_optional(value.get("latency_ms"), _amount),
-        cost_usd=_optional(value.get("cost_usd"), _amount),
+        text=to_text(value.get("text")),
+        answer=optional(value.get("answer"), to_answer),
+        distribution=optional(value.get("soft_label"), _distribution),
+        human=optional(value.get("human"), to_answer),
+        time=optional(value.get("time"), to_time),
+        latency_ms=optional(value.get("latency_ms"), to_amount),
+        cost_usd=optional(value.get("cost_usd"), to_amount),
         held_out=str(value.get("split") or "").strip().casefold() == "test",
     )
-
-
-def _optional(value: object, convert: Callable[[object], T]) -> T | None:
-    return None if value is None or value == "" else convert(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _BadRowError("the text is missing or is not a string")
-    if "\0" in value:
-        raise _BadRowError("the text holds a NUL character")
-    if not value.strip():
-        raise _BadRowError("the text is empty")
-    return value
-
-
-def _answer(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise _BadRowError("a label is neither a string nor a number")
-
-
-def _amount(value: object) -> float:
-    number = _number(value)
-    if number is None or not math.isfinite(number) or number < 0:
-        raise _BadRowError("a latency or a cost is not a number of zero or more")
-    return number
-
-
-def _time(value: object) -> float:
-    number = _number(value)
-    if number is not None and math.isfinite(number):
-        return number
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise _BadRowError("a time is neither ISO 8601 nor seconds since 1970") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _number(value: object) -> float | None:
-    if not isinstance(value, (str, int, float)):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
 
 
 def _distribution(value: object) -> dict[str, float]:
@@ -315,14 +207,14 @@ def _distribution(value: object) -> dict[str, float]:
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            raise _BadRowError("a soft label is not valid JSON (NaN is not)") from None
+            raise BadRowError("a soft label is not valid JSON (NaN is not)") from None
     if not isinstance(value, dict) or not value:
-        raise _BadRowError("a soft label is not an object of probabilities by label")
-    numbers = {str(label): _number(probability) for label, probability in value.items()}
+        raise BadRowError("a soft label is not an object of probabilities by label")
+    numbers = {str(label): to_number(probability) for label, probability in value.items()}
     if any(p is None or not math.isfinite(p) or p < 0 for p in numbers.values()):
-        raise _BadRowError("a soft label holds something else than probabilities of zero or more")
+        raise BadRowError("a soft label holds something else than probabilities of zero or more")
     probabilities = {label: p for label, p in numbers.items() if p is not None}
     total = sum(probabilities.values())
     if abs(total - 1) > _SUM_TOLERANCE:
-        raise _BadRowError("a soft label does not sum to one")
+        raise BadRowError("a soft label does not sum to one")
     return {label: p / total for label, p in probabilities.items()}

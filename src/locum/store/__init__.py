@@ -1,5 +1,26 @@
 """The one way to disk."""
 
+from locum.store.archive import Compaction
+from locum.store.call_filter import CallFilter
+from locum.store.calls import CallStore, CallTotals
+from locum.store.database import Database, open_database
+from locum.store.deletion import Deletion
+from locum.store.derived import DerivedKind
 from locum.store.labels import LabelStore
+from locum.store.parquet import export_parquet
+from locum.store.redaction import Redacted, Redactor
 
-__all__ = ["LabelStore"]
+__all__ = [
+    "CallFilter",
+    "CallStore",
+    "CallTotals",
+    "Compaction",
+    "Database",
+    "Deletion",
+    "DerivedKind",
+    "LabelStore",
+    "Redacted",
+    "Redactor",
+    "export_parquet",
+    "open_database",
+]

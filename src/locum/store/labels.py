@@ -2,69 +2,41 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from locum.errors import InputError
 from locum.schema import TeacherAnswer
+from locum.store.database import Database, open_database
+from locum.store.derived import link_derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
 __all__ = ["LabelStore"]
 
-_MIGRATIONS = ("CREATE TABLE answers (key TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID",)
-_BUSY_SECONDS = 30.0
 _KEYS_A_QUERY = 500
 _ANSWER = TypeAdapter(TeacherAnswer)
 
 
 class LabelStore:
-    """A SQLite file of answers by the key of their question; several processes may share it.
+    """Answers by the key of their question; several processes may share them.
 
     Args:
-        path: The file; it is made when it does not exist.
+        place: The path of a SQLite file, which is made when it does not exist, or the URL of a
+            PostgreSQL database; or a store that is open already, and stays open.
 
     Raises:
-        InputError: The file cannot be opened, is no such store, or was written by a later Locum.
+        InputError: The store cannot be opened, is none, or was written by a later Locum.
+        UsageError: As `open_database`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise InputError(f"the store of labels {path} cannot be opened: {error}") from None
-        try:
-            with self._said():
-                self._migrate()
-        except InputError:
-            self._connection.close()
-            raise
-
-    def _migrate(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_MIGRATIONS):
-            raise InputError(
-                f"{self._path} has version {version} and this Locum knows {len(_MIGRATIONS)}: "
-                "upgrade Locum"
-            )
-        for number in range(version, len(_MIGRATIONS)):
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                if self._connection.execute("PRAGMA user_version").fetchone()[0] == number:
-                    self._connection.execute(_MIGRATIONS[number])
-                    self._connection.execute(f"PRAGMA user_version = {number + 1}")
+    def __init__(self, place: str | Path | Database) -> None:
+        self._owned = not isinstance(place, Database)
+        self._database = place if isinstance(place, Database) else open_database(place)
 
     def __enter__(self) -> Self:
         """Use the store in a ``with`` block."""
@@ -76,41 +48,47 @@ class LabelStore:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close what was opened here."""
+        if self._owned:
+            self._database.close()
 
     def find(self, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
         """Return the answers that are known, by key; a row that cannot be read is not.
 
         Raises:
-            InputError: The file cannot be read.
+            InputError: The store cannot be read.
         """
         found: dict[str, TeacherAnswer] = {}
-        with self._said():
-            for start in range(0, len(keys), _KEYS_A_QUERY):
-                some = keys[start : start + _KEYS_A_QUERY]
-                marks = ",".join("?" * len(some))
-                query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
-                for key, stored in self._connection.execute(query, some).fetchall():
-                    with suppress(ValidationError):
-                        found[key] = _ANSWER.validate_json(stored)
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            some = keys[start : start + _KEYS_A_QUERY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
+            for key, stored in self._database.execute(query, some):
+                with suppress(ValidationError):
+                    found[key] = _ANSWER.validate_json(stored)
         return found
 
     def add(self, answers: Iterable[tuple[str, TeacherAnswer]]) -> None:
         """Write answers; they are on disk when this returns.
 
         Raises:
-            InputError: The file cannot be written.
+            InputError: The store cannot be written.
         """
-        rows = [(key, _ANSWER.dump_json(answer)) for key, answer in answers]
-        with self._said(), self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+        rows = {key: _ANSWER.dump_json(answer) for key, answer in answers}
+        with self._database.transaction():
+            self._database.executemany(
+                "INSERT INTO answers (key, answer) VALUES (?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",
+                sorted(rows.items()),
+            )
 
-    @contextmanager
-    def _said(self) -> Iterator[None]:
-        """Say which file SQLite's errors are about."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise InputError(f"the store of labels {self._path} cannot be used: {error}") from None
+    def link(self, links: Iterable[tuple[str, str]]) -> None:
+        """Note which recorded calls answers stem from, so that they go when those are deleted.
+
+        Args:
+            links: The key of an answer, each with the id of a call.
+
+        Raises:
+            InputError: The store cannot be written.
+        """
+        link_derived(self._database, "answer", links)

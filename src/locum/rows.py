@@ -1,0 +1,206 @@
+"""Rows of tables and logs: their usual columns, their values, and the ones that cannot be used."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = [
+    "COLUMNS",
+    "BadRowError",
+    "CsvRows",
+    "NumberedRow",
+    "Row",
+    "SkippedRows",
+    "find_usual_columns",
+    "optional",
+    "to_amount",
+    "to_answer",
+    "to_number",
+    "to_text",
+    "to_time",
+]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "text": ("text", "input", "prompt", "question", "query", "message", "content"),
+    "answer": ("teacher", "answer", "teacher_answer", "output", "completion", "response", "label"),
+    "soft_label": ("soft_label", "soft_labels", "distribution", "probabilities"),
+    "human": ("human", "human_label", "gold", "truth", "ground_truth"),
+    "time": ("time", "timestamp", "created", "created_at"),
+    "latency_ms": ("latency_ms",),
+    "cost_usd": ("cost_usd", "cost"),
+    "split": (),
+}
+_SHOWN_LINES = 3
+
+T = TypeVar("T")
+Row = dict[str, Any]
+NumberedRow = tuple[int, Row | str]
+"""A line number with the row, or with the reason why there is none."""
+
+
+class BadRowError(ValueError):
+    """The reason why one row cannot be used."""
+
+
+@dataclass
+class SkippedRows:
+    """Rows that could not be used: how many by reason, and where the first ones are.
+
+    Args:
+        counts: Rows by reason.
+        lines: Places of the first rows by reason.
+        place: What places count.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, list[int]] = field(default_factory=dict)
+    place: str = "line"
+
+    def add(self, reason: str, line: int) -> None:
+        """Count one row."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        lines = self.lines.setdefault(reason, [])
+        if len(lines) < _SHOWN_LINES:
+            lines.append(line)
+
+    @property
+    def total(self) -> int:
+        """All skipped rows."""
+        return sum(self.counts.values())
+
+    def describe(self) -> list[str]:
+        """One line a reason, the most frequent first."""
+        ordered = sorted(self.counts.items(), key=lambda item: -item[1])
+        return [
+            f"{count:,} row{'s' * (count > 1)} skipped: {reason} ({self._places(reason)})"
+            for reason, count in ordered
+        ]
+
+    def _places(self, reason: str) -> str:
+        more = ", ..." * (self.counts[reason] > _SHOWN_LINES)
+        return f"{self.place} {', '.join(map(str, self.lines[reason]))}{more}"
+
+
+class CsvRows:
+    """The rows of a table with a header, each with the line on which it ends.
+
+    After a row that is no valid CSV (``csv.Error``) the next one can be asked for.
+
+    Args:
+        lines: The text with its line ends.
+        delimiter: What stands between fields.
+        longest_field: How many characters a field may have.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str, longest_field: int) -> None:
+        self.line = 0
+        csv.field_size_limit(longest_field)
+        self._reader = csv.DictReader(self._counted(lines), delimiter=delimiter, strict=True)
+
+    def _counted(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.line += 1
+            yield line
+
+    def __iter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> NumberedRow:
+        """Return the next row.
+
+        Raises:
+            csv.Error: It is not valid CSV.
+        """
+        row = next(self._reader)
+        whole = None not in row and None not in row.values()
+        expected = f"expected {len(self._reader.fieldnames or [])} fields, as in the header"
+        return self.line, row if whole else expected
+
+
+def find_usual_columns(present: Iterable[str]) -> dict[str, str]:
+    """Return which of the columns holds which kind of value, by their usual names."""
+    by_key = {name.strip().casefold(): name for name in reversed(list(present))}
+    usual = {
+        kind: next((by_key[name] for name in names if name in by_key), None)
+        for kind, names in COLUMNS.items()
+    }
+    return {kind: name for kind, name in usual.items() if name is not None}
+
+
+def optional(value: object, convert: Callable[[object], T]) -> T | None:
+    """Return what a value stands for; ``None`` for a missing or an empty one."""
+    return None if value is None or value == "" else convert(value)
+
+
+def to_text(value: object) -> str:
+    """Return an input.
+
+    Raises:
+        BadRowError: It is no string, is empty, or holds a NUL character.
+    """
+    if not isinstance(value, str):
+        raise BadRowError("the text is missing or is not a string")
+    if "\0" in value:
+        raise BadRowError("the text holds a NUL character")
+    if not value.strip():
+        raise BadRowError("the text is empty")
+    return value
+
+
+def to_answer(value: object) -> str:
+    """Return an answer as it would be written.
+
+    Raises:
+        BadRowError: It is neither a string nor a number.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise BadRowError("a label is neither a string nor a number")
+
+
+def to_amount(value: object) -> float:
+    """Return a latency or a cost.
+
+    Raises:
+        BadRowError: It is not a number of zero or more.
+    """
+    number = to_number(value)
+    if number is None or not math.isfinite(number) or number < 0:
+        raise BadRowError("a latency or a cost is not a number of zero or more")
+    return number
+
+
+def to_time(value: object) -> float:
+    """Return a time in seconds since 1970; without a time zone it is UTC.
+
+    Raises:
+        BadRowError: It is neither ISO 8601 nor a number.
+    """
+    number = to_number(value)
+    if number is not None and math.isfinite(number):
+        return number
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadRowError("a time is neither ISO 8601 nor seconds since 1970") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def to_number(value: object) -> float | None:
+    """Return a number, also one that is spelled as text; ``None`` for anything else."""
+    if not isinstance(value, (str, int, float)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,197 @@
+"""Old calls, moved from the SQLite file into Parquet files beside it.
+
+The table ``archives`` says which files count; a file that it does not name is a leftover. A file is
+on disk before the transaction that records it and deletes its calls from the tables, and files
+are never changed, only replaced by others, so that a crash at any point loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import blake2b
+from itertools import chain
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
+
+from locum.errors import UsageError
+from locum.store.call_filter import CallFilter, Condition
+from locum.store.call_rows import FACTS, CallRow
+from locum.store.parquet import write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from locum.store.database import Database, Row, Snapshot
+
+__all__ = [
+    "ArchiveChangedError",
+    "ArchiveFile",
+    "Compaction",
+    "clean_archive",
+    "compact_calls",
+    "hash_id",
+    "list_archives",
+    "new_file_name",
+]
+
+CALLS_A_FILE = 100_000
+BYTES_A_FILE = 256 * 2**20
+
+
+class ArchiveFile(NamedTuple):
+    """A Parquet file of calls in the order of their times.
+
+    Args:
+        file: Its name.
+        calls: How many it holds.
+        first: No call is earlier, in seconds since 1970.
+        last: No call is later.
+    """
+
+    file: str
+    calls: int
+    first: float
+    last: float
+
+
+class Compaction(NamedTuple):
+    """What was moved.
+
+    Args:
+        calls: Calls.
+        files: Files that they are in now.
+        bytes: Size of these files.
+    """
+
+    calls: int
+    files: int
+    bytes: int
+
+
+class ArchiveChangedError(Exception):
+    """Another process changed the calls or the archive meanwhile: begin again."""
+
+
+class _Taken(NamedTuple):
+    number: int
+    hash: int
+    time: float
+
+
+def list_archives(
+    database: Database, reader: Database | Snapshot, where: CallFilter
+) -> list[ArchiveFile]:
+    """Return the files that may hold calls of a filter, the earliest first."""
+    if database.archive is None:
+        return []
+    since = -inf if where.since is None else where.since
+    until = inf if where.until is None else where.until
+    rows = reader.execute(
+        "SELECT file, calls, first, last FROM archives WHERE last >= ? AND first < ? "
+        "ORDER BY first, file",
+        (since, until),
+    )
+    return [ArchiveFile(*row) for row in rows]
+
+
+def hash_id(call_id: str) -> int:
+    """Return the 64 bits by which an archived call is known again."""
+    digest = blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def new_file_name() -> str:
+    """Return a name that no file has."""
+    return f"{uuid4().hex}.parquet"
+
+
+def compact_calls(database: Database, before: float) -> Compaction:
+    """Move the calls before a time, in seconds since 1970, into Parquet files.
+
+    Raises:
+        InputError: The store or a file cannot be read or written; what was moved stays moved.
+        UsageError: The store is on PostgreSQL, or ``locum[parquet]`` is not installed.
+    """
+    folder = database.archive
+    if folder is None:
+        raise UsageError(
+            f"the store {database.name} is on PostgreSQL, which keeps all calls itself: partition "
+            "its tables calls and bodies there instead"
+        )
+    folder.mkdir(mode=0o700, exist_ok=True)
+    clean_archive(database)
+    moved: list[ArchiveFile] = []
+    try:
+        while (file := _move_some(database, folder, before)) is not None:
+            moved += file
+    except BaseException:
+        clean_archive(database)
+        raise
+    database.empty_log()
+    size = sum((folder / file.file).stat().st_size for file in moved)
+    return Compaction(sum(file.calls for file in moved), len(moved), size)
+
+
+def clean_archive(database: Database) -> None:
+    """Remove what a crash, or a file that was replaced, left in the folder."""
+    folder = database.archive
+    if folder is None or not folder.exists():
+        return
+    # Within a transaction no other process can record a file that is removed here.
+    with database.transaction():
+        known = {file for (file,) in database.execute("SELECT file FROM archives")}
+        for path in folder.iterdir():
+            if path.name in known:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _move_some(database: Database, folder: Path, before: float) -> list[ArchiveFile] | None:
+    """Move the earliest calls; none where others changed them meanwhile."""
+    path = folder / new_file_name()
+    taken: list[_Taken] = []
+    with database.snapshot() as snapshot:
+        condition = Condition("time < ? ORDER BY time, number", [before])
+        query = condition.select(
+            f"number, {FACTS}, request, response", "calls JOIN bodies USING (number)"
+        )
+        rows = snapshot.stream(query, condition.parameters)
+        first = next(rows, None)
+        if first is None:
+            return None
+        write_parquet(_take(chain([first], rows), taken), path)
+    file = ArchiveFile(path.name, len(taken), taken[0].time, taken[-1].time)
+    try:
+        _record(database, path, file, taken)
+    except ArchiveChangedError:
+        clean_archive(database)
+        return []
+    return [file]
+
+
+def _take(rows: Iterable[Row], taken: list[_Taken]) -> Iterator[CallRow]:
+    size = 0
+    for number, *facts, request, response in rows:
+        row = CallRow(tuple(facts), request, response)
+        taken.append(_Taken(number, hash_id(row.id), facts[1]))
+        yield row
+        size += len(request) + len(response)
+        if len(taken) >= CALLS_A_FILE or size >= BYTES_A_FILE:
+            return
+
+
+def _record(database: Database, path: Path, file: ArchiveFile, taken: list[_Taken]) -> None:
+    numbers = [(call.number,) for call in taken]
+    hashes = sorted((call.hash,) for call in taken)
+    with database.transaction():
+        database.execute("INSERT INTO archives VALUES (?, ?, ?, ?)", file)
+        database.executemany("INSERT INTO archived VALUES (?) ON CONFLICT DO NOTHING", hashes)
+        database.executemany("DELETE FROM bodies WHERE number = ?", numbers)
+        removed = database.executemany("DELETE FROM calls WHERE number = ?", numbers)
+        if removed != len(taken) or not path.exists():
+            raise ArchiveChangedError

@@ -1,0 +1,109 @@
+"""Which calls are meant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from locum.errors import UsageError
+
+__all__ = ["CallFilter", "Condition", "prefix_range"]
+
+_FINGERPRINT = re.compile("[0-9a-f]{6,12}")
+_MOST_IDS = 10_000
+
+
+class Condition(NamedTuple):
+    """What stands behind ``WHERE``, with the values of its placeholders."""
+
+    sql: str
+    parameters: list[object]
+
+    def then(self, sql: str, *parameters: object) -> Condition:
+        """Return the condition with more SQL behind it."""
+        return Condition(f"{self.sql} {sql}", [*self.parameters, *parameters])
+
+    def select(self, columns: str, source: str = "calls") -> str:
+        """Return the query for columns of a table, or of what stands for one."""
+        return f"SELECT {columns} FROM {source} WHERE {self.sql}"  # noqa: S608 - no value in it
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Calls of which all that is given here holds; all calls where nothing is.
+
+    Args:
+        task: The named task, or the first 6 or more digits of a fingerprint.
+        model: The model; a ``*`` at its end stands for any ending.
+        source: ``gateway``, or the format that it was imported from.
+        application: The application whose key was used.
+        outcome: ``whole``, ``incomplete`` or ``failed``.
+        endpoint: Which API was called.
+        since: Not earlier than this, in seconds since 1970.
+        until: Earlier than this, in seconds since 1970.
+        ids: One of these calls; at most 10,000.
+
+    Raises:
+        UsageError: There are too many ids.
+    """
+
+    task: str | None = None
+    model: str | None = None
+    source: str | None = None
+    application: str | None = None
+    outcome: str | None = None
+    endpoint: str | None = None
+    since: float | None = None
+    until: float | None = None
+    ids: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the number of ids."""
+        if self.ids is not None and len(self.ids) > _MOST_IDS:
+            raise UsageError(
+                f"{len(self.ids):,} calls are named: name at most {_MOST_IDS:,} at once"
+            )
+
+    def condition(self) -> Condition:
+        """Return the filter in the SQL that SQLite, PostgreSQL and DuckDB share."""
+        parts: list[tuple[str, list[object]]] = [
+            (f"{column} = ?", [value])
+            for column in ("source", "application", "outcome", "endpoint")
+            if (value := getattr(self, column)) is not None
+        ]
+        if self.task is not None:
+            parts.append(_task_part(self.task))
+        if self.model is not None:
+            parts.append(_model_part(self.model))
+        if self.since is not None:
+            parts.append(("time >= ?", [self.since]))
+        if self.until is not None:
+            parts.append(("time < ?", [self.until]))
+        if self.ids is not None:
+            parts.append(_ids_part(self.ids))
+        sql = " AND ".join(sql for sql, _ in parts) or "TRUE"
+        return Condition(sql, [value for _, values in parts for value in values])
+
+
+def prefix_range(prefix: str) -> list[object]:
+    """Return the lowest text that starts with a prefix, and one above all that do."""
+    return [prefix, f"{prefix}\U0010ffff"]
+
+
+def _task_part(task: str) -> tuple[str, list[object]]:
+    if not _FINGERPRINT.fullmatch(task):
+        return "task = ?", [task]
+    return "(task = ? OR (fingerprint >= ? AND fingerprint < ?))", [task, *prefix_range(task)]
+
+
+def _model_part(model: str) -> tuple[str, list[object]]:
+    if not model.endswith("*"):
+        return "model = ?", [model]
+    return "(model >= ? AND model < ?)", prefix_range(model.removesuffix("*"))
+
+
+def _ids_part(ids: tuple[str, ...]) -> tuple[str, list[object]]:
+    if not ids:
+        return "FALSE", []
+    return f"id IN ({','.join('?' * len(ids))})", list(ids)

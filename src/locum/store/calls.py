@@ -1,0 +1,272 @@
+"""Recorded calls on disk."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import ExitStack
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError
+from locum.store.archive import Compaction, compact_calls, hash_id, list_archives
+from locum.store.call_filter import CallFilter, Condition, prefix_range
+from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, to_call, to_facts, to_row
+from locum.store.deletion import Deletion, delete_calls
+from locum.store.derived import DerivedKind, link_derived
+from locum.store.parquet import ParquetReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from locum.schema import Call, CallFacts
+    from locum.store.database import Database, Row
+
+__all__ = ["CallStore", "CallTotals"]
+
+_INSERT_CALL = (
+    f"INSERT INTO calls ({FACTS}) VALUES ({', '.join('?' * len(FACT_COLUMNS))}) "  # noqa: S608 - marks alone
+    "ON CONFLICT (id) DO NOTHING"
+)
+_INSERT_BODIES = (
+    "INSERT INTO bodies (number, request, response) SELECT number, ?, ? FROM calls WHERE id = ? "
+    "ON CONFLICT (number) DO NOTHING"
+)
+_TOTALS = (
+    "task, fingerprint, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd), "
+    "min(time), max(time)"
+)
+_WHOLE = f"{FACTS}, request, response"
+_TIME = FACT_COLUMNS.index("time")
+_HASHES_A_QUERY = 500
+_SHOWN_IDS = 5
+
+
+class CallTotals(NamedTuple):
+    """Sums over the calls of one task, or of one fingerprint without one, to one model.
+
+    Args:
+        name: The named task; the fingerprint of calls without one.
+        named: Whether ``name`` is a task.
+        model: The model that was asked for.
+        calls: How many.
+        input_tokens: Tokens of the requests, where they are known.
+        output_tokens: Tokens of the answers, where they are known.
+        cost_usd: What those cost whose cost is known; ``None`` where none is.
+        first: Time of the first call, in seconds since 1970.
+        last: Time of the last call.
+    """
+
+    name: str
+    named: bool
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    first: float
+    last: float
+
+
+class CallStore:
+    """The calls of a store; threads may share it.
+
+    Every method raises `InputError` where the store cannot be read or written, and `UsageError`
+    where calls are in Parquet files and ``locum[parquet]`` is not installed.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, calls: Sequence[Call]) -> int:
+        """Write calls that are not known yet; they are on disk when this returns.
+
+        A call that was deleted is not known any more.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            InputError: A body is no JSON; then none is written.
+        """
+        # One order in all processes, so that no two of them wait for each other.
+        rows = sorted(map(to_row, calls), key=lambda row: row.id)
+        with self._database.transaction():
+            rows = self._without_archived(rows)
+            new = self._database.executemany(_INSERT_CALL, (row.facts for row in rows))
+            self._database.executemany(
+                _INSERT_BODIES, ((row.request, row.response, row.id) for row in rows)
+            )
+        return new
+
+    def _without_archived(self, rows: list[CallRow]) -> list[CallRow]:
+        if self._database.archive is None:
+            return rows
+        hashes = [hash_id(row.id) for row in rows]
+        known: set[int] = set()
+        for start in range(0, len(hashes), _HASHES_A_QUERY):
+            some = hashes[start : start + _HASHES_A_QUERY]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT hash FROM archived WHERE hash IN ({marks})"  # noqa: S608 - marks alone
+            known.update(number for (number,) in self._database.execute(query, some))
+        return [row for row, number in zip(rows, hashes, strict=True) if number not in known]
+
+    def find(self, where: CallFilter, limit: int) -> list[CallFacts]:
+        """Return the newest calls of a filter, the newest first.
+
+        Args:
+            where: Which calls.
+            limit: At most so many.
+        """
+        condition = where.condition()
+        newest = condition.then("ORDER BY time DESC, number DESC LIMIT ?", limit)
+        with self._database.snapshot() as snapshot:
+            rows = snapshot.execute(newest.select(FACTS), newest.parameters)
+            since = rows[-1][_TIME] if rows and len(rows) == limit else -inf
+            files = list_archives(self._database, snapshot, where)
+            names = [file.file for file in files if file.last >= since]
+            rows += self._archived(
+                names, FACTS, condition.then("ORDER BY time DESC LIMIT ?", limit)
+            )
+        rows.sort(key=lambda row: -row[_TIME])
+        return [to_facts(row) for row in rows[:limit]]
+
+    def count(self, where: CallFilter) -> int:
+        """Return how many calls a filter has."""
+        return sum(count for (count,) in self._select("count(*)", where, where.condition()))
+
+    def totals(self, where: CallFilter) -> list[CallTotals]:
+        """Return sums by task, or fingerprint where there is none, and model; most calls first."""
+        grouped = where.condition().then("GROUP BY fingerprint, task, model")
+        found: dict[tuple[bool, str, str], CallTotals] = {}
+        for totals in map(_to_totals, self._select(_TOTALS, where, grouped)):
+            key = (totals.named, totals.name, totals.model)
+            found[key] = _sum(found[key], totals) if key in found else totals
+        return sorted(found.values(), key=lambda totals: (-totals.calls, totals))
+
+    def get(self, call_id: str) -> Call:
+        """Return a call by its id, or by the beginning of its id where no other begins so.
+
+        Raises:
+            InputError: There is no such call, or there are several.
+        """
+        found = self._ids_from(call_id)
+        if call_id in found:
+            found = [call_id]
+        if not found:
+            raise InputError(f"there is no call {call_id!r}: locum calls lists those there are")
+        if len(found) > 1:
+            shown = ", ".join(found[:_SHOWN_IDS]) + ", ..." * (len(found) > _SHOWN_IDS)
+            raise InputError(f"several calls begin with {call_id!r}: {shown}; give more of the id")
+        for call in self.iterate(CallFilter(ids=(found[0],))):
+            return call
+        raise InputError(f"call {found[0]} was deleted just now")
+
+    def _ids_from(self, beginning: str) -> list[str]:
+        """A few ids that begin so, in order."""
+        condition = Condition(
+            "id >= ? AND id < ? ORDER BY id LIMIT ?", [*prefix_range(beginning), _SHOWN_IDS + 1]
+        )
+        return sorted(call_id for (call_id,) in self._select("id", CallFilter(), condition))
+
+    def iterate(self, where: CallFilter) -> Iterator[Call]:
+        """Yield the calls of a filter, the oldest first, as the store is when it begins.
+
+        Few are held in memory, and writers go on meanwhile.
+        """
+        condition = where.condition()
+        ordered = condition.then("ORDER BY time, number")
+        query = ordered.select(_WHOLE, "calls JOIN bodies USING (number)")
+        with self._database.snapshot() as snapshot, ExitStack() as opened:
+            streams = [_Stream(-inf, partial(snapshot.stream, query, condition.parameters))]
+            files = list_archives(self._database, snapshot, where)
+            if files and self._database.archive is not None:
+                reader = opened.enter_context(ParquetReader(self._database.archive))
+                streams += [
+                    _Stream(file.first, partial(reader.stream, _WHOLE, [file.file], condition))
+                    for file in files
+                ]
+            yield from map(to_call, _merge(streams))
+
+    def link(self, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:
+        """Note what was derived from calls, so that a deletion finds it.
+
+        Args:
+            kind: ``answer`` for bought answers, ``student`` for students.
+            links: The key of an answer, or the task of a student, each with the id of a call that
+                it stems from.
+        """
+        link_derived(self._database, kind, links)
+
+    def delete(self, where: CallFilter) -> Deletion:
+        """Delete calls, their bodies, and what was derived from them, all or nothing."""
+        return delete_calls(self._database, where)
+
+    def compact(self, before: float) -> Compaction:
+        """Move the calls before a time, in seconds since 1970, into Parquet files.
+
+        Raises:
+            UsageError: The store is on PostgreSQL.
+        """
+        return compact_calls(self._database, before)
+
+    def _select(self, columns: str, where: CallFilter, condition: Condition) -> list[Row]:
+        """Rows of a query over the tables, and of the same query over the Parquet files."""
+        with self._database.snapshot() as snapshot:
+            rows = snapshot.execute(condition.select(columns), condition.parameters)
+            files = list_archives(self._database, snapshot, where)
+            return rows + self._archived([file.file for file in files], columns, condition)
+
+    def _archived(self, names: list[str], columns: str, condition: Condition) -> list[Row]:
+        if self._database.archive is None or not names:
+            return []
+        with ParquetReader(self._database.archive) as reader:
+            return list(reader.stream(columns, names, condition))
+
+
+class _Stream(NamedTuple):
+    first: float
+    open: Callable[[], Iterator[Row]]
+
+
+def _merge(streams: list[_Stream]) -> Iterator[Row]:
+    """Merge rows by time; a stream is opened when its first time is reached."""
+    waiting = sorted(streams, key=lambda stream: -stream.first)
+    heads: list[tuple[float, int, Row, Iterator[Row]]] = []
+    while heads or waiting:
+        while waiting and (not heads or waiting[-1].first <= heads[0][0]):
+            _push(heads, len(waiting), waiting.pop().open())
+        if heads:
+            _, order, row, rows = heapq.heappop(heads)
+            yield row
+            _push(heads, order, rows)
+
+
+def _push(
+    heads: list[tuple[float, int, Row, Iterator[Row]]], order: int, rows: Iterator[Row]
+) -> None:
+    row = next(rows, None)
+    if row is not None:
+        heapq.heappush(heads, (row[_TIME], order, row, rows))
+
+
+def _to_totals(row: Row) -> CallTotals:
+    task, fingerprint, model, calls, input_tokens, output_tokens, cost_usd, first, last = row
+    name = fingerprint if task is None else task
+    counts = (calls, int(input_tokens or 0), int(output_tokens or 0))
+    return CallTotals(name, task is not None, model, *counts, cost_usd, first, last)
+
+
+def _sum(one: CallTotals, other: CallTotals) -> CallTotals:
+    costs = [cost for cost in (one.cost_usd, other.cost_usd) if cost is not None]
+    return one._replace(
+        calls=one.calls + other.calls,
+        input_tokens=one.input_tokens + other.input_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=sum(costs) if costs else None,
+        first=min(one.first, other.first),
+        last=max(one.last, other.last),
+    )

@@ -1,0 +1,126 @@
+"""One small surface over SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+__all__ = ["Database", "Dialect", "Row", "Snapshot", "open_database"]
+
+Dialect = Literal["sqlite", "postgres"]
+Row = tuple[Any, ...]
+_URL_BEGINNINGS = ("postgresql://", "postgres://")
+
+
+def open_database(place: str | Path) -> Database:
+    """Open the store at a place, make it when there is none, and bring it to this version.
+
+    Args:
+        place: The path of a SQLite file, or a ``postgresql://`` URL.
+
+    Raises:
+        InputError: The store cannot be opened, or was written by a later Locum.
+        UsageError: The URL cannot be read, or ``locum[postgres]`` is not installed.
+    """
+    from locum.store.migrations import migrate
+
+    database: Database
+    if isinstance(place, str) and place.startswith(_URL_BEGINNINGS):
+        from locum.store.postgres import PostgresDatabase
+
+        database = PostgresDatabase(place)
+    else:
+        from locum.store.sqlite import SqliteDatabase
+
+        database = SqliteDatabase(Path(place))
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+class Snapshot(Protocol):
+    """Reads that all see the store as it was at the first of them; writers go on meanwhile."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Return all rows of a query."""
+
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
+        """Yield the rows of a query, holding few of them in memory."""
+
+
+class Database(ABC):
+    """A connection that threads may share; placeholders are ``?`` in both dialects.
+
+    Every method raises `InputError` that names the store where the database reports an error.
+
+    Args:
+        name: The file or the URL without its password, for messages.
+        dialect: Which kind it is.
+        archive: Folder of the Parquet files that old calls are moved to; ``None`` where the
+            database keeps all calls itself.
+    """
+
+    def __init__(self, name: str, dialect: Dialect, archive: Path | None) -> None:
+        self.name = name
+        self.dialect = dialect
+        self.archive = archive
+        self._lock = threading.RLock()
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Run one statement and return its rows."""
+
+    @abstractmethod
+    def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for many rows and return how many rows it changed."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make the writes of a ``with`` block one: all are on disk after it, or none is."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Read on a connection apart; for lists and for results too large for memory."""
+
+    @abstractmethod
+    def version(self) -> int:
+        """Return how many migrations the store has seen."""
+
+    @abstractmethod
+    def set_version(self, version: int) -> None:
+        """Note that the store has seen so many migrations."""
+
+    @abstractmethod
+    def lock_schema(self) -> None:
+        """Keep other processes from migrating until the transaction ends."""
+
+    @abstractmethod
+    def empty_log(self) -> None:
+        """Take deleted content out of the write-ahead log."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection."""
+
+    def __enter__(self) -> Self:
+        """Use the store in a ``with`` block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.close()

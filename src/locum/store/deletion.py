@@ -1,0 +1,138 @@
+"""Calls deleted with what was derived from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.store.archive import (
+    ArchiveChangedError,
+    ArchiveFile,
+    clean_archive,
+    hash_id,
+    list_archives,
+    new_file_name,
+)
+from locum.store.parquet import ParquetReader, copy_parquet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.store.call_filter import CallFilter
+    from locum.store.database import Database
+
+__all__ = ["Deletion", "delete_calls"]
+
+_DOOMED = "(SELECT id FROM doomed)"
+_ANSWERS = f"""
+    SELECT DISTINCT key FROM derived
+    WHERE kind = 'answer' AND call_id IN {_DOOMED} AND NOT EXISTS (
+        SELECT 1 FROM derived AS other
+        WHERE other.kind = 'answer' AND other.key = derived.key AND other.call_id NOT IN {_DOOMED}
+    )
+"""  # noqa: S608 - no value in it
+_STUDENTS = f"""
+    SELECT DISTINCT key FROM derived WHERE kind = 'student' AND call_id IN {_DOOMED} ORDER BY key
+"""  # noqa: S608 - no value in it
+
+
+class Deletion(NamedTuple):
+    """What was deleted.
+
+    Args:
+        calls: Calls, archived ones included.
+        archived: How many of them were in Parquet files.
+        answers: Bought answers that stem from deleted calls alone.
+        students: Tasks whose students learned from deleted calls: distil them again.
+    """
+
+    calls: int
+    archived: int
+    answers: int
+    students: tuple[str, ...]
+
+
+class _Rewritten(NamedTuple):
+    old: ArchiveFile
+    new: ArchiveFile
+    path: Path
+    ids: list[str]
+
+
+def delete_calls(database: Database, where: CallFilter) -> Deletion:
+    """Delete calls, their bodies, and what was derived from them, all or nothing.
+
+    Raises:
+        InputError: The store or a file cannot be read or written.
+        UsageError: Calls are archived, and ``locum[parquet]`` is not installed.
+    """
+    deletion = None
+    while deletion is None:
+        try:
+            deletion = _delete(database, where)
+        except ArchiveChangedError:
+            deletion = None
+        finally:
+            clean_archive(database)
+    database.empty_log()
+    return deletion
+
+
+def _delete(database: Database, where: CallFilter) -> Deletion:
+    files = list_archives(database, database, where)
+    rewritten: list[_Rewritten] = []
+    if database.archive is not None and files:
+        rewritten = _rewrite(database.archive, files, where)
+    with database.transaction():
+        if list_archives(database, database, where) != files:
+            raise ArchiveChangedError
+        for one in rewritten:
+            if one.new.calls and not one.path.exists():
+                raise ArchiveChangedError
+            _replace(database, one)
+        archived = [call_id for one in rewritten for call_id in one.ids]
+        return _delete_rows(database, where, archived)
+
+
+def _rewrite(folder: Path, files: list[ArchiveFile], where: CallFilter) -> list[_Rewritten]:
+    """Write files without the deleted calls, beside those that hold them."""
+    condition = where.condition()
+    rewritten = []
+    for old in files:
+        with ParquetReader(folder) as reader:
+            rows = reader.stream("id", [old.file], condition)
+            ids = [call_id for (call_id,) in rows]
+        if not ids:
+            continue
+        new = ArchiveFile(new_file_name(), old.calls - len(ids), old.first, old.last)
+        path = folder / new.file
+        if new.calls:
+            copy_parquet(folder / old.file, path, ids)
+        rewritten.append(_Rewritten(old, new, path, ids))
+    return rewritten
+
+
+def _replace(database: Database, rewritten: _Rewritten) -> None:
+    database.execute("DELETE FROM archives WHERE file = ?", (rewritten.old.file,))
+    if rewritten.new.calls:
+        database.execute("INSERT INTO archives VALUES (?, ?, ?, ?)", rewritten.new)
+    hashes = sorted((hash_id(call_id),) for call_id in rewritten.ids)
+    database.executemany("DELETE FROM archived WHERE hash = ?", hashes)
+
+
+def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> Deletion:
+    condition = where.condition()
+    database.execute("CREATE TEMP TABLE doomed AS SELECT id, number FROM calls WHERE FALSE")
+    database.execute(f"INSERT INTO doomed {condition.select('id, number')}", condition.parameters)
+    database.executemany("INSERT INTO doomed (id) VALUES (?)", [(one,) for one in archived])
+    [(calls,)] = database.execute("SELECT count(*) FROM doomed")
+    keys = database.execute(_ANSWERS)
+    answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
+    students = tuple(name for (name,) in database.execute(_STUDENTS))
+    database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
+    for table in ("bodies", "calls"):
+        database.execute(
+            f"DELETE FROM {table} WHERE number IN "  # noqa: S608 - no value in it
+            "(SELECT number FROM doomed WHERE number IS NOT NULL)"
+        )
+    database.execute("DROP TABLE doomed")
+    return Deletion(calls, len(archived), answers, students)

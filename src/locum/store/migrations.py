@@ -1,0 +1,132 @@
+"""The tables of the store, as numbered steps that are only ever added to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError
+
+if TYPE_CHECKING:
+    from locum.store.database import Database, Dialect
+
+__all__ = ["MIGRATIONS", "Migration", "migrate"]
+
+# The "C" collation compares bytes, as SQLite does: ranges of prefixes rely on it.
+_TYPES: dict[Dialect, dict[str, str]] = {
+    "sqlite": {
+        "text": "TEXT",
+        "bytes": "BLOB",
+        "integer": "INTEGER",
+        "real": "REAL",
+        "number": "INTEGER PRIMARY KEY",
+        "without_rowid": " WITHOUT ROWID",
+    },
+    "postgres": {
+        "text": 'TEXT COLLATE "C"',
+        "bytes": "BYTEA",
+        "integer": "BIGINT",
+        "real": "DOUBLE PRECISION",
+        "number": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "without_rowid": "",
+    },
+}
+
+
+class Migration(NamedTuple):
+    """One step from a version to the next.
+
+    Args:
+        both: Statements for both dialects, with the names of `_TYPES` in braces.
+        sqlite: Statements that follow in SQLite alone.
+        postgres: Statements that follow in PostgreSQL alone.
+    """
+
+    both: tuple[str, ...]
+    sqlite: tuple[str, ...] = ()
+    postgres: tuple[str, ...] = ()
+
+    def statements(self, dialect: Dialect) -> list[str]:
+        """Return the statements of a dialect in their order."""
+        own = self.sqlite if dialect == "sqlite" else self.postgres
+        return [statement.format_map(_TYPES[dialect]) for statement in (*self.both, *own)]
+
+
+_ANSWERS = Migration(
+    both=("CREATE TABLE answers (key {text} PRIMARY KEY, answer {bytes} NOT NULL){without_rowid}",)
+)
+_CALLS = Migration(
+    both=(
+        """CREATE TABLE calls (
+            number {number},
+            id {text} NOT NULL UNIQUE,
+            time {real} NOT NULL,
+            source {text} NOT NULL,
+            endpoint {text} NOT NULL,
+            outcome {text} NOT NULL,
+            model {text} NOT NULL,
+            fingerprint {text} NOT NULL,
+            task {text},
+            application {text},
+            upstream {text},
+            status {integer},
+            streamed BOOLEAN NOT NULL,
+            latency_ms {real},
+            first_byte_ms {real},
+            input_tokens {integer},
+            output_tokens {integer},
+            cost_usd {real},
+            preview {text} NOT NULL
+        )""",
+        """CREATE TABLE bodies (
+            number {integer} PRIMARY KEY,
+            request {bytes} NOT NULL,
+            response {bytes} NOT NULL
+        )""",
+        """CREATE TABLE derived (
+            call_id {text} NOT NULL,
+            kind {text} NOT NULL,
+            key {text} NOT NULL,
+            PRIMARY KEY (call_id, kind, key)
+        ){without_rowid}""",
+        "CREATE INDEX derived_key ON derived (kind, key)",
+    ),
+    sqlite=(
+        "CREATE INDEX calls_time ON calls (time)",
+        # Holds all that totals and filters look at, in the order in which totals are grouped.
+        """CREATE INDEX calls_totals ON calls (
+            fingerprint, task, model, time, outcome, source, endpoint, application,
+            input_tokens, output_tokens, cost_usd
+        )""",
+        """CREATE TABLE archives (
+            file TEXT PRIMARY KEY,
+            calls INTEGER NOT NULL,
+            first REAL NOT NULL,
+            last REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE TABLE archived (hash INTEGER PRIMARY KEY)",
+    ),
+    postgres=("CREATE INDEX calls_time ON calls (time, number)",),
+)
+MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS)
+
+
+def migrate(database: Database) -> None:
+    """Bring a store to this version, one transaction a step.
+
+    Raises:
+        InputError: The store was written by a later Locum, or a step fails; the steps before it
+            stay, and it leaves nothing.
+    """
+    version = database.version()
+    if version > len(MIGRATIONS):
+        raise InputError(
+            f"{database.name} has version {version} and this Locum knows {len(MIGRATIONS)}: "
+            "upgrade Locum"
+        )
+    for number in range(version, len(MIGRATIONS)):
+        with database.transaction():
+            database.lock_schema()
+            if database.version() == number:
+                for statement in MIGRATIONS[number].statements(database.dialect):
+                    database.execute(statement)
+                database.set_version(number + 1)

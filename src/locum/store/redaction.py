@@ -1,0 +1,188 @@
+"""Take credentials and personal data out of calls before they reach the disk."""
+
+from __future__ import annotations
+
+import re
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from locum.config import RedactionSettings
+from locum.errors import UsageError
+from locum.store.patterns import PERSONAL
+from locum.store.redaction_credentials import CREDENTIALS, KIND, forms_of
+from locum.store.redaction_finder import Finder
+from locum.store.redaction_leaves import copied, leaves, rename
+from locum.store.redaction_phones import PHONES
+from locum.store.redaction_texts import change_json, change_parts, is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locum.store.redaction_finder import Finding
+
+__all__ = ["PERSONAL_KINDS", "Redacted", "Redactor"]
+
+PERSONAL_KINDS: tuple[str, ...] = tuple(
+    dict.fromkeys(pattern.kind for pattern in (*PERSONAL, *PHONES))
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+# A replaced value can set free another one, which it overlapped or stood too close to.
+_ROUNDS = 8
+
+
+class Redacted(NamedTuple):
+    """What is left after redaction.
+
+    Args:
+        values: The values in their order; one in which nothing was found is the same object.
+        counts: How many places were replaced, by kind.
+    """
+
+    values: list[Any]
+    counts: dict[str, int]
+
+
+class Redactor:
+    """Puts placeholders such as ``[EMAIL_1]`` in the place of credentials and personal data.
+
+    Within one call of `redact` the same value has the same placeholder, numbered by kind in the
+    order in which values first occur. Names of people and postal addresses are left in: to find
+    those takes a model. So are IP addresses that belong to nobody, such as private ones, and files
+    in Base64. A redactor may be used by several threads.
+
+    Args:
+        settings: Kinds to leave in, and patterns of one's own, by the name of their placeholder.
+            They are searched for in every text; mind their running time.
+
+    Raises:
+        UsageError: A kind to leave in is unknown or is ``credential``, or a pattern of one's own is
+            no regular expression, matches the empty string, or has a name that cannot be used.
+    """
+
+    def __init__(self, settings: RedactionSettings | None = None) -> None:
+        settings = settings or RedactionSettings()
+        _check_off(settings.off)
+        personal = [p for p in (*PERSONAL, *PHONES) if p.kind not in settings.off]
+        self._finder = Finder([*CREDENTIALS, *personal], _compiled(settings.patterns))
+
+    def redact(self, values: Sequence[Any], secrets: Sequence[str] = ()) -> Redacted:
+        """Return JSON-shaped values without what is to be kept from the disk.
+
+        Strings and keys of objects are searched, and whole numbers where they are payment cards
+        or their key says what they are. A string that is JSON stays JSON. Log-probabilities whose
+        tokens spell something that is replaced become ``None``.
+
+        Args:
+            values: What belongs to one call; nothing in them is changed.
+            secrets: Exact strings to replace as credentials, such as the client's own key, also
+                where they are escaped or in Base64; those shorter than 8 characters are not.
+        """
+        read = [list(leaves([value])) for value in values]
+        texts = "\n".join(leaf.text for part in read for leaf in part)
+        forms = {f: secret for secret in secrets for f in forms_of(secret) if f in texts}
+        found = [
+            [self._finder.holds(leaf.text, leaf.context, forms) for leaf in part] for part in read
+        ]
+        if not any(map(any, found)):
+            return Redacted(list(values), {})
+        run = _Run(self._finder, values, forms)
+        redacted = [
+            run.redacted(value, flags) if any(flags) else value
+            for value, flags in zip(values, found, strict=True)
+        ]
+        return Redacted(redacted, run.counts)
+
+    def redact_text(self, text: str) -> str:
+        """Return a text without what is to be kept from the disk."""
+        redacted: str = self.redact([text]).values[0]
+        return redacted
+
+
+class _Run:
+    """The redaction of the values of one call: their placeholders so far."""
+
+    def __init__(self, finder: Finder, values: Sequence[Any], forms: Mapping[str, str]) -> None:
+        self.counts: dict[str, int] = {}
+        self._finder = finder
+        self._forms = forms
+        self._placeholders: dict[tuple[str, str], str] = {}
+        self._last: dict[str, int] = {}
+        for leaf in leaves(list(values)):
+            for match in finder.placeholder.finditer(leaf.text):
+                name, number = match["name"], int(match["number"])
+                self._last[name] = max(self._last.get(name, 0), number)
+
+    def redacted(self, value: Any, found: Sequence[bool]) -> Any:  # noqa: ANN401 - JSON
+        """Return a copy of a value; of its leaves, those in which something was found change."""
+        root = [copied(value)]
+        names: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
+        for leaf in compress(leaves(root), found):
+            text = self._text(leaf.text, leaf.context)
+            if leaf.part == "key":
+                names.setdefault(id(leaf.container), (leaf.container, {}))[1][leaf.key] = text
+            elif text != leaf.text:
+                leaf.container[leaf.key] = None if leaf.part == "tokens" else text
+        for container, changed in names.values():
+            rename(container, changed)
+        return root[0]
+
+    def _text(self, text: str, context: str) -> str:
+        if is_json(text):
+            return change_json(text, self._text)
+        if any(form in text for form in self._forms):
+            return self._part(text, context)
+        return change_parts(text, lambda part: self._part(part, context))
+
+    def _part(self, text: str, context: str) -> str:
+        for _ in range(_ROUNDS):
+            found = self._finder.find(text, context, self._forms)
+            if not found:
+                break
+            text = self._replaced(text, found)
+        return text
+
+    def _replaced(self, text: str, found: Sequence[Finding]) -> str:
+        pieces, last = [], 0
+        for finding in found:
+            pieces += [text[last : finding.start], self._placeholder(finding.kind, finding.same)]
+            last = finding.end
+        return "".join([*pieces, text[last:]])
+
+    def _placeholder(self, kind: str, same: str) -> str:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if (kind, same) not in self._placeholders:
+            name = kind.upper()
+            self._last[name] = self._last.get(name, 0) + 1
+            self._placeholders[kind, same] = f"[{name}_{self._last[name]}]"
+        return self._placeholders[kind, same]
+
+
+def _check_off(off: frozenset[str]) -> None:
+    for kind in sorted(off):
+        if kind == KIND:
+            raise UsageError("credentials are always redacted: take 'credential' out of off")
+        if kind not in PERSONAL_KINDS:
+            known = ", ".join(PERSONAL_KINDS)
+            raise UsageError(f"{kind!r} is no kind of personal data: expected one of {known}")
+
+
+def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
+    compiled = {}
+    for name, pattern in patterns.items():
+        if not _NAME.fullmatch(name) or name.lower() in (KIND, *PERSONAL_KINDS):
+            raise UsageError(
+                f"the pattern {name!r} cannot have that name: expected up to 40 letters, digits "
+                f"and '_', starting with a letter, and none of {', '.join((KIND, *PERSONAL_KINDS))}"
+            )
+        try:
+            compiled[name] = re.compile(pattern)
+        except re.error as error:
+            raise UsageError(
+                f"the pattern {name!r} is no regular expression: {error} (in {pattern!r})"
+            ) from None
+        if compiled[name].search(""):
+            raise UsageError(
+                f"the pattern {name!r} ({pattern!r}) matches the empty string, and so everywhere: "
+                "let it need at least one character"
+            )
+    return compiled

@@ -1,0 +1,154 @@
+"""Find what is to be replaced in one text."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.store.redaction_credentials import KIND
+from locum.store.redaction_hints import look
+from locum.store.redaction_texts import json_texts, searched_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from locum.store.patterns import Pattern
+    from locum.store.redaction_hints import Hint, Span
+
+__all__ = ["Finder", "Finding"]
+
+_SECRET_RANK = -1
+_OWN_RANK = 1000
+_SHORT = 64
+_SHORT_TEXTS = 8192
+_LONG = 16_384
+_LONG_TEXTS = 512
+
+
+class Finding(NamedTuple):
+    """A part of a text that is to be replaced.
+
+    Args:
+        start: Where it begins.
+        end: Where it ends.
+        rank: Of two that overlap, the lower one counts.
+        kind: What it is.
+        same: Equal for two spellings of one value.
+    """
+
+    start: int
+    end: int
+    rank: int
+    kind: str
+    same: str
+
+
+class Finder:
+    """Searches texts for patterns.
+
+    Args:
+        patterns: What is searched for where a text shows their hint; the first ones count most.
+        own: Regular expressions that every text is searched for, by kind.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern], own: Mapping[str, re.Pattern[str]]) -> None:
+        self._by_hint: dict[Hint, list[tuple[int, Pattern]]] = defaultdict(list)
+        for rank, pattern in enumerate(patterns):
+            self._by_hint[pattern.hint].append((rank, pattern))
+        self._own = own
+        kinds = {pattern.kind for pattern in patterns} | own.keys()
+        names = "|".join(sorted((re.escape(kind.upper()) for kind in kinds), reverse=True))
+        self.placeholder = re.compile(rf"\[(?P<name>{names})_(?P<number>[0-9]{{1,9}})\]")
+        # Names of models and roles come again in every call, and so do instructions.
+        self._short_holds = lru_cache(_SHORT_TEXTS)(self._holds)
+        self._long_holds = lru_cache(_LONG_TEXTS)(self._holds)
+
+    def holds(self, text: str, context: str, secrets: Mapping[str, str]) -> bool:
+        """Tell whether something is to be replaced in a text, also in one that is JSON."""
+        if secrets and any(form in text for form in secrets):
+            return True
+        if len(text) <= _SHORT:
+            return self._short_holds(text, context)
+        return (self._long_holds if len(text) <= _LONG else self._holds)(text, context)
+
+    def _holds(self, text: str, context: str) -> bool:
+        if any(self.find(part, context, {}) for part in searched_parts(text)):
+            return True
+        return "\\" in text and any(
+            self._holds(inner.text, inner.context) for inner in json_texts(text)
+        )
+
+    def find(self, text: str, context: str, secrets: Mapping[str, str]) -> list[Finding]:
+        """Return what is to be replaced, in order and without overlaps.
+
+        Args:
+            text: What is searched.
+            context: What is thought to stand before it.
+            secrets: Exact strings to find as well, each with the value that it is a form of.
+        """
+        searched = f'{context}{text}"' if context else text
+        windows = look(searched)
+        if not (windows or secrets or self._own):
+            return []
+        found = [*_exact(text, secrets), *self._own_matches(text)]
+        for hint, places in windows.items():
+            found += _moved(self._matches(searched, hint, places), len(context), len(text))
+        if not found:
+            return found
+        if "[" in text:
+            kept = [match.span() for match in self.placeholder.finditer(text)]
+            found = list(_apart_from(kept, sorted(found)))
+        return _without_overlaps(sorted(found))
+
+    def _matches(self, text: str, hint: Hint, windows: Sequence[Span]) -> Iterator[Finding]:
+        for rank, pattern in self._by_hint[hint]:
+            for window in windows:
+                for match in pattern.regex.finditer(text, *window):
+                    if span := pattern.span(match):
+                        same = pattern.same(text[slice(*span)])
+                        yield Finding(*span, rank, pattern.kind, same)
+
+    def _own_matches(self, text: str) -> Iterator[Finding]:
+        # They come last: one that finds a part of a card's number must not save the rest of it.
+        for rank, (kind, regex) in enumerate(self._own.items(), start=_OWN_RANK):
+            for match in regex.finditer(text):
+                if match[0]:
+                    yield Finding(*match.span(), rank, kind, match[0])
+
+
+def _moved(found: Iterable[Finding], before: int, length: int) -> Iterator[Finding]:
+    """Yield the findings that lie in a text which follows its context, by their place there."""
+    for finding in found:
+        start, end = finding.start - before, finding.end - before
+        if start >= 0 and end <= length:
+            yield finding._replace(start=start, end=end)
+
+
+def _exact(text: str, secrets: Mapping[str, str]) -> Iterator[Finding]:
+    for form, secret in secrets.items():
+        at = text.find(form)
+        while at >= 0:
+            yield Finding(at, at + len(form), _SECRET_RANK, KIND, secret)
+            at = text.find(form, at + len(form))
+
+
+def _apart_from(kept: Sequence[Span], found: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings that touch no placeholder; both are in order."""
+    place = 0
+    for finding in found:
+        while place < len(kept) and kept[place][1] <= finding.start:
+            place += 1
+        if place == len(kept) or finding.end <= kept[place][0]:
+            yield finding
+
+
+def _without_overlaps(found: Iterable[Finding]) -> list[Finding]:
+    taken: list[Finding] = []
+    for finding in found:
+        if not taken or finding.start >= taken[-1].end:
+            taken.append(finding)
+        elif finding.rank < taken[-1].rank and finding.kind != taken[-1].kind:
+            taken[-1] = finding
+    return taken

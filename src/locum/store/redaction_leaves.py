@@ -1,0 +1,138 @@
+"""The texts in the values of a call, and copies of those values to change."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Leaf", "context_of", "copied", "leaves", "rename"]
+
+_SHORTEST = 6
+_SHORTEST_NAMED = 3
+_SMALLEST = 10**12
+_SMALLEST_NAMED = 100
+# A key that holds a placeholder, which has brackets, says nothing of its value.
+_TELLING = re.compile(
+    r"(?=[\w .:-]{1,64}$).*(?:pass|pwd|secret|token(?!s)|key|auth|cv[vc]|senha|phone|telef|\btel"
+    r"|mobil|cell|fax|ssn|whatsapp)",
+    re.IGNORECASE,
+)
+# No kind of data is written in so few letters alone.
+_PLAIN_KEY = re.compile(r"[a-z_]{0,40}|[A-Za-z]{0,12}")
+
+
+class Leaf(NamedTuple):
+    """A text, and where it stands.
+
+    Args:
+        container: The object or list that holds it.
+        key: Its key or place there.
+        text: What is to be searched.
+        context: Text that is thought to stand before it, as it says what the text is.
+        part: ``key`` where the text is the key itself, ``tokens`` where it is what the
+            log-probabilities in this place spell.
+    """
+
+    container: Any
+    key: Any
+    text: str
+    context: str
+    part: Literal["value", "key", "tokens"]
+
+
+def leaves(root: list[Any]) -> Iterator[Leaf]:
+    """Yield what can hold something to redact, in the order in which it is written.
+
+    A value in its place may be replaced while this runs; keys may not.
+    """
+    stack: list[tuple[Any, Iterator[tuple[Any, Any]], str]] = [(root, enumerate(root), "")]
+    while stack:
+        container, items, context = stack[-1]
+        is_object = isinstance(container, dict)
+        for key, value in items:
+            if is_object:
+                context, is_plain = _read_key(key)
+                if not is_plain:
+                    yield Leaf(container, key, key, "", "key")
+            if not isinstance(value, (dict, list)):
+                if (text := _text_of(value, context)) is not None:
+                    yield Leaf(container, key, text, context, "value")
+            elif key == "logprobs" and (spelt := _spelt(value)):
+                yield Leaf(container, key, spelt, "", "tokens")
+            elif below := _items(value):
+                stack.append((value, below, context))
+                break
+        else:
+            stack.pop()
+
+
+def _text_of(value: object, context: str) -> str | None:
+    if isinstance(value, str):
+        return value if len(value) >= (_SHORTEST_NAMED if context else _SHORTEST) else None
+    is_number = type(value) is int and value >= (_SMALLEST_NAMED if context else _SMALLEST)
+    return str(value) if is_number else None
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterator[tuple[Any, Any]] | None:
+    if isinstance(value, dict):
+        return iter(value.items())
+    # An embedding is long, and holds nothing.
+    is_vector = value and type(value[0]) is float and set(map(type, value)) == {float}
+    return None if is_vector else enumerate(value)
+
+
+def context_of(key: str) -> str:
+    """Return what a key says of its value, as it could be written before it; often nothing."""
+    return _read_key(key)[0]
+
+
+@lru_cache(maxsize=4096)
+def _read_key(key: str) -> tuple[str, bool]:
+    """Return the context that a key gives, and whether it cannot hold anything itself."""
+    return f'{key}="' if _TELLING.match(key) else "", _PLAIN_KEY.fullmatch(key) is not None
+
+
+def _spelt(logprobs: dict[str, Any] | list[Any]) -> str:
+    """Return the text that log-probabilities spell, in each of the shapes of OpenAI's APIs."""
+    if isinstance(logprobs, list):
+        return _joined(logprobs)
+    tokens = logprobs.get("tokens")
+    if isinstance(tokens, list):
+        return "".join(token for token in tokens if isinstance(token, str))
+    return _joined(logprobs.get("content")) + _joined(logprobs.get("refusal"))
+
+
+def _joined(entries: object) -> str:
+    if not isinstance(entries, list):
+        return ""
+    tokens = (entry.get("token") for entry in entries if isinstance(entry, dict))
+    return "".join(token for token in tokens if isinstance(token, str))
+
+
+def copied(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a copy in which objects and lists are new, however deep they lie."""
+    root = [value]
+    stack: list[Any] = [root]
+    while stack:
+        container = stack.pop()
+        items = container.items() if isinstance(container, dict) else enumerate(container)
+        for key, item in items:
+            if isinstance(item, (dict, list)):
+                container[key] = item.copy()
+                stack.append(container[key])
+    return root[0]
+
+
+def rename(container: dict[str, Any], names: dict[str, str]) -> None:
+    """Change keys of an object in their place; a second one of the same name gets a dash."""
+    items = list(container.items())
+    container.clear()
+    for key, value in items:
+        name = names.get(key, key)
+        while name in container:
+            name += "-"
+        container[name] = value
