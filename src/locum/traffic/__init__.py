@@ -1,0 +1,35 @@
+"""From API bodies and log files to calls."""
+
+from locum.traffic.apis import (
+    Assembled,
+    Exchange,
+    StreamEvents,
+    assemble,
+    endpoint_of_path,
+    stream_events,
+    to_chat,
+)
+from locum.traffic.conversation import (
+    answer_text,
+    fingerprint,
+    input_text,
+    instruction,
+    token_logprobs,
+)
+from locum.traffic.make_call import make_call
+
+__all__ = [
+    "Assembled",
+    "Exchange",
+    "StreamEvents",
+    "answer_text",
+    "assemble",
+    "endpoint_of_path",
+    "fingerprint",
+    "input_text",
+    "instruction",
+    "make_call",
+    "stream_events",
+    "to_chat",
+    "token_logprobs",
+]

@@ -1,0 +1,262 @@
+"""From log files to calls in the store."""
+
+from __future__ import annotations
+
+import time as clock
+from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Protocol
+
+from locum.errors import InputError
+from locum.rows import BadRowError, SkippedRows
+from locum.traffic.imports.formats import FORMATS, detect_format, find_format
+from locum.traffic.imports.items import BatchAnswer, BatchRequest, Unusable
+from locum.traffic.imports.joining import BatchJoin, Occurrences
+from locum.traffic.imports.records import read_records
+from locum.traffic.imports.report import ImportedFile, ImportReport
+from locum.traffic.imports.sources import open_source
+from locum.traffic.imports.values import moment
+from locum.traffic.make_call import content_id, has_id, make_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from locum.schema import Call
+    from locum.traffic.imports.items import Item, LogFormat, LoggedCall
+    from locum.traffic.imports.records import Record
+    from locum.traffic.imports.sources import Source
+    from locum.traffic.make_call import RedactsValues
+
+__all__ = ["TakesCalls", "import_calls"]
+
+_GROUP_CALLS = 1000
+_GROUP_BYTES = 16_000_000
+_HEAD_RECORDS = 20
+_ID_DIGITS = 32
+
+
+class TakesCalls(Protocol):
+    """Where calls are stored."""
+
+    def add(self, calls: Sequence[Call]) -> int:
+        """Store calls at once; return how many of them were not there before."""
+
+
+def import_calls(
+    paths: Sequence[Path],
+    store: TakesCalls,
+    redactor: RedactsValues,
+    *,
+    format: str | None = None,  # noqa: A002 - as the option is called
+    task: str | None = None,
+    strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Store the calls of log files; those that the store has already are left as they are.
+
+    A call that its log names by an id is the same call wherever it is found again. Others are
+    named by their redacted content, their time, and how often the same was in the file before:
+    two equal rows are two calls, and the same file brings nothing new a second time, unless what is
+    redacted was changed in between.
+
+    A call whose log tells no time has the one at which its file was last written.
+
+    Args:
+        paths: Files of the formats in `FORMATS`; ``-`` is the standard input. The two files of a
+            batch must be imported together, in any order.
+        store: Where the calls go, in groups of about 1,000.
+        redactor: Takes out what must not reach the disk.
+        format: The name of the files' format; each file's own is found by its first records.
+        task: The task that the calls belong to.
+        strict: Stop at the first record that cannot be used.
+        progress: Is told how many records were read so far, after each group.
+
+    Raises:
+        InputError: A file cannot be read, its format is not known, or with ``strict`` a record
+            cannot be used. What came before it is stored, and the message says how much.
+        UsageError: There is no such format.
+    """
+    chosen = None if format is None else find_format(format)
+    with closing(BatchJoin()) as join:
+        importer = _Importer(store, redactor, join, task, strict=strict, progress=progress)
+        files = tuple(importer.import_file(path, chosen) for path in paths)
+        unanswered, unasked = join.waiting()
+    return ImportReport(files, unanswered, unasked)
+
+
+class _Importer:
+    def __init__(
+        self,
+        store: TakesCalls,
+        redactor: RedactsValues,
+        join: BatchJoin,
+        task: str | None,
+        *,
+        strict: bool,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self._store = store
+        self._redactor = redactor
+        self._join = join
+        self._task = task
+        self._strict = strict
+        self._progress = progress or (lambda _: None)
+        self._read = 0
+
+    def import_file(self, path: Path, chosen: LogFormat | None) -> ImportedFile:
+        with open_source(path) as source:
+            found = read_records(source)
+            head = _head(found.records)
+            records = chain(head, found.records)
+            if not head:
+                return ImportedFile(source.name, "", 0, 0, 0, 0, SkippedRows())
+            log_format = chosen or _detected(source.name, head)
+            with closing(Occurrences()) as occurrences:
+                file = _File(source, found.place, log_format, occurrences)
+                self._take(file, records)
+        return file.report()
+
+    def _take(self, file: _File, records: Iterable[Record]) -> None:
+        for record in records:
+            self._read += 1
+            try:
+                for item in file.items(record):
+                    self._take_item(file, item, record)
+            except BadRowError as error:
+                self._skip(file, record, str(error))
+            if len(file.group) >= _GROUP_CALLS or file.group_bytes >= _GROUP_BYTES:
+                self._flush(file)
+        self._flush(file)
+
+    def _take_item(self, file: _File, item: Item, record: Record) -> None:
+        if isinstance(item, Unusable):
+            self._skip(file, record, item.reason)
+            return
+        logged: LoggedCall | None
+        if isinstance(item, (BatchRequest, BatchAnswer)):
+            logged = self._join.add(file.log_format.name, item)
+        else:
+            logged = item
+        if logged is not None:
+            file.group.append(self._to_call(file, logged))
+            file.group_bytes += record.size
+
+    def _to_call(self, file: _File, logged: LoggedCall) -> Call:
+        source = file.log_format.name
+        call = make_call(
+            source=source,
+            endpoint=logged.endpoint,
+            request=logged.request,
+            response=logged.response,
+            time=file.time_of(logged),
+            redactor=self._redactor,
+            id=logged.id,
+            outcome=logged.outcome,
+            status=logged.status,
+            application=logged.application,
+            upstream=logged.upstream,
+            streamed=logged.streamed,
+            latency_ms=logged.latency_ms,
+            first_byte_ms=logged.first_byte_ms,
+            task=self._task,
+            cost_usd=logged.cost_usd,
+        )
+        if has_id(logged.id, call.response):
+            return call
+        content = content_id(call.request, call.response, logged.time)
+        return call._replace(facts=replace(call.facts, id=file.number_of(content)))
+
+    def _skip(self, file: _File, record: Record, reason: str) -> None:
+        file.skipped.add(reason, record.place)
+        if self._strict:
+            self._flush(file)
+            raise InputError(
+                f"{file.name}, {file.skipped.place} {record.place}: {reason}; {file.added:,} new "
+                "calls before it are stored: mend or remove it, or leave --strict out"
+            )
+
+    def _flush(self, file: _File) -> None:
+        if file.group:
+            added = self._store.add(file.group)
+            file.added += added
+            file.known += len(file.group) - added
+            file.group = []
+            file.group_bytes = 0
+        self._progress(self._read)
+
+
+class _File:
+    """A file while it is imported."""
+
+    def __init__(
+        self, source: Source, place: str, log_format: LogFormat, occurrences: Occurrences
+    ) -> None:
+        self.name = source.name
+        self.log_format = log_format
+        self.skipped = SkippedRows(place=place)
+        self.group: list[Call] = []
+        self.group_bytes = 0
+        self.read = self.added = self.known = self.other = 0
+        self._changed = clock.time() if source.changed is None else source.changed
+        self._occurrences = occurrences
+
+    def items(self, record: Record) -> Iterator[Item]:
+        if record.problem:
+            raise BadRowError(record.problem)
+        self.read += 1
+        none = True
+        for item in self.log_format.read(record.value):
+            none = False
+            yield item
+        self.other += none
+
+    def time_of(self, logged: LoggedCall) -> float:
+        told = (logged.response or {}).get("created", (logged.response or {}).get("created_at"))
+        times = (logged.time, moment(told))
+        return next((time for time in times if time is not None), self._changed)
+
+    def number_of(self, content: str) -> str:
+        times = self._occurrences.count(content)
+        return sha256(f"{content} {times}".encode()).hexdigest()[:_ID_DIGITS]
+
+    def report(self) -> ImportedFile:
+        return ImportedFile(
+            self.name,
+            self.log_format.name,
+            self.read,
+            self.added,
+            self.known,
+            self.other,
+            self.skipped,
+        )
+
+
+def _head(records: Iterator[Record]) -> list[Record]:
+    """Enough records to know the format by, and no more than fit in memory."""
+    head: list[Record] = []
+    readable = size = 0
+    for record in islice(records, _GROUP_CALLS):
+        head.append(record)
+        readable += not record.problem
+        size += record.size
+        if readable >= _HEAD_RECORDS or size > _GROUP_BYTES:
+            break
+    return head
+
+
+def _detected(name: str, head: Sequence[Record]) -> LogFormat:
+    readable = [record.value for record in head if not record.problem]
+    if not readable:
+        raise InputError(f"{name} has no record that can be read: {head[0].problem}")
+    found = detect_format(readable)
+    if found is None:
+        known = ", ".join(f"{f.name} ({f.title})" for f in FORMATS)
+        fields = ", ".join(list(readable[0])[:10])
+        raise InputError(
+            f"{name}: its format is not known (fields of the first record: {fields}): expected one "
+            f"of {known}; if it is one of them, say which: --format NAME"
+        )
+    return found

@@ -1,0 +1,93 @@
+"""Langfuse: the export of observations, as JSON, JSON lines or CSV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.rows import BadRowError
+from locum.traffic.apis import guess_endpoint
+from locum.traffic.apis.lenient import as_object
+from locum.traffic.imports.items import LogFormat, LoggedCall
+from locum.traffic.imports.values import (
+    amount,
+    decoded,
+    first,
+    milliseconds,
+    moment,
+    outcome_of,
+    to_request,
+    to_response,
+    with_usage,
+    word,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.schema import JsonObject
+
+__all__ = ["LANGFUSE"]
+
+_MODELS = ("model", "providedmodelname")
+_COSTS = ("totalcost", "calculatedtotalcost")
+
+
+def _plain(record: JsonObject) -> JsonObject:
+    """The fields by one spelling: the API says traceId, tables and buckets trace_id."""
+    return {name.replace("_", "").replace(" ", "").lower(): v for name, v in record.items()}
+
+
+def _matches(record: JsonObject) -> bool:
+    fields = _plain(record)
+    return "traceid" in fields and "type" in fields and "starttime" in fields
+
+
+def _read(record: JsonObject) -> Iterator[LoggedCall]:
+    fields = _plain(record)
+    if not _matches(record):
+        raise BadRowError("not an observation: traceId, type or startTime is missing")
+    if str(fields["type"]).upper() != "GENERATION":
+        return
+    settings = {"model": first(fields, *_MODELS), **_parameters(fields)}
+    request = to_request(fields.get("input"), settings)
+    failed = str(fields.get("level")).upper() == "ERROR"
+    answer = None if failed else to_response(fields.get("output"))
+    message = first(fields, "statusmessage", "output")
+    started = moment(fields["starttime"])
+    yield LoggedCall(
+        endpoint=guess_endpoint(request, answer),
+        request=request,
+        response={"error": {"message": message}}
+        if failed
+        else with_usage(answer, *_tokens(fields)),
+        id=word(fields.get("id")),
+        time=started,
+        outcome=outcome_of(answer),
+        latency_ms=milliseconds(started, moment(fields.get("endtime"))),
+        first_byte_ms=milliseconds(started, moment(fields.get("completionstarttime"))),
+        cost_usd=_cost(fields),
+    )
+
+
+def _parameters(fields: JsonObject) -> JsonObject:
+    return as_object(decoded(fields.get("modelparameters")))
+
+
+def _tokens(fields: JsonObject) -> tuple[object, object]:
+    usage = as_object(decoded(first(fields, "usagedetails", "usage")))
+    prompt = first(usage, "input", "prompt_tokens", "promptTokens")
+    answer = first(usage, "output", "completion_tokens", "completionTokens")
+    return (
+        first(fields, "prompttokens", "inputusage") if prompt is None else prompt,
+        first(fields, "completiontokens", "outputusage") if answer is None else answer,
+    )
+
+
+def _cost(fields: JsonObject) -> float | None:
+    details = as_object(decoded(fields.get("costdetails")))
+    found = amount(first({**details, **fields}, *_COSTS, "total"))
+    # Zero is what Langfuse says of a model that it has no price for.
+    return found or None
+
+
+LANGFUSE = LogFormat("langfuse", "Langfuse export of observations", _matches, _read)

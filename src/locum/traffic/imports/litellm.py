@@ -1,0 +1,85 @@
+"""LiteLLM's StandardLoggingPayload, as its callbacks write it to files, buckets and queues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.rows import BadRowError
+from locum.traffic.apis import guess_endpoint
+from locum.traffic.apis.lenient import as_object, without
+from locum.traffic.imports.items import LogFormat, LoggedCall
+from locum.traffic.imports.values import (
+    amount,
+    decoded,
+    first,
+    milliseconds,
+    moment,
+    outcome_of,
+    to_request,
+    to_response,
+    whole_number,
+    with_usage,
+    word,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.schema import Endpoint, JsonObject
+
+__all__ = ["LITELLM"]
+
+_OWN = ("custom_llm_provider", "model_map_information", "litellm_call_id", "hidden_params")
+_REDACTED = "redacted-by-litellm"
+
+
+def _matches(record: JsonObject) -> bool:
+    return "call_type" in record and "messages" in record and any(n in record for n in _OWN)
+
+
+def _read(record: JsonObject) -> Iterator[LoggedCall]:
+    given = decoded(record.get("messages"))
+    if _REDACTED in str(given)[:200]:
+        raise BadRowError("LiteLLM logged it without contents (turn_off_message_logging)")
+    endpoint = _endpoint(word(record.get("call_type")) or "")
+    parameters = as_object(decoded(record.get("model_parameters")))
+    settings = {"model": record.get("model"), **parameters}
+    failed = record.get("status") == "failure"
+    cached = record.get("cache_hit") is True
+    answer = None if failed else _answer(record, cached=cached)
+    as_input = endpoint in ("responses", "embeddings")
+    body = {**settings, "input": given} if as_input else to_request(given, settings)
+    started = moment(record.get("startTime"))
+    code = as_object(record.get("error_information")).get("error_code")
+    yield LoggedCall(
+        endpoint=endpoint if endpoint == "embeddings" else guess_endpoint(body, answer),
+        request=body,
+        response={"error": {"message": record.get("error_str")}} if failed else answer,
+        id=word(first(record, "litellm_call_id", "id")),
+        time=started,
+        outcome=outcome_of(answer),
+        status=whole_number(code) if failed else None,
+        application=word(as_object(record.get("metadata")).get("user_api_key_alias")),
+        upstream=word(record.get("custom_llm_provider")),
+        streamed=record.get("stream") is True,
+        latency_ms=milliseconds(started, moment(record.get("endTime"))),
+        first_byte_ms=milliseconds(started, moment(record.get("completionStartTime"))),
+        # Zero is also what LiteLLM says of a model that it has no price for.
+        cost_usd=0.0 if cached else amount(record.get("response_cost")) or None,
+    )
+
+
+def _answer(record: JsonObject, *, cached: bool) -> JsonObject | None:
+    tokens = (record.get("prompt_tokens"), record.get("completion_tokens"))
+    response = with_usage(to_response(record.get("response")), *tokens)
+    # A cached answer repeats the id of the one that was paid for.
+    return without(response, "id") if response is not None and cached else response
+
+
+def _endpoint(call_type: str) -> Endpoint:
+    if "embedding" in call_type:
+        return "embeddings"
+    return "responses" if "responses" in call_type else "chat"
+
+
+LITELLM = LogFormat("litellm", "LiteLLM StandardLoggingPayload", _matches, _read)

@@ -1,0 +1,112 @@
+"""Lines that hold a request and its response, as applications and proxies write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.traffic.apis import endpoint_of_path, guess_endpoint
+from locum.traffic.apis.lenient import as_object, objects, without
+from locum.traffic.imports.items import LogFormat, LoggedCall
+from locum.traffic.imports.values import (
+    amount,
+    decoded,
+    first,
+    milliseconds,
+    moment,
+    outcome_of,
+    to_request,
+    to_response,
+    whole_number,
+    word,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.schema import Endpoint, JsonObject
+
+__all__ = ["PAIRS"]
+
+_REQUESTS = ("request", "request_body", "requestBody", "input", "body", "req", "prompt")
+_RESPONSES = ("response", "response_body", "responseBody", "output", "completion", "resp")
+_TIMES = ("time", "timestamp", "created_at", "created", "start_time", "startTime", "ts", "date")
+_ENDS = ("end_time", "endTime", "completed_at")
+_LATENCIES = ("latency_ms", "duration_ms", "elapsed_ms", "response_time_ms")
+_FIRST_BYTES = ("first_byte_ms", "time_to_first_token_ms", "ttft_ms")
+_COSTS = ("cost_usd", "cost", "response_cost", "total_cost")
+_IDS = ("id", "request_id", "requestId", "call_id")
+_SHORTEST_ID = 16
+_BESIDE = (*_RESPONSES, *_TIMES, *_ENDS, *_LATENCIES, *_FIRST_BYTES, *_COSTS, *_IDS)
+_ERRORS = ("error", "exception", "error_message")
+
+
+class _Part(NamedTuple):
+    body: object
+    status: object
+    path: object
+
+
+def _matches(record: JsonObject) -> bool:
+    answer = decoded(first(record, *_RESPONSES))
+    if not (isinstance(answer, (dict, list)) or (answer and isinstance(answer, str))):
+        return answer is None and "request" in record and first(record, *_ERRORS) is not None
+    if isinstance(record.get("messages"), list):
+        return True
+    body = _opened(first(record, *_REQUESTS)).body
+    messages = as_object(body).get("messages", body)
+    return any("role" in message for message in objects(messages)) or (
+        isinstance(body, dict) and ("prompt" in body or "input" in body or "messages" in body)
+    )
+
+
+def _opened(value: object) -> _Part:
+    """A body by itself, or with its HTTP envelope around it."""
+    part = decoded(value)
+    envelope = as_object(part)
+    status = first(envelope, "status_code", "statusCode", "status")
+    path = first(envelope, "url", "path", "endpoint")
+    return _Part(decoded(envelope["body"]) if "body" in envelope else part, status, path)
+
+
+def _read(record: JsonObject) -> Iterator[LoggedCall]:
+    sent = _opened(first(record, *_REQUESTS))
+    came = _opened(first(record, *_RESPONSES))
+    flat = isinstance(record.get("messages"), list)
+    request = without(record, *_BESIDE) if flat else to_request(sent.body)
+    if "model" not in request and word(record.get("model")):
+        request = {"model": record["model"], **request}
+    response = to_response(came.body)
+    status = whole_number(first(record, "status_code", "response_status", "status") or came.status)
+    started = moment(first(record, *_TIMES))
+    took = amount(first(record, *_LATENCIES))
+    if took is None:
+        took = milliseconds(started, moment(first(record, *_ENDS)))
+    yield LoggedCall(
+        endpoint=_endpoint(
+            first(record, "url", "path", "endpoint") or sent.path, request, response
+        ),
+        request=request,
+        response=response,
+        id=_id(record),
+        time=started,
+        outcome=outcome_of(response, status, first(record, *_ERRORS)),
+        status=status,
+        streamed=request.get("stream") is True,
+        latency_ms=took,
+        first_byte_ms=amount(first(record, *_FIRST_BYTES)),
+        cost_usd=amount(first(record, *_COSTS)),
+    )
+
+
+def _id(record: JsonObject) -> str | None:
+    """An id that no other log will give to another call; a short one is a number in a file."""
+    own = word(first(record, *_IDS))
+    return own if own is not None and len(own) >= _SHORTEST_ID else None
+
+
+def _endpoint(path: object, request: JsonObject, response: JsonObject | None) -> Endpoint:
+    named = endpoint_of_path(path) if isinstance(path, str) else "other"
+    return guess_endpoint(request, response) if named == "other" else named
+
+
+PAIRS = LogFormat("pairs", "request and response bodies in one line", _matches, _read)

@@ -1,0 +1,106 @@
+"""Bytes of a log file, unpacked, in pieces."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from locum.errors import InputError
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["STANDARD_INPUT", "BrokenOffError", "Source", "open_source"]
+
+STANDARD_INPUT = "-"
+_PIECE = 1 << 18
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_TABLES = {".csv": ",", ".tsv": "\t"}
+_LINES = (".jsonl", ".ndjson")
+
+
+class BrokenOffError(Exception):
+    """The reason why the rest of a file cannot be read."""
+
+
+class Source(NamedTuple):
+    """An open log file.
+
+    Args:
+        name: How messages name it.
+        head: Its first bytes, up to 256 KiB, unpacked and without a byte order mark.
+        pieces: All of its bytes, those of the head too; raises `BrokenOffError`.
+        delimiter: What its fields are parted by, where its name says that it is a table.
+        lined: Whether its name says that it is one of JSON lines.
+        changed: When it was last written, in seconds since 1970; ``None`` for a stream.
+    """
+
+    name: str
+    head: bytes
+    pieces: Iterator[bytes]
+    delimiter: str | None
+    lined: bool
+    changed: float | None
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """Open a file, packed by gzip or not; the path ``-`` is the standard input.
+
+    Raises:
+        InputError: It cannot be read, or is packed in another way.
+    """
+    if str(path) == STANDARD_INPUT:
+        stream = cast("io.BufferedReader", sys.stdin.buffer)
+        yield _source("standard input", stream, "", None)
+        return
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    suffix = suffixes[-1] if suffixes else ""
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    with opened:
+        yield _source(str(path), opened, suffix, path.stat().st_mtime)
+
+
+def _source(name: str, stream: io.BufferedReader, suffix: str, changed: float | None) -> Source:
+    start = stream.peek(len(_ZSTANDARD))
+    if start.startswith(_ZSTANDARD):
+        raise InputError(f"{name} is packed by Zstandard: unpack it first (zstd -d)")
+    pieces = _pieces(gzip.GzipFile(fileobj=stream) if start.startswith(_GZIP) else stream)
+    head = b""
+    broken = None
+    try:
+        while len(head) < _PIECE and (piece := next(pieces, b"")):
+            head += piece
+    except BrokenOffError as error:
+        broken = error
+    plain = head.removeprefix(_BYTE_ORDER_MARK)
+    content = _chained(plain, broken, pieces)
+    return Source(name, plain, content, _TABLES.get(suffix), suffix in _LINES, changed)
+
+
+def _pieces(stream: io.BufferedReader | gzip.GzipFile) -> Iterator[bytes]:
+    try:
+        # Unlike read, read1 hands out what came before the damage.
+        while piece := stream.read1(_PIECE):
+            yield piece
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise BrokenOffError("the file ends here: it is cut off or damaged") from None
+    except OSError as error:
+        raise BrokenOffError(f"the file cannot be read any further: {error.strerror}") from None
+
+
+def _chained(head: bytes, broken: BrokenOffError | None, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    if broken is not None:
+        raise broken
+    yield from rest

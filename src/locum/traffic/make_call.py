@@ -1,0 +1,191 @@
+"""From the bodies of one call, as they were sent, to the redacted Call that is stored."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from locum.schema import Call, CallFacts
+from locum.traffic.apis import to_chat
+from locum.traffic.apis.lenient import as_count, as_object, as_text
+from locum.traffic.conversation import fingerprint, input_text
+from locum.traffic.cost import Tokens, list_cost_usd
+from locum.traffic.strict_json import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.schema import Endpoint, JsonObject, Outcome
+
+__all__ = ["RedactedValues", "RedactsValues", "content_id", "has_id", "make_call"]
+
+_PREVIEW = 80
+_ID_DIGITS = 32
+_SHORTEST_PROVIDER_ID = 20
+
+
+class RedactedValues(Protocol):
+    """Values without secrets and personal data."""
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """In the order in which they were given."""
+
+
+class RedactsValues(Protocol):
+    """Takes secrets and personal data out of JSON values."""
+
+    def redact(self, values: Sequence[Any], secrets: Sequence[str] = ()) -> RedactedValues:
+        """Return the values with placeholders, the same one for the same text."""
+
+
+class _Spent(NamedTuple):
+    model: str
+    tokens: Tokens
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+def has_id(given: str | None, response: JsonObject | None) -> bool:
+    """Return whether a call is named by its source or by its provider, and not by its content."""
+    return bool(given) or _provider_id(response) is not None
+
+
+def content_id(request: JsonObject, response: JsonObject | None, time: float | None) -> str:
+    """Return the id that content and time give a call.
+
+    Args:
+        request: Redacted, so that nothing can be learnt from the id.
+        response: Likewise.
+        time: When it was sent; ``None`` where that is not known.
+    """
+    parts = (canonical_json(request), canonical_json(response), str(time).encode())
+    return _digest(b"content", *parts)
+
+
+def make_call(  # noqa: PLR0913 - the facts of a call are many
+    *,
+    source: str,
+    endpoint: Endpoint,
+    request: JsonObject,
+    response: JsonObject | None,
+    time: float,
+    redactor: RedactsValues,
+    secrets: Sequence[str] = (),
+    id: str | None = None,  # noqa: A002 - as the fact is called
+    outcome: Outcome = "whole",
+    status: int | None = None,
+    application: str | None = None,
+    upstream: str | None = None,
+    streamed: bool = False,
+    latency_ms: float | None = None,
+    first_byte_ms: float | None = None,
+    task: str | None = None,
+    cost_usd: float | None = None,
+) -> Call:
+    """Bring the bodies into one shape, redact them, and read the facts off them.
+
+    A call is named by the id that the provider gave its response together with its input, so that
+    what the gateway recorded and what stands in an imported log is one call. Where that is missing
+    or short (some servers count, or always say the same) it is named by the id that its source
+    gives it, else by its redacted content and its time.
+
+    Args:
+        source: ``gateway``, or the format that the call was imported from.
+        endpoint: Which API the bodies belong to.
+        request: The body as it was sent.
+        response: The body that came back, of a stream what `assemble` returned.
+        time: When it was sent, in seconds since 1970.
+        redactor: Takes out what must not reach the disk.
+        secrets: Texts that are taken out wherever they stand, such as the key of this call.
+        id: How the source names the call, where it does.
+        outcome: See `CallFacts`, as for all that follow.
+        status: HTTP status of the answer.
+        application: The application that called.
+        upstream: Who answered.
+        streamed: Whether the answer was streamed.
+        latency_ms: Milliseconds to the end of the answer.
+        first_byte_ms: Milliseconds to the first byte of the answer.
+        task: The task that was named.
+        cost_usd: What the call cost; by the list price where it is not known.
+
+    Raises:
+        TypeError: The bodies hold something that JSON cannot say.
+    """
+    chat = to_chat(endpoint, request, response)
+    kept, answer = redactor.redact([chat.request, chat.response], secrets).values
+    said = input_text(kept)
+    spent = _spent(chat.request, chat.response)
+    facts = CallFacts(
+        id=_own_id(source, id, said, answer) or content_id(kept, answer, time),
+        time=time,
+        source=source,
+        endpoint=endpoint,
+        outcome=outcome,
+        model=as_text(kept.get("model")) or as_text((answer or {}).get("model")),
+        fingerprint=fingerprint(endpoint, kept),
+        task=task,
+        application=application,
+        upstream=upstream,
+        status=status,
+        streamed=streamed,
+        latency_ms=latency_ms,
+        first_byte_ms=first_byte_ms,
+        input_tokens=spent.input_tokens,
+        output_tokens=spent.output_tokens,
+        cost_usd=_list_price(spent, time) if cost_usd is None else cost_usd,
+        preview=_preview(said),
+    )
+    return Call(facts, kept, answer)
+
+
+def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
+    answer = response or {}
+    usage = as_object(answer.get("usage"))
+    details = as_object(usage.get("prompt_tokens_details"))
+    input_tokens = _first_count(usage, "prompt_tokens", "input_tokens", "inputTokens")
+    output_tokens = _first_count(usage, "completion_tokens", "output_tokens", "outputTokens")
+    tokens = Tokens(
+        input_tokens or 0,
+        output_tokens or 0,
+        cached=_first_count(details, "cached_tokens") or 0,
+        written=_first_count(details, "cache_write_tokens", "cache_creation_tokens") or 0,
+    )
+    model = as_text(answer.get("model")) or as_text(request.get("model"))
+    return _Spent(model, tokens, input_tokens, output_tokens)
+
+
+def _first_count(usage: JsonObject, *names: str) -> int | None:
+    for name in names:
+        count = as_count(usage.get(name))
+        if count is not None:
+            return count
+    return None
+
+
+def _list_price(spent: _Spent, time: float) -> float | None:
+    if spent.input_tokens is None and spent.output_tokens is None:
+        return None
+    return list_cost_usd(spent.model, spent.tokens, time)
+
+
+def _preview(text: str) -> str:
+    return " ".join(text.lstrip()[: 4 * _PREVIEW].split())[:_PREVIEW]
+
+
+def _own_id(source: str, given: str | None, said: str, response: JsonObject | None) -> str | None:
+    own = _provider_id(response)
+    if own is not None:
+        return _digest(b"response", own.encode("utf-8", "replace"), said.encode("utf-8", "replace"))
+    return _digest(source.encode(), given.encode("utf-8", "replace")) if given else None
+
+
+def _provider_id(response: JsonObject | None) -> str | None:
+    own = as_text((response or {}).get("id"))
+    return own if len(own) >= _SHORTEST_PROVIDER_ID else None
+
+
+def _digest(*parts: bytes) -> str:
+    """Thirty-two hexadecimal digits; no two lists of parts are joined to the same bytes."""
+    joined = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return sha256(joined).hexdigest()[:_ID_DIGITS]

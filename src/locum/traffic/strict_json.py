@@ -1,0 +1,48 @@
+"""JSON from outside: read strictly, so that what was read can be written again."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import orjson
+
+__all__ = ["canonical_json", "read_json"]
+
+_PLACE = re.compile(r" at line \d+ column \d+| \"[^\"]*\"|: line \d+ column \d+ \(char \d+\)")
+_REASONS = {
+    "recursion limit exceeded": "nested more than 200 deep",
+    "Detected duplicate key": "an object names a key twice",
+}
+
+
+def read_json(data: bytes) -> object:
+    """Return the value.
+
+    Raises:
+        ValueError: The text is not valid JSON, says NaN, holds half a surrogate pair or no valid
+            UTF-8, names a key twice in an object, or is nested more than 200 deep. The message is
+            one of few and names no place.
+    """
+    import jiter
+
+    try:
+        jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+        return orjson.loads(data)
+    except ValueError as error:
+        said = _PLACE.sub("", str(error))
+        raise ValueError(_REASONS.get(said, f"not valid JSON ({said})")) from None
+
+
+def canonical_json(value: object) -> bytes:
+    """Return JSON that is the same for equal values, in whatever order they name their keys.
+
+    Raises:
+        TypeError: The value holds something that JSON cannot say.
+        RecursionError: It is nested too deep.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Whole numbers beyond 64 bits, and text that is no valid Unicode.
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

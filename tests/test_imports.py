@@ -1,0 +1,412 @@
+"""Import of log files."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from itertools import permutations
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.rows import BadRowError
+from locum.store import CallStore, open_database
+from locum.traffic import input_text, instruction, make_call
+from locum.traffic.imports import FORMATS
+from tests.importing import REDACTOR, Said, calls_of, lines, pair, said_in, take, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from locum.schema import JsonObject
+    from locum.traffic.imports import LogFormat
+
+LOGS = Path(__file__).parent / "logs"
+INSTRUCTION = (
+    "Which team should answer the customer? Reply with one word: billing, shipping or returns."
+)
+BILLING = ("My card was charged twice for order 4417.", "billing")
+SHIPPING = ("The parcel has been in Leipzig for six days, where is it?", "shipping")
+RETURNS = ("The kettle arrived with a crack, I want to send it back.", "returns")
+INVOICE = ("Can I get an invoice with my company's tax number?", "billing")
+NEIGHBOUR = (
+    "Das Paket wurde beim falschen Nachbarn abgegeben \N{EN DASH} was nun?",
+    "shipping",
+)
+
+
+class Expected(NamedTuple):
+    """What an import of the logs should find."""
+
+    names: tuple[str, ...]
+    format: str
+    said: list[Said]
+    failed: list[Said]
+    skipped: dict[str, list[int]]
+    other: int = 0
+    instructed: bool = True
+
+
+CUT = "not valid JSON (EOF while parsing a string)"
+EMPTY_INPUT = "the input is missing: the log was written without contents"
+EXPECTED = [
+    Expected(
+        ("pairs.jsonl",),
+        "pairs",
+        [BILLING, SHIPPING, RETURNS, INVOICE],
+        [(NEIGHBOUR[0], None)],
+        {CUT: [3]},
+    ),
+    Expected(
+        ("anthropic_pairs.jsonl",),
+        "pairs",
+        [BILLING, SHIPPING, RETURNS],
+        [],
+        {"not a JSON object": [4]},
+    ),
+    Expected(
+        ("fine_tuning.jsonl",),
+        "fine-tuning",
+        [BILLING, SHIPPING, RETURNS, INVOICE],
+        [],
+        {"the last message is not an assistant's answer to others": [5]},
+    ),
+    Expected(
+        ("batch_input.jsonl", "batch_output.jsonl", "batch_errors.jsonl"),
+        "openai-batch",
+        [BILLING, SHIPPING, RETURNS],
+        [(INVOICE[0], None)],
+        {CUT: [3]},
+    ),
+    Expected(
+        ("anthropic_batch_requests.jsonl", "anthropic_batch_results.jsonl"),
+        "anthropic-batch",
+        [BILLING, SHIPPING],
+        [(RETURNS[0], None), (INVOICE[0], None)],
+        {"neither a request nor a result of a batch": [5]},
+    ),
+    Expected(
+        ("stored_completions.json",),
+        "stored-completions",
+        [BILLING, SHIPPING, RETURNS],
+        [],
+        {
+            "the completion stands without its messages: add those of "
+            "GET /v1/chat/completions/ID/messages to it, as 'messages'": [4]
+        },
+    ),
+    Expected(
+        ("litellm.jsonl",),
+        "litellm",
+        [BILLING, SHIPPING, SHIPPING, ("a text to embed", None)],
+        [(INVOICE[0], None)],
+        {
+            "not valid JSON (expected value)": [4],
+            "LiteLLM logged it without contents (turn_off_message_logging)": [5],
+        },
+    ),
+    Expected(
+        ("langfuse.json",),
+        "langfuse",
+        [BILLING, SHIPPING, NEIGHBOUR],
+        [(RETURNS[0], None)],
+        {EMPTY_INPUT: [5]},
+        other=1,
+    ),
+    Expected(
+        ("langfuse.csv",),
+        "langfuse",
+        [BILLING, SHIPPING, NEIGHBOUR],
+        [(RETURNS[0], None)],
+        {EMPTY_INPUT: [6], "expected 15 fields, as in the header": [8]},
+        other=1,
+    ),
+    Expected(
+        ("helicone.jsonl",),
+        "helicone",
+        [BILLING, SHIPPING, NEIGHBOUR],
+        [(RETURNS[0], None)],
+        {
+            "an object names a key twice": [2],
+            "the request_body is not a JSON object": [5],
+        },
+    ),
+    Expected(
+        ("opentelemetry.json",),
+        "opentelemetry",
+        [BILLING, SHIPPING, NEIGHBOUR],
+        [],
+        {"the span holds no messages: contents were not captured": [1]},
+    ),
+    Expected(
+        ("openllmetry.jsonl",),
+        "opentelemetry",
+        [BILLING, RETURNS, INVOICE],
+        [],
+        {"not valid JSON (expected ident)": [2]},
+    ),
+    Expected(
+        ("bedrock.jsonl",),
+        "bedrock",
+        [BILLING, SHIPPING, RETURNS, INVOICE, NEIGHBOUR],
+        [(BILLING[0], None)],
+        {
+            "not valid JSON (EOF while parsing a value)": [6],
+            "the body is not in the log: it is too large, or stands in S3 by itself": [8],
+        },
+        instructed=False,
+    ),
+    Expected(
+        ("table.csv",),
+        "table",
+        [BILLING, BILLING, SHIPPING, RETURNS, (NEIGHBOUR[0] + "\nBitte schnell!", "shipping")],
+        [],
+        {"expected 5 fields, as in the header": [6]},
+    ),
+    Expected(
+        ("table.tsv",),
+        "table",
+        [BILLING, SHIPPING, RETURNS],
+        [],
+        {"the answer is missing": [5]},
+        instructed=False,
+    ),
+    Expected(
+        ("table.jsonl",),
+        "table",
+        [BILLING, SHIPPING, RETURNS],
+        [],
+        {"the text is empty": [4]},
+        instructed=False,
+    ),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CallStore]:
+    with open_database(tmp_path / "calls.db") as database:
+        yield CallStore(database)
+
+
+# Formats
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.names[0])
+def test_every_format(store: CallStore, expected: Expected) -> None:
+    report = take(store, *(LOGS / name for name in expected.names))
+    assert {file.format for file in report.files} == {expected.format}
+    calls = calls_of(store)
+    whole = [said_in(call) for call in calls if call.facts.outcome == "whole"]
+    assert sorted(whole, key=str) == sorted(expected.said, key=str)
+    assert [said_in(c) for c in calls if c.facts.outcome == "failed"] == expected.failed
+    skipped = {r: n for file in report.files for r, n in file.skipped.lines.items()}
+    assert skipped == expected.skipped
+    assert sum(file.other for file in report.files) == expected.other
+    assert report.added == len(calls)
+    assert report.known == 0
+    if expected.instructed:
+        told = {instruction(c.request) for c in calls if c.facts.endpoint != "embeddings"}
+        assert told == {INSTRUCTION}
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.names[0])
+def test_twice_imports_once(store: CallStore, tmp_path: Path, expected: Expected) -> None:
+    paths = [LOGS / name for name in expected.names]
+    first = take(store, *paths)
+    copies = [write(tmp_path / path.name, path.read_bytes()) for path in paths]
+    for path in copies:
+        os.utime(path, (1, 1))
+    again = take(store, *copies)
+    assert again.added == 0
+    assert again.known == first.added
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.names[0])
+def test_a_chosen_format_is_the_one_that_is_found(store: CallStore, expected: Expected) -> None:
+    paths = [LOGS / name for name in expected.names]
+    chosen = take(store, *paths, format=expected.format)
+    assert take(store, *paths).known == chosen.added > 0
+
+
+def test_facts_that_logs_tell(store: CallStore) -> None:
+    take(store, LOGS / "litellm.jsonl", task="triage")
+    calls = {c.facts.preview[:8]: c for c in calls_of(store) if c.facts.time < 1_767_607_300}
+    facts = calls["My card "].facts
+    assert facts.time == pytest.approx(1_767_607_200.25)
+    assert facts.latency_ms == pytest.approx(500)
+    assert facts.first_byte_ms == pytest.approx(450)
+    assert facts.cost_usd == 0.0000069
+    assert (facts.input_tokens, facts.output_tokens) == (38, 2)
+    assert (facts.model, facts.upstream, facts.application) == ("gpt-4o-mini", "openai", "helpdesk")
+    assert (facts.source, facts.task) == ("litellm", "triage")
+
+
+@pytest.mark.parametrize("name", ["pairs.jsonl", "helicone.jsonl", "stored_completions.json"])
+def test_a_call_in_two_logs_is_one_call(store: CallStore, name: str) -> None:
+    recorded = orjson.loads((LOGS / "pairs.jsonl").read_bytes().split(b"\n")[0])
+    call = make_call(
+        source="gateway",
+        endpoint="chat",
+        request=recorded["request"],
+        response=recorded["response"],
+        time=5.0,
+        redactor=REDACTOR,
+    )
+    store.add([call])
+    assert take(store, LOGS / name).known == 1
+    assert [c.facts.source for c in calls_of(store) if c.facts.id == call.facts.id] == ["gateway"]
+
+
+def test_a_cached_answer_is_a_call_of_its_own(store: CallStore) -> None:
+    take(store, LOGS / "litellm.jsonl")
+    same = [c.facts for c in calls_of(store) if said_in(c) == SHIPPING]
+    assert sorted(facts.cost_usd or 0 for facts in same) == [0, 0.0000069]
+
+
+def test_tool_calls_of_spans(store: CallStore) -> None:
+    take(store, LOGS / "opentelemetry.json")
+    call = next(c for c in calls_of(store) if said_in(c) == SHIPPING)
+    roles = [message["role"] for message in call.request["messages"]]
+    assert roles == ["system", "user", "assistant", "tool"]
+    function = call.request["messages"][2]["tool_calls"][0]["function"]
+    assert function == {"name": "track", "arguments": '{"parcel":"77"}'}
+
+
+def test_a_request_with_its_http_envelope(store: CallStore, tmp_path: Path) -> None:
+    inner = pair()
+    record = {
+        "request": {"method": "POST", "url": "/v1/chat/completions", "body": inner["request"]},
+        "response": {"status_code": 200, "body": json.dumps(inner["response"])},
+        "start_time": "2026-01-05 10:00:00",
+        "end_time": 1_767_607_201_000,
+    }
+    take(store, write(tmp_path / "a.jsonl", lines(record)))
+    (call,) = calls_of(store)
+    assert said_in(call) == ("Where is it?", "shipping")
+    assert (call.facts.status, call.facts.endpoint) == (200, "chat")
+    assert call.facts.time == 1_767_607_200
+    assert call.facts.latency_ms == 1000
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"messages": [{"role": "user", "content": "a"}], "model": "m", "response": "b"},
+        {"input": [{"role": "user", "content": "a"}], "output": {"role": "x", "content": "b"}},
+        {"request": {"prompt": "a"}, "response": {"choices": [{"text": "b"}]}},
+        {"request": {"input": "a"}, "response": {"output": [{"type": "message", "content": []}]}},
+    ],
+)
+def test_pairs_of_other_spellings(store: CallStore, tmp_path: Path, record: JsonObject) -> None:
+    report = take(store, write(tmp_path / "a.jsonl", lines(record)))
+    assert report.files[0].format == "pairs"
+    (call,) = calls_of(store)
+    assert input_text(call.request) == "a"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10**12) | st.text(max_size=4),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=4), below),
+    max_leaves=12,
+)
+FIELDS = {
+    "pairs": ["request", "response", "messages", "status", "time", "id", "url"],
+    "fine-tuning": ["messages", "tools"],
+    "openai-batch": ["custom_id", "body", "url", "response", "error", "id"],
+    "anthropic-batch": ["custom_id", "params", "result"],
+    "stored-completions": ["object", "choices", "messages", "id", "model", "created"],
+    "litellm": ["call_type", "messages", "response", "model_parameters", "metadata", "status"],
+    "langfuse": ["traceId", "type", "startTime", "input", "output", "usage", "modelParameters"],
+    "helicone": ["request_body", "response_body", "request_id", "request_path", "response_status"],
+    "opentelemetry": ["resourceSpans", "scopeSpans", "attributes", "events", "status", "context"],
+    "bedrock": ["schemaType", "input", "output", "modelId", "operation", "timestamp"],
+    "table": ["input", "output", "time", "latency_ms", "system"],
+}
+TOLD = {"type": "GENERATION", "schemaType": "ModelInvocationLog", "object": "chat.completion"}
+
+
+@pytest.mark.parametrize("log_format", FORMATS, ids=lambda log_format: log_format.name)
+@given(data=st.data())
+def test_any_record_is_read_or_refused(log_format: LogFormat, data: st.DataObject) -> None:
+    fields = FIELDS[log_format.name]
+    record = data.draw(st.dictionaries(st.sampled_from(fields), JSON))
+    record |= {name: value for name, value in TOLD.items() if name in record}
+    assert log_format.matches(record) in (True, False)
+    items: list[object] = []
+    with suppress(BadRowError):
+        items = list(log_format.read(record))
+    assert all(orjson.dumps(getattr(item, "request", {})) for item in items)
+
+
+# Batches
+
+
+BATCH = [LOGS / f"batch_{part}.jsonl" for part in ("input", "output", "errors")]
+
+
+@pytest.mark.parametrize("paths", list(permutations(BATCH)))
+def test_the_files_of_a_batch_come_in_any_order(store: CallStore, paths: Sequence[Path]) -> None:
+    report = take(store, *paths)
+    assert report.added == 4
+    assert (report.unanswered, report.unasked) == (1, 1)
+
+
+@pytest.mark.parametrize(("path", "waiting"), [(BATCH[0], (5, 0)), (BATCH[1], (0, 3))])
+def test_half_a_batch_gives_no_call(store: CallStore, path: Path, waiting: tuple[int, int]) -> None:
+    report = take(store, path)
+    assert report.added == 0
+    assert (report.unanswered, report.unasked) == waiting
+
+
+def test_batches_that_repeat_their_ids_are_not_mixed_up(store: CallStore, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.jsonl", BATCH[0].read_bytes())
+    report = take(store, BATCH[0], other, BATCH[1])
+    assert report.added == 0
+    assert report.files[1].skipped.total == 5
+    one_after_the_other = take(store, *BATCH[:2], other, BATCH[1])
+    assert one_after_the_other.added == 3
+
+
+# Names of calls
+
+
+def test_equal_rows_are_several_calls(store: CallStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "input,output\na,x\na,x\nb,x\na,x\n")
+    assert take(store, path).added == 4
+    assert take(store, path).added == 0
+    write(path, "input,output\na,x\na,x\nb,x\na,x\na,x\n")
+    assert take(store, path).added == 1
+
+
+def test_numbers_of_lines_name_no_calls(store: CallStore, tmp_path: Path) -> None:
+    one = write(tmp_path / "one.jsonl", lines(pair("a", id="1"), pair("b", id="2")))
+    other = write(tmp_path / "other.jsonl", lines(pair("c", id="1"), pair("d", id="2")))
+    assert take(store, one, other).added == 4
+
+
+def test_long_ids_name_calls(store: CallStore, tmp_path: Path) -> None:
+    own = "5b1f7c52-7e0f-4a3c-9a55-0d6b7c1e2f30"
+    one = write(tmp_path / "one.jsonl", lines(pair("a", id=own)))
+    other = write(tmp_path / "other.jsonl", lines(pair("a", id=own, latency_ms=7)))
+    report = take(store, one, other)
+    assert (report.added, report.known) == (1, 1)
+
+
+def test_rows_that_differ_in_what_is_redacted_are_several_calls(
+    store: CallStore, tmp_path: Path
+) -> None:
+    content = "input,output\nmail a@example.com,x\nmail b@example.com,x\n"
+    assert take(store, write(tmp_path / "a.csv", content)).added == 2
+    assert not any("example.com" in str(call) for call in calls_of(store))
+
+
+def test_a_log_without_times_has_the_time_of_its_file(store: CallStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "input,output\na,x\n")
+    os.utime(path, (77, 77))
+    take(store, path)
+    assert calls_of(store)[0].facts.time == 77
