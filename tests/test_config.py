@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from locum.config import load_task, load_tasks
+from locum.config import load_settings, load_task
 from locum.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -54,12 +54,12 @@ def test_labels_as_a_table_with_examples(tmp_path: Path) -> None:
 
 def test_all_tasks_of_a_file_in_their_order(tmp_path: Path) -> None:
     content = '[tasks.b]\nlabels = ["x", "y"]\n[tasks.a]\nlabels = ["yes", "no"]\n'
-    assert list(load_tasks(write(tmp_path, content))) == ["b", "a"]
+    assert list(load_settings(write(tmp_path, content)).tasks) == ["b", "a"]
 
 
 def test_a_file_without_tasks_declares_none(tmp_path: Path) -> None:
     path = write(tmp_path, "")
-    assert load_tasks(path) == {}
+    assert load_settings(path).tasks == {}
     assert "(declared: none)" in refusal(path)
 
 

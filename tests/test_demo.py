@@ -69,7 +69,7 @@ def test_the_loop_over_http(questions: list[Question], tmp_path: Path) -> None:
             task,
             [question.text for question in questions],
             teacher,
-            labels_path=tmp_path / "labels.sqlite",
+            store=tmp_path / "locum.sqlite",
             priced_as="gpt-4.1-nano",
         )
     assert result.decision.verdict == "distil"
@@ -82,7 +82,7 @@ def test_the_loop_over_http(questions: list[Question], tmp_path: Path) -> None:
         task,
         [question.text for question in questions],
         ChatTeacher(url, recording.model),
-        labels_path=tmp_path / "labels.sqlite",
+        store=tmp_path / "locum.sqlite",
         priced_as="gpt-4.1-nano",
     )
     assert again.certificate == result.certificate, "the stored answers were not used"

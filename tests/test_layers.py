@@ -12,7 +12,8 @@ ROWS = (
     ("errors",),
     ("schema",),
     ("config", "prices"),
-    ("store",),
+    ("rows", "store"),
+    ("traffic",),
     ("dataset", "teachers"),
     ("losses",),
     ("calibration", "selective_risk"),
@@ -22,6 +23,7 @@ ROWS = (
     ("export",),
     ("distillation",),
     ("report",),
+    ("serving",),
     ("cli",),
     ("__main__",),
 )

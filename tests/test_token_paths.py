@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.teachers import Position, label_distribution
+from locum.schema import TokenPosition
+from locum.teachers import label_distribution
 
 WORDS = ("a", " a", "b", "B", "c", "ab", "abc", "", " ", '"', "{", "x", "\n", "a.", "}", ":", "_")
 
 
-def at(token: str, probabilities: dict[str, float]) -> Position:
-    return Position(token, {text: math.log(value) for text, value in probabilities.items()})
+def at(token: str, probabilities: dict[str, float]) -> TokenPosition:
+    return TokenPosition(token, {text: math.log(value) for text, value in probabilities.items()})
 
 
 def close(*expected: float) -> object:
@@ -147,29 +148,29 @@ def test_leading_tokens_of_space_and_quotes_are_passed_over() -> None:
         [at("{", {"{": 1.0}), at('"x"', {'"x"': 1.0}), at("}", {"}": 1.0})],
     ],
 )
-def test_none_where_nothing_leads_to_a_label(answer: list[Position]) -> None:
+def test_none_where_nothing_leads_to_a_label(answer: list[TokenPosition]) -> None:
     assert label_distribution(answer, ["a", "b"]) is None
 
 
 @pytest.mark.parametrize("answer", [[], [at(" ", {" ": 1.0})]], ids=["no positions", "a space"])
-def test_none_where_nothing_was_written(answer: list[Position]) -> None:
+def test_none_where_nothing_was_written(answer: list[TokenPosition]) -> None:
     assert label_distribution(answer, ["a", "b"]) is None
 
 
 def test_log_probabilities_a_little_over_zero_are_one() -> None:
-    assert label_distribution([Position("a", {"a": 1e-4})], ["a", "b"]) == close(1.0, 0.0)
+    assert label_distribution([TokenPosition("a", {"a": 1e-4})], ["a", "b"]) == close(1.0, 0.0)
 
 
 @st.composite
-def positions(draw: st.DrawFn) -> Position:
+def positions(draw: st.DrawFn) -> TokenPosition:
     others = st.dictionaries(st.sampled_from(WORDS), st.floats(-20, 0), min_size=1, max_size=6)
     alternatives = draw(others)
-    return Position(draw(st.sampled_from(sorted(alternatives))), alternatives)
+    return TokenPosition(draw(st.sampled_from(sorted(alternatives))), alternatives)
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(positions(), max_size=5))
-def test_no_probability_is_negative_and_the_sum_is_at_most_one(answer: list[Position]) -> None:
+def test_no_probability_is_negative_and_the_sum_is_at_most_one(answer: list[TokenPosition]) -> None:
     distribution = label_distribution(answer, ["a", "ab", "abc", "b", "c"])
     if distribution is not None:
         assert len(distribution) == 5
@@ -188,8 +189,8 @@ def test_a_likelier_token_never_lowers_its_label(
 ) -> None:
     labels = ["a", "b", "c"]
     low, high = sorted((first, second))
-    less = label_distribution([Position("b", others | {"b": low})], labels)
-    more = label_distribution([Position("b", others | {"b": high})], labels)
+    less = label_distribution([TokenPosition("b", others | {"b": low})], labels)
+    more = label_distribution([TokenPosition("b", others | {"b": high})], labels)
     assert less is not None
     assert more is not None
     assert more[1] >= less[1] - 1e-12
@@ -197,7 +198,7 @@ def test_a_likelier_token_never_lowers_its_label(
 
 @settings(deadline=None, max_examples=100)
 @given(positions(), st.permutations(["a", "ab", "abc", "b", "c"]))
-def test_the_order_of_the_labels_does_not_matter(answer: Position, labels: list[str]) -> None:
+def test_the_order_of_the_labels_does_not_matter(answer: TokenPosition, labels: list[str]) -> None:
     ordered = sorted(labels)
     straight = label_distribution([answer], ordered)
     shuffled = label_distribution([answer], labels)
@@ -212,7 +213,11 @@ def test_an_answer_in_brackets_is_followed_to_its_label() -> None:
     opening = {"(": math.log(0.70), "refund": math.log(0.20), "billing": math.log(0.05)}
     label = {"billing": math.log(0.9), "refund": math.log(0.1)}
     found = label_distribution(
-        [Position("(", opening), Position("billing", label), Position(")", {")": 0.0})],
+        [
+            TokenPosition("(", opening),
+            TokenPosition("billing", label),
+            TokenPosition(")", {")": 0.0}),
+        ],
         ["billing", "refund"],
     )
     assert found == pytest.approx((0.9, 0.1))
@@ -220,13 +225,13 @@ def test_an_answer_in_brackets_is_followed_to_its_label() -> None:
 
 def test_a_quote_among_the_alternatives_leaves_the_tail_to_the_unlisted() -> None:
     listed = {"a": math.log(0.5), '"': math.log(0.01)}
-    found = label_distribution([Position("a", listed)], ["a", "b", "c"])
+    found = label_distribution([TokenPosition("a", listed)], ["a", "b", "c"])
     assert found is not None
     assert found[1] == pytest.approx(0.245 + 0.01 / 3)
 
 
 def test_a_fence_and_an_empty_value_before_the_label() -> None:
     tokens = ["```json\n", '{"why": "", ', '"label": "', "cash", '"}']
-    positions = [Position(token, {token: 0.0}) for token in tokens]
-    positions[3] = Position("cash", {"cash": math.log(0.8), "card": math.log(0.2)})
+    positions = [TokenPosition(token, {token: 0.0}) for token in tokens]
+    positions[3] = TokenPosition("cash", {"cash": math.log(0.8), "card": math.log(0.2)})
     assert label_distribution(positions, ["card", "cash"]) == pytest.approx((0.2, 0.8))

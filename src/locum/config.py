@@ -1,10 +1,10 @@
-"""``locum.toml``: the tasks of a project."""
+"""``locum.toml``: the tasks of a project, its gateway, and what is kept of calls."""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,9 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONFIG_FILE", "RedactionSettings", "load_task", "load_tasks"]
+__all__ = [
+    "CONFIG_FILE",
+    "ApplicationSettings",
+    "GatewaySettings",
+    "LimitSettings",
+    "RedactionSettings",
+    "Settings",
+    "StoreSettings",
+    "UpstreamSettings",
+    "load_settings",
+    "load_task",
+]
 
 CONFIG_FILE = "locum.toml"
+_MEBIBYTE = 1024 * 1024
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -33,28 +48,134 @@ class RedactionSettings:
     patterns: Mapping[str, str] = field(default_factory=dict)
 
 
-class _TaskSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+
+class UpstreamSettings(_Section):
+    """A server that answers calls: ``[gateway.upstreams.NAME]``.
+
+    Args:
+        url: Its base URL, such as ``https://api.openai.com/v1``.
+        api: Whose paths and error shapes it has.
+        key_env: Environment variable of the key that it gets; by default the client's own.
+        soft_labels: Whether chat completions may be asked for log-probabilities.
+        models: The models that it answers, ``*`` at an end meaning any; by default those that no
+            other upstream names.
+    """
+
+    url: str
+    api: Literal["openai", "anthropic"] = "openai"
+    key_env: str | None = None
+    soft_labels: bool = False
+    models: list[str] = []
+
+
+class ApplicationSettings(_Section):
+    """Who may call the gateway: ``[gateway.applications.NAME]``.
+
+    Args:
+        key_env: Environment variable of the key that the application sends.
+    """
+
+    key_env: str
+
+
+class LimitSettings(_Section):
+    """What one request may take: ``[gateway.limits]``; sizes in bytes, times in seconds.
+
+    Args:
+        head_bytes: Request line and headers.
+        body_bytes: Body, also after decompression.
+        head_seconds: From the first byte of a request to the end of its headers.
+        body_seconds: From the end of its headers to the end of its body.
+        idle_seconds: How long a connection may wait for its next request.
+        calls: Calls at once; more are answered 503.
+        connections: Connections at once; more are closed.
+        connect_seconds: Until an upstream accepts a connection.
+        answer_seconds: From the request to the first byte of its answer, and between two bytes.
+        notice_seconds: How long the gateway says that it is not ready, and goes on taking calls,
+            before it stops on SIGTERM.
+        drain_seconds: How long running calls may take when the gateway stops.
+    """
+
+    head_bytes: Count = 32 * 1024
+    body_bytes: Count = 32 * _MEBIBYTE
+    head_seconds: Seconds = 10.0
+    body_seconds: Seconds = 30.0
+    idle_seconds: Seconds = 75.0
+    calls: Count = 1_000
+    connections: Count = 10_000
+    connect_seconds: Seconds = 10.0
+    answer_seconds: Seconds = 600.0
+    notice_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    drain_seconds: Seconds = 30.0
+
+
+class GatewaySettings(_Section):
+    """The gateway: ``[gateway]``.
+
+    Args:
+        host: Address to listen on; another than loopback needs applications.
+        port: Port to listen on; 0 takes a free one.
+        upstreams: Who answers, by name.
+        applications: Who may call, by name; where there are none, anyone who can connect.
+        limits: What one request may take.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    upstreams: dict[str, UpstreamSettings] = {}
+    applications: dict[str, ApplicationSettings] = {}
+    limits: LimitSettings = LimitSettings()
+
+
+class StoreSettings(_Section):
+    """Where calls are kept: ``[store]``.
+
+    Args:
+        url: ``postgresql://...``, or a path of a SQLite file; by default a file in the home.
+    """
+
+    url: str | None = None
+
+
+class _Redaction(_Section):
+    off: list[str] = []
+    patterns: dict[str, str] = {}
+
+
+class _TaskSettings(_Section):
     instruction: str = "Classify the text."
     labels: Annotated[dict[str, str] | list[str], Field(description="names, or name = meaning")]
     examples: dict[str, str] = {}
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+class _File(_Section):
     tasks: dict[str, _TaskSettings] = {}
+    gateway: GatewaySettings = GatewaySettings()
+    store: StoreSettings = StoreSettings()
+    redaction: _Redaction = _Redaction()
 
 
-def load_tasks(path: Path) -> dict[str, Task]:
-    """Return the tasks that a ``locum.toml`` declares, by name.
+@dataclass(frozen=True)
+class Settings:
+    """All that a ``locum.toml`` says."""
+
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
+
+
+def load_settings(path: Path) -> Settings:
+    """Return what a ``locum.toml`` says.
 
     Raises:
         UsageError: The file is missing, is not TOML, or holds something unexpected.
     """
     try:
-        settings = _Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
+        file = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -63,16 +184,21 @@ def load_tasks(path: Path) -> dict[str, Task]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {where}: {first['msg']}") from None
-    return {name: _to_task(name, declared) for name, declared in settings.tasks.items()}
+    return Settings(
+        tasks={name: _to_task(name, declared) for name, declared in file.tasks.items()},
+        gateway=file.gateway,
+        store=file.store,
+        redaction=RedactionSettings(frozenset(file.redaction.off), file.redaction.patterns),
+    )
 
 
 def load_task(path: Path, name: str) -> Task:
     """Return one task of a ``locum.toml``.
 
     Raises:
-        UsageError: As `load_tasks`, or the file declares no task of that name.
+        UsageError: As `load_settings`, or the file declares no task of that name.
     """
-    tasks = load_tasks(path)
+    tasks = load_settings(path).tasks
     if name not in tasks:
         declared = ", ".join(tasks) or "none"
         raise UsageError(f"{path} declares no task {name!r} (declared: {declared})")

@@ -29,6 +29,7 @@ __all__ = [
     "Split",
     "Task",
     "TeacherAnswer",
+    "TokenPosition",
     "Usage",
     "bare_key",
     "check_name",
@@ -132,6 +133,19 @@ def _check_labels(name: str, labels: Sequence[str]) -> None:
         seen[key] = label
 
 
+class TokenPosition(NamedTuple):
+    """One token of an answer.
+
+    Args:
+        token: The text that was written.
+        alternatives: Log-probability of each text that might have been written here, of the
+            written one too.
+    """
+
+    token: str
+    alternatives: Mapping[str, float]
+
+
 class Usage(NamedTuple):
     """Tokens that one or several calls used."""
 
@@ -209,6 +223,7 @@ class Example:
         text: The input, as it was sent.
         answer: The teacher's answer, as it was written; ``None`` where it is not known.
         distribution: The teacher's probabilities by label, where they were recorded.
+        positions: The answer token by token, where its log-probabilities were recorded.
         human: A person's label, where there is one.
         time: When the call was made, in seconds since 1970.
         latency_ms: How long the teacher took.
@@ -220,6 +235,7 @@ class Example:
     text: str
     answer: str | None = None
     distribution: Mapping[str, float] | None = None
+    positions: tuple[TokenPosition, ...] | None = None
     human: str | None = None
     time: float | None = None
     latency_ms: float | None = None

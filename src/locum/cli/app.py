@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
+from locum.cli.calls import calls_app
 from locum.cli.distill import distill_command
+from locum.cli.gateway import gateway_command
+from locum.cli.import_calls import import_command
 from locum.cli.predict import predict_command
 from locum.errors import LocumError
 
@@ -24,6 +27,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 error, 2 usage, 3 no student keeps the promise.",
 )
+app.command("gateway")(gateway_command)
+app.command("import")(import_command)
+app.add_typer(calls_app, name="calls")
 app.command("distill")(distill_command)
 app.command("predict")(predict_command)
 

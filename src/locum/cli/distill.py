@@ -11,17 +11,33 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from locum.cli.places import TaskFolder, declared_task, parse_columns, task_folder
+from locum.cli.places import (
+    TaskFolder,
+    parse_columns,
+    project_settings,
+    store_place,
+    task_folder,
+)
 from locum.cli.progress import TerminalProgress, stderr_console
-from locum.errors import QualityGateError, UsageError
+from locum.errors import InputError, QualityGateError, UsageError
 
 if TYPE_CHECKING:
-    from locum.dataset import ReadResult
+    from collections.abc import Sequence
+
+    from locum.config import Settings
     from locum.distillation import Distillation
-    from locum.schema import Task
+    from locum.schema import Example, Task
     from locum.teachers import ChatTeacher
 
 __all__ = ["distill_command"]
+
+
+class _Given(NamedTuple):
+    """Inputs, where they stem from, and what should be known of them."""
+
+    examples: list[Example]
+    source: str
+    notes: list[str]
 
 
 class _Declared(NamedTuple):
@@ -90,10 +106,11 @@ def distill_command(
 ) -> None:
     """Train a student for a task, certify where it may answer, and write its report.
 
-    Give --calls with recorded answers, or --inputs with --teacher and --model. The API key is read
-    from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code 3 where no student keeps the promise.
+    Takes the calls that the gateway recorded or that were imported: those whose task has this
+    name, or whose fingerprint begins so. Or give --calls with recorded answers, or --inputs with
+    --teacher and --model. The API key is read from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code
+    3 where no student keeps the promise.
     """
-    from locum.dataset import read_examples
     from locum.distillation import distill
     from locum.report import write_report
 
@@ -102,39 +119,78 @@ def distill_command(
     asked = _make_teacher(teacher, model, inputs, concurrency, top_logprobs)
     if priced_as:
         _check_price(priced_as, asked)
-    read = read_examples(file, parse_columns(column or []), encoding)
+    settings = project_settings(config)
+    place = store_place(home, settings)
     with TerminalProgress(quiet=quiet) as progress:
-        used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
-        progress.stage(f"read {len(read.examples):,} inputs from {file} ({used})")
-        declared = _declare(task, config, labels, instruction, read)
+        if file is None:
+            given = _recorded(task, place)
+        else:
+            given = _from_file(file, parse_columns(column or []), encoding)
+        progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
+        declared = _declare(task, settings, config, labels, instruction, given.examples)
         result = distill(
             declared.task,
-            read.examples,
+            given.examples,
             asked,
             target=target,
             confidence=confidence,
             family=student,
             minimum_coverage=minimum_coverage,
             seed=seed,
-            labels_path=folder.labels,
+            store=place,
             teacher_name=model or "recorded answers",
             priced_as=priced_as,
-            notes=[*read.skipped.describe(), *declared.notes],
+            notes=[*given.notes, *declared.notes],
             progress=progress,
         )
         if result.student is not None:
-            result.student.save(folder.student)
+            redaction = None if file else settings.redaction
+            replace(result.student, redaction=redaction).save(folder.student)
+            _note_lineage(task, given.examples, place)
         else:
             _put_aside(folder.student)
         write_report(result, folder.report)
     _print_result(result, folder, home, json_output=json_output)
 
 
-def _one_file(calls: Path | None, inputs: Path | None) -> Path:
-    file = calls or inputs
-    if file is None or (calls and inputs):
+def _one_file(calls: Path | None, inputs: Path | None) -> Path | None:
+    if calls and inputs:
         raise UsageError("give either --calls FILE, or --inputs FILE with --teacher and --model")
-    return file
+    return calls or inputs
+
+
+def _from_file(file: Path, columns: dict[str, str], encoding: str) -> _Given:
+    from locum.dataset import read_examples
+
+    read = read_examples(file, columns, encoding)
+    used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
+    return _Given(read.examples, f"{file} ({used})", read.skipped.describe())
+
+
+def _recorded(task: str, place: str | Path) -> _Given:
+    from locum.dataset import examples_of_calls
+    from locum.store import CallFilter, CallStore, open_database
+
+    with open_database(place) as database:
+        recorded = CallStore(database).iterate(CallFilter(task=task))
+        examples, skipped = examples_of_calls(recorded)
+    if not examples:
+        raise InputError(
+            f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
+            "record some with locum gateway or locum import, see their tasks with locum calls, or "
+            "give --calls FILE"
+        )
+    return _Given(examples, "recorded calls", skipped.describe())
+
+
+def _note_lineage(task: str, examples: Sequence[Example], place: str | Path) -> None:
+    """Remember which calls a student learned from, for when one of them is deleted."""
+    from locum.store import CallStore, open_database
+
+    ids = [example.call_id for example in examples if example.call_id is not None]
+    if ids:
+        with open_database(place) as database:
+            CallStore(database).link("student", [(task, call_id) for call_id in ids])
 
 
 def _make_teacher(
@@ -161,16 +217,20 @@ def _check_price(model: str, teacher: ChatTeacher | None) -> None:
 
 def _declare(
     name: str,
+    settings: Settings,
     config: Path | None,
     labels: str | None,
     instruction: str | None,
-    read: ReadResult,
+    examples: Sequence[Example],
 ) -> _Declared:
     """The task as the flags say, else as ``locum.toml`` says, else as the answers show."""
     from locum.dataset import infer_labels, likely_answer
     from locum.schema import Task
 
-    task, notes = declared_task(name, config), list[str]()
+    task, notes = settings.tasks.get(name), list[str]()
+    if task is None and config is not None:
+        declared = ", ".join(settings.tasks) or "none"
+        raise UsageError(f"{config} declares no task {name!r} (declared: {declared})")
     chosen = tuple(label.strip() for label in labels.split(",")) if labels is not None else None
     if task is not None and chosen is not None:
         meanings = {label: task.descriptions.get(label, "") for label in chosen}
@@ -179,7 +239,7 @@ def _declare(
     elif chosen is not None:
         task = Task(name, chosen)
     elif task is None:
-        inferred = infer_labels([answer for e in read.examples if (answer := likely_answer(e))])
+        inferred = infer_labels([answer for e in examples if (answer := likely_answer(e))])
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
     return _Declared(replace(task, instruction=instruction) if instruction else task, notes)

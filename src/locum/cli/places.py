@@ -10,19 +10,21 @@ from locum.errors import ArtefactError, UsageError
 from locum.schema import MANIFEST, check_name
 
 if TYPE_CHECKING:
-    from locum.schema import Task
+    from locum.config import Settings
 
 __all__ = [
     "HOME_VARIABLE",
     "TaskFolder",
-    "declared_task",
     "find_artefact",
     "parse_columns",
+    "project_settings",
+    "store_place",
     "task_folder",
 ]
 
 HOME_VARIABLE = "LOCUM_HOME"
 _DEFAULT_HOME = Path(".locum")
+_STORE = "locum.sqlite"
 
 
 class TaskFolder(NamedTuple):
@@ -31,23 +33,39 @@ class TaskFolder(NamedTuple):
     Args:
         student: The artefact.
         report: The report.
-        labels: The teacher's answers, shared by all tasks of the home.
     """
 
     student: Path
     report: Path
-    labels: Path
 
 
 def task_folder(name: str, home: Path | None) -> TaskFolder:
-    """Return where a task's files lie: ``--home``, else ``LOCUM_HOME``, else ``.locum``.
+    """Return where a task's files lie, in the home.
 
     Raises:
         UsageError: The name could lead elsewhere.
     """
     check_name(name)
-    base = home or Path(os.environ.get(HOME_VARIABLE) or _DEFAULT_HOME)
-    return TaskFolder(base / name / "student", base / name / "report.html", base / "labels.sqlite")
+    folder = _base(home) / name
+    return TaskFolder(folder / "student", folder / "report.html")
+
+
+def store_place(home: Path | None, settings: Settings) -> str | Path:
+    """Return where calls and answers are kept: as the settings say, else in the home.
+
+    Args:
+        home: The home that was asked for.
+        settings: Those of the project.
+    """
+    declared = settings.store.url
+    if declared is None:
+        return _base(home) / _STORE
+    return declared if "://" in declared else Path(declared)
+
+
+def _base(home: Path | None) -> Path:
+    """``--home``, else ``LOCUM_HOME``, else ``.locum``."""
+    return home or Path(os.environ.get(HOME_VARIABLE) or _DEFAULT_HOME)
 
 
 def find_artefact(task: str, home: Path | None) -> Path:
@@ -70,18 +88,16 @@ def find_artefact(task: str, home: Path | None) -> Path:
     )
 
 
-def declared_task(name: str, config: Path | None) -> Task | None:
-    """Return the task that ``config`` declares, else what ``./locum.toml`` says of it, if anything.
+def project_settings(config: Path | None) -> Settings:
+    """Return what ``config`` says, else what ``./locum.toml`` says, if there is one.
 
     Raises:
-        UsageError: ``config`` was given and does not declare it, or the file is broken.
+        UsageError: ``config`` was given and is missing, or the file is broken.
     """
-    from locum.config import CONFIG_FILE, load_task, load_tasks
+    from locum.config import CONFIG_FILE, Settings, load_settings
 
-    if config is not None:
-        return load_task(config, name)
-    default = Path(CONFIG_FILE)
-    return load_tasks(default).get(name) if default.is_file() else None
+    path = config or Path(CONFIG_FILE)
+    return load_settings(path) if config or path.is_file() else Settings()
 
 
 def parse_columns(given: list[str]) -> dict[str, str]:

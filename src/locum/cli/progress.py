@@ -66,6 +66,11 @@ class TerminalProgress:
         elif done == total or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._say(f"  {done:,} of {total:,}")
 
+    def count(self, done: int) -> None:
+        """So much of a step of unknown length is done."""
+        if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._say(f"  {done:,}")
+
     def _say(self, message: str) -> None:
         if self._quiet:
             return

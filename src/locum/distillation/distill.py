@@ -74,7 +74,7 @@ def distill(
     family: str = "linear",
     minimum_coverage: float = 0.05,
     seed: int = 0,
-    labels_path: str | Path | None = None,
+    store: str | Path | None = None,
     teacher_name: str = "recorded answers",
     priced_as: str | None = None,
     notes: Sequence[str] = (),
@@ -91,8 +91,8 @@ def distill(
         family: Student family.
         minimum_coverage: Coverage under which a student is not worth having.
         seed: Seed of the splits.
-        labels_path: SQLite file that keeps the teacher's answers, so that a run that is stopped
-            goes on where it was; by default they are kept for this run alone.
+        store: SQLite file or ``postgresql://`` URL that keeps the teacher's answers, so that a run
+            that is stopped goes on where it was; by default they are kept for this run alone.
         teacher_name: How the report calls the teacher where none is asked.
         priced_as: Model whose list price the teacher's tokens get where no cost was recorded; by
             default the teacher's own name.
@@ -113,7 +113,7 @@ def distill(
     told = progress or _Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     _check_texts(examples)
-    answers = _answers(task, examples, teacher, labels_path, told)
+    answers = _answers(task, examples, teacher, store, told)
     pool = build_pool(task, examples, answers)
 
     told.stage("grouping near-copies and splitting")
@@ -163,7 +163,7 @@ def _answers(
     task: Task,
     examples: Sequence[Example],
     teacher: Teacher | None,
-    labels_path: str | Path | None,
+    place: str | Path | None,
     told: Progress,
 ) -> list[TeacherAnswer | None]:
     """Answers that came with the examples, and for the others the teacher's."""
@@ -176,11 +176,13 @@ def _answers(
     if teacher is None or not unanswered:
         return answers
     told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
-    with TemporaryDirectory() as scratch:
-        path = Path(labels_path) if labels_path else Path(scratch) / "labels.sqlite"
-        with LabelStore(path) as store:
-            texts = [examples[row].text for row in unanswered]
-            run = label_texts(task, teacher, texts, store, told.advance)
+    asked = [examples[row] for row in unanswered]
+    with (
+        TemporaryDirectory() as scratch,
+        LabelStore(place or Path(scratch) / "answers.sqlite") as store,
+    ):
+        run = label_texts(task, teacher, [e.text for e in asked], store, told.advance)
+        store.link([(teacher.identify(task, e.text), e.call_id) for e in asked if e.call_id])
     told.stage(f"{run.asked:,} calls made, {run.stored:,} labels known without one")
     for row, answer in zip(unanswered, run.answers, strict=True):
         answers[row] = answer
@@ -261,7 +263,12 @@ def _conclude(
     certified = None
     if usable is not None:
         certified = CertifiedStudent(
-            task, trained.student, trained.temperature, usable, teacher.name, data.training_sha256
+            task,
+            trained.student,
+            trained.temperature,
+            usable,
+            teacher.name,
+            data.training_sha256,
         )
     facts = StudentFacts(
         family=trained.student.family,

@@ -9,7 +9,7 @@ import numpy as np
 
 from locum.errors import InputError
 from locum.schema import Example, SoftLabels, SoftLabelSource, Task, TeacherAnswer
-from locum.teachers import LabelParser
+from locum.teachers import LabelParser, label_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,9 @@ def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer
 
 
 def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherAnswer | None:
+    if example.positions and example.answer is not None:
+        distribution = label_distribution(example.positions, task.labels)
+        return TeacherAnswer(example.answer, distribution)
     if not example.distribution:
         return TeacherAnswer(example.answer) if example.answer is not None else None
     masses = dict.fromkeys(task.labels, 0.0)

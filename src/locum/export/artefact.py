@@ -18,11 +18,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from locum.config import RedactionSettings
 from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
 from locum.export.model_card import render_model_card
 from locum.schema import MANIFEST, Task
+from locum.store import Redactor
 from locum.students import find_family
 
 __all__ = ["FORMAT_VERSION", "artefact_size", "load_artefact", "save_artefact"]
@@ -67,6 +69,11 @@ class _CertificateEntry(_Strict):
     disagreements: int
 
 
+class _RedactionEntry(_Strict):
+    off: list[str]
+    patterns: dict[str, str]
+
+
 class _Manifest(_Strict):
     format_version: Literal[1]
     locum_version: str
@@ -76,6 +83,7 @@ class _Manifest(_Strict):
     temperature: Positive
     certificate: _CertificateEntry
     training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    redaction: _RedactionEntry | None = None
     files: dict[FileName, _File]
 
 
@@ -124,11 +132,18 @@ def _write(student: CertifiedStudent, directory: Path) -> None:
         temperature=student.temperature,
         certificate=_CertificateEntry(**student.certificate._asdict()),
         training_data_sha256=student.training_sha256,
+        redaction=_redaction_entry(student.redaction),
         files={path.name: _describe(path.read_bytes()) for path in [*files, card]},
     )
     (directory / MANIFEST).write_bytes(
         orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
     )
+
+
+def _redaction_entry(redaction: RedactionSettings | None) -> _RedactionEntry | None:
+    if redaction is None:
+        return None
+    return _RedactionEntry(off=sorted(redaction.off), patterns=dict(redaction.patterns))
 
 
 def _describe(content: bytes) -> _File:
@@ -167,7 +182,19 @@ def load_artefact(directory: str | Path) -> CertifiedStudent:
         certificate=Certificate(**manifest.certificate.model_dump()),
         teacher=manifest.teacher,
         training_sha256=manifest.training_data_sha256,
+        redaction=_redaction(folder, manifest.redaction),
     )
+
+
+def _redaction(folder: Path, entry: _RedactionEntry | None) -> RedactionSettings | None:
+    if entry is None:
+        return None
+    settings = RedactionSettings(frozenset(entry.off), entry.patterns)
+    try:
+        Redactor(settings)
+    except LocumError as error:
+        raise ArtefactError(f"{folder}: {error}") from None
+    return settings
 
 
 def _read_manifest(folder: Path) -> _Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.config import RedactionSettings
     from locum.evaluation import Certificate
     from locum.schema import Task
+    from locum.store import Redactor
     from locum.students import Student
 
 __all__ = ["CertifiedStudent"]
@@ -35,6 +38,8 @@ class CertifiedStudent:
         certificate: Where it may answer.
         teacher: Name of the model that it stands in for.
         training_sha256: Hash of what it learned from; empty where that is not known.
+        redaction: What was taken out of the texts that it learned from, and is taken out of those
+            that it is asked about; ``None`` where nothing was.
     """
 
     task: Task
@@ -43,6 +48,7 @@ class CertifiedStudent:
     certificate: Certificate
     teacher: str
     training_sha256: str = ""
+    redaction: RedactionSettings | None = None
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -51,8 +57,7 @@ class CertifiedStudent:
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return calibrated probabilities of the labels, ``[N, C]``."""
-        raw = self.model.predict_proba(texts)
-        return soften(raw, self.temperature).astype(np.float32)
+        return self._calibrated(texts).astype(np.float32)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
@@ -64,7 +69,7 @@ class CertifiedStudent:
         """
         if isinstance(texts, str):
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
-        proba = soften(self.model.predict_proba(texts), self.temperature)
+        proba = self._calibrated(texts)
         best, confidence = proba.argmax(axis=1), proba.max(axis=1)
         return [
             Prediction(
@@ -74,6 +79,19 @@ class CertifiedStudent:
             )
             for text, index, sure in zip(texts, best.tolist(), confidence.tolist(), strict=True)
         ]
+
+    def _calibrated(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        if self._redactor is not None:
+            texts = [self._redactor.redact_text(text) for text in texts]
+        return soften(self.model.predict_proba(texts), self.temperature)
+
+    @cached_property
+    def _redactor(self) -> Redactor | None:
+        if self.redaction is None:
+            return None
+        from locum.store import Redactor
+
+        return Redactor(self.redaction)
 
     def save(self, directory: str | Path) -> Path:
         """Write the artefact into a folder that does not exist yet or holds one; return it.

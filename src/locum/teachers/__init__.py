@@ -5,14 +5,13 @@ from locum.teachers.labelling import LabellingRun, label_texts
 from locum.teachers.parsing import LabelParser
 from locum.teachers.prompts import build_messages
 from locum.teachers.protocol import Teacher
-from locum.teachers.token_paths import Position, label_distribution
+from locum.teachers.token_paths import label_distribution
 
 __all__ = [
     "API_KEY_VARIABLES",
     "ChatTeacher",
     "LabelParser",
     "LabellingRun",
-    "Position",
     "Teacher",
     "build_messages",
     "label_distribution",

@@ -15,9 +15,9 @@ import stamina
 from pydantic import BaseModel, Field, ValidationError
 
 from locum.errors import TeacherError, UsageError
-from locum.schema import TeacherAnswer, Usage
+from locum.schema import TeacherAnswer, TokenPosition, Usage
 from locum.teachers.prompts import build_messages
-from locum.teachers.token_paths import Position, label_distribution
+from locum.teachers.token_paths import label_distribution
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
@@ -286,9 +286,9 @@ def _whole_number(text: str | None) -> float | None:
     return float(text) if text and text.isascii() and text.isdecimal() else None
 
 
-def _to_position(token: _Token) -> Position:
+def _to_position(token: _Token) -> TokenPosition:
     alternatives = {other.token: other.logprob for other in token.top_logprobs}
-    return Position(token.token, {token.token: token.logprob} | alternatives)
+    return TokenPosition(token.token, {token.token: token.logprob} | alternatives)
 
 
 def _backoff(error: Exception) -> bool | float:

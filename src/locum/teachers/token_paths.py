@@ -19,34 +19,23 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from locum.schema import AROUND, label_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["Position", "label_distribution"]
+    from locum.schema import TokenPosition
+
+__all__ = ["label_distribution"]
 
 _FENCE = re.compile(r"\s*```\w*\s*")
 _TRAILING = AROUND + "}"
 
 
-class Position(NamedTuple):
-    """One token of an answer.
-
-    Args:
-        token: The text that was written.
-        alternatives: Log-probability of each text that might have been written here, of the
-            written one too.
-    """
-
-    token: str
-    alternatives: Mapping[str, float]
-
-
 def label_distribution(
-    positions: Sequence[Position], labels: Sequence[str]
+    positions: Sequence[TokenPosition], labels: Sequence[str]
 ) -> tuple[float, ...] | None:
     """Return the probability of each label, in the order of ``labels``; the sum is at most one.
 
@@ -86,7 +75,9 @@ def label_distribution(
     return tuple(value / max(1.0, total) for value in mass) if total else None
 
 
-def _from_label(positions: Sequence[Position], keys: Sequence[str]) -> list[tuple[Position, int]]:
+def _from_label(
+    positions: Sequence[TokenPosition], keys: Sequence[str]
+) -> list[tuple[TokenPosition, int]]:
     """Positions from the one where the label begins, each with its characters before the label."""
     start = _label_start("".join(position.token for position in positions), keys)
     found, end = [], 0
@@ -142,6 +133,6 @@ def _share(mass: list[float], probability: float, indices: Sequence[int]) -> Non
         mass[index] += probability / len(indices)
 
 
-def _tail(position: Position) -> float:
+def _tail(position: TokenPosition) -> float:
     listed = sum(min(1.0, math.exp(logprob)) for logprob in position.alternatives.values())
     return max(0.0, 1.0 - listed)

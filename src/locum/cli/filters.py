@@ -1,0 +1,96 @@
+"""Which calls a command is about."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from locum.store import CallFilter
+
+__all__ = [
+    "Application",
+    "Model",
+    "Outcome",
+    "Since",
+    "Source",
+    "TaskName",
+    "Until",
+    "make_filter",
+    "parse_moment",
+]
+
+_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="Named task, or 6 to 12 digits of a fingerprint.")
+]
+Model = Annotated[
+    str | None, typer.Option("--model", help="Model; a * at its end stands for any ending.")
+]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Not earlier: 30m, 12h, 7d ago, or ISO 8601.")
+]
+Until = Annotated[str | None, typer.Option("--until", help="Earlier than this; as --since.")]
+Source = Annotated[
+    str | None, typer.Option("--source", help="gateway, or the format that it was imported from.")
+]
+Application = Annotated[
+    str | None, typer.Option("--application", help="Whose gateway key was used.")
+]
+Outcome = Annotated[str | None, typer.Option("--outcome", help="whole, incomplete or failed.")]
+
+
+def make_filter(
+    task: str | None,
+    model: str | None,
+    since: str | None,
+    until: str | None,
+    source: str | None,
+    application: str | None,
+    outcome: str | None,
+) -> CallFilter:
+    """Return the filter that the options of a command make.
+
+    Raises:
+        UsageError: One has another form.
+    """
+    from locum.store import CallFilter
+
+    if outcome not in {None, "whole", "incomplete", "failed"}:
+        raise UsageError(f"--outcome {outcome!r}: expected whole, incomplete or failed")
+    return CallFilter(
+        task=task,
+        model=model,
+        since=None if since is None else parse_moment("--since", since),
+        until=None if until is None else parse_moment("--until", until),
+        source=source,
+        application=application,
+        outcome=outcome,
+    )
+
+
+def parse_moment(option: str, given: str) -> float:
+    """Return a moment in seconds since 1970; ISO 8601 without a zone is UTC.
+
+    Raises:
+        UsageError: It is neither so long ago nor a moment.
+    """
+    ago = _AGO.fullmatch(given.strip())
+    if ago is not None:
+        return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+    try:
+        moment = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise UsageError(
+            f"{option} {given!r}: expected a time ago, such as 30m, 12h or 7d, or ISO 8601, such "
+            "as 2026-01-31 or 2026-01-31T12:00:00+01:00"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,118 @@
+"""``locum gateway``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from locum.cli.places import project_settings, store_place
+from locum.cli.progress import stderr_console
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from locum.config import GatewaySettings, Settings
+
+__all__ = ["gateway_command"]
+
+_OPENAI = {"url": "https://api.openai.com/v1"}
+_ANTHROPIC = {"url": "https://api.anthropic.com", "api": "anthropic"}
+
+
+def gateway_command(
+    *,
+    upstream: Annotated[
+        str | None,
+        typer.Option(help="Base URL that answers OpenAI's API; else as locum.toml says."),
+    ] = None,
+    soft_labels: Annotated[
+        bool,
+        typer.Option("--soft-labels", help="Ask --upstream for log-probabilities, and hide them."),
+    ] = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; else locum.toml's, else 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port, 0 for any free one; else locum.toml's, else 8400.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="File of settings; else ./locum.toml, if there is one.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Where calls are kept; else LOCUM_HOME, else .locum.")
+    ] = None,
+) -> None:
+    """Pass calls through to the models that answer them, and record them.
+
+    Point an application's base URL here; nothing else of it changes. Upstreams, keys, limits and
+    redaction are declared in locum.toml; without it, calls go to OpenAI and Anthropic with the
+    application's own keys. Stops on SIGINT or SIGTERM, once running calls have ended.
+    """
+    from locum.serving.run import run_gateway
+    from locum.store import Redactor, open_database
+
+    settings = project_settings(config)
+    chosen = _choose(settings, upstream, host, port, soft_labels=soft_labels)
+    place = store_place(home, settings)
+    Redactor(settings.redaction)
+    open_database(place).close()
+    logging.basicConfig(format="locum: %(message)s", level=logging.WARNING)
+    recorder_settings = {
+        "store": _absolute(place),
+        "redaction": {
+            "off": sorted(settings.redaction.off),
+            "patterns": dict(settings.redaction.patterns),
+        },
+    }
+    run_gateway(chosen, recorder_settings, lambda bound: _announce(chosen, bound, place))
+
+
+def _choose(
+    settings: Settings,
+    upstream: str | None,
+    host: str | None,
+    port: int | None,
+    *,
+    soft_labels: bool,
+) -> GatewaySettings:
+    """The settings of the file, with what the flags say instead."""
+    from locum.config import UpstreamSettings
+
+    declared = settings.gateway
+    changed: dict[str, Any] = {}
+    if upstream is not None:
+        changed["upstreams"] = {"upstream": UpstreamSettings(url=upstream, soft_labels=soft_labels)}
+    elif soft_labels:
+        raise UsageError("--soft-labels goes with --upstream; in locum.toml: soft_labels = true")
+    elif not declared.upstreams:
+        changed["upstreams"] = {
+            "openai": UpstreamSettings.model_validate(_OPENAI),
+            "anthropic": UpstreamSettings.model_validate(_ANTHROPIC),
+        }
+    if host is not None:
+        changed["host"] = host
+    if port is not None:
+        changed["port"] = port
+    return declared.model_copy(update=changed)
+
+
+def _absolute(place: str | Path) -> str:
+    return os.fspath(place.resolve()) if isinstance(place, Path) else place
+
+
+def _announce(settings: GatewaySettings, port: int, place: str | Path) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console = stderr_console()
+    kept = place if isinstance(place, Path) else "PostgreSQL"
+    lines = [
+        f"locum gateway: listening on http://{host}:{port}/v1, recording to {kept}",
+        *(
+            f"  {name}: {upstream.url}{', soft labels' * upstream.soft_labels}"
+            for name, upstream in settings.upstreams.items()
+        ),
+    ]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""``locum import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.cli.places import project_settings, store_place
+from locum.cli.progress import TerminalProgress, stderr_console
+from locum.errors import InputError
+
+if TYPE_CHECKING:
+    from locum.traffic.imports import ImportReport
+
+__all__ = ["import_command"]
+
+
+def import_command(
+    files: Annotated[
+        list[str], typer.Argument(help="JSON, JSONL, CSV or TSV, also .gz; - is standard input.")
+    ],
+    *,
+    format: Annotated[  # noqa: A002 - as users call it
+        str | None, typer.Option("--format", help="Format of the files; else it is detected.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Name the task of these calls; else the log's own.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first line that cannot be used.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="File of settings; else ./locum.toml, if there is one.")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Where calls are kept; else LOCUM_HOME, else .locum.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Import calls from logs, once: what is known already is left as it is.
+
+    Detects OpenAI request and response pairs, Batch input with output, stored completions and
+    fine-tuning files, LiteLLM, Langfuse, Helicone, OpenTelemetry GenAI spans, Bedrock, Anthropic,
+    and tables with a text and an answer in each row. Credentials and personal data are taken out
+    before anything is written.
+    """
+    from locum.store import CallStore, Redactor, open_database
+    from locum.traffic.imports import import_calls
+
+    settings = project_settings(config)
+    with (
+        open_database(store_place(home, settings)) as database,
+        TerminalProgress(quiet=quiet) as progress,
+    ):
+        report = import_calls(
+            [Path(file) for file in files],
+            CallStore(database),
+            Redactor(settings.redaction),
+            format=format,
+            task=task,
+            strict=strict,
+            progress=progress.count,
+        )
+    if json_output:
+        typer.echo(_to_json(report))
+    else:
+        _print_report(report)
+    if not report.added + report.known:
+        raise InputError(f"no call was found in {', '.join(files)}")
+
+
+def _to_json(report: ImportReport) -> str:
+    import orjson
+
+    files = [{**file._asdict(), "skipped": file.skipped.counts} for file in report.files]
+    return orjson.dumps({**report._asdict(), "files": files}).decode()
+
+
+def _print_report(report: ImportReport) -> None:
+    errors = stderr_console()
+    for file in report.files:
+        typer.echo(
+            f"{file.name}: {file.format or 'empty'}, {file.added:,} calls imported, "
+            f"{file.known:,} known already"
+        )
+        other = [f"{file.other:,} records tell of something else"] if file.other else []
+        for note in [*other, *file.skipped.describe()]:
+            errors.print(f"  {note}", markup=False)
+    for count, what in (
+        (report.unanswered, "requests of batches without a result"),
+        (report.unasked, "results of batches without a request"),
+    ):
+        if count:
+            errors.print(f"{count:,} {what}: import both files at once", markup=False)

@@ -1,0 +1,66 @@
+"""Recorded calls as examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.dataset.reading import SkippedRows
+from locum.schema import Example, TokenPosition
+from locum.traffic import answer_text, input_text, token_logprobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locum.schema import Call, JsonObject
+
+__all__ = ["examples_of_calls"]
+
+
+def examples_of_calls(calls: Iterable[Call]) -> tuple[list[Example], SkippedRows]:
+    """Return the input and the answer of each whole call, with its log-probabilities.
+
+    Args:
+        calls: Recorded calls, in any order.
+
+    Returns:
+        The examples, and the calls that are none, by reason; they are numbered from one.
+    """
+    examples, skipped = [], SkippedRows()
+    for number, call in enumerate(calls, start=1):
+        reason = _unusable(call)
+        if reason is None:
+            examples.append(_to_example(call))
+        else:
+            skipped.add(reason, number)
+    return examples, skipped
+
+
+def _unusable(call: Call) -> str | None:
+    if call.facts.outcome != "whole" or call.response is None:
+        return "the call brought no whole answer"
+    if not input_text(call.request).strip():
+        return "the call has no text as its input"
+    if answer_text(call.response) is None:
+        return "the answer holds no text"
+    return None
+
+
+def _to_example(call: Call) -> Example:
+    facts = call.facts
+    response = call.response or {}
+    tokens = token_logprobs(response)
+    return Example(
+        text=input_text(call.request),
+        answer=answer_text(response),
+        positions=tuple(map(_to_position, tokens)) if tokens else None,
+        time=facts.time,
+        latency_ms=facts.latency_ms,
+        cost_usd=facts.cost_usd,
+        call_id=facts.id,
+    )
+
+
+def _to_position(token: JsonObject) -> TokenPosition:
+    listed = [token, *(token.get("top_logprobs") or ())]
+    alternatives = {str(other["token"]): float(other["logprob"]) for other in listed}
+    return TokenPosition(str(token["token"]), alternatives)

@@ -1,0 +1,1 @@
+"""The gateway between applications and the models that they call."""

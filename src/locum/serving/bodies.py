@@ -1,0 +1,63 @@
+"""Bodies of requests: read as strictly as needed to route them."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import jiter
+
+from locum.serving.client import body_too_large
+from locum.serving.refusals import Refusal
+
+if TYPE_CHECKING:
+    from locum.schema import JsonObject
+    from locum.serving.wire import Request
+
+__all__ = ["read_body", "unpack"]
+
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+
+
+def read_body(request: Request, limit: int) -> JsonObject:
+    """Return the JSON object that a request holds.
+
+    Stricter than most parsers where two of them could read different things: no key twice, no NaN,
+    no half of a surrogate pair, no byte order mark, no more than 200 levels.
+
+    Raises:
+        Refusal: It holds something else, or is larger than `limit` once unpacked.
+    """
+    packed = request.headers.get(b"content-encoding")
+    body = request.body if packed is None else unpack(request.body, packed, limit)
+    try:
+        read = jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise Refusal(400, "invalid_json", f"the body is not valid JSON: {error}") from None
+    if not isinstance(read, dict):
+        raise Refusal(400, "invalid_json", "the body is valid JSON, but no object")
+    return read
+
+
+def unpack(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """Return a body without its gzip or deflate encoding.
+
+    Raises:
+        Refusal: The encoding is another, the body is damaged, or it is larger than `limit`.
+    """
+    name = encoding.strip().lower()
+    if name == b"identity":
+        return body
+    if name not in {b"gzip", b"x-gzip", b"deflate"}:
+        shown = name.decode("latin-1")[:40]
+        raise Refusal(415, "unknown_encoding", f"content-encoding {shown!r}: expected gzip")
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        unpacked = unpacker.decompress(body, limit + 1)
+    except zlib.error:
+        raise Refusal(400, "damaged_body", "the body is not what its encoding says") from None
+    if len(unpacked) > limit:
+        raise body_too_large(limit)
+    if not unpacker.eof:
+        raise Refusal(400, "damaged_body", "the compressed body breaks off")
+    return unpacked

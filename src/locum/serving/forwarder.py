@@ -1,0 +1,241 @@
+"""A call on its way to its upstream and back, and what is noted of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.serving import soft_labels
+from locum.serving.refusals import Refusal
+from locum.serving.relay import Relay
+from locum.serving.upstream import UpstreamError, UpstreamPool
+from locum.serving.wire import request_bytes
+
+if TYPE_CHECKING:
+    from locum.config import LimitSettings
+    from locum.schema import Endpoint, JsonObject
+    from locum.serving.client import ClientConnection
+    from locum.serving.metrics import Metrics
+    from locum.serving.recorder_link import RecorderLink
+    from locum.serving.routing import Caller, Upstream
+    from locum.serving.wire import Headers, Request
+
+__all__ = ["ActiveCall", "Forwarder"]
+
+_COPY_BYTES = 16 * 1024 * 1024
+_ENCODINGS = frozenset({b"accept-encoding"})
+_log = logging.getLogger("locum.gateway")
+
+
+class ActiveCall(NamedTuple):
+    """A request that may go to its upstream.
+
+    Args:
+        request: What the client sent.
+        endpoint: Which API it calls.
+        body: What its body says; empty for other endpoints.
+        upstream: Who answers.
+        caller: Who asks.
+        received: When it was there, by the clock that never goes back.
+    """
+
+    request: Request
+    endpoint: Endpoint
+    body: JsonObject
+    upstream: Upstream
+    caller: Caller
+    received: float
+
+    @property
+    def model(self) -> str:
+        """The model that is asked for; empty where none is named."""
+        model = self.body.get("model")
+        return model if isinstance(model, str) else ""
+
+
+class Forwarder:
+    """Sends calls to their upstreams, their answers back, and both to the recorder.
+
+    Args:
+        limits: How long connecting and answering may take.
+        recorder: Takes what passed.
+        metrics: Counts what passed.
+        own_keys: Whether clients send keys of the gateway's, which end here.
+    """
+
+    def __init__(
+        self,
+        limits: LimitSettings,
+        recorder: RecorderLink,
+        metrics: Metrics,
+        *,
+        own_keys: bool,
+    ) -> None:
+        self._limits = limits
+        self._recorder = recorder
+        self._metrics = metrics
+        self._own_keys = own_keys
+        self._memory = soft_labels.SoftLabelMemory()
+        self._pools: dict[str, UpstreamPool] = {}
+
+    def expire(self, now: float) -> None:
+        """Give up answers that take too long."""
+        for pool in self._pools.values():
+            pool.expire(now)
+
+    def close(self) -> None:
+        """Close the connections to all upstreams."""
+        for pool in self._pools.values():
+            pool.close()
+
+    async def forward(self, call: ActiveCall, client: ClientConnection) -> None:
+        """Answer a call; its log-probabilities are asked for where that goes unseen."""
+        style = self._style(call)
+        relay = await self._ask(call, client, style)
+        if not relay.refused_asking:
+            return
+        again = await self._ask(call, client, None)
+        if again.status is not None and again.status < 400:
+            self._memory.refuse(call.upstream.name, call.model)
+            self._metrics.asked.labels(call.upstream.name, "refused").inc()
+
+    def _style(self, call: ActiveCall) -> soft_labels.Style | None:
+        """How the answer is to look if log-probabilities are asked for; else ``None``."""
+        packed = call.request.headers.get(b"content-encoding") is not None
+        may_ask = call.upstream.settings.soft_labels and not packed
+        if not may_ask or not soft_labels.may_ask(call.endpoint, call.body):
+            return None
+        streamed = call.body.get("stream") is True
+        return self._memory.style(call.upstream.name, call.model, streamed=streamed)
+
+    async def _ask(
+        self, call: ActiveCall, client: ClientConnection, style: soft_labels.Style | None
+    ) -> Relay:
+        """Send a call to its upstream, and its answer to the client."""
+        relay = Relay(
+            client,
+            http_1_1=call.request.http_1_1,
+            style=style,
+            copy_bytes=_COPY_BYTES if call.endpoint != "other" else 0,
+            finished=lambda relay: self._finish(call, relay, style),
+        )
+        wire = self._wire(call, style)
+        try:
+            if not await self._exchange(call, wire, relay, client, fresh=False):
+                await self._exchange(call, wire, relay, client, fresh=True)
+        except UpstreamError as error:
+            _log.warning("upstream %s: %s", call.upstream.name, error)
+            refusal = _broken(call.upstream, error)
+            if not relay.started_sending:
+                self._metrics.refused.labels(refusal.code).inc()
+            relay.break_off(refusal, anthropic=call.endpoint == "messages")
+        except asyncio.CancelledError:
+            relay.finish()
+            raise
+        return relay
+
+    async def _exchange(
+        self,
+        call: ActiveCall,
+        wire: bytes,
+        relay: Relay,
+        client: ClientConnection,
+        *,
+        fresh: bool,
+    ) -> bool:
+        """Ask over one connection; false where a kept one had been closed meanwhile."""
+        pool = self._pool(call.upstream)
+        connection = await pool.acquire(fresh=fresh)
+        client.answered_by(connection)
+        was_used = connection.used
+        try:
+            await connection.exchange(wire, relay, without_body=call.request.method == b"HEAD")
+        except UpstreamError as error:
+            if was_used and error.unanswered and not error.timed_out:
+                return False
+            raise
+        finally:
+            pool.release(connection)
+        return True
+
+    def _pool(self, upstream: Upstream) -> UpstreamPool:
+        if upstream.name not in self._pools:
+            self._pools[upstream.name] = UpstreamPool(upstream.origin, self._limits)
+        return self._pools[upstream.name]
+
+    def _wire(self, call: ActiveCall, style: soft_labels.Style | None) -> bytes:
+        request, upstream = call.request, call.upstream
+        left_out = _ENCODINGS if call.endpoint != "other" else frozenset[bytes]()
+        headers = upstream.headers(request, left_out, own_keys=self._own_keys)
+        if style is not None:
+            body = soft_labels.ask(request.body)
+        else:
+            body = request.body
+            if left_out:
+                _accept_readable(request, headers)
+        if body or request.headers.get(b"content-length") is not None:
+            headers.add(b"content-length", b"%d" % len(body))
+        return request_bytes(request.method, upstream.target(request), headers, body)
+
+    def _finish(self, call: ActiveCall, relay: Relay, style: soft_labels.Style | None) -> None:
+        """Count and record a call that ended, however it did."""
+        name, endpoint = call.upstream.name, call.endpoint
+        ended = time.monotonic()
+        status = relay.status or 0
+        self._metrics.calls.labels(name, endpoint, relay.outcome, str(status)).inc()
+        self._metrics.duration.labels(name, endpoint).observe(ended - call.received)
+        if endpoint == "other":
+            return
+        copy = relay.copy
+        self._learn(call, relay, copy, style)
+        first = relay.first_byte
+        facts = {
+            "time": time.time() - (ended - call.received),
+            "endpoint": endpoint,
+            "outcome": relay.outcome,
+            "status": relay.status,
+            "application": call.caller.application,
+            "upstream": name,
+            "streamed": relay.streamed,
+            "latency_ms": (ended - call.received) * 1000,
+            "first_byte_ms": None if first is None else (first - call.received) * 1000,
+            "task": call.request.headers.get_text(b"x-locum-task"),
+            "secrets": call.caller.secrets,
+            "request_encoding": call.request.headers.get_text(b"content-encoding"),
+            "response_encoding": relay.encoding,
+        }
+        self._recorder.record(facts, call.request.body, copy or b"")
+
+    def _learn(
+        self,
+        call: ActiveCall,
+        relay: Relay,
+        copy: bytes | None,
+        style: soft_labels.Style | None,
+    ) -> None:
+        """Note how an answer looks for which no log-probabilities were asked."""
+        upstream = call.upstream
+        if not upstream.settings.soft_labels or relay.outcome != "whole" or relay.status != 200:
+            return
+        if style is not None:
+            self._metrics.asked.labels(upstream.name, "answered").inc()
+        elif copy and relay.encoding is None and soft_labels.may_ask(call.endpoint, call.body):
+            plain = soft_labels.plain_style(copy)
+            if plain is not None:
+                streamed = relay.streamed
+                self._memory.learn(upstream.name, call.model, plain, streamed=streamed)
+
+
+def _accept_readable(request: Request, headers: Headers) -> None:
+    """Accept of the client's encodings those that the recorder can read."""
+    accepted = (request.headers.get(b"accept-encoding") or b"").split(b",")
+    readable = [name.strip() for name in accepted if b"gzip" in name or b"deflate" in name]
+    if readable:
+        headers.add(b"accept-encoding", b", ".join(readable))
+
+
+def _broken(upstream: Upstream, error: UpstreamError) -> Refusal:
+    status, code = (504, "upstream_timeout") if error.timed_out else (502, "upstream_unreachable")
+    return Refusal(status, code, f"the upstream {upstream.name!r} did not answer: {error}")

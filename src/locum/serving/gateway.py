@@ -1,0 +1,211 @@
+"""The gateway: passes calls through to their upstreams, and records them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from locum.errors import UsageError
+from locum.serving.bodies import read_body
+from locum.serving.client import ClientConnection
+from locum.serving.forwarder import ActiveCall, Forwarder
+from locum.serving.metrics import Metrics
+from locum.serving.recorder_link import RecorderLink
+from locum.serving.refusals import Refusal
+from locum.serving.routing import Keys, Router, find_endpoint
+
+if TYPE_CHECKING:
+    from locum.config import GatewaySettings
+    from locum.schema import Endpoint, JsonObject
+    from locum.serving.wire import Request
+
+__all__ = ["Gateway"]
+
+_SWEEP_SECONDS = 1.0
+_BACKLOG = 1024
+_START_SECONDS = 60.0
+_TEXT = b"text/plain; charset=utf-8"
+
+
+class Gateway:
+    """An HTTP server that changes nothing that a client can see, and records what passes.
+
+    Args:
+        settings: Where to listen, who answers, who may call.
+        recorder_settings: Store and redaction, as the recorder is told them.
+
+    Raises:
+        UsageError: A setting cannot be used, or anyone on the network could call.
+    """
+
+    def __init__(self, settings: GatewaySettings, recorder_settings: JsonObject) -> None:
+        self.limits = settings.limits
+        self.stopping = False
+        self.metrics = Metrics()
+        self._settings = settings
+        self._router = Router(settings.upstreams)
+        spends = any(upstream.key for upstream in self._router.upstreams)
+        self._keys = Keys(settings.applications, spends=spends)
+        _check_host(settings.host, self._keys)
+        self._recorder = RecorderLink(recorder_settings, self.metrics)
+        self._forwarder = Forwarder(
+            self.limits, self._recorder, self.metrics, own_keys=self._keys.required
+        )
+        self._connections: set[ClientConnection] = set()
+        self._running = 0
+
+    # Its life.
+
+    async def start(self) -> int:
+        """Begin to listen.
+
+        Returns:
+            The port.
+
+        Raises:
+            LocumError: The recorder does not start.
+            UsageError: The address cannot be listened on.
+        """
+        loop = asyncio.get_running_loop()
+        self._quiet = asyncio.Event()
+        self._recorder.start()
+        await self._recorder.wait_until_ready(_START_SECONDS)
+        host, port = self._settings.host, self._settings.port
+        try:
+            self._server = await loop.create_server(
+                lambda: ClientConnection(self), host, port, backlog=_BACKLOG
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            await self._recorder.close(_START_SECONDS)
+            raise UsageError(f"the gateway cannot listen on {host}:{port}: {reason}") from None
+        self._sweeper = loop.create_task(self._sweep())
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self, ready_seconds: float = 0.0) -> None:
+        """Say that it is not ready, let running calls end, and let the recorder write them.
+
+        Args:
+            ready_seconds: How long it goes on taking calls after it has said so, for load
+                balancers to see.
+        """
+        self.stopping = True
+        await asyncio.sleep(ready_seconds)
+        self._server.close()
+        for connection in list(self._connections):
+            connection.close_if_idle()
+        self._note_quiet()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), self.limits.drain_seconds)
+        self.cut()
+        await self._quiet.wait()
+        self._sweeper.cancel()
+        self._forwarder.close()
+        await self._recorder.close(self.limits.drain_seconds)
+
+    def cut(self) -> None:
+        """Abort what is running."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _note_quiet(self) -> None:
+        if self.stopping and not self._connections and not self._running:
+            self._quiet.set()
+
+    async def _sweep(self) -> None:
+        """Give up what is too slow; one clock for all is cheaper than a timer a request."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = time.monotonic()
+            for connection in list(self._connections):
+                if connection.deadline is not None and connection.deadline < now:
+                    connection.expire()
+            self._forwarder.expire(now)
+
+    # What its client connections ask of it.
+
+    def opened(self, connection: ClientConnection) -> bool:
+        """Take note of a connection; false where there are too many."""
+        if len(self._connections) >= self.limits.connections:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def closed(self, connection: ClientConnection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        self._note_quiet()
+
+    async def serve(self, request: Request, client: ClientConnection) -> None:
+        """Answer one request."""
+        if request.method == b"GET" and self._serve_own(request, client):
+            return
+        endpoint = find_endpoint(request)
+        try:
+            call = self._admit(request, endpoint)
+        except Refusal as refusal:
+            self._refuse(client, refusal, anthropic=endpoint == "messages")
+            return
+        self._running += 1
+        try:
+            await self._forwarder.forward(call, client)
+        finally:
+            self._running -= 1
+            self._note_quiet()
+
+    def _serve_own(self, request: Request, client: ClientConnection) -> bool:
+        match request.path:
+            case b"/health":
+                client.reply(200, b"ok\n", _TEXT)
+            case b"/ready" if self.stopping:
+                client.reply(503, b"stopping\n", _TEXT)
+            case b"/ready":
+                client.reply(200, b"ready\n", _TEXT)
+            case b"/metrics":
+                self._serve_metrics(request, client)
+            case _:
+                return False
+        return True
+
+    def _serve_metrics(self, request: Request, client: ClientConnection) -> None:
+        try:
+            self._keys.check(request)
+        except Refusal as refusal:
+            self._refuse(client, refusal, anthropic=False)
+            return
+        self.metrics.running.set(self._running)
+        self.metrics.connections.set(len(self._connections))
+        self.metrics.waiting.set(self._recorder.waiting)
+        client.reply(200, self.metrics.page(), b"text/plain; version=0.0.4; charset=utf-8")
+
+    def _refuse(self, client: ClientConnection, refusal: Refusal, *, anthropic: bool) -> None:
+        self.metrics.refused.labels(refusal.code).inc()
+        client.refuse(refusal, anthropic=anthropic)
+
+    # How a call passes through.
+
+    def _admit(self, request: Request, endpoint: Endpoint) -> ActiveCall:
+        """Check a request, and find its upstream.
+
+        Raises:
+            Refusal: It may not pass.
+        """
+        caller = self._keys.check(request)
+        if self._running >= self.limits.calls:
+            message = f"{self.limits.calls:,} calls are running: ask again"
+            raise Refusal(503, "too_many_calls", message, retry_after=1)
+        body = {} if endpoint == "other" else read_body(request, self.limits.body_bytes)
+        model = body.get("model")
+        upstream = self._router.route(request, model if isinstance(model, str) else "")
+        return ActiveCall(request, endpoint, body, upstream, caller, time.monotonic())
+
+
+def _check_host(host: str, keys: Keys) -> None:
+    if host not in {"127.0.0.1", "::1", "localhost"} and not keys.required:
+        raise UsageError(
+            f"the gateway would listen on {host!r}, where others can call it: declare who may, in "
+            "[gateway.applications.NAME] of locum.toml, or listen on 127.0.0.1"
+        )

@@ -1,0 +1,54 @@
+"""Errors of the gateway, in the shape that the client's SDK expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+__all__ = ["Refusal", "error_body"]
+
+
+@dataclass(eq=False)
+class Refusal(Exception):  # noqa: N818 - an answer to a client, no failure of the program
+    """A request that the gateway answers itself.
+
+    Args:
+        status: HTTP status.
+        code: Short name of the reason.
+        message: What is wrong, and how to cure it.
+        closes: Whether the connection cannot be used any more.
+        retry_after: Seconds after which asking again may help.
+    """
+
+    status: int
+    code: str
+    message: str
+    closes: bool = False
+    retry_after: int | None = None
+
+
+def error_body(refusal: Refusal, *, anthropic: bool) -> bytes:
+    """Return the body of an error, as OpenAI or as Anthropic spells it."""
+    kind = _kind(refusal.status)
+    if anthropic:
+        error = {"type": kind, "message": refusal.message}
+        return orjson.dumps({"type": "error", "error": error})
+    said = {"message": refusal.message, "type": kind, "param": None, "code": refusal.code}
+    return orjson.dumps({"error": said})
+
+
+def _kind(status: int) -> str:
+    match status:
+        case 401:
+            return "authentication_error"
+        case 403:
+            return "permission_error"
+        case 404:
+            return "not_found_error"
+        case 503:
+            return "overloaded_error"
+        case _ if status >= 500:
+            return "api_error"
+        case _:
+            return "invalid_request_error"

@@ -1,0 +1,166 @@
+"""One call on its way: the upstream's answer to the client, and a copy for the record."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from locum.serving.soft_labels import REFUSING, JsonFilter, StreamFilter
+from locum.serving.wire import (
+    LAST_CHUNK,
+    Headers,
+    ResponseHead,
+    chunk,
+    response_head,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.schema import Outcome
+    from locum.serving.client import ClientConnection
+    from locum.serving.refusals import Refusal
+    from locum.serving.soft_labels import Style
+
+__all__ = ["Relay"]
+
+_STREAM = b"text/event-stream"
+_OWN_FRAMING = frozenset({b"content-length"})
+_WITHOUT_BODY = frozenset({204, 304})
+
+
+class Relay:
+    """Passes one answer on as it arrives, and keeps a copy up to a size.
+
+    Args:
+        client: Who waits for it.
+        http_1_1: Whether the client understands chunks.
+        style: How the answer is to look once log-probabilities are out of it; ``None`` where none
+            were asked for.
+        copy_bytes: How much of the body is kept; 0 keeps none.
+        finished: Is called when the answer is whole, before its last byte is sent.
+    """
+
+    def __init__(
+        self,
+        client: ClientConnection,
+        *,
+        http_1_1: bool,
+        style: Style | None,
+        copy_bytes: int,
+        finished: Callable[[Relay], None],
+    ) -> None:
+        self._client = client
+        self._http_1_1 = http_1_1
+        self._style = style
+        self._copy_bytes = copy_bytes
+        self._finished = finished
+        self._over = False
+        self._filter: JsonFilter | StreamFilter | None = None
+        self._head: ResponseHead | None = None
+        self._chunked = False
+        self._out: list[bytes] = []
+        self._copy: list[bytes] = []
+        self._copied = 0
+        self.started_sending = False
+        self.first_byte: float | None = None
+        self.outcome: Outcome = "failed"
+        self.status: int | None = None
+        self.encoding: str | None = None
+        self.streamed = False
+        self.refused_asking = False
+
+    @property
+    def copy(self) -> bytes | None:
+        """The body as the upstream sent it; ``None`` where it was too large to keep."""
+        return b"".join(self._copy) if self._copied <= self._copy_bytes else None
+
+    # What the upstream's connection calls.
+
+    def begin(self, head: ResponseHead) -> None:
+        """Take status and headers, and decide how the body goes on."""
+        self.first_byte = time.monotonic()
+        self.status = head.status
+        if self._style is not None and head.status in REFUSING:
+            self.refused_asking = True
+            return
+        self.outcome = "incomplete"
+        self.encoding = head.headers.get_text(b"content-encoding")
+        kind = head.headers.get(b"content-type") or b""
+        self.streamed = kind.lower().startswith(_STREAM)
+        if self._style is not None and head.status == 200 and not self.encoding:
+            self._filter = (StreamFilter if self.streamed else JsonFilter)(self._style)
+        self._head = head
+        if self._filter is None or not self._filter.holds_head:
+            self._send_head(head.headers.get(b"content-length"))
+
+    def _send_head(self, length: bytes | None) -> None:
+        assert self._head is not None
+        head = self._head
+        if self._filter is not None and not self._filter.holds_head:
+            length = None
+        headers = head.headers.end_to_end(_OWN_FRAMING)
+        headers.add(b"x-locum-route", b"teacher")
+        self._add_framing(headers, head.status, length)
+        self._out.append(response_head(ResponseHead(head.status, head.reason, headers)))
+
+    def _add_framing(self, headers: Headers, status: int, length: bytes | None) -> None:
+        if length is not None:
+            headers.add(b"content-length", length)
+        elif status not in _WITHOUT_BODY and self._http_1_1:
+            self._chunked = True
+            headers.add(b"transfer-encoding", b"chunked")
+        elif status not in _WITHOUT_BODY:
+            self._client.keep_alive = False
+        if not self._client.keep_alive:
+            headers.add(b"connection", b"close")
+
+    def body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        if self.refused_asking:
+            return
+        self._copied += len(data)
+        if self._copied <= self._copy_bytes:
+            self._copy.append(data)
+        else:
+            self._copy.clear()
+        self._pass_on(data if self._filter is None else self._filter.feed(data))
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            self._out.append(chunk(data) if self._chunked else data)
+
+    def end(self) -> None:
+        """Take note that the answer is whole."""
+        if self.refused_asking:
+            return
+        if self._filter is not None:
+            rest = self._filter.end()
+            if self._filter.holds_head:
+                self._send_head(b"%d" % len(rest))
+            self._pass_on(rest)
+        if self._chunked:
+            self._out.append(LAST_CHUNK)
+        self.outcome = "whole"
+        self.finish()
+
+    def finish(self) -> None:
+        """Count and record the call, once, however it ended."""
+        if not self._over:
+            self._over = True
+            self._finished(self)
+
+    def flush(self) -> None:
+        """Send what is ready."""
+        if self._out:
+            self.started_sending = True
+            self._client.write(b"".join(self._out))
+            self._out.clear()
+
+    def break_off(self, refusal: Refusal, *, anthropic: bool) -> None:
+        """Tell the client that no more comes: by an error where it saw nothing yet."""
+        self.finish()
+        if self.started_sending:
+            self._client.abort()
+        else:
+            self._client.refuse(refusal, anthropic=anthropic)

@@ -1,0 +1,221 @@
+"""Which upstream answers a request, and as whom it is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from locum.errors import UsageError
+from locum.serving.origin import Origin
+from locum.serving.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.config import ApplicationSettings, UpstreamSettings
+    from locum.schema import Endpoint
+    from locum.serving.wire import Headers, Request
+
+__all__ = ["Caller", "Keys", "Router", "Upstream", "find_endpoint"]
+
+_PATHS: tuple[tuple[bytes, Endpoint], ...] = (
+    (b"/chat/completions", "chat"),
+    (b"/completions", "completions"),
+    (b"/responses", "responses"),
+    (b"/messages", "messages"),
+    (b"/embeddings", "embeddings"),
+)
+_VERSION = b"/v1"
+_KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+_REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
+
+
+def find_endpoint(request: Request) -> Endpoint:
+    """Return which API a request calls, by the end of its path."""
+    if request.method == b"POST":
+        for ending, endpoint in _PATHS:
+            if request.path.endswith(ending):
+                return endpoint
+    return "other"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One upstream, ready to be asked.
+
+    Args:
+        name: How the settings call it.
+        settings: What they say of it.
+        origin: Where it listens.
+        key: The key that it gets; ``None`` passes the client's own.
+    """
+
+    name: str
+    settings: UpstreamSettings
+    origin: Origin
+    key: str | None
+
+    def target(self, request: Request) -> bytes:
+        """Return the path and query under which the upstream knows a request's target."""
+        base = self.origin.path
+        target = request.target
+        if base and (target == _VERSION or target.startswith(_VERSION + b"/")):
+            target = target[len(_VERSION) :]
+        return base + target
+
+    def headers(self, request: Request, also: frozenset[bytes], *, own_keys: bool) -> Headers:
+        """Return the headers that the upstream gets.
+
+        Args:
+            request: What the client sent.
+            also: Names of headers that it does not get.
+            own_keys: Whether the client's key is one of the gateway's, and ends here.
+        """
+        left_out = _REPLACED | also
+        if self.key is not None or own_keys:
+            left_out |= _KEY_HEADERS
+        headers = request.headers.end_to_end(left_out)
+        headers.add(b"host", self.origin.authority)
+        if self.key is not None:
+            self._add_key(headers, self.key)
+        return headers
+
+    def _add_key(self, headers: Headers, key: str) -> None:
+        if self.settings.api == "anthropic":
+            headers.add(b"x-api-key", key.encode())
+        else:
+            headers.add(b"authorization", b"Bearer " + key.encode())
+
+
+class Router:
+    """Finds the upstream of a request.
+
+    Args:
+        settings: The upstreams by name, in the order in which they are tried.
+
+    Raises:
+        UsageError: A URL cannot be used, or the variable of a key is not set.
+    """
+
+    def __init__(self, settings: Mapping[str, UpstreamSettings]) -> None:
+        self.upstreams = [
+            Upstream(
+                name,
+                upstream,
+                Origin(upstream.url),
+                _key(f"gateway.upstreams.{name}", upstream.key_env) if upstream.key_env else None,
+            )
+            for name, upstream in settings.items()
+        ]
+
+    def route(self, request: Request, model: str) -> Upstream:
+        """Return the upstream: by model where one names it, else by API.
+
+        Raises:
+            Refusal: There is none, or the target could lead elsewhere.
+        """
+        _check_target(request)
+        api = "anthropic" if b"/messages" in request.path else "openai"
+        for upstream in self.upstreams:
+            if any(fnmatchcase(model, pattern) for pattern in upstream.settings.models):
+                return upstream
+        for upstream in self.upstreams:
+            if not upstream.settings.models and upstream.settings.api == api:
+                return upstream
+        asked = f"model {model!r}" if model else f"a call of {api}'s API"
+        raise Refusal(404, "no_upstream", f"no upstream of the gateway answers {asked}")
+
+
+def _check_target(request: Request) -> None:
+    path = unquote_to_bytes(request.path)
+    if not path.startswith(b"/") or b".." in path.split(b"/") or b"\\" in path:
+        message = "the target of the request is no plain path, such as /v1/chat/completions"
+        raise Refusal(400, "bad_target", message)
+
+
+def _key(owner: str, variable: str) -> str:
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise UsageError(f"{owner}: the environment variable {variable} of its key is not set")
+    if not value.isascii() or not value.isprintable():
+        raise UsageError(f"{owner}: the key in {variable} holds characters that no header can")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request.
+
+    Args:
+        application: Its name, where the gateway knows applications.
+        secrets: The credentials that it sent, which must never reach the disk.
+    """
+
+    application: str | None
+    secrets: tuple[str, ...]
+
+
+class Keys:
+    """The gateway's own keys; without any, whoever can connect may call.
+
+    Args:
+        applications: Who may call, by name.
+        spends: Whether some upstream is called with a key of the gateway's.
+
+    Raises:
+        UsageError: The variable of a key is not set, or two applications share a key.
+    """
+
+    def __init__(self, applications: Mapping[str, ApplicationSettings], *, spends: bool) -> None:
+        self._spends = spends
+        self._names: dict[bytes, str] = {}
+        for name, application in applications.items():
+            digest = _digest(_key(f"gateway.applications.{name}", application.key_env))
+            if digest in self._names:
+                other = self._names[digest]
+                raise UsageError(f"the applications {other!r} and {name!r} have the same key")
+            self._names[digest] = name
+
+    @property
+    def required(self) -> bool:
+        """Whether a client needs a key."""
+        return bool(self._names)
+
+    def check(self, request: Request) -> Caller:
+        """Return who sent a request.
+
+        Raises:
+            Refusal: It has no key, or a wrong one; or it comes from a web page that would spend
+                the gateway's key.
+        """
+        sent = _sent_keys(request)
+        if not self.required:
+            if self._spends and request.headers.get(b"origin") is not None:
+                message = "web pages may not call a gateway that anyone may call: add applications"
+                raise Refusal(403, "web_page", message)
+            return Caller(None, sent)
+        for key in sent:
+            name = self._names.get(_digest(key))
+            if name is not None:
+                return Caller(name, sent)
+        message = "the key is missing or wrong: send one of the gateway's, as the API key"
+        raise Refusal(401, "invalid_api_key", message)
+
+
+def _sent_keys(request: Request) -> tuple[str, ...]:
+    return tuple(_bare(value) for value in request.headers.all(_KEY_HEADERS))
+
+
+def _bare(value: bytes) -> str:
+    """A credential without the name of its scheme."""
+    scheme, _, rest = value.decode("latin-1").partition(" ")
+    return rest.strip() if rest and scheme.lower() in {"bearer", "basic"} else scheme
+
+
+def _digest(key: str) -> bytes:
+    """Keys are compared by digest: how long that takes says nothing of a key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

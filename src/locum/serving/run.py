@@ -1,0 +1,66 @@
+"""Run a gateway until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from locum.serving.gateway import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.config import GatewaySettings
+    from locum.schema import JsonObject
+
+__all__ = ["run_gateway"]
+
+# Calls leave no cycles behind, so that collecting seldom costs no memory.
+_OBJECTS_BEFORE_COLLECTION = 50_000
+
+
+def run_gateway(
+    settings: GatewaySettings, recorder_settings: JsonObject, announce: Callable[[int], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT; a second one stops at once.
+
+    Args:
+        settings: Where to listen, who answers, who may call.
+        recorder_settings: Store and redaction, as the recorder is told them.
+        announce: Is told the port once calls are taken.
+
+    Raises:
+        UsageError: A setting cannot be used.
+    """
+    gateway = Gateway(settings, recorder_settings)
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(gateway, settings.limits.notice_seconds, announce))
+
+
+async def _serve(gateway: Gateway, notice_seconds: float, announce: Callable[[int], None]) -> None:
+    announce(await gateway.start())
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.put_nowait, number)
+    first = await told.get()
+    stopping = loop.create_task(gateway.stop(notice_seconds if first is signal.SIGTERM else 0.0))
+    again = loop.create_task(told.get())
+    await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        gateway.cut()
+    again.cancel()
+    await stopping
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

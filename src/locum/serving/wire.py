@@ -1,0 +1,150 @@
+"""HTTP/1.1 heads, as bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+__all__ = [
+    "LAST_CHUNK",
+    "Headers",
+    "Request",
+    "ResponseHead",
+    "chunk",
+    "request_bytes",
+    "response_head",
+]
+
+LAST_CHUNK = b"0\r\n\r\n"
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+class Headers:
+    """Headers in their order and spelling; looked up by their names in lower case.
+
+    Args:
+        headers: Names and values.
+    """
+
+    __slots__ = ("_first", "_lines", "size")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self._lines: list[tuple[bytes, bytes, bytes]] = []
+        self._first: dict[bytes, bytes] = {}
+        self.size = 0
+        for name, value in headers:
+            self.add(name, value)
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Put one at the end."""
+        key = name.lower()
+        self._lines.append((key, name, value))
+        self._first.setdefault(key, value)
+        self.size += len(name) + len(value) + 4
+
+    def get(self, name: bytes) -> bytes | None:
+        """Return the first value of a name."""
+        return self._first.get(name)
+
+    def get_text(self, name: bytes) -> str | None:
+        """Return the first value of a name as text."""
+        value = self._first.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def all(self, names: Container[bytes]) -> list[bytes]:
+        """Return the values of some names."""
+        return [value for key, _, value in self._lines if key in names]
+
+    def without(self, names: Container[bytes]) -> Headers:
+        """Return the others than those of some names."""
+        return Headers((name, value) for key, name, value in self._lines if key not in names)
+
+    def end_to_end(self, also: frozenset[bytes] = frozenset()) -> Headers:
+        """Return what is meant for the other end (RFC 9110, section 7.6.1).
+
+        Args:
+            also: Names that are left out besides.
+        """
+        named = self._first.get(b"connection")
+        listed = named.lower().split(b",") if named is not None else ()
+        return self.without(_HOP_BY_HOP | also | {name.strip() for name in listed})
+
+    def lines(self) -> list[bytes]:
+        """Return the headers as they go over the wire."""
+        return [b"%b: %b" % (name, value) for _, name, value in self._lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One whole request of a client.
+
+    Args:
+        method: Such as ``POST``.
+        target: Path and query, as they were sent.
+        headers: In their order, with their spelling.
+        body: Without its transfer encoding.
+        http_1_1: Whether the client understands chunks.
+    """
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    body: bytes
+    http_1_1: bool
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """Status line and headers of an answer.
+
+    Args:
+        status: Such as 200.
+        reason: The phrase after it.
+        headers: In their order, with their spelling.
+    """
+
+    status: int
+    reason: bytes
+    headers: Headers
+
+
+def request_bytes(method: bytes, target: bytes, headers: Headers, body: bytes) -> bytes:
+    """Return a request as it goes over the wire."""
+    lines = [b"%b %b HTTP/1.1" % (method, target)]
+    lines += headers.lines()
+    return b"\r\n".join((*lines, b"", body))
+
+
+def response_head(head: ResponseHead) -> bytes:
+    """Return status line and headers as they go over the wire."""
+    reason = head.reason or _REASONS.get(head.status, b"")
+    lines = [b"HTTP/1.1 %d %b" % (head.status, reason)]
+    lines += head.headers.lines()
+    return b"\r\n".join((*lines, b"", b""))
+
+
+def chunk(data: bytes) -> bytes:
+    """Return data as one chunk of a body (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,299 @@
+"""Which upstream answers, with which path and key; what is refused before any is asked."""
+
+from __future__ import annotations
+
+import gzip
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.config import ApplicationSettings, UpstreamSettings
+from locum.errors import UsageError
+from locum.serving.bodies import read_body, unpack
+from locum.serving.origin import Origin, is_metadata_address
+from locum.serving.refusals import Refusal
+from locum.serving.routing import Keys, Router, find_endpoint
+from locum.serving.wire import Headers, Request
+
+KEY = "sk-own-0123456789"
+
+
+def request(
+    target: bytes = b"/v1/chat/completions",
+    body: bytes = b"{}",
+    method: bytes = b"POST",
+    headers: dict[str, str] | None = None,
+) -> Request:
+    pairs = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    return Request(method, target, Headers(pairs), body, http_1_1=True)
+
+
+def refusal(body: bytes, encoding: str = "identity") -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        read_body(request(body=body, headers={"content-encoding": encoding}), 10**6)
+    return caught.value
+
+
+# Origins
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com/v1",
+        "https://",
+        "example.com/v1",
+        "https://example.com/v1?key=x",
+        "https://example.com/v1#x",
+        "https://example.com:99999999/v1",
+        "https://exämple.com/v1",
+        "http://[::1/v1",
+    ],
+)
+def test_an_unusable_url_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="upstream"):
+        Origin(url)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError) as caught:
+        Origin("https://user:canary-secret@example.com/v1")
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "[fe80::1]",
+        "[::ffff:169.254.169.254]",
+        "100.100.100.200",
+        "[fd00:ec2::254]",
+    ],
+)
+def test_addresses_that_give_out_credentials_are_refused(host: str) -> None:
+    with pytest.raises(UsageError, match="credentials"):
+        Origin(f"http://{host}/latest/meta-data")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "example.com", "2606:4700::1"])
+def test_other_addresses_are_not(host: str) -> None:
+    assert not is_metadata_address(host)
+
+
+def test_ports_and_paths_of_an_origin() -> None:
+    plain, secure = Origin("http://h/"), Origin("https://h:8443/api/v1/")
+    assert (plain.host, plain.port, plain.tls, plain.path) == ("h", 80, False, b"")
+    assert (secure.port, secure.tls, secure.path) == (8443, True, b"/api/v1")
+    assert secure.authority == b"h:8443"
+
+
+# Routes
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "expected"),
+    [
+        ("http://h/v1", b"/v1/chat/completions", b"/v1/chat/completions"),
+        ("http://h/api/v1", b"/v1/models?limit=2", b"/api/v1/models?limit=2"),
+        ("http://h", b"/v1/messages", b"/v1/messages"),
+        ("http://h/v1", b"/v1", b"/v1"),
+        ("http://h/v1", b"/other", b"/v1/other"),
+        ("http://h/v1", b"/v1beta/x", b"/v1/v1beta/x"),
+    ],
+)
+def test_the_version_of_a_path_is_the_upstreams(url: str, target: bytes, expected: bytes) -> None:
+    router = Router({"u": UpstreamSettings(url=url)})
+    assert router.upstreams[0].target(request(target)) == expected
+
+
+def test_the_model_chooses_then_the_api() -> None:
+    router = Router(
+        {
+            "open": UpstreamSettings(url="http://a"),
+            "local": UpstreamSettings(url="http://b", models=["qwen*", "exact"]),
+            "claude": UpstreamSettings(url="http://c", api="anthropic"),
+        }
+    )
+
+    def name(model: str, target: bytes = b"/v1/chat/completions") -> str:
+        return router.route(request(target), model).name
+
+    assert name("gpt-4.1") == "open"
+    assert name("qwen2.5") == name("exact") == "local"
+    assert name("claude-x", b"/v1/messages") == "claude"
+    assert name("claude-x", b"/v1/messages/batches") == "claude"
+
+
+def test_no_upstream_is_a_clear_refusal() -> None:
+    router = Router({"u": UpstreamSettings(url="http://a", models=["a"])})
+    with pytest.raises(Refusal) as caught:
+        router.route(request(), "b")
+    assert caught.value.status == 404
+    assert "'b'" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"http://169.254.169.254/latest",
+        b"//evil/../x",
+        b"/v1/../admin",
+        b"/v1/%2e%2e/admin",
+        b"/v1/..%2fadmin/..",
+        b"/v1/%5c..%5cadmin",
+        b"*",
+    ],
+)
+def test_targets_that_lead_elsewhere_are_refused(target: bytes) -> None:
+    router = Router({"u": UpstreamSettings(url="http://a/v1")})
+    with pytest.raises(Refusal) as caught:
+        router.route(request(target), "m")
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoint"),
+    [
+        (b"/v1/chat/completions", "chat"),
+        (b"/openai/deployments/x/chat/completions?api-version=1", "chat"),
+        (b"/v1/completions", "completions"),
+        (b"/v1/responses", "responses"),
+        (b"/v1/messages", "messages"),
+        (b"/v1/embeddings", "embeddings"),
+        (b"/v1/messages/count_tokens", "other"),
+        (b"/v1/files", "other"),
+    ],
+)
+def test_the_end_of_a_path_tells_the_api(target: bytes, endpoint: str) -> None:
+    assert find_endpoint(request(target)) == endpoint
+    assert find_endpoint(request(target, method=b"GET")) == "other"
+
+
+# Keys
+
+
+def test_the_clients_key_is_passed_where_the_gateway_has_none() -> None:
+    router = Router({"u": UpstreamSettings(url="http://h")})
+    headers = router.upstreams[0].headers(
+        request(
+            headers={
+                "authorization": "Bearer k",
+                "host": "gateway",
+                "connection": "x-hop",
+                "x-hop": "1",
+            }
+        ),
+        frozenset(),
+        own_keys=False,
+    )
+    assert headers.get(b"authorization") == b"Bearer k"
+    assert headers.get(b"host") == b"h"
+    assert headers.get(b"x-hop") is None
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_the_gateways_key_replaces_every_key_of_the_client(
+    api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UP", KEY)
+    settings = UpstreamSettings.model_validate({"url": "http://h", "api": api, "key_env": "UP"})
+    upstream = Router({"u": settings}).upstreams[0]
+    sent = request(
+        headers={"authorization": "Bearer client", "x-api-key": "client", "api-key": "client"}
+    )
+    headers = upstream.headers(sent, frozenset(), own_keys=True)
+    values = headers.all({b"authorization", b"x-api-key", b"api-key"})
+    assert values == [f"Bearer {KEY}".encode() if api == "openai" else KEY.encode()]
+
+
+def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB", KEY)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    sent = request(headers={"authorization": f"Bearer {KEY}"})
+    caller = keys.check(sent)
+    assert caller.application == "web"
+    assert caller.secrets == (KEY,)
+    upstream = Router({"u": UpstreamSettings(url="http://h")}).upstreams[0]
+    assert upstream.headers(sent, frozenset(), own_keys=True).get(b"authorization") is None
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"x-api-key": ""}])
+def test_a_missing_or_wrong_key_is_refused(
+    headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB", KEY)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    with pytest.raises(Refusal) as caught:
+        keys.check(request(headers=headers))
+    assert caught.value.status == 401
+    assert "wrong" not in caught.value.message.split(":")[1]
+
+
+def test_a_web_page_may_not_spend_the_gateways_key() -> None:
+    with pytest.raises(Refusal) as caught:
+        Keys({}, spends=True).check(request(headers={"origin": "https://evil.example"}))
+    assert caught.value.status == 403
+    assert (
+        Keys({}, spends=False).check(request(headers={"origin": "https://app.example"})).application
+        is None
+    )
+
+
+def test_the_variable_of_a_key_must_be_set_and_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ABSENT", raising=False)
+    with pytest.raises(UsageError, match="ABSENT"):
+        Router({"u": UpstreamSettings(url="http://h", key_env="ABSENT")})
+    monkeypatch.setenv("A", KEY)
+    same = {name: ApplicationSettings(key_env="A") for name in ("x", "y")}
+    with pytest.raises(UsageError, match="'x' and 'y'"):
+        Keys(same, spends=False)
+    monkeypatch.setenv("B", "ümlaut")
+    with pytest.raises(UsageError, match="characters"):
+        Router({"u": UpstreamSettings(url="http://h", key_env="B")})
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": "\\ud800"}',
+        b'{"a": "\xff"}',
+        b'{"a": 1, "a": 2}',
+        b'{"o": {"a": 1, "a": 2}}',
+        b"\xef\xbb\xbf{}",
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"",
+        b"[]",
+        b"null",
+        b"{} {}",
+    ],
+    ids=range(14),
+)
+def test_a_body_that_two_parsers_could_read_apart_is_refused(body: bytes) -> None:
+    assert refusal(body).status == 400
+
+
+def test_a_body_is_unpacked_within_its_limit() -> None:
+    packed = gzip.compress(b'{"model": "m"}')
+    sent = request(body=packed, headers={"content-encoding": "gzip"})
+    assert read_body(sent, 100) == {"model": "m"}
+    bomb = gzip.compress(b'{"a": "' + b" " * 10**7 + b'"}')
+    assert refusal(bomb, "gzip").status == 413
+    assert refusal(packed[:-9], "gzip").code == "damaged_body"
+    assert refusal(b"no gzip", "gzip").code == "damaged_body"
+    assert refusal(packed, "br").status == 415
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"gzip", b"deflate", b"br", b"identity"]))
+def test_any_bytes_unpack_or_are_refused(body: bytes, encoding: bytes) -> None:
+    with suppress(Refusal):
+        assert len(unpack(body, encoding, 1000)) <= 1000
