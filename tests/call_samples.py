@@ -9,8 +9,11 @@ from locum.schema import Call, CallFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-__all__ = ["full_call", "ids", "make_call", "make_calls"]
+    from locum.store import Database
+
+__all__ = ["files_of", "full_call", "ids", "in_tables", "known_files", "make_call", "make_calls"]
 
 FACTS = CallFacts(
     id="0",
@@ -66,3 +69,21 @@ def full_call(call_id: str = "full") -> Call:
 def ids(calls: Iterable[Call | CallFacts]) -> list[str]:
     """The ids of calls."""
     return [call.facts.id if isinstance(call, Call) else call.id for call in calls]
+
+
+def files_of(path: Path) -> list[Path]:
+    """All files in the archive of a store."""
+    return sorted(path.with_name(f"{path.name}-archive").iterdir())
+
+
+def known_files(database: Database) -> set[str]:
+    """The files that count."""
+    return {file for (file,) in database.execute("SELECT file FROM archives")}
+
+
+def in_tables(database: Database) -> int:
+    """How many calls are not archived."""
+    query = "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM bodies)"
+    [(calls, bodies)] = database.execute(query)
+    assert calls == bodies
+    return int(calls)

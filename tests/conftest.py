@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from locum.store import Database, open_database
+from locum.store import CallStore, Database, open_database
 from tests.databases import NoServerError, new_database, run_postgres
 
 if TYPE_CHECKING:
@@ -53,3 +53,17 @@ def database(place: str) -> Iterator[Database]:
     """An empty store in each dialect."""
     with open_database(place) as opened:
         yield opened
+
+
+@pytest.fixture
+def store(database: Database) -> CallStore:
+    """The calls of that store."""
+    return CallStore(database)
+
+
+@pytest.fixture
+def odd_path(tmp_path: Path) -> Path:
+    """Where a SQLite store can be; file patterns and SQL would take its name for their own."""
+    folder = tmp_path / "it's [1] *"
+    folder.mkdir()
+    return folder / "calls.sqlite"

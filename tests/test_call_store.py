@@ -32,12 +32,6 @@ JSON = st.recursive(
 )
 
 
-@pytest.fixture
-def store(database: Database) -> CallStore:
-    """An empty store of calls."""
-    return CallStore(database)
-
-
 def bodies_and_calls(database: Database) -> tuple[int, int]:
     query = "SELECT (SELECT count(*) FROM bodies), (SELECT count(*) FROM calls)"
     [(bodies, calls)] = database.execute(query)

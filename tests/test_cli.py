@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,29 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.commands import run
 from tests.traffic import LABELS, make_examples
 
 ROOT = Path(__file__).parent.parent
 TEXT = "the courier lost my parcel"
-
-
-def run(
-    *arguments: str, folder: Path, stdin: bytes = b"", code: int = 0
-) -> subprocess.CompletedProcess[bytes]:
-    """Run ``locum`` in a folder and check its exit code and that it prints no traceback."""
-    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "120"}
-    environment.pop("LOCUM_HOME", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "locum", *arguments],
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        env=environment,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr.decode()
-    assert b"Traceback" not in done.stderr
-    return done
 
 
 def write_calls(path: Path, count: int, **options: float) -> Path:
@@ -176,7 +157,7 @@ def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["distill", "support"], b"give either --calls FILE"),
+        (["distill", "support", "--calls", "a.csv", "--inputs", "b.csv"], b"give either --calls"),
         (["distill", "../x", "--calls", "calls.csv"], b"task name '../x' cannot be used"),
         (["distill", "support", "--calls", "calls.csv", "--target", "1.5"], b"target 1.5"),
         (["distill", "support", "--calls", "calls.csv", "--student", "oracle"], b"'oracle'"),
@@ -191,6 +172,12 @@ def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
 def test_wrong_usage_is_code_2(tmp_path: Path, arguments: list[str], said: bytes) -> None:
     write_calls(tmp_path / "calls.csv", 30)
     assert said in run(*arguments, folder=tmp_path, code=2).stderr
+
+
+def test_without_a_file_calls_must_have_been_recorded(tmp_path: Path) -> None:
+    done = run("distill", "support", folder=tmp_path, code=1)
+    assert b"there is no store of calls" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unreachable_teacher_is_a_clear_error(tmp_path: Path) -> None:

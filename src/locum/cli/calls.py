@@ -23,7 +23,7 @@ from locum.cli.filters import (
     make_filter,
     parse_moment,
 )
-from locum.cli.places import project_settings, store_place
+from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import stderr_console
 from locum.errors import InputError, UsageError
 
@@ -53,9 +53,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a lin
 
 @contextmanager
 def _opened(config: Path | None, home: Path | None) -> Iterator[CallStore]:
-    from locum.store import CallStore, open_database
+    from locum.store import CallStore
 
-    with open_database(store_place(home, project_settings(config))) as database:
+    with open_existing(store_place(home, project_settings(config))) as database:
         yield CallStore(database)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -13,6 +14,7 @@ import typer
 
 from locum.cli.places import (
     TaskFolder,
+    open_existing,
     parse_columns,
     project_settings,
     store_place,
@@ -22,22 +24,23 @@ from locum.cli.progress import TerminalProgress, stderr_console
 from locum.errors import InputError, QualityGateError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from locum.config import Settings
     from locum.distillation import Distillation
-    from locum.schema import Example, Task
+    from locum.schema import Call, Example, Task
     from locum.teachers import ChatTeacher
 
 __all__ = ["distill_command"]
 
 
 class _Given(NamedTuple):
-    """Inputs, where they stem from, and what should be known of them."""
+    """Inputs, where they stem from, what should be known of them, and who answered them."""
 
     examples: list[Example]
     source: str
     notes: list[str]
+    teacher: str | None = None
 
 
 class _Declared(NamedTuple):
@@ -138,7 +141,7 @@ def distill_command(
             minimum_coverage=minimum_coverage,
             seed=seed,
             store=place,
-            teacher_name=model or "recorded answers",
+            teacher_name=model or given.teacher or "recorded answers",
             priced_as=priced_as,
             notes=[*given.notes, *declared.notes],
             progress=progress,
@@ -169,27 +172,37 @@ def _from_file(file: Path, columns: dict[str, str], encoding: str) -> _Given:
 
 def _recorded(task: str, place: str | Path) -> _Given:
     from locum.dataset import examples_of_calls
-    from locum.store import CallFilter, CallStore, open_database
+    from locum.store import CallFilter, CallStore
 
-    with open_database(place) as database:
+    models: Counter[str] = Counter()
+
+    def counted(calls: Iterable[Call]) -> Iterator[Call]:
+        for call in calls:
+            models[call.facts.model] += 1
+            yield call
+
+    with open_existing(place) as database:
         recorded = CallStore(database).iterate(CallFilter(task=task))
-        examples, skipped = examples_of_calls(recorded)
+        examples, skipped = examples_of_calls(counted(recorded))
     if not examples:
         raise InputError(
             f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
             "record some with locum gateway or locum import, see their tasks with locum calls, or "
             "give --calls FILE"
         )
-    return _Given(examples, "recorded calls", skipped.describe())
+    shares = ", ".join(f"{model or 'unnamed'} {count:,}" for model, count in models.most_common(3))
+    mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []
+    (teacher, _), *_ = models.most_common(1)
+    return _Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher)
 
 
 def _note_lineage(task: str, examples: Sequence[Example], place: str | Path) -> None:
     """Remember which calls a student learned from, for when one of them is deleted."""
-    from locum.store import CallStore, open_database
+    from locum.store import CallStore
 
     ids = [example.call_id for example in examples if example.call_id is not None]
     if ids:
-        with open_database(place) as database:
+        with open_existing(place) as database:
             CallStore(database).link("student", [(task, call_id) for call_id in ids])
 
 

@@ -6,16 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import ArtefactError, UsageError
+from locum.errors import ArtefactError, InputError, UsageError
 from locum.schema import MANIFEST, check_name
 
 if TYPE_CHECKING:
     from locum.config import Settings
+    from locum.store import Database
 
 __all__ = [
     "HOME_VARIABLE",
     "TaskFolder",
     "find_artefact",
+    "open_existing",
     "parse_columns",
     "project_settings",
     "store_place",
@@ -61,6 +63,22 @@ def store_place(home: Path | None, settings: Settings) -> str | Path:
     if declared is None:
         return _base(home) / _STORE
     return declared if "://" in declared else Path(declared)
+
+
+def open_existing(place: str | Path) -> Database:
+    """Open the store to read what is in it; none is made.
+
+    Raises:
+        InputError: There is none, or it cannot be opened.
+    """
+    from locum.store import open_database
+
+    if isinstance(place, Path) and not place.is_file():
+        raise InputError(
+            f"there is no store of calls at {place}: record some with locum gateway, or import "
+            "some with locum import"
+        )
+    return open_database(place)
 
 
 def _base(home: Path | None) -> Path:

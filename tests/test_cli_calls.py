@@ -1,0 +1,184 @@
+"""``locum import``, ``locum calls`` and ``locum distill`` on what is in the store."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from tests.commands import run
+from tests.traffic import LABELS, make_examples
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+CALLS = 1200
+EMAIL = "maria.keller@example.com"
+
+
+def lines(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in done.stdout.splitlines()]
+
+
+def pair(number: int, text: str, said: str, distribution: dict[str, float]) -> dict[str, Any]:
+    alternatives = [{"token": k, "logprob": math.log(p)} for k, p in distribution.items()]
+    token = {"token": said, "logprob": math.log(distribution[said]), "top_logprobs": alternatives}
+    return {
+        "request": {
+            "model": "gpt-4.1-nano",
+            "messages": [
+                {"role": "system", "content": "Which team should answer?"},
+                {"role": "user", "content": text},
+            ],
+        },
+        "response": {
+            "id": f"chatcmpl-{number:032d}",
+            "created": 1_790_000_000 + number,
+            "model": "gpt-4.1-nano",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": said},
+                    "logprobs": {"content": [token]},
+                    "finish_reason": "stop",
+                }
+            ],
+            "usage": {"prompt_tokens": 40, "completion_tokens": 1},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose store holds imported calls."""
+    folder = tmp_path_factory.mktemp("project")
+    rows = []
+    for number, example in enumerate(make_examples(CALLS)):
+        assert example.answer is not None
+        assert example.distribution is not None
+        text = f"{example.text} {EMAIL}" if number == 7 else example.text
+        rows.append(orjson.dumps(pair(number, text, example.answer, dict(example.distribution))))
+    (folder / "log.jsonl").write_bytes(b"\n".join([*rows, b"{broken"]))
+    done = run("import", "log.jsonl", "--task", "support", folder=folder)
+    assert f"{CALLS:,} calls imported, 0 known already".encode() in done.stdout
+    assert b"1 row skipped" in done.stderr
+    return folder
+
+
+def test_importing_again_adds_nothing(project: Path) -> None:
+    (report,) = lines(run("import", "log.jsonl", "--json", folder=project))
+    assert [file["added"] for file in report["files"]] == [0]
+    assert [file["known"] for file in report["files"]] == [CALLS]
+    assert report["files"][0]["format"] == "pairs"
+
+
+def test_strict_stops_at_the_bad_line(tmp_path: Path, project: Path) -> None:
+    content = (project / "log.jsonl").read_bytes().splitlines()
+    done = run("import", "-", "--strict", folder=tmp_path, code=1, stdin=b"\n".join(content[-2:]))
+    assert b"line 2" in done.stderr
+    assert b"1 new calls before it are stored" in done.stderr
+
+
+def test_nothing_to_import_is_an_error(tmp_path: Path) -> None:
+    done = run("import", "absent.jsonl", folder=tmp_path, code=1)
+    assert b"absent.jsonl" in done.stderr
+    done = run("import", "-", "--format", "pears", folder=tmp_path, code=2, stdin=b"{}")
+    assert b"expected one of" in done.stderr
+
+
+def test_calls_are_listed_filtered_and_summed_up(project: Path) -> None:
+    table = run("calls", "--limit", "2", folder=project)
+    assert table.stdout.count(b"support") == 2
+    assert f"2 of {CALLS:,} calls".encode() in table.stderr
+    listed = lines(run("calls", "--json", "--limit", "3", "--model", "gpt-4*", folder=project))
+    assert [call["time"] for call in listed] == [1_790_000_000 + CALLS - n for n in (1, 2, 3)]
+    assert lines(run("calls", "--json", "--model", "other", folder=project)) == []
+    assert lines(run("calls", "--json", "--since", "2030-01-01", folder=project)) == []
+    (total,) = lines(run("calls", "totals", "--json", folder=project))
+    assert (total["name"], total["calls"], total["input_tokens"]) == ("support", CALLS, 40 * CALLS)
+    assert total["cost_usd"] > 0
+    assert b"support" in run("calls", "totals", "--task", "support", folder=project).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["calls", "--since", "yesterday"], b"--since 'yesterday'"),
+        (["calls", "--outcome", "fine"], b"--outcome 'fine'"),
+        (["calls", "delete"], b"say which calls to delete"),
+        (["calls", "delete", "--task", "support"], b"confirm with --yes"),
+        (["calls", "export", "--format", "xml"], b"--format 'xml'"),
+        (["calls", "export", "--format", "parquet"], b"give a file"),
+    ],
+)
+def test_wrong_usage_is_code_2(project: Path, arguments: list[str], said: bytes) -> None:
+    assert said in run(*arguments, folder=project, code=2).stderr
+
+
+def test_a_call_is_shown_whole_and_redacted(project: Path) -> None:
+    exported = lines(run("calls", "export", folder=project))
+    assert len(exported) == CALLS
+    shown = orjson.loads(run("calls", "show", exported[7]["id"][:12], folder=project).stdout)
+    assert shown == exported[7]
+    said = shown["request"]["messages"][1]["content"]
+    assert said.endswith(" [EMAIL_1]")
+    stored = (project / ".locum" / "locum.sqlite").read_bytes()
+    assert EMAIL.encode() not in stored
+
+
+def test_an_export_can_be_imported_elsewhere(project: Path, tmp_path: Path) -> None:
+    run("calls", "export", "calls.jsonl", folder=project)
+    content = (project / "calls.jsonl").read_bytes()
+    done = run("import", "-", "--task", "support", folder=tmp_path, stdin=content)
+    assert f"{CALLS:,} calls imported".encode() in done.stdout
+    exported = lines(run("calls", "export", folder=tmp_path))
+    kept = lines(run("calls", "export", folder=project))
+    assert [call["request"] for call in exported] == [call["request"] for call in kept]
+    assert [call["id"] for call in exported] == [call["id"] for call in kept]
+
+
+def test_an_export_to_parquet(project: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    run("calls", "export", "calls.parquet", "--task", "support", folder=project)
+    with duckdb.connect() as connection:
+        file = str(project / "calls.parquet")
+        rows = connection.execute("SELECT id FROM read_parquet(?)", [file]).fetchall()
+    assert len(set(rows)) == CALLS
+
+
+def test_recorded_calls_are_distilled_with_their_soft_labels(project: Path) -> None:
+    (result,) = lines(run("distill", "support", "--json", folder=project))
+    assert result["decision"]["verdict"] == "distil"
+    assert result["data"]["soft_label_source"] == "distributions"
+    assert result["teacher"]["name"] == "gpt-4.1-nano"
+    assert result["teacher"]["cost_per_1000_usd"] > 0
+    text = make_examples(1, seed=3)[0].text
+    (plain,) = lines(run("predict", "support", text, "--json", folder=project))
+    assert plain["label"] in LABELS
+    one, other = (
+        lines(run("predict", "support", f"{text} {address}", "--json", folder=project))
+        for address in ("someone@example.com", "another.person@example.org")
+    )
+    assert one == other, "addresses are taken out of what a student is asked about"
+    first = lines(run("calls", "--json", "--limit", "1", folder=project))[0]["id"]
+    deleted = run("calls", "delete", first, "--yes", folder=project).stdout
+    assert b"1 call deleted" in deleted
+    assert b"locum distill support" in deleted
+    assert b"there is no call" in run("calls", "show", first, folder=project, code=1).stderr
+    run("import", "log.jsonl", "--task", "support", folder=project)
+
+
+def test_a_task_without_calls_says_what_to_do(project: Path) -> None:
+    done = run("distill", "unknown", folder=project, code=1)
+    assert b"no recorded call of task 'unknown'" in done.stderr
+
+
+def test_old_calls_are_compacted_and_still_there(project: Path) -> None:
+    pytest.importorskip("duckdb")
+    done = run("calls", "compact", "--older-than", "2026-09-21T14:20:00", folder=project)
+    assert b" calls moved into 1 Parquet files" in done.stdout
+    assert lines(run("calls", "totals", "--json", folder=project))[0]["calls"] == CALLS
+    assert len(lines(run("calls", "export", folder=project))) == CALLS
