@@ -73,16 +73,18 @@ def write_log(path: Path, calls: int) -> None:
 
 
 def import_log(path: Path, store: Path) -> None:
-    """Import a log, and print the rate and the most memory that it took."""
+    """Import a log, and print the rate, the processor time and the most memory that it took."""
     started = time.perf_counter()
     with open_database(store) as database:
         report = import_calls([path], CallStore(database), Redactor())
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    processor = usage.ru_utime + usage.ru_stime
     read = report.files[0].read
     print(
         f"{report.added:>9,} added {report.known:>9,} known {report.skipped} skipped "
-        f"{seconds:8.1f} s {read / seconds:8,.0f} calls/s {peak:6.0f} MiB at most"
+        f"{seconds:8.1f} s {read / seconds:8,.0f} calls/s {processor / read * 1e6:6.0f} us of "
+        f"processor time each {usage.ru_maxrss / 1024:6.0f} MiB at most"
     )
 
 
