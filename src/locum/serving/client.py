@@ -152,7 +152,7 @@ class ClientConnection(asyncio.Protocol):
         """Refuse what is too large before it is sent, and let the body come."""
         self._head_ended = True
         self.deadline = time.monotonic() + self._limits.body_seconds
-        if len(self._target) + self._headers.size > self._limits.head_bytes:
+        if len(self._target) + self._headers.size() > self._limits.head_bytes:
             self._refusal = _head_too_large(self._limits.head_bytes)
             return
         if self._parser.should_upgrade():

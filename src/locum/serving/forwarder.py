@@ -183,23 +183,22 @@ class Forwarder:
         """Count and record a call that ended, however it did."""
         name, endpoint = call.upstream.name, call.endpoint
         ended = time.monotonic()
-        status = relay.status or 0
-        self._metrics.calls.labels(name, endpoint, relay.outcome, str(status)).inc()
-        self._metrics.duration.labels(name, endpoint).observe(ended - call.received)
+        seconds = ended - call.received
+        self._metrics.count_call(name, endpoint, relay.outcome, relay.status or 0, seconds)
         if endpoint == "other":
             return
         copy = relay.copy
         self._learn(call, relay, copy, style)
         first = relay.first_byte
         facts = {
-            "time": time.time() - (ended - call.received),
+            "time": time.time() - seconds,
             "endpoint": endpoint,
             "outcome": relay.outcome,
             "status": relay.status,
             "application": call.caller.application,
             "upstream": name,
             "streamed": relay.streamed,
-            "latency_ms": (ended - call.received) * 1000,
+            "latency_ms": seconds * 1000,
             "first_byte_ms": None if first is None else (first - call.received) * 1000,
             "task": call.request.headers.get_text(b"x-locum-task"),
             "secrets": call.caller.secrets,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 __all__ = ["Metrics"]
 
 # OpenTelemetry's advice for gen_ai.client.operation.duration, in seconds.
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_SERIES = 4096
 
 
 class Metrics:
@@ -16,13 +19,13 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         registry = self._registry
-        self.calls = Counter(
+        self._calls = Counter(
             "locum_calls",
             "Calls that ended, by upstream, endpoint, outcome and HTTP status",
             ["upstream", "endpoint", "outcome", "status"],
             registry=registry,
         )
-        self.duration = Histogram(
+        self._duration = Histogram(
             "gen_ai_client_operation_duration_seconds",
             "From receiving a call to the end of its answer",
             ["upstream", "endpoint"],
@@ -58,6 +61,22 @@ class Metrics:
         self.failing = Gauge(
             "locum_recorder_failing", "1 while calls cannot be written", registry=registry
         )
+
+        self._ended = lru_cache(_SERIES)(self._find_ended)
+
+    def count_call(
+        self, upstream: str, endpoint: str, outcome: str, status: int, seconds: float
+    ) -> None:
+        """Count a call that ended."""
+        calls, duration = self._ended(upstream, endpoint, outcome, status)
+        calls.inc()
+        duration.observe(seconds)
+
+    def _find_ended(
+        self, upstream: str, endpoint: str, outcome: str, status: int
+    ) -> tuple[Counter, Histogram]:
+        calls = self._calls.labels(upstream, endpoint, outcome, str(status))
+        return calls, self._duration.labels(upstream, endpoint)
 
     def page(self) -> bytes:
         """Return the text that Prometheus reads."""

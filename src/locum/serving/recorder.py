@@ -34,6 +34,7 @@ __all__ = ["Record", "main", "to_call"]
 
 _READ_BYTES = 1024 * 1024
 _UNPACKED_BYTES = 64 * 1024 * 1024
+_GATHER_SECONDS = 0.002
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
 # Calls come before their record where both want a processor, and leave no cycles behind.
@@ -69,6 +70,7 @@ class _Link:
             batch = list(self._whole_records())
             if batch:
                 yield batch
+                time.sleep(_GATHER_SECONDS)
                 continue
             data = self._receive()
             if not data:
@@ -142,6 +144,7 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         calls, reason = [], ""
         for record in records:
+            os.sched_yield()
             try:
                 calls.append(to_call(record, redactor))
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it

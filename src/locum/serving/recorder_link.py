@@ -78,7 +78,7 @@ class RecorderLink:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,
+                process_group=0,
             )
         ours.sendall(_frame(self._settings, b"", b""))
         ours.settimeout(0)

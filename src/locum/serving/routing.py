@@ -131,8 +131,10 @@ class Router:
 
 
 def _check_target(request: Request) -> None:
-    path = unquote_to_bytes(request.path)
-    if not path.startswith(b"/") or b".." in path.split(b"/") or b"\\" in path:
+    path = request.path
+    if b"%" in path:
+        path = unquote_to_bytes(path)
+    if not path.startswith(b"/") or (b".." in path and b".." in path.split(b"/")) or b"\\" in path:
         message = "the target of the request is no plain path, such as /v1/chat/completions"
         raise Refusal(400, "bad_target", message)
 

@@ -43,38 +43,35 @@ class Headers:
         headers: Names and values.
     """
 
-    __slots__ = ("_first", "_lines", "size")
+    __slots__ = ("_first", "_lines")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self._lines: list[tuple[bytes, bytes, bytes]] = []
-        self._first: dict[bytes, bytes] = {}
-        self.size = 0
-        for name, value in headers:
-            self.add(name, value)
+        self._lines = [(name.lower(), name, value) for name, value in headers]
+        self._first: dict[bytes, bytes] | None = None
 
     def add(self, name: bytes, value: bytes) -> None:
         """Put one at the end."""
-        key = name.lower()
-        self._lines.append((key, name, value))
-        self._first.setdefault(key, value)
-        self.size += len(name) + len(value) + 4
+        self._lines.append((name.lower(), name, value))
+        self._first = None
 
     def get(self, name: bytes) -> bytes | None:
         """Return the first value of a name."""
+        if self._first is None:
+            self._first = {key: value for key, _, value in reversed(self._lines)}
         return self._first.get(name)
 
     def get_text(self, name: bytes) -> str | None:
         """Return the first value of a name as text."""
-        value = self._first.get(name)
+        value = self.get(name)
         return None if value is None else value.decode("latin-1")
 
     def all(self, names: Container[bytes]) -> list[bytes]:
         """Return the values of some names."""
         return [value for key, _, value in self._lines if key in names]
 
-    def without(self, names: Container[bytes]) -> Headers:
-        """Return the others than those of some names."""
-        return Headers((name, value) for key, name, value in self._lines if key not in names)
+    def size(self) -> int:
+        """Return how many bytes the headers take."""
+        return sum(len(name) + len(value) + 4 for _, name, value in self._lines)
 
     def end_to_end(self, also: frozenset[bytes] = frozenset()) -> Headers:
         """Return what is meant for the other end (RFC 9110, section 7.6.1).
@@ -82,9 +79,13 @@ class Headers:
         Args:
             also: Names that are left out besides.
         """
-        named = self._first.get(b"connection")
-        listed = named.lower().split(b",") if named is not None else ()
-        return self.without(_HOP_BY_HOP | also | {name.strip() for name in listed})
+        left_out = _HOP_BY_HOP | also
+        named = self.get(b"connection")
+        if named is not None:
+            left_out |= {name.strip() for name in named.lower().split(b",")}
+        others = Headers()
+        others._lines = [line for line in self._lines if line[0] not in left_out]
+        return others
 
     def lines(self) -> list[bytes]:
         """Return the headers as they go over the wire."""

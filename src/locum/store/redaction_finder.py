@@ -22,6 +22,10 @@ __all__ = ["Finder", "Finding"]
 _SECRET_RANK = -1
 _OWN_RANK = 1000
 _SHORT = 64
+# How providers name answers, calls of tools and requests: random, and new in every call.
+_PROVIDERS_ID = re.compile(
+    r"(?:chatcmpl|cmpl|resp|msg|run|gen|call|toolu|req|rs|fc|batch)[_-][0-9A-Za-z]{1,64}"
+)
 _SHORT_TEXTS = 8192
 _LONG = 16_384
 _LONG_TEXTS = 512
@@ -74,6 +78,8 @@ class Finder:
         return (self._long_holds if len(text) <= _LONG else self._holds)(text, context)
 
     def _holds(self, text: str, context: str) -> bool:
+        if not self._own and _PROVIDERS_ID.fullmatch(text):
+            return False
         if any(self.find(part, context, {}) for part in searched_parts(text)):
             return True
         return "\\" in text and any(
