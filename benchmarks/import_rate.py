@@ -21,7 +21,8 @@ from pathlib import Path
 
 import orjson
 
-from locum.store import CallStore, Redactor, open_database
+from locum.redaction import Redactor
+from locum.store import CallStore, open_database
 from locum.traffic.imports import import_calls
 
 SENTENCE = (

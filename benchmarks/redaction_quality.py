@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from benchmarks.redaction_cases import ALPHABETS, Case, Maker, cases, negatives
 from locum.config import RedactionSettings
 from locum.dataset import read_texts
-from locum.store.redaction import PERSONAL_KINDS, Redactor
+from locum.redaction import PERSONAL_KINDS, Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

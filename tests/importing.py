@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from locum.store import CallFilter, Redactor
+from locum.redaction import Redactor
+from locum.store import CallFilter
 from locum.traffic import answer_text, input_text
 from locum.traffic.imports import import_calls
 

@@ -12,7 +12,7 @@ ROWS = (
     ("errors",),
     ("schema",),
     ("config", "prices"),
-    ("rows", "store"),
+    ("redaction", "rows", "store"),
     ("traffic",),
     ("dataset", "teachers"),
     ("losses",),

@@ -10,7 +10,8 @@ from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.store import Redactor
+from locum.prices import Tokens, list_cost_usd
+from locum.redaction import Redactor
 from locum.traffic import (
     answer_text,
     fingerprint,
@@ -20,7 +21,6 @@ from locum.traffic import (
     to_chat,
     token_logprobs,
 )
-from locum.traffic.cost import Tokens, list_cost_usd
 
 if TYPE_CHECKING:
     from locum.schema import Call, Endpoint, JsonObject

@@ -18,7 +18,7 @@ from benchmarks.redaction_quality import false_placeholders, is_gone, measure
 from locum.config import RedactionSettings
 from locum.dataset import read_texts
 from locum.errors import UsageError
-from locum.store.redaction import PERSONAL_KINDS, Redactor
+from locum.redaction import PERSONAL_KINDS, Redactor
 from tests.redaction_examples import AFTER, FOUND, HOSTILE, KEPT, NAMED, OPENAI, PEM
 
 QUERIES = Path(__file__).parents[1] / "benchmarks" / "data" / "banking77_deepseek.csv"

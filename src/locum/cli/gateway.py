@@ -51,8 +51,9 @@ def gateway_command(
     redaction are declared in locum.toml; without it, calls go to OpenAI and Anthropic with the
     application's own keys. Stops on SIGINT or SIGTERM, once running calls have ended.
     """
+    from locum.redaction import Redactor
     from locum.serving.run import run_gateway
-    from locum.store import Redactor, open_database
+    from locum.store import open_database
 
     settings = project_settings(config)
     chosen = _choose(settings, upstream, host, port, soft_labels=soft_labels)

@@ -25,9 +25,7 @@ def import_command(
     format: Annotated[  # noqa: A002 - as users call it
         str | None, typer.Option("--format", help="Format of the files; else it is detected.")
     ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Name the task of these calls; else the log's own.")
-    ] = None,
+    task: Annotated[str | None, typer.Option(help="Name the task of these calls.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first line that cannot be used.")
     ] = False,
@@ -47,7 +45,8 @@ def import_command(
     and tables with a text and an answer in each row. Credentials and personal data are taken out
     before anything is written.
     """
-    from locum.store import CallStore, Redactor, open_database
+    from locum.redaction import Redactor
+    from locum.store import CallStore, open_database
     from locum.traffic.imports import import_calls
 
     settings = project_settings(config)

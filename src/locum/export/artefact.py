@@ -23,8 +23,8 @@ from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
 from locum.export.model_card import render_model_card
+from locum.redaction import Redactor
 from locum.schema import MANIFEST, Task
-from locum.store import Redactor
 from locum.students import find_family
 
 __all__ = ["FORMAT_VERSION", "artefact_size", "load_artefact", "save_artefact"]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
+    from locum.redaction import Redactor
     from locum.schema import Task
-    from locum.store import Redactor
     from locum.students import Student
 
 __all__ = ["CertifiedStudent"]
@@ -89,7 +89,7 @@ class CertifiedStudent:
     def _redactor(self) -> Redactor | None:
         if self.redaction is None:
             return None
-        from locum.store import Redactor
+        from locum.redaction import Redactor
 
         return Redactor(self.redaction)
 

@@ -18,10 +18,11 @@ import orjson
 
 from locum.config import RedactionSettings
 from locum.errors import LocumError
+from locum.redaction import Redactor
 from locum.serving.bodies import unpack
 from locum.serving.recorder_link import FRAME
 from locum.serving.refusals import Refusal
-from locum.store import CallStore, Redactor, open_database
+from locum.store import CallStore, open_database
 from locum.traffic import assemble, make_call, stream_events
 
 if TYPE_CHECKING:

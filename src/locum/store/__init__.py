@@ -8,7 +8,6 @@ from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind
 from locum.store.labels import LabelStore
 from locum.store.parquet import export_parquet
-from locum.store.redaction import Redacted, Redactor
 
 __all__ = [
     "CallFilter",
@@ -19,8 +18,6 @@ __all__ = [
     "Deletion",
     "DerivedKind",
     "LabelStore",
-    "Redacted",
-    "Redactor",
     "export_parquet",
     "open_database",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from locum.prices import Tokens, list_cost_usd
 from locum.schema import Call, CallFacts
 from locum.traffic.apis import to_chat
 from locum.traffic.apis.lenient import as_count, as_object, as_text
 from locum.traffic.conversation import fingerprint, input_text
-from locum.traffic.cost import Tokens, list_cost_usd
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-from locum.store.patterns import START, Pattern, where, whole
-from locum.store.redaction_hints import Hint, Span
+from locum.redaction.hints import Hint, Span
+from locum.redaction.personal import START, Pattern, where, whole
 
 __all__ = ["CREDENTIALS", "KIND", "forms_of"]
 

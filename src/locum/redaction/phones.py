@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from locum.store.patterns import END, START, Pattern, where, whole
-from locum.store.redaction_checks import bare
-from locum.store.redaction_hints import BETWEEN, Hint, Span
+from locum.redaction.checks import bare
+from locum.redaction.hints import BETWEEN, Hint, Span
+from locum.redaction.personal import END, START, Pattern, where, whole
 
 __all__ = ["PHONES"]
 

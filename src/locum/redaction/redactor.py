@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.config import RedactionSettings
 from locum.errors import UsageError
-from locum.store.patterns import PERSONAL
-from locum.store.redaction_credentials import CREDENTIALS, KIND, forms_of
-from locum.store.redaction_finder import Finder
-from locum.store.redaction_leaves import copied, leaves, rename
-from locum.store.redaction_phones import PHONES
-from locum.store.redaction_texts import change_json, change_parts, is_json
+from locum.redaction.credentials import CREDENTIALS, KIND, forms_of
+from locum.redaction.finder import Finder
+from locum.redaction.leaves import copied, leaves, rename
+from locum.redaction.personal import PERSONAL
+from locum.redaction.phones import PHONES
+from locum.redaction.texts import change_json, change_parts, is_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from locum.store.redaction_finder import Finding
+    from locum.redaction.finder import Finding
 
 __all__ = ["PERSONAL_KINDS", "Redacted", "Redactor"]
 

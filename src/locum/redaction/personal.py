@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.store import redaction_checks as checks
-from locum.store.redaction_hints import BETWEEN, Hint, Span
+from locum.redaction import checks
+from locum.redaction.hints import BETWEEN, Hint, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable

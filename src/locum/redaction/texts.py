@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.store.redaction_leaves import context_of
+from locum.redaction.leaves import context_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

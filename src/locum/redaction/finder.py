@@ -7,15 +7,15 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.store.redaction_credentials import KIND
-from locum.store.redaction_hints import look
-from locum.store.redaction_texts import json_texts, searched_parts
+from locum.redaction.credentials import KIND
+from locum.redaction.hints import look
+from locum.redaction.texts import json_texts, searched_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from locum.store.patterns import Pattern
-    from locum.store.redaction_hints import Hint, Span
+    from locum.redaction.hints import Hint, Span
+    from locum.redaction.personal import Pattern
 
 __all__ = ["Finder", "Finding"]
 

@@ -1,0 +1,5 @@
+"""Credentials and personal data are taken out of calls before they reach the disk."""
+
+from locum.redaction.redactor import PERSONAL_KINDS, Redacted, Redactor
+
+__all__ = ["PERSONAL_KINDS", "Redacted", "Redactor"]
