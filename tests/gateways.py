@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import uvloop
 
 from locum.config import GatewaySettings, LimitSettings, UpstreamSettings
 from locum.serving.gateway import Gateway
@@ -82,7 +81,7 @@ class Loop:
     """An event loop in a thread."""
 
     def __init__(self) -> None:
-        self.loop = uvloop.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 

@@ -19,6 +19,7 @@ from locum.config import RedactionSettings
 from locum.dataset import read_texts
 from locum.errors import UsageError
 from locum.redaction import PERSONAL_KINDS, Redactor
+from locum.redaction.leaves import leaves, texts
 from tests.redaction_examples import AFTER, FOUND, HOSTILE, KEPT, NAMED, OPENAI, PEM
 
 QUERIES = Path(__file__).parents[1] / "benchmarks" / "data" / "banking77_deepseek.csv"
@@ -312,3 +313,8 @@ def test_a_miss_counts_as_one() -> None:
     assert not is_gone(case, case.text)
     assert not is_gone(case, case.text.replace(case.value, f"[CARD_1]{case.value[-4:]}"))
     assert is_gone(case, case.text.replace(case.value, "[CARD_1]"))
+
+
+@given(JSON)
+def test_the_quick_look_sees_every_text(value: object) -> None:
+    assert sorted(texts(value)) == sorted((leaf.text, leaf.context) for leaf in leaves([value]))

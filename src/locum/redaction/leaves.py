@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Leaf", "context_of", "copied", "leaves", "rename"]
+__all__ = ["Leaf", "context_of", "copied", "leaves", "rename", "texts"]
 
 _SHORTEST = 6
 _SHORTEST_NAMED = 3
@@ -70,6 +70,29 @@ def leaves(root: list[Any]) -> Iterator[Leaf]:
             stack.pop()
 
 
+def texts(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """Return text and context of each leaf of a value, in any order; faster than `leaves`."""
+    found: list[tuple[str, str]] = []
+    stack: list[tuple[Any, str]] = [(value, "")]
+    while stack:
+        held, context = stack.pop()
+        if isinstance(held, dict):
+            for key, item in held.items():
+                told, is_plain = _read_key(key)
+                if not is_plain:
+                    found.append((key, ""))
+                if key == "logprobs" and isinstance(item, (dict, list)) and (spelt := _spelt(item)):
+                    found.append((spelt, ""))
+                else:
+                    stack.append((item, told))
+        elif isinstance(held, list):
+            if not _is_vector(held):
+                stack.extend([(item, context) for item in held])
+        elif (text := _text_of(held, context)) is not None:
+            found.append((text, context))
+    return found
+
+
 def _text_of(value: object, context: str) -> str | None:
     if isinstance(value, str):
         return value if len(value) >= (_SHORTEST_NAMED if context else _SHORTEST) else None
@@ -80,9 +103,12 @@ def _text_of(value: object, context: str) -> str | None:
 def _items(value: dict[str, Any] | list[Any]) -> Iterator[tuple[Any, Any]] | None:
     if isinstance(value, dict):
         return iter(value.items())
-    # An embedding is long, and holds nothing.
-    is_vector = value and type(value[0]) is float and set(map(type, value)) == {float}
-    return None if is_vector else enumerate(value)
+    return None if _is_vector(value) else enumerate(value)
+
+
+def _is_vector(value: list[Any]) -> bool:
+    """Whether a list is an embedding, which is long and holds nothing."""
+    return bool(value) and type(value[0]) is float and set(map(type, value)) == {float}
 
 
 def context_of(key: str) -> str:

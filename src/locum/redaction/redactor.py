@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.config import RedactionSettings
 from locum.errors import UsageError
 from locum.redaction.credentials import CREDENTIALS, KIND, forms_of
 from locum.redaction.finder import Finder
-from locum.redaction.leaves import copied, leaves, rename
+from locum.redaction.leaves import copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
 from locum.redaction.texts import change_json, change_parts, is_json
@@ -77,18 +76,17 @@ class Redactor:
             secrets: Exact strings to replace as credentials, such as the client's own key, also
                 where they are escaped or in Base64; those shorter than 8 characters are not.
         """
-        read = [list(leaves([value])) for value in values]
-        texts = "\n".join(leaf.text for part in read for leaf in part)
-        forms = {f: secret for secret in secrets for f in forms_of(secret) if f in texts}
-        found = [
-            [self._finder.holds(leaf.text, leaf.context, forms) for leaf in part] for part in read
-        ]
-        if not any(map(any, found)):
+        read = [texts(value) for value in values]
+        everything = "\n".join(text for part in read for text, _ in part)
+        forms = {f: secret for secret in secrets for f in forms_of(secret) if f in everything}
+        holds = self._finder.holds
+        found = [any(holds(text, context, forms) for text, context in part) for part in read]
+        if not any(found):
             return Redacted(list(values), {})
         run = _Run(self._finder, values, forms)
         redacted = [
-            run.redacted(value, flags) if any(flags) else value
-            for value, flags in zip(values, found, strict=True)
+            run.redacted(value) if holding else value
+            for value, holding in zip(values, found, strict=True)
         ]
         return Redacted(redacted, run.counts)
 
@@ -112,11 +110,13 @@ class _Run:
                 name, number = match["name"], int(match["number"])
                 self._last[name] = max(self._last.get(name, 0), number)
 
-    def redacted(self, value: Any, found: Sequence[bool]) -> Any:  # noqa: ANN401 - JSON
+    def redacted(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """Return a copy of a value; of its leaves, those in which something was found change."""
         root = [copied(value)]
         names: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
-        for leaf in compress(leaves(root), found):
+        for leaf in leaves(root):
+            if not self._finder.holds(leaf.text, leaf.context, self._forms):
+                continue
             text = self._text(leaf.text, leaf.context)
             if leaf.part == "key":
                 names.setdefault(id(leaf.container), (leaf.container, {}))[1][leaf.key] = text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 from locum.serving.gateway import Gateway
@@ -38,8 +37,7 @@ def run_gateway(
     gateway = Gateway(settings, recorder_settings)
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(gateway, settings.limits.notice_seconds, announce))
+    asyncio.run(_serve(gateway, settings.limits.notice_seconds, announce))
 
 
 async def _serve(gateway: Gateway, notice_seconds: float, announce: Callable[[int], None]) -> None:
@@ -56,11 +54,3 @@ async def _serve(gateway: Gateway, notice_seconds: float, announce: Callable[[in
         gateway.cut()
     again.cancel()
     await stopping
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.new_event_loop
