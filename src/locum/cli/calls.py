@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from locum.cli.filters import (
+from locum.cli.options import (
     Application,
+    Config,
+    Home,
     Model,
     Outcome,
     Since,
@@ -42,12 +44,6 @@ _LEAST_WIDTHS = {"id": 8, "time (UTC)": 16, "task": 12, "first": 10, "last": 10}
 
 calls_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
 
-Config = Annotated[
-    Path | None, typer.Option(help="File of settings; else ./locum.toml, if there is one.")
-]
-Home = Annotated[
-    Path | None, typer.Option(help="Where calls are kept; else LOCUM_HOME, else .locum.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from locum.cli.options import Config, Home
 from locum.cli.places import (
     TaskFolder,
     open_existing,
@@ -73,9 +74,7 @@ def distill_command(
     instruction: Annotated[
         str | None, typer.Option(help="What the teacher is asked to do; else from locum.toml.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="File that declares the task; else ./locum.toml.")
-    ] = None,
+    config: Config = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,9 +98,7 @@ def distill_command(
         str | None, typer.Option(help="Price the teacher's tokens as this model's.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
-    home: Annotated[
-        Path | None, typer.Option(help="Where tasks are kept; else LOCUM_HOME, else .locum.")
-    ] = None,
+    home: Home = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from locum.cli.options import Config, Home
 from locum.cli.places import project_settings, store_place
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
@@ -38,12 +39,8 @@ def gateway_command(
     port: Annotated[
         int | None, typer.Option(help="Port, 0 for any free one; else locum.toml's, else 8400.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="File of settings; else ./locum.toml, if there is one.")
-    ] = None,
-    home: Annotated[
-        Path | None, typer.Option(help="Where calls are kept; else LOCUM_HOME, else .locum.")
-    ] = None,
+    config: Config = None,
+    home: Home = None,
 ) -> None:
     """Pass calls through to the models that answer them, and record them.
 

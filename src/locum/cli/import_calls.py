@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locum.cli.options import Config, Home
 from locum.cli.places import project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.errors import InputError
@@ -29,12 +30,8 @@ def import_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first line that cannot be used.")
     ] = False,
-    config: Annotated[
-        Path | None, typer.Option(help="File of settings; else ./locum.toml, if there is one.")
-    ] = None,
-    home: Annotated[
-        Path | None, typer.Option(help="Where calls are kept; else LOCUM_HOME, else .locum.")
-    ] = None,
+    config: Config = None,
+    home: Home = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locum.cli.options import Home
 from locum.cli.places import find_artefact, parse_columns
 from locum.errors import InputError, UsageError
 
@@ -33,9 +34,7 @@ def predict_command(
         list[str] | None, typer.Option(help="text=NAME: which column holds the texts.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
-    home: Annotated[
-        Path | None, typer.Option(help="Where tasks are kept; else LOCUM_HOME, else .locum.")
-    ] = None,
+    home: Home = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line.")
     ] = False,

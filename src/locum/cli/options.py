@@ -1,10 +1,11 @@
-"""Which calls a command is about."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
 import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Application",
+    "Config",
+    "Home",
     "Model",
     "Outcome",
     "Since",
@@ -29,6 +32,14 @@ __all__ = [
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="File of settings; else ./locum.toml, if there is one."),
+]
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Where tasks and calls are kept; else LOCUM_HOME, else .locum."),
+]
 TaskName = Annotated[
     str | None, typer.Option("--task", help="Named task, or 6 to 12 digits of a fingerprint.")
 ]
