@@ -14,7 +14,7 @@ from locum.errors import UsageError
 from locum.serving.bodies import read_body, unpack
 from locum.serving.origin import Origin, is_metadata_address
 from locum.serving.refusals import Refusal
-from locum.serving.routing import Keys, Router, find_endpoint
+from locum.serving.routing import Caller, Keys, Router, find_endpoint
 from locum.serving.wire import Headers, Request
 
 KEY = "sk-own-0123456789"
@@ -27,7 +27,15 @@ def request(
     headers: dict[str, str] | None = None,
 ) -> Request:
     pairs = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-    return Request(method, target, Headers(pairs), body, http_1_1=True)
+    return Request(
+        method,
+        target,
+        Headers(pairs),
+        body,
+        http_1_1=True,
+        keep_alive=True,
+        caller=Caller(None, ()),
+    )
 
 
 def refusal(body: bytes, encoding: str = "identity") -> Refusal:
@@ -213,9 +221,9 @@ def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("WEB", KEY)
     keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
     sent = request(headers={"authorization": f"Bearer {KEY}"})
-    caller = keys.check(sent)
+    caller = keys.check(sent.headers)
     assert caller.application == "web"
-    assert caller.secrets == (KEY,)
+    assert KEY in caller.secrets
     upstream = Router({"u": UpstreamSettings(url="http://h")}).upstreams[0]
     assert upstream.headers(sent, frozenset(), own_keys=True).get(b"authorization") is None
 
@@ -227,19 +235,17 @@ def test_a_missing_or_wrong_key_is_refused(
     monkeypatch.setenv("WEB", KEY)
     keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
     with pytest.raises(Refusal) as caught:
-        keys.check(request(headers=headers))
+        keys.check(request(headers=headers).headers)
     assert caught.value.status == 401
     assert "wrong" not in caught.value.message.split(":")[1]
 
 
 def test_a_web_page_may_not_spend_the_gateways_key() -> None:
     with pytest.raises(Refusal) as caught:
-        Keys({}, spends=True).check(request(headers={"origin": "https://evil.example"}))
+        Keys({}, spends=True).check(request(headers={"origin": "https://evil.example"}).headers)
     assert caught.value.status == 403
-    assert (
-        Keys({}, spends=False).check(request(headers={"origin": "https://app.example"})).application
-        is None
-    )
+    page = request(headers={"origin": "https://app.example"}).headers
+    assert Keys({}, spends=False).check(page).application is None
 
 
 def test_the_variable_of_a_key_must_be_set_and_unique(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,7 @@ class LimitSettings(_Section):
         body_bytes: Body, also after decompression.
         head_seconds: From the first byte of a request to the end of its headers.
         body_seconds: From the end of its headers to the end of its body.
+        held_bytes: Bodies of all requests at once; more are answered 503.
         idle_seconds: How long a connection may wait for its next request.
         calls: Calls at once; more are answered 503.
         connections: Connections at once; more are closed.
@@ -101,6 +102,7 @@ class LimitSettings(_Section):
 
     head_bytes: Count = 32 * 1024
     body_bytes: Count = 32 * _MEBIBYTE
+    held_bytes: Count = 512 * _MEBIBYTE
     head_seconds: Seconds = 10.0
     body_seconds: Seconds = 30.0
     idle_seconds: Seconds = 75.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +53,8 @@ def gateway_command(
     from locum.serving.run import run_gateway
     from locum.store import open_database
 
+    if sys.platform == "win32":
+        raise UsageError("the gateway needs Linux or macOS; on Windows run it in WSL")
     settings = project_settings(config)
     chosen = _choose(settings, upstream, host, port, soft_labels=soft_labels)
     place = store_place(home, settings)

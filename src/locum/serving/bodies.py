@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import jiter
 
-from locum.serving.client import body_too_large
-from locum.serving.refusals import Refusal
+from locum.serving.refusals import Refusal, body_too_large
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Protocol, cast
 
-import httptools
-
 from locum.serving.refusals import Refusal, error_body
+from locum.serving.request_reader import RequestReader
+from locum.serving.routing import speaks_anthropic
 from locum.serving.wire import Headers, Request, ResponseHead, response_head
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from locum.config import LimitSettings
+    from locum.serving.routing import Caller
 
 __all__ = ["ClientConnection", "Host", "Pausable"]
 
@@ -47,6 +47,19 @@ class Host(Protocol):
     def closed(self, connection: ClientConnection) -> None:
         """Forget a connection."""
 
+    def admit(self, method: bytes, target: bytes, headers: Headers) -> Caller:
+        """Tell who sends a request, by its head; raise `Refusal` where it may not come."""
+        ...
+
+    def hold(self, size: int) -> None:
+        """Note bytes of bodies; raise `Refusal` where there are too many."""
+
+    def release(self, size: int) -> None:
+        """Note that bytes of bodies are not held any more."""
+
+    def count_refusal(self, refusal: Refusal) -> None:
+        """Take note of an error of the gateway's own."""
+
     def serve(self, request: Request, client: ClientConnection) -> Coroutine[None, None, None]:
         """Answer one request; is cancelled when the client leaves."""
         ...
@@ -55,8 +68,8 @@ class Host(Protocol):
 class ClientConnection(asyncio.Protocol):
     """One connection of a client.
 
-    Requests are read whole, within the limits on size and time, before they are served. A client
-    that leaves cancels the call that it waits for.
+    Requests are served one by one, in their order. A client that leaves cancels the call that it
+    waits for; one that does not read lets who answers wait, and is cut off in the end.
 
     Args:
         host: Who answers.
@@ -66,24 +79,15 @@ class ClientConnection(asyncio.Protocol):
         self._host = host
         self._limits = host.limits
         self._transport: asyncio.Transport
-        self._requests: deque[tuple[Request, bool]] = deque()
+        self._reader = RequestReader(host.limits, host.admit, self._hold)
+        self._held = 0
         self._task: asyncio.Task[None] | None = None
+        self._request: Request | None = None
         self._source: Pausable | None = None
-        self._refused = False
-        self._begin_request()
-        self._parser = httptools.HttpRequestParser(self)
-        self.deadline: float | None = None
+        self._paused = self._refused = False
+        self._idle_deadline: float | None = None
+        self._write_deadline: float | None = None
         self.keep_alive = True
-
-    def _begin_request(self) -> None:
-        self._target = b""
-        self._headers = Headers()
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._head_fed = 0
-        self._head_ended = False
-        self._refusal: Refusal | None = None
-        self._reading = False
 
     # What the event loop calls.
 
@@ -93,136 +97,133 @@ class ClientConnection(asyncio.Protocol):
         if not self._host.opened(self):
             self._transport.abort()
             return
-        self.deadline = time.monotonic() + self._limits.idle_seconds
+        self._wait_for_next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Cancel what is being answered."""
         self._host.closed(self)
-        self._requests.clear()
+        self._host.release(self._held)
+        self._held = 0
+        self._reader.requests.clear()
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; what follows a refusal is thrown away."""
+        """Read on."""
         if self._refused:
             return
-        if not self._reading:
-            self.on_message_begin()
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            assert self._refusal is not None
-        except httptools.HttpParserError as error:
-            self._refusal = self._refusal or Refusal(400, "bad_http", f"not valid HTTP: {error}")
-        if self._refusal is not None:
-            self._refuse(self._refusal)
-        elif self._reading and not self._head_ended:
-            self._head_fed += len(data)
-            if self._head_fed > self._limits.head_bytes:
-                self._refuse(_head_too_large(self._limits.head_bytes))
+        self._reader.feed(data)
+        if self._task is None:
+            self._go_on()
+        if len(self._reader.requests) >= _QUEUED_REQUESTS:
+            self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         """Let who answers wait: this client reads slowly."""
-        self.deadline = time.monotonic() + self._limits.answer_seconds
+        self._paused = True
+        self._write_deadline = time.monotonic() + self._limits.answer_seconds
         if self._source is not None:
             self._source.pause_reading()
 
     def resume_writing(self) -> None:
         """Let who answers go on."""
-        self.deadline = None
+        self._paused = False
+        self._write_deadline = None
         if self._source is not None:
             self._source.resume_reading()
-
-    # What the parser calls.
-
-    def on_message_begin(self) -> None:
-        """Begin to wait for the headers."""
-        self._reading = True
-        self.deadline = time.monotonic() + self._limits.head_seconds
-
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of the target."""
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        self._headers.add(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Refuse what is too large before it is sent, and let the body come."""
-        self._head_ended = True
-        self.deadline = time.monotonic() + self._limits.body_seconds
-        if len(self._target) + self._headers.size() > self._limits.head_bytes:
-            self._refusal = _head_too_large(self._limits.head_bytes)
-            return
-        if self._parser.should_upgrade():
-            self._refusal = Refusal(501, "no_upgrade", "the gateway speaks HTTP/1.1 alone")
-            return
-        length = self._headers.get(b"content-length")
-        if length is not None and int(length) > self._limits.body_bytes:
-            self._refusal = body_too_large(self._limits.body_bytes)
-            return
-        expects = self._headers.get(b"expect")
-        if expects is not None and expects.lower() == b"100-continue":
-            self._transport.write(_CONTINUE)
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
-        self._body_size += len(body)
-        if self._body_size > self._limits.body_bytes:
-            self._refusal = body_too_large(self._limits.body_bytes)
-        if self._refusal is None:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        """Queue the request for serving."""
-        if self._refusal is not None:
-            return
-        request = Request(
-            self._parser.get_method(),
-            self._target,
-            self._headers,
-            b"".join(self._body),
-            self._parser.get_http_version() == "1.1",
-        )
-        self._requests.append((request, self._parser.should_keep_alive()))
-        self._begin_request()
-        self.deadline = None
-        if len(self._requests) > _QUEUED_REQUESTS:
-            self._refusal = Refusal(400, "pipelined", "too many requests at once", closes=True)
         elif self._task is None:
-            self._serve_next()
+            self._go_on()
+
+    def sweep(self, now: float) -> None:
+        """Close what is too slow."""
+        if self._write_deadline is not None and self._write_deadline < now:
+            self._transport.abort()
+            return
+        self._reader.expire(now)
+        if self._task is not None or self._refused or self._transport.is_closing():
+            return
+        if self._reader.refusal is not None:
+            self._go_on()
+        elif self._idle_deadline is not None and self._idle_deadline < now:
+            self._close()
 
     # How requests are served.
 
-    def _serve_next(self) -> None:
-        request, keep_alive = self._requests.popleft()
-        self.keep_alive = keep_alive and not self._host.stopping
+    def _hold(self, size: int) -> None:
+        self._host.hold(size)
+        self._held += size
+
+    def _go_on(self) -> None:
+        """Serve the next request, answer one that cannot be read on, or wait."""
+        if self._paused:
+            return
+        if self._reader.requests:
+            self._serve(self._reader.requests.popleft())
+        elif self._reader.refusal is not None:
+            self._refuse(self._reader.refusal)
+        elif self._reader.wants_continue:
+            self._reader.wants_continue = False
+            self._transport.write(_CONTINUE)
+
+    def _serve(self, request: Request) -> None:
+        self._idle_deadline = None
+        self._request = request
+        self.keep_alive = request.keep_alive and not self._host.stopping
         self._task = asyncio.get_running_loop().create_task(self._host.serve(request, self))
         self._task.add_done_callback(self._served)
 
     def _served(self, task: asyncio.Task[None]) -> None:
-        self._task = None
-        self._source = None
+        request, self._request = self._request, None
+        self._task = self._source = None
+        if request is not None and self._held:
+            self._host.release(len(request.body))
+            self._held -= len(request.body)
         if task.cancelled() or self._transport.is_closing():
             return
         if task.exception() is not None:
             self._transport.abort()
             task.result()
         if not self.keep_alive:
-            self._transport.close()
-        elif self._requests:
-            self._serve_next()
-        elif self._refusal is not None:
-            self._refuse(self._refusal)
-        else:
-            self.deadline = time.monotonic() + self._limits.idle_seconds
+            self._close()
+            return
+        self._wait_for_next()
+        self._go_on()
+        if len(self._reader.requests) < _QUEUED_REQUESTS:
+            self._transport.resume_reading()
+
+    def _wait_for_next(self) -> None:
+        if not self._reader.reading:
+            self._idle_deadline = time.monotonic() + self._limits.idle_seconds
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer a request that cannot be read on, and let the client see the answer."""
+        self._refused = True
+        self.keep_alive = False
+        self.refuse(refusal, anthropic=speaks_anthropic(self._reader.target, self._reader.headers))
+        self._write_deadline = time.monotonic() + _LINGER_SECONDS
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        """Close once all is sent, and soon also where the client does not take it."""
+        self._write_deadline = self._write_deadline or (
+            time.monotonic() + self._limits.answer_seconds
+        )
+        self._transport.close()
+
+    def close_if_idle(self) -> None:
+        """Close a connection on which nothing is being read or served."""
+        self.keep_alive = False
+        if self._task is None and not self._reader.reading:
+            self._close()
 
     # What is answered.
 
     def answered_by(self, source: Pausable) -> None:
         """Say who is to wait when the client reads slowly."""
         self._source = source
+        if self._paused:
+            source.pause_reading()
 
     def write(self, data: bytes) -> None:
         """Send a part of an answer."""
@@ -247,51 +248,14 @@ class ClientConnection(asyncio.Protocol):
             said.add(name, value)
         if not self.keep_alive:
             said.add(b"connection", b"close")
+        if self._request is not None and self._request.method == b"HEAD":
+            body = b""
         self.write(response_head(ResponseHead(status, b"", said)) + body)
 
     def refuse(self, refusal: Refusal, *, anthropic: bool = False) -> None:
         """Send an error of the gateway's own."""
-        self.keep_alive = self.keep_alive and not refusal.closes
+        self._host.count_refusal(refusal)
         again = refusal.retry_after
         headers = [(b"retry-after", b"%d" % again)] if again is not None else []
         body = error_body(refusal, anthropic=anthropic)
         self.reply(refusal.status, body, b"application/json", headers)
-
-    def _refuse(self, refusal: Refusal) -> None:
-        """Answer a request that cannot be read on, and let the client see the answer."""
-        self._refusal = refusal
-        if self._task is not None:
-            return
-        self._refused = True
-        self.keep_alive = False
-        self.refuse(refusal)
-        self._body.clear()
-        self.deadline = time.monotonic() + _LINGER_SECONDS
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-
-    def expire(self) -> None:
-        """Close a connection whose deadline has passed."""
-        if self._refused or self._task is not None:
-            self._transport.abort()
-        elif self._reading:
-            self._refuse(Refusal(408, "too_slow", "the request did not arrive in time"))
-        else:
-            self._transport.close()
-
-    def close_if_idle(self) -> None:
-        """Close a connection on which nothing is being read or served."""
-        self.keep_alive = False
-        if self._task is None and not self._reading:
-            self._transport.close()
-
-
-def body_too_large(limit: int) -> Refusal:
-    """Refuse a body."""
-    message = f"the body is larger than {limit:,} bytes: raise gateway.limits.body_bytes"
-    return Refusal(413, "body_too_large", message, closes=True)
-
-
-def _head_too_large(limit: int) -> Refusal:
-    message = f"the headers are larger than {limit:,} bytes: raise gateway.limits.head_bytes"
-    return Refusal(431, "head_too_large", message, closes=True)

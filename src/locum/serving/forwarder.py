@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving import soft_labels
 from locum.serving.refusals import Refusal
-from locum.serving.relay import Relay
+from locum.serving.relay import Attempt, Relay
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from locum.serving.client import ClientConnection
     from locum.serving.metrics import Metrics
     from locum.serving.recorder_link import RecorderLink
-    from locum.serving.routing import Caller, Upstream
+    from locum.serving.routing import Upstream
+    from locum.serving.upstream import Sink
     from locum.serving.wire import Headers, Request
 
 __all__ = ["ActiveCall", "Forwarder"]
 
 _COPY_BYTES = 16 * 1024 * 1024
+# A server that closes kept connections does so at once; one that fails at work takes longer.
+_CLOSED_WITHIN_SECONDS = 1.0
 _ENCODINGS = frozenset({b"accept-encoding"})
 _log = logging.getLogger("locum.gateway")
 
@@ -37,7 +40,6 @@ class ActiveCall(NamedTuple):
         endpoint: Which API it calls.
         body: What its body says; empty for other endpoints.
         upstream: Who answers.
-        caller: Who asks.
         received: When it was there, by the clock that never goes back.
     """
 
@@ -45,7 +47,6 @@ class ActiveCall(NamedTuple):
     endpoint: Endpoint
     body: JsonObject
     upstream: Upstream
-    caller: Caller
     received: float
 
     @property
@@ -93,11 +94,10 @@ class Forwarder:
     async def forward(self, call: ActiveCall, client: ClientConnection) -> None:
         """Answer a call; its log-probabilities are asked for where that goes unseen."""
         style = self._style(call)
-        relay = await self._ask(call, client, style)
-        if not relay.refused_asking:
+        if await self._ask(call, client, style) is not None:
             return
         again = await self._ask(call, client, None)
-        if again.status is not None and again.status < 400:
+        if again is not None and again.status is not None and again.status < 400:
             self._memory.refuse(call.upstream.name, call.model)
             self._metrics.asked.labels(call.upstream.name, "refused").inc()
 
@@ -112,53 +112,57 @@ class Forwarder:
 
     async def _ask(
         self, call: ActiveCall, client: ClientConnection, style: soft_labels.Style | None
-    ) -> Relay:
-        """Send a call to its upstream, and its answer to the client."""
+    ) -> Relay | None:
+        """Send a call to its upstream, and its answer to the client.
+
+        Returns:
+            What passed; ``None`` where the upstream refused to give log-probabilities.
+        """
         relay = Relay(
             client,
-            http_1_1=call.request.http_1_1,
+            request=call.request,
             style=style,
             copy_bytes=_COPY_BYTES if call.endpoint != "other" else 0,
             finished=lambda relay: self._finish(call, relay, style),
         )
-        wire = self._wire(call, style)
+        attempt = Attempt(relay) if style is not None else None
         try:
-            if not await self._exchange(call, wire, relay, client, fresh=False):
-                await self._exchange(call, wire, relay, client, fresh=True)
+            await self._exchange(call, self._wire(call, style), attempt or relay, client)
         except UpstreamError as error:
-            _log.warning("upstream %s: %s", call.upstream.name, error)
-            refusal = _broken(call.upstream, error)
-            if not relay.started_sending:
-                self._metrics.refused.labels(refusal.code).inc()
-            relay.break_off(refusal, anthropic=call.endpoint == "messages")
+            if attempt is None or not attempt.refused:
+                _log.warning("upstream %s: %s", call.upstream.name, error)
+                refusal = _broken(call.upstream, error)
+                relay.break_off(refusal, anthropic=call.endpoint == "messages")
         except asyncio.CancelledError:
             relay.finish()
             raise
-        return relay
+        return None if attempt is not None and attempt.refused else relay
 
     async def _exchange(
-        self,
-        call: ActiveCall,
-        wire: bytes,
-        relay: Relay,
-        client: ClientConnection,
-        *,
-        fresh: bool,
-    ) -> bool:
-        """Ask over one connection; false where a kept one had been closed meanwhile."""
+        self, call: ActiveCall, wire: bytes, sink: Sink, client: ClientConnection
+    ) -> None:
+        """Ask over a kept connection, and once more where it turns out to be closed."""
         pool = self._pool(call.upstream)
-        connection = await pool.acquire(fresh=fresh)
+        without_body = call.request.method == b"HEAD"
+        connection = await pool.acquire()
         client.answered_by(connection)
-        was_used = connection.used
+        kept, began = connection.used, time.monotonic()
         try:
-            await connection.exchange(wire, relay, without_body=call.request.method == b"HEAD")
+            await connection.exchange(wire, sink, without_body=without_body)
         except UpstreamError as error:
-            if was_used and error.unanswered and not error.timed_out:
-                return False
-            raise
+            soon = time.monotonic() - began < _CLOSED_WITHIN_SECONDS
+            if not (kept and soon and error.unanswered):
+                raise
+        else:
+            return
         finally:
             pool.release(connection)
-        return True
+        connection = await pool.acquire(fresh=True)
+        client.answered_by(connection)
+        try:
+            await connection.exchange(wire, sink, without_body=without_body)
+        finally:
+            pool.release(connection)
 
     def _pool(self, upstream: Upstream) -> UpstreamPool:
         if upstream.name not in self._pools:
@@ -195,13 +199,13 @@ class Forwarder:
             "endpoint": endpoint,
             "outcome": relay.outcome,
             "status": relay.status,
-            "application": call.caller.application,
+            "application": call.request.caller.application,
             "upstream": name,
             "streamed": relay.streamed,
             "latency_ms": seconds * 1000,
             "first_byte_ms": None if first is None else (first - call.received) * 1000,
             "task": call.request.headers.get_text(b"x-locum-task"),
-            "secrets": call.caller.secrets,
+            "secrets": call.request.caller.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
         }
@@ -215,16 +219,23 @@ class Forwarder:
         style: soft_labels.Style | None,
     ) -> None:
         """Note how an answer looks for which no log-probabilities were asked."""
-        upstream = call.upstream
+        upstream, streamed = call.upstream, relay.streamed
         if not upstream.settings.soft_labels or relay.outcome != "whole" or relay.status != 200:
             return
         if style is not None:
             self._metrics.asked.labels(upstream.name, "answered").inc()
-        elif copy and relay.encoding is None and soft_labels.may_ask(call.endpoint, call.body):
-            plain = soft_labels.plain_style(copy)
-            if plain is not None:
-                streamed = relay.streamed
-                self._memory.learn(upstream.name, call.model, plain, streamed=streamed)
+            if relay.encoding is not None:
+                # It compresses though nobody said that it may: what is inside cannot be changed.
+                self._memory.refuse(upstream.name, call.model)
+            return
+        wanted = self._memory.wants(upstream.name, call.model, streamed=streamed)
+        if copy and wanted and relay.encoding is None:
+            self._learn_style(call, copy, streamed=streamed)
+
+    def _learn_style(self, call: ActiveCall, answer: bytes, *, streamed: bool) -> None:
+        style = soft_labels.plain_style(answer)
+        if style is not None and soft_labels.may_ask(call.endpoint, call.body):
+            self._memory.learn(call.upstream.name, call.model, style, streamed=streamed)
 
 
 def _accept_readable(request: Request, headers: Headers) -> None:

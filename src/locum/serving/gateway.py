@@ -14,12 +14,12 @@ from locum.serving.forwarder import ActiveCall, Forwarder
 from locum.serving.metrics import Metrics
 from locum.serving.recorder_link import RecorderLink
 from locum.serving.refusals import Refusal
-from locum.serving.routing import Keys, Router, find_endpoint
+from locum.serving.routing import Caller, Keys, Router, find_endpoint, speaks_anthropic
 
 if TYPE_CHECKING:
     from locum.config import GatewaySettings
-    from locum.schema import Endpoint, JsonObject
-    from locum.serving.wire import Request
+    from locum.schema import JsonObject
+    from locum.serving.wire import Headers, Request
 
 __all__ = ["Gateway"]
 
@@ -27,6 +27,9 @@ _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _START_SECONDS = 60.0
 _TEXT = b"text/plain; charset=utf-8"
+_METRICS = b"text/plain; version=0.0.4; charset=utf-8"
+_READING = frozenset({b"GET", b"HEAD"})
+_OPEN_PAGES = frozenset({b"/health", b"/ready"})
 
 
 class Gateway:
@@ -54,7 +57,7 @@ class Gateway:
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
         )
         self._connections: set[ClientConnection] = set()
-        self._running = 0
+        self._running = self._held = 0
 
     # Its life.
 
@@ -70,6 +73,7 @@ class Gateway:
         """
         loop = asyncio.get_running_loop()
         self._quiet = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._recorder.start()
         await self._recorder.wait_until_ready(_START_SECONDS)
         host, port = self._settings.host, self._settings.port
@@ -93,7 +97,8 @@ class Gateway:
                 balancers to see.
         """
         self.stopping = True
-        await asyncio.sleep(ready_seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), ready_seconds)
         self._server.close()
         for connection in list(self._connections):
             connection.close_if_idle()
@@ -107,7 +112,8 @@ class Gateway:
         await self._recorder.close(self.limits.drain_seconds)
 
     def cut(self) -> None:
-        """Abort what is running."""
+        """Abort what is running, also while the gateway stops."""
+        self._hurried.set()
         for connection in list(self._connections):
             connection.abort()
 
@@ -121,8 +127,7 @@ class Gateway:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
             for connection in list(self._connections):
-                if connection.deadline is not None and connection.deadline < now:
-                    connection.expire()
+                connection.sweep(now)
             self._forwarder.expire(now)
 
     # What its client connections ask of it.
@@ -139,15 +144,44 @@ class Gateway:
         self._connections.discard(connection)
         self._note_quiet()
 
+    def admit(self, method: bytes, target: bytes, headers: Headers) -> Caller:
+        """Tell who sends a request, by its head.
+
+        Raises:
+            Refusal: It has no key that lets it in.
+        """
+        if method in _READING and target in _OPEN_PAGES:
+            return Caller(None, ())
+        return self._keys.check(headers)
+
+    def hold(self, size: int) -> None:
+        """Note bytes of bodies.
+
+        Raises:
+            Refusal: There are too many.
+        """
+        if self._held + size > self.limits.held_bytes:
+            message = "the bodies of running calls take all room: ask again"
+            raise Refusal(503, "too_many_bytes", message, retry_after=1)
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Note that bytes of bodies are not held any more."""
+        self._held -= size
+
+    def count_refusal(self, refusal: Refusal) -> None:
+        """Take note of an error of the gateway's own."""
+        self.metrics.refused.labels(refusal.code).inc()
+
     async def serve(self, request: Request, client: ClientConnection) -> None:
         """Answer one request."""
-        if request.method == b"GET" and self._serve_own(request, client):
+        if request.method in _READING and self._serve_own(request, client):
             return
-        endpoint = find_endpoint(request)
         try:
-            call = self._admit(request, endpoint)
+            call = self._admit(request)
         except Refusal as refusal:
-            self._refuse(client, refusal, anthropic=endpoint == "messages")
+            anthropic = speaks_anthropic(request.target, request.headers)
+            client.refuse(refusal, anthropic=anthropic)
             return
         self._running += 1
         try:
@@ -165,42 +199,28 @@ class Gateway:
             case b"/ready":
                 client.reply(200, b"ready\n", _TEXT)
             case b"/metrics":
-                self._serve_metrics(request, client)
+                self.metrics.running.set(self._running)
+                self.metrics.connections.set(len(self._connections))
+                self.metrics.waiting.set(self._recorder.waiting)
+                client.reply(200, self.metrics.page(), _METRICS)
             case _:
                 return False
         return True
 
-    def _serve_metrics(self, request: Request, client: ClientConnection) -> None:
-        try:
-            self._keys.check(request)
-        except Refusal as refusal:
-            self._refuse(client, refusal, anthropic=False)
-            return
-        self.metrics.running.set(self._running)
-        self.metrics.connections.set(len(self._connections))
-        self.metrics.waiting.set(self._recorder.waiting)
-        client.reply(200, self.metrics.page(), b"text/plain; version=0.0.4; charset=utf-8")
-
-    def _refuse(self, client: ClientConnection, refusal: Refusal, *, anthropic: bool) -> None:
-        self.metrics.refused.labels(refusal.code).inc()
-        client.refuse(refusal, anthropic=anthropic)
-
-    # How a call passes through.
-
-    def _admit(self, request: Request, endpoint: Endpoint) -> ActiveCall:
-        """Check a request, and find its upstream.
+    def _admit(self, request: Request) -> ActiveCall:
+        """Read a request, and find its upstream.
 
         Raises:
             Refusal: It may not pass.
         """
-        caller = self._keys.check(request)
         if self._running >= self.limits.calls:
             message = f"{self.limits.calls:,} calls are running: ask again"
             raise Refusal(503, "too_many_calls", message, retry_after=1)
+        endpoint = find_endpoint(request)
         body = {} if endpoint == "other" else read_body(request, self.limits.body_bytes)
         model = body.get("model")
         upstream = self._router.route(request, model if isinstance(model, str) else "")
-        return ActiveCall(request, endpoint, body, upstream, caller, time.monotonic())
+        return ActiveCall(request, endpoint, body, upstream, time.monotonic())
 
 
 def _check_host(host: str, keys: Keys) -> None:

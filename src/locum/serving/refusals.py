@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-__all__ = ["Refusal", "error_body"]
+__all__ = ["Refusal", "body_too_large", "error_body"]
 
 
 @dataclass(eq=False)
@@ -17,15 +17,19 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, no failure of t
         status: HTTP status.
         code: Short name of the reason.
         message: What is wrong, and how to cure it.
-        closes: Whether the connection cannot be used any more.
         retry_after: Seconds after which asking again may help.
     """
 
     status: int
     code: str
     message: str
-    closes: bool = False
     retry_after: int | None = None
+
+
+def body_too_large(limit: int) -> Refusal:
+    """Refuse a body."""
+    message = f"the body is larger than {limit:,} bytes: raise gateway.limits.body_bytes"
+    return Refusal(413, "body_too_large", message)
 
 
 def error_body(refusal: Refusal, *, anthropic: bool) -> bytes:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from locum.serving.client import ClientConnection
     from locum.serving.refusals import Refusal
     from locum.serving.soft_labels import Style
+    from locum.serving.wire import Request
 
-__all__ = ["Relay"]
+__all__ = ["Attempt", "Relay"]
 
 _STREAM = b"text/event-stream"
 _OWN_FRAMING = frozenset({b"content-length"})
@@ -34,24 +35,26 @@ class Relay:
 
     Args:
         client: Who waits for it.
-        http_1_1: Whether the client understands chunks.
+        request: What it asked.
         style: How the answer is to look once log-probabilities are out of it; ``None`` where none
             were asked for.
         copy_bytes: How much of the body is kept; 0 keeps none.
-        finished: Is called when the answer is whole, before its last byte is sent.
+        finished: Is called once when the call has ended, however it did; where the answer is
+            whole, before its last byte is sent.
     """
 
     def __init__(
         self,
         client: ClientConnection,
         *,
-        http_1_1: bool,
+        request: Request,
         style: Style | None,
         copy_bytes: int,
         finished: Callable[[Relay], None],
     ) -> None:
         self._client = client
-        self._http_1_1 = http_1_1
+        self._http_1_1 = request.http_1_1
+        self._without_body = request.method == b"HEAD"
         self._style = style
         self._copy_bytes = copy_bytes
         self._finished = finished
@@ -68,7 +71,6 @@ class Relay:
         self.status: int | None = None
         self.encoding: str | None = None
         self.streamed = False
-        self.refused_asking = False
 
     @property
     def copy(self) -> bytes | None:
@@ -81,9 +83,6 @@ class Relay:
         """Take status and headers, and decide how the body goes on."""
         self.first_byte = time.monotonic()
         self.status = head.status
-        if self._style is not None and head.status in REFUSING:
-            self.refused_asking = True
-            return
         self.outcome = "incomplete"
         self.encoding = head.headers.get_text(b"content-encoding")
         kind = head.headers.get(b"content-type") or b""
@@ -107,18 +106,18 @@ class Relay:
     def _add_framing(self, headers: Headers, status: int, length: bytes | None) -> None:
         if length is not None:
             headers.add(b"content-length", length)
-        elif status not in _WITHOUT_BODY and self._http_1_1:
+        elif status in _WITHOUT_BODY or self._without_body:
+            pass
+        elif self._http_1_1:
             self._chunked = True
             headers.add(b"transfer-encoding", b"chunked")
-        elif status not in _WITHOUT_BODY:
+        else:
             self._client.keep_alive = False
         if not self._client.keep_alive:
             headers.add(b"connection", b"close")
 
     def body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        if self.refused_asking:
-            return
         self._copied += len(data)
         if self._copied <= self._copy_bytes:
             self._copy.append(data)
@@ -132,8 +131,6 @@ class Relay:
 
     def end(self) -> None:
         """Take note that the answer is whole."""
-        if self.refused_asking:
-            return
         if self._filter is not None:
             rest = self._filter.end()
             if self._filter.holds_head:
@@ -164,3 +161,35 @@ class Relay:
             self._client.abort()
         else:
             self._client.refuse(refusal, anthropic=anthropic)
+
+
+class Attempt:
+    """Passes an answer on to a relay, unless it refuses the log-probabilities that were asked for.
+
+    Args:
+        relay: Passes on what is no refusal.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self.refused = False
+
+    def begin(self, head: ResponseHead) -> None:
+        """Look at the status."""
+        self.refused = head.status in REFUSING
+        if not self.refused:
+            self._relay.begin(head)
+
+    def body(self, data: bytes) -> None:
+        """Pass a piece of the body on."""
+        if not self.refused:
+            self._relay.body(data)
+
+    def end(self) -> None:
+        """Pass the end on."""
+        if not self.refused:
+            self._relay.end()
+
+    def flush(self) -> None:
+        """Send what is ready."""
+        self._relay.flush()

@@ -20,26 +20,40 @@ if TYPE_CHECKING:
     from locum.schema import Endpoint
     from locum.serving.wire import Headers, Request
 
-__all__ = ["Caller", "Keys", "Router", "Upstream", "find_endpoint"]
+__all__ = ["Caller", "Keys", "Router", "Upstream", "find_endpoint", "speaks_anthropic"]
 
 _PATHS: tuple[tuple[bytes, Endpoint], ...] = (
     (b"/chat/completions", "chat"),
     (b"/completions", "completions"),
     (b"/responses", "responses"),
-    (b"/messages", "messages"),
     (b"/embeddings", "embeddings"),
 )
 _VERSION = b"/v1"
+_MESSAGES = b"/v1/messages"
+_ANTHROPIC_HEADER = b"anthropic-version"
 _KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+_SECRET_HEADERS = _KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization", b"cookie"}
+_LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
+
+
+def speaks_anthropic(target: bytes, headers: Headers) -> bool:
+    """Return whether a request is meant for Anthropic's API, by its path or its own header."""
+    if headers.get(_ANTHROPIC_HEADER) is not None:
+        return True
+    path = target.partition(b"?")[0]
+    return path == _MESSAGES or path.startswith(_MESSAGES + b"/")
 
 
 def find_endpoint(request: Request) -> Endpoint:
     """Return which API a request calls, by the end of its path."""
-    if request.method == b"POST":
-        for ending, endpoint in _PATHS:
-            if request.path.endswith(ending):
-                return endpoint
+    if request.method != b"POST":
+        return "other"
+    if speaks_anthropic(request.target, request.headers):
+        return "messages" if request.path.endswith(b"/messages") else "other"
+    for ending, endpoint in _PATHS:
+        if request.path.endswith(ending):
+            return endpoint
     return "other"
 
 
@@ -119,7 +133,7 @@ class Router:
             Refusal: There is none, or the target could lead elsewhere.
         """
         _check_target(request)
-        api = "anthropic" if b"/messages" in request.path else "openai"
+        api = "anthropic" if speaks_anthropic(request.target, request.headers) else "openai"
         for upstream in self.upstreams:
             if any(fnmatchcase(model, pattern) for pattern in upstream.settings.models):
                 return upstream
@@ -187,29 +201,40 @@ class Keys:
         """Whether a client needs a key."""
         return bool(self._names)
 
-    def check(self, request: Request) -> Caller:
-        """Return who sent a request.
+    def check(self, headers: Headers) -> Caller:
+        """Return who sent a request, by its headers.
 
         Raises:
             Refusal: It has no key, or a wrong one; or it comes from a web page that would spend
                 the gateway's key.
         """
-        sent = _sent_keys(request)
         if not self.required:
-            if self._spends and request.headers.get(b"origin") is not None:
-                message = "web pages may not call a gateway that anyone may call: add applications"
-                raise Refusal(403, "web_page", message)
-            return Caller(None, sent)
-        for key in sent:
-            name = self._names.get(_digest(key))
+            if self._spends:
+                _refuse_web_pages(headers)
+            return Caller(None, _secrets(headers))
+        for value in headers.all(_KEY_HEADERS):
+            name = self._names.get(_digest(_bare(value)))
             if name is not None:
-                return Caller(name, sent)
+                return Caller(name, _secrets(headers))
         message = "the key is missing or wrong: send one of the gateway's, as the API key"
         raise Refusal(401, "invalid_api_key", message)
 
 
-def _sent_keys(request: Request) -> tuple[str, ...]:
-    return tuple(_bare(value) for value in request.headers.all(_KEY_HEADERS))
+def _refuse_web_pages(headers: Headers) -> None:
+    """Let no page that a browser shows here spend the gateway's key, by whatever name it calls."""
+    host = headers.get(b"host") or b"localhost"
+    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
+    site = headers.get(b"sec-fetch-site") or b"none"
+    if headers.get(b"origin") is not None or site != b"none" or name.lower() not in _LOOPBACK:
+        message = "web pages and other hosts may not call a gateway without keys: add applications"
+        raise Refusal(403, "web_page", message)
+
+
+def _secrets(headers: Headers) -> tuple[str, ...]:
+    """What must not reach the disk of the credentials that a request came with."""
+    values = [value.decode("latin-1") for value in headers.all(_SECRET_HEADERS)]
+    cookies = [part.partition("=")[2] for value in values for part in value.split(";")]
+    return tuple({*values, *(value.partition(" ")[2].strip() for value in values), *cookies} - {""})
 
 
 def _bare(value: bytes) -> str:

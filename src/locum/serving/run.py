@@ -24,7 +24,7 @@ _OBJECTS_BEFORE_COLLECTION = 50_000
 def run_gateway(
     settings: GatewaySettings, recorder_settings: JsonObject, announce: Callable[[int], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT; a second one stops at once.
+    """Serve until SIGTERM or SIGINT; a second one aborts the calls that still run.
 
     Args:
         settings: Where to listen, who answers, who may call.

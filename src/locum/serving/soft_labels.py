@@ -27,6 +27,7 @@ Style = Literal["null", "absent"]
 REFUSING = frozenset({400, 403, 422})
 """Statuses with which models refuse a parameter."""
 
+_MOST_MODELS = 10_000
 _ASKED = b'"logprobs":true,"top_logprobs":20}'
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _COLON = re.compile(r"\s*:\s*")
@@ -34,6 +35,7 @@ _COMMA_AFTER = re.compile(r"\s*,\s*")
 _CHOICE = re.compile(rb'"choices"\s*:\s*\[\s*\{')
 _KEY = '"logprobs"'
 _DECODER = json.JSONDecoder()
+_LONGEST_END = len(b"\r\n\r\n") - 1
 _EVENT_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -50,6 +52,11 @@ class SoftLabelMemory:
         self._refusing: set[tuple[str, str]] = set()
         self._styles: dict[_Learnt, Style] = {}
 
+    def wants(self, upstream: str, model: str, *, streamed: bool) -> bool:
+        """Return whether it is still open how plain answers of a model look."""
+        known = _Learnt(upstream, model, streamed) in self._styles
+        return not known and (upstream, model) not in self._refusing
+
     def style(self, upstream: str, model: str, *, streamed: bool) -> Style | None:
         """Return how an answer is to look; ``None`` where the model must not be asked.
 
@@ -61,11 +68,13 @@ class SoftLabelMemory:
 
     def learn(self, upstream: str, model: str, style: Style, *, streamed: bool) -> None:
         """Note how an answer looks that was not asked for log-probabilities."""
-        self._styles.setdefault(_Learnt(upstream, model, streamed), style)
+        if len(self._styles) < _MOST_MODELS:
+            self._styles.setdefault(_Learnt(upstream, model, streamed), style)
 
     def refuse(self, upstream: str, model: str) -> None:
         """Note that a model refuses the parameter."""
-        self._refusing.add((upstream, model))
+        if len(self._refusing) < _MOST_MODELS:
+            self._refusing.add((upstream, model))
 
 
 def may_ask(endpoint: Endpoint, body: JsonObject) -> bool:
@@ -179,20 +188,22 @@ class StreamFilter:
 
     def __init__(self, style: Style) -> None:
         self._style = style
-        self._rest = b""
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece, and return the events that it completes."""
+        seen = max(len(self._rest) - _LONGEST_END, 0)
         self._rest += data
         end = 0
-        for match in _EVENT_END.finditer(self._rest):
+        for match in _EVENT_END.finditer(self._rest, seen):
             end = match.end()
-        whole, self._rest = self._rest[:end], self._rest[end:]
+        whole = bytes(self._rest[:end])
+        del self._rest[:end]
         return self._filtered(whole)
 
     def end(self) -> bytes:
         """Return what followed the last whole event."""
-        return self._filtered(self._rest)
+        return self._filtered(bytes(self._rest))
 
     def _filtered(self, events: bytes) -> bytes:
         if _KEY.encode() not in events:

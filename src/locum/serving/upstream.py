@@ -15,14 +15,14 @@ from locum.serving.origin import is_metadata_address
 from locum.serving.wire import Headers, ResponseHead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from locum.config import LimitSettings
     from locum.serving.origin import Origin
 
 __all__ = ["Sink", "UpstreamConnection", "UpstreamError", "UpstreamPool"]
 
 _KEPT_CONNECTIONS = 256
+# Less than what servers and address translators between allow a connection that says nothing.
+_IDLE_SECONDS = 45.0
 _INFORMATION = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -73,6 +73,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._done: asyncio.Future[None] | None = None
         self._lost = False
         self.used = False
+        self.idle_since: float | None = None
         self.deadline: float | None = None
 
     async def exchange(self, data: bytes, sink: Sink, *, without_body: bool) -> None:
@@ -88,9 +89,10 @@ class UpstreamConnection(asyncio.Protocol):
         """
         if self._lost:
             raise UpstreamError("it closed the connection", unanswered=True)
+        self.idle_since = None
         self._sink = sink
         self._without_body = without_body
-        self._answered = self._complete = False
+        self._answered = self._complete = self._spoiled = False
         self._begin_head()
         self._parser = httptools.HttpResponseParser(self)
         self._done = asyncio.get_running_loop().create_future()
@@ -106,7 +108,14 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Whether another call may follow."""
-        return self._complete and self._keep_alive and not self._lost
+        transport = self._transport
+        unsent = transport.get_write_buffer_size()
+        return self._complete and self._keep_alive and transport.is_reading() and not unsent
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was closed."""
+        return self._lost
 
     def close(self) -> None:
         """Give the connection up."""
@@ -149,6 +158,8 @@ class UpstreamConnection(asyncio.Protocol):
                 self._fail(UpstreamError(f"it sent what is not valid HTTP: {error}"))
                 return
             self._keep_alive = False
+        if self._spoiled:
+            self._keep_alive = False
         self._sink.flush()
         if self._complete and not self._done.done():
             self._done.set_result(None)
@@ -178,11 +189,13 @@ class UpstreamConnection(asyncio.Protocol):
     def _begin_head(self) -> None:
         self._reason = b""
         self._headers = Headers()
-        self._until_close = self._informs = self._keep_alive = False
+        self._until_close = self._informs = self._keep_alive = self._head_ended = False
 
     def on_message_begin(self) -> None:
-        """Begin an answer; an informational one may come before the final one."""
-        self._begin_head()
+        """Begin an answer; an informational one may come before the final one, none after it."""
+        self._spoiled = self._complete
+        if not self._complete:
+            self._begin_head()
 
     def on_status(self, reason: bytes) -> None:
         """Take the reason phrase."""
@@ -190,11 +203,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._headers.add(name, value)
+        if not self._head_ended:
+            self._headers.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Pass the head on."""
+        if self._complete:
+            return
         status = self._parser.get_status_code()
+        self._head_ended = True
         self._informs = status in _INFORMATION
         if self._informs or self._sink is None:
             return
@@ -242,9 +259,10 @@ class UpstreamPool:
         """
         while self._idle and not fresh:
             connection = self._idle.pop()
-            if connection.reusable:
+            if connection.reusable and not connection.lost:
                 self._busy.add(connection)
                 return connection
+            connection.close()
         connection = await self._connect()
         self._busy.add(connection)
         return connection
@@ -252,16 +270,19 @@ class UpstreamPool:
     def release(self, connection: UpstreamConnection) -> None:
         """Take a connection back after its call, however it ended."""
         self._busy.discard(connection)
-        if connection.reusable and len(self._idle) < _KEPT_CONNECTIONS:
+        if connection.reusable and not connection.lost and len(self._idle) < _KEPT_CONNECTIONS:
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
             connection.close()
 
     def expire(self, now: float) -> None:
-        """Give up answers that take too long."""
+        """Give up answers that take too long, and connections that nobody needs."""
         for connection in list(self._busy):
             if connection.deadline is not None and connection.deadline < now:
                 connection.expire()
+        while self._idle and (self._idle[0].idle_since or now) < now - _IDLE_SECONDS:
+            self._idle.pop(0).close()
 
     def close(self) -> None:
         """Close all connections."""
@@ -270,22 +291,30 @@ class UpstreamPool:
         self._idle.clear()
 
     async def _connect(self) -> UpstreamConnection:
-        failures = []
+        """Try one address after the other; each has its share of the time that is left."""
+        seconds = self._limits.connect_seconds
+        end = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(self._limits.connect_seconds):
-                for address in await self._addresses():
-                    try:
-                        return await self._connect_to(address)
-                    except OSError as error:
-                        failures.append(str(error))
+            async with asyncio.timeout(seconds):
+                addresses = await self._addresses()
         except TimeoutError:
-            message = f"it accepted no connection within {self._limits.connect_seconds:g} s"
-            raise UpstreamError(message, timed_out=True, unanswered=True) from None
+            raise UpstreamError("its name was not resolved in time", timed_out=True) from None
         except OSError as error:
-            failures.append(str(error))
-        raise UpstreamError("; ".join(failures), unanswered=True)
+            raise UpstreamError(str(error), unanswered=True) from None
+        failures, timed_out = [], False
+        for place, address in enumerate(addresses):
+            share = max(end - time.monotonic(), 0.0) / (len(addresses) - place)
+            try:
+                async with asyncio.timeout(share):
+                    return await self._connect_to(address)
+            except TimeoutError:
+                timed_out = True
+                failures.append(f"{address} accepted no connection in time")
+            except OSError as error:
+                failures.append(str(error))
+        raise UpstreamError("; ".join(failures), timed_out=timed_out, unanswered=True)
 
-    async def _addresses(self) -> Iterator[str]:
+    async def _addresses(self) -> list[str]:
         """The host's addresses, checked where they are used: names can change what they mean."""
         found = await asyncio.get_running_loop().getaddrinfo(
             self._origin.host, self._origin.port, type=socket.SOCK_STREAM
@@ -294,17 +323,18 @@ class UpstreamPool:
         for address in addresses:
             if is_metadata_address(address):
                 raise UpstreamError(f"its address {address} is one that gives out credentials")
-        return iter(addresses)
+        return list(addresses)
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
         origin = self._origin
-        _, connection = await asyncio.get_running_loop().create_connection(
+        transport, connection = await asyncio.get_running_loop().create_connection(
             lambda: UpstreamConnection(self._limits),
             address,
             origin.port,
             ssl=_tls() if origin.tls else None,
             server_hostname=origin.host if origin.tls else None,
         )
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return connection
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
+    from locum.serving.routing import Caller
+
 __all__ = [
     "LAST_CHUNK",
     "Headers",
@@ -33,6 +35,7 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+_CONNECTION = frozenset({b"connection"})
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
@@ -80,8 +83,7 @@ class Headers:
             also: Names that are left out besides.
         """
         left_out = _HOP_BY_HOP | also
-        named = self.get(b"connection")
-        if named is not None:
+        for named in self.all(_CONNECTION):
             left_out |= {name.strip() for name in named.lower().split(b",")}
         others = Headers()
         others._lines = [line for line in self._lines if line[0] not in left_out]
@@ -102,6 +104,8 @@ class Request:
         headers: In their order, with their spelling.
         body: Without its transfer encoding.
         http_1_1: Whether the client understands chunks.
+        keep_alive: Whether another request may follow.
+        caller: Who sent it.
     """
 
     method: bytes
@@ -109,6 +113,8 @@ class Request:
     headers: Headers
     body: bytes
     http_1_1: bool
+    keep_alive: bool
+    caller: Caller
 
     @property
     def path(self) -> bytes:
