@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from locum.config import LimitSettings, UpstreamSettings
+from tests.gateway_clients import metrics
 from tests.gateways import (
     STREAM_HEAD,
     Received,
@@ -54,14 +55,6 @@ def post(gateway: Running, body: bytes = BODY) -> tuple[http.client.HTTPResponse
         connection.request("POST", CHAT, body, {"content-type": "application/json"})
         response = connection.getresponse()
         return response, response.read()
-
-
-def metrics(gateway: Running) -> dict[str, float]:
-    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)) as connection:
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    return {name: float(value) for name, value in pairs}
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -102,8 +102,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Cancel what is being answered."""
         self._host.closed(self)
-        self._host.release(self._held)
-        self._held = 0
+        self._release(self._held)
         self._reader.requests.clear()
         if self._task is not None:
             self._task.cancel()
@@ -153,6 +152,10 @@ class ClientConnection(asyncio.Protocol):
         self._host.hold(size)
         self._held += size
 
+    def _release(self, size: int) -> None:
+        self._host.release(size)
+        self._held -= size
+
     def _go_on(self) -> None:
         """Serve the next request, answer one that cannot be read on, or wait."""
         if self._paused:
@@ -175,9 +178,8 @@ class ClientConnection(asyncio.Protocol):
     def _served(self, task: asyncio.Task[None]) -> None:
         request, self._request = self._request, None
         self._task = self._source = None
-        if request is not None and self._held:
-            self._host.release(len(request.body))
-            self._held -= len(request.body)
+        if request is not None:
+            self._release(min(len(request.body), self._held))
         if task.cancelled() or self._transport.is_closing():
             return
         if task.exception() is not None:
@@ -199,6 +201,7 @@ class ClientConnection(asyncio.Protocol):
         """Answer a request that cannot be read on, and let the client see the answer."""
         self._refused = True
         self.keep_alive = False
+        self._release(self._held)
         self.refuse(refusal, anthropic=speaks_anthropic(self._reader.target, self._reader.headers))
         self._write_deadline = time.monotonic() + _LINGER_SECONDS
         if self._transport.can_write_eof():

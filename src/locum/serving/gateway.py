@@ -201,6 +201,7 @@ class Gateway:
             case b"/metrics":
                 self.metrics.running.set(self._running)
                 self.metrics.connections.set(len(self._connections))
+                self.metrics.held.set(self._held)
                 self.metrics.waiting.set(self._recorder.waiting)
                 client.reply(200, self.metrics.page(), _METRICS)
             case _:

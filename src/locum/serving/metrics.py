@@ -33,6 +33,9 @@ class Metrics:
             registry=registry,
         )
         self.running = Gauge("locum_calls_running", "Calls being answered", registry=registry)
+        self.held = Gauge(
+            "locum_request_bytes_held", "Bodies of requests in memory", registry=registry
+        )
         self.connections = Gauge("locum_client_connections", "Open ones", registry=registry)
         self.refused = Counter(
             "locum_requests_refused",

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -20,7 +21,7 @@ from locum.config import RedactionSettings
 from locum.errors import LocumError
 from locum.redaction import Redactor
 from locum.serving.bodies import unpack
-from locum.serving.recorder_link import FRAME
+from locum.serving.frames import take_frames
 from locum.serving.refusals import Refusal
 from locum.store import CallStore, open_database
 from locum.traffic import assemble, make_call, stream_events
@@ -41,6 +42,12 @@ _RETRIES_ALONE = 30
 # Calls come before their record where both want a processor, and leave no cycles behind.
 _NICE = 10
 _OBJECTS_BEFORE_COLLECTION = 100_000
+# What databases say of values that they do not take, by the names of PEP 249, which all drivers
+# share; and what bodies raise that are no JSON.
+_FAULTS_OF_CALLS = {
+    *("DataError", "IntegrityError"),
+    *("OverflowError", "RecursionError", "TypeError", "ValueError"),
+}
 
 
 class Record(NamedTuple):
@@ -68,9 +75,9 @@ class _Link:
     def records(self) -> Iterator[list[Record]]:
         """Yield what has arrived since the last time, at least one record each time."""
         while True:
-            batch = list(self._whole_records())
-            if batch:
-                yield batch
+            frames = take_frames(self._received)
+            if frames:
+                yield [Record(orjson.loads(facts), *bodies) for facts, *bodies in frames]
                 time.sleep(_GATHER_SECONDS)
                 continue
             data = self._receive()
@@ -85,22 +92,6 @@ class _Link:
             return self._end.recv(_READ_BYTES)
         except ConnectionError:
             return b""
-
-    def _whole_records(self) -> Iterator[Record]:
-        position = 0
-        with memoryview(self._received) as received:
-            while position + FRAME.size <= len(received):
-                lengths = FRAME.unpack_from(received, position)
-                start = position + FRAME.size
-                if start + sum(lengths) > len(received):
-                    break
-                parts = []
-                for length in lengths:
-                    parts.append(bytes(received[start : start + length]))
-                    start += length
-                position = start
-                yield Record(orjson.loads(parts[0]), parts[1], parts[2])
-        del self._received[:position]
 
     def say(
         self, *, stored: int = 0, unreadable: int = 0, failing: str = "", reason: str = ""
@@ -117,13 +108,17 @@ def main() -> None:
     """Write what comes through the socket that the command line names, to its end."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
-    os.nice(_NICE)
+    with suppress(AttributeError):
+        os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as end:
         link = _Link(end)
         batches = link.records()
-        settings, *first = next(batches, [])
+        opening = next(batches, None)
+        if opening is None:
+            return
+        settings, *first = opening
         redaction = settings.facts["redaction"]
         redactor = Redactor(RedactionSettings(frozenset(redaction["off"]), redaction["patterns"]))
         writer = _Writer(settings.facts["store"], link)
@@ -133,41 +128,77 @@ def main() -> None:
             writer.write(batch, redactor)
 
 
+class _StoreGoneError(Exception):
+    """Nothing can be written, and the gateway that knew of it is gone."""
+
+
 class _Writer:
-    """Writes batches; waits and tries again where the store fails."""
+    """Writes batches; waits and tries again where the store fails.
+
+    A call that the store does not take is found by halving its batch, and left out.
+    """
 
     def __init__(self, place: str, link: _Link) -> None:
         self._place = place
         self._link = link
         self._database: Database | None = None
+        self._tries = 0
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
-        calls, reason = [], ""
+        calls, reasons = [], []
         for record in records:
-            os.sched_yield()
+            with suppress(AttributeError):
+                os.sched_yield()
             try:
                 calls.append(to_call(record, redactor))
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
-                reason = type(error).__name__
-        unreadable = len(records) - len(calls)
-        if self._add(calls):
-            self._link.say(stored=len(calls), unreadable=unreadable, reason=reason)
+                reasons.append(type(error).__name__)
+        try:
+            reasons += self._add(calls)
+        except _StoreGoneError:
+            sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
+            return
+        unreadable = len(reasons)
+        reason = reasons[-1] if reasons else ""
+        self._link.say(stored=len(records) - unreadable, unreadable=unreadable, reason=reason)
 
-    def _add(self, calls: list[Call]) -> bool:
-        tries = 0
-        while self._link.open or tries < _RETRIES_ALONE:
+    def _add(self, calls: list[Call]) -> list[str]:
+        """Write calls; of those that the store does not take, return why."""
+        refusal = self._add_all(calls)
+        if refusal is None:
+            return []
+        if len(calls) == 1:
+            return [refusal]
+        half = len(calls) // 2
+        return self._add(calls[:half]) + self._add(calls[half:])
+
+    def _add_all(self, calls: list[Call]) -> str | None:
+        """Write all calls, or none where one of them is refused; then return why."""
+        while self._link.open or self._tries < _RETRIES_ALONE:
             try:
-                CallStore(self._open()).add(calls)
+                return self._try_all(calls)
             except LocumError as error:
-                tries += 1
-                self._close()
-                self._link.say(failing=str(error))
-                time.sleep(_RETRY_SECONDS)
-            else:
-                return True
-        sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
-        return False
+                self._wait(error)
+        raise _StoreGoneError
+
+    def _try_all(self, calls: list[Call]) -> str | None:
+        store = CallStore(self._open())
+        try:
+            store.add(calls)
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None or not calls:
+                raise
+            return refusal
+        self._tries = 0
+        return None
+
+    def _wait(self, error: LocumError) -> None:
+        self._tries += 1
+        self._close()
+        self._link.say(failing=str(error))
+        time.sleep(_RETRY_SECONDS)
 
     def _open(self) -> Database:
         if self._database is None:
@@ -178,6 +209,15 @@ class _Writer:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return why the store does not take calls for what they hold; ``None`` where it fails."""
+    if not isinstance(error, LocumError):
+        return type(error).__name__
+    kind = type(error.__context__)
+    names = {base.__name__ for base in kind.__mro__}
+    return None if names.isdisjoint(_FAULTS_OF_CALLS) else kind.__name__
 
 
 def to_call(record: Record, redactor: Redactor) -> Call:

@@ -5,31 +5,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import struct
 import subprocess
 import sys
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import orjson
 
 from locum.errors import LocumError
+from locum.serving.frames import pack
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.serving.metrics import Metrics
 
-__all__ = ["FRAME", "RecorderLink"]
-
-FRAME = struct.Struct("!III")
-"""Lengths of the three parts of a record: facts, request, response."""
+__all__ = ["RecorderLink"]
 
 _QUEUE_BYTES = 256 * 1024 * 1024
 _SOCKET_BYTES = 4 * 1024 * 1024
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 30.0
 _LEAVE_SECONDS = 2.0
+_LOOK_SECONDS = 0.02
 _log = logging.getLogger("locum.gateway")
 
 
@@ -61,54 +59,68 @@ class RecorderLink:
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._replies = b""
-        self._closing = False
+        self._ready = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._closing = asyncio.Event()
 
     def start(self) -> None:
-        """Start the recorder."""
+        """Start the recorder.
+
+        Raises:
+            LocumError: It cannot be started.
+        """
         self._loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
-        self._ready = asyncio.Event()
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
-        with theirs:
-            command = [sys.executable, "-m", "locum.serving.recorder", str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                process_group=0,
-            )
-        ours.sendall(_frame(self._settings, b"", b""))
+        try:
+            self._launch()
+        except OSError as error:
+            raise LocumError(f"the recorder cannot be started: {_reason(error)}") from None
+        self._tender = self._loop.create_task(self._tend())
+
+    def _launch(self) -> None:
+        with ExitStack() as opened:
+            ours, theirs = socket.socketpair()
+            opened.callback(ours.close)
+            with theirs:
+                for end in (ours, theirs):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
+                self._process = _start_process(theirs)
+            opened.pop_all()
+        # One that is dead already is noticed where its replies are read.
+        with suppress(OSError):
+            ours.sendall(pack(self._settings, b"", b""))
         ours.settimeout(0)
         self._socket = ours
         self._replies = b""
         self._sent = 0
+        self._ended.clear()
         self._loop.add_reader(ours.fileno(), self._read_replies)
         self._send()
 
     async def wait_until_ready(self, seconds: float) -> None:
-        """Wait until the recorder has opened the store.
+        """Wait until the recorder has answered.
+
+        It has opened the store then, or says that it cannot and goes on trying: that is logged, and
+        no reason for traffic to wait.
 
         Args:
             seconds: How long it may take.
 
         Raises:
-            LocumError: It took longer.
+            LocumError: It took longer; the recorder is closed.
         """
         try:
             await asyncio.wait_for(self._ready.wait(), seconds)
         except TimeoutError:
+            await self.close(_LEAVE_SECONDS)
             raise LocumError(f"the recorder did not start within {seconds:g} s") from None
 
     def record(self, facts: JsonObject, request: bytes, response: bytes) -> None:
         """Hand one call over."""
-        size = FRAME.size + len(request) + len(response)
+        size = len(request) + len(response)
         if self._queued + size > self._most_waiting:
             self._lose(1, "queue_full", "the recorder is too slow or stopped")
             return
-        frame = _frame(orjson.dumps(facts), request, response)
+        frame = pack(orjson.dumps(facts), request, response)
         self._queue.append(frame)
         self._queued += len(frame)
         self._handed += 1
@@ -136,8 +148,9 @@ class RecorderLink:
                 self._sent = 0
         if self._socket is not None:
             self._loop.remove_writer(self._socket.fileno())
-            if self._closing:
-                self._socket.shutdown(socket.SHUT_WR)
+            if self._closing.is_set():
+                with suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_WR)
 
     def _read_replies(self) -> None:
         assert self._socket is not None
@@ -170,22 +183,45 @@ class RecorderLink:
 
     def _died(self) -> None:
         self._detach()
-        self._reap()
-        if self._closing:
-            self._ended.set()
-            return
         gone = self.waiting - len(self._queue)
         self._settled += gone
         if gone:
             self._lose(gone, "recorder_died", "the recorder died with calls in its hands")
-        self._metrics.failing.set(1)
-        self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
-        self._loop.call_later(self._restart_seconds, self._restart)
+        if not self._closing.is_set():
+            self._metrics.failing.set(1)
+            self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
+        self._ended.set()
+
+    async def _tend(self) -> None:
+        """Take leave of each recorder that ends, and start the next, to the end of the last."""
+        while not self._closing.is_set():
+            await self._ended.wait()
+            await self._take_leave()
+            await self._pause()
+            if self._queue or not self._closing.is_set():
+                self._start_again()
+        await self._ended.wait()
+        await self._take_leave()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), self._restart_seconds)
         self._restart_seconds = min(2 * self._restart_seconds, _LONGEST_RESTART_SECONDS)
 
-    def _restart(self) -> None:
-        if not self._closing:
-            self.start()
+    def _start_again(self) -> None:
+        try:
+            self._launch()
+        except OSError as error:
+            self._say(f"the recorder cannot be started: {_reason(error)}; it is tried again")
+
+    async def _take_leave(self) -> None:
+        """Wait for the end of a recorder that has closed its end of the socket."""
+        assert self._process is not None
+        latest = self._loop.time() + _LEAVE_SECONDS
+        while self._process.poll() is None:
+            if self._loop.time() > latest:
+                self._process.kill()
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _detach(self) -> None:
         if self._socket is not None:
@@ -193,15 +229,6 @@ class RecorderLink:
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
             self._socket = None
-
-    def _reap(self) -> None:
-        """Take leave of a recorder that has closed its end of the socket."""
-        assert self._process is not None
-        try:
-            self._process.wait(_LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
     def _lose(self, calls: int, reason: str, message: str) -> None:
         self._metrics.lost.labels(reason).inc(calls)
@@ -216,18 +243,34 @@ class RecorderLink:
     async def close(self, seconds: float) -> None:
         """Let the recorder write what it was given, and end.
 
+        One that died is started once more where calls wait for it.
+
         Args:
             seconds: How long that may take.
         """
-        self._closing = True
+        self._closing.set()
         self._send()
-        if self._socket is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._tender, seconds)
         if self.waiting:
             self._lose(self.waiting, "stopped", "the recorder did not end in time")
         self._detach()
+        if self._process is not None and self._process.poll() is None:
+            # It goes on with what it was given: that nobody waits for it is meant.
+            self._process.returncode = 0
 
 
-def _frame(facts: bytes, request: bytes, response: bytes) -> bytes:
-    return FRAME.pack(len(facts), len(request), len(response)) + facts + request + response
+def _start_process(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    # -P: no file of the current folder may stand in for a module.
+    command = [sys.executable, "-P", "-m", "locum.serving.recorder", str(theirs.fileno())]
+    return subprocess.Popen(
+        command,
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        process_group=0,
+    )
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

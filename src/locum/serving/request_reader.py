@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from locum.serving.refusals import Refusal, body_too_large
-from locum.serving.wire import Headers, Request
+from locum.serving.wire import Headers, Request, request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ __all__ = ["RequestReader"]
 
 # A chunk of one byte takes six on the wire.
 _WIRE_BYTES_A_BODY_BYTE = 8
+_OFFER = frozenset({b"http2-settings"})
 
 
 class RequestReader:
@@ -72,10 +73,17 @@ class RequestReader:
             self._count(len(data), in_head=in_head, in_body=in_body)
 
     def _pass_over_upgrade(self, rest: bytes) -> None:
-        """Go on in HTTP/1.1 after a request that offered another protocol (RFC 9110, 7.8)."""
+        """Read a request that offers another protocol as if it did not (RFC 9110, 7.8).
+
+        The parser takes what follows its head for the other protocol, so the head is read again.
+        """
+        head = request_bytes(self._method, self.target, self.headers.end_to_end(_OFFER), b"")
+        chunked = self.headers.get(b"transfer-encoding") is not None
         self._parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.feed(rest)
+        self._begin()
+        if chunked:
+            head = head[:-2] + b"transfer-encoding: chunked\r\n\r\n"
+        self.feed(head + rest)
 
     def _count(self, fed: int, *, in_head: bool, in_body: bool) -> None:
         """Bound what the parser keeps of lines and trailers that have not ended."""
@@ -118,11 +126,11 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """Refuse by its head what may not come, before its body is sent."""
         self._head_ended = True
+        self._method = self._parser.get_method()
         self.deadline = time.monotonic() + self._limits.body_seconds
         try:
             self._check_head()
-            method = self._parser.get_method()
-            self._caller = self._admit(method, self.target, self.headers)
+            self._caller = self._admit(self._method, self.target, self.headers)
         except Refusal as refusal:
             self._refuse(refusal)
             return
@@ -135,9 +143,7 @@ class RequestReader:
             raise _head_too_large(limits.head_bytes)
         upgrade = self.headers.get(b"upgrade")
         is_websocket = upgrade is not None and upgrade.lower() == b"websocket"
-        if self._parser.should_upgrade() and (
-            is_websocket or self._parser.get_method() == b"CONNECT"
-        ):
+        if self._parser.should_upgrade() and (is_websocket or self._method == b"CONNECT"):
             raise Refusal(501, "no_upgrade", "the gateway speaks HTTP/1.1 alone")
         coding = self.headers.get(b"transfer-encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
@@ -164,16 +170,16 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         """Queue the request."""
-        if self.refusal is not None:
+        if self.refusal is not None or self._parser.should_upgrade():
             return
         self.requests.append(
             Request(
-                self._parser.get_method(),
+                self._method,
                 self.target,
                 self.headers,
                 b"".join(self._body),
                 self._parser.get_http_version() == "1.1",
-                self._parser.should_keep_alive() or self._parser.should_upgrade(),
+                self._parser.should_keep_alive(),
                 self._caller,
             )
         )

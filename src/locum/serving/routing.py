@@ -32,7 +32,8 @@ _VERSION = b"/v1"
 _MESSAGES = b"/v1/messages"
 _ANTHROPIC_HEADER = b"anthropic-version"
 _KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
-_SECRET_HEADERS = _KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization", b"cookie"}
+_SECRET_HEADERS = _KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization"}
+_COOKIE = frozenset({b"cookie"})
 _LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
 
@@ -232,9 +233,13 @@ def _refuse_web_pages(headers: Headers) -> None:
 
 def _secrets(headers: Headers) -> tuple[str, ...]:
     """What must not reach the disk of the credentials that a request came with."""
-    values = [value.decode("latin-1") for value in headers.all(_SECRET_HEADERS)]
-    cookies = [part.partition("=")[2] for value in values for part in value.split(";")]
-    return tuple({*values, *(value.partition(" ")[2].strip() for value in values), *cookies} - {""})
+    found = []
+    for value in headers.all(_SECRET_HEADERS):
+        text = value.decode("latin-1")
+        found += [text, text.partition(" ")[2].strip()]
+    for value in headers.all(_COOKIE):
+        found += [pair.partition("=")[2] for pair in value.decode("latin-1").split(";")]
+    return tuple(secret for secret in found if secret)
 
 
 def _bare(value: bytes) -> str:

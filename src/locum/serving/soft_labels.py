@@ -36,7 +36,7 @@ _CHOICE = re.compile(rb'"choices"\s*:\s*\[\s*\{')
 _KEY = '"logprobs"'
 _DECODER = json.JSONDecoder()
 _LONGEST_END = len(b"\r\n\r\n") - 1
-_EVENT_END = re.compile(rb"\r?\n\r?\n")
+_EVENT_END = re.compile(rb"\r?\n\r?\n|\r\r")
 
 
 class _Learnt(NamedTuple):

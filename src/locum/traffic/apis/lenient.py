@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 __all__ = ["as_count", "as_object", "as_text", "objects", "without"]
 
+# Whole numbers up to here are the same to all readers of JSON. A column of 64 bits takes them, and
+# the sum of a few.
+_MOST = 2**53 - 1
+
 
 def as_object(value: object) -> JsonObject:
     """Return an object as it is, anything else as ``{}``."""
@@ -26,10 +30,10 @@ def as_text(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """Return a whole number of zero or more; a float counts where it is whole."""
+    """Return a whole number from zero to 2**53 - 1; a float counts where it is whole."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= _MOST else None
 
 
 def without(body: JsonObject, *names: str) -> JsonObject:

@@ -1,0 +1,453 @@
+"""The recorder and the gateway's end of it: real processes and stores, fault by fault."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import math
+import os
+import resource
+import signal
+import socket
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.errors import LocumError
+from locum.serving.frames import pack, take_frames
+from locum.serving.metrics import Metrics
+from locum.serving.recorder_link import RecorderLink
+from locum.store import CallFilter, CallStore, open_database
+from locum.traffic.apis.lenient import as_count
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from locum.schema import Call
+
+LONG = 60.0
+# No column of 64 bits takes it.
+REFUSED = 2**63
+FACTS: dict[str, Any] = {
+    "time": 1_700_000_000.0,
+    "endpoint": "chat",
+    "outcome": "whole",
+    "status": 200,
+    "application": None,
+    "upstream": "main",
+    "streamed": False,
+    "latency_ms": 12.5,
+    "first_byte_ms": 3.5,
+    "task": None,
+    "secrets": [],
+    "request_encoding": None,
+    "response_encoding": None,
+}
+
+
+class Recording(RecorderLink):
+    """A link to a recorder, with what tests ask of it."""
+
+    def __init__(self, place: str | Path) -> None:
+        self.metrics = Metrics()
+        redaction: dict[str, Any] = {"off": [], "patterns": {}}
+        super().__init__({"store": str(place), "redaction": redaction}, self.metrics)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The recorder."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def alone(self) -> bool:
+        """Whether no recorder is at the other end."""
+        return self._socket is None
+
+    @property
+    def restart_seconds(self) -> float:
+        """How long the next pause before a restart is."""
+        return self._restart_seconds
+
+    @restart_seconds.setter
+    def restart_seconds(self, seconds: float) -> None:
+        self._restart_seconds = seconds
+
+    @property
+    def queued(self) -> int:
+        """How many calls have not gone into the socket."""
+        return len(self._queue)
+
+    def break_socket(self) -> None:
+        """Make this end look as if the recorder had closed the other."""
+        assert self._socket is not None
+        self._socket.shutdown(socket.SHUT_RDWR)
+
+    def hand_over(self, number: int, padding: int = 0, **facts: Any) -> None:  # noqa: ANN401
+        """Record a call that says its number."""
+        said = {"role": "user", "content": f"call {number}"}
+        request = {"model": "m", "messages": [said], "user": "x" * padding}
+        answer = {"choices": [{"message": {"role": "assistant", "content": str(number)}}]}
+        self.record(FACTS | facts, orjson.dumps(request), orjson.dumps(answer))
+
+    def counted(self) -> dict[str, float]:
+        """What the metrics say, by the short names of what was stored and lost."""
+        lines = self.metrics.page().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        read = {name: float(value) for name, value in pairs}
+        beginning = 'locum_calls_lost_total{reason="'
+        lost = {
+            name.removeprefix(beginning).removesuffix('"}'): value
+            for name, value in read.items()
+            if name.startswith(beginning)
+        }
+        return {"stored": read["locum_calls_stored_total"], **lost}
+
+    @property
+    def failing(self) -> bool:
+        """Whether the metrics say that nothing can be written."""
+        return b"\nlocum_recorder_failing 1.0" in self.metrics.page()
+
+
+@asynccontextmanager
+async def recording(place: str | Path) -> AsyncIterator[Recording]:
+    link = Recording(place)
+    link.start()
+    try:
+        yield link
+    finally:
+        await link.close(LONG)
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    """Run a scenario; what it leaves open is an error."""
+
+    async def whole() -> None:
+        await scenario()
+
+    asyncio.run(whole())
+    gc.collect()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LONG):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in a process
+            await asyncio.sleep(0.01)
+
+
+def stored(place: str | Path) -> list[Call]:
+    with open_database(place) as database:
+        return list(CallStore(database).iterate(CallFilter()))
+
+
+def numbers(place: str | Path) -> set[int]:
+    """Return the numbers of the calls that are on disk."""
+    return {int(call.facts.preview.rpartition(" ")[2]) for call in stored(place)}
+
+
+# What the store does not take
+
+
+@pytest.mark.parametrize("refused", [{0}, {14}, {3, 4, 9}, set(range(15))])
+def test_a_call_that_the_store_refuses_costs_no_other(
+    place: str, refused: set[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with recording(place) as link:
+            for number in range(15):
+                link.hand_over(number, status=REFUSED if number in refused else 200)
+            await until(lambda: link.waiting == 0)
+            assert link.counted() == {"stored": 15 - len(refused), "unreadable": len(refused)}
+            assert not link.failing
+            link.hand_over(15)
+
+    run(scenario)
+    assert numbers(place) == set(range(16)) - refused
+    (said,) = {record.message for record in caplog.records}
+    assert "unreadable" in said
+    assert "OverflowError" in said or "NumericValueOutOfRange" in said
+
+
+def test_a_full_disk_makes_all_calls_wait_and_refuses_none(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            _, hard = resource.prlimit(link.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(link.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+            for number in range(20):
+                link.hand_over(number, 50_000, status=REFUSED if number == 7 else 200)
+            await until(lambda: link.failing)
+            assert link.waiting == 20
+            assert link.counted() == {"stored": 0}
+            resource.prlimit(link.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            await until(lambda: link.waiting == 0)
+            assert link.counted() == {"stored": 19, "unreadable": 1}
+
+    run(scenario)
+    assert numbers(place) == set(range(20)) - {7}
+
+
+@given(st.integers() | st.floats() | st.booleans() | st.text() | st.none())
+def test_a_count_fits_a_column_of_64_bits(value: object) -> None:
+    count = as_count(value)
+    assert count is None or (type(count) is int and count == value and 0 <= count < 2**53)
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(2**53 - 1, 2**53 - 1), (2**53, None), (1e308, None), (math.inf, None), (7.0, 7), (-1, None)],
+)
+def test_counts_at_their_limits(value: float, count: int | None) -> None:
+    assert as_count(value) == count
+
+
+def test_odd_counts_and_times_are_harmless(place: str) -> None:
+    many = 2**53 - 1
+    usages = [
+        ("chat", {"prompt_tokens": REFUSED, "completion_tokens": 1}),
+        ("chat", {"prompt_tokens": 1e308, "completion_tokens": -5}),
+        ("chat", {"prompt_tokens": many, "completion_tokens": many}),
+        (
+            "messages",
+            dict.fromkeys(
+                ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"), many
+            ),
+        ),
+    ]
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            for moment, (endpoint, usage) in enumerate(usages):
+                facts = {"endpoint": endpoint, "time": moment, "latency_ms": math.inf}
+                answer = orjson.dumps({"model": "gpt-4o", "usage": usage})
+                link.record(FACTS | facts, b'{"model":"gpt-4o","messages":[]}', answer)
+            await until(lambda: link.waiting == 0)
+            assert link.counted() == {"stored": len(usages)}
+
+    run(scenario)
+    kept = [call.facts for call in stored(place)]
+    assert [facts.input_tokens for facts in kept] == [None, None, many, None]
+    assert [facts.output_tokens for facts in kept] == [1, None, many, None]
+    assert all(facts.cost_usd is None or math.isfinite(facts.cost_usd) for facts in kept)
+
+
+# How it starts
+
+
+@contextmanager
+def few_descriptors(free: int) -> Iterator[None]:
+    """Let this process open so many more files: 0 or 2."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = 3
+    if free:
+        pair = socket.socketpair()
+        limit = max(end.fileno() for end in pair) + 1
+        for end in pair:
+            end.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("free", [0, 2])
+def test_a_restart_that_fails_is_tried_again(
+    tmp_path: Path, free: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        before = open_descriptors()
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            link.restart_seconds = 0.01
+            with few_descriptors(free):
+                link.process.kill()
+                await until(lambda: link.restart_seconds > 0.1)
+                link.hand_over(1)
+            await until(lambda: link.waiting == 0)
+            assert link.counted() == {"stored": 1}
+        assert open_descriptors() == before
+
+    run(scenario)
+    assert numbers(place) == {1}
+    said = [record.message for record in caplog.records if "be started" in record.message]
+    assert said == ["the recorder cannot be started: Too many open files; it is tried again"]
+
+
+@pytest.mark.parametrize("free", [0, 2])
+def test_a_start_that_fails_is_an_error(tmp_path: Path, free: int) -> None:
+    async def scenario() -> None:
+        before = open_descriptors()
+        link = Recording(tmp_path / "calls.sqlite")
+        with few_descriptors(free), pytest.raises(LocumError, match="Too many open files"):
+            link.start()
+        assert open_descriptors() == before
+
+    run(scenario)
+
+
+def test_no_file_of_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("orjson.py", "queue.py"):
+        (tmp_path / name).write_text("open('was_run', 'w').close()\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    async def scenario() -> None:
+        async with recording(tmp_path / "calls.sqlite") as link:
+            await link.wait_until_ready(LONG)
+
+    run(scenario)
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_a_store_that_cannot_be_opened_keeps_no_traffic_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "calls.sqlite"
+    place.mkdir()
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            assert link.failing
+            assert "calls cannot be recorded: the store" in caplog.text
+            link.hand_over(1)
+            place.rmdir()
+            await until(lambda: link.waiting == 0)
+            assert not link.failing
+
+    run(scenario)
+    assert numbers(place) == {1}
+
+
+def test_a_recorder_that_does_not_answer_is_an_error_and_is_closed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        link = Recording(tmp_path / "calls.sqlite")
+        link.start()
+        with pytest.raises(LocumError, match="did not start within 0 s"):
+            await link.wait_until_ready(0)
+        assert link.alone
+        link.process.wait(LONG)
+
+    run(scenario)
+
+
+# How it ends
+
+
+def test_a_recorder_that_does_not_leave_is_killed_while_traffic_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.serving.recorder_link._LEAVE_SECONDS", 0.3)
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            old = link.process
+            old.send_signal(signal.SIGSTOP)
+            link.break_socket()
+            await until(lambda: link.alone)
+            assert old.poll() is None
+            link.hand_over(1)
+            await until(lambda: link.waiting == 0)
+            assert old.returncode == -signal.SIGKILL
+
+    run(scenario)
+    assert numbers(place) == {1}
+
+
+def test_what_waits_for_a_restart_is_written_before_the_end(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        link = Recording(place)
+        link.start()
+        await link.wait_until_ready(LONG)
+        link.restart_seconds = 10 * LONG
+        link.process.kill()
+        await until(lambda: link.alone)
+        for number in range(5):
+            link.hand_over(number)
+        await link.close(LONG)
+        assert link.counted() == {"stored": 5}
+
+    run(scenario)
+    assert numbers(place) == set(range(5))
+
+
+def test_a_recorder_that_dies_while_all_ends_is_started_once_more(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        link = Recording(place)
+        link.start()
+        await link.wait_until_ready(LONG)
+        link.process.send_signal(signal.SIGSTOP)
+        for number in range(40):
+            link.hand_over(number, 1_000_000)
+        queued = link.queued
+        assert queued
+        closing = asyncio.create_task(link.close(LONG))
+        await asyncio.sleep(0)
+        link.process.kill()
+        await closing
+        assert link.counted() == {"stored": queued, "recorder_died": 40 - queued}
+
+    run(scenario)
+    assert len(numbers(place)) > 0
+
+
+def test_a_recorder_that_needs_longer_writes_on_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        link = Recording(place)
+        link.start()
+        await link.wait_until_ready(LONG)
+        pid = link.process.pid
+        link.process.send_signal(signal.SIGSTOP)
+        link.hand_over(1)
+        await link.close(0.1)
+        assert link.counted() == {"stored": 0, "stopped": 1}
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.to_thread(os.waitpid, pid, 0)
+
+    run(scenario)
+    assert numbers(place) == {1}
+    assert "did not end in time" in caplog.text
+
+
+# Frames
+
+
+@given(st.lists(st.tuples(*3 * [st.binary(max_size=40)]), max_size=6), st.data())
+def test_frames_arrive_whole_however_they_are_cut(
+    records: list[tuple[bytes, bytes, bytes]], data: st.DataObject
+) -> None:
+    sent = b"".join(pack(*record) for record in records)
+    received, arrived = bytearray(), []
+    while sent:
+        size = data.draw(st.integers(1, len(sent)))
+        received += sent[:size]
+        sent = sent[size:]
+        arrived += take_frames(received)
+    assert arrived == records
+    assert not received
