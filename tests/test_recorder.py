@@ -227,8 +227,9 @@ def test_odd_counts_and_times_are_harmless(place: str) -> None:
         async with recording(place) as link:
             for moment, (endpoint, usage) in enumerate(usages):
                 facts = {"endpoint": endpoint, "time": moment, "latency_ms": math.inf}
-                answer = orjson.dumps({"model": "gpt-4o", "usage": usage})
-                link.record(FACTS | facts, b'{"model":"gpt-4o","messages":[]}', answer)
+                answer = {"type": "message", "model": "gpt-4o", "content": [], "usage": usage}
+                request = b'{"model":"gpt-4o","messages":[]}'
+                link.record(FACTS | facts, request, orjson.dumps(answer))
             await until(lambda: link.waiting == 0)
             assert link.counted() == {"stored": len(usages)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from locum.serving.refusals import Refusal, error_body
@@ -205,7 +206,8 @@ class ClientConnection(asyncio.Protocol):
         self.refuse(refusal, anthropic=speaks_anthropic(self._reader.target, self._reader.headers))
         self._write_deadline = time.monotonic() + _LINGER_SECONDS
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with suppress(OSError):
+                self._transport.write_eof()
 
     def _close(self) -> None:
         """Close once all is sent, and soon also where the client does not take it."""

@@ -77,12 +77,14 @@ class RequestReader:
 
         The parser takes what follows its head for the other protocol, so the head is read again.
         """
-        head = request_bytes(self._method, self.target, self.headers.end_to_end(_OFFER), b"")
-        chunked = self.headers.get(b"transfer-encoding") is not None
+        headers = self.headers.end_to_end(_OFFER)
+        if self.headers.get(b"transfer-encoding") is not None:
+            headers.add(b"transfer-encoding", b"chunked")
+        if b"close" in (self.headers.get(b"connection") or b"").lower():
+            headers.add(b"connection", b"close")
+        head = request_bytes(self._method, self.target, headers, b"")
         self._parser = httptools.HttpRequestParser(self)
         self._begin()
-        if chunked:
-            head = head[:-2] + b"transfer-encoding: chunked\r\n\r\n"
         self.feed(head + rest)
 
     def _count(self, fed: int, *, in_head: bool, in_body: bool) -> None:
