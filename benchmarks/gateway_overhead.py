@@ -14,6 +14,7 @@ nothing. Processor time is user and system time of a proxy's processes, from ``/
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import re
@@ -28,11 +29,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CONNECTIONS = (1, 16)
+PACED_CALLS = 2000
 KEY = "sk-benchmark-0123456789abcdef"
 SYSTEM = "Classify the query into one of the intents of the bank. " * 16
 MODELS = {"plain": "gpt-4.1", "stream": "gpt-4.1-mini"}
@@ -144,6 +147,7 @@ def main() -> None:
         for mode in ("plain", "stream"):
             for connections in CONNECTIONS:
                 measure_all(proxies, mode, connections, arguments.seconds, home)
+        measure_paced(proxies)
 
 
 def measure_all(
@@ -172,6 +176,35 @@ def measure_all(
             f"{load.per_second:10,.0f}" + (f"{spent:8.1f}{1e6 / spent:16,.0f}" if spent else ""),
             flush=True,
         )
+
+
+def measure_paced(proxies: list[Proxy]) -> None:
+    """Print latencies of one connection that sends at most 200 calls a second."""
+    print("\nplain, 1 connection, a pause of 5 ms after each call")
+    direct = None
+    for proxy in proxies:
+        latencies = sorted(paced_latencies_ms(proxy.url("plain")))
+        p50, p99 = (latencies[round(share * (PACED_CALLS - 1))] for share in (0.5, 0.99))
+        direct = direct or (p50, p99)
+        print(f"{proxy.name:10}{p50:9.3f}{p99:9.3f}{p50 - direct[0]:8.3f}{p99 - direct[1]:8.3f}")
+
+
+def paced_latencies_ms(url: str) -> list[float]:
+    """Send calls one after the other, and return what each took."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc)
+    body = json.dumps({"model": MODELS["plain"], **BODY})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+    latencies = []
+    for _ in range(PACED_CALLS):
+        began = time.perf_counter()
+        connection.request("POST", parts.path, body, headers)
+        if connection.getresponse().read()[:1] != b"{":
+            sys.exit(f"{url} answered something else than JSON")
+        latencies.append((time.perf_counter() - began) * 1e3)
+        time.sleep(0.005)
+    connection.close()
+    return latencies
 
 
 def write_script(home: Path, mode: str) -> Path:
