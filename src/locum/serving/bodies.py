@@ -5,9 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-import jiter
-
 from locum.serving.refusals import Refusal, body_too_large
+from locum.traffic.strict_json import parse_json
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
@@ -19,10 +18,7 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 def read_body(request: Request, limit: int) -> JsonObject:
-    """Return the JSON object that a request holds.
-
-    Stricter than most parsers where two of them could read different things: no key twice, no NaN,
-    no half of a surrogate pair, no byte order mark, no more than 200 levels.
+    """Return the JSON object that a request holds, read as strictly as `parse_json` does.
 
     Raises:
         Refusal: It holds something else, or is larger than `limit` once unpacked.
@@ -30,9 +26,9 @@ def read_body(request: Request, limit: int) -> JsonObject:
     packed = request.headers.get(b"content-encoding")
     body = request.body if packed is None else unpack(request.body, packed, limit)
     try:
-        read = jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+        read = parse_json(body)
     except ValueError as error:
-        raise Refusal(400, "invalid_json", f"the body is not valid JSON: {error}") from None
+        raise Refusal(400, "invalid_json", f"the body cannot be read: {error}") from None
     if not isinstance(read, dict):
         raise Refusal(400, "invalid_json", "the body is valid JSON, but no object")
     return read

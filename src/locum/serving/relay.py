@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locum.serving.soft_labels import REFUSING, JsonFilter, StreamFilter
 from locum.serving.wire import (
     LAST_CHUNK,
+    WITHOUT_BODY,
     Headers,
     ResponseHead,
     chunk,
@@ -27,7 +28,6 @@ __all__ = ["Attempt", "Relay"]
 
 _STREAM = b"text/event-stream"
 _OWN_FRAMING = frozenset({b"content-length"})
-_WITHOUT_BODY = frozenset({204, 304})
 
 
 class Relay:
@@ -106,7 +106,7 @@ class Relay:
     def _add_framing(self, headers: Headers, status: int, length: bytes | None) -> None:
         if length is not None:
             headers.add(b"content-length", length)
-        elif status in _WITHOUT_BODY or self._without_body:
+        elif status in WITHOUT_BODY or self._without_body:
             pass
         elif self._http_1_1:
             self._chunked = True

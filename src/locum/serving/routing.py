@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from locum.errors import UsageError
 from locum.serving.origin import Origin
 from locum.serving.refusals import Refusal
+from locum.traffic import endpoint_of_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Caller", "Keys", "Router", "Upstream", "find_endpoint", "speaks_anthropic"]
 
-_PATHS: tuple[tuple[bytes, Endpoint], ...] = (
-    (b"/chat/completions", "chat"),
-    (b"/completions", "completions"),
-    (b"/responses", "responses"),
-    (b"/embeddings", "embeddings"),
-)
 _VERSION = b"/v1"
 _MESSAGES = b"/v1/messages"
 _ANTHROPIC_HEADER = b"anthropic-version"
@@ -47,15 +42,12 @@ def speaks_anthropic(target: bytes, headers: Headers) -> bool:
 
 
 def find_endpoint(request: Request) -> Endpoint:
-    """Return which API a request calls, by the end of its path."""
+    """Return which API a request calls; ``other`` where it is not one that is recorded."""
     if request.method != b"POST":
         return "other"
-    if speaks_anthropic(request.target, request.headers):
-        return "messages" if request.path.endswith(b"/messages") else "other"
-    for ending, endpoint in _PATHS:
-        if request.path.endswith(ending):
-            return endpoint
-    return "other"
+    endpoint = endpoint_of_path(request.target.decode("latin-1"))
+    is_anthropic = speaks_anthropic(request.target, request.headers)
+    return endpoint if (endpoint == "messages") == is_anthropic else "other"
 
 
 @dataclass(frozen=True)

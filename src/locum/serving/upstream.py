@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from locum.serving.origin import is_metadata_address
-from locum.serving.wire import Headers, ResponseHead
+from locum.serving.wire import WITHOUT_BODY, Headers, ResponseHead
 
 if TYPE_CHECKING:
     from locum.config import LimitSettings
@@ -24,7 +24,6 @@ _KEPT_CONNECTIONS = 256
 # Less than what servers and address translators between allow a connection that says nothing.
 _IDLE_SECONDS = 45.0
 _INFORMATION = range(100, 200)
-_WITHOUT_BODY = frozenset({204, 304})
 
 
 class UpstreamError(Exception):
@@ -221,7 +220,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers.get(b"content-length") is None
             and self._headers.get(b"transfer-encoding") is None
         )
-        if self._without_body or status in _WITHOUT_BODY:
+        if self._without_body or status in WITHOUT_BODY:
             self._until_close = self._keep_alive = False
             self.on_message_complete()
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAST_CHUNK",
+    "WITHOUT_BODY",
     "Headers",
     "Request",
     "ResponseHead",
@@ -20,6 +21,9 @@ __all__ = [
     "request_bytes",
     "response_head",
 ]
+
+WITHOUT_BODY = frozenset({204, 304})
+"""Statuses whose answers have no body."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 _HOP_BY_HOP = frozenset(

@@ -7,7 +7,7 @@ import re
 
 import orjson
 
-__all__ = ["canonical_json", "read_json"]
+__all__ = ["canonical_json", "parse_json", "read_json"]
 
 _PLACE = re.compile(r" at line \d+ column \d+| \"[^\"]*\"|: line \d+ column \d+ \(char \d+\)")
 _REASONS = {
@@ -16,8 +16,8 @@ _REASONS = {
 }
 
 
-def read_json(data: bytes) -> object:
-    """Return the value.
+def parse_json(data: bytes) -> object:
+    """Return the value of a text that no two parsers read apart.
 
     Raises:
         ValueError: The text is not valid JSON, says NaN, holds half a surrogate pair or no valid
@@ -27,11 +27,28 @@ def read_json(data: bytes) -> object:
     import jiter
 
     try:
-        jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+        value: object = jiter.from_json(data, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        raise _said(error) from None
+    return value
+
+
+def read_json(data: bytes) -> object:
+    """Return the value as it can be written again.
+
+    Raises:
+        ValueError: As `parse_json`, or a number is too large to be written.
+    """
+    parse_json(data)
+    try:
         return orjson.loads(data)
     except ValueError as error:
-        said = _PLACE.sub("", str(error))
-        raise ValueError(_REASONS.get(said, f"not valid JSON ({said})")) from None
+        raise _said(error) from None
+
+
+def _said(error: ValueError) -> ValueError:
+    said = _PLACE.sub("", str(error))
+    return ValueError(_REASONS.get(said, f"not valid JSON ({said})"))
 
 
 def canonical_json(value: object) -> bytes:
