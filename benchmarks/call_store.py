@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 START = 1_760_000_000.0
 MODELS = ("gpt-5.2-mini", "gpt-5.2", "claude-sonnet-4-6", "gemini-2.5-flash", "deepseek-chat")
 WORDS = tuple(
-    "".join(random.Random(seed).choices("abcdefghijklmnoprstuvw", k=2 + seed % 9))  # noqa: S311
+    "".join(random.Random(seed).choices("abcdefghijklmnoprstuvw", k=2 + seed % 9))  # noqa: S311 - no secret
     for seed in range(2000)
 )
 
 
 def make_calls(count: int, seed: int = 0) -> Iterator[list[Call]]:
     """Calls of about 2 KB in batches of up to 1,000, the oldest first."""
-    generator = random.Random(seed)  # noqa: S311
+    generator = random.Random(seed)  # noqa: S311 - no secret
     instructions = [" ".join(generator.choices(WORDS, k=120)) for _ in range(50)]
     for begin in range(0, count, 1000):
         yield [
@@ -59,7 +59,7 @@ def make_call(generator: random.Random, number: int, instructions: list[str]) ->
         endpoint="chat",
         outcome="whole" if generator.random() < 0.98 else "failed",
         model=model,
-        fingerprint=random.Random(kind).randbytes(6).hex(),  # noqa: S311
+        fingerprint=random.Random(kind).randbytes(6).hex(),  # noqa: S311 - no secret
         task=f"task-{kind}" if kind < 6 else None,
         application=f"application-{kind % 4}",
         upstream="openai",

@@ -93,11 +93,15 @@ def _dump(body: JsonObject | None, call: Call) -> bytes:
 def _load(body: bytes | str | None, facts: CallFacts) -> JsonObject | None:
     if body is None:
         return None
+    loaded: JsonObject | None
     try:
-        return orjson.loads(body)  # type: ignore[no-any-return]
+        loaded = orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
+    else:
+        return loaded
     try:
-        return json.loads(body)  # type: ignore[no-any-return]
+        loaded = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the body of call {facts.id} is damaged: {error}") from None
+    return loaded
