@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from locum.serving.gateway import Gateway
 from locum.store import CallFilter, CallStore, open_database
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
@@ -173,6 +176,17 @@ def running_gateway(
     finally:
         running.stop()
         loop.close()
+
+
+def wait_for_port(log: Path, process: subprocess.Popen[str]) -> int:
+    """Return the port of a gateway process, once it says that it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", log.read_text())
+        if found:
+            return int(found[1])
+        time.sleep(0.01)
+    raise AssertionError(log.read_text())
 
 
 def http(

@@ -24,7 +24,7 @@ import orjson
 import pytest
 
 from locum.store import CallFilter, CallStore, open_database
-from tests.gateways import STREAM_HEAD, Received, chunk, upstream_server
+from tests.gateways import STREAM_HEAD, Received, chunk, upstream_server, wait_for_port
 from tests.gateways import http as answer
 
 if TYPE_CHECKING:
@@ -81,16 +81,6 @@ def gateway_process(home: Path, url: str, *arguments: str) -> Iterator[Process]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(60)
-
-
-def wait_for_port(log: Path, process: subprocess.Popen[str]) -> int:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", log.read_text())
-        if found:
-            return int(found[1])
-        time.sleep(0.01)
-    raise AssertionError(log.read_text())
 
 
 def stored_answers(home: Path) -> set[str]:
