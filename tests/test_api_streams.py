@@ -11,7 +11,7 @@ import orjson
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types import Completion
@@ -210,6 +210,7 @@ def block_events(index: int, block: JsonObject, deltas: list[JsonObject]) -> lis
 
 
 @given(st.text(max_size=30), PLACES, st.dictionaries(st.text(max_size=3), st.integers()), PLACES)
+@example("", [], {"": 2**64}, [])
 def test_an_anthropic_stream_gives_what_the_sdk_makes_of_it(
     said: str, at: list[int], given_input: dict[str, int], then: list[int]
 ) -> None:

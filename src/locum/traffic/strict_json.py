@@ -7,7 +7,7 @@ import re
 
 import orjson
 
-__all__ = ["canonical_json", "parse_json", "read_json"]
+__all__ = ["canonical_json", "parse_json", "read_json", "write_json"]
 
 _PLACE = re.compile(r" at line \d+ column \d+| \"[^\"]*\"|: line \d+ column \d+ \(char \d+\)")
 _REASONS = {
@@ -58,8 +58,18 @@ def canonical_json(value: object) -> bytes:
         TypeError: The value holds something that JSON cannot say.
         RecursionError: It is nested too deep.
     """
+    return write_json(value, sort_keys=True)
+
+
+def write_json(value: object, *, sort_keys: bool = False) -> bytes:
+    """Return a value as JSON.
+
+    Raises:
+        TypeError: The value holds something that JSON cannot say.
+        RecursionError: It is nested too deep.
+    """
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except orjson.JSONEncodeError:
         # Whole numbers beyond 64 bits, and text that is no valid Unicode.
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        return json.dumps(value, sort_keys=sort_keys, separators=(",", ":")).encode()

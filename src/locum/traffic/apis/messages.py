@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from locum.traffic.apis.exchange import Assembled, Exchange
 from locum.traffic.apis.lenient import as_count, as_object, as_text, objects, without
+from locum.traffic.strict_json import parse_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,7 +131,7 @@ def _assistant(blocks: list[Any]) -> JsonObject:
 
 
 def _tool_call(block: JsonObject) -> JsonObject:
-    arguments = orjson.dumps(block.get("input", {})).decode()
+    arguments = write_json(block.get("input", {})).decode()
     function = {"name": block.get("name"), "arguments": arguments}
     return {"id": block.get("id"), "type": "function", "function": function}
 
@@ -244,7 +243,7 @@ def _closed(block: JsonObject) -> JsonObject:
         return block
     said = block["partial_json"]
     try:
-        given = orjson.loads(said) if said else block.get("input", {})
-    except orjson.JSONDecodeError:
+        given = parse_json(said.encode()) if said else block.get("input", {})
+    except ValueError:
         given = said
     return {**without(block, "partial_json"), "input": given}
