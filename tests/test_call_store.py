@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from locum.errors import InputError, UsageError
@@ -51,6 +51,7 @@ def test_calls_come_back_as_they_were(place: str) -> None:
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))
+@example({"just beyond 64 bits": -(2**63) - 1})
 def test_every_body_that_json_can_say_comes_back(body: dict[str, Any]) -> None:
     facts, request, response = to_row(Call(full_call().facts, body, body))
     assert to_call((*facts, request, response)) == Call(full_call().facts, body, body)

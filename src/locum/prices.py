@@ -1,4 +1,4 @@
-"""What calls cost, by the public price list."""
+"""What calls cost, by the public price list or by prices of one's own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
-from locum.schema import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Tokens", "list_cost_usd", "price_usd", "require_price"]
+    from locum.schema import OwnPrice
+
+__all__ = ["Price", "Tokens", "find_price", "list_cost_usd", "require_price"]
 
 _SECONDS_A_PERIOD = 3600
 _FLAT_TOKENS = 30_000
 _PROBE = 1000
+_TOKENS_A_PRICE = 1_000_000
 
 
 class Tokens(NamedTuple):
@@ -54,19 +56,49 @@ def list_cost_usd(model: str, tokens: Tokens, moment: float) -> float | None:
     return sum(amount * price for amount, price in zip(amounts, prices, strict=True))
 
 
-def price_usd(model: str, usage: Usage) -> float | None:
-    """Return what tokens cost today, as `list_cost_usd` does."""
-    return list_cost_usd(model, Tokens(usage.input_tokens, usage.output_tokens), time.time())
+class Price(NamedTuple):
+    """What the tokens of a model cost.
+
+    Args:
+        model: The model.
+        own: Its price where it is not the public list's.
+    """
+
+    model: str
+    own: OwnPrice | None = None
+
+    def cost_usd(self, tokens: Tokens) -> float:
+        """Return what tokens cost today, in US dollars."""
+        if self.own is None:
+            return list_cost_usd(self.model, tokens, time.time()) or 0.0
+        cached = self.own.input if self.own.cached_input is None else self.own.cached_input
+        plain = max(tokens.input - tokens.cached, 0)
+        dollars = plain * self.own.input + tokens.cached * cached + tokens.output * self.own.output
+        return dollars / _TOKENS_A_PRICE
 
 
-def require_price(model: str) -> None:
-    """Check that the price list knows a model.
+def find_price(model: str, own: Mapping[str, OwnPrice] | None = None) -> Price | None:
+    """Return the price of a model: one's own, else the public list's; ``None`` if there is none."""
+    if own and model in own:
+        return Price(model, own[model])
+    known = list_cost_usd(model, Tokens(1, 1), time.time()) is not None
+    return Price(model) if known else None
+
+
+def require_price(model: str, own: Mapping[str, OwnPrice] | None = None) -> Price:
+    """Return the price of a model.
 
     Raises:
-        UsageError: It does not.
+        UsageError: There is none.
     """
-    if price_usd(model, Usage(1, 1)) is None:
-        raise UsageError(f"the price list knows no model {model!r}: give one that it knows")
+    price = find_price(model, own)
+    if price is None:
+        raise UsageError(
+            f"the price list knows no model {model!r}: say what a million tokens of it cost, in "
+            f'locum.toml: [prices."{model}"] with input = ... and output = ... in US dollars, 0 '
+            "where they are free; or name a model with the same price: --priced-as MODEL"
+        )
+    return price
 
 
 @lru_cache(maxsize=10_000)

@@ -23,6 +23,7 @@ __all__ = [
     "Example",
     "JsonObject",
     "Outcome",
+    "OwnPrice",
     "Prediction",
     "SoftLabelSource",
     "SoftLabels",
@@ -137,7 +138,8 @@ class TokenPosition(NamedTuple):
     """One token of an answer.
 
     Args:
-        token: The text that was written.
+        token: The text that was written; bytes that are no whole character stand in it as
+            surrogate escapes (PEP 383).
         alternatives: Log-probability of each text that might have been written here, of the
             written one too.
     """
@@ -147,10 +149,31 @@ class TokenPosition(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tokens that one or several calls used."""
+    """Tokens that one or several calls used.
+
+    Args:
+        input_tokens: Tokens of the requests, those read from the provider's cache among them.
+        output_tokens: Tokens of the answers.
+        cached_tokens: Tokens of the requests that were read from the provider's cache.
+    """
 
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
+
+
+class OwnPrice(NamedTuple):
+    """What a model costs its user, in US dollars for a million tokens.
+
+    Args:
+        input: Tokens of requests.
+        output: Tokens of answers.
+        cached_input: Tokens of requests that the provider had in its cache; by default as others.
+    """
+
+    input: float
+    output: float
+    cached_input: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +253,8 @@ class Example:
         cost_usd: What the call cost.
         held_out: Whether the input belongs to a test set that its owner chose.
         call_id: The recorded call that the input stems from.
+        synthetic: Whether a model wrote the input; such inputs are learned from, and never
+            certified or tested on.
     """
 
     text: str
@@ -242,6 +267,7 @@ class Example:
     cost_usd: float | None = None
     held_out: bool = False
     call_id: str | None = None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +281,21 @@ class TeacherAnswer:
             the teacher gave no log-probabilities.
         usage: Tokens of the call, where they were said.
         latency_ms: How long the call took.
+        version: The model that answered, as it calls itself, with its fingerprint where it has one.
+        refused: Whether the teacher declined to answer.
+        cost_usd: What the call cost, where its price is known.
+        votes: From how many answers to the same question the distribution was counted; ``None``
+            where it was not.
     """
 
     text: str
     distribution: tuple[float, ...] | None = None
     usage: Usage | None = None
     latency_ms: float | None = None
+    version: str | None = None
+    refused: bool = False
+    cost_usd: float | None = None
+    votes: int | None = None
 
 
 @dataclass(frozen=True)

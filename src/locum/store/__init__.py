@@ -1,23 +1,32 @@
 """The one way to disk."""
 
 from locum.store.archive import Compaction
+from locum.store.batches import BatchRow, BatchStore
 from locum.store.call_filter import CallFilter
 from locum.store.calls import CallStore, CallTotals
 from locum.store.database import Database, open_database
 from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind
 from locum.store.labels import LabelStore
+from locum.store.ledger import Balance, Claim, Ledger, Settlement, Verdict
 from locum.store.parquet import export_parquet
 
 __all__ = [
+    "Balance",
+    "BatchRow",
+    "BatchStore",
     "CallFilter",
     "CallStore",
     "CallTotals",
+    "Claim",
     "Compaction",
     "Database",
     "Deletion",
     "DerivedKind",
     "LabelStore",
+    "Ledger",
+    "Settlement",
+    "Verdict",
     "export_parquet",
     "open_database",
 ]

@@ -7,6 +7,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jiter
 import orjson
 
 from locum.errors import InputError
@@ -94,9 +95,10 @@ def _load(body: bytes | str | None, facts: CallFacts) -> JsonObject | None:
     if body is None:
         return None
     loaded: JsonObject | None
+    # orjson would read whole numbers beyond 64 bits as floats, and say nothing.
     try:
-        loaded = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        loaded = jiter.from_json(body.encode() if isinstance(body, str) else body)
+    except ValueError:
         pass
     else:
         return loaded

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from locum.schema import TeacherAnswer
@@ -12,11 +14,13 @@ from locum.store.database import Database, open_database
 from locum.store.derived import link_derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["LabelStore"]
+    from locum.store.database import Row
+
+__all__ = ["LabelStore", "execute_by_key", "find_answers", "put_answers"]
 
 _KEYS_A_QUERY = 500
 _ANSWER = TypeAdapter(TeacherAnswer)
@@ -52,21 +56,18 @@ class LabelStore:
         if self._owned:
             self._database.close()
 
+    @property
+    def database(self) -> Database:
+        """The store that is open."""
+        return self._database
+
     def find(self, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
         """Return the answers that are known, by key; a row that cannot be read is not.
 
         Raises:
             InputError: The store cannot be read.
         """
-        found: dict[str, TeacherAnswer] = {}
-        for start in range(0, len(keys), _KEYS_A_QUERY):
-            some = keys[start : start + _KEYS_A_QUERY]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - marks alone
-            for key, stored in self._database.execute(query, some):
-                with suppress(ValidationError):
-                    found[key] = _ANSWER.validate_json(stored)
-        return found
+        return find_answers(self._database, keys)
 
     def add(self, answers: Iterable[tuple[str, TeacherAnswer]]) -> None:
         """Write answers; they are on disk when this returns.
@@ -74,13 +75,9 @@ class LabelStore:
         Raises:
             InputError: The store cannot be written.
         """
-        rows = {key: _ANSWER.dump_json(answer) for key, answer in answers}
+        rows = dict(answers)
         with self._database.transaction():
-            self._database.executemany(
-                "INSERT INTO answers (key, answer) VALUES (?, ?) "
-                "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",
-                sorted(rows.items()),
-            )
+            put_answers(self._database, rows)
 
     def link(self, links: Iterable[tuple[str, str]]) -> None:
         """Note which recorded calls answers stem from, so that they go when those are deleted.
@@ -92,3 +89,61 @@ class LabelStore:
             InputError: The store cannot be written.
         """
         link_derived(self._database, "answer", links)
+
+    def add_soft_labels(self, labels: Sequence[str], answers: Mapping[str, TeacherAnswer]) -> None:
+        """Keep what a teacher said of the inputs of recorded calls; it goes when those do.
+
+        Args:
+            labels: The label set, in the order of the distributions.
+            answers: By the id of the call.
+
+        Raises:
+            InputError: The store cannot be written.
+        """
+        keyed = {_call_key(labels, call_id): call_id for call_id in answers}
+        self.link(keyed.items())
+        self.add((key, answers[call_id]) for key, call_id in keyed.items())
+
+    def soft_labels_of(
+        self, labels: Sequence[str], call_ids: Sequence[str]
+    ) -> dict[str, TeacherAnswer]:
+        """Return what `add_soft_labels` kept for a label set, by the id of the call.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        keyed = {_call_key(labels, call_id): call_id for call_id in call_ids}
+        return {keyed[key]: answer for key, answer in self.find(list(keyed)).items()}
+
+
+def _call_key(labels: Sequence[str], call_id: str) -> str:
+    return hashlib.sha256(orjson.dumps(["soft label", labels, call_id])).hexdigest()
+
+
+def find_answers(database: Database, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
+    """Return the answers that are known, by key; a row that cannot be read is not."""
+    found: dict[str, TeacherAnswer] = {}
+    query = "SELECT key, answer FROM answers WHERE key IN (KEYS)"
+    for key, stored in execute_by_key(database, query, keys):
+        with suppress(ValidationError):
+            found[key] = _ANSWER.validate_json(stored)
+    return found
+
+
+def put_answers(database: Database, answers: Mapping[str, TeacherAnswer]) -> None:
+    """Write answers as part of a transaction."""
+    rows = [(key, _ANSWER.dump_json(answer)) for key, answer in sorted(answers.items())]
+    database.executemany(
+        "INSERT INTO answers (key, answer) VALUES (?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",
+        rows,
+    )
+
+
+def execute_by_key(database: Database, sql: str, keys: Sequence[str]) -> list[Row]:
+    """Run a statement for some keys at a time, in place of ``KEYS``, and return all its rows."""
+    rows: list[Row] = []
+    for start in range(0, len(keys), _KEYS_A_QUERY):
+        some = keys[start : start + _KEYS_A_QUERY]
+        rows += database.execute(sql.replace("KEYS", ",".join("?" * len(some))), some)
+    return rows

@@ -107,7 +107,36 @@ _CALLS = Migration(
     ),
     postgres=("CREATE INDEX calls_time ON calls (time, number)",),
 )
-MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS)
+_LEDGERS = Migration(
+    both=(
+        """CREATE TABLE ledgers (
+            name {text} PRIMARY KEY,
+            spent {integer} NOT NULL CHECK (spent >= 0),
+            assumed {integer} NOT NULL CHECK (assumed >= 0),
+            reserved {integer} NOT NULL CHECK (reserved >= 0),
+            calls {integer} NOT NULL CHECK (calls >= 0)
+        ){without_rowid}""",
+        """CREATE TABLE runs (
+            id {text} PRIMARY KEY,
+            ledger {text} NOT NULL,
+            expires {real}
+        ){without_rowid}""",
+        """CREATE TABLE in_flight (
+            key {text} PRIMARY KEY,
+            run {text} NOT NULL,
+            worst {integer} NOT NULL CHECK (worst >= 0)
+        ){without_rowid}""",
+        """CREATE TABLE batches (
+            run {text} PRIMARY KEY,
+            teacher {text} NOT NULL,
+            ledger {text} NOT NULL,
+            remote {text},
+            created {real} NOT NULL,
+            keys {integer} NOT NULL
+        ){without_rowid}""",
+    ),
+)
+MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS)
 
 
 def migrate(database: Database) -> None:
