@@ -46,12 +46,20 @@ class Reliability(NamedTuple):
     brier: float
 
 
+def log_losses(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Return ``-log p[label]`` of each row, in nats; a probability under 1e-12 counts as 1e-12."""
+    picked = probabilities[np.arange(len(labels)), labels]
+    losses: NDArray[np.float64] = np.abs(np.log(np.clip(picked, _SMALLEST, 1)))
+    return losses
+
+
 def negative_log_likelihood(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> float:
-    """Mean of ``-log p[label]``; a probability under 1e-12 counts as 1e-12."""
-    picked = probabilities[np.arange(len(labels)), labels]
-    return float(np.abs(np.log(np.clip(picked, _SMALLEST, 1))).mean())
+    """Return the mean of `log_losses`."""
+    return float(log_losses(probabilities, labels).mean())
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

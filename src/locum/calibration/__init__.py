@@ -1,0 +1,65 @@
+"""How far probabilities can be believed: temperature, label bias, votes, and pools of teachers."""
+
+from locum.calibration.dirichlet import (
+    SelfAgreement,
+    expected_gain,
+    fit_dirichlet,
+    posterior_mean,
+    self_agreement,
+)
+from locum.calibration.folds import FEWEST_LABELS
+from locum.calibration.label_bias import (
+    BiasKind,
+    CalibrationChoice,
+    CalibrationScore,
+    LabelCalibration,
+    batch_bias,
+    choose_calibration,
+    contextual_bias,
+)
+from locum.calibration.pooling import (
+    Pool,
+    PoolChoice,
+    PoolKind,
+    choose_pool,
+    estimate_accuracies,
+    fit_linear,
+    fit_log_linear,
+    odds_weights,
+)
+from locum.calibration.temperature import (
+    Reliability,
+    ReliabilityBin,
+    fit_temperature,
+    measure_reliability,
+    reliability_bins,
+)
+
+__all__ = [
+    "FEWEST_LABELS",
+    "BiasKind",
+    "CalibrationChoice",
+    "CalibrationScore",
+    "LabelCalibration",
+    "Pool",
+    "PoolChoice",
+    "PoolKind",
+    "Reliability",
+    "ReliabilityBin",
+    "SelfAgreement",
+    "batch_bias",
+    "choose_calibration",
+    "choose_pool",
+    "contextual_bias",
+    "estimate_accuracies",
+    "expected_gain",
+    "fit_dirichlet",
+    "fit_linear",
+    "fit_log_linear",
+    "fit_temperature",
+    "measure_reliability",
+    "odds_weights",
+    "posterior_mean",
+    "reliability_bins",
+    "self_agreement",
+]
