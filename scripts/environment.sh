@@ -12,12 +12,13 @@ find_python() {
   return 1
 }
 
-# prepare_environment [EXTRA]: make .venv, install locum with an extra, set $python.
+# prepare_environment [EXTRA]: make .venv, install locum with an extra, set $python. Constraints keep
+# torch at a version that has a CPU build of its own.
 prepare_environment() {
   local base_python
   base_python=$(find_python)
   [ -x .venv/bin/python ] || "$base_python" -m venv .venv
   python=$PWD/.venv/bin/python
   export PIP_DISABLE_PIP_VERSION_CHECK=1
-  "$python" -m pip install --quiet --editable ".${1:+[$1]}"
+  "$python" -m pip install --quiet --constraint scripts/constraints.txt --editable ".${1:+[$1]}"
 }

@@ -4,7 +4,8 @@ from locum.dataset.duplicates import DuplicateGroups, find_groups
 from locum.dataset.labels import InferredLabels, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
 from locum.dataset.recorded import examples_of_calls
-from locum.dataset.splits import SHARES, SplitRows, split_rows
+from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
+from locum.dataset.written import WrittenExample, admit_written, seed_name, write_written
 
 __all__ = [
     "COLUMNS",
@@ -14,11 +15,16 @@ __all__ = [
     "ReadResult",
     "SkippedRows",
     "SplitRows",
+    "WrittenExample",
+    "admit_written",
     "examples_of_calls",
     "find_groups",
     "infer_labels",
     "likely_answer",
+    "may_seed",
     "read_examples",
     "read_texts",
+    "seed_name",
     "split_rows",
+    "write_written",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from locum.dataset.written import WrittenExample
 from locum.errors import InputError, UsageError
 from locum.rows import (
     COLUMNS,
@@ -36,6 +37,7 @@ __all__ = ["COLUMNS", "ReadResult", "SkippedRows", "read_examples", "read_texts"
 _FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 _SUM_TOLERANCE = 0.01
 _LONGEST_FIELD = 2**31 - 1
+_YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
 
 
 class ReadResult(NamedTuple):
@@ -56,6 +58,9 @@ def read_examples(
     path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
 ) -> ReadResult:
     """Read one example a row.
+
+    A row whose column ``synthetic`` is true is a `WrittenExample`: it is learned from, and never
+    certified or tested on.
 
     Args:
         path: ``.csv`` and ``.tsv`` with a header, ``.jsonl`` with one object a line, or ``.txt``
@@ -190,7 +195,7 @@ def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
     if isinstance(row, str):
         raise BadRowError(row)
     value = {kind: row.get(name) for kind, name in columns.items()}
-    return Example(
+    example = Example(
         text=to_text(value.get("text")),
         answer=optional(value.get("answer"), to_answer),
         distribution=optional(value.get("soft_label"), _distribution),
@@ -199,6 +204,25 @@ def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
         latency_ms=optional(value.get("latency_ms"), to_amount),
         cost_usd=optional(value.get("cost_usd"), to_amount),
         held_out=str(value.get("split") or "").strip().casefold() == "test",
+    )
+    return _to_written(example, row) if _is_synthetic(row) else example
+
+
+def _is_synthetic(row: Row) -> bool:
+    said = str(row.get("synthetic") or "false").strip().casefold()
+    if said not in _YES | _NO:
+        raise BadRowError("synthetic is neither true nor false")
+    return said in _YES
+
+
+def _to_written(example: Example, row: Row) -> WrittenExample:
+    asked, seeds = row.get("asked_label"), row.get("seeds")
+    return WrittenExample(
+        text=example.text,
+        answer=example.answer,
+        distribution=example.distribution,
+        asked_label=asked if isinstance(asked, str) else None,
+        seeds=tuple(map(str, seeds)) if isinstance(seeds, list) else (),
     )
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.dataset.reading import SkippedRows
-from locum.schema import Example, TokenPosition
-from locum.traffic import answer_text, input_text, token_logprobs
+from locum.schema import Example
+from locum.traffic import (
+    answer_text,
+    input_text,
+    token_logprobs,
+    token_position,
+    token_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from locum.schema import Call, JsonObject
+    from locum.schema import Call, JsonObject, TokenPosition
 
 __all__ = ["examples_of_calls"]
 
@@ -61,6 +67,8 @@ def _to_example(call: Call) -> Example:
 
 
 def _to_position(token: JsonObject) -> TokenPosition:
-    listed = [token, *(token.get("top_logprobs") or ())]
-    alternatives = {str(other["token"]): float(other["logprob"]) for other in listed}
-    return TokenPosition(str(token["token"]), alternatives)
+    written, *listed = (
+        (token_text(str(one["token"]), one.get("bytes")), float(one["logprob"]))
+        for one in (token, *(token.get("top_logprobs") or ()))
+    )
+    return token_position(written, listed)

@@ -7,10 +7,14 @@
   newest inputs. Otherwise groups are dealt out at random, class by class.
 * A test set that its owner chose (``held_out``) stays the test set. A group that reaches into it is
   its alone.
+* Inputs that a model wrote take no part here: they are only ever learned from. What they were
+  written after must be in ``train``, and so half of the groups, chosen without a look at their
+  labels, may be shown to a writer (`may_seed`) and come first within their class.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,7 +25,7 @@ from locum.schema import SPLITS, Split
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SHARES", "SplitRows", "split_rows"]
+__all__ = ["SHARES", "SplitRows", "may_seed", "split_rows"]
 
 SHARES: Mapping[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
 _ONE_A_GROUP = frozenset[Split]({"certify", "test"})
@@ -51,6 +55,7 @@ def split_rows(
     held_out: NDArray[np.bool_],
     seed: int = 0,
     shares: Mapping[Split, float] = SHARES,
+    first: NDArray[np.bool_] | None = None,
 ) -> SplitRows:
     """Divide rows into the four splits.
 
@@ -63,14 +68,18 @@ def split_rows(
         seed: Seed of the random choices.
         shares: How much of the inputs each split gets, in the order in which they are cut; the
             test split's is shared out among the others where its owner chose one.
+        first: Rows that come before the others of their class where the split is at random,
+            ``[N]``, as `may_seed` says; all or none of a group.
     """
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(group))
+    if first is not None:
+        rows = rows[np.argsort(~first[rows], kind="stable")]
     of_test, chosen = np.isin(group, group[held_out]), bool(held_out.any())
     free = rows[~of_test[rows]]
     wanted = {split: part for split, part in shares.items() if split != "test" or not chosen}
-    known = np.array([np.nan if time is None else time for time in times], np.float64)
-    by_time = free.size > 0 and bool(np.isfinite(known[free]).all() and np.ptp(known[free]) > 0)
+    known = _known_times(times)
+    by_time = _is_by_time(known[free])
     if by_time:
         order = _order_by_time(free, group, known, generator)
     else:
@@ -84,12 +93,57 @@ def split_rows(
     return SplitRows(kept, by_time, len(group) - sum(map(len, kept.values())))
 
 
+def may_seed(
+    texts: Sequence[str], group: Rows, times: Sequence[float | None], held_out: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Say which inputs a model may be shown that is to write others like them, ``[N]``.
+
+    Where times are known, those older than half of the inputs; elsewhere half of the groups, by a
+    hash of their texts. Both lie in the train split later, but for those of rare classes.
+
+    Args:
+        texts: The inputs.
+        group: As in `split_rows`; likewise the others.
+        times: When each call was made.
+        held_out: Rows of a test set that their owner chose.
+    """
+    free = ~np.isin(group, group[held_out])
+    known = _known_times(times)
+    if _is_by_time(known[free]):
+        oldest = _oldest(np.flatnonzero(free), group, known)[group]
+        return free & (oldest < np.median(oldest[free]))
+    return free & _hashed_half(texts, group)
+
+
+def _hashed_half(texts: Sequence[str], group: Rows) -> NDArray[np.bool_]:
+    smallest = [b"\xff" * 32] * (int(group.max(initial=-1)) + 1)
+    for text, number in zip(texts, group.tolist(), strict=True):
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        smallest[number] = min(smallest[number], digest)
+    half = np.array([digest[-1] % 2 == 0 for digest in smallest], np.bool_)
+    return half[group]
+
+
+def _known_times(times: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if time is None else time for time in times], np.float64)
+
+
+def _is_by_time(known: NDArray[np.float64]) -> bool:
+    return known.size > 0 and bool(np.isfinite(known).all() and np.ptp(known) > 0)
+
+
+def _oldest(rows: Rows, group: Rows, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Time of the oldest of some rows, by group."""
+    oldest = np.full(group.max() + 1, np.inf)
+    np.minimum.at(oldest, group[rows], times[rows])
+    return oldest
+
+
 def _order_by_time(
     rows: Rows, group: Rows, times: NDArray[np.float64], generator: np.random.Generator
 ) -> Rows:
     """Oldest group first, equally old ones at random; a group is as old as its oldest input."""
-    oldest = np.full(group.max() + 1, np.inf)
-    np.minimum.at(oldest, group[rows], times[rows])
+    oldest = _oldest(rows, group, times)
     tie = generator.permutation(len(oldest))
     ordered: Rows = rows[np.lexsort((times[rows], tie[group[rows]], oldest[group[rows]]))]
     return ordered

@@ -1,19 +1,50 @@
 """Teachers: models that answer today, and how their answers become soft labels."""
 
+from locum.teachers.batch import BatchTeacher
+from locum.teachers.build import build_teacher
 from locum.teachers.chat import API_KEY_VARIABLES, ChatTeacher
-from locum.teachers.labelling import LabellingRun, label_texts
+from locum.teachers.file import AnswerFile
+from locum.teachers.function import FunctionTeacher
+from locum.teachers.given import given_answers
+from locum.teachers.labelling import Budget, LabellingDesk, LabellingRun, label_texts
+from locum.teachers.local import LocalTeacher
+from locum.teachers.messages import MessagesTeacher
+from locum.teachers.panel import Panel
 from locum.teachers.parsing import LabelParser
+from locum.teachers.planning import LabellingPlan, plan_labels, read_labels
 from locum.teachers.prompts import build_messages
-from locum.teachers.protocol import Teacher
-from locum.teachers.token_paths import label_distribution
+from locum.teachers.protocol import AskedTeacher, Failure, Question, Teacher
+from locum.teachers.tally import Tally
+from locum.teachers.token_paths import LabelMasses, label_distribution, label_masses
+from locum.teachers.votes import Votes
 
 __all__ = [
     "API_KEY_VARIABLES",
+    "AnswerFile",
+    "AskedTeacher",
+    "BatchTeacher",
+    "Budget",
     "ChatTeacher",
+    "Failure",
+    "FunctionTeacher",
+    "LabelMasses",
     "LabelParser",
+    "LabellingDesk",
+    "LabellingPlan",
     "LabellingRun",
+    "LocalTeacher",
+    "MessagesTeacher",
+    "Panel",
+    "Question",
+    "Tally",
     "Teacher",
+    "Votes",
     "build_messages",
+    "build_teacher",
+    "given_answers",
     "label_distribution",
+    "label_masses",
     "label_texts",
+    "plan_labels",
+    "read_labels",
 ]

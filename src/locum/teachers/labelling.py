@@ -1,39 +1,215 @@
-"""Ask a teacher for what is not known yet, and keep every answer."""
+"""Ask a teacher for what is not known yet, within a budget, and keep every answer."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import aclosing
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from locum.errors import TeacherError
+from locum.prices import find_price, require_price
+from locum.store import Ledger
 from locum.teachers.parsing import LabelParser
+from locum.teachers.protocol import Failure, Question
+from locum.teachers.tally import Tally
+from locum.teachers.till import NANODOLLARS, LedgerTill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from types import TracebackType
 
-    from locum.schema import Task, TeacherAnswer
-    from locum.store import LabelStore
-    from locum.teachers.protocol import Teacher
+    from locum.prices import Price
+    from locum.schema import OwnPrice, Task, TeacherAnswer
+    from locum.store import Balance, LabelStore
+    from locum.teachers.protocol import AskedTeacher, Teacher
 
-__all__ = ["LabellingRun", "label_texts"]
+__all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
 
-_STORED_AT_ONCE = 8
 _TRIED_BEFORE_GIVING_UP = 20
+
+
+class Budget(NamedTuple):
+    """What labels may cost, and what tokens do.
+
+    Args:
+        ledger: Name under which spending is counted; all runs that share it share the cap.
+        cap_usd: US dollars that may be spent in all, earlier runs included; ``None`` for no cap.
+        prices: Prices of one's own, by model; others are the public list's.
+        priced_as: Model whose price every teacher's tokens get.
+    """
+
+    ledger: str = "labels"
+    cap_usd: float | None = None
+    prices: Mapping[str, OwnPrice] = MappingProxyType({})
+    priced_as: str | None = None
+
+    def price_of(self, teacher: AskedTeacher) -> Price | None:
+        """Return the price of a teacher's tokens; ``None`` where it costs nothing or is not known.
+
+        Raises:
+            UsageError: It is not known, and there is a cap.
+        """
+        if teacher.free:
+            return None
+        model = self.priced_as or teacher.name
+        if self.cap_usd is not None:
+            return require_price(model, self.prices)
+        return find_price(model, self.prices)
 
 
 class LabellingRun(NamedTuple):
     """Answers, and how they were come by.
 
     Args:
-        answers: One a text, in their order.
-        asked: Calls that were made in this run.
-        stored: Texts that had been answered in an earlier run, or that repeat another one.
+        answers: One a text, in their order; ``None`` where a call failed or the cap was reached.
+        tally: Counts of the run.
+        keys: Keys of the stored answers, by text.
     """
 
-    answers: list[TeacherAnswer]
-    asked: int
-    stored: int
+    answers: list[TeacherAnswer | None]
+    tally: Tally
+    keys: Mapping[str, frozenset[str]]
+
+
+class LabellingDesk:
+    """Where teachers' questions are asked, and answers kept; see `locum.teachers.protocol.Desk`.
+
+    Answers are on disk before what they cost is forgotten; when a run ends early, the next one goes
+    on from there.
+
+    Args:
+        task: What is asked.
+        store: Where answers and spending are kept.
+        budget: What they may cost.
+        progress: Is told how many questions are done, how many there are, and what was spent.
+        human: Index of a person's label by text, where there is one that may be learned from.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        store: LabelStore,
+        budget: Budget | None = None,
+        progress: Callable[[int, int, float], None] = lambda *_: None,
+        human: Mapping[str, int] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.keys: dict[str, set[str]] = {}
+        self._store = store
+        self._budget = budget or Budget()
+        self._progress = progress
+        self._human = human or {}
+        self._parse = LabelParser(task.labels)
+        self._guard = _NonsenseGuard(task)
+        cap = self._budget.cap_usd
+        self._ledger = Ledger(
+            store.database,
+            self._budget.ledger,
+            cap=None if cap is None else int(cap * NANODOLLARS),
+        )
+
+    def __enter__(self) -> Self:
+        """Open the desk."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the account of this run."""
+        self._ledger.close()
+
+    def balance(self) -> Balance:
+        """Return where the account stands, all runs together."""
+        return self._ledger.balance()
+
+    def human(self, texts: Sequence[str]) -> list[int | None]:
+        """Return the index of a person's label of each text that may be learned from, if any."""
+        return [self._human.get(text) for text in texts]
+
+    def buy(
+        self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
+    ) -> list[TeacherAnswer | None]:
+        """Return the answer to each text and draw in its order, asking for those not known yet.
+
+        Raises:
+            TeacherError: The teacher fails altogether, or none of its first 20 answers is a label
+                of the task.
+            InputError: The store cannot be used.
+            UsageError: There is a cap and no price.
+        """
+        keys = [teacher.identify(task, text, draw) for text, draw in wanted]
+        questions = {
+            key: Question(key, text, draw) for key, (text, draw) in zip(keys, wanted, strict=True)
+        }
+        for question in questions.values():
+            self.keys.setdefault(question.text, set()).add(question.key)
+        known = self._store.find(list(questions))
+        self.tally.wanted += len(questions)
+        for answer in known.values():
+            self.tally.count_known(answer)
+        missing = [question for key, question in questions.items() if key not in known]
+        self._tell()
+        if missing:
+            price = self._budget.price_of(teacher)
+            _run(lambda: self._ask(teacher, task, missing, price, known))
+        self._find_late(known, missing)
+        return [known.get(key) for key in keys]
+
+    async def _ask(
+        self,
+        teacher: AskedTeacher,
+        task: Task,
+        missing: Sequence[Question],
+        price: Price | None,
+        known: dict[str, TeacherAnswer],
+    ) -> None:
+        taken_over_before = self._ledger.taken_over
+        wanted = {question.key for question in missing}
+        async with (
+            LedgerTill(self._ledger, price, teacher.discount) as till,
+            aclosing(teacher.answer(task, missing, till)) as arriving,
+        ):
+            async for question, result in arriving:
+                if isinstance(result, Failure):
+                    till.drop(question)
+                    self._count_failure(result, counts=question.key in wanted)
+                else:
+                    answer = known[question.key] = till.settle(question, result)
+                    self._count_answer(teacher, answer, counts=question.key in wanted)
+                self._tell()
+        self.tally.spent_usd += till.forfeited / NANODOLLARS
+        self.tally.assumed += self._ledger.taken_over - taken_over_before
+
+    def _count_answer(self, teacher: AskedTeacher, answer: TeacherAnswer, *, counts: bool) -> None:
+        """Count an answer; those of earlier batches that nobody wants now cost money alone."""
+        if not counts:
+            self.tally.spent_usd += answer.cost_usd or 0.0
+            return
+        label = 0 if teacher.writes else self._parse(answer.text)
+        self.tally.count_answer(answer, teacher.discount, label)
+        self._guard.answered(answer.text, label)
+
+    def _count_failure(self, failure: Failure, *, counts: bool) -> None:
+        if counts:
+            self.tally.count_failure(failure)
+            self._guard.failed(failure)
+
+    def _find_late(self, known: dict[str, TeacherAnswer], missing: Sequence[Question]) -> None:
+        """Take what other runs have answered meanwhile; what is left was not asked, or failed."""
+        left = [question.key for question in missing if question.key not in known]
+        late = self._store.find(left)
+        for answer in late.values():
+            self.tally.count_known(answer)
+        known |= late
+        self.tally.unasked = self.tally.wanted - self.tally.done
+
+    def _tell(self) -> None:
+        self._progress(self.tally.done, self.tally.wanted, self.tally.spent_usd)
 
 
 def label_texts(
@@ -41,29 +217,31 @@ def label_texts(
     teacher: Teacher,
     texts: Sequence[str],
     store: LabelStore,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int, float], None] = lambda *_: None,
+    *,
+    budget: Budget | None = None,
+    human: Mapping[str, int] | None = None,
 ) -> LabellingRun:
     """Return the teacher's answer to each text.
-
-    Answers are written to the store as they arrive; when the run ends early, the next one goes on
-    from there.
 
     Args:
         task: What is asked.
         teacher: Who is asked.
         texts: What is asked about.
         store: Where answers are kept.
-        progress: Is told how many texts are answered, and how many there are.
+        progress: Is told how many questions are done, how many there are, and what was spent.
+        budget: What they may cost; by default there is no cap.
+        human: Index of a person's label by text, where there is one that may be learned from.
 
     Raises:
-        TeacherError: The teacher fails, or none of its first 20 answers is a label of the task.
+        TeacherError: The teacher fails altogether, or none of its first 20 answers is a label of
+            the task.
+        InputError: The store cannot be used.
     """
-    keys = [teacher.identify(task, text) for text in texts]
-    known = store.find(list(dict.fromkeys(keys)))
-    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    progress(len(known), len(known) + len(missing))
-    _run(lambda: _ask(task, teacher, missing, known, store, progress))
-    return LabellingRun([known[key] for key in keys], len(missing), len(texts) - len(missing))
+    with LabellingDesk(task, store, budget, progress, human) as desk:
+        answers = teacher.label(task, texts, desk)
+        keys = {text: frozenset(found) for text, found in desk.keys.items()}
+        return LabellingRun(answers, desk.tally, keys)
 
 
 def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -77,43 +255,18 @@ def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
         thread.submit(lambda: asyncio.run(start())).result()
 
 
-async def _ask(
-    task: Task,
-    teacher: Teacher,
-    missing: dict[str, str],
-    known: dict[str, TeacherAnswer],
-    store: LabelStore,
-    progress: Callable[[int, int], None],
-) -> None:
-    keys = list(missing)
-    nonsense = _NonsenseGuard(task)
-    unsaved: list[tuple[str, TeacherAnswer]] = []
-    total = len(known) + len(missing)
-    try:
-        async for position, answer in teacher.answer(task, list(missing.values())):
-            nonsense.check(answer.text)
-            known[keys[position]] = answer
-            unsaved.append((keys[position], answer))
-            progress(len(known), total)
-            if len(unsaved) >= _STORED_AT_ONCE:
-                store.add(unsaved)
-                unsaved = []
-    finally:
-        store.add(unsaved)
-
-
 class _NonsenseGuard:
     """Stops a run in which the teacher does not do the task, before it costs more."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._parse = LabelParser(task.labels)
         self._outside: list[str] | None = []
+        self._failures = 0
 
-    def check(self, answer: str) -> None:
+    def answered(self, answer: str, label: int | None) -> None:
         if self._outside is None:
             return
-        if self._parse(answer) is not None:
+        if label is not None:
             self._outside = None
             return
         self._outside.append(answer)
@@ -123,4 +276,14 @@ class _NonsenseGuard:
                 f"none of the teacher's first {_TRIED_BEFORE_GIVING_UP} answers is a label of "
                 f"task {self._task.name!r} ({', '.join(self._task.labels[:5])}, ...): it said "
                 f"{shown}; check the instruction and the labels"
+            )
+
+    def failed(self, failure: Failure) -> None:
+        if self._outside != []:
+            return
+        self._failures += 1
+        if self._failures == _TRIED_BEFORE_GIVING_UP:
+            raise TeacherError(
+                f"the teacher's first {_TRIED_BEFORE_GIVING_UP} calls failed, and none was "
+                f"answered; last: {failure.kind}: {failure.reason}"
             )

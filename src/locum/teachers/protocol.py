@@ -1,33 +1,177 @@
-"""What every teacher offers."""
+"""What every teacher offers, and what labelling offers to teachers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
+    from locum.prices import Tokens
     from locum.schema import Task, TeacherAnswer
+    from locum.store import Verdict
 
-__all__ = ["Teacher"]
+__all__ = [
+    "Answered",
+    "AskedTeacher",
+    "Desk",
+    "Failure",
+    "FailureKind",
+    "Question",
+    "Teacher",
+    "Till",
+]
+
+FailureKind = Literal[
+    "refused", "malformed", "empty", "timed out", "broken off", "unavailable", "rate limited"
+]
+
+
+class Question(NamedTuple):
+    """One thing to ask.
+
+    Args:
+        key: What identifies question, teacher and parameters; see `AskedTeacher.identify`.
+        text: The input.
+        draw: Which of several answers to the same question is wanted, from 0.
+    """
+
+    key: str
+    text: str
+    draw: int = 0
+
+
+class Failure(NamedTuple):
+    """A question that stays without an answer.
+
+    Args:
+        kind: How it failed.
+        reason: What happened, in words, without the key of the API.
+    """
+
+    kind: FailureKind
+    reason: str
+
+
+class Answered(NamedTuple):
+    """A question with what came of it."""
+
+    question: Question
+    result: TeacherAnswer | Failure
+
+
+class Till(Protocol):
+    """Money for calls, reserved before they are sent; what teachers see of `locum.teachers.till`.
+
+    A teacher that costs nothing need not use it. Answers are settled by who receives them from
+    `AskedTeacher.answer`; nothing is to be done for an answer or a failure that is yielded.
+    """
+
+    async def reserve(self, question: Question, worst: Tokens) -> Verdict:
+        """Set money aside for one call, on disk before this returns.
+
+        Waits while the money that is left is reserved by calls in flight.
+
+        Returns:
+            ``granted``; ``cap`` where the money that is left does not do, ever; ``known`` where
+            another run has the answer by now; ``claimed`` where another run is asking just now.
+        """
+        ...
+
+    def forfeit(self, question: Question) -> None:
+        """Count what is reserved as spent, after an attempt that may have been charged.
+
+        Another attempt takes another `reserve`.
+        """
+        ...
+
+    def release(self, question: Question) -> None:
+        """Give back what is reserved, after an attempt that was not charged.
+
+        Another attempt takes another `reserve`.
+        """
+        ...
 
 
 class Teacher(Protocol):
-    """A model that can be asked for labels."""
+    """A model, or several, that can be asked for labels."""
 
     @property
     def name(self) -> str:
-        """The model's name, as the report and the price list call it."""
+        """The model's name, as the report calls it."""
         ...
 
-    def identify(self, task: Task, text: str) -> str:
-        """Return a key that is the same only where the same question would be asked again."""
-        ...
+    def label(self, task: Task, texts: Sequence[str], desk: Desk) -> list[TeacherAnswer | None]:
+        """Return the answer to each text in its order; ``None`` where there is none.
 
-    def answer(self, task: Task, texts: Sequence[str]) -> AsyncIterator[tuple[int, TeacherAnswer]]:
-        """Yield the position of each text with its answer, in the order in which they arrive.
+        Args:
+            task: What is asked.
+            texts: What is asked about; equal ones are asked once.
+            desk: Asks what is not known yet, and keeps it.
 
         Raises:
-            TeacherError: The teacher cannot be reached, or refuses.
+            TeacherError: The teacher cannot be reached, or refuses altogether.
         """
+        ...
+
+
+class AskedTeacher(ABC):
+    """A teacher that answers single questions; each answer is kept under the question's key.
+
+    Args:
+        name: The model's name, as the report and the price list call it.
+        free: Whether answers cost nothing, so that no price is needed.
+        discount: What part of the list price a call costs.
+        writes: Whether it writes texts, so that its answers need not be labels of the task.
+    """
+
+    name: str
+    free: bool = False
+    discount: float = 1.0
+    writes: bool = False
+
+    @abstractmethod
+    def identify(self, task: Task, text: str, draw: int = 0) -> str:
+        """Return a SHA-256 that is the same only where the same question would be asked again.
+
+        Teacher, model and its pinned version, prompt, parameters, input and draw go into it.
+        """
+
+    @abstractmethod
+    def worst_case(self, task: Task, text: str) -> Tokens:
+        """Return the most tokens that one call may take."""
+
+    @abstractmethod
+    def answer(
+        self, task: Task, questions: Sequence[Question], till: Till
+    ) -> AsyncGenerator[Answered, None]:
+        """Yield each question with its answer or its failure, in the order in which they arrive.
+
+        Ends early, with questions left, where the till says ``cap``; leaves out questions for
+        which it says ``known``.
+
+        Raises:
+            TeacherError: The teacher cannot be reached, or refuses altogether.
+        """
+
+    def label(self, task: Task, texts: Sequence[str], desk: Desk) -> list[TeacherAnswer | None]:
+        """Return the answer to each text, as `Teacher.label`."""
+        return desk.buy(self, task, [(text, 0) for text in texts])
+
+
+class Desk(Protocol):
+    """Where questions are asked and answers kept; see `locum.teachers.labelling`."""
+
+    def buy(
+        self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
+    ) -> list[TeacherAnswer | None]:
+        """Return the answer to each text and draw in its order, asking for those not known yet.
+
+        ``None`` stands where a call failed or the cap was reached.
+        """
+        ...
+
+    def human(self, texts: Sequence[str]) -> list[int | None]:
+        """Return the index of a person's label of each text that may be learned from, if any."""
         ...

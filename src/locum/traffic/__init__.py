@@ -17,6 +17,7 @@ from locum.traffic.conversation import (
     token_logprobs,
 )
 from locum.traffic.make_call import make_call
+from locum.traffic.token_positions import token_position, token_text
 
 __all__ = [
     "Assembled",
@@ -32,4 +33,6 @@ __all__ = [
     "stream_events",
     "to_chat",
     "token_logprobs",
+    "token_position",
+    "token_text",
 ]

@@ -1,0 +1,60 @@
+"""Answers that are known already: those that came with examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.schema import TeacherAnswer
+from locum.teachers.parsing import LabelParser
+from locum.teachers.token_paths import label_distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locum.schema import Example, Task
+
+__all__ = ["answer_of_probabilities", "given_answers"]
+
+
+def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer | None]:
+    """Return the answers that came with the examples.
+
+    A recorded distribution without an answer counts as the answer that it makes most probable.
+    """
+    parser = LabelParser(task.labels)
+    return [_given_answer(example, task, parser) for example in examples]
+
+
+def answer_of_probabilities(
+    probabilities: Mapping[str, float], task: Task, parser: LabelParser, text: str | None = None
+) -> TeacherAnswer:
+    """Return the answer that a distribution stands for.
+
+    Args:
+        probabilities: Probability by label, at least one; what is no label counts as outside.
+        task: Whose labels are meant.
+        parser: The parser of these labels.
+        text: The answer as it was written; by default the most probable one.
+    """
+    masses = dict.fromkeys(task.labels, 0.0)
+    outside: dict[str, float] = {}
+    for label, probability in probabilities.items():
+        index = parser(label)
+        if index is None:
+            outside[label] = probability
+        else:
+            masses[task.labels[index]] += probability
+    everything = masses | outside
+    return TeacherAnswer(
+        max(everything, key=everything.__getitem__) if text is None else text,
+        distribution=tuple(masses.values()) if any(masses.values()) else None,
+    )
+
+
+def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherAnswer | None:
+    if example.positions and example.answer is not None:
+        distribution = label_distribution(example.positions, task.labels)
+        return TeacherAnswer(example.answer, distribution)
+    if example.distribution:
+        return answer_of_probabilities(example.distribution, task, parser, example.answer)
+    return TeacherAnswer(example.answer) if example.answer is not None else None

@@ -1,0 +1,216 @@
+"""What teachers behind an HTTP API share."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from abc import abstractmethod
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from locum.errors import UsageError
+from locum.prices import Tokens
+from locum.teachers.crew import Crew
+from locum.teachers.pace import Pace
+from locum.teachers.prompts import build_messages
+from locum.teachers.protocol import AskedTeacher
+from locum.teachers.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    import aiohttp
+
+    from locum.schema import JsonObject, Task, TeacherAnswer
+    from locum.teachers.prompts import Message
+    from locum.teachers.protocol import Answered, Question, Till
+    from locum.teachers.rate_limits import RateLimits
+
+__all__ = ["HttpTeacher"]
+
+_TOKENS_AROUND_A_MESSAGE = 16
+_TOKENS_AROUND_A_REQUEST = 64
+
+
+def _ask_for_label(task: Task, text: str) -> list[Message]:
+    return build_messages(task, text)
+
+
+def _write_freely(task: Task, text: str) -> list[Message]:
+    del task
+    return [{"role": "user", "content": text}]
+
+
+class HttpTeacher(AskedTeacher):
+    """Asks a model behind an HTTP API, many calls at once.
+
+    Args:
+        url: The API's base.
+        model: Name of the model, as the API knows it.
+        key_variables: Environment variables that may hold the API's key, in order.
+        api_key: The key; by default the value of the first variable that is set.
+        version: What the model's name stands for, where it is an alias; labels of another version
+            are other labels.
+        parameters: What else each request says; ``None`` takes a parameter out of it.
+        max_tokens: Tokens of an answer at most.
+        temperature: Of the model's sampling.
+        concurrency: Calls in flight at most; how many it is follows the server's answers.
+        requests_a_minute: Calls a minute at most; by default as the server's headers say.
+        tokens_a_minute: Tokens a minute at most; likewise.
+        attempts: Tries of one call, the first included; waiting at the server's wish is none.
+        timeout: Seconds that one try may take.
+
+    Raises:
+        UsageError: A value is out of range, or the key cannot be sent.
+    """
+
+    path = ""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key_variables: tuple[str, ...],
+        *,
+        api_key: str | None = None,
+        version: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        max_tokens: int = 64,
+        temperature: float = 0.0,
+        concurrency: int = 64,
+        requests_a_minute: float | None = None,
+        tokens_a_minute: float | None = None,
+        attempts: int = 5,
+        timeout: float = 60.0,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(
+                f"teacher {url!r}: expected a URL that starts with http:// or https://"
+            )
+        limits = (requests_a_minute, tokens_a_minute)
+        if min(concurrency, attempts, max_tokens) < 1 or timeout <= 0 or temperature < 0:
+            raise UsageError(
+                f"concurrency={concurrency}, attempts={attempts}, max_tokens={max_tokens}, "
+                f"timeout={timeout}, temperature={temperature}: expected at least 1, 1, 1, more "
+                "than 0, and at least 0"
+            )
+        if any(limit is not None and limit <= 0 for limit in limits):
+            raise UsageError(f"limits a minute of {limits}: expected more than 0")
+        self.url = url
+        self.model = self.name = model
+        self.version = version
+        self.parameters = dict(parameters or {})
+        self.max_tokens = max_tokens
+        self.temperature = temperature
+        self.concurrency = concurrency
+        self.attempts = attempts
+        self.timeout = timeout
+        self._pace = Pace(concurrency, *limits)
+        self._messages: Callable[[Task, str], list[Message]] = _ask_for_label
+        set_variables = (os.environ[name] for name in key_variables if os.environ.get(name))
+        key = _clean_key(api_key or next(set_variables, None))
+        self.transport = Transport(url, self._authorization(key), key, " or ".join(key_variables))
+
+    def __repr__(self) -> str:
+        """Show everything but the key."""
+        return f"{type(self).__name__}({self.url!r}, model={self.model!r})"
+
+    @abstractmethod
+    def _authorization(self, key: str | None) -> dict[str, str]:
+        """Headers that carry the key."""
+
+    @abstractmethod
+    def _body(self, messages: list[Message]) -> JsonObject:
+        """The request, before the user's own parameters."""
+
+    @abstractmethod
+    def read(self, task: Task, body: bytes, latency_ms: float | None) -> TeacherAnswer:
+        """Return the answer that the body of a response holds.
+
+        Raises:
+            AttemptError: It is none.
+        """
+
+    def request(self, task: Task, text: str) -> JsonObject:
+        """Return the body of the request that asks about a text."""
+        whole = self._body(self._messages(task, text)) | self.parameters
+        return {name: value for name, value in whole.items() if value is not None}
+
+    def identify(self, task: Task, text: str, draw: int = 0) -> str:
+        """Return a SHA-256 of address, version, draw and the whole request."""
+        asked = [self.url, self.request(task, text)]
+        extra = [[self.version, draw]] if self.version or draw else []
+        return hashlib.sha256(orjson.dumps(asked + extra, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def worst_case(self, task: Task, text: str) -> Tokens:
+        """Return the most tokens that a call may take.
+
+        No tokenizer in use spells a text in more tokens than it has bytes of UTF-8.
+
+        Raises:
+            UsageError: The user's parameters leave the length of answers open.
+        """
+        messages = self._messages(task, text)
+        written = sum(
+            len(message["content"].encode("utf-8", "surrogatepass")) + _TOKENS_AROUND_A_MESSAGE
+            for message in messages
+        )
+        given = {"max_tokens": self.max_tokens} | self.parameters
+        longest = given.get("max_completion_tokens") or given.get("max_tokens")
+        if not isinstance(longest, int):
+            raise UsageError(
+                f"the parameters of teacher {self.name!r} leave the length of its answers open: "
+                "give max_tokens or max_completion_tokens"
+            )
+        return Tokens(written + _TOKENS_AROUND_A_REQUEST, longest)
+
+    def as_writer(self, *, max_tokens: int, temperature: float) -> Self:
+        """Return the same teacher, to be asked for texts: the input is the whole prompt."""
+        writer = copy.copy(self)
+        writer._pace = self._pace.anew()  # noqa: SLF001 - of its own class
+        writer.writes = True
+        writer.max_tokens = max_tokens
+        writer.temperature = temperature
+        writer._messages = _write_freely  # noqa: SLF001 - of its own class
+        return writer
+
+    async def answer(
+        self, task: Task, questions: Sequence[Question], till: Till
+    ) -> AsyncGenerator[Answered, None]:
+        """Yield each question with its answer or failure, as `AskedTeacher.answer`."""
+        async with self.transport.open_session(self.concurrency, self.timeout) as session:
+            crew = Crew(_Calls(self, task, session), self._pace, till, self.attempts)
+            async with aclosing(crew.ask(questions)) as arriving:
+                async for answered in arriving:
+                    yield answered
+
+
+class _Calls:
+    """The calls of one task on one session."""
+
+    def __init__(self, teacher: HttpTeacher, task: Task, session: aiohttp.ClientSession) -> None:
+        self._teacher = teacher
+        self._task = task
+        self._session = session
+
+    def worst_of(self, question: Question) -> Tokens:
+        return self._teacher.worst_case(self._task, question.text)
+
+    async def call(self, question: Question) -> tuple[TeacherAnswer, float, RateLimits | None]:
+        teacher = self._teacher
+        body = orjson.dumps(teacher.request(self._task, question.text))
+        reply = await teacher.transport.post(self._session, teacher.path, body)
+        answer = teacher.read(self._task, reply.body, 1000 * reply.seconds)
+        return answer, reply.seconds, reply.limits
+
+
+def _clean_key(key: str | None) -> str | None:
+    """A key without the line end that a file puts after it."""
+    if key is None or not key.strip():
+        return None
+    if not (key.strip().isascii() and key.strip().isprintable()):
+        raise UsageError("the API key holds characters that no HTTP header can: check the key")
+    return key.strip()

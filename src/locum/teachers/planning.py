@@ -1,0 +1,182 @@
+"""What labelling would ask, and what it would cost, before anything is bought."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.prices import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locum.prices import Price
+    from locum.schema import Task, TeacherAnswer
+    from locum.store import LabelStore
+    from locum.teachers.labelling import Budget
+    from locum.teachers.protocol import AskedTeacher, Teacher
+
+__all__ = ["LabellingPlan", "PlannedTeacher", "plan_labels", "read_labels"]
+
+_BYTES_A_TOKEN = 4
+_TEXTS_MEASURED = 1_000
+
+
+class PlannedTeacher(NamedTuple):
+    """What one model would be asked.
+
+    Args:
+        name: The model.
+        calls: Questions that are not answered yet.
+        known: Questions that are.
+        tokens: About how many tokens the calls would take.
+        likely_usd: About what they would cost; ``None`` where the price is not known.
+        worst_usd: What they would cost at most, if no call is tried twice.
+    """
+
+    name: str
+    calls: int
+    known: int
+    tokens: Tokens
+    likely_usd: float | None
+    worst_usd: float | None
+
+
+class LabellingPlan(NamedTuple):
+    """What a labelling run would do.
+
+    Args:
+        texts: Inputs, equal ones counted once.
+        teachers: The models that would be asked, one each.
+    """
+
+    texts: int
+    teachers: list[PlannedTeacher]
+
+    @property
+    def calls(self) -> int:
+        """Questions that are not answered yet."""
+        return sum(teacher.calls for teacher in self.teachers)
+
+    @property
+    def likely_usd(self) -> float | None:
+        """About what they would cost; ``None`` where a price is not known."""
+        costs = [teacher.likely_usd for teacher in self.teachers]
+        return None if None in costs else sum(cost or 0.0 for cost in costs)
+
+    @property
+    def worst_usd(self) -> float | None:
+        """What they would cost at most; ``None`` where a price is not known."""
+        costs = [teacher.worst_usd for teacher in self.teachers]
+        return None if None in costs else sum(cost or 0.0 for cost in costs)
+
+
+def plan_labels(
+    task: Task, teacher: Teacher, texts: Sequence[str], store: LabelStore, budget: Budget
+) -> LabellingPlan:
+    """Return what asking a teacher about texts would take.
+
+    A token is taken as four bytes of text and a label as its own length, so that the likely cost is
+    good to a third or so; the worst case is what the ledger reserves. Questions that a teacher asks
+    only where earlier answers call for them are not counted.
+
+    Raises:
+        UsageError: A price is not known, and there is a cap.
+        InputError: The store cannot be read.
+    """
+    desk = _PlanningDesk(store, budget)
+    teacher.label(task, texts, desk)
+    return LabellingPlan(len(set(texts)), list(desk.planned.values()))
+
+
+def read_labels(
+    task: Task, teacher: Teacher, texts: Sequence[str], store: LabelStore
+) -> tuple[list[TeacherAnswer | None], Mapping[str, set[str]]]:
+    """Return what is known of texts without asking, and the keys of it by text.
+
+    Raises:
+        InputError: The store cannot be read.
+    """
+    desk = _PlanningDesk(store, None)
+    return teacher.label(task, texts, desk), desk.keys
+
+
+class _PlanningDesk:
+    """Takes questions as a desk does, and asks none."""
+
+    def __init__(self, store: LabelStore, budget: Budget | None) -> None:
+        self._store = store
+        self._budget = budget
+        self.keys: dict[str, set[str]] = {}
+        self.planned: dict[str, PlannedTeacher] = {}
+
+    def human(self, texts: Sequence[str]) -> list[int | None]:
+        return [None] * len(texts)
+
+    def buy(
+        self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
+    ) -> list[TeacherAnswer | None]:
+        keys = [teacher.identify(task, text, draw) for text, draw in wanted]
+        asked = {key: text for key, (text, _) in zip(keys, wanted, strict=True)}
+        known = self._store.find(list(asked))
+        for key, text in asked.items():
+            self.keys.setdefault(text, set()).add(key)
+        if self._budget is not None:
+            self._add_to_plan(teacher, task, asked, known)
+        return [known.get(key) for key in keys]
+
+    def _add_to_plan(
+        self,
+        teacher: AskedTeacher,
+        task: Task,
+        asked: Mapping[str, str],
+        known: Mapping[str, TeacherAnswer],
+    ) -> None:
+        missing = [text for key, text in asked.items() if key not in known]
+        planned = self._plan(teacher, task, missing, len(known))
+        before = self.planned.get(teacher.name)
+        self.planned[teacher.name] = planned if before is None else _add(before, planned)
+
+    def _plan(
+        self, teacher: AskedTeacher, task: Task, missing: Sequence[str], known: int
+    ) -> PlannedTeacher:
+        count = len(missing)
+        measured = missing[:: max(1, count // _TEXTS_MEASURED)]
+        worst = _mean([teacher.worst_case(task, text) for text in measured])
+        label = sum(len(label.encode()) for label in task.labels) / len(task.labels)
+        likely = Tokens(worst.input // _BYTES_A_TOKEN, 1 + round(label / _BYTES_A_TOKEN))
+        assert self._budget is not None
+        price = self._budget.price_of(teacher)
+        costs = [self._cost(teacher, price, tokens, count) for tokens in (likely, worst)]
+        return PlannedTeacher(
+            teacher.name, count, known, Tokens(count * likely.input, count * likely.output), *costs
+        )
+
+    def _cost(
+        self, teacher: AskedTeacher, price: Price | None, tokens: Tokens, calls: int
+    ) -> float | None:
+        if teacher.free:
+            return 0.0
+        return None if price is None else calls * price.cost_usd(tokens) * teacher.discount
+
+
+def _mean(tokens: Sequence[Tokens]) -> Tokens:
+    count = max(1, len(tokens))
+    longest = max((one.output for one in tokens), default=0)
+    return Tokens(math.ceil(sum(one.input for one in tokens) / count), longest)
+
+
+def _add(first: PlannedTeacher, second: PlannedTeacher) -> PlannedTeacher:
+    tokens = Tokens(
+        first.tokens.input + second.tokens.input, first.tokens.output + second.tokens.output
+    )
+    costs = [
+        None if one is None or other is None else one + other
+        for one, other in (
+            (first.likely_usd, second.likely_usd),
+            (first.worst_usd, second.worst_usd),
+        )
+    ]
+    return PlannedTeacher(
+        first.name, first.calls + second.calls, first.known + second.known, tokens, *costs
+    )

@@ -1,0 +1,132 @@
+"""What a labelling run did, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.schema import TeacherAnswer
+    from locum.teachers.protocol import Failure
+
+__all__ = ["Tally"]
+
+_SHOWN_REASONS = 3
+
+
+@dataclass
+class Tally:
+    """Counts of a labelling run; each question counts once.
+
+    Args:
+        wanted: Questions that were to be answered; equal ones are one.
+        cached: Of them, those that had been answered before.
+        answered: Of the others, those answered with a label of the task.
+        outside: Those answered with something else.
+        refused: Those that the teacher declined.
+        empty: Those answered with nothing.
+        failed: Failures by kind, refusals of the provider apart.
+        reasons: The first failures in words.
+        unasked: Questions left because the cap was reached.
+        assumed: Calls of runs that died in the middle: counted as spent, and asked again.
+        spent_usd: What the new answers cost, and what attempts without one may have.
+        saved_by_cache_usd: What the known answers had cost.
+        saved_by_batch_usd: What the new answers would have cost more as single calls.
+        versions: New answers by the model that gave them, as it calls itself.
+        versions_before: Known answers likewise.
+    """
+
+    wanted: int = 0
+    cached: int = 0
+    answered: int = 0
+    outside: int = 0
+    refused: int = 0
+    empty: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    reasons: list[str] = field(default_factory=list)
+    unasked: int = 0
+    assumed: int = 0
+    spent_usd: float = 0.0
+    saved_by_cache_usd: float = 0.0
+    saved_by_batch_usd: float = 0.0
+    versions: Counter[str] = field(default_factory=Counter)
+    versions_before: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> int:
+        """Questions that were asked in this run and got an answer of any kind."""
+        return self.answered + self.outside + self.refused + self.empty
+
+    @property
+    def done(self) -> int:
+        """Questions that nothing more is done about."""
+        return self.cached + self.asked + self.failed.total()
+
+    def count_known(self, answer: TeacherAnswer) -> None:
+        """Count an answer that was there before."""
+        self.cached += 1
+        self.saved_by_cache_usd += answer.cost_usd or 0.0
+        if answer.version:
+            self.versions_before[answer.version] += 1
+
+    def count_answer(self, answer: TeacherAnswer, discount: float, label: int | None) -> None:
+        """Count a new answer, with the label that it means."""
+        cost = answer.cost_usd or 0.0
+        self.spent_usd += cost
+        self.saved_by_batch_usd += cost / discount - cost
+        if answer.version:
+            self.versions[answer.version] += 1
+        if answer.refused:
+            self.refused += 1
+        elif not answer.text.strip():
+            self.empty += 1
+        elif label is None:
+            self.outside += 1
+        else:
+            self.answered += 1
+
+    def count_failure(self, failure: Failure) -> None:
+        """Count a question that stays without an answer."""
+        self.failed[failure.kind] += 1
+        if len(self.reasons) < _SHOWN_REASONS:
+            self.reasons.append(f"{failure.kind}: {failure.reason}")
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the counts as JSON has them."""
+        return {
+            name: dict(value) if isinstance(value, Counter) else value
+            for name, value in vars(self).items()
+        }
+
+    def add(self, counted: Mapping[str, Any]) -> None:
+        """Add the counts of another run, as its `as_object` gave them."""
+        for name, value in vars(self).items():
+            more = Counter(counted[name]) if isinstance(value, Counter) else counted[name]
+            setattr(self, name, value + more)
+
+    def notes(self) -> list[str]:
+        """Return what should be known of the run, a sentence each."""
+        notes = []
+        changed = set(self.versions) - set(self.versions_before)
+        if self.versions_before and changed:
+            notes.append(
+                "the model behind the name has changed: earlier answers are by "
+                f"{_listed(self.versions_before)}, new ones by {_listed(self.versions)}; to have "
+                "all by one, give a --model-version of your choice: labels under another one are "
+                "bought anew"
+            )
+        elif len(self.versions) > 1:
+            notes.append(f"several versions of the model answered: {_listed(self.versions)}")
+        if self.assumed:
+            notes.append(
+                f"{self.assumed:,} calls were in flight when an earlier run died: they count as "
+                "spent, and may have been asked again"
+            )
+        return [*notes, *self.reasons]
+
+
+def _listed(versions: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in versions.most_common(_SHOWN_REASONS))
