@@ -5,25 +5,32 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.dataset import find_groups, split_rows
+from locum.distillation.answers import collect_answers
 from locum.distillation.assess import evaluate, measure_latency_us
 from locum.distillation.decide import decide, least_certify_inputs, too_few
-from locum.distillation.pool import build_pool, given_answers
+from locum.distillation.pool import build_pool
+from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Distillation, StudentFacts
+from locum.distillation.splitting import split_pool
 from locum.distillation.summary import summarise
-from locum.distillation.teacher_facts import describe_teacher, measure_costs
+from locum.distillation.synthetic import Synthetic, conclude_synthetic, divide_answers
+from locum.distillation.teacher_facts import (
+    calibrate_teacher,
+    correct_pool,
+    describe_teacher,
+    measure_costs,
+)
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise, certify, plan_thresholds
 from locum.export import CertifiedStudent, artefact_size
 from locum.losses import soften
-from locum.schema import Example, Split, Task, TeacherAnswer
-from locum.store import LabelStore
+from locum.schema import Example, Split, Task
 from locum.students import find_family
-from locum.teachers import Teacher, label_texts
+from locum.teachers import Budget, Teacher
 from locum.training import Labelled, train
 
 if TYPE_CHECKING:
@@ -35,27 +42,10 @@ if TYPE_CHECKING:
     from locum.distillation.pool import Pool
     from locum.distillation.result import DataSummary, Decision, TeacherFacts
     from locum.evaluation import Certificate
+    from locum.store import Database
     from locum.training import TrainedStudent
 
 __all__ = ["Progress", "distill"]
-
-
-class Progress(Protocol):
-    """Is told how a run goes on."""
-
-    def stage(self, message: str) -> None:
-        """A new step begins."""
-        ...
-
-    def advance(self, done: int, total: int) -> None:
-        """So much of a step of known length is done."""
-        ...
-
-
-class _Silent:
-    def stage(self, message: str) -> None: ...
-
-    def advance(self, done: int, total: int) -> None: ...
 
 
 class _Outcome(NamedTuple):
@@ -74,9 +64,9 @@ def distill(
     family: str = "linear",
     minimum_coverage: float = 0.05,
     seed: int = 0,
-    store: str | Path | None = None,
+    store: str | Path | Database | None = None,
     teacher_name: str = "recorded answers",
-    priced_as: str | None = None,
+    budget: Budget | None = None,
     notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Distillation:
@@ -85,17 +75,19 @@ def distill(
     Args:
         task: What is distilled.
         inputs: Texts as production sends them, or `Example` objects with what is known of them.
+            Synthetic ones are learned from where that helps; all other figures leave them aside.
         teacher: Asked for every input that has no answer yet; not needed where all have one.
         target: Promised agreement with the teacher on what the student answers.
         confidence: Confidence of the promise.
         family: Student family.
         minimum_coverage: Coverage under which a student is not worth having.
         seed: Seed of the splits.
-        store: SQLite file or ``postgresql://`` URL that keeps the teacher's answers, so that a run
-            that is stopped goes on where it was; by default they are kept for this run alone.
+        store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's answers, so
+            that a run that is stopped goes on where it was; by default they are kept for this run
+            alone.
         teacher_name: How the report calls the teacher where none is asked.
-        priced_as: Model whose list price the teacher's tokens get where no cost was recorded; by
-            default the teacher's own name.
+        budget: What the teacher's answers may cost, and what its tokens do; by default there is no
+            cap, and the public list's price of the model.
         notes: What else the reader of the report should know of the inputs, a sentence each.
         progress: Is told how the run goes on.
 
@@ -110,32 +102,42 @@ def distill(
     promise = Promise(target, confidence)
     _check_settings(promise, seed, minimum_coverage)
     student_class = find_family(family)
-    told = progress or _Silent()
+    told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     _check_texts(examples)
-    answers = _answers(task, examples, teacher, store, told)
-    pool = build_pool(task, examples, answers)
+    money = budget or Budget(ledger=task.name)
+    answers, bought = collect_answers(task, examples, teacher, store, money, told)
+    real, written = divide_answers(examples, answers)
+    pool = build_pool(task, *real)
 
     told.stage("grouping near-copies and splitting")
-    splits, data = _split(task, pool, seed, notes)
+    divided = split_pool(pool, seed, seeded=bool(written.examples))
+    splits = divided.splits
+    data = summarise(task, pool, divided.groups, splits, [*notes, *bought])
+    synthetic = Synthetic.among(task, written, pool, divided)
     name = teacher.name if teacher else teacher_name
-    costs = measure_costs(pool, [a for a in answers if a is not None], priced_as or name)
-    facts = describe_teacher(name, pool, splits.rows, costs)
+    costs = measure_costs(pool, [a for a in real.answers if a is not None], name, money)
+    choice = calibrate_teacher(task, pool, splits.rows, teacher)
+    corrected = correct_pool(pool, choice.calibration)
+    facts = describe_teacher(name, pool, corrected, splits.rows["test"], choice, costs)
 
     certify_inputs = len(splits.rows["certify"])
     if certify_inputs < least_certify_inputs(promise) or not splits.rows["test"].size:
         share = max(certify_inputs, 1) / len(pool.examples)
         decision = too_few(len(pool.examples), certify_inputs, share, promise)
+        data = conclude_synthetic(data, synthetic, None)
         return Distillation(task, promise, decision, data, facts, None, None, None, None)
 
-    labelled = _labelled(pool, splits, facts.temperature)
+    labelled = _labelled(corrected, splits)
     started = time.perf_counter()
     trained = train(
         lambda **settings: student_class(task.labels, **settings),
         labelled["train"],
         labelled["validation"],
         told.stage,
+        synthetic=synthetic.labelled(choice.calibration),
     )
+    data = conclude_synthetic(data, synthetic, trained.synthetic)
     seconds = time.perf_counter() - started
     told.stage(f"certifying on {certify_inputs:,} untouched inputs")
     outcome = _certify(trained, labelled, promise, minimum_coverage, len(pool.examples))
@@ -159,49 +161,9 @@ def _check_texts(examples: Sequence[Example]) -> None:
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
 
 
-def _answers(
-    task: Task,
-    examples: Sequence[Example],
-    teacher: Teacher | None,
-    place: str | Path | None,
-    told: Progress,
-) -> list[TeacherAnswer | None]:
-    """Answers that came with the examples, and for the others the teacher's."""
-    answers = given_answers(examples, task)
-    unanswered = [row for row, answer in enumerate(answers) if answer is None]
-    if teacher is None and len(unanswered) == len(answers):
-        raise UsageError(
-            "no input has an answer of the teacher: give a teacher to ask, or inputs with answers"
-        )
-    if teacher is None or not unanswered:
-        return answers
-    told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
-    asked = [examples[row] for row in unanswered]
-    with (
-        TemporaryDirectory() as scratch,
-        LabelStore(place or Path(scratch) / "answers.sqlite") as store,
-    ):
-        run = label_texts(task, teacher, [e.text for e in asked], store, told.advance)
-        store.link([(teacher.identify(task, e.text), e.call_id) for e in asked if e.call_id])
-    told.stage(f"{run.asked:,} calls made, {run.stored:,} labels known without one")
-    for row, answer in zip(unanswered, run.answers, strict=True):
-        answers[row] = answer
-    return answers
-
-
-def _split(
-    task: Task, pool: Pool, seed: int, notes: Sequence[str]
-) -> tuple[SplitRows, DataSummary]:
-    groups = find_groups([example.text for example in pool.examples])
-    times = [example.time for example in pool.examples]
-    held_out = np.array([example.held_out for example in pool.examples])
-    splits = split_rows(groups.group, pool.answers, times, held_out, seed)
-    return splits, summarise(task, pool, groups, splits, notes)
-
-
-def _labelled(pool: Pool, splits: SplitRows, temperature: float) -> dict[Split, Labelled]:
-    """Each split's inputs, with the teacher's distributions at its fitted temperature."""
-    soft_labels = soften(pool.soft_labels.probabilities, temperature)
+def _labelled(pool: Pool, splits: SplitRows) -> dict[Split, Labelled]:
+    """Each split's inputs, with the teacher's corrected distributions."""
+    soft_labels = pool.soft_labels.probabilities
     texts = [example.text for example in pool.examples]
 
     def take(rows: NDArray[np.int64]) -> Labelled:

@@ -9,14 +9,15 @@ import numpy as np
 
 from locum.errors import InputError
 from locum.schema import Example, SoftLabels, SoftLabelSource, Task, TeacherAnswer
-from locum.teachers import LabelParser, label_distribution
+from locum.teachers.given import given_answers
+from locum.teachers.parsing import LabelParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["OutsideAnswers", "Pool", "build_pool", "given_answers"]
+__all__ = ["OutsideAnswers", "Pool", "build_pool", "given_answers", "pool_labelled"]
 
 _UNKNOWN = -1
 _SHOWN = 5
@@ -59,36 +60,6 @@ class Pool(NamedTuple):
     human_outside: int
 
 
-def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer | None]:
-    """Return the answers that came with the examples.
-
-    A recorded distribution without an answer counts as the answer that it makes most probable.
-    """
-    parser = LabelParser(task.labels)
-    return [_given_answer(example, task, parser) for example in examples]
-
-
-def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherAnswer | None:
-    if example.positions and example.answer is not None:
-        distribution = label_distribution(example.positions, task.labels)
-        return TeacherAnswer(example.answer, distribution)
-    if not example.distribution:
-        return TeacherAnswer(example.answer) if example.answer is not None else None
-    masses = dict.fromkeys(task.labels, 0.0)
-    outside: dict[str, float] = {}
-    for label, probability in example.distribution.items():
-        index = parser(label)
-        if index is None:
-            outside[label] = probability
-        else:
-            masses[task.labels[index]] += probability
-    everything = masses | outside
-    return TeacherAnswer(
-        max(everything, key=everything.__getitem__) if example.answer is None else example.answer,
-        distribution=tuple(masses.values()) if any(masses.values()) else None,
-    )
-
-
 def build_pool(
     task: Task, examples: Sequence[Example], answers: Sequence[TeacherAnswer | None]
 ) -> Pool:
@@ -99,6 +70,25 @@ def build_pool(
     Raises:
         InputError: No answer is a label, or all are the same one.
     """
+    pool = pool_labelled(task, examples, answers)
+    if not pool.examples:
+        shown = ", ".join(repr(text) for text, _ in pool.outside.frequent[:3]) or "nothing"
+        raise InputError(
+            f"none of {len(examples):,} answers is a label of task {task.name!r} "
+            f"({', '.join(task.labels[:_SHOWN])}); the teacher said {shown}"
+        )
+    if len(set(pool.answers.tolist())) == 1:
+        raise InputError(
+            f"every usable answer is {task.labels[pool.answers[0]]!r}: with one class there is "
+            "nothing to decide; give calls with at least two different answers"
+        )
+    return pool
+
+
+def pool_labelled(
+    task: Task, examples: Sequence[Example], answers: Sequence[TeacherAnswer | None]
+) -> Pool:
+    """Return the pool as `build_pool`, also where it is empty or holds one class alone."""
     parser = LabelParser(task.labels)
     kept: list[tuple[Example, TeacherAnswer, int]] = []
     outside: Counter[str] = Counter()
@@ -111,18 +101,7 @@ def build_pool(
             outside[answer.text[:80]] += 1
         else:
             kept.append((example, answer, index))
-    if not kept:
-        shown = ", ".join(repr(text) for text, _ in outside.most_common(3)) or "nothing"
-        raise InputError(
-            f"none of {len(examples):,} answers is a label of task {task.name!r} "
-            f"({', '.join(task.labels[:_SHOWN])}); the teacher said {shown}"
-        )
     labels = np.array([index for _, _, index in kept], np.int64)
-    if len(set(labels.tolist())) == 1:
-        raise InputError(
-            f"every usable answer is {task.labels[labels[0]]!r}: with one class there is nothing "
-            "to decide; give calls with at least two different answers"
-        )
     soft_labels, mass = _soft_labels(task, [answer for _, answer, _ in kept], labels)
     human, human_outside = _human_labels([example for example, _, _ in kept], parser)
     left_out = OutsideAnswers(outside.total(), missing, outside.most_common(_SHOWN), mass)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from locum.calibration import Reliability, ReliabilityBin
+    from locum.calibration import CalibrationChoice, Reliability, ReliabilityBin
     from locum.distillation.pool import OutsideAnswers
     from locum.evaluation import Certificate, Promise, Share
     from locum.export import CertifiedStudent
     from locum.schema import SoftLabelSource, Split, Task
     from locum.selective_risk import RiskCoveragePoint
-    from locum.training import CurvePoint, Trial
+    from locum.training import CurvePoint, SyntheticGain, Trial
 
 __all__ = [
     "ClassResult",
@@ -22,6 +22,7 @@ __all__ = [
     "Distillation",
     "Evaluation",
     "StudentFacts",
+    "SyntheticFacts",
     "TeacherFacts",
     "Verdict",
 ]
@@ -44,6 +45,50 @@ class Decision(NamedTuple):
     more_inputs: int | None = None
 
 
+class SyntheticFacts(NamedTuple):
+    """What became of the inputs that a model wrote.
+
+    Args:
+        inputs: How many there were.
+        unlabelled: Of them, those without an answer that is a label.
+        left_out: Others that know of inputs outside the train split: near-copies of them, and those
+            whose writer was shown one.
+        gain: What the rest changed; ``None`` where there was none, or no student was trained.
+    """
+
+    inputs: int
+    unlabelled: int
+    left_out: int
+    gain: SyntheticGain | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether the student learned from them."""
+        return self.gain is not None and self.gain.used
+
+    @property
+    def sentence(self) -> str:
+        """What became of them, in words."""
+        apart = [
+            f"{count:,} {reason}"
+            for count, reason in (
+                (self.unlabelled, "without a label"),
+                (self.left_out, "too close to inputs that certify or test"),
+            )
+            if count
+        ]
+        rest = f"; {' and '.join(apart)} took no part" if apart else ""
+        gain = self.gain
+        if gain is None:
+            return f"{self.inputs:,} synthetic inputs were given, and none was tried{rest}"
+        return (
+            f"{gain.inputs:,} synthetic inputs: agreement on validation "
+            f"{gain.helped.agreement:.3f} with, {gain.alone.agreement:.3f} without; risk area "
+            f"{gain.helped.risk_area:.4f} with, {gain.alone.risk_area:.4f} without: "
+            f"{'used' if gain.used else 'left out'}{rest}"
+        )
+
+
 class DataSummary(NamedTuple):
     """What the student learned from.
 
@@ -60,8 +105,11 @@ class DataSummary(NamedTuple):
         source: Where the soft labels came from.
         self_agreement: How often the teacher gave the same answer to inputs that repeat each
             other; ``None`` where none do.
-        training_sha256: Hash of the train and validation inputs with their labels.
+        training_sha256: Hash of the train and validation inputs with their labels, and of synthetic
+            ones where they were used.
         warnings: What the user should know, a sentence each.
+        synthetic: What became of inputs that a model wrote, which the other figures leave aside;
+            ``None`` where there were none.
     """
 
     inputs: int
@@ -77,6 +125,7 @@ class DataSummary(NamedTuple):
     self_agreement: Share | None
     training_sha256: str
     warnings: list[str]
+    synthetic: SyntheticFacts | None = None
 
 
 class TeacherFacts(NamedTuple):
@@ -88,7 +137,8 @@ class TeacherFacts(NamedTuple):
         latency_p50_ms: Median time of a call.
         cost_per_1000_usd: Cost of 1,000 calls.
         priced_as: Model whose list price was applied, where the cost was not recorded.
-        temperature: Fitted against human labels; 1 where there were too few.
+        temperature: Fitted against human labels; 1 where there were too few, or it did not help.
+        correction: How its probabilities were corrected, and what that was chosen by.
         before: Reliability of its probabilities on human labels of the test split.
         after: The same at the fitted temperature.
     """
@@ -99,6 +149,7 @@ class TeacherFacts(NamedTuple):
     cost_per_1000_usd: float | None
     priced_as: str | None
     temperature: float
+    correction: CalibrationChoice
     before: Reliability | None
     after: Reliability | None
 

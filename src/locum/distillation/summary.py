@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from locum.distillation.pool import Pool
     from locum.schema import Task
 
-__all__ = ["summarise"]
+__all__ = ["hash_learned", "summarise"]
 
 _FEW_OF_A_CLASS = 20
 _MANY_OUTSIDE = 0.02
@@ -65,6 +65,13 @@ def _self_agreement(pool: Pool) -> Share | None:
         for first, second in combinations(answers[:_PAIRS_A_TEXT], 2)
     ]
     return share(np.array(pairs, bool))
+
+
+def hash_learned(data: DataSummary, synthetic: Pool) -> str:
+    """Return the hash of real inputs that were learned from together with that of others."""
+    rows = np.arange(len(synthetic.examples))
+    both = f"{data.training_sha256} {_hash(synthetic, rows)}"
+    return hashlib.sha256(both.encode()).hexdigest()
 
 
 def _hash(pool: Pool, rows: NDArray[np.int64]) -> str:

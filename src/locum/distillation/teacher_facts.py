@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.calibration import Reliability, fit_temperature, measure_reliability
+from locum.calibration import (
+    FEWEST_LABELS,
+    BiasKind,
+    CalibrationChoice,
+    LabelCalibration,
+    Reliability,
+    batch_bias,
+    choose_calibration,
+    contextual_bias,
+    measure_reliability,
+)
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
-from locum.losses import soften
-from locum.prices import price_usd
-from locum.schema import Usage
+from locum.prices import Tokens, find_price
+from locum.teachers import LocalTeacher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,11 +30,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.distillation.pool import Pool
-    from locum.schema import Split, TeacherAnswer
+    from locum.prices import Price
+    from locum.schema import Split, Task, TeacherAnswer
+    from locum.teachers import Budget, Teacher
 
-__all__ = ["TeacherCosts", "describe_teacher", "measure_costs"]
-
-_LEAST_HUMAN_LABELS = 50
+__all__ = [
+    "TeacherCosts",
+    "calibrate_teacher",
+    "correct_pool",
+    "describe_teacher",
+    "measure_costs",
+]
 
 
 class TeacherCosts(NamedTuple):
@@ -41,7 +57,9 @@ class TeacherCosts(NamedTuple):
     priced_as: str | None
 
 
-def measure_costs(pool: Pool, answers: Sequence[TeacherAnswer], model: str) -> TeacherCosts:
+def measure_costs(
+    pool: Pool, answers: Sequence[TeacherAnswer], name: str, budget: Budget
+) -> TeacherCosts:
     """Take recorded costs and times where there are any, else the list price of the tokens."""
     times = [e.latency_ms for e in pool.examples if e.latency_ms is not None]
     times = times or [a.latency_ms for a in answers if a.latency_ms is not None]
@@ -49,58 +67,97 @@ def measure_costs(pool: Pool, answers: Sequence[TeacherAnswer], model: str) -> T
     recorded = [e.cost_usd for e in pool.examples if e.cost_usd is not None]
     if recorded:
         return TeacherCosts(latency, 1000 * statistics.fmean(recorded), None)
-    usages = [answer.usage for answer in answers if answer.usage is not None]
-    if not usages:
+    model = budget.priced_as or name
+    price = find_price(model, budget.prices)
+    costs = [_cost_of_one(answer, price) for answer in answers]
+    known = [cost for cost in costs if cost is not None]
+    if not known:
         return TeacherCosts(latency, None, None)
-    total = Usage(sum(u.input_tokens for u in usages), sum(u.output_tokens for u in usages))
-    price = price_usd(model, total)
-    if price is None:
-        return TeacherCosts(latency, None, None)
-    return TeacherCosts(latency, 1000 * price / len(usages), model)
+    return TeacherCosts(latency, 1000 * statistics.fmean(known), model)
 
 
-def _fit_teacher_temperature(pool: Pool, rows: NDArray[np.int64]) -> float:
-    """Fit the teacher's temperature on human labels; 1 where there are under 50 of them.
+def _cost_of_one(answer: TeacherAnswer, price: Price | None) -> float | None:
+    """What one call costs, also where several were made for one answer."""
+    calls = answer.votes or 1
+    if price is None or answer.usage is None:
+        return None if answer.cost_usd is None else answer.cost_usd / calls
+    return price.cost_usd(Tokens(*answer.usage)) / calls
 
-    Single answers have no temperature.
+
+def calibrate_teacher(
+    task: Task, pool: Pool, rows: Mapping[Split, NDArray[np.int64]], teacher: Teacher | None
+) -> CalibrationChoice:
+    """Choose how to correct the teacher's probabilities, by human labels that may be learned from.
+
+    For a local model that scores label words, the bias of these words is a candidate; for others
+    the temperature alone. Single answers have neither.
 
     Args:
-        pool: All inputs.
-        rows: Those that may be learned from.
+        task: What it was asked.
+        pool: All inputs, with distributions as the teacher gave them.
+        rows: Row numbers by split.
+        teacher: Who was asked, if anyone.
     """
-    known = rows[pool.human[rows] >= 0]
-    if known.size < _LEAST_HUMAN_LABELS or pool.soft_labels.source == "single answers":
-        return 1.0
-    return fit_temperature(pool.soft_labels.probabilities[known], pool.human[known])
+    learned_from = np.concatenate([rows["train"], rows["validation"]])
+    known = learned_from[pool.human[learned_from] >= 0]
+    probabilities = pool.soft_labels.probabilities
+    if pool.soft_labels.source == "single answers":
+        nothing = LabelCalibration("none", np.zeros(len(task.labels)))
+        return CalibrationChoice(nothing, "single answers have no probabilities to correct")
+    candidates: dict[BiasKind, NDArray[np.float64]] = {}
+    if isinstance(teacher, LocalTeacher) and known.size >= FEWEST_LABELS:
+        content_free = teacher.content_free(task)
+        candidates["contextual"] = contextual_bias(content_free[None, :])
+        candidates["batch"] = batch_bias(probabilities[learned_from])
+    return choose_calibration(probabilities[known], pool.human[known], candidates)
+
+
+def correct_pool(pool: Pool, calibration: LabelCalibration) -> Pool:
+    """Return the pool with corrected distributions.
+
+    Where the bias of label words is taken out, the teacher's answer is the label that is then the
+    most probable: the correction is part of the teacher.
+    """
+    probabilities = calibration.apply(pool.soft_labels.probabilities)
+    corrected = pool._replace(soft_labels=replace(pool.soft_labels, probabilities=probabilities))
+    if calibration.kind == "none":
+        return corrected
+    return corrected._replace(answers=probabilities.argmax(axis=1).astype(np.int64))
 
 
 def describe_teacher(
-    name: str, pool: Pool, rows: Mapping[Split, NDArray[np.int64]], costs: TeacherCosts
+    name: str,
+    pool: Pool,
+    corrected: Pool,
+    test: NDArray[np.int64],
+    choice: CalibrationChoice,
+    costs: TeacherCosts,
 ) -> TeacherFacts:
-    """Fit the teacher's temperature on what may be learned from; compare it with people on test.
+    """Compare the teacher with people on the test split, before and after its correction.
 
     Args:
         name: The model.
         pool: All inputs, with distributions as the teacher gave them.
-        rows: Row numbers by split.
+        corrected: The same after the correction.
+        test: Row numbers of the test split.
+        choice: How the correction was chosen.
         costs: What a call takes.
     """
-    learned_from = np.concatenate([rows["train"], rows["validation"]])
-    temperature = _fit_teacher_temperature(pool, learned_from)
-    known = rows["test"][pool.human[rows["test"]] >= 0]
+    known = test[pool.human[test] >= 0]
     before: Reliability | None = None
     after: Reliability | None = None
+    human = pool.human[known]
     if known.size and pool.soft_labels.source != "single answers":
-        probabilities, human = pool.soft_labels.probabilities[known], pool.human[known]
-        before = measure_reliability(probabilities, human)
-        after = measure_reliability(soften(probabilities, temperature), human)
+        before = measure_reliability(pool.soft_labels.probabilities[known], human)
+        after = measure_reliability(corrected.soft_labels.probabilities[known], human)
     return TeacherFacts(
         name=name,
-        accuracy=share(pool.answers[known] == pool.human[known]),
+        accuracy=share(corrected.answers[known] == human),
         latency_p50_ms=costs.latency_p50_ms,
         cost_per_1000_usd=costs.cost_per_1000_usd,
         priced_as=costs.priced_as,
-        temperature=temperature,
+        temperature=choice.calibration.temperature,
+        correction=choice,
         before=before,
         after=after,
     )

@@ -104,7 +104,7 @@ def format_dollars(dollars: float | None) -> str:
 def _note(distillation: Distillation) -> str:
     inputs = distillation.data.splits["test"]
     priced = distillation.teacher.priced_as
-    cost = f" Cost: the tokens at the list price of {priced}." if priced else ""
+    cost = f" Cost: the tokens at the price of {priced}." if priced else ""
     return (
         f"On {inputs:,} inputs that took no part in training, calibration or certification; in "
         f"brackets the 95% interval. Times are medians, and their mean by share together.{cost}"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.distillation import Distillation
+    from locum.distillation.result import SyntheticFacts
     from locum.evaluation import Share
 
 __all__ = ["result_object"]
@@ -58,6 +59,8 @@ def result_object(
             "cost_per_1000_usd": teacher.cost_per_1000_usd,
             "priced_as": teacher.priced_as,
             "temperature": teacher.temperature,
+            "bias_correction": teacher.correction.calibration.kind,
+            "correction_reason": teacher.correction.reason,
             "reliability_before": teacher.before._asdict() if teacher.before else None,
             "reliability_after": teacher.after._asdict() if teacher.after else None,
         },
@@ -70,10 +73,28 @@ def result_object(
             "outside_label_set": data.outside.answers,
             "without_answer": data.outside.missing,
             "soft_label_source": data.source,
+            "synthetic": _synthetic(data.synthetic),
             "warnings": data.warnings,
         },
         "report": str(report),
         "artefact": str(artefact) if artefact else None,
+    }
+
+
+def _synthetic(facts: SyntheticFacts | None) -> dict[str, Any] | None:
+    if facts is None:
+        return None
+    gain = facts.gain
+    return {
+        "inputs": facts.inputs,
+        "without_label": facts.unlabelled,
+        "too_close": facts.left_out,
+        "tried": gain.inputs if gain else 0,
+        "used": facts.used,
+        "agreement_with": gain.helped.agreement if gain else None,
+        "agreement_without": gain.alone.agreement if gain else None,
+        "risk_area_with": gain.helped.risk_area if gain else None,
+        "risk_area_without": gain.alone.risk_area if gain else None,
     }
 
 

@@ -1,5 +1,12 @@
 """How students are trained."""
 
-from locum.training.classification import CurvePoint, Labelled, TrainedStudent, Trial, train
+from locum.training.classification import (
+    CurvePoint,
+    Labelled,
+    SyntheticGain,
+    TrainedStudent,
+    Trial,
+    train,
+)
 
-__all__ = ["CurvePoint", "Labelled", "TrainedStudent", "Trial", "train"]
+__all__ = ["CurvePoint", "Labelled", "SyntheticGain", "TrainedStudent", "Trial", "train"]

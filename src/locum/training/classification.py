@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locum.students import Student
 
-__all__ = ["Labelled", "TrainedStudent", "Trial", "train"]
+__all__ = ["CurvePoint", "Labelled", "SyntheticGain", "TrainedStudent", "Trial", "train"]
 
 _L2_START = 5e-6
 _L2_STEP = 3.0
@@ -77,12 +77,33 @@ class Trial(NamedTuple):
         soft: Whether it learned from distributions, and not from single answers.
         risk_area: Area under its risk-coverage curve on the validation inputs; smaller is better.
         agreement: With the teacher on all validation inputs.
+        synthetic: Whether it learned from inputs that a model wrote, too.
     """
 
     settings: dict[str, float]
     soft: bool
     risk_area: float
     agreement: float
+    synthetic: bool = False
+
+
+class SyntheticGain(NamedTuple):
+    """What inputs that a model wrote did to the best student, on real validation inputs.
+
+    Args:
+        inputs: How many there were.
+        helped: The same settings with them.
+        alone: And without.
+    """
+
+    inputs: int
+    helped: Trial
+    alone: Trial
+
+    @property
+    def used(self) -> bool:
+        """Whether the student learned from them in the end: the risk-coverage area fell."""
+        return self.helped.risk_area < self.alone.risk_area
 
 
 class CurvePoint(NamedTuple):
@@ -102,7 +123,8 @@ class TrainedStudent(NamedTuple):
         raw_validation_proba: Probabilities of a student of the same settings that was trained on
             the train inputs alone, ``[N, C]``.
         trials: All settings that were tried, the best first.
-        curve: Agreement on the validation inputs by the number of inputs learned from.
+        curve: Agreement on the validation inputs by the number of real inputs learned from.
+        synthetic: What inputs that a model wrote changed; ``None`` where there were none.
     """
 
     student: Student
@@ -110,6 +132,7 @@ class TrainedStudent(NamedTuple):
     raw_validation_proba: NDArray[np.float32]
     trials: list[Trial]
     curve: list[CurvePoint]
+    synthetic: SyntheticGain | None = None
 
 
 class _Candidate(NamedTuple):
@@ -123,18 +146,21 @@ def train(
     training: Labelled,
     validation: Labelled,
     progress: Callable[[str], None],
+    synthetic: Labelled | None = None,
 ) -> TrainedStudent:
     """Choose settings one after the other, each by the risk-coverage area on validation inputs.
 
     First the penalty, by steps of a factor of three in the direction that improves. Where there
     are distributions, then the distillation temperature, and whether single answers do better
-    after all. Where there are human labels, then how much they count.
+    after all. Where there are human labels, then how much they count. At last, where a model wrote
+    inputs, whether they help.
 
     Args:
         make_student: Takes ``l2``, ``temperature`` and ``human_weight``.
         training: Inputs to learn from.
         validation: Inputs to choose by; the final student learns from them too.
         progress: Is told what is being done.
+        synthetic: Inputs that a model wrote, to learn from if that helps.
     """
     search = _Search(make_student, training, validation, progress)
     search.walk("l2", _L2_START, 1 / _L2_STEP)
@@ -147,11 +173,13 @@ def train(
         search.try_all("human_weight", _HUMAN_WEIGHTS)
     curve = [search.curve_point(share) for share in _CURVE_SHARES]
     curve.append(CurvePoint(len(training.texts), search.best.trial.agreement))
-    both = training.joined(validation)
+    gain = search.try_synthetic(synthetic) if synthetic is not None else None
+    learned = training.joined(synthetic) if synthetic and gain and gain.used else training
+    both = learned.joined(validation)
     progress(f"training on all {len(both.texts):,} inputs it may see")
     best = search.best
-    student = search.fit(_for_other_size(best.trial, training, both), both)
-    return TrainedStudent(student, best.temperature, best.proba, search.trials, curve)
+    student = search.fit(_for_other_size(best.trial, learned, both), both)
+    return TrainedStudent(student, best.temperature, best.proba, search.trials, curve, gain)
 
 
 def _for_other_size(trial: Trial, chosen_on: Labelled, used: Labelled) -> Trial:
@@ -201,6 +229,13 @@ class _Search:
         shown = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value)
         self._progress(f"trying {shown}, {'soft' if soft else 'hard'} labels")
         self._tried.append(self._score(Trial(settings, soft, 0.0, 0.0), self._training))
+
+    def try_synthetic(self, synthetic: Labelled) -> SyntheticGain:
+        self._progress(f"trying with {len(synthetic.texts):,} synthetic inputs besides")
+        alone, both = self.best.trial, self._training.joined(synthetic)
+        trial = _for_other_size(alone, self._training, both)._replace(synthetic=True)
+        self._tried.append(self._score(trial, both))
+        return SyntheticGain(len(synthetic.texts), self._tried[-1].trial, alone)
 
     def curve_point(self, share: float) -> CurvePoint:
         count = max(2, round(share * len(self._training.texts)))

@@ -1,0 +1,102 @@
+"""The teacher's answers to all inputs: those that came with them, and those that are bought."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from locum.distillation.pool import given_answers
+from locum.errors import UsageError
+from locum.store import Database, LabelStore
+from locum.teachers import Budget, LabelParser, Teacher, label_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.distillation.progress import Progress
+    from locum.schema import Example, Task, TeacherAnswer
+
+__all__ = ["collect_answers"]
+
+
+def collect_answers(
+    task: Task,
+    examples: Sequence[Example],
+    teacher: Teacher | None,
+    place: str | Path | Database | None,
+    budget: Budget,
+    told: Progress,
+) -> tuple[list[TeacherAnswer | None], list[str]]:
+    """Return answers that came with the examples, for the others the teacher's, and notes on those.
+
+    Args:
+        task: What is asked.
+        examples: The inputs.
+        teacher: Asked where no answer is known.
+        place: The store of answers; ``None`` for one that lives as long as the call.
+        budget: What answers may cost.
+        told: Is told how it goes on.
+
+    Raises:
+        TeacherError: The teacher fails altogether.
+        UsageError: No input has an answer, and there is no teacher.
+    """
+    answers = given_answers(examples, task)
+    if place is not None:
+        _add_bought(task, examples, answers, place)
+    unanswered = [row for row, answer in enumerate(answers) if answer is None]
+    if teacher is None and len(unanswered) == len(answers):
+        raise UsageError(
+            "no input has an answer of the teacher: give a teacher to ask, or inputs with answers"
+        )
+    if teacher is None or not unanswered:
+        return answers, []
+    told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
+    asked = [examples[row] for row in unanswered]
+    parse = LabelParser(task.labels)
+    known = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
+    with (
+        TemporaryDirectory() as scratch,
+        LabelStore(place or Path(scratch) / "answers.sqlite") as store,
+    ):
+        run = label_texts(
+            task,
+            teacher,
+            [example.text for example in asked],
+            store,
+            lambda done, total, _: told.advance(done, total),
+            budget=budget,
+            human={text: label for text, label in known.items() if label is not None},
+        )
+        store.link([(key, e.call_id) for e in asked if e.call_id for key in run.keys[e.text]])
+    tally = run.tally
+    told.stage(f"{tally.asked:,} calls answered, {tally.cached:,} answers known without one")
+    for row, answer in zip(unanswered, run.answers, strict=True):
+        answers[row] = answer
+    left = [f"the budget ended with {tally.unasked:,} calls not made"] if tally.unasked else []
+    failed = [f"{tally.failed.total():,} calls failed"] if tally.failed else []
+    return answers, [*left, *failed, *tally.notes()]
+
+
+def _add_bought(
+    task: Task,
+    examples: Sequence[Example],
+    answers: list[TeacherAnswer | None],
+    place: str | Path | Database,
+) -> None:
+    """Give recorded calls with an answer alone the distributions that were bought for them."""
+    bare = {
+        example.call_id: row
+        for row, (example, answer) in enumerate(zip(examples, answers, strict=True))
+        if example.call_id is not None and answer is not None and answer.distribution is None
+    }
+    if not bare:
+        return
+    with LabelStore(place) as store:
+        bought = store.soft_labels_of(task.labels, list(bare))
+    for call_id, answer in bought.items():
+        recorded = answers[bare[call_id]]
+        if recorded is not None:
+            answers[bare[call_id]] = replace(recorded, distribution=answer.distribution)

@@ -1,0 +1,180 @@
+"""Label what a task has no probabilities of yet."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError
+from locum.teachers import AskedTeacher, LabellingDesk, Tally, plan_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from locum.schema import Example, Task, TeacherAnswer
+    from locum.store import Balance, LabelStore
+    from locum.teachers import Budget, LabellingPlan, Teacher
+
+__all__ = [
+    "LabelledTask",
+    "human_labels",
+    "keep_for_calls",
+    "label_task",
+    "plan_task",
+    "unlabelled",
+]
+
+_TEXTS_AT_ONCE = 20_000
+
+
+class LabelledTask(NamedTuple):
+    """What a labelling run did.
+
+    Args:
+        teacher: Who was asked.
+        texts: Inputs that were to be labelled.
+        tally: Counts of its calls.
+        balance: Where the task's account stands after it.
+        seconds: How long it took.
+        notes: What should be known of it, a sentence each.
+    """
+
+    teacher: str
+    texts: int
+    tally: Tally
+    balance: Balance
+    seconds: float
+    notes: list[str]
+
+
+def unlabelled(task: Task, examples: Sequence[Example], store: LabelStore) -> list[Example]:
+    """Return the inputs for which probabilities are still to be had.
+
+    Those are inputs without an answer, and recorded calls with an answer alone.
+    """
+    calls = [e.call_id for e in examples if e.call_id is not None]
+    bought = store.soft_labels_of(task.labels, calls).keys()
+    return [
+        example
+        for example in examples
+        if example.distribution is None
+        and example.positions is None
+        and (example.answer is None or example.call_id is not None)
+        and example.call_id not in bought
+    ]
+
+
+def plan_task(
+    task: Task, teacher: Teacher, examples: Sequence[Example], store: LabelStore, budget: Budget
+) -> LabellingPlan:
+    """Return what labelling a task would ask and cost.
+
+    Raises:
+        InputError: Every input has its label, or the store cannot be read.
+    """
+    wanted = unlabelled(task, examples, store)
+    if not wanted:
+        raise InputError(
+            f"each of the {len(examples):,} inputs has a label with probabilities, or came with an "
+            "answer: there is nothing to buy"
+        )
+    return plan_labels(task, teacher, [example.text for example in wanted], store, budget)
+
+
+def label_task(
+    task: Task,
+    teacher: Teacher,
+    examples: Sequence[Example],
+    store: LabelStore,
+    budget: Budget,
+    progress: Callable[[int, int, float], None],
+) -> LabelledTask:
+    """Ask a teacher about the inputs of a task, and keep its answers.
+
+    Inputs go through some thousands at a time, so that memory stays bounded.
+
+    Args:
+        task: What is asked.
+        teacher: Who is asked.
+        examples: Inputs with what is known of them.
+        store: Where answers and spending are kept.
+        budget: What the labels may cost.
+        progress: Is told how many calls are done, how many there are, and what was spent.
+
+    Raises:
+        TeacherError: The teacher fails altogether.
+        InputError: The store cannot be used.
+        UsageError: There is a cap, and no price.
+    """
+    started = time.monotonic()
+    wanted = unlabelled(task, examples, store)
+    at_once = _TEXTS_AT_ONCE if isinstance(teacher, AskedTeacher) else max(1, len(wanted))
+
+    def tell(done: int, total: int, spent_usd: float) -> None:
+        progress(done, max(total, len(wanted)), spent_usd)
+
+    with LabellingDesk(task, store, budget, tell, human_labels(task, wanted)) as desk:
+        for start in range(0, len(wanted), at_once):
+            some = wanted[start : start + at_once]
+            desk.keys.clear()
+            answers = teacher.label(task, [example.text for example in some], desk)
+            keep_for_calls(task, some, answers, desk.keys, store)
+            if desk.tally.unasked:
+                break
+        balance = desk.balance()
+    notes = [*desk.tally.notes(), *_told_by(teacher)]
+    seconds = time.monotonic() - started
+    return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
+
+
+def keep_for_calls(
+    task: Task,
+    examples: Sequence[Example],
+    answers: Sequence[TeacherAnswer | None],
+    keys: Mapping[str, Collection[str]],
+    store: LabelStore,
+) -> None:
+    """Keep answers to the inputs of recorded calls as these calls' soft labels.
+
+    Args:
+        task: What was asked.
+        examples: The inputs.
+        answers: To each of them.
+        keys: Keys of the stored answers that they were made from, by text.
+        store: Where they are kept.
+    """
+    found = {
+        example.call_id: answer
+        for example, answer in zip(examples, answers, strict=True)
+        if example.call_id is not None and answer is not None
+    }
+    if not found:
+        return
+    store.add_soft_labels(task.labels, found)
+    store.link([(key, e.call_id) for e in examples if e.call_id for key in keys.get(e.text, ())])
+
+
+def human_labels(task: Task, examples: Sequence[Example]) -> dict[str, int]:
+    """Return people's labels by text, but for inputs of a test set that its owner chose."""
+    from locum.teachers import LabelParser
+
+    parse = LabelParser(task.labels)
+    found = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
+    return {text: label for text, label in found.items() if label is not None}
+
+
+def _told_by(teacher: Teacher) -> list[str]:
+    """What a teacher of several answers found out about them."""
+    from locum.teachers import Panel, Votes
+
+    if isinstance(teacher, Votes) and teacher.self_agreement is not None:
+        estimate, lower, upper = teacher.self_agreement
+        return [
+            (
+                f"the teacher gives the same answer twice to {estimate:.1%} of questions "
+                f"({lower:.1%} to {upper:.1%}): no student can agree with it more often"
+            )
+        ]
+    if isinstance(teacher, Panel):
+        return [teacher.how]
+    return []

@@ -1,0 +1,149 @@
+"""What of a task's inputs a student learns from, and what of that has no soft label yet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.distillation.answers import collect_answers
+from locum.distillation.pool import Pool, build_pool
+from locum.distillation.progress import Silent
+from locum.distillation.splitting import split_pool
+from locum.errors import InputError
+from locum.teachers import Budget, LabelParser
+from locum.training import Labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.dataset import SplitRows
+    from locum.schema import Example, Task
+    from locum.store import LabelStore
+
+__all__ = ["Material", "find_material"]
+
+_LEAST_INPUTS = 50
+
+
+class Material(NamedTuple):
+    """Inputs whose recorded answer is a label, and which of them may be asked about.
+
+    Args:
+        task: What is asked.
+        pool: The inputs, with what is known of them.
+        group: Group of near-copies that each belongs to, ``[N]``.
+        training: Row numbers of the train split.
+        validation: Those of the validation split.
+        labelled: Whether an input has a soft label, or was asked about in vain, ``[N]``.
+        open_rows: Inputs to learn from that may be asked about, one of each group of which none
+            has a soft label; in ascending order. Among them is none that would be certified or
+            tested on once a model has written others after these inputs.
+        copies: The rows to learn from that say word for word the same as an open one, itself
+            included, by its number: they share its soft label.
+    """
+
+    task: Task
+    pool: Pool
+    group: NDArray[np.int64]
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    labelled: NDArray[np.bool_]
+    open_rows: NDArray[np.int64]
+    copies: Mapping[int, list[int]]
+
+    @property
+    def learned_from(self) -> NDArray[np.int64]:
+        """Rows of both splits that a student learns from, in ascending order."""
+        return np.sort(np.concatenate([self.training, self.validation]))
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """The texts of some rows."""
+        return [self.pool.examples[row].text for row in rows]
+
+    def take(self, rows: NDArray[np.int64], soft_labels: NDArray[np.float64]) -> Labelled:
+        """Some rows as a student learns from them.
+
+        Args:
+            rows: Their numbers.
+            soft_labels: Of all rows, ``[N, C]``.
+        """
+        nobody = np.full(len(rows), -1, np.int64)
+        texts = self.texts(rows.tolist())
+        return Labelled(texts, soft_labels[rows], self.pool.answers[rows], nobody)
+
+
+def find_material(
+    task: Task, examples: Sequence[Example], store: LabelStore, seed: int
+) -> Material:
+    """Divide inputs as distillation does, and find those without a soft label.
+
+    Inputs of the certify and test splits are never open. Inputs that a model wrote take no part.
+
+    Raises:
+        InputError: No answer is a label, there is one class alone, or the inputs to learn from are
+            too few to tell which of them matter.
+        UsageError: No input has an answer.
+    """
+    real = [example for example in examples if not example.synthetic]
+    answers, _ = collect_answers(task, real, None, store.database, Budget(), Silent())
+    parse = LabelParser(task.labels)
+    usable = [answer for answer in answers if answer and parse(answer.text) is not None]
+    pool = build_pool(task, real, answers)
+    calls = [example.call_id for example in pool.examples if example.call_id is not None]
+    asked = store.soft_labels_of(task.labels, calls)
+    labelled = np.array(
+        [
+            answer.distribution is not None or example.call_id in asked
+            for example, answer in zip(pool.examples, usable, strict=True)
+        ],
+        np.bool_,
+    )
+    divided = split_pool(pool, seed)
+    training, validation = divided.splits.rows["train"], divided.splits.rows["validation"]
+    _check_size(len(training), len(validation))
+    group, rows = divided.groups.group, _surely_learned_from(pool, divided.splits, seed)
+    open_rows = _one_a_group(rows, group, labelled)
+    copies = _copies(pool.examples, rows, open_rows)
+    return Material(task, pool, group, training, validation, labelled, open_rows, copies)
+
+
+def _surely_learned_from(pool: Pool, splits: SplitRows, seed: int) -> NDArray[np.int64]:
+    """Rows to learn from whether or not a model is to write other inputs after some of them.
+
+    Where the split is by time, that makes no difference.
+    """
+    learned_from = np.sort(np.concatenate([splits.rows["train"], splits.rows["validation"]]))
+    if splits.by_time:
+        return learned_from
+    seeded = split_pool(pool, seed, seeded=True).splits.rows
+    return np.intersect1d(learned_from, np.concatenate([seeded["train"], seeded["validation"]]))
+
+
+def _check_size(training: int, validation: int) -> None:
+    if training + validation < _LEAST_INPUTS or not validation:
+        raise InputError(
+            f"{training + validation:,} inputs to learn from are too few to tell which of them "
+            f"matter (at least {_LEAST_INPUTS}): label them all with locum label, or record more "
+            "calls"
+        )
+
+
+def _one_a_group(
+    rows: NDArray[np.int64], group: NDArray[np.int64], labelled: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    left = rows[~np.isin(group[rows], group[rows[labelled[rows]]])]
+    _, first_at = np.unique(group[left], return_index=True)
+    return left[np.sort(first_at)]
+
+
+def _copies(
+    examples: Sequence[Example], rows: NDArray[np.int64], open_rows: NDArray[np.int64]
+) -> dict[int, list[int]]:
+    by_text: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows.tolist():
+        by_text[examples[row].text].append(row)
+    return {row: by_text[examples[row].text] for row in open_rows.tolist()}

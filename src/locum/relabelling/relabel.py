@@ -1,0 +1,231 @@
+"""Buy the soft labels that matter most, and measure what they gained."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.errors import TeacherError
+from locum.labelling.label import keep_for_calls
+from locum.relabelling.advice import Advice, advise
+from locum.relabelling.gain import Arm, Arms, Gains, equal_spend, measure_gains
+from locum.teachers import BatchTeacher, LabellingDesk, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.distillation import Progress
+    from locum.relabelling.acquisition import Basket
+    from locum.relabelling.material import Material
+    from locum.relabelling.plan import RelabellingPlan
+    from locum.schema import Example, TeacherAnswer
+    from locum.store import Balance, LabelStore
+    from locum.teachers import Budget, Teacher
+
+__all__ = ["Relabelled", "relabel"]
+
+_ASKED_FIRST = 20
+_LEAST_COMPARED = 5
+
+
+class Relabelled(NamedTuple):
+    """What a run bought, and what it gained.
+
+    Args:
+        teacher: Who was asked.
+        chosen: Chosen inputs that got a soft label.
+        control: Those drawn at random; an input may be both.
+        by_class: Inputs that got one, by their recorded answer.
+        soft_labels: Inputs with their new soft labels, copies included: those of recorded calls are
+            in the store as well.
+        tally: Counts of the calls.
+        balance: Where the task's account stands.
+        gains: What was measured; ``None`` where under five labels of train
+            inputs were bought.
+        advice: What to make of it.
+        seconds: How long it took.
+        notes: What should be known of it, a sentence each.
+    """
+
+    teacher: str
+    chosen: int
+    control: int
+    by_class: dict[str, int]
+    soft_labels: list[tuple[Example, dict[str, float]]]
+    tally: Tally
+    balance: Balance
+    gains: Gains | None
+    advice: Advice
+    seconds: float
+    notes: list[str]
+
+
+def relabel(
+    plan: RelabellingPlan,
+    teacher: Teacher,
+    store: LabelStore,
+    budget: Budget,
+    progress: Progress,
+    spend: Callable[[int, int, float], None] = lambda *_: None,
+) -> Relabelled:
+    """Ask for what was planned, keep the soft labels of recorded calls, and measure their gain.
+
+    Answers are on disk as they arrive; a run that is stopped is taken up by the same plan.
+
+    Args:
+        plan: What is asked.
+        teacher: Who is asked.
+        store: Where answers and spending are kept.
+        budget: What the labels may cost.
+        progress: Is told what is being done.
+        spend: Is told how many calls are done, how many there are, and what was spent.
+
+    Raises:
+        TeacherError: The teacher fails altogether, or gives no probabilities.
+        InputError: The store cannot be used.
+    """
+    started = time.monotonic()
+    material = plan.material
+    progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
+    with LabellingDesk(material.task, store, budget, spend, _human(material)) as desk:
+        basket, answers = _ask(plan, teacher, desk)
+        _keep(material, answers, desk, store)
+        balance = desk.balance()
+    bought = _distributions(answers)
+    gains = _measure(plan, basket, answers, bought, progress)
+    left = len(material.open_rows) - len(answers)
+    return Relabelled(
+        teacher.name,
+        sum(row in bought for row in basket.chosen),
+        sum(row in bought for row in basket.control),
+        _by_class(material, bought),
+        _with_copies(material, bought),
+        desk.tally,
+        balance,
+        gains,
+        advise(gains, left),
+        time.monotonic() - started,
+        desk.tally.notes(),
+    )
+
+
+def _human(material: Material) -> dict[str, int]:
+    """People's labels of inputs that may be learned from, by text."""
+    rows = material.learned_from
+    known = rows[material.pool.human[rows] >= 0].tolist()
+    return {material.pool.examples[row].text: int(material.pool.human[row]) for row in known}
+
+
+def _ask(
+    plan: RelabellingPlan, teacher: Teacher, desk: LabellingDesk
+) -> tuple[Basket, dict[int, TeacherAnswer]]:
+    """The answers by row: the first few alone, to see whether they come with probabilities.
+
+    What labels cost is known better then, and more are bought for what is left of the budget.
+    """
+    basket, in_turn = plan.basket, not isinstance(teacher, BatchTeacher)
+    first = basket.rows[: _ASKED_FIRST if in_turn else len(basket.rows)]
+    found = _ask_about(plan.material, first, teacher, desk)
+    if found and not any(answer.distribution for answer in found.values()):
+        raise TeacherError(
+            f"the first {len(found):,} answers of {teacher.name} came without probabilities, and "
+            "recorded answers are there already: use a model and an API with log-probabilities "
+            "(--top-logprobs 20), or ask several times (--votes 3-8)"
+        )
+    asked = len(first)
+    while asked < len(basket.rows):
+        found |= _ask_about(plan.material, basket.rows[asked:], teacher, desk)
+        asked = len(basket.rows)
+        if in_turn and not desk.tally.unasked:
+            basket = plan.fill(_affordable(plan, basket, found, desk))
+    return basket, found
+
+
+def _affordable(
+    plan: RelabellingPlan,
+    basket: Basket,
+    found: Mapping[int, TeacherAnswer],
+    desk: LabellingDesk,
+) -> int:
+    """How many new labels the whole budget buys, by what those cost that were bought."""
+    new = [row for row in basket.rows if row not in plan.known]
+    answered = sum(row in found for row in new)
+    spent = desk.tally.spent_usd
+    if plan.left_usd is None or not (answered and spent):
+        return len(new)
+    return len(new) + int((plan.left_usd - spent) * answered / spent)
+
+
+def _ask_about(
+    material: Material, rows: Sequence[int], teacher: Teacher, desk: LabellingDesk
+) -> dict[int, TeacherAnswer]:
+    if not rows:
+        return {}
+    answers = teacher.label(material.task, material.texts(rows), desk)
+    pairs = zip(rows, answers, strict=True)
+    return {row: answer for row, answer in pairs if answer is not None}
+
+
+def _keep(
+    material: Material,
+    answers: Mapping[int, TeacherAnswer],
+    desk: LabellingDesk,
+    store: LabelStore,
+) -> None:
+    """Keep answers for the recorded calls that they are about, and for word-for-word copies."""
+    rows = [(copy, answer) for row, answer in answers.items() for copy in material.copies[row]]
+    examples = [material.pool.examples[row] for row, _ in rows]
+    keep_for_calls(material.task, examples, [answer for _, answer in rows], desk.keys, store)
+
+
+def _distributions(answers: Mapping[int, TeacherAnswer]) -> dict[int, NDArray[np.float64]]:
+    """Soft labels by row; probability outside the label set is conditioned away, as in training."""
+    given = {row: np.array(answer.distribution or [0.0]) for row, answer in answers.items()}
+    return {row: masses / masses.sum() for row, masses in given.items() if masses.any()}
+
+
+def _measure(
+    plan: RelabellingPlan,
+    basket: Basket,
+    answers: Mapping[int, TeacherAnswer],
+    bought: Mapping[int, NDArray[np.float64]],
+    progress: Progress,
+) -> Gains | None:
+    """What the labels gained; of the chosen ones as many as the control has, at equal spend."""
+    in_training = set(plan.material.training.tolist()) & bought.keys()
+
+    def arm(rows: Sequence[int]) -> Arm:
+        kept = [row for row in rows if row in in_training]
+        return Arm(kept, [answers[row].cost_usd or 0.0 for row in kept])
+
+    chosen, control = equal_spend(arm(basket.chosen), arm(basket.control))
+    if min(len(chosen.rows), len(control.rows)) < _LEAST_COMPARED:
+        chosen = control = Arm([], [])
+    arms = Arms(arm(basket.rows), chosen, control)
+    if len(arms.bought.rows) < _LEAST_COMPARED:
+        return None
+    progress.stage("measuring what the labels gained, on validation inputs")
+    yardstick = [row for row in basket.control if row in bought.keys() - in_training]
+    return measure_gains(
+        plan.material, arms, bought, yardstick, plan.l2, plan.seed, progress.advance
+    )
+
+
+def _by_class(material: Material, bought: Mapping[int, NDArray[np.float64]]) -> dict[str, int]:
+    labels = material.task.labels
+    counts = np.bincount(material.pool.answers[list(bought)], minlength=len(labels))
+    return dict(zip(labels, counts.tolist(), strict=True))
+
+
+def _with_copies(
+    material: Material, bought: Mapping[int, NDArray[np.float64]]
+) -> list[tuple[Example, dict[str, float]]]:
+    return [
+        (material.pool.examples[copy], dict(zip(material.task.labels, soft.tolist(), strict=True)))
+        for row, soft in bought.items()
+        for copy in material.copies[row]
+    ]
