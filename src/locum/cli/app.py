@@ -13,8 +13,11 @@ import typer
 from locum.cli.calls import calls_app
 from locum.cli.distill import distill_command
 from locum.cli.gateway import gateway_command
+from locum.cli.generate import generate_command
 from locum.cli.import_calls import import_command
+from locum.cli.label import label_command
 from locum.cli.predict import predict_command
+from locum.cli.relabel import relabel_command
 from locum.errors import LocumError
 
 __all__ = ["app", "main"]
@@ -30,6 +33,9 @@ app = typer.Typer(
 app.command("gateway")(gateway_command)
 app.command("import")(import_command)
 app.add_typer(calls_app, name="calls")
+app.command("generate")(generate_command)
+app.command("label")(label_command)
+app.command("relabel")(relabel_command)
 app.command("distill")(distill_command)
 app.command("predict")(predict_command)
 

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Application",
+    "Columns",
     "Config",
+    "Encoding",
     "Home",
+    "Instruction",
+    "Labels",
     "Model",
     "Outcome",
     "Since",
@@ -40,6 +44,20 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", help="Where tasks and calls are kept; else LOCUM_HOME, else .locum."),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="The labels, comma-separated; else from locum.toml or calls."),
+]
+Instruction = Annotated[
+    str | None, typer.Option(help="What the teacher is asked to do; else from locum.toml.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column", help="KIND=NAME: which column holds text, answer, soft_label, human, time, ..."
+    ),
+]
+Encoding = Annotated[str, typer.Option(help="Encoding of the file.")]
 TaskName = Annotated[
     str | None, typer.Option("--task", help="Named task, or 6 to 12 digits of a fingerprint.")
 ]

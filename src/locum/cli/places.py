@@ -35,10 +35,12 @@ class TaskFolder(NamedTuple):
     Args:
         student: The artefact.
         report: The report.
+        synthetic: Inputs that a model wrote.
     """
 
     student: Path
     report: Path
+    synthetic: Path
 
 
 def task_folder(name: str, home: Path | None) -> TaskFolder:
@@ -49,7 +51,7 @@ def task_folder(name: str, home: Path | None) -> TaskFolder:
     """
     check_name(name)
     folder = _base(home) / name
-    return TaskFolder(folder / "student", folder / "report.html")
+    return TaskFolder(folder / "student", folder / "report.html", folder / "synthetic.jsonl")
 
 
 def store_place(home: Path | None, settings: Settings) -> str | Path:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["TerminalProgress", "stderr_console"]
+__all__ = ["TerminalProgress", "print_rows", "stderr_console"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -21,6 +21,19 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
+    """Print names with their values, one a line."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(highlight=False, stderr=not to_stdout)
+    console.print(table)
 
 
 class TerminalProgress:
@@ -57,14 +70,20 @@ class TerminalProgress:
         self._close_bar()
         self._say(message)
 
-    def advance(self, done: int, total: int) -> None:
+    def advance(self, done: int, total: int, remark: str = "") -> None:
         """So much of a step of known length is done."""
         if self._quiet or not total:
             return
         if self._console.is_terminal:
-            self._advance_bar(done, total)
+            self._advance_bar(done, total, remark)
         elif done == total or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
-            self._say(f"  {done:,} of {total:,}")
+            self._say(f"  {done:,} of {total:,}{', ' if remark else ''}{remark}")
+
+    def spend(self, done: int, total: int, spent_usd: float) -> None:
+        """So many calls of a labelling run are done, and so much was spent."""
+        elapsed = time.monotonic() - self._started
+        rate = f"{done / elapsed:,.0f} a second" if elapsed > 0 else ""
+        self.advance(done, total, f"{rate}, ${spent_usd:,.4f} spent")
 
     def count(self, done: int) -> None:
         """So much of a step of unknown length is done."""
@@ -77,21 +96,27 @@ class TerminalProgress:
         self._last_line = time.monotonic()
         self._console.print(f"{self._last_line - self._started:6.1f} s  {message}", markup=False)
 
-    def _advance_bar(self, done: int, total: int) -> None:
+    def _advance_bar(self, done: int, total: int, remark: str) -> None:
         if self._bar is None:
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,
                 Progress,
+                TextColumn,
                 TimeRemainingColumn,
             )
 
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False),
+            )
             self._bar = Progress(*columns, console=self._console, transient=True)
             self._bar_task = self._bar.add_task("", total=total)
             self._bar.start()
         if self._bar_task is not None:
-            self._bar.update(self._bar_task, completed=done, total=total)
+            self._bar.update(self._bar_task, completed=done, total=total, description=remark)
 
     def _close_bar(self) -> None:
         if self._bar is not None:

@@ -1,0 +1,236 @@
+"""``locum label``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.places import parse_columns, project_settings, store_place
+from locum.cli.progress import TerminalProgress, print_rows, stderr_console
+from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
+from locum.cli.teachers import (
+    Api,
+    Batch,
+    BudgetUsd,
+    Concurrency,
+    ModelVersion,
+    Parameters,
+    PricedAs,
+    TeacherFlags,
+    TeacherModel,
+    Teachers,
+    TopLogprobs,
+    VotesRange,
+    choose_teacher,
+    make_budget,
+)
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from locum.labelling import LabelledTask
+    from locum.teachers import Budget, LabellingPlan
+
+__all__ = ["label_command"]
+
+NANODOLLARS = 1_000_000_000
+
+
+def label_command(
+    task: Annotated[str, typer.Argument(help="Name of the task.")],
+    *,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(help="CSV, TSV, JSONL or TXT of inputs; else the recorded calls."),
+    ] = None,
+    teacher: Teachers = None,
+    model: TeacherModel = None,
+    api: Api = None,
+    batch: Batch = False,
+    votes: VotesRange = None,
+    top_logprobs: TopLogprobs = None,
+    model_version: ModelVersion = None,
+    parameter: Parameters = None,
+    concurrency: Concurrency = None,
+    budget: BudgetUsd = None,
+    priced_as: PricedAs = None,
+    labels: Labels = None,
+    instruction: Instruction = None,
+    config: Config = None,
+    column: Columns = None,
+    encoding: Encoding = "utf-8",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Label on so many workers of a Ray cluster, one made here."),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster that runs already, such as auto.")
+    ] = None,
+    gpus_a_worker: Annotated[float, typer.Option(min=0, help="GPUs that each worker takes.")] = 0.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show plan and price, and buy nothing.")
+    ] = False,
+    home: Home = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Buy a teacher's labels for a task, with its probabilities, within a budget.
+
+    Shows the plan and its price, asks for what is not known yet, and keeps every answer: a run that
+    is stopped goes on where it was, and no label is bought twice. Takes --inputs FILE, or the
+    recorded calls of the task that have no probabilities yet. Labels go to locum distill by
+    themselves, with the same inputs and teacher.
+    """
+    from locum.labelling import Cluster, label_on_cluster, label_task, plan_task
+    from locum.store import BatchStore, LabelStore, open_database
+    from locum.teachers import build_teacher
+
+    settings = project_settings(config)
+    place = store_place(home, settings)
+    flags = TeacherFlags(
+        teacher or (),
+        model,
+        api,
+        batch,
+        votes,
+        top_logprobs,
+        model_version,
+        parameter or (),
+        concurrency,
+    )
+    chosen = choose_teacher(flags, settings)
+    if chosen is None:
+        raise UsageError("say who is asked: --teacher URL and --model NAME")
+    money = make_budget(task, budget, priced_as, settings)
+    if inputs is None:
+        given = recorded_inputs(task, place)
+    else:
+        given = file_inputs(inputs, parse_columns(column or []), encoding)
+    declared = declare_task(task, settings, config, labels, instruction, given.examples)
+    with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
+        store = LabelStore(database)
+        asked = build_teacher(*chosen, BatchStore(database), progress.stage)
+        progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
+        plan = plan_task(declared.task, asked, given.examples, store, money)
+        if dry_run and json_output:
+            _print_json(_plan_object(plan))
+        elif dry_run or not quiet:
+            _show_plan(plan, money, to_stdout=dry_run)
+        if dry_run:
+            return
+        _check_budget(plan, money)
+        if workers is None:
+            done = label_task(declared.task, asked, given.examples, store, money, progress.spend)
+        else:
+            done = label_on_cluster(
+                declared.task,
+                chosen,
+                given.examples,
+                place,
+                money,
+                Cluster(workers, ray_address, gpus_a_worker=gpus_a_worker),
+                progress.spend,
+            )
+    if json_output:
+        _print_json(_result_object(done, money))
+    else:
+        _show_result(done, money)
+
+
+def _check_budget(plan: LabellingPlan, money: Budget) -> None:
+    """Refuse to spend what nobody allowed, or what nobody knows."""
+    from locum.prices import require_price
+
+    for one in plan.teachers:
+        if one.worst_usd is None:
+            require_price(money.priced_as or one.name, money.prices)
+    if money.cap_usd is None and plan.worst_usd:
+        raise UsageError(
+            "say what the labels may cost: --budget DOLLARS; these take about "
+            f"{_dollars(plan.likely_usd)}, and {_dollars(plan.worst_usd)} at most"
+        )
+
+
+def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
+    rows = [["inputs", f"{plan.texts:,}"]]
+    for one in plan.teachers:
+        tokens = f"{one.tokens.input:,} tokens in, {one.tokens.output:,} out"
+        rows.append([one.name, f"{one.calls:,} calls to make, {one.known:,} answered before"])
+        if one.worst_usd is None:
+            rows.append(["", f"about {tokens}; its price is not known"])
+        elif one.worst_usd:
+            rows.append(["", f"about {tokens}: {_dollars(one.likely_usd)}"])
+    if plan.worst_usd:
+        most = f"about {_dollars(plan.likely_usd)}, at most {_dollars(plan.worst_usd)}"
+        rows.append(["price", most])
+    if money.cap_usd is not None:
+        rows.append(["budget", f"{_dollars(money.cap_usd)}, earlier runs included"])
+    print_rows(rows, to_stdout=to_stdout)
+
+
+def _show_result(done: LabelledTask, money: Budget) -> None:
+    tally = done.tally
+    rate = tally.asked / done.seconds if done.seconds > 0 else 0.0
+    cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
+    spent = done.balance.spent / NANODOLLARS
+    rows = [
+        ["answered with a label", f"{tally.answered:,}"],
+        ["known before", f"{tally.cached:,}"],
+        ["outside the label set", f"{tally.outside:,}"],
+        ["refused", f"{tally.refused + tally.failed['refused']:,}"],
+        ["empty", f"{tally.empty:,}"],
+        *([kind, f"{n:,}"] for kind, n in sorted(tally.failed.items()) if kind != "refused"),
+        ["not asked: the budget ended", f"{tally.unasked:,}"],
+        ["time", f"{done.seconds:,.1f} s, {rate:,.1f} answers a second"],
+        ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(spent)}{cap}"],
+        ["saved by cache", _dollars(tally.saved_by_cache_usd)],
+        ["saved by batch", _dollars(tally.saved_by_batch_usd)],
+    ]
+    print_rows(rows, to_stdout=True)
+    console = stderr_console()
+    for note in done.notes:
+        console.print(f"note: {note}", markup=False)
+    if tally.unasked:
+        console.print(
+            f"note: {tally.unasked:,} calls were not made: what is left of the budget does not do "
+            "for the worst case of another; run again with a larger --budget to go on",
+            markup=False,
+        )
+
+
+def _plan_object(plan: LabellingPlan) -> dict[str, Any]:
+    return {
+        "texts": plan.texts,
+        "calls": plan.calls,
+        "likely_usd": plan.likely_usd,
+        "worst_usd": plan.worst_usd,
+        "teachers": [one._asdict() | {"tokens": one.tokens._asdict()} for one in plan.teachers],
+    }
+
+
+def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
+    tally = done.tally
+    return {
+        "teacher": done.teacher,
+        "texts": done.texts,
+        **tally.as_object(),
+        "seconds": done.seconds,
+        "spent_in_all_usd": done.balance.spent / NANODOLLARS,
+        "assumed_usd": done.balance.assumed / NANODOLLARS,
+        "budget_usd": money.cap_usd,
+        "notes": done.notes,
+    }
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(value).decode())
+
+
+def _dollars(amount: float | None) -> str:
+    from locum.report import format_dollars
+
+    return format_dollars(amount)

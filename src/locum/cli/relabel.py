@@ -1,0 +1,303 @@
+"""``locum relabel``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.places import parse_columns, project_settings, store_place
+from locum.cli.progress import TerminalProgress, print_rows, stderr_console
+from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
+from locum.cli.teachers import (
+    Api,
+    Batch,
+    BudgetUsd,
+    Concurrency,
+    ModelVersion,
+    Parameters,
+    PricedAs,
+    TeacherFlags,
+    TeacherModel,
+    Teachers,
+    TopLogprobs,
+    VotesRange,
+    make_budget,
+    make_teacher,
+)
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from locum.relabelling import Gain, Gains, Measure, Relabelled, RelabellingPlan
+    from locum.teachers import Budget
+
+__all__ = ["relabel_command"]
+
+_NANODOLLARS = 1_000_000_000
+_MEASURES = {
+    "loss": "loss on recorded answers, in nats",
+    "soft_loss": "loss on the teacher's distributions",
+    "risk_area": "area under the risk-coverage curve",
+    "agreement": "agreement with recorded answers",
+}
+
+
+def relabel_command(
+    task: Annotated[str, typer.Argument(help="Name of the task.")],
+    *,
+    calls: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV, TSV or JSONL of inputs with the teacher's answers; else the recorded calls."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="JSONL for the inputs of --calls with their soft labels; may be it."),
+    ] = None,
+    teacher: Teachers = None,
+    model: TeacherModel = None,
+    api: Api = None,
+    batch: Batch = False,
+    votes: VotesRange = None,
+    top_logprobs: TopLogprobs = None,
+    model_version: ModelVersion = None,
+    parameter: Parameters = None,
+    concurrency: Concurrency = None,
+    budget: BudgetUsd = None,
+    priced_as: PricedAs = None,
+    control: Annotated[
+        float,
+        typer.Option(min=0, max=0.9, help="Share of the labels drawn at random, to compare with."),
+    ] = 0.25,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="New labels at most, whatever the budget.")
+    ] = None,
+    labels: Labels = None,
+    instruction: Instruction = None,
+    config: Config = None,
+    column: Columns = None,
+    encoding: Encoding = "utf-8",
+    seed: Annotated[
+        int, typer.Option(help="Seed of the splits; the same as for locum distill.")
+    ] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show plan and price, and buy nothing.")
+    ] = False,
+    home: Home = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Buy soft labels for recorded answers where they matter most, and measure their gain.
+
+    For calls that were recorded with an answer and no probabilities. A student that did not learn
+    from an input says how surprising its answer is and how close a call; those are asked about
+    first, class by class, and one of each group of near-copies. Only inputs that a student will
+    learn from are asked about, never those that it is certified or tested on. A share is drawn at
+    random, and at equal spend the gain of both is shown. Soft labels of recorded calls go to locum
+    distill by themselves; those of --calls FILE are written to --output.
+    """
+    from locum.relabelling import (
+        check_output,
+        plan_object,
+        plan_relabelling,
+        relabel,
+        result_object,
+        write_labelled,
+    )
+    from locum.store import LabelStore, open_database
+
+    check_output(output, calls)
+    settings = project_settings(config)
+    place = store_place(home, settings)
+    flags = TeacherFlags(
+        teacher or (),
+        model,
+        api,
+        batch,
+        votes,
+        top_logprobs,
+        model_version,
+        parameter or (),
+        concurrency,
+    )
+    if not flags.teachers:
+        raise UsageError("say who is asked: --teacher URL and --model NAME")
+    money = make_budget(task, budget, priced_as, settings)
+    if calls is None:
+        given = recorded_inputs(task, place)
+    else:
+        given = file_inputs(calls, parse_columns(column or []), encoding)
+    declared = declare_task(task, settings, config, labels, instruction, given.examples)
+    with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
+        store = LabelStore(database)
+        asked = make_teacher(flags, settings, database, progress.stage)
+        assert asked is not None
+        progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
+        plan = plan_relabelling(
+            declared.task,
+            asked,
+            given.examples,
+            store,
+            money,
+            control=control,
+            most=most,
+            seed=seed,
+            told=progress.stage,
+        )
+        if dry_run and json_output:
+            _print_json(plan_object(plan, money))
+        elif dry_run or not quiet:
+            _show_plan(plan, money, to_stdout=dry_run)
+        if dry_run:
+            return
+        _check_budget(plan, money)
+        done = relabel(plan, asked, store, money, progress, progress.spend)
+        if output is not None:
+            soft_labels = {example.text: labels for example, labels in done.soft_labels}
+            write_labelled(output, given.examples, soft_labels)
+    if json_output:
+        _print_json(result_object(plan, done, money))
+    else:
+        _show_result(done, money)
+        _show_next(task, output)
+
+
+def _check_budget(plan: RelabellingPlan, money: Budget) -> None:
+    """Refuse to spend what nobody allowed, or what nobody knows."""
+    from locum.prices import require_price
+
+    for one in plan.labels.teachers:
+        if one.worst_usd is None:
+            require_price(money.priced_as or one.name, money.prices)
+    if money.cap_usd is None and plan.labels.worst_usd:
+        raise UsageError(
+            "say what the labels may cost: --budget DOLLARS; soft labels of all "
+            f"{len(plan.basket.rows):,} inputs take about {_dollars(plan.labels.likely_usd)}"
+        )
+
+
+def _show_plan(plan: RelabellingPlan, money: Budget, *, to_stdout: bool) -> None:
+    material, basket = plan.material, plan.basket
+    learned_from = material.learned_from
+    bare = int((~material.labelled[learned_from]).sum())
+    rows = [
+        ["inputs", f"{len(material.pool.examples):,}"],
+        ["to learn from", f"{len(learned_from):,}; the others are never asked about"],
+        ["without a soft label", f"{bare:,}, {len(material.open_rows):,} but for near-copies"],
+        ["to be asked about", f"{len(basket.rows):,}"],
+        ["  chosen", f"{len(basket.chosen):,}"],
+        ["  at random", f"{len(basket.control):,}, to compare with; some may be both"],
+    ]
+    for one in plan.labels.teachers:
+        tokens = f"about {one.tokens.input:,} tokens in, {one.tokens.output:,} out"
+        rows.append([one.name, f"{one.calls:,} calls, {one.known:,} answered before; {tokens}"])
+    likely, worst = plan.labels.likely_usd, plan.labels.worst_usd
+    if worst is None:
+        rows.append(["price", "not known"])
+    elif worst:
+        rows.append(["price", f"about {_dollars(likely)}, at most {_dollars(worst)}"])
+    if money.cap_usd is not None:
+        left = f"{_dollars(plan.left_usd)} left of {_dollars(money.cap_usd)}"
+        rows.append(["budget", f"{left}; the run stops where it ends"])
+    print_rows(rows, to_stdout=to_stdout)
+
+
+def _show_result(done: Relabelled, money: Budget) -> None:
+    tally = done.tally
+    cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
+    in_all = done.balance.spent / _NANODOLLARS
+    fewest = min(done.by_class, key=done.by_class.__getitem__)
+    rows = [
+        ["soft labels", f"{done.chosen:,} chosen, {done.control:,} at random"],
+        ["classes", f"{_classes(done)}; fewest: {fewest!r} {done.by_class[fewest]:,}"],
+        ["known before", f"{tally.cached:,}"],
+        ["outside the label set", f"{tally.outside:,}"],
+        ["refused", f"{tally.refused + tally.failed['refused']:,}"],
+        ["empty", f"{tally.empty:,}"],
+        *([kind, f"{n:,}"] for kind, n in sorted(tally.failed.items()) if kind != "refused"),
+        ["not asked: the budget ended", f"{tally.unasked:,}"],
+        ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(in_all)}{cap}"],
+    ]
+    print_rows(rows, to_stdout=True)
+    if done.gains is not None:
+        _show_gains(done.gains)
+    print_rows([[sentence] for sentence in done.advice.sentences], to_stdout=True)
+    console = stderr_console()
+    for note in done.notes:
+        console.print(f"note: {note}", markup=False)
+
+
+def _classes(done: Relabelled) -> str:
+    with_some = sum(count > 0 for count in done.by_class.values())
+    return f"{with_some} of {len(done.by_class)}"
+
+
+def _show_gains(gains: Gains) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"gain of {gains.bought:,} soft labels{_for(gains.bought_usd)}; positive is better"
+    if gains.control:
+        title += (
+            f"\nand of the first {gains.chosen:,} chosen and {gains.control:,} random ones of "
+            f"them{_for(gains.usd)} each"
+        )
+    columns = (
+        "on validation inputs",
+        "inputs",
+        "without",
+        "all",
+        "chosen",
+        "random",
+        "by choosing",
+    )
+    table = Table(*columns, title=Text(title), title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for measure in gains.measures:
+        table.add_row(*_measure_row(measure))
+    Console(highlight=False).print(table)
+
+
+def _measure_row(measure: Measure) -> tuple[str, ...]:
+    return (
+        _MEASURES[measure.name],
+        f"{measure.inputs:,}",
+        f"{measure.without:.4f}",
+        _gain(measure.bought),
+        _gain(measure.chosen),
+        _gain(measure.control),
+        _gain(measure.difference),
+    )
+
+
+def _gain(gain: Gain | None) -> str:
+    if gain is None:
+        return "-"
+    interval = f"{gain.value:+.4f}\n{gain.interval.low:+.4f} to {gain.interval.high:+.4f}"
+    return interval if gain.per_dollar is None else f"{interval}\n{gain.per_dollar:+.3g} a dollar"
+
+
+def _for(usd: float | None) -> str:
+    return "" if usd is None else f" for {_dollars(usd)}"
+
+
+def _show_next(task: str, output: Path | None) -> None:
+    calls = "" if output is None else f" --calls {output}"
+    print_rows([["next", f"locum distill {task}{calls}"]], to_stdout=True)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(value).decode())
+
+
+def _dollars(amount: float | None) -> str:
+    from locum.report import format_dollars
+
+    return format_dollars(amount)

@@ -1,0 +1,144 @@
+"""The inputs of a task and the task itself, as several commands take them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.cli.places import open_existing
+from locum.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from locum.config import Settings
+    from locum.schema import Call, Example, Task
+
+__all__ = [
+    "Declared",
+    "Given",
+    "declare_task",
+    "file_inputs",
+    "note_lineage",
+    "one_file",
+    "recorded_inputs",
+]
+
+
+class Given(NamedTuple):
+    """Inputs, where they stem from, what should be known of them, and who answered them."""
+
+    examples: list[Example]
+    source: str
+    notes: list[str]
+    teacher: str | None = None
+
+
+class Declared(NamedTuple):
+    """A task, and what should be known of how it was found."""
+
+    task: Task
+    notes: list[str]
+
+
+def one_file(calls: Path | None, inputs: Path | None) -> Path | None:
+    """Return the one file that was given, if any.
+
+    Raises:
+        UsageError: Both were given.
+    """
+    if calls and inputs:
+        raise UsageError("give either --calls FILE, or --inputs FILE with --teacher and --model")
+    return calls or inputs
+
+
+def file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
+    """Return the inputs of a file.
+
+    Raises:
+        InputError: It cannot be read, or holds none.
+        UsageError: A column or the encoding does not exist.
+    """
+    from locum.dataset import read_examples
+
+    read = read_examples(file, columns, encoding)
+    used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
+    return Given(read.examples, f"{file} ({used})", read.skipped.describe())
+
+
+def recorded_inputs(task: str, place: str | Path) -> Given:
+    """Return the inputs of recorded calls.
+
+    Raises:
+        InputError: There is no store, or none of its calls of this task has a whole answer.
+    """
+    from locum.dataset import examples_of_calls
+    from locum.store import CallFilter, CallStore
+
+    models: Counter[str] = Counter()
+
+    def counted(calls: Iterable[Call]) -> Iterator[Call]:
+        for call in calls:
+            models[call.facts.model] += 1
+            yield call
+
+    with open_existing(place) as database:
+        recorded = CallStore(database).iterate(CallFilter(task=task))
+        examples, skipped = examples_of_calls(counted(recorded))
+    if not examples:
+        raise InputError(
+            f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
+            "record some with locum gateway or locum import, see their tasks with locum calls, or "
+            "give --calls FILE"
+        )
+    shares = ", ".join(f"{model or 'unnamed'} {count:,}" for model, count in models.most_common(3))
+    mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []
+    (teacher, _), *_ = models.most_common(1)
+    return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher)
+
+
+def note_lineage(task: str, examples: Sequence[Example], place: str | Path) -> None:
+    """Remember which calls a student learned from, for when one of them is deleted."""
+    from locum.store import CallStore
+
+    ids = [example.call_id for example in examples if example.call_id is not None]
+    if ids:
+        with open_existing(place) as database:
+            CallStore(database).link("student", [(task, call_id) for call_id in ids])
+
+
+def declare_task(
+    name: str,
+    settings: Settings,
+    config: Path | None,
+    labels: str | None,
+    instruction: str | None,
+    examples: Sequence[Example],
+) -> Declared:
+    """Return the task as the flags say, else as ``locum.toml`` says, else as the answers show.
+
+    Raises:
+        UsageError: ``config`` was given and does not declare it, or a value cannot be used.
+        InputError: The answers are no closed label set.
+    """
+    from locum.dataset import infer_labels, likely_answer
+    from locum.schema import Task
+
+    task, notes = settings.tasks.get(name), list[str]()
+    if task is None and config is not None:
+        declared = ", ".join(settings.tasks) or "none"
+        raise UsageError(f"{config} declares no task {name!r} (declared: {declared})")
+    chosen = tuple(label.strip() for label in labels.split(",")) if labels is not None else None
+    if task is not None and chosen is not None:
+        meanings = {label: task.descriptions.get(label, "") for label in chosen}
+        shown = {text: label for text, label in task.examples.items() if label in chosen}
+        task = replace(task, labels=chosen, descriptions=meanings, examples=shown)
+    elif chosen is not None:
+        task = Task(name, chosen)
+    elif task is None:
+        inferred = infer_labels([answer for e in examples if (answer := likely_answer(e))])
+        task = Task(name, inferred.labels)
+        notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
+    return Declared(replace(task, instruction=instruction) if instruction else task, notes)
