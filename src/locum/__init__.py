@@ -19,16 +19,32 @@ if TYPE_CHECKING:
     from locum.schema import Example as Example
     from locum.schema import Prediction as Prediction
     from locum.schema import Task as Task
+    from locum.teachers import AnswerFile as AnswerFile
+    from locum.teachers import BatchTeacher as BatchTeacher
+    from locum.teachers import Budget as Budget
     from locum.teachers import ChatTeacher as ChatTeacher
+    from locum.teachers import FunctionTeacher as FunctionTeacher
+    from locum.teachers import LocalTeacher as LocalTeacher
+    from locum.teachers import MessagesTeacher as MessagesTeacher
+    from locum.teachers import Panel as Panel
+    from locum.teachers import Votes as Votes
 
 _HOMES = {
+    "AnswerFile": ("locum.teachers", "AnswerFile"),
+    "BatchTeacher": ("locum.teachers", "BatchTeacher"),
+    "Budget": ("locum.teachers", "Budget"),
     "CertifiedStudent": ("locum.export", "CertifiedStudent"),
     "ChatTeacher": ("locum.teachers", "ChatTeacher"),
     "Distillation": ("locum.distillation", "Distillation"),
     "Example": ("locum.schema", "Example"),
+    "FunctionTeacher": ("locum.teachers", "FunctionTeacher"),
+    "LocalTeacher": ("locum.teachers", "LocalTeacher"),
     "LocumError": ("locum.errors", "LocumError"),
+    "MessagesTeacher": ("locum.teachers", "MessagesTeacher"),
+    "Panel": ("locum.teachers", "Panel"),
     "Prediction": ("locum.schema", "Prediction"),
     "Task": ("locum.schema", "Task"),
+    "Votes": ("locum.teachers", "Votes"),
     "distill": ("locum.distillation", "distill"),
     "load": ("locum.export", "load_artefact"),
     "load_task": ("locum.config", "load_task"),
@@ -36,13 +52,21 @@ _HOMES = {
 }
 
 __all__ = [
+    "AnswerFile",
+    "BatchTeacher",
+    "Budget",
     "CertifiedStudent",
     "ChatTeacher",
     "Distillation",
     "Example",
+    "FunctionTeacher",
+    "LocalTeacher",
     "LocumError",
+    "MessagesTeacher",
+    "Panel",
     "Prediction",
     "Task",
+    "Votes",
     "distill",
     "load",
     "load_task",

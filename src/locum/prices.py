@@ -52,7 +52,7 @@ def list_cost_usd(model: str, tokens: Tokens, moment: float) -> float | None:
     if prices is None:
         return None
     plain = max(tokens.input - tokens.cached - tokens.written, 0)
-    amounts = (plain, tokens.output, tokens.cached, tokens.written)
+    amounts = (1, plain, tokens.output, tokens.cached, tokens.written)
     return sum(amount * price for amount, price in zip(amounts, prices, strict=True))
 
 
@@ -103,16 +103,19 @@ def require_price(model: str, own: Mapping[str, OwnPrice] | None = None) -> Pric
 
 @lru_cache(maxsize=10_000)
 def _prices(model: str, period: int) -> tuple[float, ...] | None:
-    """US dollars for one token of plain input, output, and input from and to the cache."""
+    """US dollars for a call, and for one token of plain input, output, from and to the cache."""
     probes = (
         Tokens(_PROBE, 0),
         Tokens(0, _PROBE),
         Tokens(_PROBE, 0, cached=_PROBE),
         Tokens(_PROBE, 0, written=_PROBE),
     )
+    a_call = _listed(model, Tokens(0, 0), period)
     costs = [_listed(model, probe, period) for probe in probes]
-    known = [cost / _PROBE for cost in costs if cost is not None]
-    return tuple(known) if len(known) == len(probes) else None
+    known = [cost for cost in costs if cost is not None]
+    if a_call is None or len(known) < len(probes):
+        return None
+    return (a_call, *((cost - a_call) / _PROBE for cost in known))
 
 
 def _listed(model: str, tokens: Tokens, period: int) -> float | None:

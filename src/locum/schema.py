@@ -126,6 +126,8 @@ def _check_labels(name: str, labels: Sequence[str]) -> None:
         key = label_key(label)
         if not key:
             raise UsageError(f"task {name!r} has an empty label: name it or leave it out")
+        if len(label.splitlines()) > 1:
+            raise UsageError(f"task {name!r} has the label {label!r}: a label is one line")
         if key in seen:
             raise UsageError(
                 f"task {name!r} has the labels {seen[key]!r} and {label!r}, which differ in case "
@@ -155,11 +157,13 @@ class Usage(NamedTuple):
         input_tokens: Tokens of the requests, those read from the provider's cache among them.
         output_tokens: Tokens of the answers.
         cached_tokens: Tokens of the requests that were read from the provider's cache.
+        written_tokens: Tokens of the requests that were written to it, where that has a price.
     """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 class OwnPrice(NamedTuple):

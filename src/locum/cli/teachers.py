@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -114,6 +117,8 @@ def choose_teacher(flags: TeacherFlags, settings: Settings) -> ChosenTeacher | N
         if flags._replace(model=None) != TeacherFlags():
             raise UsageError("there is no teacher to ask in another way: add --teacher")
         return None
+    # A function's module may lie in this folder, which an installed command does not look in.
+    sys.path.insert(0, str(Path.cwd()))
     chosen = [_settings_of(given, flags, settings) for given in flags.teachers]
     if len(chosen) == 1:
         return ChosenTeacher(chosen[0], settings.teachers)
@@ -151,10 +156,12 @@ def make_budget(
     """Return the budget of a task.
 
     Raises:
-        UsageError: ``priced_as`` has no price, or there is nobody to be paid.
+        UsageError: ``priced_as`` has no price, the cap is no amount, or there is nobody to be paid.
     """
     if not has_teacher and (cap_usd is not None or priced_as is not None):
         raise UsageError("--budget and --priced-as are about what --teacher costs: name one")
+    if cap_usd is not None and not math.isfinite(cap_usd):
+        raise UsageError(f"--budget {cap_usd}: expected an amount of US dollars, such as 5.00")
     from locum.prices import require_price
     from locum.teachers import Budget
 
@@ -172,7 +179,10 @@ def _settings_of(given: str, flags: TeacherFlags, settings: Settings) -> Teacher
     declared = settings.teachers.get(given)
     try:
         if declared is not None:
-            return TeacherSettings.model_validate(declared.model_dump(exclude_unset=True) | said)
+            told = declared.model_dump(exclude_unset=True)
+            told_too = {"parameters": {**told.get("parameters", {}), **said.get("parameters", {})}}
+            merged = told | said | (told_too if told_too["parameters"] else {})
+            return TeacherSettings.model_validate(merged)
         kind = next((kind for start, kind in _PREFIXES.items() if given.startswith(start)), None)
         if kind is not None:
             return TeacherSettings.model_validate({kind: given.partition(":")[2]} | said)

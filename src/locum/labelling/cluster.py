@@ -9,6 +9,8 @@ with any number of workers.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -58,12 +60,14 @@ class _Order:
     place: str
     budget: Budget
     human: Mapping[str, int] = field(default_factory=dict)
+    folder: str = field(default_factory=os.getcwd)
 
 
 class _Worker:
     """Labels batches of texts; lives in a process of Ray."""
 
     def __init__(self, order: _Order) -> None:
+        sys.path.insert(0, order.folder)
         self._order = order
         self._store = LabelStore(order.place)
         self._teacher = build_teacher(order.teacher, order.others)
@@ -116,6 +120,8 @@ def label_on_cluster(
     """
     started = time.monotonic()
     teacher = build_teacher(*chosen)
+    if any(one.batch for one in (chosen[0], *chosen[1].values())):
+        raise UsageError("batches lie with the provider and need no workers: leave one out")
     with LabelStore(place) as store:
         wanted = unlabelled(task, examples, store)
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
@@ -123,7 +129,9 @@ def label_on_cluster(
         tally = _run(order, [example.text for example in wanted], cluster, progress)
         for_calls = [example for example in wanted if example.call_id is not None]
         if for_calls:
-            found, keys = read_labels(task, teacher, [e.text for e in for_calls], store)
+            found, keys = read_labels(
+                task, teacher, [e.text for e in for_calls], store, order.human
+            )
             keep_for_calls(task, for_calls, found, keys, store)
         balance = Ledger(store.database, budget.ledger).balance()
     seconds = time.monotonic() - started

@@ -117,9 +117,15 @@ def label_task(
         for start in range(0, len(wanted), at_once):
             some = wanted[start : start + at_once]
             desk.keys.clear()
-            answers = teacher.label(task, [example.text for example in some], desk)
+            try:
+                answers = teacher.label(task, [example.text for example in some], desk)
+            finally:
+                store.link(_links(some, desk.keys))
             keep_for_calls(task, some, answers, desk.keys, store)
             if desk.tally.unasked:
+                left = len({example.text for example in wanted[start + at_once :]})
+                desk.tally.wanted += left
+                desk.tally.unasked += left
                 break
         balance = desk.balance()
     notes = [*desk.tally.notes(), *_told_by(teacher)]
@@ -148,10 +154,16 @@ def keep_for_calls(
         for example, answer in zip(examples, answers, strict=True)
         if example.call_id is not None and answer is not None
     }
-    if not found:
-        return
-    store.add_soft_labels(task.labels, found)
-    store.link([(key, e.call_id) for e in examples if e.call_id for key in keys.get(e.text, ())])
+    if found:
+        store.add_soft_labels(task.labels, found)
+        store.link(_links(examples, keys))
+
+
+def _links(
+    examples: Sequence[Example], keys: Mapping[str, Collection[str]]
+) -> list[tuple[str, str]]:
+    """Keys of answers, each with the recorded call that it stems from."""
+    return [(key, e.call_id) for e in examples if e.call_id for key in keys.get(e.text, ())]
 
 
 def human_labels(task: Task, examples: Sequence[Example]) -> dict[str, int]:

@@ -81,6 +81,10 @@ class BatchTeacher(AskedTeacher):
         """Return the most tokens that one call may take."""
         return self._chat.worst_case(task, text)
 
+    def likely_case(self, task: Task, text: str) -> Tokens:
+        """Return about how many tokens a call takes."""
+        return self._chat.likely_case(task, text)
+
     async def answer(
         self, task: Task, questions: Sequence[Question], till: Till
     ) -> AsyncGenerator[Answered, None]:

@@ -23,6 +23,30 @@ if TYPE_CHECKING:
 __all__ = ["build_teacher"]
 
 _KINDS = ("url", "local", "file", "function", "panel")
+_OF_AN_API = (
+    "model",
+    "api",
+    "batch",
+    "votes",
+    "key_env",
+    "model_version",
+    "top_logprobs",
+    "parameters",
+    "max_tokens",
+    "temperature",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "attempts",
+    "timeout_seconds",
+)
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "url": _OF_AN_API,
+    "local": ("model", "gguf_file", "revision", "dtype", "device", "batch_size"),
+    "file": ("model",),
+    "function": ("model", "model_version", "batch_size"),
+    "panel": ("model",),
+}
 _USUAL_VOTES = (3, 8)
 _ONCE = (1, 1)
 
@@ -49,12 +73,23 @@ def build_teacher(
         raise UsageError(
             f"a teacher needs one of {', '.join(_KINDS)}, and got {', '.join(given) or 'none'}"
         )
+    _check_fields(given[0], settings)
     if settings.panel is not None:
         members = [_declared(name, others) for name in settings.panel]
         return _panel([build_teacher(m, others, batches, told) for m in members], settings.model)
     if settings.url is not None:
         return _api(settings, batches, told)
     return _on_this_machine(settings)
+
+
+def _check_fields(kind: str, settings: TeacherSettings) -> None:
+    """Refuse settings that would do nothing."""
+    said = settings.model_fields_set - {kind, *_FIELDS[kind]}
+    idle = sorted(name for name in said if getattr(settings, name) not in (None, "", False))
+    if idle:
+        raise UsageError(
+            f"{', '.join(idle)} would do nothing for a teacher by {kind}: leave that out"
+        )
 
 
 def _declared(name: str, others: Mapping[str, TeacherSettings]) -> TeacherSettings:
@@ -96,15 +131,20 @@ def _on_this_machine(settings: TeacherSettings) -> Teacher:
 
     function = _import(settings.function)
     name = settings.model or settings.function
-    return FunctionTeacher(function, name, version=settings.model_version)
+    return FunctionTeacher(
+        function, name, version=settings.model_version, batch_size=settings.batch_size
+    )
 
 
 def _import(place: str) -> Callable[..., Any]:
     module, colon, name = place.partition(":")
     try:
         function = getattr(import_module(module), name) if colon else None
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"function {place!r} cannot be imported: {error}") from None
+    except Exception as error:
+        raise UsageError(
+            f"function {place!r} cannot be imported ({type(error).__name__}: {error}): expected "
+            "module:name, with the module in this folder or installed"
+        ) from error
     if not callable(function):
         raise UsageError(f"function {place!r}: expected module:name of something to call")
     found: Callable[..., Any] = function
@@ -121,6 +161,10 @@ def _api(
     usual = _USUAL_VOTES if settings.api == "anthropic" else _ONCE
     least, most = settings.votes or usual
     several = most > 1
+    if several and settings.temperature == 0:
+        raise UsageError(
+            "votes at temperature 0 would buy the same answer several times: leave one out"
+        )
     asked: Any = _http_teacher(settings, several=several)
     if settings.batch:
         from locum.teachers.batch import BatchTeacher

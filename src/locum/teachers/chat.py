@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Self
 
 from pydantic import BaseModel, Field, ValidationError
+from typing_extensions import TypedDict  # pydantic takes that of typing from Python 3.12 on
 
 from locum.errors import UsageError
 from locum.schema import TeacherAnswer, Usage
+from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 from locum.teachers.http import HttpTeacher
 from locum.teachers.token_paths import label_distribution
 from locum.teachers.transport import AttemptError
@@ -20,17 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
 
 API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
-class _Alternative(BaseModel):
+# Dictionaries: there are twenty alternatives at each token, and objects would take longer.
+class _Alternative(TypedDict):
     token: str
     logprob: Annotated[float, Field(le=1e-3, allow_inf_nan=False)]
-    bytes: list[int] | None = None
+    bytes: NotRequired[list[int] | None]
 
 
 class _Token(_Alternative):
-    top_logprobs: list[_Alternative] = []
+    top_logprobs: NotRequired[list[_Alternative] | None]
 
 
 class _Logprobs(BaseModel):
@@ -135,9 +138,13 @@ class ChatTeacher(HttpTeacher):
         choice = completion.choices[0]
         tokens = (choice.logprobs.content or []) if choice.logprobs else []
         refusal = choice.message.refusal
+        text = choice.message.content or refusal or ""
+        distribution = label_distribution([_to_position(t) for t in tokens], task.labels)
+        if choice.finish_reason == "length" and not self.writes and is_undecided(text, task):
+            text, distribution = mark_as_cut_off(text), None
         return TeacherAnswer(
-            text=choice.message.content or refusal or "",
-            distribution=label_distribution([_to_position(t) for t in tokens], task.labels),
+            text=text,
+            distribution=distribution,
             usage=_to_usage(completion.usage),
             latency_ms=latency_ms,
             version=_version(completion),
@@ -159,5 +166,8 @@ def _to_usage(usage: _Usage | None) -> Usage | None:
 
 
 def _to_position(token: _Token) -> TokenPosition:
-    listed = [(token_text(one.token, one.bytes), one.logprob) for one in token.top_logprobs]
-    return token_position((token_text(token.token, token.bytes), token.logprob), listed)
+    return token_position(_read(token), [_read(one) for one in token.get("top_logprobs") or ()])
+
+
+def _read(one: _Alternative) -> tuple[str, float]:
+    return token_text(one["token"], one.get("bytes")), one["logprob"]

@@ -26,6 +26,11 @@ __all__ = ["Caller", "Crew"]
 _LONGEST_WAIT = 30.0
 _MOST_TIMES_TOO_MANY = 20
 _SECONDS_BEFORE_CLAIMED = 0.5
+_SECONDS_FOR_CLAIMED = 60.0
+_HELD_BY_ANOTHER = Failure(
+    "unavailable",
+    "another run has been asking this for a minute; if it lies in a batch, fetch it with --batch",
+)
 _SECONDS_FOR_THE_LAST = 10.0
 
 
@@ -82,15 +87,23 @@ class Crew:
             TeacherError: As the caller raises it, once the calls in flight have ended.
         """
         wanted = list(questions)
+        patience = _SECONDS_FOR_CLAIMED
         try:
             while wanted and not self._stopped:
                 self._claimed = []
                 async with aclosing(self._round(wanted)) as arriving:
                     async for answered in arriving:
                         yield answered
+                if self._claimed != wanted:
+                    patience = _SECONDS_FOR_CLAIMED
                 wanted = self._claimed
+                if wanted and patience <= 0:
+                    break
                 if wanted:
+                    patience -= _SECONDS_BEFORE_CLAIMED
                     await asyncio.sleep(_SECONDS_BEFORE_CLAIMED)
+            for question in wanted if patience <= 0 else ():
+                yield Answered(question, _HELD_BY_ANOTHER)
         finally:
             self._pace.rest()
 

@@ -136,12 +136,18 @@ class FunctionTeacher(AskedTeacher):
         if self._takes_one:
             return await asyncio.gather(*map(self._ask_one, texts))
         try:
-            returned = await asyncio.to_thread(self._function, texts)
+            returned = await asyncio.to_thread(self._call, texts)
         except TeacherError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a function of users may raise
             return [_Raised(error)] if len(texts) == 1 else None
         return self._to_items(returned, len(texts))
+
+    def _call(self, texts: list[str]) -> object:
+        try:
+            return self._function(texts)
+        except StopIteration as error:  # asyncio cannot pass it on, and would wait for ever
+            raise RuntimeError("StopIteration") from error
 
     async def _ask_one(self, text: str) -> object:
         try:

@@ -8,6 +8,7 @@ import os
 from abc import abstractmethod
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,7 +17,7 @@ from locum.prices import Tokens
 from locum.teachers.crew import Crew
 from locum.teachers.pace import Pace
 from locum.teachers.prompts import build_messages
-from locum.teachers.protocol import AskedTeacher
+from locum.teachers.protocol import BYTES_A_TOKEN, AskedTeacher, likely_output
 from locum.teachers.transport import Transport
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ __all__ = ["HttpTeacher"]
 
 _TOKENS_AROUND_A_MESSAGE = 16
 _TOKENS_AROUND_A_REQUEST = 64
+_LENGTHS = ("max_tokens", "max_completion_tokens")
+_OWN_PARAMETERS = frozenset(
+    {"model", "messages", "system", "stream", "n", "best_of", "service_tier", "cache_control"}
+)
 
 
 def _ask_for_label(task: Task, text: str) -> list[Message]:
@@ -86,10 +91,7 @@ class HttpTeacher(AskedTeacher):
         attempts: int = 5,
         timeout: float = 60.0,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(
-                f"teacher {url!r}: expected a URL that starts with http:// or https://"
-            )
+        _check_url(url)
         limits = (requests_a_minute, tokens_a_minute)
         if min(concurrency, attempts, max_tokens) < 1 or timeout <= 0 or temperature < 0:
             raise UsageError(
@@ -102,9 +104,9 @@ class HttpTeacher(AskedTeacher):
         self.url = url
         self.model = self.name = model
         self.version = version
-        self.parameters = dict(parameters or {})
+        self.parameters = _checked(parameters or {})
         self.max_tokens = max_tokens
-        self.temperature = temperature
+        self.temperature = float(temperature)
         self.concurrency = concurrency
         self.attempts = attempts
         self.timeout = timeout
@@ -148,24 +150,28 @@ class HttpTeacher(AskedTeacher):
     def worst_case(self, task: Task, text: str) -> Tokens:
         """Return the most tokens that a call may take.
 
-        No tokenizer in use spells a text in more tokens than it has bytes of UTF-8.
+        No tokenizer in use spells a text in more tokens than it has bytes of UTF-8; the bytes of
+        the whole request bound its tools and schemas too.
 
         Raises:
             UsageError: The user's parameters leave the length of answers open.
         """
-        messages = self._messages(task, text)
-        written = sum(
-            len(message["content"].encode("utf-8", "surrogatepass")) + _TOKENS_AROUND_A_MESSAGE
-            for message in messages
-        )
-        given = {"max_tokens": self.max_tokens} | self.parameters
-        longest = given.get("max_completion_tokens") or given.get("max_tokens")
-        if not isinstance(longest, int):
+        request = self.request(task, text)
+        written = len(orjson.dumps(request)) + _TOKENS_AROUND_A_MESSAGE * len(request["messages"])
+        lengths = [request[name] for name in _LENGTHS if name in request]
+        if not lengths or any(type(length) is not int or length < 1 for length in lengths):
             raise UsageError(
                 f"the parameters of teacher {self.name!r} leave the length of its answers open: "
-                "give max_tokens or max_completion_tokens"
+                f"expected a whole number of 1 or more for {' or '.join(_LENGTHS)}"
             )
-        return Tokens(written + _TOKENS_AROUND_A_REQUEST, longest)
+        return Tokens(written + _TOKENS_AROUND_A_REQUEST, max(lengths))
+
+    def likely_case(self, task: Task, text: str) -> Tokens:
+        """Return about how many tokens a call takes: a token is four bytes of text."""
+        messages = self._messages(task, text)
+        written = sum(len(message["content"].encode()) for message in messages)
+        around = _TOKENS_AROUND_A_MESSAGE // BYTES_A_TOKEN * len(messages)
+        return Tokens(written // BYTES_A_TOKEN + around, likely_output(task))
 
     def as_writer(self, *, max_tokens: int, temperature: float) -> Self:
         """Return the same teacher, to be asked for texts: the input is the whole prompt."""
@@ -205,6 +211,35 @@ class _Calls:
         reply = await teacher.transport.post(self._session, teacher.path, body)
         answer = teacher.read(self._task, reply.body, 1000 * reply.seconds)
         return answer, reply.seconds, reply.limits
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"teacher {url!r}: expected a URL that starts with http:// or https://")
+    try:
+        has_user = "@" in urlsplit(url).netloc
+    except ValueError as error:
+        raise UsageError(f"teacher {url!r} is no valid URL: {error}") from None
+    if has_user:
+        raise UsageError(
+            "the teacher's URL holds a user or a password, which would be shown and kept: take "
+            "them out, and put the key into an environment variable"
+        )
+
+
+def _checked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that change neither what is asked nor what it costs beyond the worst case."""
+    taken = sorted(_OWN_PARAMETERS & parameters.keys())
+    if taken:
+        raise UsageError(
+            f"parameters {', '.join(taken)}: these are set by the teacher itself, or would change "
+            "its price unseen; take them out"
+        )
+    try:
+        orjson.dumps(parameters)
+    except orjson.JSONEncodeError as error:
+        raise UsageError(f"parameters {parameters!r} are no JSON: {error}") from None
+    return dict(parameters)
 
 
 def _clean_key(key: str | None) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from locum.errors import TeacherError
+from locum.errors import InputError, TeacherError
 from locum.prices import find_price, require_price
+from locum.schema import TeacherAnswer
 from locum.store import Ledger
 from locum.teachers.parsing import LabelParser
 from locum.teachers.protocol import Failure, Question
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from locum.prices import Price
-    from locum.schema import OwnPrice, Task, TeacherAnswer
+    from locum.schema import OwnPrice, Task
     from locum.store import Balance, LabelStore
     from locum.teachers.protocol import AskedTeacher, Teacher
 
@@ -97,6 +100,7 @@ class LabellingDesk:
     ) -> None:
         self.tally = Tally()
         self.keys: dict[str, set[str]] = {}
+        self._failed: set[str] = set()
         self._store = store
         self._budget = budget or Budget()
         self._progress = progress
@@ -142,6 +146,7 @@ class LabellingDesk:
             InputError: The store cannot be used.
             UsageError: There is a cap and no price.
         """
+        _check_texts(wanted)
         keys = [teacher.identify(task, text, draw) for text, draw in wanted]
         questions = {
             key: Question(key, text, draw) for key, (text, draw) in zip(keys, wanted, strict=True)
@@ -149,6 +154,7 @@ class LabellingDesk:
         for question in questions.values():
             self.keys.setdefault(question.text, set()).add(question.key)
         known = self._store.find(list(questions))
+        before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
         for answer in known.values():
             self.tally.count_known(answer)
@@ -157,6 +163,8 @@ class LabellingDesk:
         if missing:
             price = self._budget.price_of(teacher)
             _run(lambda: self._ask(teacher, task, missing, price, known))
+            asked = [known[question.key] for question in missing if question.key in known]
+            self._note_versions(teacher, before, Counter(a.version for a in asked if a.version))
         self._find_late(known, missing)
         return [known.get(key) for key in keys]
 
@@ -177,7 +185,8 @@ class LabellingDesk:
             async for question, result in arriving:
                 if isinstance(result, Failure):
                     till.drop(question)
-                    self._count_failure(result, counts=question.key in wanted)
+                    if question.key in wanted:
+                        self._count_failure(teacher, question, result)
                 else:
                     answer = known[question.key] = till.settle(question, result)
                     self._count_answer(teacher, answer, counts=question.key in wanted)
@@ -194,14 +203,28 @@ class LabellingDesk:
         self.tally.count_answer(answer, teacher.discount, label)
         self._guard.answered(answer.text, label)
 
-    def _count_failure(self, failure: Failure, *, counts: bool) -> None:
-        if counts:
-            self.tally.count_failure(failure)
+    def _count_failure(self, teacher: AskedTeacher, question: Question, failure: Failure) -> None:
+        self._failed.add(question.key)
+        self.tally.count_failure(failure)
+        if not teacher.free:
             self._guard.failed(failure)
+
+    def _note_versions(
+        self, teacher: AskedTeacher, before: Counter[str], now: Counter[str]
+    ) -> None:
+        """Note when the model behind a name has changed since it was last asked."""
+        key = hashlib.sha256(f"last version of {teacher!r}".encode()).hexdigest()
+        last = self._store.find([key]).get(key)
+        seen = before or Counter([last.text] if last else [])
+        if seen and now.keys() - seen.keys():
+            self.tally.note_change(teacher.name, seen, now)
+        if now:
+            [(version, _)] = now.most_common(1)
+            self._store.add([(key, TeacherAnswer(version))])
 
     def _find_late(self, known: dict[str, TeacherAnswer], missing: Sequence[Question]) -> None:
         """Take what other runs have answered meanwhile; what is left was not asked, or failed."""
-        left = [question.key for question in missing if question.key not in known]
+        left = [q.key for q in missing if q.key not in known and q.key not in self._failed]
         late = self._store.find(left)
         for answer in late.values():
             self.tally.count_known(answer)
@@ -251,8 +274,27 @@ def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
     except RuntimeError:
         asyncio.run(start())
         return
+    begun: Future[Callable[[], object]] = Future()
+
+    async def work() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
+        await start()
+
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(start())).result()
+        done = thread.submit(lambda: asyncio.run(work()))
+        try:
+            done.result()
+        except KeyboardInterrupt:
+            begun.result()()
+            raise
+
+
+def _check_texts(wanted: Sequence[tuple[str, int]]) -> None:
+    for number, (text, _) in enumerate(wanted, start=1):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
 
 
 class _NonsenseGuard:

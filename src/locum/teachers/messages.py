@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from locum.schema import TeacherAnswer, Usage
+from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 from locum.teachers.http import HttpTeacher
 from locum.teachers.transport import AttemptError
 
@@ -18,7 +19,7 @@ __all__ = ["ANTHROPIC_KEY_VARIABLES", "MessagesTeacher"]
 
 ANTHROPIC_KEY_VARIABLES = ("ANTHROPIC_API_KEY",)
 _VERSION = "2023-06-01"
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class _Block(BaseModel):
@@ -94,7 +95,6 @@ class MessagesTeacher(HttpTeacher):
         Raises:
             AttemptError: The body is no message.
         """
-        del task
         try:
             answer = _Answer.model_validate_json(body)
         except ValidationError as error:
@@ -104,8 +104,10 @@ class MessagesTeacher(HttpTeacher):
             raise AttemptError(
                 "malformed", f"not a message ({where}: {first['msg']}): {shown}", charged=True
             ) from None
+        text = "".join(block.text for block in answer.content if block.type == "text")
+        cut_off = answer.stop_reason == "max_tokens" and not self.writes
         return TeacherAnswer(
-            text="".join(block.text for block in answer.content if block.type == "text"),
+            text=mark_as_cut_off(text) if cut_off and is_undecided(text, task) else text,
             usage=_to_usage(answer.usage),
             latency_ms=latency_ms,
             version=answer.model,
@@ -118,4 +120,4 @@ def _to_usage(usage: _Usage | None) -> Usage | None:
     if usage is None:
         return None
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    return Usage(usage.input_tokens + read + written, usage.output_tokens, read)
+    return Usage(usage.input_tokens + read + written, usage.output_tokens, read, written)

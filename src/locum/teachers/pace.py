@@ -224,7 +224,7 @@ class Pace:
         least = self._least_latency.add(self._latency, now)
         if self._latency - least > max((_SLOWER - 1) * least, _LEAST_SLOWDOWN_SECONDS):
             self._growing_fast = False
-        elif self._full and (self._inside or self._outside):
+        elif self._full and self._limit < self._most and (self._inside or self._outside):
             grown = self._limit + (1 if self._growing_fast else 1 / self._limit)
             self._limit = min(float(self._most), grown)
             self._outside.let_in(self.places - self._placed)

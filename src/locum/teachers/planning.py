@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LabellingPlan", "PlannedTeacher", "plan_labels", "read_labels"]
 
-_BYTES_A_TOKEN = 4
 _TEXTS_MEASURED = 1_000
 
 
@@ -90,28 +89,42 @@ def plan_labels(
 
 
 def read_labels(
-    task: Task, teacher: Teacher, texts: Sequence[str], store: LabelStore
+    task: Task,
+    teacher: Teacher,
+    texts: Sequence[str],
+    store: LabelStore,
+    human: Mapping[str, int] | None = None,
 ) -> tuple[list[TeacherAnswer | None], Mapping[str, set[str]]]:
     """Return what is known of texts without asking, and the keys of it by text.
+
+    Args:
+        task: What was asked.
+        teacher: Who was asked.
+        texts: What was asked about.
+        store: Where answers are kept.
+        human: Index of a person's label by text, as for `locum.teachers.label_texts`.
 
     Raises:
         InputError: The store cannot be read.
     """
-    desk = _PlanningDesk(store, None)
+    desk = _PlanningDesk(store, None, human)
     return teacher.label(task, texts, desk), desk.keys
 
 
 class _PlanningDesk:
     """Takes questions as a desk does, and asks none."""
 
-    def __init__(self, store: LabelStore, budget: Budget | None) -> None:
+    def __init__(
+        self, store: LabelStore, budget: Budget | None, human: Mapping[str, int] | None = None
+    ) -> None:
+        self._human = human or {}
         self._store = store
         self._budget = budget
         self.keys: dict[str, set[str]] = {}
         self.planned: dict[str, PlannedTeacher] = {}
 
     def human(self, texts: Sequence[str]) -> list[int | None]:
-        return [None] * len(texts)
+        return [self._human.get(text) for text in texts]
 
     def buy(
         self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
@@ -141,10 +154,9 @@ class _PlanningDesk:
         self, teacher: AskedTeacher, task: Task, missing: Sequence[str], known: int
     ) -> PlannedTeacher:
         count = len(missing)
-        measured = missing[:: max(1, count // _TEXTS_MEASURED)]
+        measured = missing[:: max(1, count // _TEXTS_MEASURED)] if teacher.free else missing
         worst = _mean([teacher.worst_case(task, text) for text in measured])
-        label = sum(len(label.encode()) for label in task.labels) / len(task.labels)
-        likely = Tokens(worst.input // _BYTES_A_TOKEN, 1 + round(label / _BYTES_A_TOKEN))
+        likely = _mean([teacher.likely_case(task, text) for text in measured])
         assert self._budget is not None
         price = self._budget.price_of(teacher)
         costs = [self._cost(teacher, price, tokens, count) for tokens in (likely, worst)]

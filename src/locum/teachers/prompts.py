@@ -19,7 +19,9 @@ def build_messages(task: Task, text: str) -> list[Message]:
     prompt cache pays for the instruction and the examples once.
     """
     described = [
-        f"{label}: {task.descriptions[label]}" if task.descriptions.get(label) else label
+        f"{label}: {' '.join(task.descriptions[label].splitlines())}"
+        if task.descriptions.get(label)
+        else label
         for label in task.labels
     ]
     system = "\n\n".join(

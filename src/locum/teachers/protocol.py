@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from locum.prices import Tokens
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from locum.prices import Tokens
     from locum.schema import Task, TeacherAnswer
     from locum.store import Verdict
 
 __all__ = [
+    "BYTES_A_TOKEN",
     "Answered",
     "AskedTeacher",
     "Desk",
@@ -21,11 +23,21 @@ __all__ = [
     "Question",
     "Teacher",
     "Till",
+    "likely_output",
 ]
 
 FailureKind = Literal[
     "refused", "malformed", "empty", "timed out", "broken off", "unavailable", "rate limited"
 ]
+
+
+BYTES_A_TOKEN = 4
+
+
+def likely_output(task: Task) -> int:
+    """Return about how many tokens a label of the task takes."""
+    written = sum(len(label.encode()) for label in task.labels) / len(task.labels)
+    return 1 + round(written / BYTES_A_TOKEN)
 
 
 class Question(NamedTuple):
@@ -141,6 +153,10 @@ class AskedTeacher(ABC):
     @abstractmethod
     def worst_case(self, task: Task, text: str) -> Tokens:
         """Return the most tokens that one call may take."""
+
+    def likely_case(self, task: Task, text: str) -> Tokens:
+        """Return about how many tokens a call takes; a quarter of the worst case, and a label."""
+        return Tokens(self.worst_case(task, text).input // BYTES_A_TOKEN, likely_output(task))
 
     @abstractmethod
     def answer(

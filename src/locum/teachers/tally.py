@@ -35,6 +35,7 @@ class Tally:
         spent_usd: What the new answers cost, and what attempts without one may have.
         saved_by_cache_usd: What the known answers had cost.
         saved_by_batch_usd: What the new answers would have cost more as single calls.
+        changes: Changes of the model behind a name, a sentence each.
         versions: New answers by the model that gave them, as it calls itself.
         versions_before: Known answers likewise.
     """
@@ -52,6 +53,7 @@ class Tally:
     spent_usd: float = 0.0
     saved_by_cache_usd: float = 0.0
     saved_by_batch_usd: float = 0.0
+    changes: list[str] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
     versions_before: Counter[str] = field(default_factory=Counter)
 
@@ -88,6 +90,14 @@ class Tally:
         else:
             self.answered += 1
 
+    def note_change(self, name: str, before: Counter[str], now: Counter[str]) -> None:
+        """Note that another model than before stands behind a name."""
+        self.changes.append(
+            f"the model behind the name {name!r} has changed: earlier answers are by "
+            f"{_listed(before)}, new ones by {_listed(now)}; to have all by one, give a "
+            "--model-version of your choice: labels under another one are bought anew"
+        )
+
     def count_failure(self, failure: Failure) -> None:
         """Count a question that stays without an answer."""
         self.failed[failure.kind] += 1
@@ -109,17 +119,12 @@ class Tally:
 
     def notes(self) -> list[str]:
         """Return what should be known of the run, a sentence each."""
-        notes = []
-        changed = set(self.versions) - set(self.versions_before)
-        if self.versions_before and changed:
+        notes = list(self.changes)
+        if self.empty:
             notes.append(
-                "the model behind the name has changed: earlier answers are by "
-                f"{_listed(self.versions_before)}, new ones by {_listed(self.versions)}; to have "
-                "all by one, give a --model-version of your choice: labels under another one are "
-                "bought anew"
+                f"{self.empty:,} answers were empty: a model that thinks before it answers may "
+                "need a larger max_tokens"
             )
-        elif len(self.versions) > 1:
-            notes.append(f"several versions of the model answered: {_listed(self.versions)}")
         if self.assumed:
             notes.append(
                 f"{self.assumed:,} calls were in flight when an earlier run died: they count as "

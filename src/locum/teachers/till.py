@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from locum.errors import LocumError
 from locum.prices import Tokens
 from locum.store import Claim, Settlement
 
@@ -103,10 +104,17 @@ class LedgerTill:
             for key, worst in self._reserved.items():
                 self._settled.append(Settlement(key, None, worst, assumed=True))
             self._reserved = {}
-            if self._broken is None:
-                self._exchange(self._settled, [])
+            self._settle_the_rest()
         if self._broken is not None and error is None:
             raise self._broken
+
+    def _settle_the_rest(self) -> None:
+        """Write what is left; where the store failed before, it may do by now."""
+        if self._broken is None:
+            self._exchange(self._settled, [])
+            return
+        with suppress(LocumError):
+            self._exchange(self._settled, [])
 
     def nanodollars(self, tokens: Tokens) -> int:
         """Return what a call of so many tokens costs, rounded up."""
@@ -205,12 +213,13 @@ class LedgerTill:
         self._wake.set()
 
     def _exchange(self, settled: list[Settlement], claims: list[Claim]) -> list[Verdict]:
-        in_batches, self._settled_in_batches = self._settled_in_batches, []
+        in_batches = self._settled_in_batches[:]
         by_run: dict[str, tuple[Ledger, list[Settlement]]] = {}
         for ledger, settlement in in_batches:
             by_run.setdefault(ledger.run, (ledger, []))[1].append(settlement)
         for ledger, settlements in by_run.values():
             ledger.exchange(settlements, [])
+        del self._settled_in_batches[: len(in_batches)]
         return self._ledger.exchange(settled, claims)
 
     async def _serve(self) -> None:
@@ -228,6 +237,7 @@ class LedgerTill:
             try:
                 verdicts = await asyncio.to_thread(self._exchange, settled, claims)
             except Exception as error:  # noqa: BLE001 - nobody may wait for a till that has stopped
+                self._settled = settled + self._settled
                 self._break(error, wanted)
                 return
             self._tell(wanted, verdicts)

@@ -24,7 +24,13 @@ _MAY_PASS = frozenset({408, 409, 500, 502, 503, 504})
 _MAY_BE_CHARGED = frozenset({408, 502, 504})
 _SHOWN_CHARACTERS = 300
 _OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-_CONTENT_POLICY = ("content_filter", "content_policy")
+_OF_ONE_REQUEST = (
+    "content_filter",
+    "content_policy",
+    "context_length_exceeded",
+    "string_above_max_length",
+)
+_CONNECT_SECONDS = 10.0
 
 
 class AttemptError(Exception):
@@ -100,7 +106,9 @@ class Transport:
         """Return a session for so many calls at once, each of so many seconds at most."""
         return aiohttp.ClientSession(
             headers=self.headers,
-            timeout=aiohttp.ClientTimeout(total=timeout),
+            timeout=aiohttp.ClientTimeout(
+                total=timeout, sock_connect=min(_CONNECT_SECONDS, 0.5 * timeout)
+            ),
             connector=aiohttp.TCPConnector(limit=concurrency),
         )
 
@@ -134,6 +142,8 @@ class Transport:
                 "the server runs and that the URL is its API's base, such as "
                 "http://127.0.0.1:8000/v1"
             ) from None
+        except aiohttp.ConnectionTimeoutError as error:
+            raise AttemptError("timed out", _named(error), charged=False, crowded=True) from None
         except TimeoutError as error:
             raise AttemptError("timed out", _named(error), charged=True, crowded=True) from None
         except aiohttp.ClientError as error:
@@ -156,13 +166,15 @@ class Transport:
             raise TooManyError(said, wait)
         if status in _MAY_PASS:
             raise AttemptError("unavailable", said, charged=status in _MAY_BE_CHARGED)
-        filtered = any(policy in code for policy in _CONTENT_POLICY)
-        if filtered or (status in {400, 413, 422} and self._answered):
+        of_this_alone = status == 413 or any(part in code for part in _OF_ONE_REQUEST)
+        if of_this_alone or (status in {400, 422} and self._answered):
             raise RefusedError(said)
         cure = {
             401: f"; set {self._key_variables} to a valid key",
             404: "; check the model's name and the URL, which usually ends in /v1",
-            400: "; if it refuses logprobs, ask for none: --top-logprobs 0",
+            400: "; if it refuses logprobs, ask for none: --top-logprobs 0"
+            if b"logprob" in content
+            else "",
             429: "; there is no credit left on the account",
         }.get(status, "")
         raise TeacherError(f"teacher {self.url} answered {said}{cure}")
