@@ -20,14 +20,14 @@ from aiohttp import web
 from demo.questions import input_id
 from demo.replay import RECORDING, Recording, replay_server
 from locum.errors import TeacherError, UsageError
-from locum.schema import Task, TeacherAnswer, Usage
-from locum.teachers import API_KEY_VARIABLES, ChatTeacher, build_messages
+from locum.schema import Task, Usage
+from locum.teachers import API_KEY_VARIABLES, ChatTeacher, Failure, build_messages, crew
+from tests.asking import TASK, answers_to, ask, failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-TASK = Task("topics", ("cash", "card"), instruction="Say what it is about.")
 KEY = "key-that-nobody-may-see"
 START = '{"choices": [{"message": {"content": "a"}'
 
@@ -156,22 +156,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield served
 
 
-def ask(teacher: ChatTeacher, texts: Sequence[str], task: Task = TASK) -> dict[int, TeacherAnswer]:
-    async def collect() -> dict[int, TeacherAnswer]:
-        return {position: answer async for position, answer in teacher.answer(task, texts)}
-
-    return asyncio.run(collect())
-
-
-def refusal(teacher: ChatTeacher, texts: Sequence[str] = ("a text",)) -> str:
+def refusal(teacher: ChatTeacher, text: str = "a text") -> str:
     with pytest.raises(TeacherError) as caught:
-        ask(teacher, texts)
+        ask(teacher, [text])
     assert KEY not in str(caught.value)
     return str(caught.value)
 
 
 def test_an_answer_with_log_probabilities(server: Server) -> None:
-    answer = ask(ChatTeacher(server.url, "m"), ["a lost card"])[0]
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a lost card"])[0]
     assert answer.text == "card"
     assert answer.distribution == pytest.approx((0.125, 0.875))
     assert answer.usage == Usage(40, 2)
@@ -180,7 +173,7 @@ def test_an_answer_with_log_probabilities(server: Server) -> None:
 
 
 def test_an_answer_without_log_probabilities(server: Server) -> None:
-    answer = ask(ChatTeacher(server.url, "m", top_logprobs=0), ["a lost card"])[0]
+    answer = answers_to(ChatTeacher(server.url, "m", top_logprobs=0), ["a lost card"])[0]
     assert answer.text == "card"
     assert answer.distribution is None
     assert not {"logprobs", "top_logprobs"} & set(server.requests[0])
@@ -188,7 +181,7 @@ def test_an_answer_without_log_probabilities(server: Server) -> None:
 
 def test_an_answer_without_usage_or_content(server: Server) -> None:
     server.reply(200, '{"choices": [{"message": {"content": null}}]}')
-    answer = ask(ChatTeacher(server.url, "m"), ["a text"])[0]
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
     assert (answer.text, answer.usage) == ("", None)
 
 
@@ -231,14 +224,24 @@ def test_without_a_key_none_is_sent(server: Server) -> None:
     assert server.authorizations == [None]
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 500], ids=str)
+@pytest.mark.parametrize("status", [400, 401, 404], ids=str)
 @pytest.mark.parametrize("before", [0, 280], ids=["whole", "cut"])
-def test_a_key_that_the_server_repeats_is_not_shown(
+def test_a_key_that_the_server_repeats_in_a_refusal_is_not_shown(
     server: Server, status: int, before: int
 ) -> None:
     server.forever = (status, " " * before + f"bad key {KEY}")
-    message = refusal(ChatTeacher(server.url, "m", api_key=KEY, attempts=1))
-    assert KEY[:8] not in message
+    assert KEY[:8] not in refusal(ChatTeacher(server.url, "m", api_key=KEY))
+
+
+@pytest.mark.parametrize("status", [200, 429, 500], ids=str)
+@pytest.mark.parametrize("before", [0, 280], ids=["whole", "cut"])
+def test_a_key_that_the_server_repeats_in_a_failure_is_not_shown(
+    server: Server, status: int, before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "_MOST_TIMES_TOO_MANY", 1)
+    server.forever = (status, " " * before + f"bad key {KEY}")
+    failure = failure_of(ChatTeacher(server.url, "m", api_key=KEY, attempts=1))
+    assert KEY[:8] not in failure.reason
 
 
 @pytest.mark.parametrize(
@@ -253,17 +256,17 @@ def test_a_key_that_the_server_repeats_is_not_shown(
 def test_refusals_name_their_cure_and_are_not_tried_again(
     server: Server, status: int, cure: str
 ) -> None:
-    server.forever = (status, "so it is")
+    server.forever = (status, "no logprobs here")
     message = refusal(ChatTeacher(server.url, "m"))
-    assert f"{server.url} answered HTTP {status}: so it is" in message
+    assert f"{server.url} answered HTTP {status}: no logprobs here" in message
     assert cure in message
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
     server.reply(status, headers={"retry-after": "0"})
-    answer = ask(ChatTeacher(server.url, "m", attempts=2), ["a text"])[0]
+    answer = answers_to(ChatTeacher(server.url, "m", attempts=2), ["a text"])[0]
     assert answer.text == "cash"
     assert len(server.requests) == 2
 
@@ -275,17 +278,72 @@ def test_the_wait_that_the_server_asks_for_is_kept(server: Server) -> None:
     assert time.perf_counter() - started >= 1
 
 
-@pytest.mark.parametrize("wait", ["soon", "-1", "\u00b2", ""])
-def test_a_wait_that_is_no_number_is_ignored(server: Server, wait: str) -> None:
-    server.reply(429, headers={"retry-after": wait})
-    assert "HTTP 429" in refusal(ChatTeacher(server.url, "m", attempts=1))
-
-
 def test_a_failure_that_stays_ends_after_the_attempts(server: Server) -> None:
     server.forever = (500, "out of order")
-    message = refusal(ChatTeacher(server.url, "m", attempts=2))
-    assert "failed 2 times on one call; last: HTTP 500: out of order" in message
+    failure = failure_of(ChatTeacher(server.url, "m", attempts=2))
+    assert failure == Failure("unavailable", "2 times; last: HTTP 500: out of order")
     assert len(server.requests) == 2
+
+
+def test_refusals_for_too_many_calls_end_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "_MOST_TIMES_TOO_MANY", 2)
+    server.forever = (429, "slowly")
+    failure = failure_of(ChatTeacher(server.url, "m", attempts=1))
+    assert failure == Failure("rate limited", "2 times; last: HTTP 429: slowly")
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
+def test_an_account_without_credit_ends_the_run(server: Server, code: str) -> None:
+    server.forever = (429, f'{{"error": {{"message": "no", "code": "{code}"}}}}')
+    assert "there is no credit left on the account" in refusal(ChatTeacher(server.url, "m"))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403], ids=str)
+def test_a_refusal_of_one_input_by_the_content_policy_fails_it_alone(
+    server: Server, status: int
+) -> None:
+    server.reply(status, '{"error": {"message": "no", "code": "content_filter"}}')
+    found = ask(ChatTeacher(server.url, "m", concurrency=1), ["a bad text", "a card"])
+    assert isinstance(found[0], Failure)
+    assert found[0].kind == "refused"
+    assert not isinstance(found[1], Failure)
+    assert len(server.requests) == 2
+
+
+def test_an_input_that_is_too_long_fails_alone_once_others_were_answered(server: Server) -> None:
+    teacher = ChatTeacher(server.url, "m", concurrency=1)
+    answers_to(teacher, ["a text"])
+    server.reply(400, '{"error": {"message": "no", "code": "context_length_exceeded"}}')
+    assert failure_of(teacher).kind == "refused"
+
+
+def test_a_refusal_in_the_answer_is_an_answer_that_was_refused(server: Server) -> None:
+    server.reply(200, '{"choices": [{"message": {"content": null, "refusal": "I will not."}}]}')
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert (answer.text, answer.refused) == ("I will not.", True)
+
+
+def test_an_answer_that_was_filtered_counts_as_refused(server: Server) -> None:
+    server.reply(
+        200, '{"choices": [{"message": {"content": "ca"}, "finish_reason": "content_filter"}]}'
+    )
+    assert answers_to(ChatTeacher(server.url, "m"), ["a text"])[0].refused
+
+
+def test_version_and_cached_tokens_are_read(server: Server) -> None:
+    usage = {
+        "prompt_tokens": 30,
+        "completion_tokens": 1,
+        "prompt_tokens_details": {"cached_tokens": 20},
+    }
+    said = completion("card") | {"model": "m-1", "system_fingerprint": "fp", "usage": usage}
+    server.reply(200, orjson.dumps(said).decode())
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert (answer.version, answer.usage) == ("m-1 fp", Usage(30, 1, 20))
 
 
 @pytest.mark.parametrize(
@@ -307,21 +365,24 @@ def test_a_failure_that_stays_ends_after_the_attempts(server: Server) -> None:
 )
 def test_what_is_no_completion_is_refused(server: Server, body: str) -> None:
     server.forever = (200, body)
-    message = refusal(ChatTeacher(server.url, "m", attempts=1))
-    assert "failed 1 times on one call; last: not a chat completion (" in message
-    assert body[:40] in message
+    failure = failure_of(ChatTeacher(server.url, "m", attempts=1))
+    assert failure.kind == "malformed"
+    assert failure.reason.startswith("1 times; last: not a chat completion (")
+    assert body[:40] in failure.reason
 
 
 def test_a_slow_answer_times_out(server: Server) -> None:
     server.seconds = 2.0
-    message = refusal(ChatTeacher(server.url, "m", timeout=0.3, attempts=1))
-    assert "Timeout" in message
+    failure = failure_of(ChatTeacher(server.url, "m", timeout=0.3, attempts=1))
+    assert failure.kind == "timed out"
+    assert "Timeout" in failure.reason
 
 
 def test_a_connection_that_closes_inside_the_answer_is_refused(server: Server) -> None:
     server.break_off = True
-    message = refusal(ChatTeacher(server.url, "m", attempts=1))
-    assert "failed 1 times on one call; last: ClientPayloadError" in message
+    failure = failure_of(ChatTeacher(server.url, "m", attempts=1))
+    assert failure.kind == "broken off"
+    assert failure.reason.startswith("1 times; last: ClientPayloadError")
 
 
 def test_a_server_that_is_not_there_is_refused_at_once() -> None:
@@ -342,7 +403,7 @@ def test_a_redirect_is_not_followed(server: Server) -> None:
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_no_more_calls_than_allowed_are_in_flight(server: Server, concurrency: int) -> None:
     server.seconds = 0.02
-    texts = ["a" * (number % 7) for number in range(12)]
+    texts = [f"{number} {'a' * (number % 7)}" for number in range(12)]
     assert len(ask(ChatTeacher(server.url, "m", concurrency=concurrency), texts)) == 12
     assert min(2, concurrency) <= server.most_in_flight <= concurrency
 
@@ -350,7 +411,7 @@ def test_no_more_calls_than_allowed_are_in_flight(server: Server, concurrency: i
 def test_answers_come_with_their_positions(server: Server) -> None:
     server.seconds = 0.01
     texts = [f"{'card' if number % 3 else 'note'} {'x' * number}" for number in range(20)]
-    answers = ask(ChatTeacher(server.url, "m", concurrency=5), texts)
+    answers = answers_to(ChatTeacher(server.url, "m", concurrency=5), texts)
     assert sorted(answers) == list(range(20))
     assert [answers[n].text for n in range(20)] == [
         "card" if "card" in text else "cash" for text in texts
@@ -373,9 +434,12 @@ def test_the_same_question_has_the_same_key() -> None:
         ChatTeacher(url, "m", top_logprobs=5).identify(TASK, "a text"),
         teacher.identify(TASK, "another text"),
         teacher.identify(Task("topics", ("cash", "fee")), "a text"),
+        teacher.identify(TASK, "a text", 1),
+        ChatTeacher(url, "m", version="2026").identify(TASK, "a text"),
+        ChatTeacher(url, "m", parameters={"seed": 1}).identify(TASK, "a text"),
     ]
     assert ChatTeacher(f"{url}/", "m", concurrency=2).identify(TASK, "a text") == key
-    assert len({key, *others}) == 6
+    assert len({key, *others}) == 9
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host/v1", "file:///etc/passwd"])
@@ -393,12 +457,51 @@ def test_other_addresses_are_refused(url: str) -> None:
         {"timeout": 0},
         {"top_logprobs": 21},
         {"top_logprobs": -1},
+        {"max_tokens": 0},
+        {"temperature": -0.5},
     ],
 )
-def test_options_out_of_range_are_refused(options: dict[str, int]) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
     (name, value), *_ = options.items()
     with pytest.raises(UsageError, match=f"{name}={value}"):
-        ChatTeacher("http://127.0.0.1:1/v1", "m", **options)  # type: ignore[arg-type]
+        ChatTeacher("http://127.0.0.1:1/v1", "m", **options)
+
+
+@pytest.mark.parametrize("name", ["requests_a_minute", "tokens_a_minute"])
+def test_a_limit_of_nothing_is_refused(name: str) -> None:
+    options: dict[str, Any] = {name: 0}
+    with pytest.raises(UsageError, match="expected more than 0"):
+        ChatTeacher("http://127.0.0.1:1/v1", "m", **options)
+
+
+def test_parameters_go_into_the_request_and_out_of_it(server: Server) -> None:
+    parameters = {"seed": 7, "max_tokens": None, "max_completion_tokens": 9}
+    teacher = ChatTeacher(server.url, "m", parameters=parameters)
+    answers_to(teacher, ["a text"])
+    (request,) = server.requests
+    assert (request["seed"], request["max_completion_tokens"]) == (7, 9)
+    assert "max_tokens" not in request
+    assert teacher.worst_case(TASK, "a text").output == 9
+
+
+def test_an_answer_of_open_length_has_no_worst_case() -> None:
+    teacher = ChatTeacher("http://127.0.0.1:1/v1", "m", parameters={"max_tokens": None})
+    with pytest.raises(UsageError, match="leave the length of its answers open"):
+        teacher.worst_case(TASK, "a text")
+
+
+def test_a_writer_is_asked_with_the_text_alone(server: Server) -> None:
+    teacher = ChatTeacher(server.url, "m")
+    writer = teacher.as_writer(max_tokens=500, temperature=0.75)
+    answers_to(writer, ["write something"])
+    (request,) = server.requests
+    assert request["messages"] == [{"role": "user", "content": "write something"}]
+    assert (request["max_tokens"], request["temperature"]) == (500, 0.75)
+    assert "logprobs" not in request
+    assert (writer.writes, teacher.writes) == (True, False)
+    assert teacher.request(TASK, "a text")["max_tokens"] == 64
+    keys = {one.identify(TASK, "write something") for one in (teacher, writer)}
+    assert len(keys) == 2
 
 
 def write_recording(path: Path) -> Path:
@@ -452,7 +555,7 @@ def test_the_teacher_reads_the_replay(tmp_path: Path) -> None:
     recording = Recording(write_recording(tmp_path / "recording.jsonl.gz"))
     task = Task("topics", ("cash", "card", "fee"))
     with replay_server(recording) as url:
-        answer = ask(ChatTeacher(url, recording.model), ["Where is my card ?"], task)[0]
+        answer = answers_to(ChatTeacher(url, recording.model), ["Where is my card ?"], task)[0]
     first, second = math.exp(-0.25), math.exp(-1.6)
     assert answer.text == "card"
     assert answer.usage == Usage(31, 3)

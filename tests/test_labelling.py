@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from locum.errors import InputError, TeacherError
-from locum.schema import Task, TeacherAnswer, Usage
+from locum.errors import InputError, TeacherError, UsageError
+from locum.prices import Tokens
+from locum.schema import OwnPrice, Task, TeacherAnswer, Usage
 from locum.store import LabelStore
-from locum.teachers import LabellingRun, label_texts
+from locum.teachers import AskedTeacher, Budget, Failure, LabellingRun, Tally, label_texts
+from locum.teachers.protocol import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
+
+    from locum.teachers import Question
+    from locum.teachers.protocol import FailureKind, Till
 
 TASK = Task("length", ("short", "long"))
 FULL = TeacherAnswer("long", (0.125, 0.75), Usage(7, 2), 12.5)
@@ -27,48 +34,70 @@ def by_length(text: str) -> str:
     return "long" if len(text) > 8 else "short"
 
 
-class RuleTeacher:
+class RuleTeacher(AskedTeacher):
     """Answers by a rule, the last text first, and breaks down after some answers if told so."""
 
     name = "rule"
 
     def __init__(
-        self, rule: Callable[[str], str] = by_length, fails_after: int | None = None
+        self, rule: Callable[[str], str | Failure] = by_length, fails_after: int | None = None
     ) -> None:
         self.rule = rule
         self.fails_after = fails_after
         self.asked: list[str] = []
 
-    def identify(self, task: Task, text: str) -> str:
+    def identify(self, task: Task, text: str, draw: int = 0) -> str:
         """Return the question as its own key."""
-        return f"{task.name}: {text}"
+        return f"{task.name}: {text} {draw}"
+
+    def worst_case(self, task: Task, text: str) -> Tokens:
+        """Return what each call takes."""
+        del task, text
+        return Tokens(3, 1)
 
     async def answer(
-        self, task: Task, texts: Sequence[str]
-    ) -> AsyncIterator[tuple[int, TeacherAnswer]]:
-        """Yield the answers."""
+        self, task: Task, questions: Sequence[Question], till: Till
+    ) -> AsyncGenerator[Answered, None]:
+        """Yield the answers, as far as the money goes."""
         assert task is TASK
-        for position in reversed(range(len(texts))):
+        for question in reversed(questions):
             if len(self.asked) == self.fails_after:
                 raise TeacherError("the teacher broke down")
-            self.asked.append(texts[position])
-            yield position, TeacherAnswer(self.rule(texts[position]), (0.5, 0.25), Usage(3, 1), 1.5)
+            if await till.reserve(question, self.worst_case(task, question.text)) != "granted":
+                return
+            self.asked.append(question.text)
+            said = self.rule(question.text)
+            yield Answered(question, said if isinstance(said, Failure) else answer_of(said))
 
 
-class Desk:
+def answer_of(text: str, cost_usd: float | None = None) -> TeacherAnswer:
+    return TeacherAnswer(text, (0.5, 0.25), Usage(3, 1), 1.5, "rule-1", cost_usd=cost_usd)
+
+
+class Told:
     """A store, and the progress that runs on it told."""
 
-    def __init__(self, store: LabelStore) -> None:
+    def __init__(self, store: LabelStore, budget: Budget | None = None) -> None:
         self.store = store
+        self.budget = budget
         self.progress: list[tuple[int, int]] = []
 
     def label(self, teacher: RuleTeacher, texts: Sequence[str]) -> LabellingRun:
         """Label texts."""
         self.progress = []
-        return label_texts(TASK, teacher, texts, self.store, self._tell)
+        return label_texts(TASK, teacher, texts, self.store, self._tell, budget=self.budget)
 
-    def _tell(self, done: int, total: int) -> None:
+    def _tell(self, done: int, total: int, spent_usd: float) -> None:
+        assert spent_usd >= 0
         self.progress.append((done, total))
+
+
+def said(run: LabellingRun) -> list[str | None]:
+    return [answer.text if answer else None for answer in run.answers]
+
+
+def known_and_new(run: LabellingRun) -> tuple[int, int]:
+    return run.tally.cached, run.tally.asked
 
 
 def texts(count: int) -> list[str]:
@@ -77,23 +106,23 @@ def texts(count: int) -> list[str]:
 
 def test_answers_stand_in_the_order_of_the_texts(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Desk(store).label(RuleTeacher(), ["tiny", "quite long", "small", "very very long"])
-    assert [answer.text for answer in run.answers] == ["short", "long", "short", "long"]
-    assert run.answers[0] == TeacherAnswer("short", (0.5, 0.25), Usage(3, 1), 1.5)
-    assert (run.asked, run.stored) == (4, 0)
+        run = Told(store).label(RuleTeacher(), ["tiny", "quite long", "small", "very very long"])
+    assert said(run) == ["short", "long", "short", "long"]
+    assert run.answers[0] == answer_of("short")
+    assert known_and_new(run) == (0, 4)
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
 def test_a_second_run_asks_nothing(tmp_path: Path, count: int) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        first = Desk(store).label(RuleTeacher(), texts(count))
+        first = Told(store).label(RuleTeacher(), texts(count))
     teacher = RuleTeacher()
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        desk = Desk(store)
+        desk = Told(store)
         second = desk.label(teacher, texts(count))
     assert teacher.asked == []
     assert second.answers == first.answers
-    assert (second.asked, second.stored) == (0, count)
+    assert known_and_new(second) == (count, 0)
     assert desk.progress == [(count, count)]
 
 
@@ -102,27 +131,27 @@ def test_an_interrupted_run_keeps_what_was_answered(tmp_path: Path, answered: in
     broken, whole = RuleTeacher(fails_after=answered), RuleTeacher()
     with LabelStore(tmp_path / "labels.sqlite") as store:
         with pytest.raises(TeacherError, match="the teacher broke down"):
-            Desk(store).label(broken, texts(50))
+            Told(store).label(broken, texts(50))
         assert len(broken.asked) == answered
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Desk(store).label(whole, texts(50))
+        run = Told(store).label(whole, texts(50))
     assert sorted(broken.asked + whole.asked) == sorted(texts(50))
-    assert (run.asked, run.stored) == (50 - answered, answered)
-    assert [answer.text for answer in run.answers] == [by_length(text) for text in texts(50)]
+    assert known_and_new(run) == (answered, 50 - answered)
+    assert said(run) == [by_length(text) for text in texts(50)]
 
 
 def test_the_same_text_is_asked_once(tmp_path: Path) -> None:
     teacher = RuleTeacher()
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Desk(store).label(teacher, ["a", "b", "a", "something long", "a"])
+        run = Told(store).label(teacher, ["a", "b", "a", "something long", "a"])
     assert sorted(teacher.asked) == ["a", "b", "something long"]
-    assert [answer.text for answer in run.answers] == ["short", "short", "short", "long", "short"]
-    assert (run.asked, run.stored) == (3, 2)
+    assert said(run) == ["short", "short", "short", "long", "short"]
+    assert known_and_new(run) == (0, 3)
 
 
 def test_progress_counts_the_texts_that_are_known(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        desk = Desk(store)
+        desk = Told(store)
         desk.label(RuleTeacher(), ["a", "b"])
         assert desk.progress == [(0, 2), (1, 2), (2, 2)]
         desk.label(RuleTeacher(), ["a", "b", "c", "c", "d"])
@@ -131,7 +160,7 @@ def test_progress_counts_the_texts_that_are_known(tmp_path: Path) -> None:
 
 def test_no_texts_are_no_calls(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        assert Desk(store).label(RuleTeacher(), []) == LabellingRun([], 0, 0)
+        assert Told(store).label(RuleTeacher(), []) == LabellingRun([], Tally(), {})
 
 
 def test_twenty_answers_that_are_no_label_stop_the_run(tmp_path: Path) -> None:
@@ -140,7 +169,7 @@ def test_twenty_answers_that_are_no_label_stop_the_run(tmp_path: Path) -> None:
         LabelStore(tmp_path / "labels.sqlite") as store,
         pytest.raises(TeacherError, match="none of the teacher's first 20 answers") as caught,
     ):
-        Desk(store).label(teacher, texts(100))
+        Told(store).label(teacher, texts(100))
     assert len(teacher.asked) == 20
     assert "'As a model I say text 99 and more'" in str(caught.value)
     assert "short, long" in str(caught.value)
@@ -149,15 +178,93 @@ def test_twenty_answers_that_are_no_label_stop_the_run(tmp_path: Path) -> None:
 def test_one_label_among_the_first_twenty_answers_is_enough(tmp_path: Path) -> None:
     teacher = RuleTeacher(rule=lambda text: "Short." if text == "text 80" else "no idea")
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Desk(store).label(teacher, texts(100))
-    assert run.asked == 100
+        run = Told(store).label(teacher, texts(100))
+    assert (run.tally.answered, run.tally.outside) == (1, 99)
+
+
+@pytest.mark.parametrize("usual", ["malformed", "timed out"])
+def test_twenty_failures_before_any_answer_stop_the_run(tmp_path: Path, usual: FailureKind) -> None:
+    teacher = RuleTeacher(rule=lambda _: Failure(usual, "so it is"))
+    with (
+        LabelStore(tmp_path / "labels.sqlite") as store,
+        pytest.raises(TeacherError, match=rf"first 20 calls failed.*{usual}: so it is"),
+    ):
+        Told(store).label(teacher, texts(100))
+    assert len(teacher.asked) == 20
+
+
+def test_failures_after_an_answer_are_counted_and_asked_again_by_the_next_run(
+    tmp_path: Path,
+) -> None:
+    bad = set(texts(100)[10:40])
+    teacher = RuleTeacher(lambda t: Failure("refused", "no") if t in bad else by_length(t))
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        run = Told(store).label(teacher, texts(100))
+        again = Told(store).label(RuleTeacher(), texts(100))
+    assert [text for text, a in zip(texts(100), run.answers, strict=True) if a is None] == sorted(
+        bad, key=texts(100).index
+    )
+    assert run.tally.failed == {"refused": 30}
+    assert run.tally.reasons == ["refused: no"] * 3
+    assert run.tally.unasked == 0
+    assert known_and_new(again) == (70, 30)
+
+
+def test_the_budget_ends_a_run_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    def money(cap_usd: float) -> Budget:
+        return Budget(cap_usd=cap_usd, prices={"rule": OwnPrice(1.0, 1.0)})
+
+    teacher = RuleTeacher()
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        first = Told(store, money(41e-6)).label(teacher, texts(50))
+        second = Told(store, money(41e-6)).label(teacher, texts(50))
+        third = Told(store, money(1.0)).label(teacher, texts(50))
+    assert (first.tally.answered, first.tally.unasked) == (10, 40)
+    assert first.tally.spent_usd == pytest.approx(40e-6)
+    assert first.answers[-1] == answer_of("long", cost_usd=4e-6)
+    assert (second.tally.cached, second.tally.asked, second.tally.unasked) == (10, 0, 40)
+    assert second.tally.saved_by_cache_usd == pytest.approx(40e-6)
+    assert known_and_new(third) == (10, 40)
+    assert sorted(teacher.asked) == sorted(texts(50))
+
+
+def test_a_cap_needs_a_price(tmp_path: Path) -> None:
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        with pytest.raises(UsageError, match="knows no model 'rule'"):
+            Told(store, Budget(cap_usd=1.0)).label(RuleTeacher(), ["a"])
+        assert known_and_new(Told(store, Budget()).label(RuleTeacher(), ["a"])) == (0, 1)
+
+
+def test_each_text_has_the_keys_of_its_answers(tmp_path: Path) -> None:
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        run = Told(store).label(RuleTeacher(), ["a", "b", "a"])
+        assert run.keys == {text: {f"length: {text} 0"} for text in ("a", "b")}
+        assert store.find(["length: a 0"]) == {"length: a 0": run.answers[0]}
+
+
+def test_another_version_of_the_model_is_said(tmp_path: Path) -> None:
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        store.add([("length: a 0", FULL), ("length: b 0", replace(FULL, version="rule-0"))])
+        run = Told(store).label(RuleTeacher(), ["a", "b", "c"])
+    (note,) = run.tally.notes()
+    assert "earlier answers are by rule-0 (1), new ones by rule-1 (1)" in note
+
+
+def test_a_store_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "labels.sqlite"
+    with LabelStore(path) as store:
+        store.database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+        with pytest.raises(InputError, match="cannot be used: full"):
+            Told(store).label(RuleTeacher(), ["a"])
 
 
 def test_fewer_than_twenty_answers_that_are_no_label_are_kept(tmp_path: Path) -> None:
     teacher = RuleTeacher(rule=lambda _: "no idea")
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Desk(store).label(teacher, texts(19))
-    assert [answer.text for answer in run.answers] == ["no idea"] * 19
+        run = Told(store).label(teacher, texts(19))
+    assert said(run) == ["no idea"] * 19
 
 
 def test_the_store_survives_reopening(tmp_path: Path) -> None:
@@ -231,6 +338,48 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_labels_are_bought_also_where_an_event_loop_runs(tmp_path: Path) -> None:
     async def in_a_notebook() -> LabellingRun:
         with LabelStore(tmp_path / "labels.sqlite") as store:
-            return label_texts(TASK, RuleTeacher(), ["one", "two"], store, lambda *_: None)
+            return label_texts(TASK, RuleTeacher(), ["one", "two"], store)
 
     assert len(asyncio.run(in_a_notebook()).answers) == 2
+
+
+class SlowTeacher(RuleTeacher):
+    """Waits for ever after its first answer, and is told when it is cancelled."""
+
+    async def answer(
+        self, task: Task, questions: Sequence[Question], till: Till
+    ) -> AsyncGenerator[Answered, None]:
+        """Yield one answer."""
+        async for answered in super().answer(task, questions[-1:], till):
+            yield answered
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            yield Answered(questions[0], answer_of("short"))
+            raise
+
+
+@pytest.mark.parametrize("in_a_loop", [False, True])
+def test_an_interrupted_run_ends_and_keeps_its_answers(tmp_path: Path, *, in_a_loop: bool) -> None:
+    def label() -> None:
+        with LabelStore(tmp_path / "labels.sqlite") as store:
+            label_texts(TASK, SlowTeacher(), ["a", "b", "c"], store)
+
+    async def in_a_notebook() -> None:
+        await asyncio.sleep(0)
+        label()
+
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(in_a_notebook()) if in_a_loop else label()
+    finally:
+        loop.close()
+        signal.signal(signal.SIGALRM, before)
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        assert store.find([f"length: {text} 0" for text in "abc"]).keys() == {
+            "length: a 0",
+            "length: c 0",
+        }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.teachers import LabelParser
+from locum.teachers.parsing import LabelParser
 
 LABELS = ("cash", "Card arrival", "n/a", "fee")
 parse = LabelParser(LABELS)
@@ -42,6 +42,15 @@ def test_exact_labels(label: str) -> None:
         '{"label": "card arrival", "reason": "it is about a card"}',
         '{"reason": "fee", "label": "Card arrival"}',
         '{"category": "Card arrival"}',
+        '{"answer": "Card arrival", "label_of_the_bank": "fee"}',
+        '{" Class ": "Card arrival", "x": "fee"}',
+        '{"category": "fee", "label": "Card arrival", "answer": "cash"}',
+        '{"answer": "Card arrival", "details": {"label": "fee"}}',
+        '{"result": {"label": "Card arrival", "class": "fee"}, "note": "cash"}',
+        '{"answer": {"label": "Card arrival"}}',
+        '{"verdict": "Card arrival", "why": "as \\"cash\\" is not meant", "sure": true}',
+        '{"a": {"b": {"c": "Card arrival"}}, "d": ["fee"], "e": [{"label": "fee"}], "f": 0.5}',
+        '{"label": "C\\u0061rd\\narrival"}',
         '"Card arrival\\n"',
         '```json\n{"label": "Card arrival"}\n```',
     ],
@@ -73,6 +82,14 @@ def test_other_spellings(answer: str) -> None:
         '{"label": ["cash"]}',
         '{"a": "cash", "b": "fee"}',
         '{"a": "cash", "b": "cash"}',
+        '{"a": {"label": "cash"}, "b": {"label": "fee"}}',
+        '{"label": "cash", "label": "fee"}',
+        '{"label": null, "answer": "cash"}',
+        '{"answer": 1, "other": "cash"}',
+        '{"a": ["cash"]}',
+        '{"a": {"label": "cash"}',
+        '{"label": "cash"} because',
+        '"cheque"',
         '{"label": "cheque", "other": "cash"}',
         '{"label": "\\ud800"}',
         '{"\ud800',
@@ -88,9 +105,11 @@ def test_very_long_answers_are_refused() -> None:
     assert parse("cash" + " " * 10_000) is None
 
 
-@pytest.mark.parametrize("depth", [3, 1_500])
-def test_deep_nesting_is_refused(depth: int) -> None:
-    assert parse('{"a":' * depth + '"cash"' + "}" * depth) is None
+@pytest.mark.parametrize(("depth", "expected"), [(3, 0), (900, 0), (1_500, None)])
+def test_objects_are_read_to_the_depth_that_json_readers_take(
+    depth: int, expected: int | None
+) -> None:
+    assert parse('{"a":' * depth + '"cash"' + "}" * depth) == expected
 
 
 def test_labels_of_punctuation_alone_parse_exactly() -> None:
@@ -127,3 +146,47 @@ def test_any_answer_gives_a_label_that_it_contains_or_none(answer: str) -> None:
 @given(st.sampled_from(LABELS), st.dictionaries(st.text(), st.text(), max_size=3))
 def test_the_label_of_an_object_counts(label: str, others: dict[str, str]) -> None:
     assert parse(json.dumps(others | {"label": label})) == LABELS.index(label)
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"label": "%s"}', ' ```json\n{"a": "x", "label":  "%s" }\n``` ', '{"one": "%s"}']
+)
+@pytest.mark.parametrize("value", ["cash", "cheque", 'a \\"fee\\"', ""])
+def test_what_is_located_is_what_is_read(answer: str, value: str) -> None:
+    text = answer % value
+    spoken = parse.locate(text)
+    assert spoken is not None
+    assert text[spoken.start : spoken.end] == value
+    assert spoken.text == json.loads(f'"{value}"')
+    assert parse(text) == parse.find(spoken.text)
+
+
+@pytest.mark.parametrize("answer", ["cash", "cheque", '"cash"', "```\ncash\n```", '{"a": 1}', ""])
+def test_nothing_is_located_where_the_answer_is_read_as_it_stands(answer: str) -> None:
+    assert parse.locate(answer) is None
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.sampled_from(["cash", "fee", "cheque", 'a"\\}', "\u00e9"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["label", "class", "a", "b"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["answer", "a", 'b":']), JSON, max_size=3),
+    st.sampled_from([None, 1]),
+)
+def test_what_is_located_in_any_object_is_one_of_its_strings(
+    document: dict[str, object], indent: int | None
+) -> None:
+    text = json.dumps(document, indent=indent)
+    spoken = parse.locate(text)
+    if spoken is None:
+        assert parse(text) is None
+    else:
+        assert json.loads(text[spoken.start - 1 : spoken.end + 1]) == spoken.text
+        assert parse(text) == parse.find(spoken.text)

@@ -1,44 +1,68 @@
-"""List prices of calls."""
+"""What calls cost, by the public list and by prices of one's own."""
 
 from __future__ import annotations
 
 import pytest
 
 from locum.errors import UsageError
-from locum.prices import price_usd, require_price
-from locum.schema import Usage
+from locum.prices import Price, Tokens, find_price, list_cost_usd, require_price
+from locum.schema import OwnPrice
+
+KNOWN = "gpt-4.1-nano"
+
+
+def cost(tokens: Tokens, model: str = KNOWN) -> float:
+    return require_price(model).cost_usd(tokens)
 
 
 def test_a_known_model_has_a_positive_price() -> None:
-    price = price_usd("gpt-4.1-nano", Usage(1000, 10))
-    assert price is not None
-    assert 0 < price < 0.01
+    assert 0 < cost(Tokens(1000, 10)) < 0.01
 
 
 def test_the_price_grows_with_the_tokens() -> None:
-    once, twice = (price_usd("gpt-4.1-nano", Usage(500 * n, 10 * n)) for n in (1, 2))
-    assert once is not None
-    assert twice == pytest.approx(2 * once)
+    assert cost(Tokens(1000, 20)) == pytest.approx(2 * cost(Tokens(500, 10)))
 
 
 def test_output_costs_more_than_input() -> None:
-    read, written = (price_usd("gpt-4.1-nano", usage) for usage in (Usage(99, 0), Usage(0, 99)))
-    assert read is not None
-    assert written is not None
-    assert written > read
+    assert cost(Tokens(0, 99)) > cost(Tokens(99, 0))
+
+
+def test_input_from_the_cache_costs_less() -> None:
+    assert 0 < cost(Tokens(1000, 0, cached=1000)) < cost(Tokens(1000, 0))
 
 
 def test_no_tokens_cost_nothing() -> None:
-    assert price_usd("gpt-4.1-nano", Usage(0, 0)) == 0
+    assert cost(Tokens(0, 0)) == 0
+
+
+def test_the_public_list_prices_by_the_moment() -> None:
+    assert list_cost_usd(KNOWN, Tokens(1000, 10), 1_760_000_000) == cost(Tokens(1000, 10))
 
 
 @pytest.mark.parametrize("model", ["no-such-model-7b", ""])
-def test_the_price_of_an_unknown_model_is_unknown(model: str) -> None:
-    assert price_usd(model, Usage(1000, 10)) is None
+def test_an_unknown_model_asks_for_a_price(model: str) -> None:
+    assert list_cost_usd(model, Tokens(1000, 10), 1_760_000_000) is None
+    assert find_price(model) is None
     with pytest.raises(UsageError) as caught:
         require_price(model)
     assert repr(model) in str(caught.value)
+    assert f'[prices."{model}"]' in str(caught.value)
 
 
-def test_a_known_model_passes_the_check() -> None:
-    require_price("gpt-4.1-nano")
+@pytest.mark.parametrize("model", ["no-such-model-7b", KNOWN])
+def test_a_price_of_ones_own_comes_first(model: str) -> None:
+    price = require_price(model, {model: OwnPrice(2.0, 8.0)})
+    assert price == Price(model, OwnPrice(2.0, 8.0))
+    assert price.cost_usd(Tokens(1_000_000, 0)) == 2.0
+    assert price.cost_usd(Tokens(0, 1_000_000)) == 8.0
+    assert price.cost_usd(Tokens(500_000, 0, cached=500_000)) == 1.0
+    assert find_price("another", {model: OwnPrice(2.0, 8.0)}) is None
+
+
+def test_ones_own_price_may_have_a_discount_for_the_cache() -> None:
+    price = require_price("m", {"m": OwnPrice(2.0, 8.0, 0.5)})
+    assert price.cost_usd(Tokens(1_000_000, 0, cached=400_000)) == pytest.approx(1.4)
+
+
+def test_a_model_may_be_free() -> None:
+    assert require_price("m", {"m": OwnPrice(0.0, 0.0)}).cost_usd(Tokens(10**9, 10**9)) == 0

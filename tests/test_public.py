@@ -12,13 +12,21 @@ import locum
 
 def test_public_names_are_these() -> None:
     assert locum.__all__ == [
+        "AnswerFile",
+        "BatchTeacher",
+        "Budget",
         "CertifiedStudent",
         "ChatTeacher",
         "Distillation",
         "Example",
+        "FunctionTeacher",
+        "LocalTeacher",
         "LocumError",
+        "MessagesTeacher",
+        "Panel",
         "Prediction",
         "Task",
+        "Votes",
         "distill",
         "load",
         "load_task",

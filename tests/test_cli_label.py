@@ -1,0 +1,217 @@
+"""``locum label`` as a user runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from tests.asking import TASK
+from tests.charging_server import MODEL, ChargingServer, label_of
+from tests.commands import run
+from tests.label_runs import LabelProject, texts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def server() -> Iterator[ChargingServer]:
+    with ChargingServer() as served:
+        yield served
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: ChargingServer) -> LabelProject:
+    return LabelProject(tmp_path, server, texts_of(40))
+
+
+def label(project: LabelProject, *arguments: str, code: int = 0) -> tuple[str, str]:
+    """Run it on the project's inputs; return both streams."""
+    command = ["label", "topics", "--inputs", "inputs.jsonl", *arguments]
+    done = run(*command, folder=project.folder, code=code)
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def rows(table: str) -> dict[str, str]:
+    """Names and values of a table."""
+    pairs = (line.split("  ", 1) for line in table.splitlines() if "  " in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def test_the_table_says_what_was_done(project: LabelProject) -> None:
+    output, errors = label(project, "--teacher", "patient", "--budget", "1")
+    table = rows(output)
+    assert list(table) == [
+        "answered with a label",
+        "known before",
+        "outside the label set",
+        "refused",
+        "empty",
+        "not asked: the budget ended",
+        "time",
+        "spent",
+        "saved by cache",
+        "saved by batch",
+    ]
+    assert table["answered with a label"] == "40"
+    assert table["spent"].endswith("of $1.00")
+    assert "40 calls to make, 0 answered before" in errors
+    assert "at most $" in errors
+    again, _ = label(project, "--teacher", "patient", "--budget", "1", "-q")
+    assert rows(again)["known before"] == "40"
+    assert rows(again)["saved by cache"] != "$0"
+    assert project.server.calls == 40
+
+
+def test_the_object_has_these_keys(project: LabelProject) -> None:
+    output, errors = label(project, "--teacher", "patient", "--budget", "1", "--json", "-q")
+    printed = orjson.loads(output)
+    assert list(printed) == [
+        "teacher",
+        "texts",
+        "wanted",
+        "cached",
+        "answered",
+        "outside",
+        "refused",
+        "empty",
+        "failed",
+        "reasons",
+        "unasked",
+        "assumed",
+        "spent_usd",
+        "saved_by_cache_usd",
+        "saved_by_batch_usd",
+        "versions",
+        "versions_before",
+        "seconds",
+        "spent_in_all_usd",
+        "assumed_usd",
+        "budget_usd",
+        "notes",
+    ]
+    assert printed["teacher"] == MODEL
+    assert printed["texts"] == printed["wanted"] == printed["answered"] == 40
+    assert printed["spent_usd"] == pytest.approx(project.server.charged_usd)
+    assert printed["spent_in_all_usd"] == pytest.approx(project.server.charged_usd)
+    assert printed["versions"] == {f"{MODEL} fp_1": 40}
+    assert errors == ""
+
+
+def test_a_dry_run_buys_nothing_and_its_price_holds(project: LabelProject) -> None:
+    output, _ = label(project, "--teacher", "patient", "--dry-run")
+    assert rows(output)["inputs"] == "40"
+    assert "at most $" in rows(output)["price"]
+    output, _ = label(project, "--teacher", "patient", "--dry-run", "--json")
+    plan = orjson.loads(output)
+    assert project.server.arrivals == []
+    assert (plan["texts"], plan["calls"]) == (40, 40)
+    assert plan["teachers"][0]["name"] == MODEL
+    printed = project.run(budget=plan["worst_usd"])
+    assert printed["answered"] == 40
+    assert printed["spent_usd"] <= plan["worst_usd"]
+
+
+def test_labels_come_with_their_probabilities(project: LabelProject) -> None:
+    project.run()
+    stored = project.stored()
+    assert {text: answer.text for text, answer in stored.items()} == {
+        text: label_of(text) for text in project.texts
+    }
+    assert stored[project.texts[0]].distribution == pytest.approx(
+        (0.75, 0.2) if label_of(project.texts[0]) == TASK.labels[0] else (0.2, 0.75)
+    )
+
+
+def test_without_a_budget_the_price_is_said_and_nothing_bought(project: LabelProject) -> None:
+    _, errors = label(project, "--teacher", "patient", code=2)
+    assert "say what the labels may cost: --budget DOLLARS; these take about $" in errors
+    assert project.server.arrivals == []
+
+
+@pytest.mark.parametrize("budget", [(), ("--budget", "1")])
+def test_an_unknown_model_asks_for_its_price(project: LabelProject, budget: tuple[str]) -> None:
+    arguments = ["--teacher", project.server.url, "--model", "no-such-model-7b", *budget]
+    _, errors = label(project, *arguments, code=2)
+    assert '[prices."no-such-model-7b"]' in errors
+    assert "--priced-as MODEL" in errors
+    assert project.server.arrivals == []
+    label(project, *arguments, "--priced-as", MODEL, "--budget", "1")
+    assert project.server.calls == 40
+
+
+def test_a_free_model_needs_no_budget(project: LabelProject) -> None:
+    with (project.folder / "locum.toml").open("a") as settings:
+        settings.write('[prices."free-model"]\ninput = 0\noutput = 0\n')
+    label(project, "--teacher", project.server.url, "--model", "free-model")
+    assert project.server.calls == 40
+
+
+def test_a_budget_of_nothing_buys_nothing(project: LabelProject) -> None:
+    output, errors = label(project, "--teacher", "patient", "--budget", "0")
+    assert rows(output)["not asked: the budget ended"] == "40"
+    assert "run again with a larger --budget to go on" in errors
+    assert project.server.arrivals == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say who is asked: --teacher URL and --model NAME"),
+        (["--teacher", "nobody"], "a teacher of locum.toml (patient)"),
+        (["--teacher", "http://127.0.0.1:1/v1"], "add --model NAME"),
+        (["--teacher", "patient", "--budget", "-1"], "--budget"),
+        (["--teacher", "patient", "--budget", "inf"], "expected an amount of US dollars"),
+        (["--teacher", "patient", "--votes", "x"], "--votes 'x'"),
+        (["--teacher", "patient", "--parameter", "seed"], "expected NAME=JSON"),
+        (["--teacher", "patient", "--priced-as", "no-such-model-7b"], "no-such-model-7b"),
+        (["--teacher", "patient", "--concurrency", "0"], "concurrency"),
+    ],
+)
+def test_wrong_usage_is_code_2(project: LabelProject, arguments: list[str], message: str) -> None:
+    _, errors = label(project, *arguments, code=2)
+    assert message in errors
+    assert project.server.arrivals == []
+
+
+def test_a_task_that_is_not_declared_takes_its_labels_from_the_flag(
+    project: LabelProject,
+) -> None:
+    (project.folder / "locum.toml").unlink()
+    command = ["label", "other", "--inputs", "inputs.jsonl", "--teacher", project.server.url]
+    command += ["--model", MODEL, "--priced-as", "gpt-4.1-nano", "--budget", "1", "--json"]
+    done = run(*command, "--labels", "cash,card", folder=project.folder)
+    assert orjson.loads(done.stdout)["answered"] == 40
+
+
+def test_a_teacher_that_is_not_there_is_code_1(project: LabelProject) -> None:
+    arguments = ["--teacher", "http://127.0.0.1:1/v1", "--model", MODEL, "--budget", "1"]
+    _, errors = label(project, *arguments, code=1)
+    assert "cannot be reached" in errors
+
+
+def test_inputs_that_came_with_answers_are_not_asked_for(project: LabelProject) -> None:
+    path = project.folder / "answered.csv"
+    path.write_text("text,answer\none,cash\ntwo,card\n", "utf-8")
+    command = ["label", "topics", "--inputs", "answered.csv", "--teacher", "patient"]
+    done = run(*command, "--budget", "1", folder=project.folder, code=1)
+    assert b"there is nothing to buy" in done.stderr
+
+
+def test_votes_are_counted_into_probabilities(project: LabelProject) -> None:
+    printed = project.run("--votes", "3-4")
+    assert printed["wanted"] == printed["answered"] == project.server.calls >= 120
+    assert any("gives the same answer twice" in note for note in printed["notes"])
+
+
+def test_files_of_answers_and_an_api_are_a_panel(project: LabelProject) -> None:
+    path = project.folder / "answers.csv"
+    path.write_text("text,answer\n" + "".join(f"{t},cash\n" for t in project.texts), "utf-8")
+    arguments = ["--teacher", "patient", "--teacher", "file:answers.csv"]
+    output, _ = label(project, *arguments, "--budget", "1", "--json")
+    printed = orjson.loads(output)
+    assert printed["wanted"] == printed["answered"] == 80
+    assert project.server.calls == 40

@@ -1,0 +1,282 @@
+"""Soft labels for recorded answers: what is asked about, what it costs, and what it gains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from locum.calibration import fit_temperature
+from locum.distillation.progress import Silent
+from locum.errors import InputError, TeacherError, UsageError
+from locum.evaluation import Interval
+from locum.losses import soften
+from locum.relabelling import (
+    Gain,
+    Gains,
+    Measure,
+    plan_relabelling,
+    relabel,
+)
+from locum.relabelling.advice import advise
+from locum.relabelling.material import find_material
+from locum.relabelling.students import fit
+from locum.schema import Example, OwnPrice, Task, TeacherAnswer
+from locum.store import LabelStore
+from locum.teachers import Budget
+from tests.close_calls import LABELS, CloseCall, make_close_calls
+from tests.scripted_teachers import ScriptedTeacher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from locum.relabelling import Relabelled, RelabellingPlan
+
+TASK = Task("support", LABELS, instruction="Which team should answer?")
+
+
+def examples_of(calls: Sequence[CloseCall]) -> list[Example]:
+    return [
+        Example(call.text, call.answer, time=float(number), call_id=f"call-{number}")
+        for number, call in enumerate(calls)
+    ]
+
+
+def soft_answers(calls: Sequence[CloseCall]) -> Callable[[str, int], TeacherAnswer]:
+    known = {call.text: call.distribution for call in calls}
+
+    def say(text: str, draw: int) -> TeacherAnswer:
+        del draw
+        distribution = known[text]
+        said = max(distribution, key=distribution.__getitem__)
+        return TeacherAnswer(said, tuple(distribution.values()))
+
+    return say
+
+
+def soft_teacher(calls: Sequence[CloseCall]) -> ScriptedTeacher:
+    return ScriptedTeacher(soft_answers(calls))
+
+
+@cache
+def close_calls(count: int, seed: int = 1) -> tuple[CloseCall, ...]:
+    return tuple(make_close_calls(count, seed=seed))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LabelStore]:
+    """An empty store."""
+    with LabelStore(tmp_path / "store.sqlite") as opened:
+        yield opened
+
+
+def plan_and_relabel(
+    teacher: ScriptedTeacher,
+    examples: Sequence[Example],
+    store: LabelStore,
+    budget: Budget | None = None,
+    **options: Any,  # noqa: ANN401 - those of plan_relabelling
+) -> tuple[RelabellingPlan, Relabelled]:
+    money = budget or Budget("support")
+    plan = plan_relabelling(TASK, teacher, examples, store, money, **options)
+    return plan, relabel(plan, teacher, store, money, Silent())
+
+
+def true_loss(plan: RelabellingPlan, rows: Sequence[int], soft: Mapping[int, list[float]]) -> float:
+    """Cross-entropy to the teacher's distributions on fresh inputs, with soft labels of some.
+
+    The student has the temperature that suits it, so that being less sure alone gains nothing.
+    """
+    material = plan.material
+    labels = material.pool.soft_labels.probabilities.copy()
+    for row in rows:
+        labels[row] = soft[row]
+    fresh = close_calls(1500, 2)
+    student = fit(material, material.take(material.training, labels), plan.l2)
+    raw = student.predict_proba([call.text for call in fresh])
+    said = np.array([LABELS.index(call.answer) for call in fresh])
+    proba = soften(raw, fit_temperature(raw, said))
+    truth = np.array([list(call.distribution.values()) for call in fresh])
+    return float(-(truth * np.log(proba)).sum(axis=1).mean())
+
+
+def test_chosen_soft_labels_gain_far_more_than_random_ones(store: LabelStore) -> None:
+    calls = close_calls(1000)
+    plan = plan_relabelling(
+        TASK, soft_teacher(calls), examples_of(calls), store, Budget("support"), seed=0
+    )
+    training = set(plan.material.training.tolist())
+    soft = {row: list(calls[row].distribution.values()) for row in training}
+    chosen = [row for row in plan.orders.chosen if row in training][:100]
+    without = true_loss(plan, [], soft)
+    gain = without - true_loss(plan, chosen, soft)
+    generator = np.random.default_rng(5)
+    by_chance = [
+        without - true_loss(plan, generator.permutation(sorted(training))[:100].tolist(), soft)
+        for _ in range(5)
+    ]
+    assert gain > max(by_chance)
+    assert gain > 2 * float(np.mean(by_chance))
+
+
+def test_a_run_measures_that_choosing_pays(store: LabelStore) -> None:
+    calls = close_calls(1000)
+    plan, done = plan_and_relabel(soft_teacher(calls), examples_of(calls), store, most=300)
+    assert done.gains is not None
+    loss = done.gains.measures[0]
+    assert loss.name == "loss"
+    assert loss.inputs == len(plan.material.validation)
+    assert loss.difference is not None
+    assert loss.difference.interval.low > 0
+    assert done.advice.verdict == "choosing_pays"
+    assert done.gains.chosen == done.gains.control
+    assert (done.gains.usd, loss.bought.per_dollar) == (None, None)
+    assert done.tally.wanted == 300
+    assert sum(done.by_class.values()) == 300
+
+
+def test_a_teacher_that_only_repeats_the_answers_gains_nothing(store: LabelStore) -> None:
+    calls = [
+        call._replace(distribution={label: float(label == call.answer) for label in LABELS})
+        for call in close_calls(300)
+    ]
+    _, done = plan_and_relabel(soft_teacher(calls), examples_of(calls), store, most=100)
+    assert done.gains is not None
+    for measure in done.gains.measures:
+        assert measure.bought == Gain(0.0, Interval(0.0, 0.0), None)
+    assert done.advice.verdict == "no_gain"
+    assert not done.advice.buy_more
+    assert "contains zero, so no gain can be shown" in done.advice.sentences[0]
+    assert "choosing did not pay" in done.advice.sentences[1]
+
+
+def test_without_a_control_the_gain_of_all_is_measured(store: LabelStore) -> None:
+    calls = close_calls(300)
+    _, done = plan_and_relabel(soft_teacher(calls), examples_of(calls), store, most=60, control=0.0)
+    assert (done.chosen, done.control) == (60, 0)
+    assert done.gains is not None
+    assert [measure.name for measure in done.gains.measures] == ["loss", "risk_area", "agreement"]
+    assert {measure.chosen for measure in done.gains.measures} == {None}
+
+
+def test_too_few_labels_are_not_measured(store: LabelStore) -> None:
+    calls = close_calls(300)
+    _, done = plan_and_relabel(soft_teacher(calls), examples_of(calls), store, most=3)
+    assert done.gains is None
+    assert done.advice.verdict == "not_measured"
+
+
+def test_near_copies_are_asked_about_once_and_copies_share_the_label(store: LabelStore) -> None:
+    calls = close_calls(200)
+    examples = examples_of([call for call in calls for _ in range(2)])
+    again = [Example(f"{call.text}!", call.answer, time=float(i)) for i, call in enumerate(calls)]
+    teacher = soft_teacher(calls)
+    plan, done = plan_and_relabel(teacher, [*examples, *again], store)
+    groups = plan.material.group[plan.basket.rows]
+    assert len(set(groups.tolist())) == len(groups) == len(plan.material.open_rows)
+    assert max(Counter(teacher.asked).values()) == 1
+    kept = store.soft_labels_of(LABELS, [e.call_id for e in examples if e.call_id])
+    assert len(kept) == len(done.soft_labels) == 2 * len(groups)
+
+
+def test_a_run_that_broke_off_goes_on_where_it_was(store: LabelStore) -> None:
+    calls = close_calls(300)
+    examples, whole, say = examples_of(calls), soft_teacher(calls), soft_answers(calls)
+
+    def breaks_down(text: str, draw: int) -> TeacherAnswer:
+        if len(broken.asked) == 45:
+            raise TeacherError("the teacher broke down")
+        return say(text, draw)
+
+    broken = ScriptedTeacher(breaks_down)
+    with pytest.raises(TeacherError, match="broke down"):
+        plan_and_relabel(broken, examples, store, most=80)
+    _, done = plan_and_relabel(whole, examples, store, most=36)
+    assert (done.tally.cached, done.tally.answered) == (44, 36)
+    asked = [text for text, _ in broken.asked[:44] + whole.asked]
+    assert len(set(asked)) == len(asked) == 80
+    assert len(done.soft_labels) == 80
+
+
+def test_the_whole_budget_is_spent_and_no_more(store: LabelStore) -> None:
+    # The plan takes a call for a fifth of what the teacher's calls turn out to cost.
+    calls = close_calls(300)
+    teacher = soft_teacher(calls)
+    teacher.free = False
+    budget = Budget("support", 50.0, {"scripted": OwnPrice(100_000.0, 0.0)})
+    plan, done = plan_and_relabel(teacher, examples_of(calls), store, budget)
+    assert len(plan.basket.rows) > 50
+    assert len(teacher.asked) == done.tally.answered == 50
+    assert done.balance.spent == 50_000_000_000
+    assert done.gains is not None
+    assert done.gains.usd == min(done.gains.chosen, done.gains.control)
+    with pytest.raises(UsageError, match=r"does not buy a label .* give a larger --budget"):
+        plan_and_relabel(teacher, examples_of(calls), store, budget)
+
+
+def test_answers_without_probabilities_end_the_run_early(store: LabelStore) -> None:
+    calls = close_calls(300)
+    teacher = ScriptedTeacher(lambda *_: "billing")
+    with pytest.raises(TeacherError, match=r"first 20 answers .* without probabilities"):
+        plan_and_relabel(teacher, examples_of(calls), store)
+    assert len(teacher.asked) == 20
+
+
+def test_inputs_with_soft_labels_leave_nothing_to_buy(store: LabelStore) -> None:
+    calls = close_calls(300)
+    examples = [Example(c.text, c.answer, distribution=c.distribution) for c in calls]
+    with pytest.raises(InputError, match="there is nothing to buy"):
+        plan_and_relabel(soft_teacher(calls), examples, store)
+
+
+def test_few_inputs_are_refused(store: LabelStore) -> None:
+    with pytest.raises(InputError, match="too few to tell which of them matter"):
+        find_material(TASK, examples_of(close_calls(50)), store, 0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"control": 1.0}, {"control": -0.1}, {"most": 0}, {"seed": -1}]
+)
+def test_values_out_of_range_are_refused(store: LabelStore, options: dict[str, Any]) -> None:
+    calls = close_calls(100)
+    ((name, value),) = options.items()
+    with pytest.raises(UsageError, match=f"{name}={value}"):
+        plan_and_relabel(soft_teacher(calls), examples_of(calls), store, **options)
+
+
+def gain(low: float, high: float) -> Gain:
+    return Gain((low + high) / 2, Interval(low, high), None)
+
+
+@pytest.mark.parametrize(
+    ("bought", "chosen", "control", "difference", "verdict", "said"),
+    [
+        ((1, 3), (1, 3), (0.5, 1.5), (0.1, 2), "choosing_pays", "2.0 times as much"),
+        ((1, 3), (1, 3), (-1, 1), (0.1, 2), "choosing_pays", "choosing paid"),
+        ((1, 3), (1, 3), (1, 3), (-1, 1), "labels_pay", "contains zero: choosing did not pay"),
+        ((1, 3), (-1, 1), (2, 4), (-4, -1), "chance_pays_more", "chance did better"),
+        ((-1, 1), (-1, 1), (-1, 1), (-1, 1), "no_gain", "no gain can be shown"),
+        ((-3, -1), (-3, -1), (-1, 1), (-2, 0.5), "worse", "they did harm"),
+        ((1, 3), None, None, None, "labels_pay", "too few were drawn at random"),
+    ],
+)
+def test_verdicts(
+    bought: tuple[float, float],
+    chosen: tuple[float, float] | None,
+    control: tuple[float, float] | None,
+    difference: tuple[float, float] | None,
+    verdict: str,
+    said: str,
+) -> None:
+    compared = [pair and gain(*pair) for pair in (chosen, control, difference)]
+    gains = Gains(20, 0.5, 5, 5, 0.1, [Measure("loss", 9, 1.0, gain(*bought), *compared)])
+    found = advise(gains, 7)
+    assert found.verdict == verdict
+    assert said in " ".join(found.sentences)
+    assert found.buy_more == (verdict not in {"no_gain", "worse"})
+    assert ("7 inputs to learn from are left" in found.sentences[-1]) == found.buy_more
+    assert not advise(gains, 0).buy_more

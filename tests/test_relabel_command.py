@@ -1,0 +1,217 @@
+"""``locum relabel``, with a teacher on loopback that gives log-probabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from locum.dataset import read_examples
+from locum.distillation.splitting import split_pool
+from locum.errors import UsageError
+from locum.relabelling import check_output, write_labelled
+from locum.relabelling.material import find_material
+from locum.schema import Example, Task
+from locum.store import LabelStore
+from tests.close_calls import LABELS, CloseCall, SoftServer, make_close_calls, serve_soft_labels
+from tests.commands import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TASK = Task("support", LABELS, instruction="Which team should answer?")
+CALLS = 600
+CLOSE_CALLS = make_close_calls(CALLS)
+FIRST_TO_CERTIFY = int(0.72 * CALLS)
+A_CALL = 40 * 10e-6 + 1 * 40e-6
+SETTINGS = """
+[tasks.support]
+instruction = "Which team should answer?"
+labels = ["billing", "shipping", "returns"]
+[prices.m]
+input = 10.0
+output = 40.0
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands compute on one thread each: those of several would wait for each other."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+
+def test_an_output_is_checked(tmp_path: Path) -> None:
+    calls, other = tmp_path / "calls.jsonl", tmp_path / "other.jsonl"
+    calls.touch()
+    check_output(None, None)
+    check_output(calls, calls)
+    check_output(other, calls)
+    other.touch()
+    for output, given, message in (
+        (None, calls, "--output FILE"),
+        (other, None, "goes with --calls"),
+        (tmp_path / "x.csv", calls, r"ends with \.jsonl"),
+        (other, calls, "exists: to go on from it"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            check_output(output, given)
+
+
+def test_what_is_written_reads_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "calls.jsonl"
+    examples = [
+        Example("one", "billing", human="returns", time=1.5, latency_ms=2.5, cost_usd=0.25),
+        Example("two", "billing", distribution={"billing": 0.75, "returns": 0.25}),
+        Example("three", "returns", held_out=True),
+    ]
+    write_labelled(path, examples, {"one": {"billing": 0.5, "returns": 0.5}})
+    one, two, three = read_examples(path, {"split": "split"}).examples
+    assert one.distribution == {"billing": 0.5, "returns": 0.5}
+    assert (one.text, one.answer, one.human, one.time) == ("one", "billing", "returns", 1.5)
+    assert (one.latency_ms, one.cost_usd) == (2.5, 0.25)
+    assert [two, three] == examples[1:]
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SoftServer]:
+    """A teacher that gives log-probabilities."""
+    with serve_soft_labels({call.text: call.distribution for call in CLOSE_CALLS}) as served:
+        yield served
+
+
+def teacher_options(server: SoftServer) -> tuple[str, ...]:
+    return "--teacher", server.url, "--model", "m"
+
+
+def logged(number: int, call: CloseCall) -> bytes:
+    message = {"role": "assistant", "content": call.answer}
+    record = {
+        "request": {
+            "model": "m",
+            "messages": [
+                {"role": "system", "content": "Which team should answer?"},
+                {"role": "user", "content": call.text},
+            ],
+        },
+        "response": {
+            "id": f"chatcmpl-{number:032d}",
+            "created": 1_790_000_000 + number,
+            "model": "m",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        },
+    }
+    return orjson.dumps(record)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose store holds calls with answers alone."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "locum.toml").write_text(SETTINGS, "utf-8")
+    lines = [logged(number, call) for number, call in enumerate(CLOSE_CALLS)]
+    (folder / "log.jsonl").write_bytes(b"\n".join(lines))
+    run("import", "log.jsonl", "--task", "support", folder=folder)
+    return folder
+
+
+def relabel_json(
+    folder: Path, server: SoftServer, *options: str
+) -> tuple[dict[str, Any], list[str]]:
+    """What a run says, and the texts that it asked about."""
+    before = len(server.asked)
+    done = run(
+        "relabel", "support", *teacher_options(server), *options, "--json", "-q", folder=folder
+    )
+    said: dict[str, Any] = orjson.loads(done.stdout)
+    return said, server.asked[before:]
+
+
+def test_recorded_calls_end_to_end(project: Path, server: SoftServer) -> None:
+    plan, asked = relabel_json(project, server, "--budget", "0.05", "--dry-run")
+    assert asked == []
+    assert plan["learned_from"] == FIRST_TO_CERTIFY
+    assert 0 < plan["likely_usd"] <= 0.05 == plan["left_usd"]
+
+    first, asked = relabel_json(project, server, "--budget", "0.05")
+    number_of = {call.text: number for number, call in enumerate(CLOSE_CALLS)}
+    assert max(number_of[text] for text in asked) < FIRST_TO_CERTIFY, "the newest certify and test"
+    assert len(set(asked)) == len(asked) == first["answered"]
+    assert first["spent_in_all_usd"] == pytest.approx(len(asked) * A_CALL)
+    assert first["spent_in_all_usd"] <= 0.05
+    assert {first["chosen"] > 0, first["control"] > 0} == {True}
+    names = [measure["name"] for measure in first["gains"]["measures"]]
+    assert names == ["loss", "soft_loss", "risk_area", "agreement"]
+    for measure in first["gains"]["measures"]:
+        low, high = measure["chosen"]["interval"]
+        assert low <= measure["chosen"]["value"] <= high
+        per_dollar = measure["chosen"]["value"] / first["gains"]["usd"]
+        assert measure["chosen"]["per_dollar"] == pytest.approx(per_dollar)
+
+    second, asked_then = relabel_json(project, server, "--budget", "0.1")
+    assert second["plan"]["learned_from"] == FIRST_TO_CERTIFY
+    assert not set(asked) & set(asked_then)
+    assert max(number_of[text] for text in asked_then) < FIRST_TO_CERTIFY
+    assert second["cached"] == 0
+    assert 0.05 < second["spent_in_all_usd"] <= 0.1
+
+    done = run("distill", "support", "--json", "-q", "--target", "0.6", folder=project)
+    assert (
+        orjson.loads(done.stdout)["data"]["soft_label_source"] == "distributions and single answers"
+    )
+
+
+def test_a_budget_is_asked_for(project: Path, server: SoftServer) -> None:
+    before = len(server.asked)
+    done = run("relabel", "support", *teacher_options(server), "-q", folder=project, code=2)
+    assert b"say what the labels may cost: --budget DOLLARS" in done.stderr
+    done = run("relabel", "support", folder=project, code=2)
+    assert b"say who is asked" in done.stderr
+    assert len(server.asked) == before
+
+
+def test_the_table_tells_what_was_gained(project: Path, server: SoftServer) -> None:
+    options = ("--budget", "1", "--most", "60")
+    done = run("relabel", "support", *teacher_options(server), *options, folder=project)
+    out = " ".join(done.stdout.decode().split())
+    assert "by choosing" in out
+    assert "a dollar" in out
+    assert "soft labels for $" in out
+    assert "locum distill support" in out
+    assert b"the others are never asked about" in done.stderr
+
+
+def test_a_file_of_calls_end_to_end(tmp_path: Path, server: SoftServer) -> None:
+    (tmp_path / "locum.toml").write_text(SETTINGS, "utf-8")
+    rows = [{"text": c.text, "answer": c.answer} for c in CLOSE_CALLS]
+    (tmp_path / "calls.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    options = ("--calls", "calls.jsonl", "--output", "soft.jsonl", "--budget")
+    first, asked = relabel_json(tmp_path, server, *options, "0.02")
+    soft = read_examples(tmp_path / "soft.jsonl").examples
+    assert [(e.text, e.answer) for e in soft] == [(row["text"], row["answer"]) for row in rows]
+    assert {e.text for e in soft if e.distribution} == set(asked)
+    assert len(asked) == first["answered"] > 0
+
+    options = ("--calls", "soft.jsonl", "--output", "soft.jsonl", "--budget")
+    _, asked_then = relabel_json(tmp_path, server, *options, "0.04")
+    assert asked_then
+    assert not set(asked) & set(asked_then)
+    examples = read_examples(tmp_path / "soft.jsonl").examples
+    assert {e.text for e in examples if e.distribution} == {*asked, *asked_then}
+
+    done = run(
+        "distill", "support", "--calls", "soft.jsonl", "--json", "-q", "--target", "0.6",
+        folder=tmp_path,
+    )  # fmt: skip
+    data = orjson.loads(done.stdout)["data"]
+    assert data["soft_label_source"] == "distributions and single answers"
+    with LabelStore(tmp_path / "scratch.sqlite") as scratch:
+        material = find_material(TASK, examples, scratch, 0)
+    assert material.labelled.sum() == len({*asked, *asked_then})
+    for seeded in (False, True):
+        splits = split_pool(material.pool, 0, seeded=seeded).splits.rows
+        for split in ("certify", "test"):
+            assert not material.labelled[splits[split]].any()
+    assert data["splits"]["train"] == len(material.training)
