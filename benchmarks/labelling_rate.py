@@ -193,7 +193,7 @@ def texts_of(count: int) -> list[str]:
 def label(url: str, texts: list[str], store: Path) -> int:
     """Label as ``locum label`` does."""
     asked = ChatTeacher(url, MODEL, concurrency=IN_FLIGHT)
-    budget = Budget("intents", 1000.0, {MODEL: OwnPrice(0.15, 0.60)})
+    budget = Budget(ledger="intents", cap_usd=1000.0, prices={MODEL: OwnPrice(0.15, 0.60)})
     examples = [Example(text) for text in texts]
     with LabelStore(store) as opened:
         done = label_task(TASK, asked, examples, opened, budget, lambda *_: None)

@@ -50,7 +50,7 @@ def label(
 ) -> LabellingRun:
     """Label texts through batches, with a chat teacher that tries twice."""
     chat = ChatTeacher(url, MODEL, api_key=KEY, top_logprobs=2, max_tokens=8, attempts=2, timeout=5)
-    budget = Budget(ledger, cap_usd=cap_usd, prices={MODEL: PRICE})
+    budget = Budget(ledger=ledger, cap_usd=cap_usd, prices={MODEL: PRICE})
     with LabelStore(place) as store:
         teacher = BatchTeacher(
             chat, batches=BatchStore(store.database), **({"poll_seconds": 0.02} | options)

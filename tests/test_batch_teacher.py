@@ -135,7 +135,7 @@ def test_a_refused_request_is_a_failure_and_costs_nothing(server: Server, store:
     run = label(server.url, store, texts(6))
     assert said(run) == [*right(3), None, *right(6)[4:]]
     assert run.tally.failed == {"refused": 1}
-    assert "declined: text 3 " in run.tally.reasons[0]
+    assert "declined: text 3 " in next(iter(run.tally.reasons))
     assert_settled(server, store)
     assert server.provider.charged.total() == 5
 

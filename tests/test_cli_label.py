@@ -46,16 +46,9 @@ def test_the_table_says_what_was_done(project: LabelProject) -> None:
     table = rows(output)
     assert list(table) == [
         "answered with a label",
-        "known before",
-        "outside the label set",
-        "refused",
-        "empty",
-        "not asked: the budget ended",
         "time",
         "spent",
-        "saved by cache",
-        "saved by batch",
-    ]
+    ], "what did not happen is left out"
     assert table["answered with a label"] == "40"
     assert table["spent"].endswith("of $1.00")
     assert "40 calls to make, 0 answered before" in errors
@@ -74,6 +67,7 @@ def test_the_object_has_these_keys(project: LabelProject) -> None:
         "texts",
         "wanted",
         "cached",
+        "cached_outside",
         "answered",
         "outside",
         "refused",
@@ -85,6 +79,7 @@ def test_the_object_has_these_keys(project: LabelProject) -> None:
         "spent_usd",
         "saved_by_cache_usd",
         "saved_by_batch_usd",
+        "changes",
         "versions",
         "versions_before",
         "seconds",
@@ -197,8 +192,9 @@ def test_inputs_that_came_with_answers_are_not_asked_for(project: LabelProject) 
     path = project.folder / "answered.csv"
     path.write_text("text,answer\none,cash\ntwo,card\n", "utf-8")
     command = ["label", "topics", "--inputs", "answered.csv", "--teacher", "patient"]
-    done = run(*command, "--budget", "1", folder=project.folder, code=1)
-    assert b"there is nothing to buy" in done.stderr
+    done = run(*command, "--budget", "1", folder=project.folder)
+    assert b"came with an answer: nothing to buy" in done.stderr
+    assert project.server.calls == 0
 
 
 def test_votes_are_counted_into_probabilities(project: LabelProject) -> None:
@@ -215,3 +211,25 @@ def test_files_of_answers_and_an_api_are_a_panel(project: LabelProject) -> None:
     printed = orjson.loads(output)
     assert printed["wanted"] == printed["answered"] == 80
     assert project.server.calls == 40
+
+
+def test_a_run_in_which_no_input_gets_a_label_ends_with_code_1(project: LabelProject) -> None:
+    (project.folder / "answers.csv").write_text("text,answer\nnobody asked,cash\n", "utf-8")
+    command = ["label", "topics", "--inputs", "inputs.jsonl", "--teacher", "file:answers.csv"]
+    done = run(*command, folder=project.folder, code=1)
+    assert b"no input has got a label" in done.stderr
+    assert b"40 unavailable: answers.csv has no answer to this text" in done.stderr
+
+
+def test_the_plan_of_votes_says_how_many_there_may_be(project: LabelProject) -> None:
+    options = ["--inputs", "inputs.jsonl", "--teacher", "patient", "--votes", "2-6"]
+    done = run("label", "topics", *options, "--dry-run", "--json", folder=project.folder)
+    planned = orjson.loads(done.stdout)
+    assert (planned["calls"], planned["calls_at_most"]) == (80, 240)
+    assert planned["worst_usd"] > 3 * planned["likely_usd"]
+
+
+def test_options_of_a_cluster_need_workers(project: LabelProject) -> None:
+    options = ["--inputs", "inputs.jsonl", "--teacher", "patient", "--ray-address", "auto"]
+    done = run("label", "topics", *options, "--budget", "1", folder=project.folder, code=2)
+    assert b"go with --workers" in done.stderr

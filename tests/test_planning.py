@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-BUDGET = Budget("topics", 1.0, {MODEL: PRICE})
+BUDGET = Budget(ledger="topics", cap_usd=1.0, prices={MODEL: PRICE})
 NOWHERE = "http://127.0.0.1:1/v1"
 
 

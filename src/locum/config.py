@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from locum.errors import UsageError
 from locum.schema import OwnPrice, Task
@@ -133,6 +133,10 @@ class GatewaySettings(_Section):
     limits: LimitSettings = LimitSettings()
 
 
+def _twice(given: object) -> object:
+    return [given, given] if isinstance(given, int) else given
+
+
 class TeacherSettings(_Section):
     """Who can be asked for labels: ``[teachers.NAME]``; one of the first five says who that is.
 
@@ -173,7 +177,9 @@ class TeacherSettings(_Section):
     model: str | None = None
     api: Literal["openai", "anthropic"] = "openai"
     batch: bool = False
-    votes: Annotated[list[Count], Field(min_length=2, max_length=2)] | None = None
+    votes: (
+        Annotated[list[Count], Field(min_length=2, max_length=2), BeforeValidator(_twice)] | None
+    ) = None
     key_env: str | None = None
     model_version: str = ""
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 20
@@ -255,7 +261,7 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where}: {first['msg']}") from None
+        raise UsageError(f"{path}: {where}: {first['msg']} (got {first['input']!r})") from None
     return Settings(
         tasks={name: _to_task(name, declared) for name, declared in file.tasks.items()},
         teachers=file.teachers,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.places import parse_columns, project_settings, store_place
+from locum.cli.places import parse_columns, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, print_rows, stderr_console
 from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
 from locum.cli.teachers import (
@@ -27,11 +27,11 @@ from locum.cli.teachers import (
     choose_teacher,
     make_budget,
 )
-from locum.errors import UsageError
+from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from locum.labelling import LabelledTask
-    from locum.teachers import Budget, LabellingPlan
+    from locum.teachers import Budget, LabellingPlan, Tally
 
 __all__ = ["label_command"]
 
@@ -100,6 +100,9 @@ def label_command(
         parameter or (),
         concurrency,
     )
+    task_folder(task, home)
+    if workers is None and (ray_address is not None or gpus_a_worker):
+        raise UsageError("--ray-address and --gpus-a-worker go with --workers: say how many")
     chosen = choose_teacher(flags, settings)
     if chosen is None:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
@@ -137,6 +140,8 @@ def label_command(
         _print_json(_result_object(done, money))
     else:
         _show_result(done, money)
+    if done.tally.asked + done.tally.failed.total() and not done.tally.labelled:
+        raise InputError("no input has got a label: see the counts above")
 
 
 def _check_budget(plan: LabellingPlan, money: Budget) -> None:
@@ -145,7 +150,7 @@ def _check_budget(plan: LabellingPlan, money: Budget) -> None:
 
     for one in plan.teachers:
         if one.worst_usd is None:
-            require_price(money.priced_as or one.name, money.prices)
+            require_price(one.name, money.prices)
     if money.cap_usd is None and plan.worst_usd:
         raise UsageError(
             "say what the labels may cost: --budget DOLLARS; these take about "
@@ -157,7 +162,9 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
     rows = [["inputs", f"{plan.texts:,}"]]
     for one in plan.teachers:
         tokens = f"{one.tokens.input:,} tokens in, {one.tokens.output:,} out"
-        rows.append([one.name, f"{one.calls:,} calls to make, {one.known:,} answered before"])
+        more = f" to {one.calls_at_most:,}" if one.calls_at_most > one.calls else ""
+        calls = f"{one.calls:,}{more} calls to make, {one.known:,} answered before"
+        rows.append([one.name, calls])
         if one.worst_usd is None:
             rows.append(["", f"about {tokens}; its price is not known"])
         elif one.worst_usd:
@@ -177,17 +184,14 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
     spent = done.balance.spent / NANODOLLARS
     rows = [
         ["answered with a label", f"{tally.answered:,}"],
-        ["known before", f"{tally.cached:,}"],
-        ["outside the label set", f"{tally.outside:,}"],
-        ["refused", f"{tally.refused + tally.failed['refused']:,}"],
-        ["empty", f"{tally.empty:,}"],
-        *([kind, f"{n:,}"] for kind, n in sorted(tally.failed.items()) if kind != "refused"),
-        ["not asked: the budget ended", f"{tally.unasked:,}"],
-        ["time", f"{done.seconds:,.1f} s, {rate:,.1f} answers a second"],
+        *_counts(tally),
+        ["time", f"{done.seconds:,.1f} s" + (f", {rate:,.1f} answers a second" if rate else "")],
         ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(spent)}{cap}"],
-        ["saved by cache", _dollars(tally.saved_by_cache_usd)],
-        ["saved by batch", _dollars(tally.saved_by_batch_usd)],
     ]
+    if tally.saved_by_cache_usd:
+        rows.append(["saved by cache", _dollars(tally.saved_by_cache_usd)])
+    if tally.saved_by_batch_usd:
+        rows.append(["saved by batch", _dollars(tally.saved_by_batch_usd)])
     print_rows(rows, to_stdout=True)
     console = stderr_console()
     for note in done.notes:
@@ -200,10 +204,25 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
         )
 
 
+def _counts(tally: Tally) -> list[list[str]]:
+    """What else came of the calls; what did not happen is left out."""
+    outside = f" ({tally.cached_outside:,} outside the label set)" if tally.cached_outside else ""
+    counts = [
+        ("known before", tally.cached, outside),
+        ("outside the label set", tally.outside, ""),
+        ("refused", tally.refused + tally.failed["refused"], ""),
+        ("empty", tally.empty, ""),
+        *((kind, n, "") for kind, n in sorted(tally.failed.items()) if kind != "refused"),
+        ("not asked: the budget ended", tally.unasked, ""),
+    ]
+    return [[name, f"{count:,}{more}"] for name, count, more in counts if count]
+
+
 def _plan_object(plan: LabellingPlan) -> dict[str, Any]:
     return {
         "texts": plan.texts,
         "calls": plan.calls,
+        "calls_at_most": sum(one.calls_at_most for one in plan.teachers),
         "likely_usd": plan.likely_usd,
         "worst_usd": plan.worst_usd,
         "teachers": [one._asdict() | {"tokens": one.tokens._asdict()} for one in plan.teachers],

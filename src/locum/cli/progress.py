@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -51,7 +53,9 @@ class TerminalProgress:
         self._bar_task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start; from now on SIGTERM ends a run as Ctrl-C does, with what was answered kept."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         return self
 
     def __exit__(

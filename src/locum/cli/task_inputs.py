@@ -91,7 +91,7 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
         raise InputError(
             f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
             "record some with locum gateway or locum import, see their tasks with locum calls, or "
-            "give --calls FILE"
+            "give a file"
         )
     shares = ", ".join(f"{model or 'unnamed'} {count:,}" for model, count in models.most_common(3))
     mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []

@@ -79,7 +79,7 @@ BudgetUsd = Annotated[
     float | None,
     typer.Option("--budget", min=0, help="US dollars for this task's labels, earlier runs too."),
 ]
-PricedAs = Annotated[str | None, typer.Option(help="Price the teacher's tokens as this model's.")]
+PricedAs = Annotated[str | None, typer.Option(help="Model whose price a teacher without one gets.")]
 
 _PREFIXES = {"local:": "local", "file:": "file", "function:": "function"}
 
@@ -167,7 +167,7 @@ def make_budget(
 
     if priced_as is not None:
         require_price(priced_as, settings.prices)
-    return Budget(task, cap_usd, settings.prices, priced_as)
+    return Budget(ledger=task, cap_usd=cap_usd, prices=settings.prices, priced_as=priced_as)
 
 
 def _settings_of(given: str, flags: TeacherFlags, settings: Settings) -> TeacherSettings:

@@ -21,7 +21,7 @@ from locum.calibration import (
 )
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
-from locum.prices import Tokens, find_price
+from locum.prices import Tokens
 from locum.teachers import LocalTeacher
 
 if TYPE_CHECKING:
@@ -67,13 +67,12 @@ def measure_costs(
     recorded = [e.cost_usd for e in pool.examples if e.cost_usd is not None]
     if recorded:
         return TeacherCosts(latency, 1000 * statistics.fmean(recorded), None)
-    model = budget.priced_as or name
-    price = find_price(model, budget.prices)
+    price = budget.find_price(name)
     costs = [_cost_of_one(answer, price) for answer in answers]
     known = [cost for cost in costs if cost is not None]
     if not known:
         return TeacherCosts(latency, None, None)
-    return TeacherCosts(latency, 1000 * statistics.fmean(known), model)
+    return TeacherCosts(latency, 1000 * statistics.fmean(known), price.model if price else name)
 
 
 def _cost_of_one(answer: TeacherAnswer, price: Price | None) -> float | None:

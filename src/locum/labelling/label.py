@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import InputError
 from locum.teachers import AskedTeacher, LabellingDesk, Tally, plan_labels
 
 if TYPE_CHECKING:
@@ -70,14 +69,9 @@ def plan_task(
     """Return what labelling a task would ask and cost.
 
     Raises:
-        InputError: Every input has its label, or the store cannot be read.
+        InputError: The store cannot be read.
     """
     wanted = unlabelled(task, examples, store)
-    if not wanted:
-        raise InputError(
-            f"each of the {len(examples):,} inputs has a label with probabilities, or came with an "
-            "answer: there is nothing to buy"
-        )
     return plan_labels(task, teacher, [example.text for example in wanted], store, budget)
 
 
@@ -128,7 +122,8 @@ def label_task(
                 desk.tally.unasked += left
                 break
         balance = desk.balance()
-    notes = [*desk.tally.notes(), *_told_by(teacher)]
+    done = [] if wanted else ["every input has its label, or came with an answer: nothing to buy"]
+    notes = [*done, *desk.tally.notes(), *_told_by(teacher)]
     seconds = time.monotonic() - started
     return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
 

@@ -149,4 +149,4 @@ def _plan_writing(
         None if price is None else open_calls * price.cost_usd(tokens) for tokens in (likely, most)
     )
     tokens = Tokens(open_calls * likely.input, open_calls * likely.output)
-    return PlannedTeacher(writer.name, open_calls, known, tokens, likely_usd, worst_usd)
+    return PlannedTeacher(writer.name, open_calls, open_calls, known, tokens, likely_usd, worst_usd)

@@ -85,7 +85,7 @@ def build_teacher(
 def _check_fields(kind: str, settings: TeacherSettings) -> None:
     """Refuse settings that would do nothing."""
     said = settings.model_fields_set - {kind, *_FIELDS[kind]}
-    idle = sorted(name for name in said if getattr(settings, name) not in (None, "", False))
+    idle = sorted(name for name in said if getattr(settings, name) not in (None, "", False, [1, 1]))
     if idle:
         raise UsageError(
             f"{', '.join(idle)} would do nothing for a teacher by {kind}: leave that out"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import stamina
 
-from locum.errors import LocumError
+from locum.errors import LocumError, TeacherError
 from locum.teachers.protocol import Answered, Failure, Question
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from locum.schema import TeacherAnswer
     from locum.teachers.pace import Pace
     from locum.teachers.protocol import Till
-    from locum.teachers.rate_limits import RateLimits
+    from locum.teachers.transport import Reply
 
 __all__ = ["Caller", "Crew"]
 
@@ -41,14 +41,22 @@ class Caller(Protocol):
         """Return the most tokens that the call may take."""
         ...
 
-    async def call(self, question: Question) -> tuple[TeacherAnswer, float, RateLimits | None]:
-        """Make one attempt; return the answer, its seconds, and the provider's limits.
+    async def send(self, question: Question) -> Reply:
+        """Make one attempt.
 
         Raises:
             AttemptError: Another attempt may do.
             TooManyError: Likewise, later.
             RefusedError: None will.
             TeacherError: None will, of any question.
+        """
+        ...
+
+    def read(self, reply: Reply) -> TeacherAnswer:
+        """Return the answer that a reply holds.
+
+        Raises:
+            AttemptError: It holds none.
         """
         ...
 
@@ -75,6 +83,8 @@ class Crew:
         self._results: asyncio.Queue[Answered | None] = asyncio.Queue()
         self._calling: set[asyncio.Task[None] | None] = set()
         self._claimed: list[Question] = []
+        self._refused_at = 0.0
+        self._refused_in_a_row = 0
         self._stopped = self._broken = False
 
     async def ask(self, questions: Iterable[Question]) -> AsyncGenerator[Answered, None]:
@@ -217,29 +227,57 @@ class Crew:
         self._calling.add(worker)
         try:
             if self._broken:
+                self._pace.end()
                 self._till.release(question)
                 return None
-            answer, seconds, limits = await self._caller.call(question)
-            self._pace.succeeded(seconds, limits)
+            reply = await self._send(question, began)
+            # Those whose turn it is now send first: so calls go out, and answers come in, evenly.
+            await asyncio.sleep(0)
+            return self._caller.read(reply)
         except AttemptError as error:
-            if error.crowded:
-                self._pace.slowed(began)
             if error.charged:
                 self._till.forfeit(question)
             else:
                 self._till.release(question)
             raise
-        except TooManyError as error:
-            self._pace.slowed(began, error.wait)
-            self._till.release(question)
-            raise
-        except (RefusedError, LocumError):
+        except (TooManyError, RefusedError, LocumError):
             self._till.release(question)
             raise
         finally:
             self._calling.discard(worker)
+
+    async def _send(self, question: Question, began: float) -> Reply:
+        try:
+            reply = await self._caller.send(question)
+            self._refused_in_a_row = 0
+            self._pace.succeeded(reply.seconds, reply.limits)
+        except AttemptError as error:
+            if error.crowded:
+                self._pace.slowed(began)
+            raise
+        except TooManyError as error:
+            self._pace.slowed(began, error.wait)
+            self._count_refusal(began, error)
+            raise
+        finally:
             self._pace.end()
-        return answer
+        return reply
+
+    def _count_refusal(self, began: float, error: TooManyError) -> None:
+        """End a run to which the provider says nothing but that there is too much of it.
+
+        Calls that went out before the last refusal counted belong to it.
+        """
+        if began < self._refused_at:
+            return
+        self._refused_at = asyncio.get_running_loop().time()
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row == 2 * _MOST_TIMES_TOO_MANY:
+            raise TeacherError(
+                f"the provider refused calls {self._refused_in_a_row} times in a row, each time "
+                f"after waiting; last: {error}; wait, ask for less at once (--concurrency), or "
+                "have the limit raised"
+            ) from None
 
     def _may_be_tried_again(self, error: Exception) -> bool:
         return isinstance(error, AttemptError) and not self._stopped

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject, Task, TeacherAnswer
     from locum.teachers.prompts import Message
     from locum.teachers.protocol import Answered, Question, Till
-    from locum.teachers.rate_limits import RateLimits
+    from locum.teachers.transport import Reply
 
 __all__ = ["HttpTeacher"]
 
@@ -205,12 +205,12 @@ class _Calls:
     def worst_of(self, question: Question) -> Tokens:
         return self._teacher.worst_case(self._task, question.text)
 
-    async def call(self, question: Question) -> tuple[TeacherAnswer, float, RateLimits | None]:
-        teacher = self._teacher
-        body = orjson.dumps(teacher.request(self._task, question.text))
-        reply = await teacher.transport.post(self._session, teacher.path, body)
-        answer = teacher.read(self._task, reply.body, 1000 * reply.seconds)
-        return answer, reply.seconds, reply.limits
+    async def send(self, question: Question) -> Reply:
+        body = orjson.dumps(self._teacher.request(self._task, question.text))
+        return await self._teacher.transport.post(self._session, self._teacher.path, body)
+
+    def read(self, reply: Reply) -> TeacherAnswer:
+        return self._teacher.read(self._task, reply.body, 1000 * reply.seconds)
 
 
 def _check_url(url: str) -> None:

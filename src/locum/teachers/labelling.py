@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing
-from types import MappingProxyType
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from locum.errors import InputError, TeacherError
+from locum.errors import InputError, TeacherError, UsageError
 from locum.prices import find_price, require_price
 from locum.schema import TeacherAnswer
 from locum.store import Ledger
@@ -20,7 +20,7 @@ from locum.teachers.tally import Tally
 from locum.teachers.till import NANODOLLARS, LedgerTill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     from locum.prices import Price
@@ -31,22 +31,34 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
 
 _TRIED_BEFORE_GIVING_UP = 20
+_SECONDS_BETWEEN_TICKS = 5.0
 
 
-class Budget(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Budget:
     """What labels may cost, and what tokens do.
 
     Args:
         ledger: Name under which spending is counted; all runs that share it share the cap.
         cap_usd: US dollars that may be spent in all, earlier runs included; ``None`` for no cap.
         prices: Prices of one's own, by model; others are the public list's.
-        priced_as: Model whose price every teacher's tokens get.
+        priced_as: Model whose price the tokens of teachers get that have none of their own.
+
+    Raises:
+        UsageError: The ledger has no name, or the cap is negative.
     """
 
     ledger: str = "labels"
     cap_usd: float | None = None
-    prices: Mapping[str, OwnPrice] = MappingProxyType({})
+    prices: Mapping[str, OwnPrice] = field(default_factory=dict)
     priced_as: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the rules."""
+        if not isinstance(self.ledger, str) or not self.ledger:
+            raise UsageError(f"budget: ledger {self.ledger!r}: expected a name")
+        if self.cap_usd is not None and not self.cap_usd >= 0:
+            raise UsageError(f"budget: cap_usd {self.cap_usd}: expected 0 or more")
 
     def price_of(self, teacher: AskedTeacher) -> Price | None:
         """Return the price of a teacher's tokens; ``None`` where it costs nothing or is not known.
@@ -56,10 +68,15 @@ class Budget(NamedTuple):
         """
         if teacher.free:
             return None
-        model = self.priced_as or teacher.name
-        if self.cap_usd is not None:
-            return require_price(model, self.prices)
-        return find_price(model, self.prices)
+        price = self.find_price(teacher.name)
+        return require_price(teacher.name) if price is None and self.cap_usd is not None else price
+
+    def find_price(self, model: str) -> Price | None:
+        """Return the price of a model, else that of ``priced_as``; ``None`` if there is none."""
+        price = find_price(model, self.prices)
+        if price is None and self.priced_as is not None:
+            return find_price(self.priced_as, self.prices)
+        return price
 
 
 class LabellingRun(NamedTuple):
@@ -157,7 +174,7 @@ class LabellingDesk:
         before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
         for answer in known.values():
-            self.tally.count_known(answer)
+            self.tally.count_known(answer, 0 if teacher.writes else self._parse(answer.text))
         missing = [question for key, question in questions.items() if key not in known]
         self._tell()
         if missing:
@@ -179,6 +196,7 @@ class LabellingDesk:
         taken_over_before = self._ledger.taken_over
         wanted = {question.key for question in missing}
         async with (
+            _ticking(self._tell),
             LedgerTill(self._ledger, price, teacher.discount) as till,
             aclosing(teacher.answer(task, missing, till)) as arriving,
         ):
@@ -227,7 +245,7 @@ class LabellingDesk:
         left = [q.key for q in missing if q.key not in known and q.key not in self._failed]
         late = self._store.find(left)
         for answer in late.values():
-            self.tally.count_known(answer)
+            self.tally.count_known(answer, self._parse(answer.text))
         known |= late
         self.tally.unasked = self.tally.wanted - self.tally.done
 
@@ -289,6 +307,22 @@ def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
         except KeyboardInterrupt:
             begun.result()()
             raise
+
+
+@asynccontextmanager
+async def _ticking(tell: Callable[[], None]) -> AsyncGenerator[None, None]:
+    """Tell how it stands every few seconds, also where nothing comes."""
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
+            tell()
+
+    ticker = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        ticker.cancel()
 
 
 def _check_texts(wanted: Sequence[tuple[str, int]]) -> None:

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.prices import Tokens
+from locum.teachers.panel import Panel
+from locum.teachers.votes import Votes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ class PlannedTeacher(NamedTuple):
     Args:
         name: The model.
         calls: Questions that are not answered yet.
+        calls_at_most: The same with those that are asked only where answers differ.
         known: Questions that are.
         tokens: About how many tokens the calls would take.
         likely_usd: About what they would cost; ``None`` where the price is not known.
@@ -35,6 +38,7 @@ class PlannedTeacher(NamedTuple):
 
     name: str
     calls: int
+    calls_at_most: int
     known: int
     tokens: Tokens
     likely_usd: float | None
@@ -77,7 +81,7 @@ def plan_labels(
 
     A token is taken as four bytes of text and a label as its own length, so that the likely cost is
     good to a third or so; the worst case is what the ledger reserves. Questions that a teacher asks
-    only where earlier answers call for them are not counted.
+    only where earlier answers call for them count towards the most alone.
 
     Raises:
         UsageError: A price is not known, and there is a cap.
@@ -85,7 +89,28 @@ def plan_labels(
     """
     desk = _PlanningDesk(store, budget)
     teacher.label(task, texts, desk)
-    return LabellingPlan(len(set(texts)), list(desk.planned.values()))
+    stretch = _stretch(teacher)
+    planned = [
+        one._replace(
+            calls_at_most=math.ceil(stretch.get(one.name, 1.0) * one.calls),
+            worst_usd=_times(one.worst_usd, stretch.get(one.name, 1.0)),
+        )
+        for one in desk.planned.values()
+    ]
+    return LabellingPlan(len(set(texts)), planned)
+
+
+def _stretch(teacher: Teacher) -> dict[str, float]:
+    """By how much a teacher's questions may grow where answers to them differ, by its name."""
+    if isinstance(teacher, Votes):
+        return {teacher.teacher.name: teacher.most / teacher.least}
+    if isinstance(teacher, Panel):
+        return {name: n for one in teacher.teachers for name, n in _stretch(one).items()}
+    return {}
+
+
+def _times(amount: float | None, factor: float) -> float | None:
+    return None if amount is None else amount * factor
 
 
 def read_labels(
@@ -161,7 +186,12 @@ class _PlanningDesk:
         price = self._budget.price_of(teacher)
         costs = [self._cost(teacher, price, tokens, count) for tokens in (likely, worst)]
         return PlannedTeacher(
-            teacher.name, count, known, Tokens(count * likely.input, count * likely.output), *costs
+            teacher.name,
+            count,
+            count,
+            known,
+            Tokens(count * likely.input, count * likely.output),
+            *costs,
         )
 
     def _cost(
@@ -190,5 +220,10 @@ def _add(first: PlannedTeacher, second: PlannedTeacher) -> PlannedTeacher:
         )
     ]
     return PlannedTeacher(
-        first.name, first.calls + second.calls, first.known + second.known, tokens, *costs
+        first.name,
+        first.calls + second.calls,
+        first.calls_at_most + second.calls_at_most,
+        first.known + second.known,
+        tokens,
+        *costs,
     )

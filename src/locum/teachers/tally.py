@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Tally"]
 
 _SHOWN_REASONS = 3
+_KEPT_REASONS = 50
 
 
 @dataclass
@@ -24,12 +25,13 @@ class Tally:
     Args:
         wanted: Questions that were to be answered; equal ones are one.
         cached: Of them, those that had been answered before.
+        cached_outside: Of these, those that had been answered with no label.
         answered: Of the others, those answered with a label of the task.
         outside: Those answered with something else.
         refused: Those that the teacher declined.
         empty: Those answered with nothing.
         failed: Failures by kind, refusals of the provider apart.
-        reasons: The first failures in words.
+        reasons: Failures in words, some of the different ones.
         unasked: Questions left because the cap was reached.
         assumed: Calls of runs that died in the middle: counted as spent, and asked again.
         spent_usd: What the new answers cost, and what attempts without one may have.
@@ -42,12 +44,13 @@ class Tally:
 
     wanted: int = 0
     cached: int = 0
+    cached_outside: int = 0
     answered: int = 0
     outside: int = 0
     refused: int = 0
     empty: int = 0
     failed: Counter[str] = field(default_factory=Counter)
-    reasons: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
     unasked: int = 0
     assumed: int = 0
     spent_usd: float = 0.0
@@ -67,9 +70,15 @@ class Tally:
         """Questions that nothing more is done about."""
         return self.cached + self.asked + self.failed.total()
 
-    def count_known(self, answer: TeacherAnswer) -> None:
-        """Count an answer that was there before."""
+    @property
+    def labelled(self) -> int:
+        """Questions with a label, known before or not."""
+        return self.answered + self.cached - self.cached_outside
+
+    def count_known(self, answer: TeacherAnswer, label: int | None) -> None:
+        """Count an answer that was there before, with the label that it means."""
         self.cached += 1
+        self.cached_outside += label is None
         self.saved_by_cache_usd += answer.cost_usd or 0.0
         if answer.version:
             self.versions_before[answer.version] += 1
@@ -101,8 +110,9 @@ class Tally:
     def count_failure(self, failure: Failure) -> None:
         """Count a question that stays without an answer."""
         self.failed[failure.kind] += 1
-        if len(self.reasons) < _SHOWN_REASONS:
-            self.reasons.append(f"{failure.kind}: {failure.reason}")
+        reason = f"{failure.kind}: {failure.reason}"
+        if reason in self.reasons or len(self.reasons) < _KEPT_REASONS:
+            self.reasons[reason] += 1
 
     def as_object(self) -> dict[str, Any]:
         """Return the counts as JSON has them."""
@@ -130,7 +140,8 @@ class Tally:
                 f"{self.assumed:,} calls were in flight when an earlier run died: they count as "
                 "spent, and may have been asked again"
             )
-        return [*notes, *self.reasons]
+        frequent = self.reasons.most_common(_SHOWN_REASONS)
+        return [*notes, *(f"{count:,} {reason}" for reason, count in frequent)]
 
 
 def _listed(versions: Counter[str]) -> str:
