@@ -170,6 +170,7 @@ def teacher() -> Iterator[str]:
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,))
     process.start()
+    there.close()
     started = time.perf_counter()
     try:
         yield f"http://127.0.0.1:{here.recv()}/v1"
@@ -283,6 +284,7 @@ def main() -> None:
             target=client, args=(count, arguments.profile, there)
         )
         process.start()
+        there.close()
         print(here.recv().describe(name))
         process.join()
 

@@ -11,7 +11,15 @@ from locum.errors import InputError, UsageError
 from locum.prices import Tokens, list_cost_usd
 from locum.schema import Task, TeacherAnswer
 from locum.store import LabelStore
-from locum.teachers import ChatTeacher, FunctionTeacher, build_teacher, label_texts
+from locum.teachers import (
+    Budget,
+    ChatTeacher,
+    FunctionTeacher,
+    Panel,
+    Votes,
+    build_teacher,
+    label_texts,
+)
 from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 
 if TYPE_CHECKING:
@@ -134,3 +142,27 @@ def test_a_model_that_changes_behind_its_name_is_said(tmp_path: Path) -> None:
             version = "model-2"
     assert [len(found) for found in notes] == [0, 1, 0]
     assert "earlier answers are by model-1 (1), new ones by model-2 (1)" in notes[1][0]
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:1/v1", len, None])
+def test_what_is_no_teacher_is_refused(given: object) -> None:
+    real: Any = ChatTeacher(URL, "m")
+    any_given: Any = given
+    for make in (lambda: Panel([real, any_given]), lambda: Votes(any_given)):
+        with pytest.raises(UsageError, match="is no teacher: expected one of"):
+            make()
+    composite: Any = Panel([real, real])
+    with pytest.raises(UsageError, match="answers one by one"):
+        Votes(composite)
+
+
+@pytest.mark.parametrize("budget", [{"ledger": 5.0}, {"ledger": ""}, {"cap_usd": -1.0}])
+def test_a_budget_of_nonsense_is_refused(budget: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="budget: "):
+        Budget(**budget)
+
+
+def test_a_cap_is_named() -> None:
+    make: Any = Budget
+    with pytest.raises(TypeError, match="positional"):
+        make(5.0)

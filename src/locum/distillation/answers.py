@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
 from locum.store import Database, LabelStore
-from locum.teachers import Budget, LabelParser, Teacher, label_texts
+from locum.teachers import Budget, LabelParser, Teacher, label_texts, require_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,8 @@ def collect_answers(
         TeacherError: The teacher fails altogether.
         UsageError: No input has an answer, and there is no teacher.
     """
+    if teacher is not None:
+        require_teacher(teacher)
     answers = given_answers(examples, task)
     if place is not None:
         _add_bought(task, examples, answers, place)

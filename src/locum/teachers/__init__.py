@@ -13,7 +13,7 @@ from locum.teachers.panel import Panel
 from locum.teachers.parsing import LabelParser
 from locum.teachers.planning import LabellingPlan, plan_labels, read_labels
 from locum.teachers.prompts import build_messages
-from locum.teachers.protocol import AskedTeacher, Failure, Question, Teacher
+from locum.teachers.protocol import AskedTeacher, Failure, Question, Teacher, require_teacher
 from locum.teachers.tally import Tally
 from locum.teachers.token_paths import LabelMasses, label_distribution, label_masses
 from locum.teachers.votes import Votes
@@ -47,4 +47,5 @@ __all__ = [
     "label_texts",
     "plan_labels",
     "read_labels",
+    "require_teacher",
 ]

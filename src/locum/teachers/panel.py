@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import UsageError
 from locum.schema import TeacherAnswer
 from locum.teachers.parsing import LabelParser
+from locum.teachers.protocol import require_teacher
 from locum.teachers.votes import join_versions, sum_costs, sum_usage
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Panel:
     """
 
     def __init__(self, teachers: Sequence[Teacher], name: str | None = None) -> None:
+        for teacher in teachers:
+            require_teacher(teacher)
         if len(teachers) < 2:
             raise UsageError(f"a panel of {len(teachers)} teacher(s): expected at least two")
         self.teachers = tuple(teachers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from locum.errors import UsageError
 from locum.prices import Tokens
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "Teacher",
     "Till",
     "likely_output",
+    "require_teacher",
 ]
 
 FailureKind = Literal[
@@ -126,6 +128,19 @@ class Teacher(Protocol):
             TeacherError: The teacher cannot be reached, or refuses altogether.
         """
         ...
+
+
+def require_teacher(given: object) -> None:
+    """Refuse what cannot be asked.
+
+    Raises:
+        UsageError: It is no teacher.
+    """
+    if not (hasattr(given, "label") and hasattr(given, "name")):
+        raise UsageError(
+            f"{given!r} is no teacher: expected one of locum.ChatTeacher, MessagesTeacher, "
+            "LocalTeacher, FunctionTeacher, AnswerFile, BatchTeacher, Votes or Panel"
+        )
 
 
 class AskedTeacher(ABC):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 from locum.schema import TeacherAnswer, Usage
 from locum.teachers.parsing import LabelParser
+from locum.teachers.protocol import require_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +53,9 @@ class Votes:
     def __init__(
         self, teacher: AskedTeacher, *, least: int = 3, most: int = 8, tolerance: float = 0.005
     ) -> None:
+        require_teacher(teacher)
+        if not hasattr(teacher, "identify"):
+            raise UsageError(f"votes of {teacher!r}: expected a teacher that answers one by one")
         if not (2 <= least <= most and tolerance > 0):
             raise UsageError(
                 f"votes: least={least}, most={most}, tolerance={tolerance}: expected at least 2, "
