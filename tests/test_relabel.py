@@ -81,7 +81,7 @@ def plan_and_relabel(
     budget: Budget | None = None,
     **options: Any,  # noqa: ANN401 - those of plan_relabelling
 ) -> tuple[RelabellingPlan, Relabelled]:
-    money = budget or Budget("support")
+    money = budget or Budget(ledger="support")
     plan = plan_relabelling(TASK, teacher, examples, store, money, **options)
     return plan, relabel(plan, teacher, store, money, Silent())
 
@@ -107,7 +107,7 @@ def true_loss(plan: RelabellingPlan, rows: Sequence[int], soft: Mapping[int, lis
 def test_chosen_soft_labels_gain_far_more_than_random_ones(store: LabelStore) -> None:
     calls = close_calls(1000)
     plan = plan_relabelling(
-        TASK, soft_teacher(calls), examples_of(calls), store, Budget("support"), seed=0
+        TASK, soft_teacher(calls), examples_of(calls), store, Budget(ledger="support"), seed=0
     )
     training = set(plan.material.training.tolist())
     soft = {row: list(calls[row].distribution.values()) for row in training}
@@ -207,7 +207,7 @@ def test_the_whole_budget_is_spent_and_no_more(store: LabelStore) -> None:
     calls = close_calls(300)
     teacher = soft_teacher(calls)
     teacher.free = False
-    budget = Budget("support", 50.0, {"scripted": OwnPrice(100_000.0, 0.0)})
+    budget = Budget(ledger="support", cap_usd=50.0, prices={"scripted": OwnPrice(100_000.0, 0.0)})
     plan, done = plan_and_relabel(teacher, examples_of(calls), store, budget)
     assert len(plan.basket.rows) > 50
     assert len(teacher.asked) == done.tally.answered == 50

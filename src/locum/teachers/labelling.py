@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -16,11 +15,12 @@ from locum.schema import TeacherAnswer
 from locum.store import Ledger
 from locum.teachers.parsing import LabelParser
 from locum.teachers.protocol import Failure, Question
+from locum.teachers.run_to_end import run_to_end
 from locum.teachers.tally import Tally
 from locum.teachers.till import NANODOLLARS, LedgerTill
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from types import TracebackType
 
     from locum.prices import Price
@@ -179,7 +179,7 @@ class LabellingDesk:
         self._tell()
         if missing:
             price = self._budget.price_of(teacher)
-            _run(lambda: self._ask(teacher, task, missing, price, known))
+            run_to_end(lambda: self._ask(teacher, task, missing, price, known))
             asked = [known[question.key] for question in missing if question.key in known]
             self._note_versions(teacher, before, Counter(a.version for a in asked if a.version))
         self._find_late(known, missing)
@@ -283,30 +283,6 @@ def label_texts(
         answers = teacher.label(task, texts, desk)
         keys = {text: frozenset(found) for text, found in desk.keys.items()}
         return LabellingRun(answers, desk.tally, keys)
-
-
-def _run(start: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a coroutine to its end, also where an event loop runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(start())
-        return
-    begun: Future[Callable[[], object]] = Future()
-
-    async def work() -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        begun.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
-        await start()
-
-    with ThreadPoolExecutor(1) as thread:
-        done = thread.submit(lambda: asyncio.run(work()))
-        try:
-            done.result()
-        except KeyboardInterrupt:
-            begun.result()()
-            raise
 
 
 @asynccontextmanager
