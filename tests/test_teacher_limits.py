@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from locum.config import TeacherSettings
 from locum.errors import InputError, UsageError
 from locum.prices import Tokens, list_cost_usd
 from locum.schema import Task, TeacherAnswer
-from locum.store import LabelStore
+from locum.store import LabelStore, Ledger
 from locum.teachers import (
     Budget,
     ChatTeacher,
@@ -166,3 +167,23 @@ def test_a_cap_is_named() -> None:
     make: Any = Budget
     with pytest.raises(TypeError, match="positional"):
         make(5.0)
+
+
+def test_a_store_that_fails_once_loses_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange, failures = Ledger.exchange, iter([InputError("the disk is busy")])
+
+    def fails_once(ledger: Ledger, settled: Any, claims: Any) -> Any:  # noqa: ANN401 - as it is
+        if settled and (failure := next(failures, None)):
+            raise failure
+        return exchange(ledger, settled, claims)
+
+    monkeypatch.setattr(Ledger, "exchange", fails_once)
+    teacher = FunctionTeacher(lambda texts: ["cash" for _ in texts], "f", batch_size=1)
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        with suppress(InputError):
+            label_texts(TASK, teacher, ["a", "b", "c"], store)
+        kept = store.find([teacher.identify(TASK, text) for text in "abc"])
+    assert kept, "what was answered before the failure is written at the end"
+    assert next(failures, None) is None, "the store did fail"
