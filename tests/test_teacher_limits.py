@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -180,10 +181,15 @@ def test_a_store_that_fails_once_loses_no_answer(
         return exchange(ledger, settled, claims)
 
     monkeypatch.setattr(Ledger, "exchange", fails_once)
-    teacher = FunctionTeacher(lambda texts: ["cash" for _ in texts], "f", batch_size=1)
+
+    def slowly(texts: list[str]) -> list[str]:
+        time.sleep(0.3)
+        return ["cash" for _ in texts]
+
+    teacher = FunctionTeacher(slowly, "f", batch_size=1)
     with LabelStore(tmp_path / "labels.sqlite") as store:
         with suppress(InputError):
             label_texts(TASK, teacher, ["a", "b", "c"], store)
         kept = store.find([teacher.identify(TASK, text) for text in "abc"])
-    assert kept, "what was answered before the failure is written at the end"
+    assert len(kept) == 3, "what was answered before the failure is written at the end"
     assert next(failures, None) is None, "the store did fail"
