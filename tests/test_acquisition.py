@@ -1,4 +1,4 @@
-"""Which inputs are worth a soft label: laws of the choice."""
+"""Which inputs are worth a soft label, how many the money buys, and what is said of the gain."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.evaluation import Interval
 from locum.losses import softmax
+from locum.relabelling import Gain, Gains, Measure
 from locum.relabelling.acquisition import alternate, entropy, fill_basket, pick, worth
+from locum.relabelling.advice import advise
+from locum.relabelling.funds import Funds
 from locum.relabelling.gain import Arm, equal_spend
 
 LOGITS = st.integers(2, 6).flatmap(
@@ -141,6 +145,26 @@ def test_the_control_gets_its_share(share: float, most: int, seed: int) -> None:
     assert abs(len(basket.control) - share * taken) <= 1
 
 
+@given(ORDERS, st.floats(0, 0.9), st.integers(0, 50), st.data())
+def test_what_was_bought_before_is_drawn_and_not_bought(
+    orders: tuple[list[int], list[int], set[int]], share: float, most: int, data: st.DataObject
+) -> None:
+    everything, control, known = orders
+    bought = data.draw(st.sets(st.sampled_from(everything)))
+    chosen = [row for row in everything if row not in bought]
+    basket = fill_basket(chosen, control, share, known, most, bought)
+    assert not bought & {*basket.rows, *basket.chosen}
+    assert {*basket.chosen, *basket.control} - bought == set(basket.rows)
+    assert basket.control == control[: len(basket.control)]
+
+
+def test_a_basket_is_full_when_nothing_is_left() -> None:
+    basket = fill_basket(permuted(1000, 1), permuted(1000, 2), 0.25, set(), 1000)
+    assert len(basket.rows) == 1000
+    assert len(basket.control) == pytest.approx(len(basket.chosen) / 3, abs=1)
+    assert len(basket.control) < 400
+
+
 def test_without_a_control_everything_is_chosen() -> None:
     assert fill_basket([2, 0, 1], [], 0.0, {0}, 1) == ([2, 0], [2, 0], [])
 
@@ -163,3 +187,62 @@ def test_arms_are_cut_down_to_equal_spend(first: list[float], second: list[float
 def test_free_arms_are_cut_down_to_equal_numbers() -> None:
     found = equal_spend(Arm([4, 5, 6], [0.0] * 3), Arm([7, 8], [0.0] * 2))
     assert [arm.rows for arm in found] == [[4, 5], [7, 8]]
+
+
+@pytest.mark.parametrize(
+    ("left", "likely", "most", "labels"),
+    [
+        (0.000226, 0.0001, 0.000258, 0),
+        (0.000258, 0.0001, 0.000258, 1),
+        (0.001, 0.0001, 0.0005, 6),
+        (30.0, 1.0, 1.0, 30),
+        (None, 1.0, 1.0, None),
+        (1.0, 0.0, 0.0, None),
+    ],
+)
+def test_the_last_call_can_be_reserved(
+    left: float | None, likely: float, most: float, labels: int | None
+) -> None:
+    cap = None if left is None else left + 1
+    assert Funds(cap, 1.0, likely, most).buys(likely) == labels
+
+
+def gain(low: float, high: float) -> Gain:
+    return Gain((low + high) / 2, Interval(low, high), None)
+
+
+@pytest.mark.parametrize(
+    ("bought", "chosen", "control", "difference", "verdict", "said"),
+    [
+        ((1, 3), (1, 3), (0.5, 1.5), (0.1, 2), "choosing_pays", "2.0 times as much"),
+        (
+            (1, 3),
+            (1, 3),
+            (-1, 1),
+            (0.1, 2),
+            "choosing_pays",
+            "lowered the loss by 2.0000 (1.0000 to 3",
+        ),
+        ((1, 3), (1, 3), (1, 3), (-1, 1), "labels_pay", "contains zero: choosing did not pay"),
+        ((1, 3), (-1, 1), (2, 4), (-4, -1), "chance_pays_more", "chance did better"),
+        ((-1, 1), (-1, 1), (-1, 1), (-1, 1), "no_gain", "no gain can be shown"),
+        ((-3, -1), (-3, -1), (-1, 1), (-2, 0.5), "worse", "raised the loss by 2.0000 (1.0000 to 3"),
+        ((1, 3), None, None, None, "labels_pay", "too few were drawn at random"),
+    ],
+)
+def test_verdicts(
+    bought: tuple[float, float],
+    chosen: tuple[float, float] | None,
+    control: tuple[float, float] | None,
+    difference: tuple[float, float] | None,
+    verdict: str,
+    said: str,
+) -> None:
+    compared = [pair and gain(*pair) for pair in (chosen, control, difference)]
+    gains = Gains(20, 0.5, 5, 5, 0.1, [Measure("loss", 9, 1.0, gain(*bought), *compared)])
+    found = advise(gains, 7)
+    assert found.verdict == verdict
+    assert said in " ".join(found.sentences)
+    assert found.buy_more == (verdict not in {"no_gain", "worse"})
+    assert ("7 inputs to learn from are left" in found.sentences[-1]) == found.buy_more
+    assert not advise(gains, 0).buy_more

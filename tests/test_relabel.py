@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +17,17 @@ from locum.evaluation import Interval
 from locum.losses import soften
 from locum.relabelling import (
     Gain,
-    Gains,
-    Measure,
+    Purchase,
     plan_relabelling,
     relabel,
 )
-from locum.relabelling.advice import advise
 from locum.relabelling.material import find_material
+from locum.relabelling.purchases import find_purchases, in_order, keep_purchases
 from locum.relabelling.students import fit
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
-from locum.store import LabelStore
-from locum.teachers import Budget
+from locum.store import CallFilter, CallStore, LabelStore
+from locum.teachers import Budget, label_texts
+from tests.call_samples import make_call
 from tests.close_calls import LABELS, CloseCall, make_close_calls
 from tests.scripted_teachers import ScriptedTeacher
 
@@ -214,8 +215,12 @@ def test_the_whole_budget_is_spent_and_no_more(store: LabelStore) -> None:
     assert done.balance.spent == 50_000_000_000
     assert done.gains is not None
     assert done.gains.usd == min(done.gains.chosen, done.gains.control)
-    with pytest.raises(UsageError, match=r"does not buy a label .* give a larger --budget"):
-        plan_and_relabel(teacher, examples_of(calls), store, budget)
+    _, again = plan_and_relabel(teacher, examples_of(calls), store, budget)
+    assert len(teacher.asked) == 50
+    assert again.gains == done.gains
+    assert again.notes == [
+        "of the budget of $50, $50 was spent by earlier runs; give a larger --budget to buy more"
+    ]
 
 
 def test_answers_without_probabilities_end_the_run_early(store: LabelStore) -> None:
@@ -229,8 +234,106 @@ def test_answers_without_probabilities_end_the_run_early(store: LabelStore) -> N
 def test_inputs_with_soft_labels_leave_nothing_to_buy(store: LabelStore) -> None:
     calls = close_calls(300)
     examples = [Example(c.text, c.answer, distribution=c.distribution) for c in calls]
-    with pytest.raises(InputError, match="there is nothing to buy"):
-        plan_and_relabel(soft_teacher(calls), examples, store)
+    plan, done = plan_and_relabel(soft_teacher(calls), examples, store)
+    assert plan.basket.rows == []
+    assert done.advice.verdict == "not_measured"
+    assert not done.advice.buy_more
+    assert "there is nothing to buy" in done.notes[0]
+
+
+class StoppedAtMeasuring(Silent):
+    """Ctrl-C when the first student is trained."""
+
+    def advance(self, done: int, total: int) -> None:
+        """Stop."""
+        del done, total
+        raise KeyboardInterrupt
+
+
+def test_a_run_stopped_while_it_measures_is_measured_by_the_next_one(store: LabelStore) -> None:
+    calls = close_calls(300)
+    examples, teacher, money = examples_of(calls), soft_teacher(calls), Budget(ledger="support")
+    plan = plan_relabelling(TASK, teacher, examples, store, money, most=len(calls))
+    written: set[str] = set()
+    with pytest.raises(KeyboardInterrupt):
+        relabel(
+            plan,
+            teacher,
+            store,
+            money,
+            StoppedAtMeasuring(),
+            write=lambda _, by: written.update(by),
+        )
+    asked = len(teacher.asked)
+    assert written == {text for text, _ in teacher.asked}
+    whole = relabel(plan, teacher, store, money, Silent())
+    plan, again = plan_and_relabel(teacher, examples, store)
+    assert plan.basket.rows == []
+    assert len(teacher.asked) == asked
+    assert again.gains == whole.gains
+    assert again.gains is not None
+    assert again.gains.control > 0
+    assert (again.chosen, again.control, again.soft_labels) == (0, 0, [])
+
+
+def test_labels_of_several_runs_are_measured_together(store: LabelStore, tmp_path: Path) -> None:
+    calls = close_calls(300)
+    examples = examples_of(calls)
+    runs = [plan_and_relabel(soft_teacher(calls), examples, store, most=40) for _ in range(3)]
+    gains = [done.gains for _, done in runs if done.gains is not None]
+    assert [done.tally.answered for _, done in runs] == [40, 40, 40]
+    assert gains[0].bought < gains[1].bought < gains[2].bought
+    assert gains[0].measures[0].without == gains[2].measures[0].without
+    found = find_material(TASK, examples, store, 0).earlier
+    assert len(found) == 120
+    # Drawn at random are the first of one order of all inputs, whatever was chosen meanwhile.
+    with LabelStore(tmp_path / "other.sqlite") as other:
+        plan = plan_relabelling(TASK, soft_teacher(calls), examples, other, Budget())
+    drawn = in_order(found, "control")
+    assert set(drawn) == set(plan.orders.control[: len(drawn)])
+
+
+def test_membership_goes_with_its_call(store: LabelStore) -> None:
+    purchases = {"call-1": Purchase(0, 3, 0.5), "call-2": Purchase(None, 1, 0.0)}
+    call_store = CallStore(store.database)
+    call_store.add([make_call("call-1", task="support"), make_call("call-2", task="returns")])
+    keep_purchases(store, TASK, purchases)
+    assert find_purchases(store, TASK, [*purchases, "call-3"]) == purchases
+    assert find_purchases(store, replace(TASK, labels=LABELS[:2]), list(purchases)) == {}
+    call_store.delete(CallFilter(task="support"))
+    assert find_purchases(store, TASK, list(purchases)) == {"call-2": purchases["call-2"]}
+
+
+def test_all_that_are_left_can_be_bought_and_compared(store: LabelStore) -> None:
+    calls = close_calls(300)
+    plan = plan_relabelling(TASK, soft_teacher(calls), examples_of(calls), store, Budget())
+    everything = plan.fill(len(calls))
+    assert set(everything.rows) == set(plan.material.open_rows.tolist())
+    assert len(everything.control) < len(everything.chosen) / 2
+
+
+@pytest.mark.parametrize(
+    ("cap", "spent", "message"),
+    [
+        (0.9, 0.0, r"left of the budget of \$0.9, \$0.9, does not buy .*: \$1, the most"),
+        (2.5, 2.0, r"budget of \$2.5, after \$2 that earlier runs spent, \$0.5, does not buy"),
+        (1.5, 2.0, r"of the budget of \$1.5, \$2 was spent by earlier runs; give a larger"),
+    ],
+)
+def test_less_than_the_most_that_a_call_may_cost_buys_nothing(
+    store: LabelStore, cap: float, spent: float, message: str
+) -> None:
+    # A call is likely to cost a fifth of a dollar, and a dollar at most.
+    calls = close_calls(100)
+    teacher = ScriptedTeacher(soft_answers(calls), free=False)
+    prices = {"scripted": OwnPrice(100_000.0, 0.0)}
+    texts = [f"something else {number}" for number in range(int(spent))]
+    other = ScriptedTeacher(lambda *_: "billing", free=False)
+    label_texts(TASK, other, texts, store, budget=Budget(ledger="support", prices=prices))
+    budget = Budget(ledger="support", cap_usd=cap, prices=prices)
+    with pytest.raises(UsageError, match=message):
+        plan_relabelling(TASK, teacher, examples_of(calls), store, budget)
+    assert teacher.asked == []
 
 
 def test_few_inputs_are_refused(store: LabelStore) -> None:
@@ -246,37 +349,3 @@ def test_values_out_of_range_are_refused(store: LabelStore, options: dict[str, A
     ((name, value),) = options.items()
     with pytest.raises(UsageError, match=f"{name}={value}"):
         plan_and_relabel(soft_teacher(calls), examples_of(calls), store, **options)
-
-
-def gain(low: float, high: float) -> Gain:
-    return Gain((low + high) / 2, Interval(low, high), None)
-
-
-@pytest.mark.parametrize(
-    ("bought", "chosen", "control", "difference", "verdict", "said"),
-    [
-        ((1, 3), (1, 3), (0.5, 1.5), (0.1, 2), "choosing_pays", "2.0 times as much"),
-        ((1, 3), (1, 3), (-1, 1), (0.1, 2), "choosing_pays", "choosing paid"),
-        ((1, 3), (1, 3), (1, 3), (-1, 1), "labels_pay", "contains zero: choosing did not pay"),
-        ((1, 3), (-1, 1), (2, 4), (-4, -1), "chance_pays_more", "chance did better"),
-        ((-1, 1), (-1, 1), (-1, 1), (-1, 1), "no_gain", "no gain can be shown"),
-        ((-3, -1), (-3, -1), (-1, 1), (-2, 0.5), "worse", "they did harm"),
-        ((1, 3), None, None, None, "labels_pay", "too few were drawn at random"),
-    ],
-)
-def test_verdicts(
-    bought: tuple[float, float],
-    chosen: tuple[float, float] | None,
-    control: tuple[float, float] | None,
-    difference: tuple[float, float] | None,
-    verdict: str,
-    said: str,
-) -> None:
-    compared = [pair and gain(*pair) for pair in (chosen, control, difference)]
-    gains = Gains(20, 0.5, 5, 5, 0.1, [Measure("loss", 9, 1.0, gain(*bought), *compared)])
-    found = advise(gains, 7)
-    assert found.verdict == verdict
-    assert said in " ".join(found.sentences)
-    assert found.buy_more == (verdict not in {"no_gain", "worse"})
-    assert ("7 inputs to learn from are left" in found.sentences[-1]) == found.buy_more
-    assert not advise(gains, 0).buy_more

@@ -10,7 +10,7 @@ import pytest
 from locum.dataset import read_examples
 from locum.distillation.splitting import split_pool
 from locum.errors import UsageError
-from locum.relabelling import check_output, write_labelled
+from locum.relabelling import Purchase, check_output, read_purchases, write_labelled
 from locum.relabelling.material import find_material
 from locum.schema import Example, Task
 from locum.store import LabelStore
@@ -66,7 +66,9 @@ def test_what_is_written_reads_the_same(tmp_path: Path) -> None:
         Example("two", "billing", distribution={"billing": 0.75, "returns": 0.25}),
         Example("three", "returns", held_out=True),
     ]
-    write_labelled(path, examples, {"one": {"billing": 0.5, "returns": 0.5}})
+    purchases = {"one": Purchase(0, None, 0.25), "two": Purchase(1, 0, 0.0)}
+    write_labelled(path, examples, {"one": {"billing": 0.5, "returns": 0.5}}, purchases)
+    assert read_purchases(path) == purchases
     one, two, three = read_examples(path, {"split": "split"}).examples
     assert one.distribution == {"billing": 0.5, "returns": 0.5}
     assert (one.text, one.answer, one.human, one.time) == ("one", "billing", "returns", 1.5)
@@ -150,7 +152,17 @@ def test_recorded_calls_end_to_end(project: Path, server: SoftServer) -> None:
         per_dollar = measure["chosen"]["value"] / first["gains"]["usd"]
         assert measure["chosen"]["per_dollar"] == pytest.approx(per_dollar)
 
+    again, asked_then = relabel_json(project, server, "--budget", "0.05")
+    assert asked_then == []
+    assert again["gains"] == first["gains"]
+    assert "of the budget of $0.05" in again["notes"][0]
+
+    options = (*teacher_options(server), "--budget", "0.02", "--dry-run", "-q")
+    done = run("relabel", "support", *options, folder=project)
+    assert "of the budget of $0.02, $0.0" in " ".join(done.stdout.decode().split())
+
     second, asked_then = relabel_json(project, server, "--budget", "0.1")
+    assert second["gains"]["bought"] > first["gains"]["bought"]
     assert second["plan"]["learned_from"] == FIRST_TO_CERTIFY
     assert not set(asked) & set(asked_then)
     assert max(number_of[text] for text in asked_then) < FIRST_TO_CERTIFY
@@ -169,16 +181,22 @@ def test_a_budget_is_asked_for(project: Path, server: SoftServer) -> None:
     assert b"say what the labels may cost: --budget DOLLARS" in done.stderr
     done = run("relabel", "support", folder=project, code=2)
     assert b"say who is asked" in done.stderr
+    done = run("relabel", "support", *teacher_options(server), "--dry-run", folder=project)
+    assert b", all that are left" in done.stdout
     assert len(server.asked) == before
 
 
 def test_the_table_tells_what_was_gained(project: Path, server: SoftServer) -> None:
     options = ("--budget", "1", "--most", "60")
     done = run("relabel", "support", *teacher_options(server), *options, folder=project)
+    lines = done.stdout.decode().splitlines()
     out = " ".join(done.stdout.decode().split())
-    assert "by choosing" in out
-    assert "a dollar" in out
+    [heading] = [line for line in lines if line.endswith("95% interval")]
+    assert max(map(len, lines[lines.index(heading) :][:17])) < 80
+    assert sum(" all  " in line for line in lines) == 4
+    assert out.count("by choosing") == 4
     assert "soft labels for $" in out
+    assert b"of 12, students trained" in done.stderr
     assert "locum distill support" in out
     assert b"the others are never asked about" in done.stderr
 
@@ -195,8 +213,12 @@ def test_a_file_of_calls_end_to_end(tmp_path: Path, server: SoftServer) -> None:
     assert len(asked) == first["answered"] > 0
 
     options = ("--calls", "soft.jsonl", "--output", "soft.jsonl", "--budget")
-    _, asked_then = relabel_json(tmp_path, server, *options, "0.04")
+    second, asked_then = relabel_json(tmp_path, server, *options, "0.04")
     assert asked_then
+    assert second["gains"]["bought"] > first["gains"]["bought"]
+    again, asked_again = relabel_json(tmp_path, server, *options, "0.04")
+    assert asked_again == []
+    assert again["gains"] == second["gains"]
     assert not set(asked) & set(asked_then)
     examples = read_examples(tmp_path / "soft.jsonl").examples
     assert {e.text for e in examples if e.distribution} == {*asked, *asked_then}

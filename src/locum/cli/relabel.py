@@ -30,17 +30,24 @@ from locum.cli.teachers import (
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from locum.relabelling import Gain, Gains, Measure, Relabelled, RelabellingPlan
+    from locum.relabelling import (
+        Gains,
+        Measure,
+        Purchase,
+        Relabelled,
+        RelabellingPlan,
+        SoftLabelled,
+    )
     from locum.teachers import Budget
 
 __all__ = ["relabel_command"]
 
 _NANODOLLARS = 1_000_000_000
 _MEASURES = {
-    "loss": "loss on recorded answers, in nats",
-    "soft_loss": "loss on the teacher's distributions",
-    "risk_area": "area under the risk-coverage curve",
-    "agreement": "agreement with recorded answers",
+    "loss": "loss, nats",
+    "soft_loss": "soft loss, nats",
+    "risk_area": "risk area",
+    "agreement": "agreement",
 }
 
 
@@ -103,6 +110,7 @@ def relabel_command(
         check_output,
         plan_object,
         plan_relabelling,
+        read_purchases,
         relabel,
         result_object,
         write_labelled,
@@ -126,10 +134,12 @@ def relabel_command(
     if not flags.teachers:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
+    before: dict[str, Purchase] = {}
     if calls is None:
         given = recorded_inputs(task, place)
     else:
         given = file_inputs(calls, parse_columns(column or []), encoding)
+        before = read_purchases(calls)
     declared = declare_task(task, settings, config, labels, instruction, given.examples)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
         store = LabelStore(database)
@@ -145,6 +155,7 @@ def relabel_command(
             control=control,
             most=most,
             seed=seed,
+            purchases=before,
             told=progress.stage,
         )
         if dry_run and json_output:
@@ -154,15 +165,29 @@ def relabel_command(
         if dry_run:
             return
         _check_budget(plan, money)
-        done = relabel(plan, asked, store, money, progress, progress.spend)
-        if output is not None:
-            soft_labels = {example.text: labels for example, labels in done.soft_labels}
-            write_labelled(output, given.examples, soft_labels)
+
+        def write(bought: SoftLabelled, purchases: dict[str, Purchase]) -> None:
+            if output is not None:
+                soft_labels = {example.text: soft for example, soft in bought}
+                write_labelled(output, given.examples, soft_labels, before | purchases)
+
+        done = relabel(plan, asked, store, money, _Told(progress), progress.spend, write)
     if json_output:
         _print_json(result_object(plan, done, money))
     else:
-        _show_result(done, money)
+        _show_result(plan, done, money)
         _show_next(task, output)
+
+
+class _Told:
+    """Says of what so much is done."""
+
+    def __init__(self, progress: TerminalProgress) -> None:
+        self.stage = progress.stage
+        self._advance = progress.advance
+
+    def advance(self, done: int, total: int) -> None:
+        self._advance(done, total, "students trained")
 
 
 def _check_budget(plan: RelabellingPlan, money: Budget) -> None:
@@ -187,10 +212,11 @@ def _show_plan(plan: RelabellingPlan, money: Budget, *, to_stdout: bool) -> None
         ["inputs", f"{len(material.pool.examples):,}"],
         ["to learn from", f"{len(learned_from):,}; the others are never asked about"],
         ["without a soft label", f"{bare:,}, {len(material.open_rows):,} but for near-copies"],
-        ["to be asked about", f"{len(basket.rows):,}"],
-        ["  chosen", f"{len(basket.chosen):,}"],
-        ["  at random", f"{len(basket.control):,}, to compare with; some may be both"],
+        ["to be asked about", f"{len(basket.rows):,}{_all_of(plan)}"],
     ]
+    if basket.rows:
+        random = f"{len(basket.control):,}, to compare with; some may be both"
+        rows += [["  chosen", f"{len(basket.chosen):,}"], ["  at random", random]]
     for one in plan.labels.teachers:
         tokens = f"about {one.tokens.input:,} tokens in, {one.tokens.output:,} out"
         rows.append([one.name, f"{one.calls:,} calls, {one.known:,} answered before; {tokens}"])
@@ -199,13 +225,32 @@ def _show_plan(plan: RelabellingPlan, money: Budget, *, to_stdout: bool) -> None
         rows.append(["price", "not known"])
     elif worst:
         rows.append(["price", f"about {_dollars(likely)}, at most {_dollars(worst)}"])
-    if money.cap_usd is not None:
-        left = f"{_dollars(plan.left_usd)} left of {_dollars(money.cap_usd)}"
+    if plan.shortage is not None and to_stdout:
+        rows.append(["note", plan.shortage])
+    elif plan.shortage is None and money.cap_usd is not None:
+        left = f"{_dollars(plan.funds.left_usd)} left of {_dollars(money.cap_usd)}"
         rows.append(["budget", f"{left}; the run stops where it ends"])
     print_rows(rows, to_stdout=to_stdout)
 
 
-def _show_result(done: Relabelled, money: Budget) -> None:
+def _all_of(plan: RelabellingPlan) -> str:
+    return (
+        ", all that are left" if 0 < len(plan.material.open_rows) == len(plan.basket.rows) else ""
+    )
+
+
+def _show_result(plan: RelabellingPlan, done: Relabelled, money: Budget) -> None:
+    if plan.basket.rows:
+        _show_bought(done, money)
+    if done.gains is not None:
+        _show_gains(done.gains)
+    print_rows([[sentence] for sentence in done.advice.sentences], to_stdout=True)
+    console = stderr_console()
+    for note in done.notes:
+        console.print(f"note: {note}", markup=False)
+
+
+def _show_bought(done: Relabelled, money: Budget) -> None:
     tally = done.tally
     cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
     in_all = done.balance.spent / _NANODOLLARS
@@ -222,12 +267,6 @@ def _show_result(done: Relabelled, money: Budget) -> None:
         ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(in_all)}{cap}"],
     ]
     print_rows(rows, to_stdout=True)
-    if done.gains is not None:
-        _show_gains(done.gains)
-    print_rows([[sentence] for sentence in done.advice.sentences], to_stdout=True)
-    console = stderr_console()
-    for note in done.notes:
-        console.print(f"note: {note}", markup=False)
 
 
 def _classes(done: Relabelled) -> str:
@@ -243,43 +282,34 @@ def _show_gains(gains: Gains) -> None:
     title = f"gain of {gains.bought:,} soft labels{_for(gains.bought_usd)}; positive is better"
     if gains.control:
         title += (
-            f"\nand of the first {gains.chosen:,} chosen and {gains.control:,} random ones of "
-            f"them{_for(gains.usd)} each"
+            f"\nand of the first {gains.chosen:,} chosen and {gains.control:,} random ones"
+            f"{_for(gains.usd)} each"
         )
-    columns = (
-        "on validation inputs",
-        "inputs",
-        "without",
-        "all",
-        "chosen",
-        "random",
-        "by choosing",
-    )
-    table = Table(*columns, title=Text(title), title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    columns = ("", "inputs", "without", "labels", "gain", "95% interval")
+    table = Table(*columns, title=Text(title), title_justify="left", box=None, pad_edge=False)
+    for place in (1, 2, 4, 5):
+        table.columns[place].justify = "right"
     for measure in gains.measures:
-        table.add_row(*_measure_row(measure))
+        for row in _measure_rows(measure):
+            table.add_row(*row)
     Console(highlight=False).print(table)
 
 
-def _measure_row(measure: Measure) -> tuple[str, ...]:
-    return (
-        _MEASURES[measure.name],
-        f"{measure.inputs:,}",
-        f"{measure.without:.4f}",
-        _gain(measure.bought),
-        _gain(measure.chosen),
-        _gain(measure.control),
-        _gain(measure.difference),
-    )
-
-
-def _gain(gain: Gain | None) -> str:
-    if gain is None:
-        return "-"
-    interval = f"{gain.value:+.4f}\n{gain.interval.low:+.4f} to {gain.interval.high:+.4f}"
-    return interval if gain.per_dollar is None else f"{interval}\n{gain.per_dollar:+.3g} a dollar"
+def _measure_rows(measure: Measure) -> list[tuple[str, ...]]:
+    """One row for each gain, the first one with the measure's name."""
+    gains = {
+        "all": measure.bought,
+        "chosen": measure.chosen,
+        "random": measure.control,
+        "by choosing": measure.difference,
+    }
+    name = (_MEASURES[measure.name], f"{measure.inputs:,}", f"{measure.without:.4f}")
+    rows = [
+        (labels, f"{gain.value:+.4f}", f"{gain.interval.low:+.4f} to {gain.interval.high:+.4f}")
+        for labels, gain in gains.items()
+        if gain is not None
+    ]
+    return [(*(("", "", "") if place else name), *row) for place, row in enumerate(rows)]
 
 
 def _for(usd: float | None) -> str:

@@ -23,7 +23,7 @@ class Basket(NamedTuple):
     Args:
         rows: Everything, in the order in which it is to be asked.
         chosen: Of it, what was chosen, the best first.
-        control: Of it, what was drawn at random to compare with.
+        control: Of it, and of what was bought before, what was drawn at random to compare with.
     """
 
     rows: list[int]
@@ -99,10 +99,12 @@ def fill_basket(
     control_share: float,
     known: Collection[int],
     most: int,
+    bought: Collection[int] = (),
 ) -> Basket:
     """Take from both orders in turn, the control's share of all that is taken being as asked for.
 
-    Both arms are then cut off at the same moment wherever the money ends.
+    Both arms are then cut off at the same moment wherever the money ends, or nothing is left: where
+    all is bought, the first chosen ones can still be compared with random ones.
 
     Args:
         chosen: Inputs in the order of their worth.
@@ -110,11 +112,13 @@ def fill_basket(
         control_share: The control's share, between 0 and 1.
         known: Inputs whose answer is known already and costs nothing.
         most: Inputs at most whose answer is not known.
+        bought: Inputs of the control's order that have their soft label from an earlier run.
     """
     basket = Basket([], [], [])
-    taken: set[int] = set()
+    taken = set(bought)
+    left = {*chosen, *control} - taken
     paid = 0
-    while len(basket.chosen) < len(chosen) or len(basket.control) < len(control):
+    while len(basket.rows) < len(left):
         arm, order = _next_arm(basket, chosen, control, control_share)
         row = order[len(arm)]
         if row not in taken:

@@ -36,7 +36,7 @@ def advise(gains: Gains | None, left: int) -> Advice:
         left: Inputs that may still be asked about.
     """
     if gains is None:
-        reason = "the labels that were bought are too few to measure what they gain"
+        reason = "too few soft labels were bought to measure what they gain"
         return Advice("not_measured", left > 0, [reason, _go_on(left)])
     verdict = _judge(gains.measures[0])
     sentences = [_soft_labels(gains), _choosing(gains)]
@@ -73,11 +73,9 @@ def _shows(gain: Gain | None) -> bool:
 def _soft_labels(gains: Gains) -> str:
     gain = gains.measures[0].bought
     spent = "" if gains.bought_usd is None else f" for ${gains.bought_usd:,.4f}"
-    told = f"{gains.bought:,} soft labels{spent} changed the loss by {_change(gain)} nats"
-    if _shows(gain):
-        return f"{told}: they helped"
-    if gain.interval.high < 0:
-        return f"{told}: they did harm"
+    told = f"{gains.bought:,} soft labels{spent} {_change(gain, 'the loss')} nats"
+    if _shows(gain) or gain.interval.high < 0:
+        return told
     return f"{told}: the interval contains zero, so no gain can be shown"
 
 
@@ -86,8 +84,8 @@ def _choosing(gains: Gains) -> str:
     if loss.chosen is None or loss.control is None or loss.difference is None:
         return "too few were drawn at random to say what choosing gained"
     told = (
-        f"of them, the first {gains.chosen:,} chosen ones changed it by {_change(loss.chosen)}, "
-        f"{gains.control:,} random ones for as much by {_change(loss.control)}"
+        f"of them, the first {gains.chosen:,} chosen ones {_change(loss.chosen, 'it')}; "
+        f"{gains.control:,} random ones for as much {_change(loss.control, 'it')}"
     )
     if _shows(loss.difference):
         return f"{told}: choosing paid{_times(loss.chosen, loss.control)}"
@@ -113,7 +111,8 @@ def _go_on(left: int) -> str:
     return f"{left:,} inputs to learn from are left to ask about: a larger --budget buys more"
 
 
-def _change(gain: Gain) -> str:
-    """How the loss changed: what is gained is taken off it."""
+def _change(gain: Gain, what: str) -> str:
     low, high = gain.interval
-    return f"{-gain.value:+.4f} ({-high:+.4f} to {-low:+.4f})"
+    if gain.value < 0:
+        return f"raised {what} by {-gain.value:.4f} ({-high:.4f} to {-low:.4f})"
+    return f"lowered {what} by {gain.value:.4f} ({low:.4f} to {high:.4f})"

@@ -12,6 +12,7 @@ from locum.distillation.pool import Pool, build_pool
 from locum.distillation.progress import Silent
 from locum.distillation.splitting import split_pool
 from locum.errors import InputError
+from locum.relabelling.purchases import Purchase, find_purchases
 from locum.teachers import Budget, LabelParser
 from locum.training import Labelled
 
@@ -42,8 +43,9 @@ class Material(NamedTuple):
         open_rows: Inputs to learn from that may be asked about, one of each group of which none
             has a soft label; in ascending order. Among them is none that would be certified or
             tested on once a model has written others after these inputs.
-        copies: The rows to learn from that say word for word the same as an open one, itself
-            included, by its number: they share its soft label.
+        earlier: Inputs to learn from whose soft label earlier runs bought, by their number.
+        copies: The rows to learn from that say word for word the same as an open one or one of
+            those, itself included, by its number: they share its soft label.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Material(NamedTuple):
     validation: NDArray[np.int64]
     labelled: NDArray[np.bool_]
     open_rows: NDArray[np.int64]
+    earlier: Mapping[int, Purchase]
     copies: Mapping[int, list[int]]
 
     @property
@@ -77,11 +80,22 @@ class Material(NamedTuple):
 
 
 def find_material(
-    task: Task, examples: Sequence[Example], store: LabelStore, seed: int
+    task: Task,
+    examples: Sequence[Example],
+    store: LabelStore,
+    seed: int,
+    purchases: Mapping[str, Purchase] | None = None,
 ) -> Material:
     """Divide inputs as distillation does, and find those without a soft label.
 
     Inputs of the certify and test splits are never open. Inputs that a model wrote take no part.
+
+    Args:
+        task: What is asked.
+        examples: The inputs.
+        store: Where soft labels of recorded calls are, and how these came to them.
+        seed: Seed of the splits.
+        purchases: How other inputs came to theirs, by text.
 
     Raises:
         InputError: No answer is a label, there is one class alone, or the inputs to learn from are
@@ -107,8 +121,29 @@ def find_material(
     _check_size(len(training), len(validation))
     group, rows = divided.groups.group, _surely_learned_from(pool, divided.splits, seed)
     open_rows = _one_a_group(rows, group, labelled)
-    copies = _copies(pool.examples, rows, open_rows)
-    return Material(task, pool, group, training, validation, labelled, open_rows, copies)
+    soft = np.array([answer.distribution is not None for answer in usable], np.bool_)
+    learned_from = np.sort(np.concatenate([training, validation]))
+    with_label = learned_from[soft[learned_from]]
+    by_text = dict(purchases or {}) | _purchases_of_calls(task, pool.examples, store)
+    earlier = _first_with_text(pool.examples, with_label, by_text)
+    copies = _copies(pool.examples, rows, open_rows.tolist())
+    copies |= _copies(pool.examples, with_label, list(earlier))
+    return Material(task, pool, group, training, validation, labelled, open_rows, earlier, copies)
+
+
+def _purchases_of_calls(
+    task: Task, examples: Sequence[Example], store: LabelStore
+) -> dict[str, Purchase]:
+    text_of = {e.call_id: e.text for e in examples if e.call_id is not None}
+    found = find_purchases(store, task, list(text_of))
+    return {text_of[call_id]: purchase for call_id, purchase in found.items()}
+
+
+def _first_with_text(
+    examples: Sequence[Example], rows: NDArray[np.int64], by_text: Mapping[str, Purchase]
+) -> dict[int, Purchase]:
+    first = {examples[row].text: row for row in reversed(rows.tolist())}
+    return {first[text]: purchase for text, purchase in by_text.items() if text in first}
 
 
 def _surely_learned_from(pool: Pool, splits: SplitRows, seed: int) -> NDArray[np.int64]:
@@ -141,9 +176,9 @@ def _one_a_group(
 
 
 def _copies(
-    examples: Sequence[Example], rows: NDArray[np.int64], open_rows: NDArray[np.int64]
+    examples: Sequence[Example], rows: NDArray[np.int64], wanted: Sequence[int]
 ) -> dict[int, list[int]]:
     by_text: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows.tolist():
         by_text[examples[row].text].append(row)
-    return {row: by_text[examples[row].text] for row in open_rows.tolist()}
+    return {row: by_text[examples[row].text] for row in wanted}

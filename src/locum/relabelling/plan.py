@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.errors import InputError, UsageError
+from locum.errors import UsageError
 from locum.relabelling.acquisition import Basket, alternate, fill_basket, pick, worth
+from locum.relabelling.funds import Funds, find_funds
 from locum.relabelling.material import Material, find_material
 from locum.relabelling.students import choose_penalty, held_out_probabilities
-from locum.teachers import AskedTeacher, LabellingDesk, plan_labels
+from locum.teachers import AskedTeacher, LabellingPlan, plan_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from locum.relabelling.purchases import Purchase
     from locum.schema import Example, Task
     from locum.store import LabelStore
-    from locum.teachers import Budget, LabellingPlan, Teacher
+    from locum.teachers import Budget, Teacher
 
 __all__ = ["RelabellingPlan", "plan_relabelling"]
-
-_NANODOLLARS = 1_000_000_000
-_TEXTS_PRICED = 200
 
 
 class Orders(NamedTuple):
@@ -44,15 +44,17 @@ class RelabellingPlan(NamedTuple):
 
     Args:
         material: The inputs.
-        orders: All inputs that may be asked about, in the order of their worth and at random.
+        orders: All inputs that may be asked about, in the order of their worth and at random; at
+            random also those that were chosen in earlier runs.
         control_share: Share of the labels that is drawn at random.
         known: Inputs that the teacher answered before, as in a run that was stopped.
         basket: Those that would be asked about.
         labels: What the calls would take.
-        left_usd: What is left of the budget; ``None`` without one.
+        funds: What may be spent on them.
         most: New labels at most, whatever the budget.
         l2: Penalty that suits students of the recorded answers.
         seed: Seed of splits and draws.
+        shortage: Why nothing is asked about, though labels of earlier runs may be measured.
     """
 
     material: Material
@@ -61,15 +63,17 @@ class RelabellingPlan(NamedTuple):
     known: set[int]
     basket: Basket
     labels: LabellingPlan
-    left_usd: float | None
+    funds: Funds
     most: int | None
     l2: float
     seed: int
+    shortage: str | None
 
     def fill(self, new: int) -> Basket:
         """Return what is asked about if so many new labels can be bought."""
         allowed = new if self.most is None else min(new, self.most)
-        return fill_basket(*self.orders, self.control_share, self.known, allowed)
+        bought = self.material.earlier.keys()
+        return fill_basket(*self.orders, self.control_share, self.known, allowed, bought)
 
 
 def plan_relabelling(
@@ -82,15 +86,16 @@ def plan_relabelling(
     control: float = 0.25,
     most: int | None = None,
     seed: int = 0,
+    purchases: Mapping[str, Purchase] | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> RelabellingPlan:
     """Choose inputs whose soft label matters most, and as a control some at random.
 
     Half of the control's inputs are of the train split, where they are compared with chosen ones;
     the other half are of the validation split, where they show what the teacher's distributions
-    are. How many inputs there are follows what is left of the budget and what a call is likely to
-    cost, or costs at most for teachers that need several calls for a label; the ledger holds the
-    budget in any case.
+    are. How many inputs there are follows what is left of the budget, what a call is likely to cost
+    and what the last one may cost at most; the ledger holds the budget in any case. Where nothing
+    can be bought, nothing is asked about, and labels of earlier runs are measured.
 
     Args:
         task: What is asked.
@@ -101,12 +106,13 @@ def plan_relabelling(
         control: Share of them that is drawn at random.
         most: Calls for new labels at most, whatever the budget.
         seed: Seed of the splits, as distillation has it, and of the draws.
+        purchases: How inputs of a file came to their soft labels, by text.
         told: Is told what is being done.
 
     Raises:
-        InputError: Nothing is left to ask about, or as `find_material`.
-        UsageError: What is left of the budget buys nothing, a value is out of range, or the price
-            is not known and there is a budget.
+        InputError: As `find_material`.
+        UsageError: What is left of the budget buys nothing and nothing was bought before, a value
+            is out of range, or the price is not known and there is a budget.
     """
     if not 0 <= control < 1 or (most is not None and most < 1) or seed < 0:
         raise UsageError(
@@ -114,22 +120,35 @@ def plan_relabelling(
             "at least one label, and a seed of zero or more"
         )
     told("grouping near-copies and splitting")
-    material = find_material(task, examples, store, seed)
-    if not material.open_rows.size:
-        raise InputError(
-            f"each of the {len(material.learned_from):,} inputs to learn from has a soft label, or "
-            "is a near-copy of one that has: there is nothing to buy"
-        )
+    material = find_material(task, examples, store, seed, purchases)
     known = _known_rows(material, teacher, store)
-    left = _money_left(task, store, budget)
-    allowed = _allowed(material, teacher, store, budget, known, left)
-    l2 = choose_penalty(material, told)
+    new = [row for row in material.open_rows.tolist() if row not in known]
+    funds = find_funds(task, teacher, material.texts(new), store, budget)
+    shortage = _shortage(material, known, funds)
+    if shortage is not None and material.open_rows.size and not material.earlier:
+        raise UsageError(shortage)
+    plan = RelabellingPlan(
+        material,
+        Orders([], []),
+        control,
+        known,
+        Basket([], [], []),
+        LabellingPlan(0, []),
+        funds,
+        most,
+        choose_penalty(material, told),
+        seed,
+        shortage,
+    )
+    if shortage is not None:
+        return plan
     told(f"looking for the inputs that matter among {len(material.open_rows):,}")
-    orders = Orders(_chosen_order(material, l2), _control_order(material, seed) if control else [])
-    new = allowed if most is None else min(allowed, most)
-    basket = fill_basket(*orders, control, known, new)
+    chosen = _chosen_order(material, plan.l2)
+    plan = plan._replace(orders=Orders(chosen, _control_order(material, seed) if control else []))
+    allowed = funds.buys(funds.likely_usd)
+    basket = plan.fill(len(new) if allowed is None else allowed)
     labels = plan_labels(task, teacher, material.texts(basket.rows), store, budget)
-    return RelabellingPlan(material, orders, control, known, basket, labels, left, most, l2, seed)
+    return plan._replace(basket=basket, labels=labels)
 
 
 def _known_rows(material: Material, teacher: Teacher, store: LabelStore) -> set[int]:
@@ -142,36 +161,16 @@ def _known_rows(material: Material, teacher: Teacher, store: LabelStore) -> set[
     return {row for row, key in zip(rows, keys, strict=True) if key in known}
 
 
-def _money_left(task: Task, store: LabelStore, budget: Budget) -> float | None:
-    if budget.cap_usd is None:
-        return None
-    with LabellingDesk(task, store, budget) as desk:
-        return max(0.0, budget.cap_usd - desk.balance().spent / _NANODOLLARS)
-
-
-def _allowed(
-    material: Material,
-    teacher: Teacher,
-    store: LabelStore,
-    budget: Budget,
-    known: set[int],
-    left_usd: float | None,
-) -> int:
-    """How many new labels what is left of the budget is likely to buy."""
-    new = [row for row in material.open_rows.tolist() if row not in known]
-    priced = material.texts(new[:: max(1, len(new) // _TEXTS_PRICED)])
-    plan = plan_labels(material.task, teacher, priced, store, budget)
-    usd = plan.likely_usd if isinstance(teacher, AskedTeacher) else plan.worst_usd
-    if left_usd is None or not usd:
-        return len(new)
-    each = usd / plan.texts
-    allowed = int(left_usd / each)
-    if not (allowed or known):
-        raise UsageError(
-            f"what is left of the budget, ${left_usd:,.6f}, does not buy a label of about "
-            f"${each:,.6f}: give a larger --budget; what earlier runs spent counts too"
+def _shortage(material: Material, known: set[int], funds: Funds) -> str | None:
+    """Why nothing can be bought or taken up."""
+    if not material.open_rows.size:
+        return (
+            f"each of the {len(material.learned_from):,} inputs to learn from has a soft label, or "
+            "is a near-copy of one that has: there is nothing to buy"
         )
-    return allowed
+    if known or funds.buys(funds.likely_usd) != 0:
+        return None
+    return f"{funds.shortage()}; give a larger --budget to buy more"
 
 
 def _chosen_order(material: Material, l2: float) -> list[int]:
@@ -196,6 +195,19 @@ def _one_a_group_and_the_open(material: Material) -> NDArray[np.int64]:
 
 
 def _control_order(material: Material, seed: int) -> list[int]:
-    drawn = np.random.default_rng([seed, 0]).permutation(material.open_rows)
-    of_training = np.isin(drawn, material.training)
-    return alternate(drawn[of_training].tolist(), drawn[~of_training].tolist())
+    """All inputs that were not drawn yet, at random; in each run in the same order.
+
+    Those that were chosen before are drawn as any others: without them, what is drawn would be no
+    picture of all inputs.
+    """
+    chosen_before = [row for row, one in material.earlier.items() if one.control is None]
+    examples = material.pool.examples
+
+    def place(row: int) -> bytes:
+        return hashlib.sha256(f"{seed} {examples[row].text}".encode()).digest()
+
+    drawn = sorted([*material.open_rows.tolist(), *chosen_before], key=place)
+    training = set(material.training.tolist())
+    return alternate(
+        [row for row in drawn if row in training], [row for row in drawn if row not in training]
+    )

@@ -11,6 +11,7 @@ from locum.errors import TeacherError
 from locum.labelling.label import keep_for_calls
 from locum.relabelling.advice import Advice, advise
 from locum.relabelling.gain import Arm, Arms, Gains, equal_spend, measure_gains
+from locum.relabelling.purchases import Purchase, add_basket, in_order, keep_purchases
 from locum.teachers import BatchTeacher, LabellingDesk, Tally
 
 if TYPE_CHECKING:
@@ -26,14 +27,17 @@ if TYPE_CHECKING:
     from locum.store import Balance, LabelStore
     from locum.teachers import Budget, Teacher
 
-__all__ = ["Relabelled", "relabel"]
+__all__ = ["Relabelled", "SoftLabelled", "relabel"]
 
 _ASKED_FIRST = 20
 _LEAST_COMPARED = 5
 
 
+SoftLabelled = list[tuple["Example", dict[str, float]]]
+
+
 class Relabelled(NamedTuple):
-    """What a run bought, and what it gained.
+    """What a run bought, and what that and earlier runs' labels gained.
 
     Args:
         teacher: Who was asked.
@@ -44,8 +48,8 @@ class Relabelled(NamedTuple):
             in the store as well.
         tally: Counts of the calls.
         balance: Where the task's account stands.
-        gains: What was measured; ``None`` where under five labels of train
-            inputs were bought.
+        gains: What was measured, over the labels of earlier runs as well; ``None`` where under five
+            labels of train inputs were bought.
         advice: What to make of it.
         seconds: How long it took.
         notes: What should be known of it, a sentence each.
@@ -55,7 +59,7 @@ class Relabelled(NamedTuple):
     chosen: int
     control: int
     by_class: dict[str, int]
-    soft_labels: list[tuple[Example, dict[str, float]]]
+    soft_labels: SoftLabelled
     tally: Tally
     balance: Balance
     gains: Gains | None
@@ -71,10 +75,13 @@ def relabel(
     budget: Budget,
     progress: Progress,
     spend: Callable[[int, int, float], None] = lambda *_: None,
+    write: Callable[[SoftLabelled, dict[str, Purchase]], None] = lambda *_: None,
 ) -> Relabelled:
     """Ask for what was planned, keep the soft labels of recorded calls, and measure their gain.
 
-    Answers are on disk as they arrive; a run that is stopped is taken up by the same plan.
+    Answers are on disk as they arrive; a run that is stopped is taken up by the same plan. So is
+    one that is stopped while it measures: which inputs were chosen is kept with their soft labels,
+    and all labels that were bought for the task are measured together.
 
     Args:
         plan: What is asked.
@@ -83,6 +90,8 @@ def relabel(
         budget: What the labels may cost.
         progress: Is told what is being done.
         spend: Is told how many calls are done, how many there are, and what was spent.
+        write: Is given the new soft labels and by text how inputs came to theirs, in all runs,
+            before anything is measured.
 
     Raises:
         TeacherError: The teacher fails altogether, or gives no probabilities.
@@ -90,26 +99,34 @@ def relabel(
     """
     started = time.monotonic()
     material = plan.material
-    progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
+    if plan.basket.rows:
+        progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
     with LabellingDesk(material.task, store, budget, spend, _human(material)) as desk:
         basket, answers = _ask(plan, teacher, desk)
+        bought = _distributions(answers)
+        purchases = add_basket(
+            material.earlier, basket, {row: answers[row].cost_usd or 0.0 for row in bought}
+        )
+        _keep_purchases(material, purchases, store)
         _keep(material, answers, desk, store)
         balance = desk.balance()
-    bought = _distributions(answers)
-    gains = _measure(plan, basket, answers, bought, progress)
+    soft_labels = _with_copies(material, bought)
+    examples = material.pool.examples
+    write(soft_labels, {examples[row].text: purchase for row, purchase in purchases.items()})
+    gains = _measure(plan, purchases, bought, progress)
     left = len(material.open_rows) - len(answers)
     return Relabelled(
         teacher.name,
         sum(row in bought for row in basket.chosen),
         sum(row in bought for row in basket.control),
         _by_class(material, bought),
-        _with_copies(material, bought),
+        soft_labels,
         desk.tally,
         balance,
         gains,
         advise(gains, left),
         time.monotonic() - started,
-        desk.tally.notes(),
+        [*([] if plan.shortage is None else [plan.shortage]), *desk.tally.notes()],
     )
 
 
@@ -155,9 +172,8 @@ def _affordable(
     new = [row for row in basket.rows if row not in plan.known]
     answered = sum(row in found for row in new)
     spent = desk.tally.spent_usd
-    if plan.left_usd is None or not (answered and spent):
-        return len(new)
-    return len(new) + int((plan.left_usd - spent) * answered / spent)
+    more = plan.funds.buys(spent / answered, spent) if answered else None
+    return len(new) + (more or 0)
 
 
 def _ask_about(
@@ -168,6 +184,19 @@ def _ask_about(
     answers = teacher.label(material.task, material.texts(rows), desk)
     pairs = zip(rows, answers, strict=True)
     return {row: answer for row, answer in pairs if answer is not None}
+
+
+def _keep_purchases(
+    material: Material, purchases: Mapping[int, Purchase], store: LabelStore
+) -> None:
+    examples = material.pool.examples
+    of_calls = {
+        call_id: purchase
+        for row, purchase in purchases.items()
+        if (call_id := examples[row].call_id) is not None and purchase != material.earlier.get(row)
+    }
+    if of_calls:
+        keep_purchases(store, material.task, of_calls)
 
 
 def _keep(
@@ -190,29 +219,30 @@ def _distributions(answers: Mapping[int, TeacherAnswer]) -> dict[int, NDArray[np
 
 def _measure(
     plan: RelabellingPlan,
-    basket: Basket,
-    answers: Mapping[int, TeacherAnswer],
-    bought: Mapping[int, NDArray[np.float64]],
+    purchases: Mapping[int, Purchase],
+    new: Mapping[int, NDArray[np.float64]],
     progress: Progress,
 ) -> Gains | None:
-    """What the labels gained; of the chosen ones as many as the control has, at equal spend."""
-    in_training = set(plan.material.training.tolist()) & bought.keys()
+    """What all labels gained; of the chosen ones as many as the control has, at equal spend."""
+    material = plan.material
+    known = material.pool.soft_labels.probabilities
+    bought = {row: new[row] if row in new else known[row] for row in purchases}
+    training = set(material.training.tolist())
 
     def arm(rows: Sequence[int]) -> Arm:
-        kept = [row for row in rows if row in in_training]
-        return Arm(kept, [answers[row].cost_usd or 0.0 for row in kept])
+        kept = [row for row in rows if row in training]
+        return Arm(kept, [purchases[row].usd for row in kept])
 
-    chosen, control = equal_spend(arm(basket.chosen), arm(basket.control))
+    drawn = in_order(purchases, "control")
+    chosen, control = equal_spend(arm(in_order(purchases, "chosen")), arm(drawn))
     if min(len(chosen.rows), len(control.rows)) < _LEAST_COMPARED:
         chosen = control = Arm([], [])
-    arms = Arms(arm(basket.rows), chosen, control)
+    arms = Arms(arm(list(purchases)), chosen, control)
     if len(arms.bought.rows) < _LEAST_COMPARED:
         return None
     progress.stage("measuring what the labels gained, on validation inputs")
-    yardstick = [row for row in basket.control if row in bought.keys() - in_training]
-    return measure_gains(
-        plan.material, arms, bought, yardstick, plan.l2, plan.seed, progress.advance
-    )
+    yardstick = [row for row in drawn if row not in training]
+    return measure_gains(material, arms, bought, yardstick, plan.l2, plan.seed, progress.advance)
 
 
 def _by_class(material: Material, bought: Mapping[int, NDArray[np.float64]]) -> dict[str, int]:
@@ -221,9 +251,7 @@ def _by_class(material: Material, bought: Mapping[int, NDArray[np.float64]]) -> 
     return dict(zip(labels, counts.tolist(), strict=True))
 
 
-def _with_copies(
-    material: Material, bought: Mapping[int, NDArray[np.float64]]
-) -> list[tuple[Example, dict[str, float]]]:
+def _with_copies(material: Material, bought: Mapping[int, NDArray[np.float64]]) -> SoftLabelled:
     return [
         (material.pool.examples[copy], dict(zip(material.task.labels, soft.tolist(), strict=True)))
         for row, soft in bought.items()

@@ -30,7 +30,9 @@ def plan_object(plan: RelabellingPlan, budget: Budget) -> JsonObject:
         "likely_usd": labels.likely_usd,
         "worst_usd": labels.worst_usd,
         "budget_usd": budget.cap_usd,
-        "left_usd": plan.left_usd,
+        "spent_before_usd": plan.funds.spent_usd,
+        "left_usd": plan.funds.left_usd,
+        "nothing_to_buy": plan.shortage,
         "teachers": [one._asdict() | {"tokens": one.tokens._asdict()} for one in labels.teachers],
     }
 
