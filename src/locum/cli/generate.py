@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.output import dollars, print_json, print_rows
 from locum.cli.places import parse_columns, project_settings, store_place, task_folder
-from locum.cli.progress import TerminalProgress, print_rows, stderr_console
+from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
 from locum.cli.teachers import (
     Api,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["generate_command"]
 
-_NANODOLLARS = 1_000_000_000
 _SHOWN_LABELS = 5
 
 
@@ -129,7 +129,7 @@ def generate_command(
         common = (declared.task, asked, writing, given.examples, path, store, money, wish)
         plan = plan_generation(*common)
         if dry_run and json_output:
-            _print_json(_plan_object(plan))
+            print_json(_plan_object(plan))
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -139,7 +139,7 @@ def generate_command(
         clean = Redactor(settings.redaction).redact_text if inputs is None else str
         done = generate_inputs(*common, clean=clean, stage=progress.stage, progress=progress.spend)
     if json_output:
-        _print_json(_result_object(done, path, money))
+        print_json(_result_object(done, path, money))
     else:
         _show_result(done, path, money)
 
@@ -181,7 +181,7 @@ def _check_budget(plan: GenerationPlan, money: Budget) -> None:
     if money.cap_usd is None and plan.worst_usd:
         raise UsageError(
             "say what writing and labelling may cost: --budget DOLLARS; these take about "
-            f"{_dollars(plan.likely_usd)}, and more where texts are not taken"
+            f"{dollars(plan.likely_usd)}, and more where texts are not taken"
         )
 
 
@@ -190,19 +190,19 @@ def _show_plan(plan: GenerationPlan, money: Budget, *, to_stdout: bool) -> None:
     for one in plan.teachers:
         does = "writes" if one is plan.writing else "labels"
         tokens = f"about {one.tokens.input:,} tokens in, {one.tokens.output:,} out"
-        price = f": {_dollars(one.likely_usd)}" if one.worst_usd else ""
+        price = f": {dollars(one.likely_usd)}" if one.worst_usd else ""
         unknown = "; its price is not known" if one.worst_usd is None else ""
         calls = f"{one.calls:,} calls to make, {one.known:,} answered before"
         rows.append([f"{one.name} {does}", f"{calls}; {tokens}{price}{unknown}"])
     if plan.worst_usd:
-        rows.append(["price", f"about {_dollars(plan.likely_usd)}, if every text is new"])
+        rows.append(["price", f"about {dollars(plan.likely_usd)}, if every text is new"])
     if money.cap_usd is not None:
-        rows.append(["budget", f"{_dollars(money.cap_usd)}, earlier runs included"])
+        rows.append(["budget", f"{dollars(money.cap_usd)}, earlier runs included"])
     print_rows(rows, to_stdout=to_stdout)
 
 
 def _show_result(done: Generated, path: Path, money: Budget) -> None:
-    cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
+    cap = "" if money.cap_usd is None else f" of {dollars(money.cap_usd)}"
     spent = done.written.spent_usd + done.labelled.spent_usd
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in done.rejected.items())
     rows = [
@@ -214,7 +214,7 @@ def _show_result(done: Generated, path: Path, money: Budget) -> None:
         *_call_rows("writing", done.written),
         *_call_rows("labelling", done.labelled),
         ["time", f"{done.seconds:,.1f} s"],
-        ["spent", f"{_dollars(spent)}; in all {_dollars(done.balance.spent / _NANODOLLARS)}{cap}"],
+        ["spent", f"{dollars(spent)}; in all {dollars(done.balance.spent_usd)}{cap}"],
         ["file", str(path)],
     ]
     print_rows(rows, to_stdout=True)
@@ -280,24 +280,12 @@ def _result_object(done: Generated, path: Path, money: Budget) -> dict[str, Any]
             "synthetic": diversity.synthetic._asdict(),
             "real": diversity.real._asdict(),
         },
-        "written": vars(done.written),
-        "labelled": vars(done.labelled),
+        "written": done.written.as_object(),
+        "labelled": done.labelled.as_object(),
         "balance": {
-            "spent_usd": done.balance.spent / _NANODOLLARS,
-            "assumed_usd": done.balance.assumed / _NANODOLLARS,
+            "spent_usd": done.balance.spent_usd,
+            "assumed_usd": done.balance.assumed_usd,
         },
         "budget_usd": money.cap_usd,
         "file": str(path),
     }
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(value).decode())
-
-
-def _dollars(amount: float | None) -> str:
-    from locum.report import format_dollars
-
-    return format_dollars(amount)

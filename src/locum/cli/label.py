@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.output import dollars, print_json, print_rows
 from locum.cli.places import parse_columns, project_settings, store_place, task_folder
-from locum.cli.progress import TerminalProgress, print_rows, stderr_console
+from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
 from locum.cli.teachers import (
     Api,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from locum.teachers import Budget, LabellingPlan, Tally
 
 __all__ = ["label_command"]
-
-NANODOLLARS = 1_000_000_000
 
 
 def label_command(
@@ -118,7 +117,7 @@ def label_command(
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         plan = plan_task(declared.task, asked, given.examples, store, money)
         if dry_run and json_output:
-            _print_json(_plan_object(plan))
+            print_json(_plan_object(plan))
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -137,7 +136,7 @@ def label_command(
                 progress.spend,
             )
     if json_output:
-        _print_json(_result_object(done, money))
+        print_json(_result_object(done, money))
     else:
         _show_result(done, money)
     if done.tally.asked + done.tally.failed.total() and not done.tally.labelled:
@@ -154,7 +153,7 @@ def _check_budget(plan: LabellingPlan, money: Budget) -> None:
     if money.cap_usd is None and plan.worst_usd:
         raise UsageError(
             "say what the labels may cost: --budget DOLLARS; these take about "
-            f"{_dollars(plan.likely_usd)}, and {_dollars(plan.worst_usd)} at most"
+            f"{dollars(plan.likely_usd)}, and {dollars(plan.worst_usd)} at most"
         )
 
 
@@ -168,30 +167,30 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
         if one.worst_usd is None:
             rows.append(["", f"about {tokens}; its price is not known"])
         elif one.worst_usd:
-            rows.append(["", f"about {tokens}: {_dollars(one.likely_usd)}"])
+            rows.append(["", f"about {tokens}: {dollars(one.likely_usd)}"])
     if plan.worst_usd:
-        most = f"about {_dollars(plan.likely_usd)}, at most {_dollars(plan.worst_usd)}"
+        most = f"about {dollars(plan.likely_usd)}, at most {dollars(plan.worst_usd)}"
         rows.append(["price", most])
     if money.cap_usd is not None:
-        rows.append(["budget", f"{_dollars(money.cap_usd)}, earlier runs included"])
+        rows.append(["budget", f"{dollars(money.cap_usd)}, earlier runs included"])
     print_rows(rows, to_stdout=to_stdout)
 
 
 def _show_result(done: LabelledTask, money: Budget) -> None:
     tally = done.tally
     rate = tally.asked / done.seconds if done.seconds > 0 else 0.0
-    cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
-    spent = done.balance.spent / NANODOLLARS
+    cap = "" if money.cap_usd is None else f" of {dollars(money.cap_usd)}"
+    spent = done.balance.spent_usd
     rows = [
         ["answered with a label", f"{tally.answered:,}"],
         *_counts(tally),
         ["time", f"{done.seconds:,.1f} s" + (f", {rate:,.1f} answers a second" if rate else "")],
-        ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(spent)}{cap}"],
+        ["spent", f"{dollars(tally.spent_usd)}; in all {dollars(spent)}{cap}"],
     ]
     if tally.saved_by_cache_usd:
-        rows.append(["saved by cache", _dollars(tally.saved_by_cache_usd)])
+        rows.append(["saved by cache", dollars(tally.saved_by_cache_usd)])
     if tally.saved_by_batch_usd:
-        rows.append(["saved by batch", _dollars(tally.saved_by_batch_usd)])
+        rows.append(["saved by batch", dollars(tally.saved_by_batch_usd)])
     print_rows(rows, to_stdout=True)
     console = stderr_console()
     for note in done.notes:
@@ -236,20 +235,8 @@ def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
         "texts": done.texts,
         **tally.as_object(),
         "seconds": done.seconds,
-        "spent_in_all_usd": done.balance.spent / NANODOLLARS,
-        "assumed_usd": done.balance.assumed / NANODOLLARS,
+        "spent_in_all_usd": done.balance.spent_usd,
+        "assumed_usd": done.balance.assumed_usd,
         "budget_usd": money.cap_usd,
         "notes": done.notes,
     }
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(value).decode())
-
-
-def _dollars(amount: float | None) -> str:
-    from locum.report import format_dollars
-
-    return format_dollars(amount)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["TerminalProgress", "print_rows", "stderr_console"]
+__all__ = ["TerminalProgress", "stderr_console"]
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -23,19 +23,6 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
-    """Print names with their values, one a line."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(highlight=False, stderr=not to_stdout)
-    console.print(table)
 
 
 class TerminalProgress:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.output import dollars, print_json, print_rows
 from locum.cli.places import parse_columns, project_settings, store_place
-from locum.cli.progress import TerminalProgress, print_rows, stderr_console
+from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
 from locum.cli.teachers import (
     Api,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["relabel_command"]
 
-_NANODOLLARS = 1_000_000_000
 _MEASURES = {
     "loss": "loss, nats",
     "soft_loss": "soft loss, nats",
@@ -159,7 +159,7 @@ def relabel_command(
             told=progress.stage,
         )
         if dry_run and json_output:
-            _print_json(plan_object(plan, money))
+            print_json(plan_object(plan, money))
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -173,7 +173,7 @@ def relabel_command(
 
         done = relabel(plan, asked, store, money, _Told(progress), progress.spend, write)
     if json_output:
-        _print_json(result_object(plan, done, money))
+        print_json(result_object(plan, done, money))
     else:
         _show_result(plan, done, money)
         _show_next(task, output)
@@ -200,7 +200,7 @@ def _check_budget(plan: RelabellingPlan, money: Budget) -> None:
     if money.cap_usd is None and plan.labels.worst_usd:
         raise UsageError(
             "say what the labels may cost: --budget DOLLARS; soft labels of all "
-            f"{len(plan.basket.rows):,} inputs take about {_dollars(plan.labels.likely_usd)}"
+            f"{len(plan.basket.rows):,} inputs take about {dollars(plan.labels.likely_usd)}"
         )
 
 
@@ -224,11 +224,11 @@ def _show_plan(plan: RelabellingPlan, money: Budget, *, to_stdout: bool) -> None
     if worst is None:
         rows.append(["price", "not known"])
     elif worst:
-        rows.append(["price", f"about {_dollars(likely)}, at most {_dollars(worst)}"])
+        rows.append(["price", f"about {dollars(likely)}, at most {dollars(worst)}"])
     if plan.shortage is not None and to_stdout:
         rows.append(["note", plan.shortage])
     elif plan.shortage is None and money.cap_usd is not None:
-        left = f"{_dollars(plan.funds.left_usd)} left of {_dollars(money.cap_usd)}"
+        left = f"{dollars(plan.funds.left_usd)} left of {dollars(money.cap_usd)}"
         rows.append(["budget", f"{left}; the run stops where it ends"])
     print_rows(rows, to_stdout=to_stdout)
 
@@ -252,8 +252,8 @@ def _show_result(plan: RelabellingPlan, done: Relabelled, money: Budget) -> None
 
 def _show_bought(done: Relabelled, money: Budget) -> None:
     tally = done.tally
-    cap = "" if money.cap_usd is None else f" of {_dollars(money.cap_usd)}"
-    in_all = done.balance.spent / _NANODOLLARS
+    cap = "" if money.cap_usd is None else f" of {dollars(money.cap_usd)}"
+    in_all = done.balance.spent_usd
     fewest = min(done.by_class, key=done.by_class.__getitem__)
     rows = [
         ["soft labels", f"{done.chosen:,} chosen, {done.control:,} at random"],
@@ -264,7 +264,7 @@ def _show_bought(done: Relabelled, money: Budget) -> None:
         ["empty", f"{tally.empty:,}"],
         *([kind, f"{n:,}"] for kind, n in sorted(tally.failed.items()) if kind != "refused"),
         ["not asked: the budget ended", f"{tally.unasked:,}"],
-        ["spent", f"{_dollars(tally.spent_usd)}; in all {_dollars(in_all)}{cap}"],
+        ["spent", f"{dollars(tally.spent_usd)}; in all {dollars(in_all)}{cap}"],
     ]
     print_rows(rows, to_stdout=True)
 
@@ -313,21 +313,9 @@ def _measure_rows(measure: Measure) -> list[tuple[str, ...]]:
 
 
 def _for(usd: float | None) -> str:
-    return "" if usd is None else f" for {_dollars(usd)}"
+    return "" if usd is None else f" for {dollars(usd)}"
 
 
 def _show_next(task: str, output: Path | None) -> None:
     calls = "" if output is None else f" --calls {output}"
     print_rows([["next", f"locum distill {task}{calls}"]], to_stdout=True)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(value).decode())
-
-
-def _dollars(amount: float | None) -> str:
-    from locum.report import format_dollars
-
-    return format_dollars(amount)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Funds", "find_funds"]
 
-_NANODOLLARS = 1_000_000_000
 _TEXTS_PRICED = 200
 _ROUNDING = 1e-9
 
@@ -75,7 +74,7 @@ def find_funds(
         InputError: The store cannot be read.
     """
     with LabellingDesk(task, store, budget) as desk:
-        spent = desk.balance().spent / _NANODOLLARS
+        spent = desk.balance().spent_usd
     if not texts:
         return Funds(budget.cap_usd, spent, 0.0, 0.0)
     some = plan_labels(task, teacher, texts[:: max(1, len(texts) // _TEXTS_PRICED)], store, budget)

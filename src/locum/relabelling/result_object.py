@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_object", "result_object"]
 
-_NANODOLLARS = 1_000_000_000
-
 
 def plan_object(plan: RelabellingPlan, budget: Budget) -> JsonObject:
     """Return what a run would do, for JSON."""
@@ -46,7 +44,7 @@ def result_object(plan: RelabellingPlan, done: Relabelled, budget: Budget) -> Js
         "control": done.control,
         "by_class": done.by_class,
         **vars(done.tally),
-        "spent_in_all_usd": done.balance.spent / _NANODOLLARS,
+        "spent_in_all_usd": done.balance.spent_usd,
         "gains": None if done.gains is None else _gains_object(done.gains),
         "verdict": done.advice.verdict,
         "buy_more": done.advice.buy_more,

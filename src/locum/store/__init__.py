@@ -8,10 +8,11 @@ from locum.store.database import Database, open_database
 from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind
 from locum.store.labels import LabelStore
-from locum.store.ledger import Balance, Claim, Ledger, Settlement, Verdict
+from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
 from locum.store.parquet import export_parquet
 
 __all__ = [
+    "NANODOLLARS",
     "Balance",
     "BatchRow",
     "BatchStore",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from locum.schema import TeacherAnswer
     from locum.store.database import Database
 
-__all__ = ["Balance", "Claim", "Ledger", "Settlement", "Verdict"]
+__all__ = ["NANODOLLARS", "Balance", "Claim", "Ledger", "Settlement", "Verdict"]
 
 Verdict = Literal["granted", "known", "claimed", "short", "cap"]
 
@@ -57,6 +57,9 @@ class Settlement(NamedTuple):
     assumed: bool = False
 
 
+NANODOLLARS = 1_000_000_000
+
+
 class Balance(NamedTuple):
     """Where a ledger stands, all of its runs together.
 
@@ -72,6 +75,16 @@ class Balance(NamedTuple):
     assumed: int
     reserved: int
     calls: int
+
+    @property
+    def spent_usd(self) -> float:
+        """What was charged, in US dollars."""
+        return self.spent / NANODOLLARS
+
+    @property
+    def assumed_usd(self) -> float:
+        """What of it is only assumed, in US dollars."""
+        return self.assumed / NANODOLLARS
 
 
 class Ledger:

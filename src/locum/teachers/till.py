@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from locum.errors import LocumError
 from locum.prices import Tokens
-from locum.store import Claim, Settlement
+from locum.store import NANODOLLARS, Claim, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from locum.store import Ledger, Verdict
     from locum.teachers.protocol import Question
 
-__all__ = ["NANODOLLARS", "BatchReservation", "LedgerTill"]
+__all__ = ["BatchReservation", "LedgerTill"]
 
-NANODOLLARS = 1_000_000_000
 _SECONDS_BETWEEN_LOOKS = 0.25
 _SECONDS_BETWEEN_RENEWALS = 2.0
 
