@@ -26,7 +26,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -215,10 +215,11 @@ def call_with_sdk(url: str, texts: list[str]) -> int:
         async with AsyncOpenAI(base_url=url, api_key="none", max_retries=5) as client:
 
             async def ask(text: str) -> str | None:
+                messages: Any = build_messages(TASK, text)
                 async with limit:
                     completion = await client.chat.completions.create(
                         model=MODEL,
-                        messages=build_messages(TASK, text),  # type: ignore[arg-type]
+                        messages=messages,
                         temperature=0,
                         max_tokens=64,
                         logprobs=True,

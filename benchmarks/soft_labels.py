@@ -130,8 +130,9 @@ def ask(data: DataSet, teacher: Teacher, store: Path, most: int) -> Answers:
     with LabelStore(store) as labels:
         run = label_texts(data.task, teacher, texts, labels, tell)
     sys.stderr.write("\n")
-    kept = [place for place, a in enumerate(run.answers) if a is not None and a.distribution]
-    given = np.array([run.answers[place].distribution for place in kept])  # type: ignore[union-attr]
+    found = [(place, answer.distribution) for place, answer in enumerate(run.answers) if answer]
+    kept = [place for place, distribution in found if distribution]
+    given = np.array([distribution for _, distribution in found if distribution])
     scaled = given / given.sum(axis=1, keepdims=True)
     print(
         f"\n{data.task.name}: {teacher.name} on {len(kept):,} inputs; probability outside the label"

@@ -18,7 +18,7 @@ from locum.errors import TeacherError, UsageError
 from locum.prices import Tokens
 from locum.schema import Task, TeacherAnswer
 from locum.store import LabelStore
-from locum.teachers.labelling import label_texts
+from locum.teachers.desk import label_texts
 from locum.teachers.local import LocalTeacher
 from locum.teachers.protocol import Failure, Question
 from locum.teachers.scorer import Scorer

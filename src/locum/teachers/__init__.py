@@ -3,10 +3,10 @@
 from locum.teachers.batch import BatchTeacher
 from locum.teachers.build import build_teacher
 from locum.teachers.chat import API_KEY_VARIABLES, ChatTeacher
+from locum.teachers.desk import Budget, LabellingDesk, LabellingRun, label_texts
 from locum.teachers.file import AnswerFile
 from locum.teachers.function import FunctionTeacher
 from locum.teachers.given import given_answers
-from locum.teachers.labelling import Budget, LabellingDesk, LabellingRun, label_texts
 from locum.teachers.local import LocalTeacher
 from locum.teachers.messages import MessagesTeacher
 from locum.teachers.panel import Panel

@@ -9,15 +9,16 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from locum.errors import InputError, TeacherError, UsageError
+from locum.errors import InputError, UsageError
 from locum.prices import find_price, require_price
 from locum.schema import TeacherAnswer
-from locum.store import Ledger
+from locum.store import NANODOLLARS, Ledger
+from locum.teachers.nonsense_guard import NonsenseGuard
 from locum.teachers.parsing import LabelParser
 from locum.teachers.protocol import Failure, Question
 from locum.teachers.run_to_end import run_to_end
 from locum.teachers.tally import Tally
-from locum.teachers.till import NANODOLLARS, LedgerTill
+from locum.teachers.till import LedgerTill
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
 
-_TRIED_BEFORE_GIVING_UP = 20
 _SECONDS_BETWEEN_TICKS = 5.0
 
 
@@ -123,7 +123,7 @@ class LabellingDesk:
         self._progress = progress
         self._human = human or {}
         self._parse = LabelParser(task.labels)
-        self._guard = _NonsenseGuard(task)
+        self._guard = NonsenseGuard(task)
         cap = self._budget.cap_usd
         self._ledger = Ledger(
             store.database,
@@ -174,7 +174,7 @@ class LabellingDesk:
         before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
         for answer in known.values():
-            self.tally.count_known(answer, 0 if teacher.writes else self._parse(answer.text))
+            self.tally.count_known(answer, self._label_of(teacher, answer))
         missing = [question for key, question in questions.items() if key not in known]
         self._tell()
         if missing:
@@ -182,7 +182,7 @@ class LabellingDesk:
             run_to_end(lambda: self._ask(teacher, task, missing, price, known))
             asked = [known[question.key] for question in missing if question.key in known]
             self._note_versions(teacher, before, Counter(a.version for a in asked if a.version))
-        self._find_late(known, missing)
+        self._find_late(teacher, known, missing)
         return [known.get(key) for key in keys]
 
     async def _ask(
@@ -217,7 +217,7 @@ class LabellingDesk:
         if not counts:
             self.tally.spent_usd += answer.cost_usd or 0.0
             return
-        label = 0 if teacher.writes else self._parse(answer.text)
+        label = self._label_of(teacher, answer)
         self.tally.count_answer(answer, teacher.discount, label)
         self._guard.answered(answer.text, label)
 
@@ -240,12 +240,21 @@ class LabellingDesk:
             [(version, _)] = now.most_common(1)
             self._store.add([(key, TeacherAnswer(version))])
 
-    def _find_late(self, known: dict[str, TeacherAnswer], missing: Sequence[Question]) -> None:
+    def _label_of(self, teacher: AskedTeacher, answer: TeacherAnswer) -> int | None:
+        """The label that an answer means; a text that was written is as good as one."""
+        return 0 if teacher.writes else self._parse(answer.text)
+
+    def _find_late(
+        self,
+        teacher: AskedTeacher,
+        known: dict[str, TeacherAnswer],
+        missing: Sequence[Question],
+    ) -> None:
         """Take what other runs have answered meanwhile; what is left was not asked, or failed."""
         left = [q.key for q in missing if q.key not in known and q.key not in self._failed]
         late = self._store.find(left)
         for answer in late.values():
-            self.tally.count_known(answer, self._parse(answer.text))
+            self.tally.count_known(answer, self._label_of(teacher, answer))
         known |= late
         self.tally.unasked = self.tally.wanted - self.tally.done
 
@@ -305,37 +314,3 @@ def _check_texts(wanted: Sequence[tuple[str, int]]) -> None:
     for number, (text, _) in enumerate(wanted, start=1):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
-
-
-class _NonsenseGuard:
-    """Stops a run in which the teacher does not do the task, before it costs more."""
-
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._outside: list[str] | None = []
-        self._failures = 0
-
-    def answered(self, answer: str, label: int | None) -> None:
-        if self._outside is None:
-            return
-        if label is not None:
-            self._outside = None
-            return
-        self._outside.append(answer)
-        if len(self._outside) == _TRIED_BEFORE_GIVING_UP:
-            shown = ", ".join(repr(answer[:60]) for answer in self._outside[:3])
-            raise TeacherError(
-                f"none of the teacher's first {_TRIED_BEFORE_GIVING_UP} answers is a label of "
-                f"task {self._task.name!r} ({', '.join(self._task.labels[:5])}, ...): it said "
-                f"{shown}; check the instruction and the labels"
-            )
-
-    def failed(self, failure: Failure) -> None:
-        if self._outside != []:
-            return
-        self._failures += 1
-        if self._failures == _TRIED_BEFORE_GIVING_UP:
-            raise TeacherError(
-                f"the teacher's first {_TRIED_BEFORE_GIVING_UP} calls failed, and none was "
-                f"answered; last: {failure.kind}: {failure.reason}"
-            )

@@ -192,7 +192,7 @@ class AskedTeacher(ABC):
 
 
 class Desk(Protocol):
-    """Where questions are asked and answers kept; see `locum.teachers.labelling`."""
+    """Where questions are asked and answers kept; see `locum.teachers.desk`."""
 
     def buy(
         self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
