@@ -1,0 +1,51 @@
+"""Losses between the hidden states of two encoders, in torch.
+
+Shapes: B texts, L tokens, D values of a hidden state. The mean is over real tokens: padding takes
+no part, whatever stands there, and the loss of a batch is the mean of the losses of its texts,
+weighted by their tokens.
+"""
+
+# ruff: noqa: N803 - names end in their shapes
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["cosine_loss", "hidden_state_loss"]
+
+
+def hidden_state_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """Mean squared error of hidden states (TinyBERT; Jiao et al. 2020, section 3.1).
+
+    Args:
+        student_BLD: The student's states; where its width is another, after a learned projection to
+            the teacher's.
+        teacher_BLD: The teacher's states.
+        mask_BL: True at real tokens.
+
+    Returns:
+        The mean over real tokens and over the values of a state.
+    """
+    from torch.nn import functional
+
+    return functional.mse_loss(student_BLD[mask_BL], teacher_BLD[mask_BL])
+
+
+def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """One less the cosine of the angle between hidden states (DistilBERT; Sanh et al. 2019).
+
+    Args:
+        student_BLD: The student's states, of the teacher's width.
+        teacher_BLD: The teacher's states.
+        mask_BL: True at real tokens.
+
+    Returns:
+        The mean over real tokens: 0 where all states point the same way, at most 2.
+    """
+    from torch.nn import functional
+
+    cosine = functional.cosine_similarity(student_BLD[mask_BL], teacher_BLD[mask_BL], dim=-1)
+    return 1 - cosine.mean()

@@ -1,0 +1,34 @@
+"""The soft-target cross-entropy in torch, for students whose gradient torch finds.
+
+Shapes: N inputs, C labels.
+"""
+
+# ruff: noqa: N803, N806 - names end in their shapes
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["soft_target_loss"]
+
+
+def soft_target_loss(logits_NC: Tensor, targets_NC: Tensor, temperature: float = 1.0) -> Tensor:
+    """Cross-entropy of a student to soft targets at a temperature.
+
+    The value and the gradient are those of `locum.losses.soft_target_cross_entropy`:
+    ``T^2 / N * sum_n sum_c -q_nc log softmax(z_n / T)_c`` (Hinton, Vinyals and Dean 2015).
+
+    Args:
+        logits_NC: Student's logits ``z``.
+        targets_NC: Soft targets ``q``, already at the temperature (see `locum.losses.soften`). A
+            row that sums to less than one weighs less; a row of zeros is left out.
+        temperature: ``T > 0``.
+
+    Returns:
+        The mean over all ``N`` rows.
+    """
+    log_probabilities_NC = (logits_NC / temperature).log_softmax(dim=-1)
+    return -(temperature**2) * (targets_NC * log_probabilities_NC).sum(dim=-1).mean()

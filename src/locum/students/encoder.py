@@ -1,0 +1,259 @@
+"""The encoder family: a pre-trained encoder with a softmax, served by onnxruntime in 8 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import orjson
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from locum.errors import ArtefactError, UsageError
+from locum.losses import softmax
+from locum.students.encoder_check import check_graph
+from locum.students.encoder_novelty import MahalanobisDistance, RelativeDistance
+from locum.students.encoder_rounding import WEIGHTS
+from locum.students.encoder_session import EncoderSession
+from locum.students.encoder_tokens import TokenReader
+from locum.students.protocol import Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.students.encoder_rounding import Weights
+
+__all__ = ["EncoderStudent"]
+
+_GRAPH, _TOKENIZER = "model.onnx", "tokenizer.json"
+_WEIGHTS, _PARAMETERS = "weights.safetensors", "student.json"
+_UNREADABLE = (
+    OSError,
+    SafetensorError,
+    orjson.JSONDecodeError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    ValueError,
+    UsageError,
+)
+_LEAST_TOKENS = 8
+
+
+class EncoderStudent:
+    """Softmax regression on the embeddings of an encoder, which may be fine-tuned to it.
+
+    With ``epochs=0`` the encoder is left as it is and a head is learned on its embeddings (see
+    `choose_l2`). Otherwise head and encoder are then trained together (see `tune`), which starts
+    from that head: linear probing, then fine-tuning (Kumar et al. 2022). The loss is
+    ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label, softmax(z))``
+    (Hinton, Vinyals and Dean 2015). A tenth of the inputs is held out to choose the penalty, to
+    stop early, and to judge the rounding.
+
+    The student that results is an ONNX graph with 8-bit weights (see `round_weights`), and all
+    that it says is that graph's. Where it agrees with the teacher on fewer of the inputs held out
+    than the same in float32 does, by over half a point and a standard error, more of the weights
+    stay in float32:
+    ``weights_`` says which, ``quantised_agreement_`` how often both give the same label, and
+    ``quantisation_loss_`` how much less the graph agrees with the teacher, as a share.
+
+    The novelty of an input is the relative Mahalanobis distance of its embedding (Ren et al. 2021;
+    see `RelativeDistance`): how much further it is from all labels than from the training inputs
+    as a whole. It is about 1 in the mean of these.
+
+    Args:
+        classes: The labels, in the order of the soft labels' columns.
+        encoder: A folder that holds an encoder as transformers or sentence-transformers writes it,
+            or its name on the Hugging Face hub.
+        temperature: Distillation temperature ``T``.
+        human_weight: ``w``, between 0 and 1: how much a human label counts where there is one.
+        epochs: Passes over the inputs in which the encoder is trained; 0 leaves it as it is.
+        learning_rate: Highest rate of the encoder's weights.
+        layers: How many of its layers the encoder keeps (see `drop_layers`); all by default.
+        max_tokens: A text is cut off after so many, or as many as the encoder has positions for.
+        seconds: Training of the encoder ends after so many; what was best until then is kept. The
+            result then depends on the machine's speed. No bound by default.
+        seed: Of the inputs held out, the order of the others, and dropout.
+    """
+
+    family: ClassVar[str] = "encoder"
+    searched: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        encoder: str,
+        temperature: float = 1.0,
+        human_weight: float = 0.0,
+        epochs: int = 0,
+        learning_rate: float = 1e-4,
+        layers: int | None = None,
+        max_tokens: int = 256,
+        seconds: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not (temperature > 0 and 0 <= human_weight <= 1):
+            raise UsageError(
+                f"temperature={temperature}, human_weight={human_weight}: expected "
+                "temperature > 0 and 0 <= human_weight <= 1"
+            )
+        if not (epochs >= 0 and learning_rate > 0 and max_tokens >= _LEAST_TOKENS):
+            raise UsageError(
+                f"epochs={epochs}, learning_rate={learning_rate}, max_tokens={max_tokens}: "
+                f"expected epochs >= 0, learning_rate > 0 and max_tokens >= {_LEAST_TOKENS}"
+            )
+        if not (layers is None or layers > 0) or not (seconds is None or seconds > 0):
+            raise UsageError(
+                f"layers={layers}, seconds={seconds}: expected a number above 0, or None"
+            )
+        self.classes_ = tuple(classes)
+        self.encoder = str(encoder)
+        self.temperature = temperature
+        self.human_weight = human_weight
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.layers = layers
+        self.max_tokens = max_tokens
+        self.seconds = seconds
+        self.seed = seed
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
+        """Return the parameters that the constructor took."""
+        return {
+            "classes": list(self.classes_),
+            "encoder": self.encoder,
+            "temperature": self.temperature,
+            "human_weight": self.human_weight,
+            "epochs": self.epochs,
+            "learning_rate": self.learning_rate,
+            "layers": self.layers,
+            "max_tokens": self.max_tokens,
+            "seconds": self.seconds,
+            "seed": self.seed,
+        }
+
+    def fit(
+        self,
+        inputs: Sequence[str],
+        soft_labels: NDArray[np.float64],
+        human_labels: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each.
+
+        Raises:
+            UsageError: The encoder cannot be had, or an extra is not installed.
+        """
+        from locum.students.encoder_fitting import EncoderFitting
+
+        found = EncoderFitting(self, inputs, soft_labels, human_labels).run()
+        self.weights_: Weights = found.weights
+        self.quantised_agreement_ = found.same_label
+        self.quantisation_loss_ = found.loss
+        self.epochs_ = found.epochs
+        self._take(found.content, found.reader, found.distances)
+        return self
+
+    def _take(self, content: bytes, reader: TokenReader, distances: RelativeDistance) -> None:
+        """Take the fitted state."""
+        self._content, self._reader, self._distances = content, reader, distances
+        self._session = EncoderSession(content)
+
+    def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
+        """Return probabilities of the labels, ``[N, C]``."""
+        return self.judge(inputs).proba
+
+    def predict(self, inputs: Sequence[str]) -> list[str]:
+        """Return the most probable label of each input."""
+        return [self.classes_[index] for index in self.predict_proba(inputs).argmax(axis=1)]
+
+    def judge(self, inputs: Sequence[str]) -> Judgement:
+        """Return probabilities and novelty of the inputs in one pass."""
+        if not len(inputs):
+            return Judgement(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
+        found = self._session.run(self._reader.read(inputs))
+        return Judgement(softmax(found.logits), self._distances.measure(found.embeddings))
+
+    def save(self, directory: Path) -> list[Path]:
+        """Write the fitted state into an existing folder; return the files written."""
+        state = {
+            "parameters": self.get_params() | {"encoder": Path(self.encoder).name},
+            "weights": self.weights_,
+            "quantised_agreement": self.quantised_agreement_,
+            "quantisation_loss": self.quantisation_loss_,
+            "epochs": self.epochs_,
+            "tokens": self._reader.max_tokens,
+        }
+        (directory / _GRAPH).write_bytes(self._content)
+        (directory / _TOKENIZER).write_bytes(self._reader.content)
+        tensors = {
+            f"{part}.{name}": array
+            for part, distance in self._distances._asdict().items()
+            for name, array in distance._asdict().items()
+        }
+        save_file(tensors, directory / _WEIGHTS)
+        (directory / _PARAMETERS).write_bytes(orjson.dumps(state))
+        return [directory / name for name in (_GRAPH, _TOKENIZER, _WEIGHTS, _PARAMETERS)]
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read what `save` wrote; nothing that a file holds is run.
+
+        Raises:
+            ArtefactError: A file is missing, or holds something else than an encoder student.
+            UsageError: The extra is not installed.
+        """
+        try:
+            state = orjson.loads((directory / _PARAMETERS).read_bytes())
+            student = cls(**state["parameters"])
+            content = (directory / _GRAPH).read_bytes()
+            tokenizer = (directory / _TOKENIZER).read_bytes()
+            tensors = load_file(directory / _WEIGHTS)
+            distances = RelativeDistance(
+                *(
+                    MahalanobisDistance(tensors[f"{part}.whitening"], tensors[f"{part}.means"])
+                    for part in RelativeDistance._fields
+                )
+            )
+            tokens = student._restore_facts(state)
+        except _UNREADABLE as error:
+            raise ArtefactError(f"{directory} holds no encoder student: {error}") from None
+        try:
+            check_graph(content)
+            student._take(content, TokenReader(tokenizer, tokens), distances)
+            student._try()
+        except ArtefactError as error:
+            raise ArtefactError(f"{directory} holds no encoder student: {error}") from None
+        return student
+
+    def _restore_facts(self, state: dict[str, Any]) -> int:
+        """Take what is known of the student; return after how many tokens a text is cut off."""
+        self.weights_ = state["weights"]
+        if self.weights_ not in WEIGHTS:
+            raise ValueError(f"weights {self.weights_!r}")
+        self.quantised_agreement_ = float(state["quantised_agreement"])
+        self.quantisation_loss_ = float(state["quantisation_loss"])
+        self.epochs_ = int(state["epochs"])
+        return int(state["tokens"])
+
+    def _try(self) -> None:
+        """Run the last token that the tokenizer knows: the parts fit each other or are refused."""
+        found = self._session.run([np.full(2, self._reader.tokens - 1)])
+        width = found.embeddings.shape[-1]
+        arrays = [*found, *(array for distance in self._distances for array in distance)]
+        sound = (
+            found.logits.shape == (1, len(self.classes_))
+            and found.embeddings.shape == (1, width)
+            and all(distance.whitening.shape == (width, width) for distance in self._distances)
+            and all(distance.means.shape[1:] == (width,) for distance in self._distances)
+            and all(len(distance.means) for distance in self._distances)
+            and all(array.dtype == np.float32 for array in arrays)
+            and all(bool(np.isfinite(array).all()) for array in arrays)
+        )
+        if not sound:
+            raise ArtefactError(
+                f"the graph and the weights do not fit {len(self.classes_)} labels and each other, "
+                "or are not finite: save the student again"
+            )

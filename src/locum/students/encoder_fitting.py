@@ -1,0 +1,181 @@
+"""How an encoder student is made of an encoder and inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.students.encoder_graph import add_head, compile_graph, export_graph, replace_weights
+from locum.students.encoder_head import Scale, build_terms, choose_l2, fit_head
+from locum.students.encoder_layers import drop_layers
+from locum.students.encoder_novelty import RelativeDistance
+from locum.students.encoder_rounding import WEIGHTS
+from locum.students.encoder_session import EncoderSession
+from locum.students.encoder_source import load_encoder
+from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_tuning import Lesson, Schedule, tune
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnx import ModelProto
+
+    from locum.students.encoder import EncoderStudent
+    from locum.students.encoder_head import Head
+    from locum.students.encoder_rounding import Weights
+    from locum.students.encoder_tuning import TunedEncoder
+    from locum.students.softmax_regression import Term
+
+__all__ = ["EncoderFitting", "FittedEncoder"]
+
+Floats = NDArray[np.float32]
+
+_HELD_OUT = 0.1
+_MOST_HELD_OUT = 1_000
+_MOST_FOR_DISTANCES = 5_000
+_LOSS_ALLOWED = 0.005
+
+
+class FittedEncoder(NamedTuple):
+    """What an encoder student consists of, and what is known of it.
+
+    Args:
+        content: The graph with the head.
+        reader: Of the texts.
+        distances: For the novelty.
+        weights: How they are rounded.
+        same_label: Share of the inputs held out to which the graph gives the same label as the
+            same in float32 does.
+        loss: By how much less it agrees with the teacher there, as a share.
+        epochs: After how many epochs training gave this state.
+    """
+
+    content: bytes
+    reader: TokenReader
+    distances: RelativeDistance
+    weights: Weights
+    same_label: float
+    loss: float
+    epochs: int
+
+
+class _Compiled(NamedTuple):
+    """A graph without a head, ready to be run."""
+
+    graph: ModelProto
+    session: EncoderSession
+
+
+class _Rounding(NamedTuple):
+    """A way to round, with what it does to the inputs held out."""
+
+    weights: Weights
+    compiled: _Compiled
+    same_label: float
+    loss: float
+
+
+class EncoderFitting:
+    """Makes a student of an encoder and inputs; see `EncoderStudent`."""
+
+    def __init__(
+        self,
+        student: EncoderStudent,
+        inputs: Sequence[str],
+        soft_labels: NDArray[np.float64],
+        human_labels: NDArray[np.integer] | None,
+    ) -> None:
+        self._student = student
+        source = load_encoder(student.encoder)
+        self._pooling = source.pooling
+        self._model = drop_layers(source.model, student.layers) if student.layers else source.model
+        self._reader = TokenReader(source.tokenizer, min(student.max_tokens, source.most_tokens))
+        self._rows = self._reader.read(inputs)
+        self._soft = soft_labels.astype(np.float32)
+        self._terms = build_terms(
+            soft_labels, human_labels, student.temperature, student.human_weight
+        )
+        self._answers = soft_labels.argmax(axis=1)
+        self._held_out = _hold_out(len(inputs), student.seed)
+        self._graph = export_graph(self._model, self._pooling, self._reader.max_tokens)
+
+    def run(self) -> FittedEncoder:
+        """Learn a head, then train the encoder if that is wanted, then choose the rounding."""
+        first = self._compile("int8")
+        embeddings = first.session.embed(self._rows)
+        l2 = choose_l2(embeddings, self._terms, self._held_out)
+        trial = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
+        tuned = self._tune(trial, Scale.of(embeddings))
+        if tuned is not None and tuned.epochs:
+            replace_weights(self._graph, tuned.weights)
+            rounding = self._choose_rounding(tuned.head, self._compile("int8"))
+            return self._finish(rounding, tuned.head, tuned.epochs)
+        rounding = self._choose_rounding(trial, first)
+        if rounding.weights != "int8":
+            embeddings = rounding.compiled.session.embed(self._rows)
+        return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0)
+
+    def _tune(self, head: Head, scale: Scale) -> TunedEncoder | None:
+        student = self._student
+        if not student.epochs:
+            return None
+        lesson = Lesson(
+            self._model,
+            self._pooling,
+            head,
+            scale,
+            self._rows,
+            self._terms,
+            self._soft,
+            self._held_out,
+        )
+        schedule = Schedule(student.epochs, student.learning_rate, student.seconds, student.seed)
+        return tune(lesson, schedule)
+
+    def _compile(self, weights: Weights) -> _Compiled:
+        graph = compile_graph(self._graph, weights)
+        return _Compiled(graph, EncoderSession(graph.SerializeToString()))
+
+    def _choose_rounding(self, head: Head, first: _Compiled) -> _Rounding:
+        """Return the first way to round of which it is not clear that it loses over half a point.
+
+        It is clear where the loss in agreement exceeds that by its standard error.
+        """
+        held_out = np.flatnonzero(self._held_out).tolist()
+        rows, answers = [self._rows[row] for row in held_out], self._answers[held_out]
+        exact = self._compile("float32")
+        expected = head.logits(exact.session.embed(rows)).argmax(axis=1)
+        for weights in WEIGHTS[:-1]:
+            compiled = first if weights == "int8" else self._compile(weights)
+            found = head.logits(compiled.session.embed(rows)).argmax(axis=1)
+            lost = (expected == answers).astype(float) - (found == answers)
+            if lost.mean() - lost.std() / np.sqrt(len(lost)) <= _LOSS_ALLOWED:
+                same = float((found == expected).mean())
+                return _Rounding(weights, compiled, same, float(lost.mean()))
+        return _Rounding("float32", exact, 1.0, 0.0)
+
+    def _finish(self, rounding: _Rounding, head: Head, epochs: int) -> FittedEncoder:
+        step = -(-len(self._rows) // _MOST_FOR_DISTANCES)
+        embeddings = rounding.compiled.session.embed(self._rows[::step])
+        return FittedEncoder(
+            content=add_head(rounding.compiled.graph, *head),
+            reader=self._reader,
+            distances=RelativeDistance.fit(embeddings, self._answers[::step]),
+            weights=rounding.weights,
+            same_label=rounding.same_label,
+            loss=rounding.loss,
+            epochs=epochs,
+        )
+
+    def _terms_of(self, chosen: NDArray[np.bool_]) -> list[Term]:
+        return [term._replace(targets=term.targets[chosen]) for term in self._terms]
+
+
+def _hold_out(count: int, seed: int) -> NDArray[np.bool_]:
+    """Which inputs are held out: a tenth, one at least and 1,000 at most."""
+    chosen = np.random.default_rng(seed).permutation(count)
+    held_out = np.zeros(count, np.bool_)
+    held_out[chosen[: min(max(1, int(_HELD_OUT * count)), _MOST_HELD_OUT)]] = True
+    return held_out

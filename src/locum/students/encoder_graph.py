@@ -1,0 +1,197 @@
+"""An encoder as an ONNX graph: exported once, given weights, rounded to 8 bits, given a head."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locum.students.encoder_rounding import Weights, round_weights
+from locum.students.encoder_session import EMBEDDING, INPUT, LOGITS
+from locum.students.encoder_source import import_encoder_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from onnx import ModelProto, TensorProto
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from locum.students.encoder_source import Pooling
+
+__all__ = ["add_head", "compile_graph", "export_graph", "pooled", "replace_weights"]
+
+_OPSET = 20
+_EXAMPLE_TOKENS = 9
+_PREFIX = "encoder."
+_STRUCTURES: dict[str, bytes] = {}
+# Two steps are faster apart: onnxruntime's joint kernel takes three times as long as its
+# normalisation alone.
+_SLOW_FUSIONS = ["SkipLayerNormFusion"]
+
+
+def pooled(model: PreTrainedModel, pooling: Pooling, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """Pool the last hidden states of inputs ``[N, T]`` to vectors ``[N, d]`` of length 1."""
+    from torch.nn.functional import normalize
+
+    hidden: Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    if pooling == "cls":
+        return normalize(hidden[:, 0], dim=-1)
+    if mask is None:
+        return normalize(hidden.mean(dim=1), dim=-1)
+    # Vectors are scaled to length 1, so that the sum does as well as the mean.
+    return normalize((hidden * mask[:, :, None].to(hidden.dtype)).sum(dim=1), dim=-1)
+
+
+def export_graph(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:
+    """Return the graph from the tokens of one input, ``[1, T]``, to its embedding, ``[1, d]``.
+
+    It takes one input at a time, so it needs no mask. Encoders that differ in their weights alone
+    are exported once, as that takes seconds.
+    """
+    import onnx
+
+    settings = [type(model).__name__, pooling, str(most_tokens), model.config.to_json_string()]
+    key = "\n".join(settings)
+    if key not in _STRUCTURES:
+        exported = _export(model, pooling, most_tokens)
+        for tensor in exported.graph.initializer:
+            if _parameter(tensor) in dict(model.named_parameters()):
+                tensor.ClearField("raw_data")
+        _STRUCTURES[key] = exported.SerializeToString()
+    graph = onnx.ModelProto()
+    graph.ParseFromString(_STRUCTURES[key])
+    replace_weights(graph, {name: p.detach().numpy() for name, p in model.named_parameters()})
+    return graph
+
+
+def _export(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:
+    import torch
+
+    class _Embedding(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = model
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return pooled(model, pooling, ids, None)
+
+    example = torch.ones((1, min(_EXAMPLE_TOKENS, most_tokens)), dtype=torch.int64)
+    tokens = torch.export.Dim("tokens", min=1, max=most_tokens)
+    module = _Embedding()
+    module.train(mode=False)
+    with _quiet(), torch.no_grad():
+        exported = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[INPUT],
+            output_names=[EMBEDDING],
+            dynamic_shapes=({1: tokens},),
+            opset_version=_OPSET,
+            dynamo=True,
+            optimize=False,
+            verbose=False,
+        )
+    assert exported is not None
+    graph: ModelProto = exported.model_proto
+    return graph
+
+
+def replace_weights(graph: ModelProto, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Give the graph other weights of the model that it was exported from, by the model's names."""
+    from onnx import numpy_helper
+
+    for tensor in graph.graph.initializer:
+        if _parameter(tensor) in weights:
+            tensor.CopyFrom(numpy_helper.from_array(weights[_parameter(tensor)], tensor.name))
+
+
+def _parameter(tensor: TensorProto) -> str:
+    """The model's name of the weights that a tensor holds."""
+    name: str = tensor.name.removeprefix(_PREFIX)
+    return name
+
+
+def compile_graph(graph: ModelProto, weights: Weights = "int8") -> ModelProto:
+    """Return the graph with rounded weights and fused operators, ready to be run as it is."""
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="locum-") as scratch:
+        folder = Path(scratch)
+        onnx.save(graph, folder / "exported.onnx")
+        _optimise(folder / "exported.onnx", folder / "folded.onnx", "ORT_ENABLE_BASIC")
+        onnx.save(
+            round_weights(onnx.load(folder / "folded.onnx"), weights), folder / "rounded.onnx"
+        )
+        _optimise(folder / "rounded.onnx", folder / "fused.onnx", "ORT_ENABLE_EXTENDED")
+        fused = onnx.load(folder / "fused.onnx")
+    # onnxruntime names all domains that it knows.
+    used = {node.domain for node in fused.graph.node}
+    imported = [entry for entry in fused.opset_import if entry.domain in used]
+    del fused.opset_import[:]
+    fused.opset_import.extend(imported)
+    return fused
+
+
+def _optimise(source: Path, target: Path, level: str) -> None:
+    onnxruntime = import_encoder_extra("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(target)
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    onnxruntime.InferenceSession(
+        str(source),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=_SLOW_FUSIONS,
+    )
+
+
+def add_head(
+    graph: ModelProto, weights: NDArray[np.float32], intercept: NDArray[np.float32]
+) -> bytes:
+    """Return the graph with logits ``[1, C]`` as its first output, in float32.
+
+    Args:
+        graph: Its one output is an embedding ``[1, d]``.
+        weights: ``[d, C]``.
+        intercept: ``[C]``.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    names = ("head.weights", "head.intercept")
+    for name, array in zip(names, (weights, intercept), strict=True):
+        held = np.ascontiguousarray(array, np.float32)
+        whole.graph.initializer.append(numpy_helper.from_array(held, name))
+    whole.graph.node.append(helper.make_node("Gemm", [EMBEDDING, *names], [LOGITS], name="head"))
+    shape = [1, len(intercept)]
+    logits = helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, shape)
+    whole.graph.output.insert(0, logits)
+    del whole.metadata_props[:]
+    content: bytes = whole.SerializeToString(deterministic=True)
+    return content
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the notes of exporters on what other models would need."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "root")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,71 @@
+"""Fewer layers of an encoder: where a smaller student starts from."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+__all__ = ["drop_layers", "spread_layers"]
+
+
+def spread_layers(layers: int, kept: int) -> list[int]:
+    """Return the indices of ``kept`` of ``layers`` layers, evenly spread from first to last.
+
+    Six of twelve are 0, 2, 4, 7, 9 and 11, as in DistilBERT (Sanh et al. 2019). One is the first.
+
+    Raises:
+        UsageError: ``kept`` is below one, or above ``layers``.
+    """
+    if not 1 <= kept <= layers:
+        raise UsageError(f"layers={kept}: expected 1 to {layers}, as many as the encoder has")
+    return [round(place * (layers - 1) / max(kept - 1, 1)) for place in range(kept)]
+
+
+def drop_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
+    """Return a copy of an encoder that keeps so many of its layers, evenly spread.
+
+    The given model is left as it is. The copy's ``config.num_hidden_layers`` is ``layers``.
+
+    Raises:
+        UsageError: The encoder has fewer layers, or keeps them where they cannot be found.
+    """
+    found: int = model.config.num_hidden_layers
+    kept = spread_layers(found, layers)
+    smaller = copy.deepcopy(model)
+    parent, name = _find_stack(smaller, found)
+    stack = getattr(parent, name)
+    setattr(parent, name, type(stack)([stack[index] for index in kept]))
+    smaller.config.num_hidden_layers = layers
+    kinds = getattr(smaller.config, "layer_types", None)
+    if kinds:
+        smaller.config.layer_types = [kinds[index] for index in kept]
+    for place, layer in enumerate(getattr(parent, name)):
+        _renumber(layer, place)
+    return smaller
+
+
+def _find_stack(model: PreTrainedModel, layers: int) -> tuple[nn.Module, str]:
+    """The module that holds the list of layers, and the list's name in it."""
+    from torch.nn import ModuleList
+
+    for path, module in model.named_modules():
+        if isinstance(module, ModuleList) and len(module) == layers:
+            parent, _, name = path.rpartition(".")
+            return model.get_submodule(parent), name
+    raise UsageError(
+        f"layers: {type(model).__name__} holds no list of {layers} layers, so none can be dropped: "
+        "leave layers at None, or take another encoder"
+    )
+
+
+def _renumber(layer: nn.Module, place: int) -> None:
+    for module in layer.modules():
+        for name in ("layer_idx", "layer_id"):
+            if hasattr(module, name):
+                setattr(module, name, place)

@@ -1,0 +1,174 @@
+"""An encoder as it was published: its weights, its tokenizer, and how it pools."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
+from safetensors import SafetensorError
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from transformers import PreTrainedModel
+
+__all__ = ["Pooling", "PretrainedEncoder", "import_encoder_extra", "load_encoder"]
+
+Pooling = Literal["mean", "cls"]
+
+_NEEDED = ("torch", "onnx", "onnxruntime", "onnxscript")
+_PATTERNS = ["*.json", "*.txt", "*.model", "model*.safetensors", "*/config.json"]
+_CURE = "expected a folder that holds an encoder, or the name of one on the Hugging Face hub"
+_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+
+
+class PretrainedEncoder(NamedTuple):
+    """An encoder in float32 that is ready to be used or trained.
+
+    Args:
+        model: As transformers has it; gives the last hidden states.
+        tokenizer: Content of its ``tokenizer.json``.
+        pooling: Mean of the hidden states, or that of the first token.
+        most_tokens: How many tokens it has positions for.
+    """
+
+    model: PreTrainedModel
+    tokenizer: bytes
+    pooling: Pooling
+    most_tokens: int
+
+
+def load_encoder(place: str) -> PretrainedEncoder:
+    """Read an encoder from a folder or from the hub; no code that comes with it is run.
+
+    Only weights in safetensors are read. The pooling is that of ``modules.json`` as
+    sentence-transformers writes it, and otherwise the mean; other modules are passed over.
+
+    Raises:
+        UsageError: There is none, it cannot be read, or the extra is not installed.
+    """
+    transformers = import_encoder_extra("transformers")
+    folder = _find(place)
+    with _quiet(transformers):
+        try:
+            model = _load_model(transformers, folder)
+            load = transformers.AutoTokenizer.from_pretrained
+            tokenizer = load(folder, trust_remote_code=False)
+            pooling = _read_pooling(folder)
+        except ImportError as error:
+            raise _missing(error) from None
+        except _UNREADABLE as error:
+            reason = str(error).strip().split("\n", maxsplit=1)[0]
+            raise UsageError(
+                f"encoder {place!r} cannot be loaded: {type(error).__name__}: {reason[:300]}; "
+                f"{_CURE}"
+            ) from None
+    if not tokenizer.is_fast:
+        raise UsageError(
+            f"encoder {place!r} has a tokenizer that the tokenizers package does not know: take "
+            "an encoder with a tokenizer.json"
+        )
+    content = tokenizer.backend_tokenizer.to_str().encode()
+    return PretrainedEncoder(model, content, pooling, _most_tokens(model))
+
+
+def import_encoder_extra(module: str) -> Any:  # noqa: ANN401 - a module
+    """Return a module of the extra that trains encoders.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    from importlib import import_module
+
+    try:
+        for needed in _NEEDED:
+            import_module(needed)
+        return import_module(module)
+    except ImportError as error:
+        raise _missing(error) from None
+
+
+def _missing(error: ImportError) -> UsageError:
+    return UsageError(
+        f"training an encoder needs packages that are not installed ({error.name or error}): "
+        "pip install 'locum[encoder]'"
+    )
+
+
+def _find(place: str) -> Path:
+    folder = Path(place).expanduser()
+    if place and folder.is_dir():
+        return folder
+    if not place or place[0] in "./~" or place.count("/") > 1:
+        raise UsageError(f"encoder {place!r} does not exist: {_CURE}")
+    download = import_encoder_extra("huggingface_hub").snapshot_download
+    try:
+        return Path(download(place, allow_patterns=_PATTERNS))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        raise UsageError(
+            f"encoder {place!r} cannot be fetched: {type(error).__name__}: {reason[:200]}; "
+            f"{_CURE}: where the hub cannot be reached, give a folder"
+        ) from None
+
+
+def _load_model(transformers: Any, folder: Path) -> PreTrainedModel:  # noqa: ANN401 - a module
+    torch = import_encoder_extra("torch")
+    model: PreTrainedModel
+    model, loading = transformers.AutoModel.from_pretrained(
+        folder,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        attn_implementation="eager",
+        output_loading_info=True,
+    )
+    # A language model's checkpoint has no pooler, which is not used.
+    lacking = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
+    if lacking:
+        raise ValueError(f"the weights lack {lacking[0]!r}")
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise ValueError("it is an encoder with a decoder")
+    return model
+
+
+def _read_pooling(folder: Path) -> Pooling:
+    path = folder / "modules.json"
+    modules = orjson.loads(path.read_bytes()) if path.is_file() else []
+    for module in modules:
+        if module["type"].endswith(".Pooling"):
+            config = orjson.loads((folder / module["path"] / "config.json").read_bytes())
+            mode = config.get("pooling_mode")
+            return "cls" if config.get("pooling_mode_cls_token") or mode == "cls" else "mean"
+    return "mean"
+
+
+def _most_tokens(model: PreTrainedModel) -> int:
+    most: int = getattr(model.config, "max_position_embeddings", 1 << 20)
+    for name, module in model.named_modules():
+        # RoBERTa counts positions from after the padding's index.
+        if (
+            name.endswith("position_embeddings")
+            and getattr(module, "padding_idx", None) is not None
+        ):
+            return most - int(module.padding_idx) - 1
+    return most
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Without progress bars and notes on weights that are not used."""
+    logging = transformers.utils.logging
+    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,291 @@
+"""The encoder student: what it learns, what it says of odd texts, and that it can be repeated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import orjson
+import pytest
+import torch
+
+from locum.errors import UsageError
+from locum.losses import softmax
+from locum.students.encoder import EncoderStudent
+from tests.tiny_encoder import save_tiny_encoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CLASSES = ["red", "green", "blue"]
+_COUNT = 480
+_ODD_TEXTS = [
+    "",
+    " \t\n",
+    "\0",
+    "a\0b",
+    "word " * 200_000,
+    "🙂👩‍🚀" * 50,
+    "שלום עולם",
+    "\ud800 lone \udfff",
+    bytes(range(256)).decode("latin-1") * 20,
+]
+
+
+class _Data(NamedTuple):
+    texts: list[str]
+    truth: NDArray[np.float64]
+
+
+def _make_data(count: int, seed: int) -> _Data:
+    """Texts of six words; the words' scores sum to the logits of the true distribution."""
+    scores = np.random.default_rng(0).normal(size=(30, 3))
+    words = [f"{'bcdfgklmnprstvz'[i % 15]}{'aeiou'[i % 5]}{'xqwjh'[i // 6]}o" for i in range(30)]
+    chosen = np.random.default_rng(seed).integers(0, 30, (count, 6))
+    texts = [" ".join(words[index] for index in row) for row in chosen]
+    return _Data(texts, softmax(scores[chosen].sum(axis=1)))
+
+
+@pytest.fixture(scope="module")
+def data() -> _Data:
+    """Training texts with their true distributions."""
+    return _make_data(_COUNT, 1)
+
+
+@pytest.fixture(scope="module")
+def unseen() -> _Data:
+    """Others of the same kind."""
+    return _make_data(240, 2)
+
+
+@pytest.fixture(scope="module")
+def encoder(data: _Data, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with a small encoder."""
+    return str(save_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny", data.texts))
+
+
+@pytest.fixture(scope="module")
+def student(data: _Data, encoder: str) -> EncoderStudent:
+    """A head on the encoder as it is."""
+    return EncoderStudent(_CLASSES, encoder).fit(data.texts, data.truth)
+
+
+@pytest.fixture(scope="module")
+def tuned(data: _Data, encoder: str) -> EncoderStudent:
+    """Head and encoder, trained."""
+    settings: dict[str, Any] = {"epochs": 6, "learning_rate": 3e-3}
+    return EncoderStudent(_CLASSES, encoder, **settings).fit(data.texts, data.truth)
+
+
+def _loss(student: EncoderStudent, data: _Data) -> float:
+    proba = student.predict_proba(data.texts)
+    return float(-(data.truth * np.log(proba)).sum(axis=1).mean())
+
+
+def _saved(student: EncoderStudent, folder: Path) -> dict[str, bytes]:
+    folder.mkdir()
+    return {path.name: path.read_bytes() for path in student.save(folder)}
+
+
+def test_a_head_learns_more_than_the_mean(student: EncoderStudent, unseen: _Data) -> None:
+    mean = unseen.truth.mean(axis=0)
+    least = float(-(unseen.truth * np.log(unseen.truth)).sum(axis=1).mean())
+    ignorant = float(-(unseen.truth @ np.log(mean)).mean())
+    assert _loss(student, unseen) - least < 0.8 * (ignorant - least)
+    assert student.epochs_ == 0
+
+
+def test_training_the_encoder_learns_more_than_its_head(
+    student: EncoderStudent, tuned: EncoderStudent, unseen: _Data
+) -> None:
+    assert tuned.epochs_ > 0
+    assert _loss(tuned, unseen) < _loss(student, unseen) - 0.02
+
+
+def test_rounding_keeps_the_labels(student: EncoderStudent, tuned: EncoderStudent) -> None:
+    for found in (student, tuned):
+        assert found.weights_ == "int8"
+        assert found.quantised_agreement_ > 0.9
+        assert abs(found.quantisation_loss_) < 0.1
+
+
+def test_two_fits_save_the_same_bytes(data: _Data, encoder: str, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    saved = []
+    for name in ("one", "two"):
+        found = EncoderStudent(_CLASSES, encoder, epochs=1, learning_rate=3e-3, seed=3)
+        saved.append(_saved(found.fit(data.texts, data.truth), tmp_path / name))
+    assert saved[0] == saved[1]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_another_seed_gives_another_student(
+    data: _Data, tuned: EncoderStudent, encoder: str
+) -> None:
+    other = EncoderStudent(_CLASSES, encoder, epochs=6, learning_rate=3e-3, seed=1)
+    other.fit(data.texts, data.truth)
+    assert not np.array_equal(other.predict_proba(data.texts), tuned.predict_proba(data.texts))
+
+
+def test_fitting_leaves_the_given_arrays_alone(data: _Data, encoder: str) -> None:
+    soft, human = data.truth.copy(), np.zeros(_COUNT, np.int64)
+    EncoderStudent(_CLASSES, encoder, temperature=2, human_weight=0.5).fit(data.texts, soft, human)
+    np.testing.assert_array_equal(soft, data.truth)
+    assert not human.any()
+
+
+def test_human_labels_count_when_they_weigh(
+    data: _Data, encoder: str, student: EncoderStudent
+) -> None:
+    human = (data.truth.argmax(axis=1) + 1) % 3
+    unweighed = EncoderStudent(_CLASSES, encoder).fit(data.texts, data.truth, human)
+    np.testing.assert_array_equal(
+        unweighed.predict_proba(data.texts), student.predict_proba(data.texts)
+    )
+    settings: dict[str, Any] = {"human_weight": 1.0, "epochs": 2, "learning_rate": 3e-3}
+    taught = EncoderStudent(_CLASSES, encoder, **settings).fit(data.texts, data.truth, human)
+    rows = np.arange(_COUNT)
+    given = taught.predict_proba(data.texts)[rows, human].mean()
+    assert given > unweighed.predict_proba(data.texts)[rows, human].mean() + 0.1
+
+
+def test_seconds_end_the_training(data: _Data, encoder: str) -> None:
+    texts, truth = data.texts * 4, np.tile(data.truth, (4, 1))
+    begin = time.monotonic()
+    EncoderStudent(_CLASSES, encoder, epochs=10_000, seconds=0.3).fit(texts, truth)
+    assert time.monotonic() - begin < 30
+
+
+def test_dropped_layers_make_a_smaller_student(
+    data: _Data, encoder: str, student: EncoderStudent, tmp_path: Path
+) -> None:
+    smaller = EncoderStudent(_CLASSES, encoder, layers=1).fit(data.texts, data.truth)
+    sizes = [
+        len(_saved(found, tmp_path / name)["model.onnx"])
+        for found, name in ((smaller, "smaller"), (student, "larger"))
+    ]
+    assert sizes[0] < 0.8 * sizes[1]
+    with pytest.raises(UsageError, match="layers=3"):
+        EncoderStudent(_CLASSES, encoder, layers=3).fit(data.texts, data.truth)
+
+
+def test_an_answer_does_not_depend_on_the_others(student: EncoderStudent, unseen: _Data) -> None:
+    texts = [*unseen.texts[:40], *_ODD_TEXTS]
+    together = student.judge(texts)
+    alone = [student.judge([text]) for text in texts]
+    np.testing.assert_array_equal(together.proba, np.concatenate([one.proba for one in alone]))
+    np.testing.assert_allclose(
+        together.novelty, np.concatenate([one.novelty for one in alone]), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_odd_texts(student: EncoderStudent) -> None:
+    found = student.judge(_ODD_TEXTS)
+    assert found.proba.shape == (len(_ODD_TEXTS), 3)
+    assert found.proba.dtype == found.novelty.dtype == np.float32
+    assert np.isfinite(found.proba).all()
+    assert np.isfinite(found.novelty).all()
+    assert (found.novelty >= 0).all()
+    np.testing.assert_allclose(found.proba.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_learning_from_odd_texts(encoder: str) -> None:
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(_ODD_TEXTS))
+    found = EncoderStudent(_CLASSES, encoder, epochs=1).fit(_ODD_TEXTS * 3, soft)
+    assert np.isfinite(found.judge(_ODD_TEXTS).novelty).all()
+
+
+def test_two_inputs_are_enough(encoder: str) -> None:
+    found = EncoderStudent(["no", "yes"], encoder).fit(["bax", "cex"], np.eye(2))
+    assert np.isfinite(found.judge(["bax", "daq"]).proba).all()
+
+
+def test_no_input_gives_no_prediction(student: EncoderStudent) -> None:
+    found = student.judge([])
+    assert found.proba.shape == (0, 3)
+    assert found.novelty.shape == (0,)
+    assert student.predict([]) == []
+
+
+def test_predictions_are_the_most_probable_labels(data: _Data, student: EncoderStudent) -> None:
+    found = student.predict(data.texts)
+    assert found == [_CLASSES[index] for index in student.predict_proba(data.texts).argmax(axis=1)]
+    assert set(found) == set(_CLASSES)
+
+
+def test_texts_of_another_kind_are_novel(student: EncoderStudent, unseen: _Data) -> None:
+    own = student.judge(unseen.texts).novelty
+    other = student.judge([f"{a} ? {b} !! {a}" for a in "abcdefgh" for b in "pqrstuvw"]).novelty
+    assert own.mean() == pytest.approx(1, abs=0.2)
+    assert (other[:, None] > own).mean() > 0.9
+
+
+def test_a_fresh_process_predicts_the_same_without_torch(
+    student: EncoderStudent, unseen: _Data, tmp_path: Path
+) -> None:
+    written = student.save(tmp_path)
+    assert sorted(written) == sorted(tmp_path.iterdir())
+    texts = [*unseen.texts[:40], "", "🙂", "unseen words"]
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _IN_FRESH_PROCESS, str(tmp_path)],
+        input=orjson.dumps(texts),
+        capture_output=True,
+        check=True,
+    )
+    expected = student.judge(texts)
+    told = expected.proba.tobytes() + expected.novelty.tobytes()
+    assert bytes.fromhex(found.stdout.decode()) == told
+
+
+_IN_FRESH_PROCESS = """
+import pathlib, sys
+import orjson
+from locum.students.encoder import EncoderStudent
+student = EncoderStudent.load(pathlib.Path(sys.argv[1]))
+found = student.judge(orjson.loads(sys.stdin.buffer.read()))
+heavy = {"torch", "transformers", "onnx", "scipy", "sentence_transformers"} & set(sys.modules)
+assert not heavy, heavy
+sys.stdout.write((found.proba.tobytes() + found.novelty.tobytes()).hex())
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.0},
+        {"temperature": float("nan")},
+        {"human_weight": -0.1},
+        {"human_weight": 1.1},
+        {"epochs": -1},
+        {"learning_rate": 0.0},
+        {"max_tokens": 7},
+        {"layers": 0},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+    ],
+)
+def test_settings_without_meaning_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        EncoderStudent(_CLASSES, "encoder", **settings)
+
+
+def test_parameters_build_an_equal_student() -> None:
+    given = {
+        "classes": _CLASSES,
+        "encoder": "some/encoder",
+        "temperature": 2.0,
+        "human_weight": 0.2,
+        "epochs": 3,
+        "learning_rate": 1e-5,
+        "layers": 2,
+        "max_tokens": 64,
+        "seconds": 10.0,
+        "seed": 7,
+    }
+    assert EncoderStudent(**given).get_params() == given  # type: ignore[arg-type]

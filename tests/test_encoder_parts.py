@@ -1,0 +1,325 @@
+"""The parts of an encoder student: layers, graph, rounding, head, distances, tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.covariance import OAS
+from sklearn.linear_model import LogisticRegression
+from transformers import AlbertConfig, AlbertModel, DistilBertConfig, DistilBertModel
+
+from locum.errors import ArtefactError, UsageError
+from locum.students import MAX_CHARACTERS
+from locum.students.encoder import EncoderStudent
+from locum.students.encoder_graph import add_head, compile_graph, export_graph, pooled
+from locum.students.encoder_head import build_terms, choose_l2, fit_head
+from locum.students.encoder_layers import drop_layers, spread_layers
+from locum.students.encoder_novelty import MahalanobisDistance, RelativeDistance
+from locum.students.encoder_rounding import WEIGHTS
+from locum.students.encoder_session import EncoderSession
+from locum.students.encoder_source import load_encoder
+from locum.students.encoder_tokens import TokenReader
+from tests.tiny_encoder import save_tiny_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from locum.students.encoder_source import PretrainedEncoder
+
+_TEXTS = ["the card was lost", "a card arrives late today", "cash", "no refund of the fee"]
+_ROWS = [np.array(row) for row in ([2, 7, 3], [2, 9, 30, 8, 3], [2, 3], [5], list(range(2, 60)))]
+
+
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, PretrainedEncoder]:
+    """A small encoder of each pooling."""
+    return {
+        pooling: load_encoder(
+            str(save_tiny_encoder(tmp_path_factory.mktemp("encoder") / pooling, _TEXTS, pooling))
+        )
+        for pooling in ("mean", "cls")
+    }
+
+
+@pytest.mark.parametrize(
+    ("layers", "kept", "expected"),
+    [
+        (12, 6, [0, 2, 4, 7, 9, 11]),  # DistilBERT's script, Sanh et al. 2019
+        (6, 3, [0, 2, 5]),
+        (6, 1, [0]),
+        (4, 4, [0, 1, 2, 3]),
+    ],
+)
+def test_layers_are_kept_evenly(layers: int, kept: int, expected: list[int]) -> None:
+    assert spread_layers(layers, kept) == expected
+
+
+@pytest.mark.parametrize("kept", [0, -1, 7])
+def test_layers_that_there_are_not_are_refused(kept: int) -> None:
+    with pytest.raises(UsageError, match="expected 1 to 6"):
+        spread_layers(6, kept)
+
+
+@given(st.integers(1, 60), st.data())
+def test_layers_are_different_and_reach_from_end_to_end(layers: int, data: st.DataObject) -> None:
+    kept = data.draw(st.integers(1, layers))
+    found = spread_layers(layers, kept)
+    assert len(set(found)) == kept
+    assert found == sorted(found)
+    assert found[0] == 0
+    assert kept == 1 or found[-1] == layers - 1
+
+
+def test_a_copy_without_layers_runs_those_that_are_left() -> None:
+    torch.manual_seed(0)
+    config = DistilBertConfig(n_layers=3, dim=16, hidden_dim=32, n_heads=2, vocab_size=50)
+    whole = DistilBertModel(config).train(mode=False)
+    smaller = drop_layers(whole, 2).train(mode=False)
+    assert (smaller.config.num_hidden_layers, whole.config.num_hidden_layers) == (2, 3)
+    tokens = torch.tensor([[1, 5, 6, 2]])
+    del whole.transformer.layer[1]
+    whole.config.n_layers = whole.transformer.n_layers = 2
+    assert torch.equal(smaller(tokens).last_hidden_state, whole(tokens).last_hidden_state)
+
+
+def test_layers_that_share_their_weights_cannot_be_dropped() -> None:
+    config = AlbertConfig(
+        num_hidden_layers=4, hidden_size=16, intermediate_size=32, num_attention_heads=2
+    )
+    with pytest.raises(UsageError, match="no list of 4 layers"):
+        drop_layers(AlbertModel(config), 2)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_the_graph_gives_the_embeddings_of_the_model(
+    encoders: dict[str, PretrainedEncoder], pooling: str
+) -> None:
+    encoder = encoders[pooling]
+    assert encoder.pooling == pooling
+    assert encoder.most_tokens == 64
+    graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
+    found = EncoderSession(compile_graph(graph, "float32").SerializeToString()).embed(_ROWS)
+    with torch.no_grad():
+        hidden = [encoder.model(torch.tensor(row[None])).last_hidden_state[0] for row in _ROWS]
+    vectors = torch.stack([h.mean(dim=0) if pooling == "mean" else h[0] for h in hidden]).numpy()
+    expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_padding_changes_no_embedding(encoders: dict[str, PretrainedEncoder], pooling: str) -> None:
+    encoder = encoders[pooling]
+    model = encoder.model.train(mode=False)
+    tokens, padded = torch.tensor([[2, 9, 30, 3]]), torch.tensor([[2, 9, 30, 3, 0, 0]])
+    with torch.no_grad():
+        alone = pooled(model, encoder.pooling, tokens, None)
+        beside = pooled(model, encoder.pooling, padded, (padded > 0).long())
+    np.testing.assert_allclose(alone.numpy(), beside.numpy(), atol=1e-6)
+
+
+def test_rounding_keeps_embeddings_close_and_makes_graphs_smaller(
+    encoders: dict[str, PretrainedEncoder],
+) -> None:
+    encoder = encoders["mean"]
+    graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
+    contents = {weights: compile_graph(graph, weights).SerializeToString() for weights in WEIGHTS}
+    found = {weights: EncoderSession(content).embed(_ROWS) for weights, content in contents.items()}
+    alike = {weights: (found[weights] * found["float32"]).sum(axis=1).min() for weights in WEIGHTS}
+    assert 0.98 < alike["int8"] < 0.99999
+    assert alike["int8 with float32 second layers"] > 0.98
+    sizes = [len(contents[weights]) for weights in WEIGHTS]
+    assert sizes == sorted(sizes)
+    used = {
+        weights: [node.op_type for node in onnx.load_from_string(content).graph.node]
+        for weights, content in contents.items()
+    }
+    second_layers = [used[weights].count("MatMul") for weights in WEIGHTS[:2]]
+    assert second_layers[1] - second_layers[0] == 2
+
+
+def test_the_head_is_in_the_graph(encoders: dict[str, PretrainedEncoder]) -> None:
+    encoder = encoders["mean"]
+    graph = compile_graph(export_graph(encoder.model, encoder.pooling, encoder.most_tokens))
+    dice = np.random.default_rng(0)
+    weights = dice.normal(size=(32, 3)).astype(np.float32)
+    intercept = dice.normal(size=3).astype(np.float32)
+    found = EncoderSession(add_head(graph, weights, intercept)).run(_ROWS)
+    np.testing.assert_allclose(found.logits, found.embeddings @ weights + intercept, atol=1e-4)
+
+
+def test_a_student_whose_rounding_costs_too_much_stays_in_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from locum.students import encoder_fitting
+
+    texts = [f"{text} {number}" for number in range(50) for text in _TEXTS]
+    folder = save_tiny_encoder(tmp_path / "tiny", texts)
+    compiled = encoder_fitting.compile_graph
+
+    def spoilt(graph: onnx.ModelProto, weights: str = "int8") -> onnx.ModelProto:
+        found = compiled(graph, weights)  # type: ignore[arg-type]
+        if weights != "float32":
+            for node in found.graph.node:
+                if node.op_type == "Gelu":
+                    node.op_type = "Neg"
+        return found
+
+    monkeypatch.setattr(encoder_fitting, "compile_graph", spoilt)
+    soft = np.eye(4)[np.arange(200) % 4]
+    student = EncoderStudent(["a", "b", "c", "d"], str(folder)).fit(texts, soft)
+    assert student.weights_ == "float32"
+    assert (student.quantised_agreement_, student.quantisation_loss_) == (1, 0)
+    assert (student.predict_proba(texts).argmax(axis=1) == np.arange(200) % 4).mean() > 0.9
+
+
+def _clusters(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    dice = np.random.default_rng(seed)
+    labels = dice.integers(0, 3, count)
+    stretch = np.array([1.0, 0.3, 2.0, 0.1])
+    points = np.eye(4)[labels] * 4 + dice.normal(size=(count, 4)) * stretch + 7
+    return points.astype(np.float32), labels
+
+
+def test_the_head_is_that_of_scikit_learn() -> None:
+    points, labels = _clusters(200, 0)
+    spread = np.sqrt(points.var(axis=0).mean())
+    scaled = (points - points.mean(axis=0)) / spread
+    terms = build_terms(np.eye(3)[labels], None, 1.0, 0.0)
+    found = fit_head(points, terms, 1e-2)
+    expected = LogisticRegression(C=1 / (1e-2 * 200), tol=1e-8, max_iter=1000).fit(scaled, labels)
+    logits = found.logits(points)
+    given = expected.decision_function(scaled)
+    np.testing.assert_allclose(
+        logits - logits.mean(axis=1, keepdims=True),
+        given - given.mean(axis=1, keepdims=True),
+        atol=0.15,
+    )
+
+
+def test_the_penalty_is_larger_where_labels_are_noise() -> None:
+    points, labels = _clusters(400, 1)
+    noise = np.random.default_rng(0).integers(0, 3, 400)
+    held_out = np.arange(400) % 5 == 0
+    penalties = [
+        choose_l2(points, build_terms(np.eye(3)[given], None, 1.0, 0.0), held_out)
+        for given in (labels, noise)
+    ]
+    assert penalties[0] < penalties[1]
+
+
+def test_distances_are_those_of_scipy() -> None:
+    points, labels = _clusters(500, 2)
+    means = np.stack([points[labels == label].mean(axis=0) for label in range(3)])
+    covariance = OAS(assume_centered=True).fit(points - means[labels]).covariance_
+    inverse = np.linalg.inv(covariance)
+    squares = cdist(points, means, "mahalanobis", VI=inverse).min(axis=1) ** 2
+    found = MahalanobisDistance.fit(points, labels).squares(points)
+    np.testing.assert_allclose(found, squares / squares.mean(), rtol=1e-3, atol=1e-4)
+
+
+def test_points_between_labels_and_points_far_away_are_novel() -> None:
+    points, labels = _clusters(500, 3)
+    distance = RelativeDistance.fit(points, labels)
+    own = distance.measure(points)
+    assert own.mean() == pytest.approx(1, abs=0.1)
+    far = points[:50] + np.array([0, 30, 0, 5], np.float32)
+    assert distance.measure(far).min() > np.quantile(own, 0.95)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_or_equal_points_have_finite_distances(count: int) -> None:
+    points = np.ones((count, 8), np.float32)
+    found = RelativeDistance.fit(points, np.arange(count)).measure(points + 1)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+
+
+@given(st.text())
+@settings(deadline=None, max_examples=200)
+def test_any_text_becomes_tokens(text: str) -> None:
+    reader = _reader()
+    (tokens,) = reader.read([text])
+    assert 0 < len(tokens) <= 16
+    assert 0 <= tokens.min() <= tokens.max() < reader.tokens
+
+
+def _reader() -> TokenReader:
+    if not _READERS:
+        from tests.tiny_encoder import make_tokenizer
+
+        content = make_tokenizer(_TEXTS).backend_tokenizer.to_str().encode()
+        _READERS.append(TokenReader(content, 16))
+    return _READERS[0]
+
+
+_READERS: list[TokenReader] = []
+
+
+def test_what_is_cut_off_does_not_count() -> None:
+    start = "card " * 6
+    read = _reader().read([start + "cash " * 100, start + "refund " * 100_000])
+    np.testing.assert_array_equal(read[0][:7], read[1][:7])
+    assert len(read[0]) == len(read[1]) == 16
+    spaces = " " * MAX_CHARACTERS
+    assert len(_reader().read([spaces + "card"])[0]) == len(_reader().read([""])[0])
+
+
+def test_a_folder_that_holds_no_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        load_encoder(str(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["", "/nowhere", "./nowhere", "~/nowhere", "a/b/c"])
+def test_a_folder_that_is_not_there_is_refused(place: str) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        load_encoder(place)
+
+
+def _remove_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def _pickle_weights(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def _truncate_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _ask_for_code(folder: Path) -> None:
+    (folder / "config.json").write_text(
+        '{"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}'
+    )
+    (folder / "own.py").write_text(f"open({str(folder / 'sprung')!r}, 'w')")
+
+
+@pytest.mark.parametrize(
+    "spoil", [_remove_weights, _pickle_weights, _truncate_weights, _ask_for_code]
+)
+def test_other_folders_are_refused_and_no_code_is_run(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    folder = save_tiny_encoder(tmp_path / "tiny", _TEXTS)
+    spoil(folder)
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        load_encoder(str(folder))
+    assert not (folder / "sprung").exists()
+
+
+def test_garbage_is_no_graph_and_no_tokenizer() -> None:
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        EncoderSession(b"garbage")
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        TokenReader(b"{}", 16)
