@@ -31,13 +31,21 @@ def _running_risk(
     return risk
 
 
-def selective_risk_area(confidence: NDArray[np.floating], agrees: NDArray[np.bool_]) -> float:
+def selective_risk_area(
+    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], least_coverage: float = 0.0
+) -> float:
     """Area under the risk-coverage curve (AURC; Geifman, Uziel and El-Yaniv 2019).
 
     Mean disagreement over all coverages; smaller is better. It rewards a student that agrees more
     often, and one that knows better where.
+
+    Args:
+        confidence: In each input, ``[N]``, ``N > 0``.
+        agrees: Whether student and teacher agree, ``[N]``.
+        least_coverage: Coverages up to this one are left out, 0 or more and less than 1.
     """
-    return float(_running_risk(confidence, agrees).mean())
+    risk = _running_risk(confidence, agrees)
+    return float(risk[int(least_coverage * len(risk)) :].mean())
 
 
 def risk_coverage(

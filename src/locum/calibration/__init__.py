@@ -1,5 +1,12 @@
-"""How far probabilities can be believed: temperature, label bias, votes, and pools of teachers."""
+"""How far probabilities can be believed: temperature, label bias, votes, pools, deferral."""
 
+from locum.calibration.deferral import (
+    DEFERRAL_FEATURES,
+    PLAIN_SCORE,
+    DeferralScore,
+    fit_deferral,
+    text_lengths,
+)
 from locum.calibration.dirichlet import (
     SelfAgreement,
     expected_gain,
@@ -7,7 +14,7 @@ from locum.calibration.dirichlet import (
     posterior_mean,
     self_agreement,
 )
-from locum.calibration.folds import FEWEST_LABELS
+from locum.calibration.folds import FEWEST_LABELS, predict_held_out
 from locum.calibration.label_bias import (
     BiasKind,
     CalibrationChoice,
@@ -36,10 +43,13 @@ from locum.calibration.temperature import (
 )
 
 __all__ = [
+    "DEFERRAL_FEATURES",
     "FEWEST_LABELS",
+    "PLAIN_SCORE",
     "BiasKind",
     "CalibrationChoice",
     "CalibrationScore",
+    "DeferralScore",
     "LabelCalibration",
     "Pool",
     "PoolChoice",
@@ -53,6 +63,7 @@ __all__ = [
     "contextual_bias",
     "estimate_accuracies",
     "expected_gain",
+    "fit_deferral",
     "fit_dirichlet",
     "fit_linear",
     "fit_log_linear",
@@ -60,6 +71,8 @@ __all__ = [
     "measure_reliability",
     "odds_weights",
     "posterior_mean",
+    "predict_held_out",
     "reliability_bins",
     "self_agreement",
+    "text_lengths",
 ]

@@ -1,4 +1,4 @@
-"""Agreement, intervals and the certificate."""
+"""Agreement, intervals, the certificate, and what it is foreseen to cover."""
 
 from locum.evaluation.agreement import Share, share
 from locum.evaluation.certificate import (
@@ -10,16 +10,27 @@ from locum.evaluation.certificate import (
     plan_thresholds,
     selective_point,
 )
+from locum.evaluation.deferral import DeferralChoice, choose_deferral
+from locum.evaluation.foreseen import (
+    CoverageDifference,
+    coverage_difference,
+    foreseen_coverage,
+)
 from locum.evaluation.intervals import Interval, clopper_pearson
 
 __all__ = [
     "Certificate",
+    "CoverageDifference",
+    "DeferralChoice",
     "Interval",
     "Promise",
     "SelectivePoint",
     "Share",
     "certify",
+    "choose_deferral",
     "clopper_pearson",
+    "coverage_difference",
+    "foreseen_coverage",
     "inputs_needed",
     "plan_thresholds",
     "selective_point",

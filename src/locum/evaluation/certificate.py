@@ -1,6 +1,7 @@
 """The certificate: where the student may answer, with a bound that holds on finite samples.
 
-Let ``s`` be the student's confidence in an input and let it answer where ``s >= t``. The promise is
+Let ``s`` be the student's confidence in an input, or any other score of it (see
+``calibration/deferral.py``), and let it answer where ``s >= t``. The promise is
 
     P(student and teacher agree | s >= t) >= target,     with confidence 1 - delta.
 
@@ -41,6 +42,7 @@ __all__ = [
     "Certificate",
     "Promise",
     "SelectivePoint",
+    "candidate_thresholds",
     "certify",
     "inputs_needed",
     "plan_thresholds",
@@ -161,10 +163,19 @@ def _foreseen_p_value(point: SelectivePoint, scale: float, promise: Promise) -> 
 def _candidates(
     confidence: NDArray[np.floating], agrees: NDArray[np.bool_]
 ) -> list[SelectivePoint]:
+    thresholds = candidate_thresholds(confidence)
+    return [selective_point(confidence, agrees, float(t)) for t in thresholds]
+
+
+def candidate_thresholds(confidence: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the thresholds that answer 1, 2, ... 100 percent of the inputs, descending, ``[K]``.
+
+    Args:
+        confidence: Student's confidence in each input, ``[N]``; equal ones share a threshold.
+    """
     descending = np.sort(confidence)[::-1]
     ranks = np.unique(np.ceil(np.arange(1, _STEPS + 1) * len(descending) / _STEPS)).astype(int)
-    thresholds = np.unique(descending[ranks[ranks > 0] - 1])[::-1]
-    return [selective_point(confidence, agrees, float(t)) for t in thresholds]
+    return np.unique(descending[ranks[ranks > 0] - 1])[::-1]
 
 
 def certify(

@@ -1,7 +1,9 @@
 """Students on disk."""
 
-from locum.export.artefact import FORMAT_VERSION, artefact_size, load_artefact, save_artefact
+from locum.export.artefact import load_artefact, save_artefact
 from locum.export.certified import CertifiedStudent
+from locum.export.files import artefact_size
+from locum.export.manifest import FORMAT_VERSION
 
 __all__ = [
     "FORMAT_VERSION",

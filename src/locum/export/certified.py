@@ -1,13 +1,14 @@
-"""A student with its temperature and its certificate: what is saved, loaded and asked."""
+"""A student with its temperature, deferral score and certificate: what is saved and asked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.errors import UsageError
 from locum.losses import soften
 from locum.schema import Prediction
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.calibration import DeferralScore
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
     from locum.redaction import Redactor
     from locum.schema import Task
-    from locum.students import Student
+    from locum.students import Judgement, Student
 
 __all__ = ["CertifiedStudent"]
+
+
+class _Assessment(NamedTuple):
+    """Calibrated probabilities ``[N, C]``, and what the certificate's threshold is on, ``[N]``."""
+
+    proba: NDArray[np.float64]
+    score: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class CertifiedStudent:
         training_sha256: Hash of what it learned from; empty where that is not known.
         redaction: What was taken out of the texts that it learned from, and is taken out of those
             that it is asked about; ``None`` where nothing was.
+        deferral: Scores each input; the certificate's threshold is one of this score. By default
+            the probability of the best label.
     """
 
     task: Task
@@ -49,6 +60,7 @@ class CertifiedStudent:
     teacher: str
     training_sha256: str = ""
     redaction: RedactionSettings | None = None
+    deferral: DeferralScore = PLAIN_SCORE
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -56,34 +68,59 @@ class CertifiedStudent:
         return self.model.classes_
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return calibrated probabilities of the labels, ``[N, C]``."""
-        return self._calibrated(texts).astype(np.float32)
+        """Return calibrated probabilities of the labels, ``[N, C]``; rows sum to one.
+
+        A row is uniform where the student gave no finite probabilities.
+        """
+        return self._assess(*self._judge(texts)).proba.astype(np.float32)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
 
-        An empty text is never answered.
+        A blank text is never answered, nor one for which the student gave no finite numbers.
 
         Raises:
             UsageError: ``texts`` is one string instead of a sequence of them.
         """
         if isinstance(texts, str):
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
-        proba = self._calibrated(texts)
+        judgement, lengths = self._judge(texts)
+        if len(texts) == 1 and 0 < judgement.proba[0].sum() < np.inf:
+            return [self._predict_one(judgement, lengths, blank=not texts[0].strip())]
+        proba, score = self._assess(judgement, lengths)
+        certified = (score >= self.certificate.threshold).tolist()
         best, confidence = proba.argmax(axis=1), proba.max(axis=1)
         return [
-            Prediction(
-                self.classes_[index],
-                sure,
-                bool(text.strip()) and sure >= self.certificate.threshold,
+            Prediction(self.classes_[index], sure, safe and bool(text.strip()))
+            for text, index, sure, safe in zip(
+                texts, best.tolist(), confidence.tolist(), certified, strict=True
             )
-            for text, index, sure in zip(texts, best.tolist(), confidence.tolist(), strict=True)
         ]
 
-    def _calibrated(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def _predict_one(
+        self, judgement: Judgement, lengths: NDArray[np.int64], *, blank: bool
+    ) -> Prediction:
+        """As for many, without reductions over rows, which cost more than the sums in them."""
+        proba = soften(judgement.proba[0], self.temperature)
+        index = int(proba.argmax())
+        score = sure = float(proba[index])
+        if self.deferral.kind == "learned":
+            score = float(self.deferral.score(proba[np.newaxis], judgement.novelty, lengths)[0])
+        answered = score >= self.certificate.threshold and not blank
+        return Prediction(self.classes_[index], sure, answered)
+
+    def _judge(self, texts: Sequence[str]) -> tuple[Judgement, NDArray[np.int64]]:
         if self._redactor is not None:
             texts = [self._redactor.redact_text(text) for text in texts]
-        return soften(self.model.predict_proba(texts), self.temperature)
+        return self.model.judge(texts), text_lengths(texts)
+
+    def _assess(self, judgement: Judgement, lengths: NDArray[np.int64]) -> _Assessment:
+        mass = judgement.proba.sum(axis=1)
+        usable = (mass > 0) & (mass < np.inf)
+        raw = np.where(usable[:, np.newaxis], judgement.proba, 1.0)
+        proba = soften(raw, self.temperature)
+        score = self.deferral.score(proba, judgement.novelty, lengths)
+        return _Assessment(proba, np.where(usable, score, np.nan))
 
     @cached_property
     def _redactor(self) -> Redactor | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locum.students.cascade import CascadeStudent
+
 if TYPE_CHECKING:
     from locum.export.certified import CertifiedStudent
 
@@ -27,6 +29,8 @@ def render_model_card(student: CertifiedStudent) -> str:
     return environment.get_template("model_card.md.jinja").render(
         task=student.task,
         family=student.model.family,
+        cascade=student.model if isinstance(student.model, CascadeStudent) else None,
+        learned=student.deferral.kind == "learned",
         teacher=student.teacher,
         certificate=student.certificate,
     )

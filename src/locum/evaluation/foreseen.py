@@ -1,0 +1,127 @@
+"""What a certificate will probably cover, foreseen from validation inputs.
+
+Nothing here touches the certify split. A student is foreseen to do on it as it does on the
+validation inputs: the thresholds are walked as `certify` walks them, with the validation inputs'
+counts scaled to the size of the certify split.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.evaluation.certificate import candidate_thresholds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from locum.evaluation.certificate import Promise
+
+__all__ = ["CoverageDifference", "coverage_difference", "foreseen_coverage"]
+
+_RESAMPLES = 200
+
+
+class CoverageDifference(NamedTuple):
+    """By how much one student is foreseen to cover more than another.
+
+    Args:
+        difference: Foreseen coverage of the first less that of the second.
+        standard_error: Of that difference, over draws of the validation inputs.
+    """
+
+    difference: float
+    standard_error: float
+
+
+class _Counts(NamedTuple):
+    """Inputs that each threshold answers, and disagreements among them, ``[R, K]`` each."""
+
+    answered: NDArray[np.float64]
+    disagreements: NDArray[np.float64]
+
+
+def foreseen_coverage(
+    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], inputs: int, promise: Promise
+) -> float:
+    """Return the coverage that the certificate is foreseen to reach.
+
+    Args:
+        confidence: What the student answers by, for each validation input, ``[N]``.
+        agrees: Whether student and teacher agree on it, ``[N]``.
+        inputs: Size of the certify split.
+        promise: Target and confidence.
+
+    Returns:
+        Share of inputs answered; 0 where no threshold is foreseen to pass, or ``N`` is 0.
+    """
+    if not len(confidence):
+        return 0.0
+    once = np.ones((1, len(confidence)))
+    return float(_coverages(_count(confidence, agrees, once), inputs / len(confidence), promise)[0])
+
+
+def coverage_difference(
+    first: NDArray[np.floating],
+    first_agrees: NDArray[np.bool_],
+    second: NDArray[np.floating],
+    second_agrees: NDArray[np.bool_],
+    inputs: int,
+    promise: Promise,
+    seed: int = 0,
+) -> CoverageDifference:
+    """Compare the foreseen coverages of two students on the same validation inputs.
+
+    The standard error is the deviation of the difference over 200 bootstrap resamples (Efron
+    1979), each of which both students share, so that what both find hard cancels out.
+
+    Args:
+        first: What the first student answers by, for each validation input, ``[N]``.
+        first_agrees: Whether it agrees with the teacher, ``[N]``.
+        second: As ``first``, of the second student.
+        second_agrees: As ``first_agrees``, of the second student.
+        inputs: Size of the certify split.
+        promise: Target and confidence.
+        seed: Of the resamples.
+    """
+    size = len(first)
+    difference = foreseen_coverage(first, first_agrees, inputs, promise)
+    difference -= foreseen_coverage(second, second_agrees, inputs, promise)
+    if not size:
+        return CoverageDifference(0.0, 0.0)
+    generator = np.random.default_rng(seed)
+    times = generator.multinomial(size, np.full(size, 1 / size), _RESAMPLES).astype(np.float64)
+    apart = _coverages(_count(first, first_agrees, times), inputs / size, promise)
+    apart -= _coverages(_count(second, second_agrees, times), inputs / size, promise)
+    return CoverageDifference(difference, float(apart.std(ddof=1)))
+
+
+def _count(
+    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], times: NDArray[np.float64]
+) -> _Counts:
+    """Count at each candidate threshold, with each input ``times`` over, ``[R, N]``."""
+    order = np.argsort(-confidence, kind="stable")
+    ends = np.searchsorted(-confidence[order], -candidate_thresholds(confidence), "right") - 1
+    drawn = times[:, order]
+    return _Counts(
+        np.cumsum(drawn, axis=1)[:, ends],
+        np.cumsum(drawn * ~agrees[order], axis=1)[:, ends],
+    )
+
+
+def _coverages(counts: _Counts, scale: float, promise: Promise) -> NDArray[np.float64]:
+    """Coverage at the last threshold that passes, walked from the smallest p-value on, ``[R]``."""
+    from scipy.special import bdtr
+
+    answered = np.round(counts.answered * scale).astype(np.int64)
+    disagreements = np.minimum(np.ceil(counts.disagreements * scale), answered)
+    p_values = bdtr(disagreements, answered, 1 - promise.target)
+    start = p_values.argmin(axis=1, keepdims=True)
+    passed = p_values <= promise.test_level
+    walked = (passed | (np.arange(p_values.shape[1]) < start)).cumprod(axis=1).sum(axis=1)
+    last = np.maximum(walked, 1) - 1
+    rows = np.arange(len(p_values))
+    share = counts.answered[rows, last] / counts.answered[:, -1]
+    coverage: NDArray[np.float64] = np.where(passed[rows, last], share, 0.0)
+    return coverage

@@ -1,0 +1,142 @@
+"""The manifest of an artefact: strict, so that nothing in it is passed over unread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from locum.calibration import DEFERRAL_FEATURES
+from locum.errors import ArtefactError
+from locum.schema import MANIFEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "FORMAT_VERSION",
+    "CertificateEntry",
+    "DeferralEntry",
+    "FileEntry",
+    "Manifest",
+    "RedactionEntry",
+    "TaskEntry",
+    "read_manifest",
+]
+
+FORMAT_VERSION: Literal[1] = 1
+_LARGEST_MANIFEST = 50_000_000
+_FEATURES = len(DEFERRAL_FEATURES)
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Moderate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+FileName = Annotated[
+    str, Field(pattern=r"^((first|second)/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z]+$", max_length=100)
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileEntry(_Strict):
+    """A file that belongs to the student."""
+
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class TaskEntry(_Strict):
+    """What the student was trained for."""
+
+    name: str
+    kind: Literal["classification"] = "classification"
+    instruction: str
+    labels: list[str]
+    descriptions: dict[str, str]
+    examples: dict[str, str]
+
+
+class CertificateEntry(_Strict):
+    """Where the student may answer."""
+
+    threshold: Fraction
+    target: Fraction
+    confidence: Fraction
+    coverage: Fraction
+    agreement: Fraction
+    lower_bound: Fraction
+    all_requests: Fraction
+    inputs: int
+    answered: int
+    disagreements: int
+
+
+class DeferralEntry(_Strict):
+    """A learned score of where the student agrees with its teacher, one number a feature."""
+
+    kind: Literal["learned"]
+    means: Annotated[list[Moderate], Field(min_length=_FEATURES, max_length=_FEATURES)]
+    scales: Annotated[
+        list[Annotated[Positive, Field(ge=1e-9)]],
+        Field(min_length=_FEATURES, max_length=_FEATURES),
+    ]
+    coefficients: Annotated[list[Moderate], Field(min_length=_FEATURES, max_length=_FEATURES)]
+    intercept: Moderate
+
+
+class RedactionEntry(_Strict):
+    """What was taken out of the texts that the student learned from."""
+
+    off: list[str]
+    patterns: dict[str, str]
+
+
+class Manifest(_Strict):
+    """All that an artefact says of itself."""
+
+    format_version: Literal[1]
+    locum_version: str
+    family: str
+    teacher: str
+    task: TaskEntry
+    temperature: Positive
+    certificate: CertificateEntry
+    training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    redaction: RedactionEntry | None = None
+    deferral: DeferralEntry | None = None
+    files: dict[FileName, FileEntry]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of an artefact.
+
+    Raises:
+        ArtefactError: There is none, it is damaged, or its format is of another version.
+    """
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > _LARGEST_MANIFEST:
+            raise ArtefactError(f"{path} is larger than {_LARGEST_MANIFEST:,} bytes: refused")
+        content: Any = orjson.loads(path.read_bytes())
+    except OSError:
+        raise ArtefactError(
+            f"{folder} holds no student: there is no readable {MANIFEST} in it; distil the task "
+            "first, or give the folder of a student"
+        ) from None
+    except orjson.JSONDecodeError as error:
+        raise ArtefactError(f"{path} is not valid JSON: {error}") from None
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if found != FORMAT_VERSION:
+        raise ArtefactError(
+            f"{folder} has format version {found!r} and this Locum knows {FORMAT_VERSION}: save "
+            "the student again, or use the Locum that wrote it"
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ArtefactError(f"{path}: {where}: {first['msg']}") from None

@@ -1,0 +1,379 @@
+"""The cascade: who answers, how both are mixed, and what is saved of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locum.errors import ArtefactError, UsageError
+from locum.losses import soften
+from locum.students import Judgement
+from locum.students.cascade import CascadeStudent
+from locum.students.cascade_rule import CascadeRule, choose_rule
+from locum.students.linear import LinearStudent
+from locum.training import Labelled, TrainedStudent, Trial
+from locum.training.cascade import combine
+from tests.traffic import LABELS, make_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_RULE = CascadeRule(0.8, 0.25, 1.5, 0.75, 0.6, 0.5, 2.0, 0.4)
+_ODD_TEXTS = ["", " \t\n", "\0", "word " * 200_000, "🙂👩‍🚀" * 50, "שלום עולם", "\ud800 lone"]
+_STRONG, _WEAK = {"l2": 1e-2}, {"l2": 1e-5}
+
+
+class _Asked(NamedTuple):
+    texts: list[str]
+    soft_labels: NDArray[np.float64]
+
+
+class _Scripted:
+    """A student that finds its answers in a table, and keeps what it was asked."""
+
+    family: ClassVar[str] = "scripted"
+    searched: ClassVar[bool] = True
+
+    def __init__(self, classes: Sequence[str], **_settings: object) -> None:
+        self.classes_ = tuple(classes)
+        self.table: dict[str, tuple[list[float], float]] = {}
+        self.asked: list[str] = []
+
+    def fit(
+        self,
+        inputs: Sequence[str],
+        soft_labels: NDArray[np.float64],
+        human_labels: NDArray[np.integer] | None = None,
+    ) -> Self:
+        raise NotImplementedError
+
+    def judge(self, inputs: Sequence[str]) -> Judgement:
+        self.asked += inputs
+        rows = [self.table[text] for text in inputs]
+        proba = np.array([row for row, _ in rows], np.float32).reshape(-1, len(self.classes_))
+        return Judgement(proba, np.array([novelty for _, novelty in rows], np.float32))
+
+    def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
+        return self.judge(inputs).proba
+
+    def predict(self, inputs: Sequence[str]) -> list[str]:
+        return [self.classes_[row] for row in self.predict_proba(inputs).argmax(axis=1)]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
+        return {"classes": list(self.classes_)}
+
+    def save(self, directory: Path) -> list[Path]:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        raise NotImplementedError
+
+
+def _asked(count: int, seed: int = 0, noise: float = 0.1) -> _Asked:
+    examples = make_examples(count, seed=seed, noise=noise)
+    distributions = [
+        [e.distribution[label] for label in LABELS] for e in examples if e.distribution
+    ]
+    return _Asked([e.text for e in examples], np.array(distributions))
+
+
+def _unfitted() -> CascadeStudent:
+    return CascadeStudent(LABELS, "linear", "linear", _STRONG, _WEAK)
+
+
+def _judged(rows: list[list[float]], novelty: list[float]) -> Judgement:
+    return Judgement(np.array(rows, np.float32), np.array(novelty, np.float32))
+
+
+@pytest.fixture(scope="module")
+def student() -> CascadeStudent:
+    """A cascade of a strongly and a weakly penalised linear student."""
+    return _unfitted().fit(*_asked(400))
+
+
+_Row = st.tuples(
+    st.lists(st.floats(0.01, 1), min_size=2, max_size=2),
+    st.lists(st.floats(0.01, 1), min_size=2, max_size=2),
+    st.floats(0, 10),
+    st.floats(0, 10),
+)
+
+
+@given(st.lists(_Row, max_size=12), st.floats(0.5, 1.01), st.floats(0, 1))
+@settings(deadline=None)
+def test_the_first_answers_where_it_is_sure_and_the_mix_elsewhere(
+    rows: list[tuple[list[float], list[float], float, float]], threshold: float, weight: float
+) -> None:
+    rule = _RULE._replace(threshold=threshold, weight=weight)
+    texts = [str(place) for place in range(len(rows))]
+    first, second = _Scripted(["a", "b"]), _Scripted(["a", "b"])
+    for text, (one, two, here, there) in zip(texts, rows, strict=True):
+        first.table[text] = ((np.array(one) / sum(one)).tolist(), here)
+        second.table[text] = ((np.array(two) / sum(two)).tolist(), there)
+    found = CascadeStudent.of(first, second, rule).judge(texts)
+    assert found.proba.shape == (len(rows), 2)
+    assert found.proba.dtype == found.novelty.dtype == np.float32
+    own, other = first.judge(texts), second.judge(texts)
+    calibrated = soften(own.proba, 1.5).astype(np.float32)
+    sure = calibrated.max(axis=1) >= threshold
+    assert second.asked[: -len(texts) or None] == [
+        text for text, certain in zip(texts, sure, strict=True) if not certain
+    ]
+    mixed = calibrated**weight * soften(other.proba, 0.75) ** (1 - weight)
+    mixed = mixed ** (1 / 0.6)
+    mixed /= mixed.sum(axis=1, keepdims=True)
+    expected = np.where(sure[:, np.newaxis], calibrated, mixed)
+    np.testing.assert_allclose(found.proba, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        found.novelty, np.where(sure, own.novelty / 0.5, other.novelty / 2.0), rtol=1e-6
+    )
+
+
+def test_weight_0_is_the_second_alone() -> None:
+    first, second = (_judged([[p, 1 - p]], [1]) for p in (0.6, 0.1))
+    rule = _RULE._replace(weight=0.0, second_temperature=1.0, mixed_temperature=1.0)
+    found = rule.combine(rule.calibrate_first(first), second)
+    np.testing.assert_allclose(found.proba, second.proba, rtol=1e-6)
+
+
+def test_a_class_that_one_student_rules_out_is_not_lost() -> None:
+    first = _judged([[0.6, 0.4]], [1])
+    second = _judged([[0.0, 1.0]], [1])
+    found = _RULE.combine(first, second).proba
+    assert np.isfinite(found).all()
+    assert 0 < found[0, 0] < found[0, 1]
+
+
+def _drawn(
+    generator: np.random.Generator,
+    answers: NDArray[np.int64],
+    skill: float,
+    shared: NDArray[np.float64] | float = 0.0,
+) -> Judgement:
+    """Three classes; logits of noise, some of it shared, with the answer's raised by the skill."""
+    logits = shared + 0.5 * generator.normal(size=(len(answers), 3))
+    logits[np.arange(len(answers)), answers] += skill
+    proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Judgement(
+        proba.astype(np.float32), generator.exponential(3, len(answers)).astype(np.float32)
+    )
+
+
+def _pair(
+    generator: np.random.Generator, answers: NDArray[np.int64]
+) -> tuple[Judgement, Judgement]:
+    """A student, and a better one that mostly finds the same inputs hard."""
+    hard = generator.normal(size=(len(answers), 3))
+    return _drawn(generator, answers, 1.5, hard), _drawn(generator, answers, 2.2, hard)
+
+
+def _area(proba: NDArray[np.floating], answers: NDArray[np.int64]) -> float:
+    """Mean over k, from a half to all, of the disagreement among the k surest."""
+    wrong = (proba.argmax(axis=1) != answers)[np.argsort(-proba.max(axis=1), kind="stable")]
+    return float(np.mean([wrong[: k + 1].mean() for k in range(len(wrong) // 2, len(wrong))]))
+
+
+def test_the_rule_asks_a_better_student_where_the_first_is_unsure(
+    generator: np.random.Generator,
+) -> None:
+    answers = generator.integers(0, 3, 1000)
+    first, second = _pair(generator, answers)
+    rule = choose_rule(first, second, answers)
+    assert 0.1 < rule.asked_second < 0.9
+    assert rule.first_novelty == pytest.approx(first.novelty.mean())
+    assert rule.second_novelty == pytest.approx(second.novelty.mean())
+
+    def cascade(used: CascadeRule) -> NDArray[np.float32]:
+        joined = used.join(first, lambda rows: Judgement(second.proba[rows], second.novelty[rows]))
+        return joined.proba
+
+    always = _area(cascade(rule._replace(threshold=2.0)), answers)
+    assert _area(cascade(rule), answers) <= max(always * 1.02, always + 0.0005) + 1e-12
+    own = soften(first.proba, rule.first_temperature).astype(np.float32).max(axis=1)
+    assert rule.asked_second == pytest.approx((own < rule.threshold).mean())
+    for weight in (0.0, 0.5):
+        other = rule._replace(threshold=2.0, weight=weight)
+        assert always <= _area(cascade(other), answers) + 1e-12
+
+
+def test_the_rule_asks_no_worse_student(generator: np.random.Generator) -> None:
+    answers = generator.integers(0, 3, 600)
+    first = _drawn(generator, answers, 3.0)
+    useless = Judgement(np.full((600, 3), 1 / 3, np.float32), np.zeros(600, np.float32))
+    rule = choose_rule(first, useless, answers)
+    assert rule.asked_second == 0
+    assert rule.second_novelty == 1
+
+
+def test_it_learns_and_is_the_same_twice(student: CascadeStudent, tmp_path: Path) -> None:
+    again = _unfitted().fit(*_asked(400))
+    texts, soft_labels = _asked(200, seed=9, noise=0.0)
+    agreement = (student.predict_proba(texts).argmax(axis=1) == soft_labels.argmax(axis=1)).mean()
+    assert agreement > 0.9
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for fitted, folder in zip((student, again), folders, strict=True):
+        folder.mkdir()
+        fitted.save(folder)
+    files = [path.relative_to(folders[0]) for path in folders[0].rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert all((folders[0] / f).read_bytes() == (folders[1] / f).read_bytes() for f in files)
+
+
+def test_a_cheap_first_learns_from_the_held_out_inputs_too(student: CascadeStudent) -> None:
+    alone = LinearStudent(LABELS, l2=_STRONG["l2"]).fit(*_asked(400))
+    texts = _asked(20, seed=4).texts
+    np.testing.assert_array_equal(student.first_.predict_proba(texts), alone.predict_proba(texts))
+
+
+def test_predictions_do_not_depend_on_the_batch(student: CascadeStudent) -> None:
+    texts = _asked(60, seed=3).texts
+    whole = student.judge(texts)
+    single = [student.judge([text]) for text in texts]
+    np.testing.assert_allclose(np.concatenate([j.proba for j in single]), whole.proba, rtol=1e-5)
+    assert student.judge([]).proba.shape == (0, 3)
+    assert student.predict(texts) == [LABELS[row] for row in whole.proba.argmax(axis=1)]
+
+
+def test_odd_texts_are_judged(student: CascadeStudent) -> None:
+    asks_always = CascadeStudent.of(
+        student.first_, student.second_, student.rule_._replace(threshold=2.0)
+    )
+    for cascade in (student, asks_always):
+        found = cascade.judge(_ODD_TEXTS)
+        np.testing.assert_allclose(found.proba.sum(axis=1), 1, rtol=1e-5)
+        assert np.isfinite(found.novelty).all()
+        assert (found.novelty >= 0).all()
+
+
+def test_a_fresh_process_predicts_the_same(student: CascadeStudent, tmp_path: Path) -> None:
+    written = student.save(tmp_path)
+    assert all(path.is_file() for path in written)
+    assert {path.relative_to(tmp_path).parts[0] for path in written} == {
+        "first",
+        "second",
+        "student.json",
+    }
+    texts = _asked(50, seed=2).texts
+    (tmp_path / "texts").write_bytes(orjson.dumps(texts))
+    code = (
+        "import sys, pathlib, orjson, numpy\n"
+        "from locum.students.cascade import CascadeStudent\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "student = CascadeStudent.load(folder)\n"
+        "found = student.judge(orjson.loads((folder / 'texts').read_bytes()))\n"
+        "numpy.savez(folder / 'found.npz', *found)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    with np.load(tmp_path / "found.npz") as found:
+        for name, part in zip(("arr_0", "arr_1"), student.judge(texts), strict=True):
+            np.testing.assert_array_equal(found[name], part)
+
+
+def test_a_loaded_cascade_has_its_parameters(student: CascadeStudent, tmp_path: Path) -> None:
+    student.save(tmp_path)
+    loaded = CascadeStudent.load(tmp_path)
+    assert loaded.rule_ == student.rule_
+    assert loaded.get_params()["second_settings"]["l2"] == 1e-5
+    assert (loaded.first, loaded.second, loaded.seed) == ("linear", "linear", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rule": None},
+        {"rule": {"threshold": 0.5}},
+        {"rule": _RULE._asdict() | {"weight": 2}},
+        {"rule": _RULE._asdict() | {"first_temperature": 0}},
+        {"rule": _RULE._asdict() | {"second_novelty": None}},
+        {"rule": _RULE._asdict() | {"threshold": "high"}},
+        {"first": "os.system"},
+        {"second": "cascade"},
+        {"surprise": 1},
+        {"classes": ["billing", "shipping"]},
+        {"classes": None},
+    ],
+)
+def test_strange_parameters_are_refused(
+    student: CascadeStudent, tmp_path: Path, change: dict[str, object]
+) -> None:
+    student.save(tmp_path)
+    saved = orjson.loads((tmp_path / "student.json").read_bytes())
+    (tmp_path / "student.json").write_bytes(orjson.dumps(saved | change))
+    with pytest.raises(ArtefactError):
+        CascadeStudent.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"1", b"{", b"{}", b"\xff"])
+def test_broken_parameters_are_refused(
+    student: CascadeStudent, tmp_path: Path, content: bytes
+) -> None:
+    student.save(tmp_path)
+    (tmp_path / "student.json").write_bytes(content)
+    with pytest.raises(ArtefactError, match="holds no cascade"):
+        CascadeStudent.load(tmp_path)
+
+
+@pytest.mark.parametrize("member", ["first", "second"])
+def test_a_missing_member_is_refused(student: CascadeStudent, tmp_path: Path, member: str) -> None:
+    student.save(tmp_path)
+    (tmp_path / member).rename(tmp_path / "elsewhere")
+    with pytest.raises(ArtefactError, match="linear student"):
+        CascadeStudent.load(tmp_path)
+
+
+def test_what_cannot_be_a_cascade_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot hold a cascade"):
+        CascadeStudent(LABELS, second="cascade")
+    with pytest.raises(UsageError, match="different labels"):
+        CascadeStudent.of(_Scripted(["a", "b"]), _Scripted(["b", "a"]), _RULE)
+    with pytest.raises(UsageError, match="no rule of a cascade"):
+        CascadeStudent.of(_Scripted(["a"]), _Scripted(["a"]), _RULE._replace(weight=np.nan))
+    with pytest.raises(UsageError, match="two are needed"):
+        _unfitted().fit(["one"], np.eye(3)[:1])
+
+
+def _trained(judgement: Judgement) -> TrainedStudent:
+    trial = Trial({"l2": 1.0}, soft=True, risk_area=0.1, agreement=0.9)
+    return TrainedStudent(
+        student=_Scripted(["a", "b", "c"]),
+        temperature=1.0,
+        raw_validation_proba=judgement.proba,
+        raw_validation_novelty=judgement.novelty,
+        trials=[trial],
+        curve=[],
+    )
+
+
+def test_trained_students_are_combined_on_validation_inputs(
+    generator: np.random.Generator,
+) -> None:
+    answers = generator.integers(0, 3, 500)
+    first, second = _pair(generator, answers)
+    one_hot = np.eye(3)[answers]
+    validation = Labelled([str(n) for n in range(500)], one_hot, answers, np.full(500, -1))
+    found = combine(_trained(first), _trained(second), validation)
+    assert isinstance(found.student, CascadeStudent)
+    rule = found.student.rule_
+    assert rule == choose_rule(first, second, answers)
+    (trial,) = found.trials
+    assert trial.settings == {
+        "threshold": rule.threshold,
+        "weight": rule.weight,
+        "asked_second": rule.asked_second,
+    }
+    predicted = found.raw_validation_proba.argmax(axis=1)
+    assert trial.agreement == pytest.approx((predicted == answers).mean())
+    assert trial.agreement > (first.proba.argmax(axis=1) == answers).mean()
+    assert 0.8 < found.temperature < 1.25
+    assert found.raw_validation_novelty.mean() == pytest.approx(1, rel=0.2)
