@@ -10,11 +10,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from locum.cli.options import parse_duration, parse_size
+from locum.errors import UsageError
 from tests.commands import run
 from tests.traffic import LABELS, make_examples
 
 ROOT = Path(__file__).parent.parent
 TEXT = "the courier lost my parcel"
+LINEAR = ("--student", "linear")
 
 
 def write_calls(path: Path, count: int, **options: float) -> Path:
@@ -102,12 +105,80 @@ def test_a_changed_student_is_refused(project: Path, tmp_path: Path) -> None:
 
 def test_a_table_goes_to_standard_output_and_progress_elsewhere(tmp_path: Path) -> None:
     calls = write_calls(tmp_path / "calls.csv", 1200)
-    done = run("distill", "support", "--calls", str(calls), folder=tmp_path)
+    done = run("distill", "support", "--calls", str(calls), *LINEAR, folder=tmp_path)
     assert b"agrees where it answers" in done.stdout
     assert b"predict support" in done.stdout
     assert b"trying l2" in done.stderr
     assert b"trying l2" not in done.stdout
     assert b"\x1b[" not in done.stdout + done.stderr
+
+
+def test_the_ladder_says_what_was_tried_and_what_was_not(project: Path, tmp_path: Path) -> None:
+    rungs = orjson.loads((project / "result.json").read_bytes())["frontier"]
+    names = ["linear", "static", "cascade", "frozen-encoder", "encoder"]
+    assert [rung["name"] for rung in rungs] == names
+    assert [rung["chosen"] for rung in rungs] == [True, False, False, False, False]
+    assert set(rungs[0]["figures"]) == {
+        "foreseen_coverage",
+        "standard_error",
+        "agreement",
+        "accuracy",
+        "size_bytes",
+        "mean_us",
+        "p50_us",
+        "train_seconds",
+    }
+    assert [rung["figures"] for rung in rungs[1:]] == [None] * 4
+    assert all(rung["reason"] for rung in rungs)
+    calls = write_calls(tmp_path / "calls.csv", 1200)
+    done = run("distill", "support", "--calls", str(calls), "--coverage", "0.5", folder=tmp_path)
+    assert b"(chosen)" in done.stdout
+    assert b"not tried: static, cascade, frozen-encoder, encoder: not needed" in done.stdout
+    assert b"student linear" in done.stderr
+
+
+def test_one_student_alone_has_no_ladder(tmp_path: Path) -> None:
+    calls = write_calls(tmp_path / "calls.csv", 1200)
+    arguments = [*LINEAR, "-q", "--max-size", "20MB", "--time", "10m"]
+    done = run("distill", "support", "--calls", str(calls), *arguments, folder=tmp_path)
+    assert b"ladder" not in done.stdout
+    assert b"linear is the student that was asked for" in b" ".join(done.stdout.split())
+    assert done.stderr.startswith(b"note: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (" 1d ", 86_400)]
+)
+def test_durations(given: str, seconds: float) -> None:
+    assert parse_duration("--time", given) == seconds
+
+
+@pytest.mark.parametrize("given", ["", "10", "ten minutes", "-5m", "0s", "10M", "1m30s", "inf"])
+def test_no_durations(given: str) -> None:
+    with pytest.raises(UsageError, match=r"such as 90s, 10m or 1\.5h"):
+        parse_duration("--time", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ("20MB", 20_000_000),
+        ("500kB", 500_000),
+        ("1.5MiB", 1_572_864),
+        ("1 gb", 10**9),
+        ("7B", 7),
+    ],
+)
+def test_sizes(given: str, size: int) -> None:
+    assert parse_size("--max-size", given) == size
+
+
+@pytest.mark.parametrize(
+    "given", ["", "20", "MB", "-1MB", "0kB", "20M", "20MB!", "1e3MB", "9" * 40]
+)
+def test_no_sizes(given: str) -> None:
+    with pytest.raises(UsageError, match=r"such as 500kB, 20MB or 1\.5MiB"):
+        parse_size("--max-size", given)
 
 
 def test_no_promise_no_student_and_code_3(tmp_path: Path) -> None:
@@ -126,7 +197,8 @@ def test_skipped_rows_are_counted_with_their_lines(tmp_path: Path) -> None:
     calls = write_calls(tmp_path / "calls.csv", 1200)
     with calls.open("ab") as file:
         file.write(b"nul \0 here,billing,\nonly one field\n")
-    done = run("distill", "support", "--calls", str(calls), "-q", "--json", folder=tmp_path)
+    arguments = [*LINEAR, "-q", "--json"]
+    done = run("distill", "support", "--calls", str(calls), *arguments, folder=tmp_path)
     warnings = " ".join(orjson.loads(done.stdout)["data"]["warnings"])
     assert "1 row skipped: the text holds a NUL character (line 1202)" in warnings
     assert "expected 3 fields, as in the header (line 1203)" in warnings
@@ -163,6 +235,9 @@ def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
         (["distill", "support", "--calls", "calls.csv", "--student", "oracle"], b"'oracle'"),
         (["distill", "support", "--calls", "calls.csv", "--priced-as", "gpt-4o"], b"--priced-as"),
         (["distill", "support", "--calls", "calls.csv", "--seed", "-1"], b"seed -1"),
+        (["distill", "support", "--calls", "calls.csv", "--time", "soon"], b"--time 'soon'"),
+        (["distill", "support", "--calls", "calls.csv", "--max-size", "9"], b"--max-size '9'"),
+        (["distill", "support", "--calls", "calls.csv", "--coverage", "80"], b"coverage 80"),
         (["distill", "support", "--inputs", "calls.csv"], b"--inputs needs a teacher"),
         (["distill", "support", "--calls", "calls.csv", "--column", "text"], b"KIND=NAME"),
         (["distill", "support", "--calls", "calls.csv", "--encoding", "klingon"], b"'klingon'"),
@@ -212,8 +287,8 @@ def test_the_documented_help_is_current() -> None:
 def test_a_student_that_is_refused_later_answers_no_more(tmp_path: Path) -> None:
     good = write_calls(tmp_path / "good.csv", 1200)
     bad = write_calls(tmp_path / "bad.csv", 600, noise=1.0)
-    run("distill", "support", "--calls", str(good), "-q", folder=tmp_path)
-    done = run("distill", "support", "--calls", str(bad), "-q", folder=tmp_path, code=3)
+    run("distill", "support", "--calls", str(good), *LINEAR, "-q", folder=tmp_path)
+    done = run("distill", "support", "--calls", str(bad), *LINEAR, "-q", folder=tmp_path, code=3)
     assert b"answers no more" in done.stderr
     run("predict", "support", TEXT, folder=tmp_path, code=1)
     assert (tmp_path / ".locum" / "support" / "student.previous" / "manifest.json").is_file()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from locum.config import TeacherSettings, load_settings, load_task
+from locum.config import StudentSettings, TeacherSettings, load_settings, load_task
 from locum.errors import UsageError
 from locum.schema import OwnPrice
 
@@ -199,3 +199,13 @@ def test_the_demo_declares_six_labels() -> None:
     ]
     assert set(task.descriptions) == set(task.labels)
     assert set(task.examples.values()) == set(task.labels)
+
+
+def test_what_students_are_made_from(tmp_path: Path) -> None:
+    path = write(tmp_path, '[students]\nencoder = "models/small"\nembeddings = "models/static"\n')
+    assert load_settings(path).students == StudentSettings(
+        encoder="models/small", embeddings="models/static"
+    )
+    assert load_settings(write(tmp_path, "")).students == StudentSettings()
+    with pytest.raises(UsageError, match=r"students\.encoder"):
+        load_settings(write(tmp_path, "[students]\nencoder = 5\n"))

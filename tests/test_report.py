@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
-from locum.distillation import distill
+from locum.distillation import RungFigures, RungResult, distill
 from locum.errors import InputError
-from locum.report import compare, render_report, write_report
+from locum.evaluation import share
+from locum.report import compare, frontier_table, render_report, write_report
+from locum.report.frontier import frontier_chart
 from locum.schema import Task
 from tests.traffic import LABELS, make_examples, make_task
 
@@ -29,6 +33,7 @@ XSS = [
     "{{ 7 * 7 }}{% raw %}",
     "<!--<script>",
 ]
+SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -94,6 +99,71 @@ def test_the_report_opens_with_the_decision(distilled: Distillation) -> None:
 
 def test_the_same_distillation_gives_the_same_report(distilled: Distillation) -> None:
     assert render_report(distilled) == render_report(distilled)
+
+
+def make_rung(name: str, *, chosen: bool = False, coverage: float | None = None) -> RungResult:
+    figures = None
+    if coverage is not None:
+        agreement = share(np.arange(100) < 90)
+        assert agreement is not None
+        mean_us = 10 ** (2 + coverage)
+        figures = RungFigures(coverage, 0.021, agreement, None, 2_400_000, mean_us, 90.0, 9.5)
+    reason = "the best of them" if chosen else "pip install <b>all</b> & more"
+    return RungResult(name, name, chosen, figures, reason)
+
+
+@pytest.fixture(scope="module")
+def raced(distilled: Distillation) -> Distillation:
+    """A distillation with several rungs."""
+    rungs = [
+        make_rung("linear", coverage=0.25),
+        make_rung("static", coverage=0.5, chosen=True),
+        make_rung("cascade"),
+        make_rung("frozen-encoder", coverage=0.75),
+        make_rung("encoder"),
+    ]
+    return replace(distilled, frontier=rungs)
+
+
+def test_the_ladder_is_a_table_and_a_chart(raced: Distillation) -> None:
+    html = render_report(raced)
+    check_page(html)
+    assert html.count("<svg") == 4
+    assert "static (chosen)" in html
+    assert "cascade, encoder: pip install &lt;b&gt;all&lt;/b&gt; &amp; more" in html
+    table = frontier_table(raced)
+    assert table is not None
+    assert [row.name for row in table.rows] == ["linear", "static", "frozen-encoder"]
+    assert [row.chosen for row in table.rows] == [False, True, False]
+    assert table.rows[1].cells == (
+        "50.0% ±2.1",
+        "90.0% (82-95)",
+        "-",
+        "2.4 MB",
+        "316 µs",
+        "9.5 s",
+    )
+
+
+def test_the_chart_puts_times_on_a_logarithmic_axis(raced: Distillation) -> None:
+    chart = ET.fromstring(str(frontier_chart(raced)))  # noqa: S314 - drawn here
+    circles = [c for c in chart.iter(f"{SVG}circle") if "dot" in c.get("class", "")]
+    x, y = ([float(c.get(axis, "")) for c in circles] for axis in ("cx", "cy"))
+    assert x[1] - x[0] == pytest.approx(x[2] - x[1])
+    assert y[1] - y[0] == pytest.approx(y[2] - y[1])
+    assert x[1] > x[0]
+    assert y[1] < y[0], "higher on the page"
+    assert float(circles[1].get("r", "")) > float(circles[0].get("r", ""))
+    said = "".join(chart.itertext())
+    assert "100 µs" in said
+    assert "1 ms" in said
+
+
+def test_one_student_has_neither_table_nor_chart_of_a_ladder(raced: Distillation) -> None:
+    alone = replace(raced, frontier=raced.frontier[:1])
+    assert frontier_table(alone) is None
+    assert frontier_chart(alone) is None
+    assert frontier_chart(replace(raced, frontier=[raced.frontier[0], raced.frontier[2]])) is None
 
 
 @pytest.mark.parametrize("count", [60, 700])

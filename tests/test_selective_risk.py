@@ -17,6 +17,14 @@ def test_area_by_hand() -> None:
     assert selective_risk_area(confidence, agrees) == pytest.approx(1 / 3)
 
 
+def test_area_of_the_greater_coverages_by_hand() -> None:
+    # The risks at coverages above a half are 1/3 and 2/4.
+    confidence = np.array([0.6, 0.9, 0.7, 0.8])
+    agrees = np.array([False, True, True, False])
+    assert selective_risk_area(confidence, agrees, 0.5) == pytest.approx(5 / 12)
+    assert selective_risk_area(confidence[:1], agrees[:1], 0.5) == 1
+
+
 def test_curve_by_hand() -> None:
     confidence = np.array([0.6, 0.9, 0.7, 0.8])
     agrees = np.array([False, True, True, False])

@@ -27,10 +27,12 @@ def _make_data(count: int, seed: int) -> Labelled:
     return Labelled(texts, soft, answers, np.full(count, -1))
 
 
-def _train(training: Labelled, validation: Labelled) -> tuple[TrainedStudent, list[str]]:
+def _train(
+    training: Labelled, validation: Labelled, synthetic: Labelled | None = None
+) -> tuple[TrainedStudent, list[str]]:
     told: list[str] = []
     make_student = partial(LinearStudent, _CLASSES, max_iterations=30)
-    return train(make_student, training, validation, told.append), told
+    return train(make_student, training, validation, told.append, synthetic), told
 
 
 _TRAINING, _VALIDATION = _make_data(160, 1), _make_data(80, 2)
@@ -63,7 +65,7 @@ def test_trials_stand_best_first(kind: str, request: pytest.FixtureRequest) -> N
     tried = [(tuple(trial.settings.items()), trial.soft) for trial in trained.trials]
     assert len(set(tried)) == len(tried)
     assert sum(text.startswith("trying") for text in told) == len(tried)
-    assert {trial.settings["l2"] for trial in trained.trials} > {5e-6}
+    assert {trial.settings["l2"] for trial in trained.trials} > {1.5e-5}
 
 
 @pytest.mark.parametrize("kind", ["soft", "hard", "helped"])
@@ -132,8 +134,9 @@ def test_the_calibration_is_of_validation_inputs_that_were_not_learned(
     used = _TRAINING if best.soft else _TRAINING.hardened()
     settings = trained.student.get_params() | best.settings
     again = LinearStudent(**settings).fit(used.texts, used.soft_labels)
-    proba = again.predict_proba(_VALIDATION.texts)
+    proba, novelty = again.judge(_VALIDATION.texts)
     np.testing.assert_array_equal(trained.raw_validation_proba, proba)
+    np.testing.assert_array_equal(trained.raw_validation_novelty, novelty)
     agrees = proba.argmax(axis=1) == _VALIDATION.answers
     assert best.agreement == agrees.mean()
     fitted = fit_temperature(trained.raw_validation_proba, _VALIDATION.answers)
@@ -143,6 +146,74 @@ def test_the_calibration_is_of_validation_inputs_that_were_not_learned(
 def test_training_is_the_same_every_time(soft: tuple[TrainedStudent, list[str]]) -> None:
     again, told = _train(_TRAINING, _VALIDATION)
     assert (again.trials, again.curve, told) == (soft[0].trials, soft[0].curve, soft[1])
+
+
+def test_many_inputs_are_searched_with_some_and_learned_from_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("locum.training.classification._MOST_SEARCHED", 60)
+    trained, told = _train(_TRAINING.hardened(), _VALIDATION.hardened())
+    assert [point.inputs for point in trained.curve] == [15, 30, 60, 160]
+    assert "training on 160 inputs" in told
+    best = trained.trials[0]
+    assert trained.curve[2].agreement == best.agreement
+    settings = trained.student.get_params() | {"l2": best.settings["l2"] * 60 / 160}
+    used = _TRAINING.hardened()
+    again = LinearStudent(**settings).fit(used.texts, used.soft_labels)
+    judged = again.judge(_VALIDATION.texts)
+    np.testing.assert_array_equal(trained.raw_validation_proba, judged.proba)
+    agrees = judged.proba.argmax(axis=1) == _VALIDATION.answers
+    assert trained.curve[-1].agreement == agrees.mean()
+    assert trained.student.get_params()["l2"] == pytest.approx(best.settings["l2"] * 60 / 240)
+
+
+def test_many_inputs_with_synthetic_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("locum.training.classification._MOST_SEARCHED", 40)
+    # The validation inputs themselves: who learns them does better on them.
+    trained, told = _train(_TRAINING.hardened(), _VALIDATION.hardened(), _VALIDATION.hardened())
+    assert trained.synthetic is not None
+    assert trained.synthetic.used
+    assert "training on 240 inputs" in told
+    assert "training on all 320 inputs it may see" in told
+    (helped,) = [trial for trial in trained.trials if trial.synthetic]
+    expected = helped.settings["l2"] * 120 / 320
+    assert trained.student.get_params()["l2"] == pytest.approx(expected)
+
+
+class _LearnsOnce(LinearStudent):
+    """A student of a family that is not searched."""
+
+    searched = False
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_student_that_is_not_searched_learns_once_from_the_train_inputs(hard: bool) -> None:  # noqa: FBT001
+    training = _TRAINING.hardened() if hard else _TRAINING
+    made: list[dict[str, float]] = []
+
+    def make_student(**settings: float) -> LinearStudent:
+        made.append(settings)
+        return _LearnsOnce(_CLASSES, **settings)  # type: ignore[arg-type]
+
+    told: list[str] = []
+    trained = train(make_student, training, _VALIDATION, told.append, _make_data(20, 3))
+    assert made == [{}]
+    assert len(told) == 1
+    again = LinearStudent(_CLASSES).fit(training.texts, training.soft_labels)
+    judged = again.judge(_VALIDATION.texts)
+    np.testing.assert_array_equal(trained.raw_validation_proba, judged.proba)
+    np.testing.assert_array_equal(trained.raw_validation_novelty, judged.novelty)
+    unseen = _make_data(30, 9).texts
+    np.testing.assert_array_equal(
+        trained.student.predict_proba(unseen), again.predict_proba(unseen)
+    )
+    (trial,) = trained.trials
+    assert (trial.settings, trial.soft) == ({}, not hard)
+    agreement = (judged.proba.argmax(axis=1) == _VALIDATION.answers).mean()
+    assert trial.agreement == agreement
+    assert [tuple(point) for point in trained.curve] == [(160, agreement)]
+    assert trained.temperature == fit_temperature(judged.proba, _VALIDATION.answers)
+    assert trained.synthetic is None
 
 
 def test_a_handful_of_inputs_can_be_learned_from() -> None:
@@ -161,7 +232,7 @@ def _labelled(*answers: int) -> Labelled:
 
 def test_joined_inputs_follow_each_other() -> None:
     joined = _labelled(0, 1).joined(_labelled(2))
-    assert joined.texts == ["text 0", "text 1", "text 2"]
+    assert list(joined.texts) == ["text 0", "text 1", "text 2"]
     assert joined.answers.tolist() == [0, 1, 2]
     assert joined.human.tolist() == [-1, 0, -1]
     assert joined.soft_labels.shape == (3, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from locum.errors import UsageError
 
@@ -14,21 +14,38 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["STUDENT_ENTRY_POINTS", "Student", "find_family", "student_families"]
+__all__ = ["STUDENT_ENTRY_POINTS", "Judgement", "Student", "find_family", "student_families"]
 
 STUDENT_ENTRY_POINTS = "locum.students"
+
+
+class Judgement(NamedTuple):
+    """What a student makes of ``N`` inputs.
+
+    Args:
+        proba: Probabilities of the labels before any calibration, float32 ``[N, C]``.
+        novelty: How unlike the training inputs each input is, float32 ``[N]``: 0 where all of it is
+            familiar, and larger the stranger it is. Each family states its method.
+    """
+
+    proba: NDArray[np.float32]
+    novelty: NDArray[np.float32]
 
 
 class Student(Protocol):
     """A classifier that learns from soft labels; scikit-learn's conventions hold.
 
-    A family registers its class under the entry point group ``locum.students``, with its name.
+    A family registers its class under the entry point group ``locum.students``, with its name. One
+    that is ``searched`` learns in seconds: training tries several values of its ``l2``,
+    ``temperature`` and ``human_weight``, and fits it again on train and validation inputs together.
+    Another is fitted once, on the train inputs, and stops early by itself.
     """
 
     family: ClassVar[str]
+    searched: ClassVar[bool]
     classes_: tuple[str, ...]
 
-    def __init__(self, classes: Sequence[str], **settings: float) -> None:
+    def __init__(self, classes: Sequence[str], **settings: Any) -> None:  # noqa: ANN401 - each family has its own
         """Take the labels, in the order of the soft labels' columns, and the settings."""
 
     def fit(
@@ -38,6 +55,10 @@ class Student(Protocol):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
+        ...
+
+    def judge(self, inputs: Sequence[str]) -> Judgement:
+        """Return probabilities and novelty of the inputs in one pass."""
         ...
 
     def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:

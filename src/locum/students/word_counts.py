@@ -1,0 +1,105 @@
+"""Texts with the words, and the pairs of words near each other, that each of them holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from locum.students.ngrams import FEW_WORDS, distinct_words
+
+if TYPE_CHECKING:
+    from locum.students.word_design import WordDesign
+
+__all__ = ["CountedTexts", "Occurrences"]
+
+Indices = NDArray[np.int64]
+
+
+class Occurrences(NamedTuple):
+    """What stands in which text.
+
+    Args:
+        rows: Index of the text, ``[M]``.
+        items: Index of what stands there, ``[M]``.
+    """
+
+    rows: Indices
+    items: Indices
+
+
+class CountedTexts(Sequence[str]):
+    """Texts that a student can learn from several times without splitting them again.
+
+    Args:
+        texts: ``N`` of them.
+
+    Attributes:
+        vocabulary: Distinct words, in the order of their first occurrence.
+        words: Where each of them occurs.
+        pairs: Where each distinct pair of words occurs, as `word_pairs` pairs them.
+        designs: What students made of them, by what it depends on.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self.designs: dict[tuple[int, int], WordDesign] = {}
+        number: dict[str, int] = {}
+        found = [[number.setdefault(w, len(number)) for w in distinct_words(t)] for t in texts]
+        self.vocabulary = list(number)
+        lengths = np.fromiter(map(len, found), np.int64, len(found))
+        items = np.fromiter(chain.from_iterable(found), np.int64, int(lengths.sum()))
+        self.words = Occurrences(np.repeat(np.arange(len(found)), lengths), items)
+        near = _pairs_apart(self.words, 1)
+        further = _pairs_apart(self.words, 2)
+        few = lengths[further.rows] <= FEW_WORDS
+        rows = np.concatenate([near.rows, further.rows[few]])
+        pairs = np.concatenate([near.items, further.items[few]])
+        self._distinct_pairs, which = np.unique(pairs, return_inverse=True)
+        self.pairs = Occurrences(rows, which)
+
+    def __len__(self) -> int:
+        """Return how many texts there are."""
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        """Return a text, or some."""
+        return self._texts[index]
+
+    @cached_property
+    def pair_words(self) -> list[tuple[str, str]]:
+        """The two words of each distinct pair."""
+        first, second = np.divmod(self._distinct_pairs, max(len(self.vocabulary), 1))
+        words = self.vocabulary
+        return [(words[a], words[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+
+    @cached_property
+    def word_documents(self) -> Indices:
+        """How many texts hold each word."""
+        return _count_documents(self.words, len(self.vocabulary))
+
+    @cached_property
+    def pair_documents(self) -> Indices:
+        """How many texts hold each pair."""
+        return _count_documents(self.pairs, len(self._distinct_pairs))
+
+
+def _pairs_apart(words: Occurrences, distance: int) -> Occurrences:
+    """Words so many places apart in a text, each as ``first * most + second``."""
+    inside = words.rows[:-distance] == words.rows[distance:]
+    most = words.items.max(initial=0) + 1
+    keys = words.items[:-distance] * most + words.items[distance:]
+    return Occurrences(words.rows[:-distance][inside], keys[inside])
+
+
+def _count_documents(occurrences: Occurrences, items: int) -> Indices:
+    distinct = np.unique(occurrences.rows * items + occurrences.items)
+    return np.bincount(distinct % max(items, 1), minlength=items)

@@ -1,0 +1,304 @@
+"""The ladder of students: what is tried, what is left out and why, and what is chosen."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import locum.distillation.ladder as ladder_module
+from locum.calibration import DeferralScore
+from locum.distillation import Distillation, RungResult, distill
+from locum.distillation.attempt import Attempt, Latency
+from locum.distillation.choice import choose_rung, coverage_error
+from locum.distillation.least_size import least_bytes
+from locum.distillation.rungs import LADDER, LadderSettings, Rung
+from locum.errors import UsageError
+from locum.evaluation import DeferralChoice, Promise, foreseen_coverage
+from locum.export import load_artefact
+from tests.small_encoders import save_encoder
+from tests.traffic import make_examples, make_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from locum.training import TrainedStudent
+
+PROMISE = Promise(0.95, 0.95)
+EXTRAS = ("torch", "transformers", "onnx", "onnxruntime", "tokenizers", "huggingface_hub")
+TELLING = """invoice charge payment card refund amount parcel delivery courier tracking address
+    broken send back wrong size exchange defect"""
+TWO_LINEAR = (
+    Rung("linear", "linear", {}),
+    Rung("longer", "linear", {"max_iterations": 300}),
+    Rung("cascade", "cascade", {}),
+)
+
+
+def make_attempt(
+    name: str, confidence: NDArray[np.float64], agrees: NDArray[np.bool_], inputs: int = 800
+) -> Attempt:
+    """A rung with nothing but what it said of the validation inputs."""
+    foreseen = foreseen_coverage(confidence, agrees, inputs, PROMISE)
+    deferral = DeferralChoice(DeferralScore(), "plain", confidence, foreseen, None)
+    trained = cast("TrainedStudent", None)
+    return Attempt(
+        rung=Rung(name, name, {}),
+        trained=trained,
+        deferral=deferral,
+        agrees=agrees,
+        foreseen_coverage=foreseen,
+        size_bytes=1,
+        latency=Latency(1.0, 1.0),
+        train_seconds=1.0,
+    )
+
+
+def wrong_among_last(name: str, wrong: int, inputs: int = 1000) -> Attempt:
+    """A student that is wrong on the inputs that it is least sure of."""
+    confidence = np.linspace(1, 0.2, inputs)
+    return make_attempt(name, confidence, np.arange(inputs) < inputs - wrong)
+
+
+def test_the_cheapest_within_one_standard_error_is_chosen() -> None:
+    cheap, middle, best = (wrong_among_last(*rung) for rung in (("a", 400), ("b", 101), ("c", 100)))
+    assert cheap.foreseen_coverage < middle.foreseen_coverage
+    assert middle.foreseen_coverage <= best.foreseen_coverage
+    choice = choose_rung([cheap, middle, best], None, 800, PROMISE)
+    assert choice.attempt is middle
+    assert choice.reason.startswith("the cheapest of 2 within one standard error")
+
+
+def test_a_rung_that_is_clearly_better_is_chosen() -> None:
+    choice = choose_rung(
+        [wrong_among_last("a", 400), wrong_among_last("b", 50)], None, 800, PROMISE
+    )
+    assert choice.attempt.rung.name == "b"
+    assert "by over a standard error" in choice.reason
+
+
+@pytest.mark.parametrize(("wanted", "chosen"), [(0.3, "a"), (0.7, "b"), (0.9999, "c")])
+def test_what_is_enough_decides(wanted: float, chosen: str) -> None:
+    tried = [wrong_among_last(name, wrong) for name, wrong in (("a", 500), ("b", 200), ("c", 90))]
+    choice = choose_rung(tried, wanted, 800, PROMISE)
+    assert choice.attempt.rung.name == chosen
+    assert f"{wanted:.1%}" in choice.reason
+
+
+def test_where_nothing_is_foreseen_agreement_decides() -> None:
+    confidence = np.random.default_rng(0).random(600)
+    tried = [
+        make_attempt(name, confidence, np.arange(600) % 10 < tenths)
+        for name, tenths in (("a", 2), ("b", 6), ("c", 6))
+    ]
+    choice = choose_rung(tried, None, 600, PROMISE)
+    assert choice.attempt.rung.name == "b"
+    assert "none is foreseen to be certified" in choice.reason
+
+
+def test_one_alone_is_chosen_and_says_so() -> None:
+    only = wrong_among_last("a", 900)
+    assert choose_rung([only], 0.8, 800, PROMISE) == (only, "the only student that was tried")
+
+
+@given(
+    wrong=st.lists(st.integers(0, 300), min_size=2, max_size=4),
+    wanted=st.none() | st.floats(0.01, 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_rung_dearer_than_the_best_is_chosen(wrong: list[int], wanted: float | None) -> None:
+    tried = [wrong_among_last(str(n), count, 300) for n, count in enumerate(wrong)]
+    best = max(attempt.foreseen_coverage for attempt in tried)
+    first_best = next(n for n, attempt in enumerate(tried) if attempt.foreseen_coverage == best)
+    chosen = choose_rung(tried, wanted, 800, PROMISE).attempt
+    if best > 0:
+        assert int(chosen.rung.name) <= first_best
+    if wanted is not None and best >= wanted:
+        assert chosen.foreseen_coverage >= wanted
+
+
+def test_the_error_of_a_coverage_shrinks_with_the_inputs() -> None:
+    generator = np.random.default_rng(1)
+
+    def error(inputs: int) -> float:
+        confidence = generator.random(inputs)
+        agrees = generator.random(inputs) < np.where(confidence > 0.4, 0.99, 0.5)
+        return coverage_error(make_attempt("a", confidence, agrees), 800, PROMISE)
+
+    assert 0 < error(16_000) < error(1_000)
+
+
+def by_name(result: Distillation) -> dict[str, RungResult]:
+    return {rung.name: rung for rung in result.frontier}
+
+
+@pytest.fixture
+def two_linear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ladder of two students that need no extra."""
+    monkeypatch.setattr(ladder_module, "LADDER", TWO_LINEAR)
+
+
+@pytest.fixture
+def no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base install."""
+    for name in EXTRAS:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.usefixtures("two_linear")
+def test_every_rung_is_measured_and_one_is_chosen() -> None:
+    result = distill(make_task(), make_examples(700, noise=0.0, soft=False, human=True))
+    rungs = by_name(result)
+    assert list(rungs) == ["linear", "longer", "cascade"]
+    assert [rung.chosen for rung in rungs.values()] == [True, False, False]
+    for rung in (rungs["linear"], rungs["longer"]):
+        assert rung.figures is not None
+        assert 0 < rung.figures.foreseen_coverage <= 1
+        assert rung.figures.standard_error >= 0
+        assert rung.figures.accuracy is not None
+        assert rung.figures.size_bytes > 1000
+        assert rung.figures.p50_us > 0
+        assert rung.figures.train_seconds > 0
+    assert rungs["cascade"].figures is None
+    assert rungs["cascade"].reason == "it needs a linear student and an encoder"
+    assert result.facts is not None
+    assert result.facts.size_bytes == rungs["linear"].figures.size_bytes  # type: ignore[union-attr]
+    assert f"linear is {rungs['linear'].reason}" in result.decision.reason
+
+
+@pytest.mark.usefixtures("two_linear")
+def test_the_climb_stops_where_it_is_enough() -> None:
+    result = distill(make_task(), make_examples(700, noise=0.0, soft=False), coverage=0.1)
+    rungs = by_name(result)
+    assert rungs["linear"].chosen
+    assert rungs["longer"].reason.startswith("not needed: linear is foreseen to answer")
+    assert "the cheapest that is foreseen to answer 10.0%" in result.decision.reason
+
+
+@pytest.mark.usefixtures("two_linear")
+def test_no_rung_is_begun_when_the_time_is_over() -> None:
+    rungs = by_name(distill(make_task(), make_examples(700, noise=0.0, soft=False), seconds=0.001))
+    assert rungs["linear"].figures is not None
+    assert rungs["longer"].reason.startswith("no time was left")
+
+
+@pytest.mark.usefixtures("two_linear")
+def test_students_that_are_too_large_are_left_out() -> None:
+    with pytest.raises(UsageError, match="bytes, and 100 are allowed"):
+        distill(make_task(), make_examples(700, noise=0.0, soft=False), max_bytes=100)
+
+
+@pytest.mark.usefixtures("no_extras")
+def test_without_extras_the_table_says_what_else_could_be_had() -> None:
+    rungs = by_name(distill(make_task(), make_examples(700, noise=0.0, soft=False)))
+    assert list(rungs) == [rung.name for rung in LADDER]
+    assert rungs["linear"].chosen
+    assert "pip install 'locum[static]'" in rungs["static"].reason
+    for name in ("cascade", "frozen-encoder", "encoder"):
+        assert rungs[name].figures is None
+        assert "pip install 'locum[encoder]'" in rungs[name].reason
+
+
+@pytest.mark.usefixtures("no_extras")
+@pytest.mark.parametrize("family", ["static", "cascade", "frozen-encoder", "encoder"])
+def test_a_student_that_was_asked_for_must_be_had(family: str) -> None:
+    with pytest.raises(UsageError, match=r"pip install 'locum\[(static|encoder)\]'"):
+        distill(make_task(), make_examples(700, noise=0.0, soft=False), family=family)
+
+
+def test_a_model_that_cannot_be_loaded_is_a_note_with_its_cure() -> None:
+    rungs = by_name(distill(make_task(), make_examples(700, noise=0.0, soft=False)))
+    assert rungs["linear"].chosen
+    for name in ("static", "cascade", "frozen-encoder", "encoder"):
+        assert rungs[name].figures is None
+        assert "all-MiniLM-L6-v2' cannot be fetched" in rungs[name].reason
+        assert "where the hub cannot be reached, give a folder" in rungs[name].reason
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a tiny encoder with random weights that knows the telling words."""
+    return str(save_encoder(tmp_path_factory.mktemp("models") / "tiny", words=TELLING.split()))
+
+
+@pytest.fixture(scope="module")
+def raced(encoder: str) -> Distillation:
+    """A race of all rungs."""
+    examples = make_examples(600, noise=0.0, soft=False, human=True)
+    return distill(make_task(), examples, encoder=encoder)
+
+
+def test_all_rungs_race_on_the_same_inputs(raced: Distillation, encoder: str) -> None:
+    figures = {name: rung.figures for name, rung in by_name(raced).items()}
+    assert list(figures) == ["linear", "static", "cascade", "frozen-encoder", "encoder"]
+    assert [rung.reason for rung in raced.frontier if not rung.chosen] == [""] * 4
+    linear, static, cascade, frozen, tuned = (found for found in figures.values() if found)
+    assert cascade.train_seconds > max(linear.train_seconds, frozen.train_seconds)
+    assert cascade.size_bytes > max(linear.size_bytes, frozen.size_bytes)
+    assert linear.p50_us < tuned.p50_us
+    assert all(found.agreement.inputs == linear.agreement.inputs for found in (static, tuned))
+    assert least_bytes(encoder) < frozen.size_bytes
+
+
+@pytest.mark.parametrize("family", ["static", "cascade"])
+def test_a_student_of_any_family_is_saved_and_asked(
+    family: str, encoder: str, tmp_path: Path
+) -> None:
+    examples = make_examples(600, noise=0.0, soft=False)
+    result = distill(make_task(), examples, encoder=encoder, family=family, target=0.7)
+    assert list(by_name(result)) == [family]
+    assert "the student that was asked for" in result.decision.reason
+    assert result.student is not None
+    loaded = load_artefact(result.student.save(tmp_path / "student"))
+    texts = [example.text for example in examples[:50]]
+    assert loaded.predict(texts) == result.student.predict(texts)
+
+
+def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
+    started = time.monotonic()
+    allowed = least_bytes(encoder) - 1
+    with pytest.raises(UsageError, match=f"and {allowed:,} are allowed"):
+        distill(
+            make_task(),
+            make_examples(600, soft=False),
+            encoder=encoder,
+            family="encoder",
+            max_bytes=allowed,
+        )
+    assert time.monotonic() - started < 5
+    assert least_bytes("no/encoder") == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ({"family": "oracle"}, "no student 'oracle'"),
+        ({"coverage": 0.0}, "coverage 0.0"),
+        ({"coverage": 1.5}, "coverage 1.5"),
+        ({"seconds": 0.0}, "expected more than 0"),
+        ({"seconds": float("nan")}, "expected more than 0"),
+        ({"max_bytes": 0}, "at most 0 bytes"),
+    ],
+)
+def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        distill(make_task(), make_examples(20), **bad)
+
+
+def test_the_rungs_get_what_the_user_chose() -> None:
+    given = LadderSettings(encoder="here/encoder", embeddings=None, seed=3)
+    rungs = {rung.name: rung.settings(given, 7.0) for rung in LADDER}
+    assert rungs["linear"] == {}
+    assert rungs["static"] == {"embeddings": "here/encoder"}
+    assert rungs["encoder"].pop("epochs") > 0
+    assert rungs["encoder"] == {"encoder": "here/encoder", "seconds": 7.0, "seed": 3}
+    assert rungs["frozen-encoder"] == rungs["encoder"] | {"epochs": 0}
+    there = given._replace(embeddings="there")
+    assert LADDER[1].settings(there, 7.0) == {"embeddings": "there"}
