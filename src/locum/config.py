@@ -1,4 +1,4 @@
-"""``locum.toml``: the tasks of a project, its teachers, its gateway, and what is kept of calls."""
+"""``locum.toml``: a project's tasks, teachers, students and gateway, and what is kept of calls."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = [
     "RedactionSettings",
     "Settings",
     "StoreSettings",
+    "StudentSettings",
     "TeacherSettings",
     "UpstreamSettings",
     "load_settings",
@@ -208,6 +209,19 @@ class StoreSettings(_Section):
     url: str | None = None
 
 
+class StudentSettings(_Section):
+    """What students are made from: ``[students]``.
+
+    Args:
+        encoder: Folder or hub name of a sentence encoder; by default a small English one.
+        embeddings: Folder or hub name of static token embeddings; by default they are distilled
+            from the encoder.
+    """
+
+    encoder: str | None = None
+    embeddings: str | None = None
+
+
 class _Price(_Section):
     input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -231,6 +245,7 @@ class _File(_Section):
     prices: dict[str, _Price] = {}
     gateway: GatewaySettings = GatewaySettings()
     store: StoreSettings = StoreSettings()
+    students: StudentSettings = StudentSettings()
     redaction: _Redaction = _Redaction()
 
 
@@ -243,6 +258,7 @@ class Settings:
     prices: Mapping[str, OwnPrice] = field(default_factory=dict)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    students: StudentSettings = field(default_factory=StudentSettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
 
 
@@ -271,6 +287,7 @@ def load_settings(path: Path) -> Settings:
         },
         gateway=file.gateway,
         store=file.store,
+        students=file.students,
         redaction=RedactionSettings(frozenset(file.redaction.off), file.redaction.patterns),
     )
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
+from locum.cli.options import (
+    Columns,
+    Config,
+    Encoding,
+    Home,
+    Instruction,
+    Labels,
+    parse_duration,
+    parse_size,
+)
 from locum.cli.places import TaskFolder, parse_columns, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import (
@@ -41,6 +50,11 @@ from locum.cli.teachers import (
 from locum.errors import QualityGateError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
     from locum.distillation import Distillation
     from locum.schema import Example
 
@@ -81,7 +95,31 @@ def distill_command(
     minimum_coverage: Annotated[
         float, typer.Option(help="Coverage under which a student is not worth having.")
     ] = 0.05,
-    student: Annotated[str, typer.Option(help="Student family.")] = "linear",
+    student: Annotated[
+        str,
+        typer.Option(
+            help="auto, or one alone: linear, static, cascade, frozen-encoder, encoder, or a "
+            "family that another package adds."
+        ),
+    ] = "auto",
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Coverage that is enough; else about the best that is foreseen."),
+    ] = None,
+    time: Annotated[
+        str, typer.Option("--time", help="No student is begun after so long: 90s, 10m, 1h.")
+    ] = "15m",
+    max_size: Annotated[
+        str | None, typer.Option(help="Leave out larger students: 500kB, 20MB, 1.5MiB.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Folder or hub name of a sentence encoder; else from locum.toml."),
+    ] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(help="Folder or hub name of token embeddings; else made from the encoder."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
     synthetic: Annotated[
         bool,
@@ -95,12 +133,15 @@ def distill_command(
 ) -> None:
     """Train a student for a task, certify where it may answer, and write its report.
 
+    Tries a ladder of students and takes the cheapest that is foreseen to answer about as much as
+    the best: linear needs nothing, the others the extras static and encoder.
+
     Takes the calls that the gateway recorded or that were imported: those whose task has this
     name, or whose fingerprint begins so. Or give --calls with recorded answers, or --inputs with
     --teacher and --model. The API key is read from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code
     3 where no student keeps the promise.
     """
-    from locum.distillation import distill
+    from locum.distillation import DEFAULT_ENCODER, distill
     from locum.report import write_report
     from locum.store import open_database
 
@@ -110,6 +151,8 @@ def distill_command(
         raise UsageError("--inputs needs a teacher to ask: add --teacher URL and --model NAME")
     settings = project_settings(config)
     place = store_place(home, settings)
+    seconds = parse_duration("--time", time)
+    max_bytes = None if max_size is None else parse_size("--max-size", max_size)
     flags = TeacherFlags(
         teacher or (),
         model,
@@ -138,6 +181,11 @@ def distill_command(
             target=target,
             confidence=confidence,
             family=student,
+            coverage=coverage,
+            seconds=seconds,
+            max_bytes=max_bytes,
+            encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
+            embeddings=embeddings or settings.students.embeddings,
             minimum_coverage=minimum_coverage,
             seed=seed,
             store=database,
@@ -197,25 +245,13 @@ def _print_result(
 
 def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from locum.report import compare
 
     console = Console(highlight=False)
     errors = stderr_console()
     for warning in result.data.warnings:
         errors.print(f"note: {warning}", markup=False)
-    comparison = compare(result)
-    if comparison is not None:
-        title = f"{result.task.name}: {result.teacher.name} and its student"
-        table = Table(*comparison.columns, title=Text(title), title_justify="left")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in comparison.rows:
-            table.add_row(*row)
-        console.print(table)
-        console.print(comparison.note, markup=False)
+    _print_comparison(result, console)
+    _print_frontier(result, console)
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
@@ -223,6 +259,47 @@ def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) ->
     if result.student is not None:
         command = _next_command(result.task.name, home)
         console.print(f"next     {command}", markup=False, soft_wrap=True)
+
+
+def _print_comparison(result: Distillation, console: Console) -> None:
+    from locum.report import compare
+
+    comparison = compare(result)
+    if comparison is None:
+        return
+    title = f"{result.task.name}: {result.teacher.name} and its student"
+    console.print(_table(title, comparison.columns, comparison.rows))
+    console.print(comparison.note, markup=False)
+
+
+def _print_frontier(result: Distillation, console: Console) -> None:
+    from locum.report import frontier_table
+
+    frontier = frontier_table(result, intervals=False)
+    if frontier is None:
+        return
+    rows = [
+        (f"{row.name}\n(chosen)" if row.chosen else row.name, *row.cells) for row in frontier.rows
+    ]
+    columns = [heading.replace(" ", "\n") for heading in frontier.columns]
+    console.print()
+    console.print(_table("the ladder of students", columns, rows))
+    console.print(frontier.note, markup=False)
+    for reason in frontier.omitted:
+        console.print(f"not tried: {reason}", markup=False)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table whose first column alone is set to the left."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=Text(title), title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _next_command(task: str, home: Path | None) -> str:

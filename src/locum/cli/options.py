@@ -30,11 +30,23 @@ __all__ = [
     "TaskName",
     "Until",
     "make_filter",
+    "parse_duration",
     "parse_moment",
+    "parse_size",
 ]
 
-_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([kmg]?i?b)", re.IGNORECASE)
+_BYTES = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
 
 Config = Annotated[
     Path | None,
@@ -106,13 +118,46 @@ def make_filter(
     )
 
 
+def parse_duration(option: str, given: str) -> float:
+    """Return a duration such as ``90s``, ``10m`` or ``1.5h`` in seconds.
+
+    Raises:
+        UsageError: It is not one, or is zero.
+    """
+    found = _DURATION.fullmatch(given.strip())
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if not seconds:
+        raise UsageError(
+            f"{option} {given!r}: expected a number above zero with its unit, such as 90s, 10m or "
+            "1.5h"
+        )
+    return seconds
+
+
+def parse_size(option: str, given: str) -> int:
+    """Return a size such as ``500kB``, ``20MB`` or ``1.5MiB`` in bytes.
+
+    Raises:
+        UsageError: It is not one, or is less than a byte.
+    """
+    found = _SIZE.fullmatch(given.strip())
+    factor = _BYTES.get(found[2].casefold(), 0) if found else 0
+    size = round(float(found[1]) * factor) if found else 0
+    if not size:
+        raise UsageError(
+            f"{option} {given!r}: expected a number above zero with its unit, such as 500kB, 20MB "
+            "or 1.5MiB"
+        )
+    return size
+
+
 def parse_moment(option: str, given: str) -> float:
     """Return a moment in seconds since 1970; ISO 8601 without a zone is UTC.
 
     Raises:
         UsageError: It is neither so long ago nor a moment.
     """
-    ago = _AGO.fullmatch(given.strip())
+    ago = _DURATION.fullmatch(given.strip())
     if ago is not None:
         return time.time() - float(ago[1]) * _SECONDS[ago[2]]
     try:

@@ -2,6 +2,15 @@
 
 from locum.distillation.distill import distill
 from locum.distillation.progress import Progress
-from locum.distillation.result import Decision, Distillation
+from locum.distillation.result import Decision, Distillation, RungFigures, RungResult
+from locum.distillation.rungs import DEFAULT_ENCODER
 
-__all__ = ["Decision", "Distillation", "Progress", "distill"]
+__all__ = [
+    "DEFAULT_ENCODER",
+    "Decision",
+    "Distillation",
+    "Progress",
+    "RungFigures",
+    "RungResult",
+    "distill",
+]

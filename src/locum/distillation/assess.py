@@ -1,9 +1,7 @@
-"""Measure a student on the test split, and what it costs to run."""
+"""Measure a student on the test split."""
 
 from __future__ import annotations
 
-import statistics
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +9,6 @@ import numpy as np
 from locum.calibration import measure_reliability, reliability_bins
 from locum.distillation.result import ClassResult, Disagreement, Evaluation
 from locum.evaluation import Share, share
-from locum.losses import soften
 from locum.selective_risk import risk_coverage
 
 if TYPE_CHECKING:
@@ -19,52 +16,32 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.distillation.attempt import Verdicts
     from locum.evaluation import Certificate
-    from locum.students import Student
     from locum.training import Labelled
 
-__all__ = ["evaluate", "measure_latency_us"]
+__all__ = ["evaluate", "some_share"]
 
 _DISAGREEMENTS = 12
-_TIMED_TEXTS = 300
-_UNTIMED_TEXTS = 20
-
-
-def measure_latency_us(student: Student, texts: Sequence[str]) -> float:
-    """Return the median time to predict one text alone, in microseconds."""
-    for text in texts[:_UNTIMED_TEXTS]:
-        student.predict_proba([text])
-    durations = []
-    for text in texts[:_TIMED_TEXTS]:
-        started = time.perf_counter_ns()
-        student.predict_proba([text])
-        durations.append(time.perf_counter_ns() - started)
-    return statistics.median(durations) / 1000
 
 
 def evaluate(
-    raw: NDArray[np.float32],
-    temperature: float,
-    test: Labelled,
-    classes: Sequence[str],
-    certificate: Certificate | None,
+    verdicts: Verdicts, test: Labelled, classes: Sequence[str], certificate: Certificate | None
 ) -> Evaluation:
     """Compare the student with its teacher and with people.
 
     Args:
-        raw: Student's probabilities of the test inputs before its temperature, ``[N, C]``.
-        temperature: The student's own.
+        verdicts: What the student says of the test inputs.
         test: The test split.
         classes: The labels.
         certificate: Where the student may answer.
     """
-    proba = soften(raw, temperature)
+    raw, proba, score, agrees = verdicts
     predicted, confidence = proba.argmax(axis=1), proba.max(axis=1)
-    agrees = predicted == test.answers
-    answered = confidence >= certificate.threshold if certificate else None
+    answered = score >= certificate.threshold if certificate else None
     with_human = test.human >= 0
     return Evaluation(
-        agreement=_some(share(agrees)),
+        agreement=some_share(share(agrees)),
         answered=share(answered) if answered is not None else None,
         answered_agreement=share(agrees[answered]) if answered is not None else None,
         accuracy=share((predicted == test.human)[with_human]),
@@ -73,13 +50,14 @@ def evaluate(
         after=measure_reliability(proba, test.answers),
         bins=reliability_bins(proba, test.answers),
         bins_before=reliability_bins(raw, test.answers),
-        curve=risk_coverage(confidence, agrees),
+        curve=risk_coverage(score, agrees),
         classes=_by_class(agrees, answered, test.answers, classes),
         disagreements=_worst(predicted, confidence, test, classes),
     )
 
 
-def _some(found: Share | None) -> Share:
+def some_share(found: Share | None) -> Share:
+    """Return a share of the test inputs, of which there are always some."""
     if found is None:
         raise ValueError("the test split is empty")
     return found

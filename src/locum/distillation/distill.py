@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from locum.distillation.answers import collect_answers
-from locum.distillation.assess import evaluate, measure_latency_us
-from locum.distillation.decide import decide, least_certify_inputs, too_few
+from locum.distillation.choice import Choice, choose_rung
+from locum.distillation.conclude import certify_choice, conclude
+from locum.distillation.decide import least_certify_inputs, too_few
+from locum.distillation.ladder import climb
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
-from locum.distillation.result import Distillation, StudentFacts
+from locum.distillation.result import Distillation
+from locum.distillation.rungs import AUTO, DEFAULT_ENCODER, DEFAULT_SECONDS, LadderSettings
 from locum.distillation.splitting import split_pool
 from locum.distillation.summary import summarise
 from locum.distillation.synthetic import Synthetic, conclude_synthetic, divide_answers
@@ -25,43 +23,38 @@ from locum.distillation.teacher_facts import (
     measure_costs,
 )
 from locum.errors import InputError, UsageError
-from locum.evaluation import Promise, certify, plan_thresholds
-from locum.export import CertifiedStudent, artefact_size
-from locum.losses import soften
+from locum.evaluation import Promise
 from locum.schema import Example, Split, Task
-from locum.students import find_family
 from locum.teachers import Budget, Teacher
-from locum.training import Labelled, train
+from locum.training import Labelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from locum.dataset import SplitRows
     from locum.distillation.pool import Pool
-    from locum.distillation.result import DataSummary, Decision, TeacherFacts
-    from locum.evaluation import Certificate
     from locum.store import Database
-    from locum.training import TrainedStudent
 
 __all__ = ["Progress", "distill"]
 
 
-class _Outcome(NamedTuple):
-    decision: Decision
-    certificate: Certificate | None
-    trained: TrainedStudent
-
-
-def distill(
+def distill(  # noqa: PLR0913 - one call with all that can be chosen
     task: Task,
     inputs: Sequence[str | Example],
     teacher: Teacher | None = None,
     *,
     target: float = 0.95,
     confidence: float = 0.95,
-    family: str = "linear",
+    family: str = AUTO,
+    coverage: float | None = None,
+    seconds: float = DEFAULT_SECONDS,
+    max_bytes: int | None = None,
+    encoder: str = DEFAULT_ENCODER,
+    embeddings: str | None = None,
     minimum_coverage: float = 0.05,
     seed: int = 0,
     store: str | Path | Database | None = None,
@@ -70,7 +63,7 @@ def distill(
     notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Distillation:
-    """Train a student, calibrate it, and certify where it may stand in for its teacher.
+    """Train students, choose one, and certify where it may stand in for its teacher.
 
     Args:
         task: What is distilled.
@@ -79,9 +72,19 @@ def distill(
         teacher: Asked for every input that has no answer yet; not needed where all have one.
         target: Promised agreement with the teacher on what the student answers.
         confidence: Confidence of the promise.
-        family: Student family.
+        family: ``auto`` to try a ladder of students and take the cheapest that is about as good as
+            the best; or a rung of it (``linear``, ``static``, ``cascade``, ``frozen-encoder``,
+            ``encoder``) or another installed family, to train that one alone.
+        coverage: Coverage that is enough: the cheapest student that is foreseen to reach it is
+            taken, and none is tried after it.
+        seconds: Bound on the search: no student is begun later.
+        max_bytes: Students that are larger on disk are left out.
+        encoder: Folder or Hugging Face name of the sentence encoder of students that have one. They
+            need the extra ``encoder``, and are left out of the ladder without it.
+        embeddings: Folder or Hugging Face name of static token embeddings in model2vec's format; by
+            default they are distilled from the encoder.
         minimum_coverage: Coverage under which a student is not worth having.
-        seed: Seed of the splits.
+        seed: Seed of the splits, and of students that use random numbers.
         store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's answers, so
             that a run that is stopped goes on where it was; by default they are kept for this run
             alone.
@@ -101,7 +104,8 @@ def distill(
     """
     promise = Promise(target, confidence)
     _check_settings(promise, seed, minimum_coverage)
-    student_class = find_family(family)
+    ladder = LadderSettings(family, coverage, seconds, max_bytes, encoder, embeddings, seed)
+    ladder.check()
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     _check_texts(examples)
@@ -126,22 +130,20 @@ def distill(
         share = max(certify_inputs, 1) / len(pool.examples)
         decision = too_few(len(pool.examples), certify_inputs, share, promise)
         data = conclude_synthetic(data, synthetic, None)
-        return Distillation(task, promise, decision, data, facts, None, None, None, None)
+        return Distillation(task, promise, decision, data, facts, None, None, None, None, [])
 
     labelled = _labelled(corrected, splits)
-    started = time.perf_counter()
-    trained = train(
-        lambda **settings: student_class(task.labels, **settings),
-        labelled["train"],
-        labelled["validation"],
-        told.stage,
-        synthetic=synthetic.labelled(choice.calibration),
-    )
-    data = conclude_synthetic(data, synthetic, trained.synthetic)
-    seconds = time.perf_counter() - started
-    told.stage(f"certifying on {certify_inputs:,} untouched inputs")
-    outcome = _certify(trained, labelled, promise, minimum_coverage, len(pool.examples))
-    return _conclude(task, promise, outcome, data, facts, labelled, seconds)
+    written_labelled = synthetic.labelled(choice.calibration)
+    found = climb(ladder, task.labels, labelled, written_labelled, promise, told.stage)
+    if family == AUTO:
+        chosen = choose_rung(found.tried, coverage, certify_inputs, promise)
+    else:
+        chosen = Choice(found.tried[0], "the student that was asked for")
+    data = conclude_synthetic(data, synthetic, chosen.attempt.trained.synthetic)
+    name = chosen.attempt.rung.name
+    told.stage(f"certifying {name} on {certify_inputs:,} untouched inputs")
+    certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
+    return conclude(task, promise, found, chosen, certified, labelled, data, facts)
 
 
 def _check_settings(promise: Promise, seed: int, minimum_coverage: float) -> None:
@@ -171,82 +173,3 @@ def _labelled(pool: Pool, splits: SplitRows) -> dict[Split, Labelled]:
         return Labelled(chosen, soft_labels[rows], pool.answers[rows], pool.human[rows])
 
     return {split: take(rows) for split, rows in splits.rows.items()}
-
-
-def _certify(
-    trained: TrainedStudent,
-    labelled: dict[Split, Labelled],
-    promise: Promise,
-    minimum_coverage: float,
-    usable: int,
-) -> _Outcome:
-    tested = trained.student.predict_proba(labelled["certify"].texts)
-    sure, agrees = _selective(trained, trained.raw_validation_proba, labelled["validation"])
-    sure_tested, agrees_tested = _selective(trained, tested, labelled["certify"])
-    thresholds = plan_thresholds(sure, agrees, len(sure_tested), promise)
-    certificate = certify(sure_tested, agrees_tested, thresholds, promise)
-    decision = decide(
-        certificate,
-        np.concatenate([sure, sure_tested]),
-        np.concatenate([agrees, agrees_tested]),
-        (usable, len(sure_tested)),
-        promise,
-        minimum_coverage,
-    )
-    return _Outcome(decision, certificate, trained)
-
-
-def _selective(
-    trained: TrainedStudent, raw: NDArray[np.floating], labelled: Labelled
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The student's confidence in each input, and whether it agrees with the teacher."""
-    proba = soften(raw, trained.temperature)
-    return proba.max(axis=1), proba.argmax(axis=1) == labelled.answers
-
-
-def _conclude(
-    task: Task,
-    promise: Promise,
-    outcome: _Outcome,
-    data: DataSummary,
-    teacher: TeacherFacts,
-    labelled: dict[Split, Labelled],
-    seconds: float,
-) -> Distillation:
-    decision, certificate, trained = outcome
-    outside = data.outside.answers / (data.inputs + data.outside.answers)
-    if outside and decision.verdict == "distil":
-        counted = f"; not counted are {outside:.1%} of inputs, to which the teacher gave no label"
-        decision = decision._replace(reason=decision.reason + counted)
-    test = labelled["test"]
-    raw = trained.student.predict_proba(test.texts)
-    usable = certificate if decision.verdict == "distil" else None
-    evaluation = evaluate(raw, trained.temperature, test, task.labels, usable)
-    certified = None
-    if usable is not None:
-        certified = CertifiedStudent(
-            task,
-            trained.student,
-            trained.temperature,
-            usable,
-            teacher.name,
-            data.training_sha256,
-        )
-    facts = StudentFacts(
-        family=trained.student.family,
-        size_bytes=_saved_size(trained),
-        p50_us=measure_latency_us(trained.student, test.texts),
-        train_seconds=seconds,
-        trials=trained.trials,
-        curve=trained.curve,
-        temperature=trained.temperature,
-    )
-    return Distillation(
-        task, promise, decision, data, teacher, certified, facts, usable, evaluation
-    )
-
-
-def _saved_size(trained: TrainedStudent) -> int:
-    with TemporaryDirectory() as scratch:
-        trained.student.save(Path(scratch))
-        return artefact_size(Path(scratch))

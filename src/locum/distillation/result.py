@@ -21,6 +21,8 @@ __all__ = [
     "Disagreement",
     "Distillation",
     "Evaluation",
+    "RungFigures",
+    "RungResult",
     "StudentFacts",
     "SyntheticFacts",
     "TeacherFacts",
@@ -165,6 +167,7 @@ class StudentFacts(NamedTuple):
         trials: Settings that were tried, the best first.
         curve: Agreement on validation inputs by the number of inputs learned from.
         temperature: Its own, fitted on the validation inputs.
+        deferral: By what it is told where it may answer, and why, in a sentence.
     """
 
     family: str
@@ -174,6 +177,7 @@ class StudentFacts(NamedTuple):
     trials: list[Trial]
     curve: list[CurvePoint]
     temperature: float
+    deferral: str
 
 
 class ClassResult(NamedTuple):
@@ -227,6 +231,49 @@ class Evaluation(NamedTuple):
     disagreements: list[Disagreement]
 
 
+class RungFigures(NamedTuple):
+    """What was measured of one rung of the ladder.
+
+    Args:
+        foreseen_coverage: Share of inputs that it would be certified for if the certify split were
+            like the validation split; what the choice goes by.
+        standard_error: Of that share, over validation inputs.
+        agreement: With the teacher, on the test inputs.
+        accuracy: On human labels of the test inputs.
+        size_bytes: Of all files that the student saves.
+        mean_us: Mean time to predict one text, in microseconds; what a cascade costs shows here.
+        p50_us: Median of the same times.
+        train_seconds: From the first trial to the final student; a cascade's are its parts'.
+    """
+
+    foreseen_coverage: float
+    standard_error: float
+    agreement: Share
+    accuracy: Share | None
+    size_bytes: int
+    mean_us: float
+    p50_us: float
+    train_seconds: float
+
+
+class RungResult(NamedTuple):
+    """One rung of the ladder, tried or not.
+
+    Args:
+        name: What ``--student`` calls it.
+        family: The family of its student.
+        chosen: Whether its student was the one to certify.
+        figures: What was measured; ``None`` where it was not tried.
+        reason: Why it was chosen, or why it was not tried and what would cure that; else empty.
+    """
+
+    name: str
+    family: str
+    chosen: bool
+    figures: RungFigures | None
+    reason: str
+
+
 @dataclass(frozen=True)
 class Distillation:
     """All that a distillation found out.
@@ -241,6 +288,8 @@ class Distillation:
         facts: What is known of the student; ``None`` where none could be trained.
         certificate: Where it may answer; ``None`` where it may not.
         evaluation: How it does on the test split; ``None`` where none could be trained.
+        frontier: The rungs of the ladder, the cheapest to ask first; none where there were too few
+            inputs to train.
     """
 
     task: Task
@@ -252,3 +301,4 @@ class Distillation:
     facts: StudentFacts | None
     certificate: Certificate | None
     evaluation: Evaluation | None
+    frontier: list[RungResult]

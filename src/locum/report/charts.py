@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -10,11 +11,12 @@ from markupsafe import Markup
 from pygal.style import Style
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Line", "line_chart"]
+__all__ = ["Dot", "Line", "line_chart", "scatter_chart"]
 
 _WIDTH, _HEIGHT = 460, 300
+_LEGEND_COLUMNS, _LEGEND_ROW = 3, 20
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _STYLE = Style(
     background="transparent",
@@ -24,7 +26,7 @@ _STYLE = Style(
     foreground_subtle="var(--line)",
     guide_stroke_color="var(--line)",
     major_guide_stroke_color="var(--line)",
-    colors=("var(--accent)", "var(--second)", "var(--muted)"),
+    colors=("var(--accent)", "var(--second)", "var(--muted)", "var(--third)", "var(--fourth)"),
     font_family="inherit",
     label_font_size=13,
     major_label_font_size=13,
@@ -69,7 +71,7 @@ def line_chart(
         js=[],
         x_title=x_title,
         legend_at_bottom=True,
-        legend_at_bottom_columns=3,
+        legend_at_bottom_columns=_LEGEND_COLUMNS,
         show_legend=len(lines) > 1,
         show_x_guides=False,
         truncate_legend=-1,
@@ -88,6 +90,65 @@ def line_chart(
             show_dots=line.dots,
             stroke_style={"width": 2, "dasharray": "4, 5"} if line.dashed else {"width": 2.5},
         )
+    return _without_script(chart, identity)
+
+
+class Dot(NamedTuple):
+    """One point of a scatter chart.
+
+    Args:
+        name: What the legend calls it.
+        x: Above zero.
+        y: A share.
+        chosen: Whether it stands out.
+    """
+
+    name: str
+    x: float
+    y: float
+    chosen: bool
+
+
+def scatter_chart(
+    dots: Sequence[Dot], x_title: str, x_format: Callable[[float], str], *, identity: str
+) -> Markup:
+    """Return a chart of shares against a logarithmic axis, as an SVG element without script.
+
+    Args:
+        dots: What is drawn.
+        x_title: Under the horizontal axis, which shows powers of ten.
+        x_format: How a value of ``x`` is written.
+        identity: Used in the element's id; unique in a page.
+    """
+    logs = [math.log10(dot.x) for dot in dots]
+    first = math.floor(min(logs))
+    decades = list(range(first, max(math.ceil(max(logs)), first + 1) + 1))
+    columns = min(len(dots), _LEGEND_COLUMNS)
+    chart = pygal.XY(
+        style=_STYLE,
+        width=_WIDTH,
+        height=_HEIGHT,
+        js=[],
+        x_title=x_title,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=columns,
+        show_x_guides=False,
+        stroke=False,
+        truncate_legend=-1,
+        truncate_label=-1,
+        x_value_formatter=lambda power: x_format(10.0**power),
+        value_formatter=_percent,
+        xrange=(decades[0], decades[-1]),
+        range=(0, 1),
+        margin_right=24,
+        margin_bottom=14 + (_LEGEND_ROW if len(dots) % columns else 0),
+        spacing=8,
+    )
+    chart.x_labels = decades
+    chart.y_labels = list(_QUARTERS)
+    for log, dot in zip(logs, dots, strict=True):
+        name = f"{dot.name} (chosen)" if dot.chosen else dot.name
+        chart.add(name, [(log, float(dot.y))], dots_size=8 if dot.chosen else 4)
     return _without_script(chart, identity)
 
 

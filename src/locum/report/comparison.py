@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from locum.distillation.result import Evaluation
     from locum.evaluation import Share
 
-__all__ = ["Comparison", "ComparisonRow", "compare", "format_dollars", "format_duration"]
+__all__ = [
+    "Comparison",
+    "ComparisonRow",
+    "compare",
+    "format_dollars",
+    "format_duration",
+    "format_share",
+    "format_size",
+]
 
 _NONE = "-"
 
@@ -51,18 +59,18 @@ def compare(distillation: Distillation) -> Comparison | None:
         ComparisonRow(
             "agrees with the teacher",
             "100%",
-            _share(evaluation.agreement),
+            format_share(evaluation.agreement),
             _percent(_together_agreement(evaluation)),
         ),
-        ComparisonRow("answers", _NONE, _share(evaluation.answered), "100%"),
+        ComparisonRow("answers", _NONE, format_share(evaluation.answered), "100%"),
         ComparisonRow(
-            "agrees where it answers", _NONE, _share(evaluation.answered_agreement), _NONE
+            "agrees where it answers", _NONE, format_share(evaluation.answered_agreement), _NONE
         ),
         ComparisonRow(
             "right by human labels",
-            _share(teacher.accuracy),
-            _share(evaluation.accuracy),
-            _share(evaluation.cascade_accuracy),
+            format_share(teacher.accuracy),
+            format_share(evaluation.accuracy),
+            format_share(evaluation.cascade_accuracy),
         ),
         ComparisonRow(
             "time of a call",
@@ -101,6 +109,21 @@ def format_dollars(dollars: float | None) -> str:
     return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.3g}"
 
 
+def format_size(size_bytes: int) -> str:
+    """Return a size in the unit that suits it."""
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.0f} kB"
+
+
+def format_share(found: Share | None, *, interval: bool = True) -> str:
+    """Return a share in percent, with its 95% interval in brackets where that is wanted."""
+    if found is None:
+        return _NONE
+    if not interval:
+        return _percent(found.value)
+    low, high = found.interval
+    return f"{_percent(found.value)} ({100 * low:.0f}-{100 * high:.0f})"
+
+
 def _note(distillation: Distillation) -> str:
     inputs = distillation.data.splits["test"]
     priced = distillation.teacher.priced_as
@@ -129,13 +152,6 @@ def _milliseconds(value: float | None) -> str:
 
 def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
-
-
-def _share(found: Share | None) -> str:
-    if found is None:
-        return _NONE
-    low, high = found.interval
-    return f"{_percent(found.value)} ({100 * low:.0f}-{100 * high:.0f})"
 
 
 def _percent(value: float) -> str:

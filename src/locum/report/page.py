@@ -10,9 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from locum.errors import InputError
 from locum.report.charts import Line, line_chart
-from locum.report.comparison import compare, format_dollars, format_duration
+from locum.report.comparison import compare, format_dollars, format_duration, format_size
+from locum.report.frontier import frontier_chart, frontier_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from markupsafe import Markup
 
     from locum.distillation import Distillation
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["render_report", "write_report"]
 
 _SHOWN_CHARACTERS = 400
+_NAMES = {"l2": "penalty"}
 
 
 def write_report(distillation: Distillation, path: str | Path) -> Path:
@@ -56,12 +60,15 @@ def render_report(distillation: Distillation) -> str:
         "dollars": format_dollars,
         "duration": format_duration,
         "shorten": _shorten,
-        "size": _size,
+        "size": format_size,
+        "settings": _settings,
     }
     evaluation, facts = distillation.evaluation, distillation.facts
     return environment.get_template("report.html.jinja").render(
         d=distillation,
         comparison=compare(distillation),
+        frontier=frontier_table(distillation),
+        frontier_chart=frontier_chart(distillation),
         charts=_charts(evaluation, facts, distillation.promise) if evaluation and facts else [],
         version=version("locum"),
     )
@@ -71,8 +78,10 @@ def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.0f} kB"
+def _settings(settings: Mapping[str, float]) -> str:
+    """Settings of a trial in words; those that are off are left out."""
+    shown = {_NAMES.get(name, name.replace("_", " ")): value for name, value in settings.items()}
+    return ", ".join(f"{name} {value:.3g}" for name, value in shown.items() if value)
 
 
 def _charts(
@@ -105,12 +114,6 @@ def _charts(
         "probability that the student gives",
         identity="reliability",
     )
-    learning = line_chart(
-        [Line("agreement", facts.curve, dots=True)],
-        "inputs learned from",
-        identity="learning",
-        x_labels=[point.inputs for point in facts.curve],
-    )
     return [
         (
             "Coverage against risk",
@@ -122,12 +125,21 @@ def _charts(
             _calibration_error(evaluation),
             reliability,
         ),
-        (
-            "Would more inputs help?",
-            "Agreement on validation inputs, at the chosen settings.",
-            learning,
-        ),
+        *_learning_chart(facts),
     ]
+
+
+def _learning_chart(facts: StudentFacts) -> list[tuple[str, str, Markup]]:
+    if len(facts.curve) < 2:
+        return []
+    drawing = line_chart(
+        [Line("agreement", facts.curve, dots=True)],
+        "inputs learned from",
+        identity="learning",
+        x_labels=[point.inputs for point in facts.curve],
+    )
+    explanation = "Agreement on validation inputs, at the chosen settings."
+    return [("Would more inputs help?", explanation, drawing)]
 
 
 def _calibration_error(evaluation: Evaluation) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.distillation import Distillation
-    from locum.distillation.result import SyntheticFacts
+    from locum.distillation.result import RungResult, SyntheticFacts
     from locum.evaluation import Share
 
 __all__ = ["result_object"]
@@ -34,10 +34,12 @@ def result_object(
             "size_bytes": facts.size_bytes,
             "p50_us": facts.p50_us,
             "train_seconds": facts.train_seconds,
+            "deferral": facts.deferral,
             "settings": facts.trials[0].settings | {"soft_labels": facts.trials[0].soft},
         }
         if facts
         else None,
+        "frontier": [_rung(rung) for rung in distillation.frontier],
         "certificate": distillation.certificate._asdict() if distillation.certificate else None,
         "agreement": evaluation.agreement.value if evaluation else None,
         "test": {
@@ -78,6 +80,23 @@ def result_object(
         },
         "report": str(report),
         "artefact": str(artefact) if artefact else None,
+    }
+
+
+def _rung(rung: RungResult) -> dict[str, Any]:
+    figures = rung.figures
+    return {
+        "name": rung.name,
+        "family": rung.family,
+        "chosen": rung.chosen,
+        "reason": rung.reason,
+        "figures": {
+            **figures._asdict(),
+            "agreement": _share(figures.agreement),
+            "accuracy": _share(figures.accuracy),
+        }
+        if figures
+        else None,
     }
 
 

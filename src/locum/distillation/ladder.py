@@ -1,0 +1,225 @@
+"""Climb the ladder: train one student after the other, and note why others were not."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.distillation.attempt import measure_attempt, saved_size
+from locum.distillation.least_size import least_bytes
+from locum.distillation.rungs import AUTO, LADDER, Rung
+from locum.errors import LocumError, UsageError
+from locum.students import find_family
+from locum.training import train
+from locum.training.cascade import combine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from locum.distillation.attempt import Attempt
+    from locum.distillation.rungs import LadderSettings
+    from locum.evaluation import Promise
+    from locum.schema import Split
+    from locum.training import Labelled, TrainedStudent
+
+__all__ = ["Climb", "climb"]
+
+_CASCADE = "cascade"
+_FIRST = "linear"
+_ENCODERS = ("frozen-encoder", "encoder")
+
+
+class Climb(NamedTuple):
+    """What came of the ladder.
+
+    Args:
+        rungs: All that could be tried, the cheapest to ask first.
+        attempts: Those that were tried, by name.
+        omitted: Why the others were not, by name.
+    """
+
+    rungs: Sequence[Rung]
+    attempts: Mapping[str, Attempt]
+    omitted: Mapping[str, str]
+
+    @property
+    def tried(self) -> list[Attempt]:
+        """The attempts, the cheapest to ask first."""
+        return [self.attempts[rung.name] for rung in self.rungs if rung.name in self.attempts]
+
+
+def climb(
+    settings: LadderSettings,
+    classes: Sequence[str],
+    labelled: Mapping[Split, Labelled],
+    synthetic: Labelled | None,
+    promise: Promise,
+    told: Callable[[str], None],
+) -> Climb:
+    """Try the students that the settings ask for.
+
+    A rung that cannot be tried is left out with the reason, but where it alone was asked for.
+
+    Args:
+        settings: What is tried, and what ends the search.
+        classes: The labels.
+        labelled: The inputs of each split; of the certify split only the size is looked at.
+        synthetic: Inputs that a model wrote, for students that are cheap enough to try with them.
+        promise: What the student will be certified for.
+        told: Is told how it goes on.
+
+    Raises:
+        UsageError: The student that was asked for cannot be had, or all are too large.
+    """
+    climber = _Climber(settings, classes, labelled, synthetic, promise, told)
+    found = climber.try_all() if settings.student == AUTO else climber.try_one(settings.student)
+    if not found.attempts:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in found.omitted.items())
+        raise UsageError(f"no student could be tried ({reasons})")
+    return found
+
+
+class _Trained(NamedTuple):
+    student: TrainedStudent
+    seconds: float
+
+
+class _Climber:
+    def __init__(
+        self,
+        settings: LadderSettings,
+        classes: Sequence[str],
+        labelled: Mapping[Split, Labelled],
+        synthetic: Labelled | None,
+        promise: Promise,
+        told: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._classes = classes
+        self._labelled = labelled
+        self._synthetic = synthetic
+        self._promise = promise
+        self._told = told
+        self._deadline = time.monotonic() + settings.seconds
+        self._attempts: dict[str, Attempt] = {}
+        self._omitted: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+
+    def try_all(self) -> Climb:
+        """Go up from the cheapest; the cascade comes last, as it is made of others."""
+        for rung in LADDER:
+            if rung.name != _CASCADE:
+                self._try(rung)
+        self._try_cascade()
+        return Climb(LADDER, self._attempts, self._omitted)
+
+    def try_one(self, name: str) -> Climb:
+        """Try one alone; what stands in its way is an error."""
+        by_name = {rung.name: rung for rung in LADDER}
+        rung = by_name.get(name, Rung(name, name, {}))
+        too_large = self._too_large(self._least_bytes(rung))
+        if too_large:
+            self._omitted[name] = too_large
+        elif name == _CASCADE:
+            second, first = (self._train(by_name[part]) for part in (_ENCODERS[-1], _FIRST))
+            self._join(first, second)
+        else:
+            self._measure(rung, self._train(rung))
+        return Climb((rung,), self._attempts, self._omitted)
+
+    def _try(self, rung: Rung) -> None:
+        reason = self._enough() or self._failed.get(rung.family) or self._no_time(rung)
+        reason = reason or self._too_large(self._least_bytes(rung))
+        if reason:
+            self._omitted[rung.name] = reason
+            return
+        try:
+            trained = self._train(rung)
+        except LocumError as error:
+            self._omitted[rung.name] = self._failed[rung.family] = str(error)
+            return
+        self._measure(rung, trained)
+
+    def _enough(self) -> str:
+        """Why no further rung is needed."""
+        wanted = self._settings.coverage
+        if wanted is None:
+            return ""
+        for name, attempt in self._attempts.items():
+            if attempt.foreseen_coverage >= wanted:
+                found = f"{name} is foreseen to answer {attempt.foreseen_coverage:.1%}"
+                return f"not needed: {found}, and {wanted:.1%} is enough"
+        return ""
+
+    def _no_time(self, rung: Rung) -> str:
+        if self._left(rung) > 0:
+            return ""
+        return f"no time was left of {self._settings.seconds:.0f} seconds: allow more with --time"
+
+    def _least_bytes(self, rung: Rung) -> int:
+        return least_bytes(self._settings.encoder) if rung.name in {*_ENCODERS, _CASCADE} else 0
+
+    def _too_large(self, size_bytes: int) -> str:
+        most = self._settings.max_bytes
+        if most is None or size_bytes <= most:
+            return ""
+        return f"it has at least {size_bytes:,} bytes, and {most:,} are allowed"
+
+    def _left(self, rung: Rung) -> float:
+        """Seconds that a rung may train; to be trained, an encoder is first tried as it is."""
+        frozen = self._attempts.get(_ENCODERS[0])
+        again = frozen.train_seconds if frozen and rung.name == _ENCODERS[1] else 0.0
+        return self._deadline - time.monotonic() - again
+
+    def _train(self, rung: Rung) -> _Trained:
+        family = find_family(rung.family)
+        settings = rung.settings(self._settings, self._left(rung))
+        source = settings.get("embeddings") or settings.get("encoder")
+        self._told(f"student {rung.name}{f', made from {source}' if source else ''}")
+        started = time.perf_counter()
+        trained = train(
+            partial(family, self._classes, **settings),
+            self._labelled["train"],
+            self._labelled["validation"],
+            self._told,
+            synthetic=self._synthetic if family.searched else None,
+        )
+        return _Trained(trained, time.perf_counter() - started)
+
+    def _try_cascade(self) -> None:
+        encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
+        first = self._attempts.get(_FIRST)
+        if not encoders or first is None:
+            left_out = self._omitted.get(_ENCODERS[0], "")
+            self._omitted[_CASCADE] = left_out or "it needs a linear student and an encoder"
+            return
+        second = max(encoders, key=lambda attempt: attempt.foreseen_coverage)
+        too_large = self._too_large(first.size_bytes + second.size_bytes)
+        if too_large:
+            self._omitted[_CASCADE] = too_large
+            return
+        self._told(f"student {_CASCADE}: {_FIRST}, then {second.rung.name}")
+        self._join(*(_Trained(part.trained, part.train_seconds) for part in (first, second)))
+
+    def _join(self, first: _Trained, second: _Trained) -> None:
+        """Let a cheap student answer where it is sure, and another one elsewhere."""
+        joined = combine(first.student, second.student, self._labelled["validation"])
+        rung = next(rung for rung in LADDER if rung.name == _CASCADE)
+        self._measure(rung, _Trained(joined, first.seconds + second.seconds))
+
+    def _measure(self, rung: Rung, trained: _Trained) -> None:
+        size = saved_size(trained.student.student)
+        too_large = self._too_large(size)
+        if too_large:
+            self._omitted[rung.name] = self._failed[rung.family] = too_large
+            return
+        self._attempts[rung.name] = measure_attempt(
+            rung,
+            trained.student,
+            trained.seconds,
+            size,
+            self._labelled["validation"],
+            len(self._labelled["certify"].texts),
+            self._promise,
+        )
