@@ -114,23 +114,18 @@ def test_rounding_keeps_the_labels(student: EncoderStudent, tuned: EncoderStuden
         assert abs(found.quantisation_loss_) < 0.1
 
 
-def test_two_fits_save_the_same_bytes(data: _Data, encoder: str, tmp_path: Path) -> None:
+def test_two_fits_of_one_seed_save_the_same_bytes(
+    data: _Data, encoder: str, tmp_path: Path
+) -> None:
     state = torch.get_rng_state()
     saved = []
-    for name in ("one", "two"):
-        found = EncoderStudent(_CLASSES, encoder, epochs=1, learning_rate=3e-3, seed=3)
+    for name, seed in (("one", 3), ("two", 3), ("other", 4)):
+        found = EncoderStudent(_CLASSES, encoder, epochs=6, learning_rate=3e-3, seed=seed)
         saved.append(_saved(found.fit(data.texts, data.truth), tmp_path / name))
     assert saved[0] == saved[1]
+    assert saved[0]["model.onnx"] != saved[2]["model.onnx"]
     assert torch.equal(torch.get_rng_state(), state)
     assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_another_seed_gives_another_student(
-    data: _Data, tuned: EncoderStudent, encoder: str
-) -> None:
-    other = EncoderStudent(_CLASSES, encoder, epochs=6, learning_rate=3e-3, seed=1)
-    other.fit(data.texts, data.truth)
-    assert not np.array_equal(other.predict_proba(data.texts), tuned.predict_proba(data.texts))
 
 
 def test_fitting_leaves_the_given_arrays_alone(data: _Data, encoder: str) -> None:
@@ -180,9 +175,7 @@ def test_an_answer_does_not_depend_on_the_others(student: EncoderStudent, unseen
     together = student.judge(texts)
     alone = [student.judge([text]) for text in texts]
     np.testing.assert_array_equal(together.proba, np.concatenate([one.proba for one in alone]))
-    np.testing.assert_allclose(
-        together.novelty, np.concatenate([one.novelty for one in alone]), rtol=1e-4, atol=1e-4
-    )
+    np.testing.assert_array_equal(together.novelty, np.concatenate([one.novelty for one in alone]))
 
 
 def test_odd_texts(student: EncoderStudent) -> None:
@@ -206,6 +199,12 @@ def test_two_inputs_are_enough(encoder: str) -> None:
     assert np.isfinite(found.judge(["bax", "daq"]).proba).all()
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_inputs_are_refused(encoder: str, count: int) -> None:
+    with pytest.raises(UsageError, match="at least two"):
+        EncoderStudent(["no", "yes"], encoder).fit(["bax"] * count, np.eye(2)[:count])
+
+
 def test_no_input_gives_no_prediction(student: EncoderStudent) -> None:
     found = student.judge([])
     assert found.proba.shape == (0, 3)
@@ -221,9 +220,9 @@ def test_predictions_are_the_most_probable_labels(data: _Data, student: EncoderS
 
 def test_texts_of_another_kind_are_novel(student: EncoderStudent, unseen: _Data) -> None:
     own = student.judge(unseen.texts).novelty
-    other = student.judge([f"{a} ? {b} !! {a}" for a in "abcdefgh" for b in "pqrstuvw"]).novelty
+    other = student.judge([str(number * 7919) for number in range(60)]).novelty
     assert own.mean() == pytest.approx(1, abs=0.2)
-    assert (other[:, None] > own).mean() > 0.9
+    assert (other[:, None] > own).mean() > 0.95
 
 
 def test_a_fresh_process_predicts_the_same_without_torch(

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from locum.errors import ArtefactError, UsageError
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_check import check_graph
-from tests.tiny_encoder import save_tiny_encoder
+from tests.tiny_encoder import make_tokenizer, save_tiny_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,13 +110,15 @@ def test_a_lying_header_is_refused(saved: Path) -> None:
         EncoderStudent.load(saved)
 
 
-@pytest.mark.parametrize("name", ["labels.whitening", "labels.means", "whole.means"])
+@pytest.mark.parametrize(
+    "name", ["labels.centre", "labels.whitening", "labels.means", "whole.means"]
+)
 @pytest.mark.parametrize("change", ["shorter", "deeper", "empty", "nan", "double", "missing"])
 def test_weights_that_do_not_fit_are_refused(saved: Path, name: str, change: str) -> None:
     tensors = load_file(saved / "weights.safetensors")
     held = tensors.pop(name)
     changed = {
-        "shorter": held[:, :-1].copy(),
+        "shorter": held[..., :-1].copy(),
         "deeper": held[..., None],
         "empty": held[:0],
         "nan": np.full_like(held, np.nan),
@@ -162,8 +164,8 @@ def test_other_content_is_refused(saved: Path, name: str, content: bytes) -> Non
 
 def test_a_tokenizer_of_a_larger_vocabulary_is_refused(saved: Path, tmp_path: Path) -> None:
     texts = [f"other words {number} and more of them {number * 7919}" for number in range(300)]
-    other = save_tiny_encoder(tmp_path / "other", texts)
-    shutil.copy(other / "tokenizer.json", saved)
+    make_tokenizer(texts, 2_000).save_pretrained(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "tokenizer.json", saved)
     with pytest.raises(ArtefactError, match="cannot be run"):
         EncoderStudent.load(saved)
 

@@ -75,10 +75,10 @@ def test_ngrams_of_a_word_by_hand() -> None:
     assert word_ngrams("a") == [" a", "a ", " a "]
 
 
-def test_pairs_reach_over_one_word_in_short_texts_alone() -> None:
+def test_pairs_reach_over_one_word_and_long_texts_have_none() -> None:
     assert list(word_pairs(["a", "b", "c"])) == [("a", "b"), ("b", "c"), ("a", "c")]
     assert len(list(word_pairs(["a"] * 40))) == 39 + 38
-    assert len(list(word_pairs(["a"] * 41))) == 40
+    assert not list(word_pairs(["a"] * 41))
     assert not list(word_pairs([]))
 
 
@@ -110,6 +110,17 @@ def test_weights_by_hand() -> None:
     assert vocabulary.unknown.tolist() == [round(16 * (np.log(5) + 1))]
     assert set(vocabulary.ngrams) == {n for word in ("aa", "bb") for n in word_ngrams(word)}
     assert not vocabulary.pairs
+
+
+@pytest.mark.parametrize(("words", "factor"), [(40, 1), (41, 4)])
+def test_words_count_more_where_texts_are_long(words: int, factor: int) -> None:
+    texts = [" ".join(f"w{number}" for number in range(words))] * 2
+    vocabulary = choose_vocabulary(CountedTexts(texts), 1, 100_000)
+    columns = [*vocabulary.words.values()]
+    assert len(columns) == words
+    np.testing.assert_array_equal(vocabulary.values[columns], vocabulary.word_weights / 16 * factor)
+    others = np.delete(np.arange(len(vocabulary)), columns)
+    np.testing.assert_array_equal(vocabulary.values[others], vocabulary.weights[others] / 16)
 
 
 def test_pairs_that_two_texts_hold_have_a_column() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["make_tokenizer", "save_tiny_encoder"]
 
 _SPECIAL = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+# The same for all, so that a process exports the graph of all of them once.
+_VOCABULARY = 600
 # Models this small are slower where threads wait for each other.
 torch.set_num_threads(1)
 
@@ -34,7 +36,7 @@ def save_tiny_encoder(
     tokenizer = make_tokenizer(texts)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=_VOCABULARY,
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=layers,
@@ -63,13 +65,13 @@ def save_tiny_encoder(
     return folder
 
 
-def make_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer as that of BERT, of the words of some texts."""
+def make_tokenizer(texts: Sequence[str], tokens: int = 400) -> PreTrainedTokenizerFast:
+    """A tokenizer as that of BERT, of the words of some texts, with at most so many tokens."""
     tokenizer = Tokenizer(models.WordPiece(unk_token=_SPECIAL["unk_token"]))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=400, special_tokens=[*_SPECIAL.values()], show_progress=False
+        vocab_size=tokens, special_tokens=[*_SPECIAL.values()], show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(

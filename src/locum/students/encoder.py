@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
 from locum.students.encoder_check import check_graph
-from locum.students.encoder_novelty import MahalanobisDistance, RelativeDistance
+from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_rounding import WEIGHTS
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_tokens import TokenReader
@@ -54,15 +54,13 @@ class EncoderStudent:
     stop early, and to judge the rounding.
 
     The student that results is an ONNX graph with 8-bit weights (see `round_weights`), and all
-    that it says is that graph's. Where it agrees with the teacher on fewer of the inputs held out
-    than the same in float32 does, by over half a point and a standard error, more of the weights
-    stay in float32:
-    ``weights_`` says which, ``quantised_agreement_`` how often both give the same label, and
-    ``quantisation_loss_`` how much less the graph agrees with the teacher, as a share.
+    that it says is that graph's. It is compared with the same in float32 on the inputs held out.
+    Where it clearly agrees with the teacher on over half a point fewer of them, more of the weights
+    stay in float32: ``weights_`` says which, ``quantised_agreement_`` how often both give the same
+    label, and ``quantisation_loss_`` how much less the graph agrees with the teacher, as a share.
 
-    The novelty of an input is the relative Mahalanobis distance of its embedding (Ren et al. 2021;
-    see `RelativeDistance`): how much further it is from all labels than from the training inputs
-    as a whole. It is about 1 in the mean of these.
+    The novelty of an input is the distance of its embedding to the nearest mean of a label, and how
+    that compares to its distance to the mean of all (see `EmbeddingNovelty`).
 
     Args:
         classes: The labels, in the order of the soft labels' columns.
@@ -153,12 +151,12 @@ class EncoderStudent:
         self.quantised_agreement_ = found.same_label
         self.quantisation_loss_ = found.loss
         self.epochs_ = found.epochs
-        self._take(found.content, found.reader, found.distances)
+        self._take(found.content, found.reader, found.novelty)
         return self
 
-    def _take(self, content: bytes, reader: TokenReader, distances: RelativeDistance) -> None:
+    def _take(self, content: bytes, reader: TokenReader, novelty: EmbeddingNovelty) -> None:
         """Take the fitted state."""
-        self._content, self._reader, self._distances = content, reader, distances
+        self._content, self._reader, self._novelty = content, reader, novelty
         self._session = EncoderSession(content)
 
     def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
@@ -174,7 +172,9 @@ class EncoderStudent:
         if not len(inputs):
             return Judgement(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
         found = self._session.run(self._reader.read(inputs))
-        return Judgement(softmax(found.logits), self._distances.measure(found.embeddings))
+        # One by one: the rounding of a matrix product depends on how many rows it has.
+        novelty = [self._novelty.measure(embedding[None]) for embedding in found.embeddings]
+        return Judgement(softmax(found.logits), np.concatenate(novelty))
 
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""
@@ -190,7 +190,7 @@ class EncoderStudent:
         (directory / _TOKENIZER).write_bytes(self._reader.content)
         tensors = {
             f"{part}.{name}": array
-            for part, distance in self._distances._asdict().items()
+            for part, distance in self._novelty._asdict().items()
             for name, array in distance._asdict().items()
         }
         save_file(tensors, directory / _WEIGHTS)
@@ -211,10 +211,12 @@ class EncoderStudent:
             content = (directory / _GRAPH).read_bytes()
             tokenizer = (directory / _TOKENIZER).read_bytes()
             tensors = load_file(directory / _WEIGHTS)
-            distances = RelativeDistance(
+            novelty = EmbeddingNovelty(
                 *(
-                    MahalanobisDistance(tensors[f"{part}.whitening"], tensors[f"{part}.means"])
-                    for part in RelativeDistance._fields
+                    MahalanobisDistance(
+                        *(tensors[f"{part}.{name}"] for name in MahalanobisDistance._fields)
+                    )
+                    for part in EmbeddingNovelty._fields
                 )
             )
             tokens = student._restore_facts(state)
@@ -222,7 +224,7 @@ class EncoderStudent:
             raise ArtefactError(f"{directory} holds no encoder student: {error}") from None
         try:
             check_graph(content)
-            student._take(content, TokenReader(tokenizer, tokens), distances)
+            student._take(content, TokenReader(tokenizer, tokens), novelty)
             student._try()
         except ArtefactError as error:
             raise ArtefactError(f"{directory} holds no encoder student: {error}") from None
@@ -242,13 +244,14 @@ class EncoderStudent:
         """Run the last token that the tokenizer knows: the parts fit each other or are refused."""
         found = self._session.run([np.full(2, self._reader.tokens - 1)])
         width = found.embeddings.shape[-1]
-        arrays = [*found, *(array for distance in self._distances for array in distance)]
+        arrays = [*found, *(array for distance in self._novelty for array in distance)]
         sound = (
             found.logits.shape == (1, len(self.classes_))
             and found.embeddings.shape == (1, width)
-            and all(distance.whitening.shape == (width, width) for distance in self._distances)
-            and all(distance.means.shape[1:] == (width,) for distance in self._distances)
-            and all(len(distance.means) for distance in self._distances)
+            and all(distance.centre.shape == (width,) for distance in self._novelty)
+            and all(distance.whitening.shape == (width, width) for distance in self._novelty)
+            and all(distance.means.shape[1:] == (width,) for distance in self._novelty)
+            and all(len(distance.means) for distance in self._novelty)
             and all(array.dtype == np.float32 for array in arrays)
             and all(bool(np.isfinite(array).all()) for array in arrays)
         )

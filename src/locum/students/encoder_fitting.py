@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from locum.errors import UsageError
 from locum.students.encoder_graph import add_head, compile_graph, export_graph, replace_weights
 from locum.students.encoder_head import Scale, build_terms, choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers
-from locum.students.encoder_novelty import RelativeDistance
+from locum.students.encoder_novelty import EmbeddingNovelty
 from locum.students.encoder_rounding import WEIGHTS
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
@@ -18,7 +19,7 @@ from locum.students.encoder_tokens import TokenReader
 from locum.students.encoder_tuning import Lesson, Schedule, tune
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from onnx import ModelProto
 
@@ -34,7 +35,8 @@ Floats = NDArray[np.float32]
 
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 1_000
-_MOST_FOR_DISTANCES = 5_000
+_MOST_FOR_NOVELTY = 5_000
+_MOST_FOR_ROUNDING = 2_000
 _LOSS_ALLOWED = 0.005
 
 
@@ -44,7 +46,7 @@ class FittedEncoder(NamedTuple):
     Args:
         content: The graph with the head.
         reader: Of the texts.
-        distances: For the novelty.
+        novelty: Of embeddings.
         weights: How they are rounded.
         same_label: Share of the inputs held out to which the graph gives the same label as the
             same in float32 does.
@@ -54,7 +56,7 @@ class FittedEncoder(NamedTuple):
 
     content: bytes
     reader: TokenReader
-    distances: RelativeDistance
+    novelty: EmbeddingNovelty
     weights: Weights
     same_label: float
     loss: float
@@ -87,6 +89,8 @@ class EncoderFitting:
         soft_labels: NDArray[np.float64],
         human_labels: NDArray[np.integer] | None,
     ) -> None:
+        if len(inputs) < 2:
+            raise UsageError(f"{len(inputs)} inputs: expected at least two to train an encoder on")
         self._student = student
         source = load_encoder(student.encoder)
         self._pooling = source.pooling
@@ -109,10 +113,11 @@ class EncoderFitting:
         trial = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
         tuned = self._tune(trial, Scale.of(embeddings))
         if tuned is not None and tuned.epochs:
+            head = tuned.head
             replace_weights(self._graph, tuned.weights)
-            rounding = self._choose_rounding(tuned.head, self._compile("int8"))
-            return self._finish(rounding, tuned.head, tuned.epochs)
-        rounding = self._choose_rounding(trial, first)
+            rounding = self._choose_rounding(self._compile("int8"), lambda _: head)
+            return self._finish(rounding, head, tuned.epochs)
+        rounding = self._choose_rounding(first, lambda session: self._sample_head(session, l2))
         if rounding.weights != "int8":
             embeddings = rounding.compiled.session.embed(self._rows)
         return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0)
@@ -138,38 +143,52 @@ class EncoderFitting:
         graph = compile_graph(self._graph, weights)
         return _Compiled(graph, EncoderSession(graph.SerializeToString()))
 
-    def _choose_rounding(self, head: Head, first: _Compiled) -> _Rounding:
+    def _choose_rounding(
+        self, first: _Compiled, head_of: Callable[[EncoderSession], Head]
+    ) -> _Rounding:
         """Return the first way to round of which it is not clear that it loses over half a point.
 
         It is clear where the loss in agreement exceeds that by its standard error.
+
+        Args:
+            first: The graph in 8 bits.
+            head_of: Gives the head that a graph is judged with.
         """
         held_out = np.flatnonzero(self._held_out).tolist()
         rows, answers = [self._rows[row] for row in held_out], self._answers[held_out]
         exact = self._compile("float32")
-        expected = head.logits(exact.session.embed(rows)).argmax(axis=1)
+        expected = head_of(exact.session).logits(exact.session.embed(rows)).argmax(axis=1)
         for weights in WEIGHTS[:-1]:
             compiled = first if weights == "int8" else self._compile(weights)
-            found = head.logits(compiled.session.embed(rows)).argmax(axis=1)
+            session = compiled.session
+            found = head_of(session).logits(session.embed(rows)).argmax(axis=1)
             lost = (expected == answers).astype(float) - (found == answers)
             if lost.mean() - lost.std() / np.sqrt(len(lost)) <= _LOSS_ALLOWED:
                 same = float((found == expected).mean())
                 return _Rounding(weights, compiled, same, float(lost.mean()))
         return _Rounding("float32", exact, 1.0, 0.0)
 
+    def _sample_head(self, session: EncoderSession, l2: float) -> Head:
+        """Return a head of a graph, learned from at most 2,000 inputs that are not held out."""
+        known = np.flatnonzero(~self._held_out)
+        some = known[:: -(-len(known) // _MOST_FOR_ROUNDING)]
+        embeddings = session.embed([self._rows[row] for row in some.tolist()])
+        return fit_head(embeddings, self._terms_of(some), l2 * len(known) / len(some))
+
     def _finish(self, rounding: _Rounding, head: Head, epochs: int) -> FittedEncoder:
-        step = -(-len(self._rows) // _MOST_FOR_DISTANCES)
+        step = -(-len(self._rows) // _MOST_FOR_NOVELTY)
         embeddings = rounding.compiled.session.embed(self._rows[::step])
         return FittedEncoder(
             content=add_head(rounding.compiled.graph, *head),
             reader=self._reader,
-            distances=RelativeDistance.fit(embeddings, self._answers[::step]),
+            novelty=EmbeddingNovelty.fit(embeddings, self._answers[::step]),
             weights=rounding.weights,
             same_label=rounding.same_label,
             loss=rounding.loss,
             epochs=epochs,
         )
 
-    def _terms_of(self, chosen: NDArray[np.bool_]) -> list[Term]:
+    def _terms_of(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> list[Term]:
         return [term._replace(targets=term.targets[chosen]) for term in self._terms]
 
 

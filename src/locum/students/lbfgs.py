@@ -79,20 +79,22 @@ def minimise(
 
 
 def _direction(gradient: Vector, changes: deque[_Change]) -> Vector:
-    """Two-loop recursion of Nocedal 1980."""
+    """Two-loop recursion of Nocedal 1980; BLAS adds in place, in one pass over the memory."""
+    from scipy.linalg.blas import saxpy
+
     direction = -gradient
     if not changes:
         return direction / max(1.0, float(np.linalg.norm(direction)))
     shares = []
     for change in reversed(changes):
         share = change.inverse * float(np.vdot(change.step, direction))
-        direction -= np.float32(share) * change.gradient
+        direction = saxpy(change.gradient, direction, a=-share)
         shares.append(share)
     last = changes[-1]
     direction *= np.float32(1 / (last.inverse * float(np.vdot(last.gradient, last.gradient))))
     for change, share in zip(changes, reversed(shares), strict=True):
         other = change.inverse * float(np.vdot(change.gradient, direction))
-        direction += np.float32(share - other) * change.step
+        direction = saxpy(change.step, direction, a=share - other)
     return direction
 
 

@@ -40,6 +40,7 @@ _UNREADABLE = (
 _OVERHEAD = 8_192
 _BYTES_OF_LABEL = 12  # scale, intercept, and the quotes and comma of its name
 _LARGEST = 127
+_TOLERANCE = 1e-4
 
 
 class LinearStudent:
@@ -49,8 +50,8 @@ class LinearStudent:
     word is looked up once with all its n-grams. The loss is ``(1 - w) * T^2 * CE(soft labels at T,
     softmax(z / T)) + w * CE(human label, softmax(z)) + l2 / 2 * |W|^2`` averaged over the inputs
     (Hinton, Vinyals and Dean 2015): convex in the weights. L-BFGS starts at zero and stops where a
-    step gains less than 3e-5 of the loss; no random number takes part. The weights are then rounded
-    to 8 bits, with a scale for each label, and it is these that predict.
+    step gains less than 1e-4 of the loss; no random number takes part. The weights are then rounded
+    to 8 bits, each label with a power of two as its unit, and it is these that predict.
 
     The novelty of an input is the share of its words and n-grams that have no column, which fewer
     than two training inputs held, each by its weight; 1 where an input has no word at all.
@@ -70,7 +71,7 @@ class LinearStudent:
     def __init__(
         self,
         classes: Sequence[str],
-        l2: float = 1.5e-5,
+        l2: float = 5e-6,
         temperature: float = 1.0,
         human_weight: float = 0.0,
         max_iterations: int = 200,
@@ -115,11 +116,16 @@ class LinearStudent:
         counted = inputs if isinstance(inputs, CountedTexts) else CountedTexts(inputs)
         design = self._design(counted)
         weights, intercept = fit_softmax_regression(
-            design, self._terms(soft_labels, human_labels), self.l2, self.max_iterations
+            design,
+            self._terms(soft_labels, human_labels),
+            self.l2,
+            self.max_iterations,
+            _TOLERANCE,
         )
         weights *= design.vocabulary.values[:, None]
-        scale = np.abs(weights).max(axis=0, initial=0) / _LARGEST
-        scale[scale == 0] = 1
+        largest = np.abs(weights).max(axis=0, initial=0)
+        largest[largest == 0] = _LARGEST
+        scale = np.exp2(np.ceil(np.log2(largest / _LARGEST)))
         quantised = np.rint(weights / scale).astype(np.int8)
         self._take(design.vocabulary, quantised, scale, intercept)
         return self
@@ -160,7 +166,7 @@ class LinearStudent:
         """Take the fitted state."""
         self.vocabulary_ = vocabulary
         self.quantised_, self.scale_, self.intercept_ = quantised, scale, intercept
-        self._table = RowTable(vocabulary, quantised)
+        self._table = RowTable(vocabulary, quantised * scale)
 
     @property
     def coef_(self) -> Floats:
@@ -186,7 +192,7 @@ class LinearStudent:
         total = self._table.total(text)
         labels = len(self.classes_)
         square, unknown, mass = total[labels:].tolist()
-        proba = total[:labels] * self.scale_
+        proba = total[:labels]
         proba /= math.sqrt(square or 1.0)
         proba += self.intercept_
         proba -= proba.item(proba.argmax())
@@ -198,8 +204,7 @@ class LinearStudent:
     def _judge_totals(self, totals: Floats) -> Judgement:
         labels = len(self.classes_)
         square, unknown, mass = totals[:, labels:].T
-        proba = totals[:, :labels] * self.scale_
-        proba /= np.sqrt(np.maximum(square, 1))[:, None]
+        proba = totals[:, :labels] / np.sqrt(np.maximum(square, 1))[:, None]
         proba += self.intercept_
         proba -= np.maximum.reduce(proba, axis=1)[:, None]
         np.exp(proba, out=proba)

@@ -52,7 +52,10 @@ def word_ngrams(word: str) -> list[str]:
 
 
 def word_pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of neighbours, and of at most 40 words those with one word between, too."""
+    """Yield the pairs of neighbours, and those with one word between; of over 40 words none.
+
+    A long text is told by its words: there its pairs take more time than they are worth.
+    """
     if len(words) > FEW_WORDS:
-        return pairwise(words)
+        return iter(())
     return chain(pairwise(words), zip(words, words[2:], strict=False))

@@ -1,7 +1,8 @@
 """The sum of a text's rows: a word is looked up whole once its n-grams have been added up.
 
-Rows hold small whole numbers in float32, whose sums below ``2^24`` are exact in any order: a text
-gives the same alone and among others, and whatever was asked before.
+A label's entries are small whole numbers of its unit, a power of two, in float32. Sums below
+``2^24`` units are exact in any order: a text gives the same alone and among others, and whatever
+was asked before.
 """
 
 from __future__ import annotations
@@ -104,10 +105,10 @@ class RowTable:
 
     Args:
         vocabulary: ``D`` columns.
-        logits: What each adds to the logits, whole numbers ``[D, C]``.
+        logits: What each adds to the logits, ``[D, C]``.
     """
 
-    def __init__(self, vocabulary: Vocabulary, logits: NDArray[np.int8]) -> None:
+    def __init__(self, vocabulary: Vocabulary, logits: Rows) -> None:
         columns, labels = logits.shape
         self._vocabulary = vocabulary
         self._rows = np.zeros((columns + 3, labels + 3), np.float32)

@@ -17,8 +17,6 @@ __all__ = ["Design", "Regression", "Term", "fit_softmax_regression"]
 
 Floats = NDArray[np.float32]
 
-_TOLERANCE = 3e-5
-
 
 class Design(Protocol):
     """A design matrix ``X`` ``[N, D]``, by the products that training takes."""
@@ -51,7 +49,11 @@ class Regression(NamedTuple):
 
 
 def fit_softmax_regression(
-    design: Design, terms: Sequence[Term], l2: float, iterations: int
+    design: Design,
+    terms: Sequence[Term],
+    l2: float,
+    iterations: int,
+    tolerance: float = 3e-5,
 ) -> Regression:
     """Return the weights at the minimum of the terms' sum and ``l2 / 2 * |W|^2``.
 
@@ -64,6 +66,7 @@ def fit_softmax_regression(
         terms: Of the loss.
         l2: Strength of the penalty; the intercept has none.
         iterations: Bound on those of L-BFGS.
+        tolerance: Share of the loss; a step that gains less is the last.
     """
     curvature = np.append(design.mean_squares() / 4 + l2, 1 / 4).astype(np.float32)
     unit = 1 / np.sqrt(curvature)[:, None]
@@ -84,6 +87,6 @@ def fit_softmax_regression(
         return ValueAndGradient(sum(loss.value for loss in losses) + penalty, gradient.ravel())
 
     start = np.zeros(shape[0] * shape[1], np.float32)
-    found = minimise(objective, start, iterations=iterations, tolerance=_TOLERANCE)
+    found = minimise(objective, start, iterations=iterations, tolerance=tolerance)
     weights = found.reshape(shape) * unit
     return Regression(weights[:-1], weights[-1])

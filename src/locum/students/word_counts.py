@@ -42,6 +42,7 @@ class CountedTexts(Sequence[str]):
         vocabulary: Distinct words, in the order of their first occurrence.
         words: Where each of them occurs.
         pairs: Where each distinct pair of words occurs, as `word_pairs` pairs them.
+        median_words: Of the numbers of distinct words.
         designs: What students made of them, by what it depends on.
     """
 
@@ -49,18 +50,18 @@ class CountedTexts(Sequence[str]):
         self._texts = texts
         self.designs: dict[tuple[int, int], WordDesign] = {}
         number: dict[str, int] = {}
-        found = [[number.setdefault(w, len(number)) for w in distinct_words(t)] for t in texts]
+        split = [[number.setdefault(w, len(number)) for w in distinct_words(t)] for t in texts]
         self.vocabulary = list(number)
-        lengths = np.fromiter(map(len, found), np.int64, len(found))
-        items = np.fromiter(chain.from_iterable(found), np.int64, int(lengths.sum()))
-        self.words = Occurrences(np.repeat(np.arange(len(found)), lengths), items)
-        near = _pairs_apart(self.words, 1)
-        further = _pairs_apart(self.words, 2)
-        few = lengths[further.rows] <= FEW_WORDS
-        rows = np.concatenate([near.rows, further.rows[few]])
-        pairs = np.concatenate([near.items, further.items[few]])
+        lengths = np.fromiter(map(len, split), np.int64, len(split))
+        items = np.fromiter(chain.from_iterable(split), np.int64, int(lengths.sum()))
+        self.words = Occurrences(np.repeat(np.arange(len(split)), lengths), items)
+        self.median_words = float(np.median(lengths)) if len(lengths) else 0.0
+        few = lengths[self.words.rows] <= FEW_WORDS
+        paired = Occurrences(self.words.rows[few], items[few])
+        found = [_pairs_apart(paired, distance, len(number)) for distance in (1, 2)]
+        pairs = np.concatenate([pairs.items for pairs in found])
         self._distinct_pairs, which = np.unique(pairs, return_inverse=True)
-        self.pairs = Occurrences(rows, which)
+        self.pairs = Occurrences(np.concatenate([pairs.rows for pairs in found]), which)
 
     def __len__(self) -> int:
         """Return how many texts there are."""
@@ -92,11 +93,10 @@ class CountedTexts(Sequence[str]):
         return _count_documents(self.pairs, len(self._distinct_pairs))
 
 
-def _pairs_apart(words: Occurrences, distance: int) -> Occurrences:
-    """Words so many places apart in a text, each as ``first * most + second``."""
+def _pairs_apart(words: Occurrences, distance: int, vocabulary: int) -> Occurrences:
+    """Words so many places apart in a text, each as ``first * vocabulary + second``."""
     inside = words.rows[:-distance] == words.rows[distance:]
-    most = words.items.max(initial=0) + 1
-    keys = words.items[:-distance] * most + words.items[distance:]
+    keys = words.items[:-distance] * vocabulary + words.items[distance:]
     return Occurrences(words.rows[:-distance][inside], keys[inside])
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Search", "fit_trial", "for_other_size", "prepare", "score_student"]
 
-_L2_START = 1.5e-5
+_L2_START = 5e-6
 _L2_STEP = 3.0
 _L2_MOST_STEPS = 2
 _TEMPERATURES = (2.0, 4.0)
