@@ -90,7 +90,7 @@ def accuracy_from_few(questions: list[Question]) -> float:
 def distil(arguments: argparse.Namespace, url: str, model: str, inputs: Path) -> int:
     """Run ``locum distill`` as a user would, and return its exit code."""
     command = [sys.executable, "-m", "locum", "distill", TASK]
-    command += ["--inputs", str(inputs), "--column", "split=split"]
+    command += ["--inputs", str(inputs), "--column", "split=split", "--student", "linear"]
     command += ["--teacher", url, "--model", model]
     command += ["--config", str(HERE / "locum.toml")]
     command += ["--home", str(arguments.home)] if arguments.home else []

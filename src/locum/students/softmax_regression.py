@@ -69,15 +69,15 @@ def fit_softmax_regression(
         tolerance: Share of the loss; a step that gains less is the last.
     """
     curvature = np.append(design.mean_squares() / 4 + l2, 1 / 4).astype(np.float32)
-    unit = 1 / np.sqrt(curvature)[:, None]
+    unit: Floats = np.reciprocal(np.sqrt(curvature))[:, None]
     shape = (len(unit), terms[0].targets.shape[1])
 
     def objective(flat: Floats) -> ValueAndGradient:
-        weights = flat.reshape(shape) * unit
+        weights: Floats = flat.reshape(shape) * unit
         logits = design.logits(weights[:-1])
         logits += weights[-1]
         losses = [soft_target_cross_entropy(logits, t.targets, t.temperature) for t in terms]
-        on_logits = np.sum([loss.gradient for loss in losses], axis=0, dtype=np.float32)
+        on_logits: Floats = np.add.reduce([loss.gradient for loss in losses])
         gradient = np.empty_like(weights)
         gradient[:-1] = design.gradient(on_logits)
         gradient[:-1] += np.float32(l2) * weights[:-1]
@@ -88,5 +88,5 @@ def fit_softmax_regression(
 
     start = np.zeros(shape[0] * shape[1], np.float32)
     found = minimise(objective, start, iterations=iterations, tolerance=tolerance)
-    weights = found.reshape(shape) * unit
+    weights: Floats = found.reshape(shape) * unit
     return Regression(weights[:-1], weights[-1])

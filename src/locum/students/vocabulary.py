@@ -67,7 +67,7 @@ class Vocabulary:
     @property
     def values(self) -> NDArray[np.float32]:
         """Value of each column where a text has it, ``[D]``."""
-        values = self.weights.astype(np.float32) / _IDF_STEPS
+        values: NDArray[np.float32] = self.weights.astype(np.float32) / np.float32(_IDF_STEPS)
         values[len(self.ngrams) : len(self.ngrams) + len(self.words)] *= self.word_factor
         return values
 
@@ -154,7 +154,8 @@ def choose_vocabulary(counted: CountedTexts, bytes_of_row: int, most_bytes: int)
 
 def _weights(documents: NDArray[np.number], texts: int) -> Bytes:
     idf = np.log((1 + texts) / (1 + documents)) + 1
-    return np.clip(np.rint(idf * _IDF_STEPS), 1, 255).astype(np.uint8)
+    rounded: Bytes = np.clip(np.rint(idf * _IDF_STEPS), 1, 255).astype(np.uint8)
+    return rounded
 
 
 def _size(name: str | tuple[str, str]) -> int:
