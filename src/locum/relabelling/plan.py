@@ -198,16 +198,18 @@ def _control_order(material: Material, seed: int) -> list[int]:
     """All inputs that were not drawn yet, at random; in each run in the same order.
 
     Those that were chosen before are drawn as any others: without them, what is drawn would be no
-    picture of all inputs.
+    picture of all inputs. Those that were drawn before keep their place until the splits have been
+    joined, so that the next run goes on with the split whose turn it is.
     """
-    chosen_before = [row for row, one in material.earlier.items() if one.control is None]
     examples = material.pool.examples
 
     def place(row: int) -> bytes:
         return hashlib.sha256(f"{seed} {examples[row].text}".encode()).digest()
 
-    drawn = sorted([*material.open_rows.tolist(), *chosen_before], key=place)
+    order = sorted({*material.open_rows.tolist(), *material.earlier}, key=place)
     training = set(material.training.tolist())
-    return alternate(
-        [row for row in drawn if row in training], [row for row in drawn if row not in training]
+    joined = alternate(
+        [row for row in order if row in training], [row for row in order if row not in training]
     )
+    drawn = {row for row, one in material.earlier.items() if one.control is not None}
+    return [row for row in joined if row not in drawn]
