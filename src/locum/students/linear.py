@@ -61,7 +61,7 @@ class LinearStudent:
         l2: Strength of the penalty on the weights.
         temperature: Distillation temperature ``T``.
         human_weight: ``w``, between 0 and 1: how much a human label counts where there is one.
-        max_iterations: Bound on the iterations of L-BFGS.
+        max_iterations: Bound on the iterations of L-BFGS; it bounds the time for many inputs.
         max_bytes: Bound on what is saved; of more columns those that the most inputs hold are kept.
     """
 
@@ -74,7 +74,7 @@ class LinearStudent:
         l2: float = 5e-6,
         temperature: float = 1.0,
         human_weight: float = 0.0,
-        max_iterations: int = 200,
+        max_iterations: int = 40,
         max_bytes: int = 3_000_000,
     ) -> None:
         if not (l2 > 0 and temperature > 0 and 0 <= human_weight <= 1 and max_bytes > 0):
