@@ -40,10 +40,10 @@ from locum.students.encoder import EncoderStudent
 from locum.students.encoder_graph import compile_graph, export_graph, pooled
 from locum.students.encoder_head import build_terms, choose_l2, fit_head
 from locum.students.encoder_novelty import EmbeddingNovelty
-from locum.students.encoder_rounding import WEIGHTS
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_weights import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,7 +104,7 @@ def show_speed(place: str, _: Path | None) -> None:
     rows = reader.read(parts.test.texts[:BATCH])
     mean = np.mean([len(row) for row in rows])
     print(f"{'':18}" + "".join(f"{length:>8} tok" for length in LENGTHS) + f"{'texts/s':>10}")
-    for embedder in _embedders(place):
+    for embedder in _embedders(place, rows[:100]):
         times = [_least(embedder, length) for length in LENGTHS]
         cells = "".join(f"{1e3 * seconds:>9.2f} ms" for seconds in times)
         print(f"{embedder.name:18}{cells}{_throughput(embedder, rows):>10.0f}", flush=True)
@@ -119,13 +119,13 @@ def show_speed(place: str, _: Path | None) -> None:
         print(f"cold start {min(_cold_start(folder) for _ in range(COLD_STARTS)):.3f} s")
 
 
-def _embedders(place: str) -> list[Embedder]:
+def _embedders(place: str, rows: Sequence[NDArray[np.int64]]) -> list[Embedder]:
     import torch
 
     torch.set_num_threads(1)
     encoder = load_encoder(place)
     graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
-    contents = [compile_graph(graph, weights).SerializeToString() for weights in WEIGHTS]
+    contents = [compile_graph(graph, weights, rows).SerializeToString() for weights in WEIGHTS]
     sessions = [EncoderSession(content) for content in contents]
     encoder.model.train(mode=False)
 
@@ -177,7 +177,7 @@ def show_rounding(place: str, _: Path | None) -> None:
     held_out = np.arange(len(parts.train.texts)) % 10 == 0
     train, test = reader.read(parts.train.texts), reader.read(parts.test.texts)
     for weights in WEIGHTS:
-        content = compile_graph(graph, weights).SerializeToString()
+        content = compile_graph(graph, weights, train[:100]).SerializeToString()
         session = EncoderSession(content)
         embeddings = session.embed(train)
         head = fit_head(embeddings, terms, choose_l2(embeddings, terms, held_out))
@@ -191,9 +191,11 @@ def show_novelty(place: str, packages: Path | None) -> None:
     parts = read_parts()
     encoder = load_encoder(place)
     reader = TokenReader(encoder.tokenizer, 256)
-    graph = compile_graph(export_graph(encoder.model, encoder.pooling, encoder.most_tokens))
+    train, answers = reader.read(parts.train.texts), parts.train.answers
+    exported = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
+    graph = compile_graph(exported, "int8", train[:100])
     session = EncoderSession(graph.SerializeToString())
-    known, answers = session.embed(reader.read(parts.train.texts)), parts.train.answers
+    known = session.embed(train)
     own, own_answers = session.embed(reader.read(parts.test.texts[:600])), parts.test.answers[:600]
     print(f"{'strange texts':22}{'to labels':>12}{'to all':>12}{'novelty':>12}")
     novelty = EmbeddingNovelty.fit(known, answers)

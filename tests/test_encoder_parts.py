@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 from scipy.spatial.distance import cdist
 from sklearn.covariance import OAS
 from sklearn.linear_model import LogisticRegression
@@ -18,14 +19,15 @@ from transformers import AlbertConfig, AlbertModel, DistilBertConfig, DistilBert
 from locum.errors import ArtefactError, UsageError
 from locum.students import MAX_CHARACTERS
 from locum.students.encoder import EncoderStudent
+from locum.students.encoder_balance import balance_products
 from locum.students.encoder_graph import add_head, compile_graph, export_graph, pooled
 from locum.students.encoder_head import build_terms, choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers, spread_layers
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
-from locum.students.encoder_rounding import WEIGHTS, Weights
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_weights import WEIGHTS, Weights
 from tests.tiny_encoder import save_tiny_encoder
 
 if TYPE_CHECKING:
@@ -147,6 +149,44 @@ def test_rounding_keeps_embeddings_close_and_makes_graphs_smaller(
     assert second_layers[1] - second_layers[0] == 2
 
 
+def test_balanced_products_lose_less_by_rounding(
+    encoders: dict[str, PretrainedEncoder],
+) -> None:
+    encoder = encoders["mean"]
+    graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
+    # The fourth value of each token grows, and counts for less: the function stays the same.
+    growth = np.where(np.arange(32) == 3, np.float32(200), np.float32(1))
+    for tensor in graph.graph.initializer:
+        held = numpy_helper.to_array(tensor)
+        if ".self.value." in tensor.name:
+            held = (held.T * growth).T
+        elif tensor.name.endswith("attention.output.dense.weight"):
+            held = held / growth
+        tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(held), tensor.name))
+    embeddings = [
+        EncoderSession(compile_graph(graph, *how).SerializeToString()).embed(_ROWS)
+        for how in (("float32",), ("int8",), ("int8", _ROWS))
+    ]
+    exact, plain, balanced = embeddings
+    lost = [1 - (found * exact).sum(axis=1).mean() for found in (plain, balanced)]
+    assert lost[1] < 0.5 * lost[0]
+
+
+def test_balancing_changes_nothing_but_rounding(encoders: dict[str, PretrainedEncoder]) -> None:
+    encoder = encoders["mean"]
+    exported = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
+    graph = compile_graph(exported, "float32")
+    before = EncoderSession(graph.SerializeToString()).embed(_ROWS)
+    matrices = {tensor.name for tensor in graph.graph.initializer if len(tensor.dims) == 2}
+    products = [
+        node for node in graph.graph.node if node.op_type == "MatMul" and node.input[1] in matrices
+    ]
+    assert len(products) == 12
+    balance_products(graph, products, _ROWS)
+    after = EncoderSession(graph.SerializeToString()).embed(_ROWS)
+    np.testing.assert_allclose(before, after, atol=1e-5)
+
+
 def test_the_head_is_in_the_graph(encoders: dict[str, PretrainedEncoder]) -> None:
     encoder = encoders["mean"]
     graph = compile_graph(export_graph(encoder.model, encoder.pooling, encoder.most_tokens))
@@ -163,7 +203,7 @@ def test_a_student_whose_rounding_costs_too_much_stays_in_float32(
     texts = [f"{word} {number}" for number in range(100) for word in ("card", "cash")]
     folder = save_tiny_encoder(tmp_path / "tiny", texts)
 
-    def spoilt(graph: onnx.ModelProto, weights: Weights = "int8") -> onnx.ModelProto:
+    def spoilt(graph: onnx.ModelProto, weights: Weights, _: object) -> onnx.ModelProto:
         found = compile_graph(graph, weights)
         for tensor in found.graph.initializer:
             if tensor.name.endswith("word_embeddings.weight.unit"):

@@ -14,9 +14,9 @@ from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
 from locum.students.encoder_check import check_graph
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
-from locum.students.encoder_rounding import WEIGHTS
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_weights import WEIGHTS
 from locum.students.protocol import Judgement
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.students.encoder_rounding import Weights
+    from locum.students.encoder_weights import Weights
 
 __all__ = ["EncoderStudent"]
 

@@ -12,11 +12,11 @@ from locum.students.encoder_graph import add_head, compile_graph, export_graph, 
 from locum.students.encoder_head import Scale, build_terms, choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers
 from locum.students.encoder_novelty import EmbeddingNovelty
-from locum.students.encoder_rounding import WEIGHTS
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
 from locum.students.encoder_tuning import Lesson, Schedule, tune
+from locum.students.encoder_weights import WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from locum.students.encoder import EncoderStudent
     from locum.students.encoder_head import Head
-    from locum.students.encoder_rounding import Weights
     from locum.students.encoder_tuning import TunedEncoder
+    from locum.students.encoder_weights import Weights
     from locum.students.softmax_regression import Term
 
 __all__ = ["EncoderFitting", "FittedEncoder"]
@@ -36,6 +36,7 @@ Floats = NDArray[np.float32]
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 1_000
 _MOST_FOR_NOVELTY = 5_000
+_EXAMPLES = 100
 _MOST_FOR_ROUNDING = 2_000
 _LOSS_ALLOWED = 0.005
 
@@ -140,7 +141,8 @@ class EncoderFitting:
         return tune(lesson, schedule)
 
     def _compile(self, weights: Weights) -> _Compiled:
-        graph = compile_graph(self._graph, weights)
+        step = -(-len(self._rows) // _EXAMPLES)
+        graph = compile_graph(self._graph, weights, self._rows[::step])
         return _Compiled(graph, EncoderSession(graph.SerializeToString()))
 
     def _choose_rounding(

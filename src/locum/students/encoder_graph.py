@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.students.encoder_rounding import Weights, round_weights
+from locum.students.encoder_rounding import round_weights
 from locum.students.encoder_session import EMBEDDING, INPUT, LOGITS
 from locum.students.encoder_source import import_encoder_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from onnx import ModelProto, TensorProto
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from locum.students.encoder_source import Pooling
+    from locum.students.encoder_weights import Weights
 
 __all__ = ["add_head", "compile_graph", "export_graph", "pooled", "replace_weights"]
 
@@ -118,17 +119,26 @@ def _parameter(tensor: TensorProto) -> str:
     return name
 
 
-def compile_graph(graph: ModelProto, weights: Weights = "int8") -> ModelProto:
-    """Return the graph with rounded weights and fused operators, ready to be run as it is."""
+def compile_graph(
+    graph: ModelProto,
+    weights: Weights = "int8",
+    examples: Sequence[NDArray[np.int64]] = (),
+) -> ModelProto:
+    """Return the graph with rounded weights and fused operators, ready to be run as it is.
+
+    Args:
+        graph: As exported.
+        weights: How they are rounded; see `round_weights`.
+        examples: Tokens of some inputs, which tell how to round.
+    """
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="locum-") as scratch:
         folder = Path(scratch)
         onnx.save(graph, folder / "exported.onnx")
         _optimise(folder / "exported.onnx", folder / "folded.onnx", "ORT_ENABLE_BASIC")
-        onnx.save(
-            round_weights(onnx.load(folder / "folded.onnx"), weights), folder / "rounded.onnx"
-        )
+        rounded = round_weights(onnx.load(folder / "folded.onnx"), weights, examples)
+        onnx.save(rounded, folder / "rounded.onnx")
         _optimise(folder / "rounded.onnx", folder / "fused.onnx", "ORT_ENABLE_EXTENDED")
         fused = onnx.load(folder / "fused.onnx")
     # onnxruntime names all domains that it knows.

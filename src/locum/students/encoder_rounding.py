@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from locum.students.encoder_balance import balance_products
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from onnx import ModelProto, NodeProto
 
-__all__ = ["WEIGHTS", "Weights", "round_weights"]
+    from locum.students.encoder_weights import Weights
 
-Weights = Literal["int8", "int8 with float32 second layers", "float32"]
-WEIGHTS: tuple[Weights, ...] = ("int8", "int8 with float32 second layers", "float32")
+__all__ = ["round_weights"]
 
 Floats = NDArray[np.float32]
 
@@ -33,16 +34,23 @@ class _Rounded(NamedTuple):
     unit: Floats
 
 
-def round_weights(graph: ModelProto, weights: Weights) -> ModelProto:
+def round_weights(
+    graph: ModelProto, weights: Weights, examples: Sequence[NDArray[np.int64]] = ()
+) -> ModelProto:
     """Return the graph with 8-bit weights, or the graph itself for ``float32``.
 
     A matrix is rounded by column to whole numbers from -63 to 63: processors without VNNI add up
     two products in 16 bits, which larger ones would overflow. Its input is rounded to 256 levels
-    between its least and largest number whenever it is run. A table of embeddings is rounded by
-    row, from -127 to 127.
+    between its least and largest number whenever it is run. Examples make these levels go further
+    (see `balance_products`). A table of embeddings is rounded by row, from -127 to 127.
 
     With float32 second layers, products that take more numbers than they give keep float32. They
     follow the activation function, and their inputs are the hardest to round.
+
+    Args:
+        graph: In float32.
+        weights: How they are rounded.
+        examples: Tokens of some inputs.
     """
     import onnx
 
@@ -50,18 +58,33 @@ def round_weights(graph: ModelProto, weights: Weights) -> ModelProto:
         return graph
     rounded = onnx.ModelProto()
     rounded.CopyFrom(graph)
-    _Rounding(rounded, keep_narrowing=weights != "int8").run()
+    if examples:
+        balance_products(rounded, _products(rounded, weights), examples)
+    _Rounding(rounded, {node.output[0] for node in _products(rounded, weights)}).run()
     return rounded
+
+
+def _products(model: ModelProto, weights: Weights) -> list[NodeProto]:
+    """The products of a variable and a matrix that are to be rounded."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    found = []
+    for node in model.graph.node:
+        shape = shapes.get(node.input[1]) if node.op_type == "MatMul" else None
+        if shape is not None and len(shape) == 2:
+            inputs, outputs = shape
+            if weights == "int8" or inputs <= outputs:
+                found.append(node)
+    return found
 
 
 class _Rounding:
     """Rounds a graph in place."""
 
-    def __init__(self, model: ModelProto, *, keep_narrowing: bool) -> None:
+    def __init__(self, model: ModelProto, products: set[str]) -> None:
         from onnx import numpy_helper
 
         self._model, self._graph = model, model.graph
-        self._keep_narrowing = keep_narrowing
+        self._products = products
         self._constants: dict[str, Floats] = {
             tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
         }
@@ -78,7 +101,7 @@ class _Rounding:
         for node in nodes:
             if node.output[0] in self._done:
                 continue
-            if self._is_product(node):
+            if node.output[0] in self._products:
                 replaced += self._product(node, following[node.output[0]])
             elif self._is_table(node):
                 replaced += self._table(node)
@@ -88,13 +111,6 @@ class _Rounding:
         self._graph.node.extend(replaced)
         self._drop_unused()
         self._declare_domain()
-
-    def _is_product(self, node: NodeProto) -> bool:
-        if node.op_type != "MatMul" or node.input[1] not in self._constants:
-            return False
-        inputs, outputs = (*self._constants[node.input[1]].shape, 0, 0)[:2]
-        kept = self._keep_narrowing and inputs > outputs
-        return self._constants[node.input[1]].ndim == 2 and not kept
 
     def _is_table(self, node: NodeProto) -> bool:
         table = self._constants.get(node.input[0]) if node.op_type == "Gather" else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,6 +71,8 @@ class EncoderSession:
         if len(rows) < _INPUTS_FOR_THREADS:
             found = [self._run_one(row, names) for row in rows]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(_cores()) as pool:
                 found = list(pool.map(lambda row: self._run_one(row, names), rows))
         return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
