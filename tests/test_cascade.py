@@ -20,6 +20,7 @@ from locum.students.cascade_rule import CascadeRule, choose_rule
 from locum.students.linear import LinearStudent
 from locum.training import Labelled, TrainedStudent, Trial
 from locum.training.cascade import combine
+from tests.student_cases import ODD_TEXTS
 from tests.traffic import LABELS, make_examples
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _RULE = CascadeRule(0.8, 0.25, 1.5, 0.75, 0.6, 0.5, 2.0, 0.4)
-_ODD_TEXTS = ["", " \t\n", "\0", "word " * 200_000, "🙂👩‍🚀" * 50, "שלום עולם", "\ud800 lone"]
 _STRONG, _WEAK = {"l2": 1e-2}, {"l2": 1e-5}
 
 
@@ -250,7 +250,7 @@ def test_odd_texts_are_judged(student: CascadeStudent) -> None:
         student.first_, student.second_, student.rule_._replace(threshold=2.0)
     )
     for cascade in (student, asks_always):
-        found = cascade.judge(_ODD_TEXTS)
+        found = cascade.judge(ODD_TEXTS)
         np.testing.assert_allclose(found.proba.sum(axis=1), 1, rtol=1e-5)
         assert np.isfinite(found.novelty).all()
         assert (found.novelty >= 0).all()

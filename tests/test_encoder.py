@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -13,76 +13,50 @@ import pytest
 import torch
 
 from locum.errors import UsageError
-from locum.losses import softmax
 from locum.students.encoder import EncoderStudent
+from tests.student_cases import ODD_TEXTS, StudentData, make_data
 from tests.tiny_encoder import save_tiny_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
 _CLASSES = ["red", "green", "blue"]
 _COUNT = 480
-_ODD_TEXTS = [
-    "",
-    " \t\n",
-    "\0",
-    "a\0b",
-    "word " * 200_000,
-    "🙂👩‍🚀" * 50,
-    "שלום עולם",
-    "\ud800 lone \udfff",
-    bytes(range(256)).decode("latin-1") * 20,
-]
-
-
-class _Data(NamedTuple):
-    texts: list[str]
-    truth: NDArray[np.float64]
-
-
-def _make_data(count: int, seed: int) -> _Data:
-    """Texts of six words; the words' scores sum to the logits of the true distribution."""
-    scores = np.random.default_rng(0).normal(size=(30, 3))
-    words = [f"{'bcdfgklmnprstvz'[i % 15]}{'aeiou'[i % 5]}{'xqwjh'[i // 6]}o" for i in range(30)]
-    chosen = np.random.default_rng(seed).integers(0, 30, (count, 6))
-    texts = [" ".join(words[index] for index in row) for row in chosen]
-    return _Data(texts, softmax(scores[chosen].sum(axis=1)))
 
 
 @pytest.fixture(scope="module")
-def data() -> _Data:
+def data() -> StudentData:
     """Training texts with their true distributions."""
-    return _make_data(_COUNT, 1)
+    return make_data(_COUNT, 1)
 
 
 @pytest.fixture(scope="module")
-def unseen() -> _Data:
+def unseen() -> StudentData:
     """Others of the same kind."""
-    return _make_data(240, 2)
+    return make_data(240, 2)
 
 
 @pytest.fixture(scope="module")
-def encoder(data: _Data, tmp_path_factory: pytest.TempPathFactory) -> str:
+def encoder(data: StudentData, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder with a small encoder."""
     return str(save_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny", data.texts))
 
 
 @pytest.fixture(scope="module")
-def student(data: _Data, encoder: str) -> EncoderStudent:
+def student(data: StudentData, encoder: str) -> EncoderStudent:
     """A head on the encoder as it is."""
     return EncoderStudent(_CLASSES, encoder).fit(data.texts, data.truth)
 
 
 @pytest.fixture(scope="module")
-def tuned(data: _Data, encoder: str) -> EncoderStudent:
+def tuned(data: StudentData, encoder: str) -> EncoderStudent:
     """Head and encoder, trained."""
     settings: dict[str, Any] = {"epochs": 6, "learning_rate": 3e-3}
     return EncoderStudent(_CLASSES, encoder, **settings).fit(data.texts, data.truth)
 
 
-def _loss(student: EncoderStudent, data: _Data) -> float:
+def _loss(student: EncoderStudent, data: StudentData) -> float:
     proba = student.predict_proba(data.texts)
     return float(-(data.truth * np.log(proba)).sum(axis=1).mean())
 
@@ -92,7 +66,7 @@ def _saved(student: EncoderStudent, folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in student.save(folder)}
 
 
-def test_a_head_learns_more_than_the_mean(student: EncoderStudent, unseen: _Data) -> None:
+def test_a_head_learns_more_than_the_mean(student: EncoderStudent, unseen: StudentData) -> None:
     mean = unseen.truth.mean(axis=0)
     least = float(-(unseen.truth * np.log(unseen.truth)).sum(axis=1).mean())
     ignorant = float(-(unseen.truth @ np.log(mean)).mean())
@@ -101,7 +75,7 @@ def test_a_head_learns_more_than_the_mean(student: EncoderStudent, unseen: _Data
 
 
 def test_training_the_encoder_learns_more_than_its_head(
-    student: EncoderStudent, tuned: EncoderStudent, unseen: _Data
+    student: EncoderStudent, tuned: EncoderStudent, unseen: StudentData
 ) -> None:
     assert tuned.epochs_ > 0
     assert _loss(tuned, unseen) < _loss(student, unseen) - 0.02
@@ -115,7 +89,7 @@ def test_rounding_keeps_the_labels(student: EncoderStudent, tuned: EncoderStuden
 
 
 def test_two_fits_of_one_seed_save_the_same_bytes(
-    data: _Data, encoder: str, tmp_path: Path
+    data: StudentData, encoder: str, tmp_path: Path
 ) -> None:
     state = torch.get_rng_state()
     saved = []
@@ -128,7 +102,7 @@ def test_two_fits_of_one_seed_save_the_same_bytes(
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_fitting_leaves_the_given_arrays_alone(data: _Data, encoder: str) -> None:
+def test_fitting_leaves_the_given_arrays_alone(data: StudentData, encoder: str) -> None:
     soft, human = data.truth.copy(), np.zeros(_COUNT, np.int64)
     EncoderStudent(_CLASSES, encoder, temperature=2, human_weight=0.5).fit(data.texts, soft, human)
     np.testing.assert_array_equal(soft, data.truth)
@@ -136,7 +110,7 @@ def test_fitting_leaves_the_given_arrays_alone(data: _Data, encoder: str) -> Non
 
 
 def test_human_labels_count_when_they_weigh(
-    data: _Data, encoder: str, student: EncoderStudent
+    data: StudentData, encoder: str, student: EncoderStudent
 ) -> None:
     human = (data.truth.argmax(axis=1) + 1) % 3
     unweighed = EncoderStudent(_CLASSES, encoder).fit(data.texts, data.truth, human)
@@ -150,7 +124,7 @@ def test_human_labels_count_when_they_weigh(
     assert given > unweighed.predict_proba(data.texts)[rows, human].mean() + 0.1
 
 
-def test_seconds_end_the_training(data: _Data, encoder: str) -> None:
+def test_seconds_end_the_training(data: StudentData, encoder: str) -> None:
     texts, truth = data.texts * 4, np.tile(data.truth, (4, 1))
     begin = time.monotonic()
     EncoderStudent(_CLASSES, encoder, epochs=10_000, seconds=0.3).fit(texts, truth)
@@ -158,7 +132,7 @@ def test_seconds_end_the_training(data: _Data, encoder: str) -> None:
 
 
 def test_dropped_layers_make_a_smaller_student(
-    data: _Data, encoder: str, student: EncoderStudent, tmp_path: Path
+    data: StudentData, encoder: str, student: EncoderStudent, tmp_path: Path
 ) -> None:
     smaller = EncoderStudent(_CLASSES, encoder, layers=1).fit(data.texts, data.truth)
     sizes = [
@@ -170,8 +144,10 @@ def test_dropped_layers_make_a_smaller_student(
         EncoderStudent(_CLASSES, encoder, layers=3).fit(data.texts, data.truth)
 
 
-def test_an_answer_does_not_depend_on_the_others(student: EncoderStudent, unseen: _Data) -> None:
-    texts = [*unseen.texts[:40], *_ODD_TEXTS]
+def test_an_answer_does_not_depend_on_the_others(
+    student: EncoderStudent, unseen: StudentData
+) -> None:
+    texts = [*unseen.texts[:40], *ODD_TEXTS]
     together = student.judge(texts)
     alone = [student.judge([text]) for text in texts]
     np.testing.assert_array_equal(together.proba, np.concatenate([one.proba for one in alone]))
@@ -179,8 +155,8 @@ def test_an_answer_does_not_depend_on_the_others(student: EncoderStudent, unseen
 
 
 def test_odd_texts(student: EncoderStudent) -> None:
-    found = student.judge(_ODD_TEXTS)
-    assert found.proba.shape == (len(_ODD_TEXTS), 3)
+    found = student.judge(ODD_TEXTS)
+    assert found.proba.shape == (len(ODD_TEXTS), 3)
     assert found.proba.dtype == found.novelty.dtype == np.float32
     assert np.isfinite(found.proba).all()
     assert np.isfinite(found.novelty).all()
@@ -189,9 +165,9 @@ def test_odd_texts(student: EncoderStudent) -> None:
 
 
 def test_learning_from_odd_texts(encoder: str) -> None:
-    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(_ODD_TEXTS))
-    found = EncoderStudent(_CLASSES, encoder, epochs=1).fit(_ODD_TEXTS * 3, soft)
-    assert np.isfinite(found.judge(_ODD_TEXTS).novelty).all()
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(ODD_TEXTS))
+    found = EncoderStudent(_CLASSES, encoder, epochs=1).fit(ODD_TEXTS * 3, soft)
+    assert np.isfinite(found.judge(ODD_TEXTS).novelty).all()
 
 
 def test_two_inputs_are_enough(encoder: str) -> None:
@@ -212,13 +188,15 @@ def test_no_input_gives_no_prediction(student: EncoderStudent) -> None:
     assert student.predict([]) == []
 
 
-def test_predictions_are_the_most_probable_labels(data: _Data, student: EncoderStudent) -> None:
+def test_predictions_are_the_most_probable_labels(
+    data: StudentData, student: EncoderStudent
+) -> None:
     found = student.predict(data.texts)
     assert found == [_CLASSES[index] for index in student.predict_proba(data.texts).argmax(axis=1)]
     assert set(found) == set(_CLASSES)
 
 
-def test_texts_of_another_kind_are_novel(student: EncoderStudent, unseen: _Data) -> None:
+def test_texts_of_another_kind_are_novel(student: EncoderStudent, unseen: StudentData) -> None:
     own = student.judge(unseen.texts).novelty
     other = student.judge([str(number * 7919) for number in range(60)]).novelty
     assert own.mean() == pytest.approx(1, abs=0.2)
@@ -226,7 +204,7 @@ def test_texts_of_another_kind_are_novel(student: EncoderStudent, unseen: _Data)
 
 
 def test_a_fresh_process_predicts_the_same_without_torch(
-    student: EncoderStudent, unseen: _Data, tmp_path: Path
+    student: EncoderStudent, unseen: StudentData, tmp_path: Path
 ) -> None:
     written = student.save(tmp_path)
     assert sorted(written) == sorted(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import pickle
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from locum.errors import ArtefactError, UsageError
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_check import check_graph
+from tests.student_cases import write_trap
 from tests.tiny_encoder import make_tokenizer, save_tiny_encoder
 
 if TYPE_CHECKING:
@@ -76,18 +76,9 @@ def test_a_missing_file_is_refused(saved: Path, name: str) -> None:
         EncoderStudent.load(saved)
 
 
-class _Trap:
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return open, (self.path, "w")
-
-
 @pytest.mark.parametrize("name", _FILES)
 def test_a_pickle_is_refused_and_not_run(saved: Path, name: str) -> None:
-    sprung = saved / "sprung"
-    (saved / name).write_bytes(pickle.dumps(_Trap(str(sprung))))
+    sprung = write_trap(saved / name)
     with pytest.raises(ArtefactError, match="holds no encoder student"):
         EncoderStudent.load(saved)
     assert not sprung.exists()

@@ -21,13 +21,14 @@ from locum.students import MAX_CHARACTERS
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_balance import balance_products
 from locum.students.encoder_graph import add_head, compile_graph, export_graph, pooled
-from locum.students.encoder_head import build_terms, choose_l2, fit_head
+from locum.students.encoder_head import choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers, spread_layers
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
 from locum.students.encoder_weights import WEIGHTS, Weights
+from locum.students.softmax_regression import build_terms
 from tests.tiny_encoder import save_tiny_encoder
 
 if TYPE_CHECKING:

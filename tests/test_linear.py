@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import orjson
@@ -22,6 +21,7 @@ from locum.losses import log_softmax, soften, softmax
 from locum.students.linear import LinearStudent
 from locum.students.ngrams import distinct_words, word_ngrams, word_pairs
 from locum.students.row_table import RowTable
+from tests.student_cases import ODD_TEXTS, StudentData, make_data, write_trap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,41 +38,16 @@ _TENSORS = [
     "unknown",
     "word_factor",
 ]
-_ODD_TEXTS = [
-    "",
-    " \t\n",
-    "\0",
-    "a\0b",
-    "word " * 200_000,
-    "🙂👩‍🚀" * 50,
-    "שלום עולם",
-    "\ud800 lone \udfff",
-    bytes(range(256)).decode("latin-1") * 20,
-]
-
-
-class _Data(NamedTuple):
-    texts: list[str]
-    truth: NDArray[np.float64]
-
-
-def _make_data(count: int, seed: int) -> _Data:
-    """Texts of six words; the words' scores sum to the logits of the true distribution."""
-    scores = np.random.default_rng(0).normal(size=(30, 3))
-    words = [f"{'bcdfgklmnprstvz'[i % 15]}{'aeiou'[i % 5]}{'xqwjh'[i // 6]}o" for i in range(30)]
-    chosen = np.random.default_rng(seed).integers(0, 30, (count, 6))
-    texts = [" ".join(words[index] for index in row) for row in chosen]
-    return _Data(texts, softmax(scores[chosen].sum(axis=1)))
 
 
 @pytest.fixture(scope="module")
-def data() -> _Data:
+def data() -> StudentData:
     """Training texts with their true distributions."""
-    return _make_data(300, 1)
+    return make_data(300, 1)
 
 
 @pytest.fixture(scope="module")
-def student(data: _Data) -> LinearStudent:
+def student(data: StudentData) -> LinearStudent:
     """A student of the true distributions."""
     return LinearStudent(_CLASSES).fit(data.texts, data.truth)
 
@@ -156,7 +131,7 @@ class _Objective(NamedTuple):
     ("temperature", "human_weight", "l2"), [(1.0, 0.0, 1e-4), (4.0, 0.0, 1e-4), (2.0, 0.3, 1e-3)]
 )
 def test_the_documented_loss_is_at_its_minimum(
-    data: _Data, temperature: float, human_weight: float, l2: float
+    data: StudentData, temperature: float, human_weight: float, l2: float
 ) -> None:
     human = np.where(np.arange(300) % 3 == 0, np.arange(300) % 2, -1)
     found = LinearStudent(_CLASSES, l2, temperature, human_weight)
@@ -171,7 +146,7 @@ def test_the_documented_loss_is_at_its_minimum(
     assert np.linalg.norm(objective.slope(found.coef_, found.intercept_)) < 0.05 * steep
 
 
-def test_more_iterations_change_the_loss_little(data: _Data) -> None:
+def test_more_iterations_change_the_loss_little(data: StudentData) -> None:
     values = []
     for iterations in (60, 400):
         found = LinearStudent(_CLASSES, 1e-4, max_iterations=iterations)
@@ -182,9 +157,9 @@ def test_more_iterations_change_the_loss_little(data: _Data) -> None:
 
 
 def test_soft_labels_teach_the_distribution_better_than_sampled_answers(
-    data: _Data, generator: np.random.Generator
+    data: StudentData, generator: np.random.Generator
 ) -> None:
-    unseen = _make_data(300, 2)
+    unseen = make_data(300, 2)
     sampled = (data.truth.cumsum(axis=1) < generator.random((300, 1))).sum(axis=1)
     of_soft = LinearStudent(_CLASSES, 3e-4).fit(data.texts, data.truth)
     of_hard = LinearStudent(_CLASSES, 3e-4).fit(data.texts, np.eye(3)[sampled])
@@ -196,13 +171,13 @@ def test_soft_labels_teach_the_distribution_better_than_sampled_answers(
     assert agreement.mean() > 0.85
 
 
-def test_two_fits_are_bitwise_equal(data: _Data, student: LinearStudent) -> None:
+def test_two_fits_are_bitwise_equal(data: StudentData, student: LinearStudent) -> None:
     again = LinearStudent(_CLASSES).fit(data.texts, data.truth)
     for name in ("quantised_", "scale_", "intercept_"):
         assert getattr(again, name).tobytes() == getattr(student, name).tobytes()
 
 
-def test_fitting_leaves_the_given_arrays_alone(data: _Data) -> None:
+def test_fitting_leaves_the_given_arrays_alone(data: StudentData) -> None:
     soft, human = data.truth.copy(), np.zeros(300, np.int64)
     LinearStudent(_CLASSES, human_weight=0.5, max_iterations=3).fit(data.texts, soft, human)
     np.testing.assert_array_equal(soft, data.truth)
@@ -210,8 +185,8 @@ def test_fitting_leaves_the_given_arrays_alone(data: _Data) -> None:
 
 
 def test_probabilities_of_odd_texts(student: LinearStudent) -> None:
-    proba = student.predict_proba(_ODD_TEXTS)
-    assert proba.shape == (len(_ODD_TEXTS), 3)
+    proba = student.predict_proba(ODD_TEXTS)
+    assert proba.shape == (len(ODD_TEXTS), 3)
     assert proba.dtype == np.float32
     assert np.isfinite(proba).all()
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
@@ -223,16 +198,18 @@ def test_no_input_gives_no_prediction(student: LinearStudent) -> None:
     assert student.predict([]) == []
 
 
-def test_predictions_are_the_most_probable_labels(data: _Data, student: LinearStudent) -> None:
+def test_predictions_are_the_most_probable_labels(
+    data: StudentData, student: LinearStudent
+) -> None:
     found = student.predict(data.texts)
     assert found == [_CLASSES[index] for index in student.predict_proba(data.texts).argmax(axis=1)]
     assert set(found) == set(_CLASSES)
 
 
 def test_learning_from_odd_texts() -> None:
-    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(_ODD_TEXTS))
-    found = LinearStudent(_CLASSES).fit(_ODD_TEXTS * 3, soft)
-    assert np.isfinite(found.predict_proba(_ODD_TEXTS)).all()
+    soft = np.random.default_rng(0).dirichlet(np.ones(3), 3 * len(ODD_TEXTS))
+    found = LinearStudent(_CLASSES).fit(ODD_TEXTS * 3, soft)
+    assert np.isfinite(found.predict_proba(ODD_TEXTS)).all()
 
 
 def test_texts_without_a_common_ngram_give_the_mean_distribution() -> None:
@@ -244,12 +221,14 @@ def test_texts_without_a_common_ngram_give_the_mean_distribution() -> None:
 
 
 @pytest.mark.parametrize("labels", [2, 3, 77, 400])
-def test_inputs_give_the_same_bytes_in_one_call_as_one_by_one(data: _Data, labels: int) -> None:
+def test_inputs_give_the_same_bytes_in_one_call_as_one_by_one(
+    data: StudentData, labels: int
+) -> None:
     # With 400 labels the rows of a call are summed in several blocks.
     classes = [f"label {index}" for index in range(labels)]
     soft = np.eye(labels)[np.arange(300) % labels]
     found = LinearStudent(classes, max_iterations=5).fit(data.texts, soft)
-    texts = [*_ODD_TEXTS, *data.texts, "", *_make_data(100, 3).texts, "other words", *_ODD_TEXTS]
+    texts = [*ODD_TEXTS, *data.texts, "", *make_data(100, 3).texts, "other words", *ODD_TEXTS]
     together = found.judge(texts)
     alone = [found.judge([text]) for text in texts]
     assert together.proba.tobytes() == b"".join(one.proba.tobytes() for one in alone)
@@ -257,7 +236,7 @@ def test_inputs_give_the_same_bytes_in_one_call_as_one_by_one(data: _Data, label
 
 
 def test_what_was_asked_before_changes_nothing(
-    data: _Data, student: LinearStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: StudentData, student: LinearStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With space for 64 words what is known of them is given up again and again.
     student.save(tmp_path)
@@ -272,7 +251,7 @@ def test_what_was_asked_before_changes_nothing(
 
 
 def test_threads_that_share_a_student_get_the_same(
-    data: _Data, student: LinearStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: StudentData, student: LinearStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     student.save(tmp_path)
     texts = [f"{text} n{i % 150} w{i * i}" for i, text in enumerate(data.texts * 2)]
@@ -301,9 +280,9 @@ def test_memory_of_words_is_bounded(
     assert 900 < most <= 1_000 + 164
 
 
-def test_words_of_another_domain_are_novel(data: _Data, student: LinearStudent) -> None:
+def test_words_of_another_domain_are_novel(data: StudentData, student: LinearStudent) -> None:
     other = ["the weather was fine", "many other things", "completely unrelated", "quartz"]
-    familiar, strange = student.judge(_make_data(50, 5).texts), student.judge(other)
+    familiar, strange = student.judge(make_data(50, 5).texts), student.judge(other)
     assert familiar.novelty.max() == 0
     assert strange.novelty.min() > 0.5
     assert student.judge(["", " \n ", "?!"]).novelty.tolist() == [1, 1, 1]
@@ -339,7 +318,7 @@ def test_questions_to_a_bank_are_told_from_news() -> None:
     assert (outside[:, None] > inside).mean() + (outside[:, None] == inside).mean() / 2 > 0.97
 
 
-def test_what_is_saved_keeps_to_its_bound(data: _Data, tmp_path: Path) -> None:
+def test_what_is_saved_keeps_to_its_bound(data: StudentData, tmp_path: Path) -> None:
     whole = LinearStudent(_CLASSES, max_iterations=20).fit(data.texts, data.truth)
     bounded = LinearStudent(_CLASSES, max_iterations=20, max_bytes=12_000)
     bounded.fit(data.texts, data.truth)
@@ -347,7 +326,7 @@ def test_what_is_saved_keeps_to_its_bound(data: _Data, tmp_path: Path) -> None:
     assert sum(path.stat().st_size for path in bounded.save(tmp_path)) <= 12_000
 
 
-def test_prepared_inputs_give_the_same_student(data: _Data, student: LinearStudent) -> None:
+def test_prepared_inputs_give_the_same_student(data: StudentData, student: LinearStudent) -> None:
     prepared = LinearStudent.prepare(data.texts)
     assert list(prepared) == data.texts
     for _ in range(2):
@@ -357,7 +336,7 @@ def test_prepared_inputs_give_the_same_student(data: _Data, student: LinearStude
     assert len(smaller.quantised_) < len(student.quantised_)
 
 
-def test_rounding_to_eight_bits_changes_little(data: _Data, student: LinearStudent) -> None:
+def test_rounding_to_eight_bits_changes_little(data: StudentData, student: LinearStudent) -> None:
     largest = np.abs(student.quantised_.astype(int)).max(axis=0)
     assert ((largest >= 63) & (largest <= 127)).all()
     np.testing.assert_array_equal(np.exp2(np.rint(np.log2(student.scale_))), student.scale_)
@@ -365,7 +344,7 @@ def test_rounding_to_eight_bits_changes_little(data: _Data, student: LinearStude
     np.testing.assert_allclose(softmax(logits), student.predict_proba(data.texts), atol=1e-5)
 
 
-def test_human_labels_count_when_they_weigh(data: _Data) -> None:
+def test_human_labels_count_when_they_weigh(data: StudentData) -> None:
     human = (data.truth.argmax(axis=1) + 1) % 3
     taught = LinearStudent(_CLASSES).fit(data.texts, data.truth)
     unweighed = LinearStudent(_CLASSES).fit(data.texts, data.truth, human)
@@ -424,7 +403,7 @@ sys.stdout.write(student.predict_proba(texts).tobytes().hex())
 
 
 def test_a_fresh_process_predicts_the_same(
-    data: _Data, student: LinearStudent, tmp_path: Path
+    data: StudentData, student: LinearStudent, tmp_path: Path
 ) -> None:
     written = student.save(tmp_path)
     assert sorted(written) == sorted(tmp_path.iterdir())
@@ -457,17 +436,8 @@ def test_a_missing_file_is_refused(saved: Path, name: str) -> None:
         LinearStudent.load(saved)
 
 
-class _Trap:
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return open, (self.path, "w")
-
-
 def test_a_pickle_is_refused_and_not_run(saved: Path) -> None:
-    sprung = saved / "sprung"
-    (saved / "weights.safetensors").write_bytes(pickle.dumps(_Trap(str(sprung))))
+    sprung = write_trap(saved / "weights.safetensors")
     with pytest.raises(ArtefactError, match="holds no linear student"):
         LinearStudent.load(saved)
     assert not sprung.exists()

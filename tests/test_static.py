@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import pickle
 import re
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from tests.small_embeddings import (
     random_embeddings,
     train_tokenizer,
 )
+from tests.student_cases import ODD_TEXTS, StudentData, write_trap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,28 +39,11 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[1]
 _CLASSES = ["money", "travel", "weather"]
-_ODD_TEXTS = [
-    "",
-    " \t\n",
-    "\0",
-    "a\0b",
-    "money " * 200_000,
-    "🙂👩‍🚀" * 50,
-    "שלום עולם",
-    "\ud800 lone \udfff",
-    bytes(range(256)).decode("latin-1") * 20,
-    "x",
-]
 _FILLERS = ("the", "a", "is", "it", "was", "my", "and", "!", "?")
 _KNOWN_WORDS = 3
 
 
-class _Data(NamedTuple):
-    texts: list[str]
-    truth: NDArray[np.float64]
-
-
-def _make_data(count: int, seed: int, words: slice) -> _Data:
+def _make_data(count: int, seed: int, words: slice) -> StudentData:
     """Texts of two words of meaning and some fillers; words of a cluster are told by its label."""
     dice = np.random.default_rng(seed)
     texts, truth = [], []
@@ -71,7 +54,7 @@ def _make_data(count: int, seed: int, words: slice) -> _Data:
         dice.shuffle(chosen)
         texts.append(" ".join(chosen))
         truth.append(np.bincount(meant, minlength=3) / 2)
-    return _Data(texts, np.array(truth) * 0.9 + 0.1 / 3)
+    return StudentData(texts, np.array(truth) * 0.9 + 0.1 / 3)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +66,13 @@ def embeddings(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def data() -> _Data:
+def data() -> StudentData:
     """Training texts, of the first words of each cluster alone, with their true distributions."""
     return _make_data(300, 1, slice(_KNOWN_WORDS))
 
 
 @pytest.fixture(scope="module")
-def student(data: _Data, embeddings: str) -> StaticStudent:
+def student(data: StudentData, embeddings: str) -> StaticStudent:
     """A student of the true distributions."""
     return StaticStudent(_CLASSES, embeddings).fit(data.texts, data.truth)
 
@@ -175,7 +158,7 @@ class _Objective(NamedTuple):
 
 @pytest.mark.parametrize(("temperature", "human_weight"), [(1.0, 0.0), (2.0, 0.3)])
 def test_the_student_is_the_optimum_of_the_documented_loss(
-    data: _Data, embeddings: str, temperature: float, human_weight: float
+    data: StudentData, embeddings: str, temperature: float, human_weight: float
 ) -> None:
     human = np.where(np.arange(300) % 3 == 0, data.truth.argmax(axis=1), -1)
     found = StaticStudent(
@@ -189,7 +172,7 @@ def test_the_student_is_the_optimum_of_the_documented_loss(
     np.testing.assert_allclose(found.predict_proba(texts), expected, atol=0.02)
 
 
-def test_soft_labels_are_learned(data: _Data, student: StaticStudent) -> None:
+def test_soft_labels_are_learned(data: StudentData, student: StaticStudent) -> None:
     fresh = _make_data(200, 2, slice(_KNOWN_WORDS))
     entropy = _cross_entropy(fresh.truth, fresh.truth)
     assert _cross_entropy(fresh.truth, student.predict_proba(fresh.texts)) < entropy + 0.03
@@ -207,7 +190,7 @@ def test_words_that_no_training_text_held_get_the_logits_of_their_neighbours(
     assert (proba.argmax(axis=1) == strange.truth.argmax(axis=1))[clear].mean() > 0.95
 
 
-def test_the_weight_of_embeddings_counts(data: _Data, embeddings: str) -> None:
+def test_the_weight_of_embeddings_counts(data: StudentData, embeddings: str) -> None:
     strange = _make_data(200, 3, slice(_KNOWN_WORDS, None))
     losses = [
         _cross_entropy(
@@ -221,7 +204,7 @@ def test_the_weight_of_embeddings_counts(data: _Data, embeddings: str) -> None:
     assert losses[0] > losses[1] + 0.05 > losses[2] + 0.1
 
 
-def test_human_labels_count_when_they_weigh(data: _Data, embeddings: str) -> None:
+def test_human_labels_count_when_they_weigh(data: StudentData, embeddings: str) -> None:
     human = (data.truth.argmax(axis=1) + 1) % 3
     taught = StaticStudent(_CLASSES, embeddings).fit(data.texts, data.truth)
     unweighed = StaticStudent(_CLASSES, embeddings).fit(data.texts, data.truth, human)
@@ -234,8 +217,8 @@ def test_human_labels_count_when_they_weigh(data: _Data, embeddings: str) -> Non
 
 
 def test_probabilities_of_odd_texts(student: StaticStudent) -> None:
-    proba, novelty = student.judge(_ODD_TEXTS)
-    assert proba.shape == (len(_ODD_TEXTS), 3)
+    proba, novelty = student.judge(ODD_TEXTS)
+    assert proba.shape == (len(ODD_TEXTS), 3)
     assert proba.dtype == novelty.dtype == np.float32
     assert np.isfinite(proba).all()
     assert ((novelty >= 0) & (novelty <= 1)).all()
@@ -244,9 +227,9 @@ def test_probabilities_of_odd_texts(student: StaticStudent) -> None:
 
 
 def test_a_text_gives_the_same_alone_and_among_others(
-    data: _Data, student: StaticStudent, monkeypatch: pytest.MonkeyPatch
+    data: StudentData, student: StaticStudent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = ["", *_ODD_TEXTS, *data.texts[:50], "", "moneys and cash", "x x x x", ""]
+    texts = ["", *ODD_TEXTS, *data.texts[:50], "", "moneys and cash", "x x x x", ""]
     together = student.judge(texts)
     for index, text in enumerate(texts):
         alone = student.judge([text])
@@ -265,13 +248,15 @@ def test_no_input_gives_no_prediction(student: StaticStudent) -> None:
     assert student.predict([]) == []
 
 
-def test_predictions_are_the_most_probable_labels(data: _Data, student: StaticStudent) -> None:
+def test_predictions_are_the_most_probable_labels(
+    data: StudentData, student: StaticStudent
+) -> None:
     found = student.predict(data.texts)
     assert found == [_CLASSES[index] for index in student.predict_proba(data.texts).argmax(axis=1)]
     assert set(found) == set(_CLASSES)
 
 
-def test_threads_may_share_a_student(data: _Data, student: StaticStudent) -> None:
+def test_threads_may_share_a_student(data: StudentData, student: StaticStudent) -> None:
     expected = student.predict_proba(data.texts).tobytes()
     found: list[bytes] = []
 
@@ -286,7 +271,7 @@ def test_threads_may_share_a_student(data: _Data, student: StaticStudent) -> Non
     assert found == [expected] * 4
 
 
-@pytest.mark.parametrize("texts", [_ODD_TEXTS * 3, ["", ""], ["abc", "xyz"]])
+@pytest.mark.parametrize("texts", [ODD_TEXTS * 3, ["", ""], ["abc", "xyz"]])
 def test_learning_from_odd_texts(embeddings: str, texts: list[str]) -> None:
     soft = np.random.default_rng(0).dirichlet(np.ones(3), len(texts))
     found = StaticStudent(_CLASSES, embeddings).fit(texts, soft)
@@ -294,7 +279,7 @@ def test_learning_from_odd_texts(embeddings: str, texts: list[str]) -> None:
 
 
 def test_training_twice_gives_the_same_bytes(
-    data: _Data, student: StaticStudent, embeddings: str, tmp_path: Path
+    data: StudentData, student: StaticStudent, embeddings: str, tmp_path: Path
 ) -> None:
     again = StaticStudent(_CLASSES, embeddings)
     prepared = again.prepare(data.texts)
@@ -308,7 +293,7 @@ def test_training_twice_gives_the_same_bytes(
 
 
 def test_texts_prepared_with_other_embeddings_are_cut_again(
-    data: _Data, student: StaticStudent, embeddings: str, tmp_path: Path
+    data: StudentData, student: StaticStudent, embeddings: str, tmp_path: Path
 ) -> None:
     random_embeddings(train_tokenizer(data.texts, 60), 4).save(tmp_path)
     other = StaticStudent(_CLASSES, str(tmp_path)).prepare(data.texts)
@@ -317,7 +302,7 @@ def test_texts_prepared_with_other_embeddings_are_cut_again(
     assert found.quantised_.tobytes() == student.quantised_.tobytes()
 
 
-def test_training_chooses_settings(data: _Data, embeddings: str) -> None:
+def test_training_chooses_settings(data: StudentData, embeddings: str) -> None:
     human = np.full(300, -1)
     labelled = Labelled(data.texts, data.truth, data.truth.argmax(axis=1), human)
     fresh = _make_data(100, 7, slice(_KNOWN_WORDS))
@@ -397,18 +382,18 @@ def test_no_pair_spans_two_texts(texts: list[list[int]]) -> None:
 
 @pytest.mark.parametrize("max_bytes", [1, 8_500, 9_000, 10_000])
 def test_the_weights_are_as_small_as_asked_for(
-    data: _Data, student: StaticStudent, embeddings: str, tmp_path: Path, max_bytes: int
+    data: StudentData, student: StaticStudent, embeddings: str, tmp_path: Path, max_bytes: int
 ) -> None:
     found = StaticStudent(_CLASSES, embeddings, max_bytes=max_bytes).fit(data.texts, data.truth)
     found.save(tmp_path)
     size = (tmp_path / "weights.safetensors").stat().st_size
     assert size <= max(max_bytes, 1_000)
     assert len(found.quantised_) <= len(student.quantised_)
-    assert np.isfinite(found.predict_proba(_ODD_TEXTS)).all()
+    assert np.isfinite(found.predict_proba(ODD_TEXTS)).all()
 
 
 def test_known_texts_are_familiar_and_unknown_ones_strange(
-    data: _Data, student: StaticStudent
+    data: StudentData, student: StaticStudent
 ) -> None:
     assert student.judge(data.texts).novelty.max() < 0.3
     strange = student.judge(["plane sleet ferry salary", "wages", "", "qqq"]).novelty
@@ -456,7 +441,7 @@ sys.stdout.write((judged.proba.tobytes() + judged.novelty.tobytes()).hex())
 
 
 def test_a_fresh_process_predicts_the_same(
-    data: _Data, student: StaticStudent, tmp_path: Path
+    data: StudentData, student: StaticStudent, tmp_path: Path
 ) -> None:
     written = student.save(tmp_path)
     assert sorted(written) == sorted(tmp_path.iterdir())
@@ -501,18 +486,9 @@ def test_a_missing_file_is_refused(saved: Path, name: str) -> None:
         StaticStudent.load(saved)
 
 
-class _Trap:
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return open, (self.path, "w")
-
-
 @pytest.mark.parametrize("name", _FILES)
 def test_a_pickle_is_refused_and_not_run(saved: Path, name: str) -> None:
-    sprung = saved / "sprung"
-    (saved / name).write_bytes(pickle.dumps(_Trap(str(sprung))))
+    sprung = write_trap(saved / name)
     with pytest.raises(ArtefactError, match="holds no static student"):
         StaticStudent.load(saved)
     assert not sprung.exists()
@@ -584,7 +560,7 @@ def test_rows_of_no_piece_are_refused(saved: Path, name: str, value: int) -> Non
         StaticStudent.load(saved)
 
 
-def test_a_tokenizer_with_more_pieces_is_refused(saved: Path, data: _Data) -> None:
+def test_a_tokenizer_with_more_pieces_is_refused(saved: Path, data: StudentData) -> None:
     tokenizer = train_tokenizer([*data.texts, "abcdefghijklmnopqrstuvwxyz"], 200)
     (saved / "tokenizer.json").write_text(tokenizer.to_str())
     with pytest.raises(ArtefactError, match="do not fit"):

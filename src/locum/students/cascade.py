@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 
 from locum.errors import ArtefactError, UsageError
+from locum.students.base import BaseStudent
 from locum.students.cascade_rule import CascadeRule, choose_rule
 from locum.students.protocol import Judgement, find_family
 
@@ -34,7 +35,7 @@ _UNREADABLE = (
 )
 
 
-class CascadeStudent:
+class CascadeStudent(BaseStudent):
     """Two students in a row (Viola and Jones 2001; Varshney and Baylis 2022).
 
     The first answers where its calibrated probability is high enough; only where it is not, the
@@ -96,17 +97,6 @@ class CascadeStudent:
     def _join(self, first: Student, second: Student, rule: CascadeRule) -> None:
         self.first_, self.second_, self.rule_ = first, second, rule
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
-        """Return the parameters that the constructor took."""
-        return {
-            "classes": list(self.classes_),
-            "first": self.first,
-            "second": self.second,
-            "first_settings": self.first_settings,
-            "second_settings": self.second_settings,
-            "seed": self.seed,
-        }
-
     def fit(
         self,
         inputs: Sequence[str],
@@ -146,14 +136,6 @@ class CascadeStudent:
             self.first_.judge(inputs),
             lambda unsure: self.second_.judge([inputs[row] for row in unsure.tolist()]),
         )
-
-    def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
-        """Return probabilities of the labels, ``[N, C]``."""
-        return self.judge(inputs).proba
-
-    def predict(self, inputs: Sequence[str]) -> list[str]:
-        """Return the most probable label of each input."""
-        return [self.classes_[index] for index in self.judge(inputs).proba.argmax(axis=1)]
 
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written.

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
+from locum.students.base import BaseStudent
 from locum.students.encoder_check import check_graph
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
@@ -43,7 +44,7 @@ _UNREADABLE = (
 _LEAST_TOKENS = 8
 
 
-class EncoderStudent:
+class EncoderStudent(BaseStudent):
     """Softmax regression on the embeddings of an encoder, which may be fine-tuned to it.
 
     With ``epochs=0`` the encoder is left as it is and a head is learned on its embeddings (see
@@ -118,21 +119,6 @@ class EncoderStudent:
         self.seconds = seconds
         self.seed = seed
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
-        """Return the parameters that the constructor took."""
-        return {
-            "classes": list(self.classes_),
-            "encoder": self.encoder,
-            "temperature": self.temperature,
-            "human_weight": self.human_weight,
-            "epochs": self.epochs,
-            "learning_rate": self.learning_rate,
-            "layers": self.layers,
-            "max_tokens": self.max_tokens,
-            "seconds": self.seconds,
-            "seed": self.seed,
-        }
-
     def fit(
         self,
         inputs: Sequence[str],
@@ -158,14 +144,6 @@ class EncoderStudent:
         """Take the fitted state."""
         self._content, self._reader, self._novelty = content, reader, novelty
         self._session = EncoderSession(content)
-
-    def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
-        """Return probabilities of the labels, ``[N, C]``."""
-        return self.judge(inputs).proba
-
-    def predict(self, inputs: Sequence[str]) -> list[str]:
-        """Return the most probable label of each input."""
-        return [self.classes_[index] for index in self.predict_proba(inputs).argmax(axis=1)]
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
         """Return probabilities and novelty of the inputs in one pass."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from locum.errors import UsageError
 from locum.students.encoder_graph import add_head, compile_graph, export_graph, replace_weights
-from locum.students.encoder_head import Scale, build_terms, choose_l2, fit_head
+from locum.students.encoder_head import Scale, choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers
 from locum.students.encoder_novelty import EmbeddingNovelty
 from locum.students.encoder_session import EncoderSession
@@ -17,6 +17,7 @@ from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
 from locum.students.encoder_tuning import Lesson, Schedule, tune
 from locum.students.encoder_weights import WEIGHTS
+from locum.students.softmax_regression import build_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from locum.losses import soft_target_cross_entropy, soften
+from locum.losses import soft_target_cross_entropy
 from locum.students.softmax_regression import Term, fit_softmax_regression
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Head", "Scale", "build_terms", "choose_l2", "fit_head"]
+__all__ = ["Head", "Scale", "choose_l2", "fit_head"]
 
 Floats = NDArray[np.float32]
 
@@ -58,33 +58,6 @@ class Scale(NamedTuple):
         """Return a head of scaled embeddings as one of embeddings."""
         weights = head.weights / self.spread
         return Head(weights, head.intercept - self.centre @ weights)
-
-
-def build_terms(
-    soft_labels: NDArray[np.float64],
-    human_labels: NDArray[np.integer] | None,
-    temperature: float,
-    human_weight: float,
-) -> list[Term]:
-    """Return the terms of the loss that a student of these labels minimises.
-
-    ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label, softmax(z))``,
-    where ``w`` is 0 for inputs without a human label (Hinton, Vinyals and Dean 2015).
-
-    Args:
-        soft_labels: Teacher's distributions, ``[N, C]``.
-        human_labels: Index of a person's label, or -1, ``[N]``.
-        temperature: ``T``.
-        human_weight: ``w``.
-    """
-    soft = soften(soft_labels, temperature)
-    if human_labels is None or not human_weight:
-        return [Term(temperature, soft.astype(np.float32))]
-    known = human_labels >= 0
-    human = np.zeros_like(soft)
-    human[known, human_labels[known]] = human_weight
-    soft[known] *= 1 - human_weight
-    return [Term(temperature, soft.astype(np.float32)), Term(1.0, human.astype(np.float32))]
 
 
 def fit_head(embeddings: Floats, terms: Sequence[Term], l2: float) -> Head:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-__all__ = ["drop_layers", "spread_layers"]
+__all__ = ["drop_layers", "find_stack", "spread_layers"]
 
 
 def spread_layers(layers: int, kept: int) -> list[int]:
@@ -38,7 +38,13 @@ def drop_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     found: int = model.config.num_hidden_layers
     kept = spread_layers(found, layers)
     smaller = copy.deepcopy(model)
-    parent, name = _find_stack(smaller, found)
+    place_of_layers = find_stack(smaller)
+    if place_of_layers is None:
+        raise UsageError(
+            f"layers: {type(model).__name__} holds no list of {found} layers, so none can be "
+            "dropped: leave layers at None, or take another encoder"
+        )
+    parent, name = place_of_layers
     stack = getattr(parent, name)
     setattr(parent, name, type(stack)([stack[index] for index in kept]))
     smaller.config.num_hidden_layers = layers
@@ -50,18 +56,18 @@ def drop_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     return smaller
 
 
-def _find_stack(model: PreTrainedModel, layers: int) -> tuple[nn.Module, str]:
-    """The module that holds the list of layers, and the list's name in it."""
+def find_stack(model: PreTrainedModel) -> tuple[nn.Module, str] | None:
+    """Return the module that holds an encoder's list of layers, and the list's name in it.
+
+    ``None`` where there is no list as long as ``config.num_hidden_layers``.
+    """
     from torch.nn import ModuleList
 
     for path, module in model.named_modules():
-        if isinstance(module, ModuleList) and len(module) == layers:
+        if isinstance(module, ModuleList) and len(module) == model.config.num_hidden_layers:
             parent, _, name = path.rpartition(".")
             return model.get_submodule(parent), name
-    raise UsageError(
-        f"layers: {type(model).__name__} holds no list of {layers} layers, so none can be dropped: "
-        "leave layers at None, or take another encoder"
-    )
+    return None
 
 
 def _renumber(layer: nn.Module, place: int) -> None:

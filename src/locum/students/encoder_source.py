@@ -51,8 +51,8 @@ def load_encoder(place: str) -> PretrainedEncoder:
     Raises:
         UsageError: There is none, it cannot be read, or the extra is not installed.
     """
-    transformers = import_encoder_extra("transformers")
     folder = _find(place)
+    transformers = import_encoder_extra("transformers")
     with _quiet(transformers):
         try:
             model = _load_model(transformers, folder)
@@ -60,7 +60,7 @@ def load_encoder(place: str) -> PretrainedEncoder:
             tokenizer = load(folder, trust_remote_code=False)
             pooling = _read_pooling(folder)
         except ImportError as error:
-            raise _missing(error) from None
+            raise _missing(error.name or str(error)) from None
         except _UNREADABLE as error:
             reason = str(error).strip().split("\n", maxsplit=1)[0]
             raise UsageError(
@@ -89,12 +89,12 @@ def import_encoder_extra(module: str) -> Any:  # noqa: ANN401 - a module
             import_module(needed)
         return import_module(module)
     except ImportError as error:
-        raise _missing(error) from None
+        raise _missing(error.name or str(error)) from None
 
 
-def _missing(error: ImportError) -> UsageError:
+def _missing(name: str) -> UsageError:
     return UsageError(
-        f"training an encoder needs packages that are not installed ({error.name or error}): "
+        f"training an encoder needs packages that are not installed ({name}): "
         "pip install 'locum[encoder]'"
     )
 
@@ -105,7 +105,10 @@ def _find(place: str) -> Path:
         return folder
     if not place or place[0] in "./~" or place.count("/") > 1:
         raise UsageError(f"encoder {place!r} does not exist: {_CURE}")
-    download = import_encoder_extra("huggingface_hub").snapshot_download
+    try:
+        from huggingface_hub import snapshot_download as download
+    except ImportError as error:
+        raise _missing(error.name or str(error)) from None
     try:
         return Path(download(place, allow_patterns=_PATTERNS))
     except (OSError, ValueError, RuntimeError) as error:

@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError, UsageError
-from locum.losses import soften
+from locum.students.base import BaseStudent
 from locum.students.protocol import Judgement
 from locum.students.row_table import RowTable
-from locum.students.softmax_regression import Term, fit_softmax_regression
+from locum.students.softmax_regression import build_terms, fit_softmax_regression
 from locum.students.vocabulary import Vocabulary, choose_vocabulary
 from locum.students.word_counts import CountedTexts
 from locum.students.word_design import WordDesign
@@ -43,7 +43,7 @@ _LARGEST = 127
 _TOLERANCE = 1e-4
 
 
-class LinearStudent:
+class LinearStudent(BaseStudent):
     """Softmax regression on words, n-grams of characters inside words, and pairs of words.
 
     A text's features are its words' weights over the text's length (see `WordDesign`), so that a
@@ -90,17 +90,6 @@ class LinearStudent:
         self.max_iterations = max_iterations
         self.max_bytes = max_bytes
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
-        """Return the parameters that the constructor took."""
-        return {
-            "classes": list(self.classes_),
-            "l2": self.l2,
-            "temperature": self.temperature,
-            "human_weight": self.human_weight,
-            "max_iterations": self.max_iterations,
-            "max_bytes": self.max_bytes,
-        }
-
     @staticmethod
     def prepare(inputs: Sequence[str]) -> Sequence[str]:
         """Return inputs that several students can be fitted to without splitting them again."""
@@ -117,7 +106,7 @@ class LinearStudent:
         design = self._design(counted)
         weights, intercept = fit_softmax_regression(
             design,
-            self._terms(soft_labels, human_labels),
+            build_terms(soft_labels, human_labels, self.temperature, self.human_weight),
             self.l2,
             self.max_iterations,
             _TOLERANCE,
@@ -140,22 +129,6 @@ class LinearStudent:
             counted.designs[size] = WordDesign(counted, vocabulary)
         return counted.designs[size]
 
-    def _terms(
-        self, soft_labels: NDArray[np.float64], human_labels: NDArray[np.integer] | None
-    ) -> list[Term]:
-        """The loss's terms."""
-        soft = soften(soft_labels, self.temperature)
-        if human_labels is None or not self.human_weight:
-            return [Term(self.temperature, soft.astype(np.float32))]
-        known = human_labels >= 0
-        human = np.zeros_like(soft)
-        human[known, human_labels[known]] = self.human_weight
-        soft[known] *= 1 - self.human_weight
-        return [
-            Term(self.temperature, soft.astype(np.float32)),
-            Term(1.0, human.astype(np.float32)),
-        ]
-
     def _take(
         self,
         vocabulary: Vocabulary,
@@ -173,10 +146,6 @@ class LinearStudent:
         """Weights of the columns, ``[D, C]``, as they are after rounding."""
         weights: Floats = self.quantised_ * self.scale_ / self.vocabulary_.values[:, None]
         return weights
-
-    def predict_proba(self, inputs: Sequence[str]) -> Floats:
-        """Return probabilities of the labels, ``[N, C]``."""
-        return self.judge(inputs).proba
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
         """Return probabilities and novelty of the inputs in one pass."""
@@ -211,10 +180,6 @@ class LinearStudent:
         proba /= np.add.reduce(proba, axis=1)[:, None]
         novelty = np.where(mass > 0, unknown / np.maximum(mass, 1), np.float32(1))
         return Judgement(proba, novelty)
-
-    def predict(self, inputs: Sequence[str]) -> list[str]:
-        """Return the most probable label of each input."""
-        return [self.classes_[index] for index in self.predict_proba(inputs).argmax(axis=1)]
 
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""

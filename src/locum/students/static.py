@@ -13,13 +13,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError, UsageError
-from locum.losses import soften
+from locum.students.base import BaseStudent
 from locum.students.piece_design import CutTexts, PieceDesign
 from locum.students.piece_index import PieceIndex, add_rows
 from locum.students.piece_vocabulary import PieceVocabulary
 from locum.students.pieces import PieceTokenizer, check_static_extra
 from locum.students.protocol import Judgement
-from locum.students.softmax_regression import Term, fit_softmax_regression
+from locum.students.softmax_regression import build_terms, fit_softmax_regression
 from locum.students.token_embeddings import load_token_embeddings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _LARGEST = 127
 _TEXTS_AT_ONCE = 1_024
 
 
-class StaticStudent:
+class StaticStudent(BaseStudent):
     """Softmax regression on pooled token embeddings, and on pieces and pairs of pieces.
 
     A piece's logits are those of its pre-trained vector under a head that all pieces share, plus
@@ -106,19 +106,6 @@ class StaticStudent:
         self.max_iterations = max_iterations
         self.max_bytes = max_bytes
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
-        """Return the parameters that the constructor took."""
-        return {
-            "classes": list(self.classes_),
-            "embeddings": self.embeddings,
-            "l2": self.l2,
-            "temperature": self.temperature,
-            "human_weight": self.human_weight,
-            "embedding_weight": self.embedding_weight,
-            "max_iterations": self.max_iterations,
-            "max_bytes": self.max_bytes,
-        }
-
     def prepare(self, inputs: Sequence[str]) -> Sequence[str]:
         """Return inputs that several students can be fitted to without cutting them again."""
         return CutTexts(inputs, load_token_embeddings(self.embeddings))
@@ -134,7 +121,7 @@ class StaticStudent:
         if cut is None or cut.embeddings is not load_token_embeddings(self.embeddings):
             cut = CutTexts(inputs, load_token_embeddings(self.embeddings))
         design = self._design(cut)
-        terms = self._terms(soft_labels, human_labels)
+        terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
         weights, intercept = fit_softmax_regression(design, terms, self.l2, self.max_iterations)
         rows = design.fold(weights)
         scale = np.abs(rows).max(axis=0, initial=0) / _LARGEST
@@ -152,22 +139,6 @@ class StaticStudent:
             cut.designs[key] = PieceDesign(cut, labels, room, self.embedding_weight)
         return cut.designs[key]
 
-    def _terms(
-        self, soft_labels: NDArray[np.float64], human_labels: NDArray[np.integer] | None
-    ) -> list[Term]:
-        """The loss's terms."""
-        soft = soften(soft_labels, self.temperature)
-        if human_labels is None or not self.human_weight:
-            return [Term(self.temperature, soft.astype(np.float32))]
-        known = human_labels >= 0
-        human = np.zeros_like(soft)
-        human[known, human_labels[known]] = self.human_weight
-        soft[known] *= 1 - self.human_weight
-        return [
-            Term(self.temperature, soft.astype(np.float32)),
-            Term(1.0, human.astype(np.float32)),
-        ]
-
     def _take(
         self,
         tokenizer: PieceTokenizer,
@@ -180,10 +151,6 @@ class StaticStudent:
         self._tokenizer, self._vocabulary = tokenizer, vocabulary
         self._index = PieceIndex(vocabulary)
         self.quantised_, self.scale_, self.intercept_ = quantised, scale, intercept
-
-    def predict_proba(self, inputs: Sequence[str]) -> Floats:
-        """Return probabilities of the labels, ``[N, C]``."""
-        return self.judge(inputs).proba
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
         """Return probabilities and novelty of the inputs in one pass."""
@@ -218,10 +185,6 @@ class StaticStudent:
         np.exp(logits, out=logits)
         logits /= np.add.reduce(logits, axis=1)[:, None]
         return Judgement(logits, found.novelty)
-
-    def predict(self, inputs: Sequence[str]) -> list[str]:
-        """Return the most probable label of each input."""
-        return [self.classes_[index] for index in self.predict_proba(inputs).argmax(axis=1)]
 
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from locum.errors import UsageError
+from locum.students.encoder_layers import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,9 +99,10 @@ def _find_maps(model: PreTrainedModel, layer: int) -> tuple[nn.Module, ...]:
     """The linear maps to queries, keys and values in a layer."""
     from torch import nn
 
-    stack = _find_stack(model)
+    found_at = find_stack(model)
+    stack = getattr(*found_at) if found_at else {layer: nn.Module()}
     linear: dict[str, list[nn.Module]] = {}
-    for path, module in stack[layer].named_modules() if stack is not None else ():
+    for path, module in stack[layer].named_modules():
         if isinstance(module, nn.Linear):
             linear.setdefault(path.rpartition(".")[2], []).append(module)
     for names in _NAMES:
@@ -111,12 +113,3 @@ def _find_maps(model: PreTrainedModel, layer: int) -> tuple[nn.Module, ...]:
         f"losses: no queries, keys and values are found in the layers of {type(model).__name__}, "
         "which the losses attention, minilm and relation compare: use hidden or cosine"
     )
-
-
-def _find_stack(model: PreTrainedModel) -> nn.ModuleList | None:
-    from torch.nn import ModuleList
-
-    for module in model.modules():
-        if isinstance(module, ModuleList) and len(module) == model.config.num_hidden_layers:
-            return module
-    return None
