@@ -17,11 +17,11 @@ from transformers.models.auto.modeling_auto import AutoModel
 from transformers.models.auto.tokenization_auto import AutoTokenizer
 
 from locum.errors import UsageError
-from locum.losses.attention import relation_scores
+from locum.losses import relation_scores
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.training.encoders import EncoderTraining, distil_encoder
+from locum.training import EncoderTraining, distil_encoder
 from locum.training.initialisation import load_pair, match_layers
 from locum.training.lesson import pool
 from locum.training.observing import EncoderObserver

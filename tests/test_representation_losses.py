@@ -16,10 +16,16 @@ import numpy as np
 import pytest
 import torch
 
-from locum.losses import soft_target_cross_entropy, soften
-from locum.losses.attention import relation_loss, relation_scores, score_loss
-from locum.losses.representation import cosine_loss, hidden_state_loss
-from locum.losses.soft_targets import soft_target_loss
+from locum.losses import (
+    cosine_loss,
+    hidden_state_loss,
+    relation_loss,
+    relation_scores,
+    score_loss,
+    soft_target_cross_entropy,
+    soft_target_loss,
+    soften,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,8 +201,7 @@ def test_soft_target_loss_by_hand() -> None:
 def test_losses_and_training_are_imported_without_torch() -> None:
     program = (
         "import sys\n"
-        "from locum.losses import attention, representation, soft_targets\n"
-        "from locum.training import encoders\n"
+        "import locum.losses, locum.training\n"
         "assert not {'torch', 'transformers', 'tokenizers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

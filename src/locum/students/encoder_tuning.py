@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from locum.losses import soft_target_cross_entropy
-from locum.losses.soft_targets import soft_target_loss
+from locum.losses import soft_target_cross_entropy, soft_target_loss
 from locum.students.encoder_graph import pooled
 from locum.students.encoder_head import Head, Scale
 

@@ -8,5 +8,16 @@ from locum.training.classification import (
     Trial,
     train,
 )
+from locum.training.encoders import DistilledEncoder, EncoderTraining, distil_encoder
 
-__all__ = ["CurvePoint", "Labelled", "SyntheticGain", "TrainedStudent", "Trial", "train"]
+__all__ = [
+    "CurvePoint",
+    "DistilledEncoder",
+    "EncoderTraining",
+    "Labelled",
+    "SyntheticGain",
+    "TrainedStudent",
+    "Trial",
+    "distil_encoder",
+    "train",
+]

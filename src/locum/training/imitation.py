@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from locum.errors import UsageError
-from locum.losses.attention import relation_loss, relation_scores, score_loss
-from locum.losses.representation import cosine_loss, hidden_state_loss
+from locum.losses import cosine_loss, hidden_state_loss, relation_loss, relation_scores, score_loss
 from locum.training.initialisation import match_layers
 
 if TYPE_CHECKING:

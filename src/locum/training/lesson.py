@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses import soften
-from locum.losses.soft_targets import soft_target_loss
+from locum.losses import soft_target_loss, soften
 from locum.training.observing import EncoderObserver
 
 if TYPE_CHECKING:
