@@ -167,7 +167,7 @@ def _ngrams_of(counted: CountedTexts) -> _Kind:
     """N-grams; one in several words of a text counts as many times, up to the number of texts."""
     column: dict[str, int] = {}
     found = [
-        [column.setdefault(ngram, len(column)) for ngram in set(word_ngrams(word))]
+        [column.setdefault(ngram, len(column)) for ngram in dict.fromkeys(word_ngrams(word))]
         for word in counted.vocabulary
     ]
     lengths = np.fromiter(map(len, found), np.int64, len(found))
