@@ -24,7 +24,7 @@ from tests.student_cases import ODD_TEXTS
 from tests.traffic import LABELS, make_examples
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,6 +43,7 @@ class _Scripted:
 
     family: ClassVar[str] = "scripted"
     searched: ClassVar[bool] = True
+    tried: ClassVar[Mapping[str, Sequence[float]]] = {}
 
     def __init__(self, classes: Sequence[str], **_settings: object) -> None:
         self.classes_ = tuple(classes)

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from locum.errors import ArtefactError, UsageError
 from locum.losses import log_softmax, soften, softmax
 from locum.students.linear import LinearStudent
-from locum.students.ngrams import distinct_words, word_ngrams, word_pairs
+from locum.students.ngrams import split_words, word_ngrams, word_pairs
 from locum.students.row_table import RowTable
 from tests.student_cases import ODD_TEXTS, StudentData, make_data, write_trap
 
@@ -60,10 +60,10 @@ def _design(student: LinearStudent, texts: list[str]) -> NDArray[np.float64]:
     """The documented features, taken a second time."""
     vocabulary = student.vocabulary_
     factors = np.ones(len(vocabulary))
-    factors[list(vocabulary.words.values())] = vocabulary.word_factor[0]
+    factors[[*vocabulary.words.values(), *vocabulary.pairs.values()]] = student.word_weight
     matrix = np.zeros((len(texts), len(vocabulary)))
     for row, text in zip(matrix, texts, strict=True):
-        words = distinct_words(text)
+        words = split_words(text)
         found = [vocabulary.words.get(word) for word in words]
         found += [vocabulary.ngrams.get(ngram) for word in words for ngram in word_ngrams(word)]
         found += [vocabulary.pairs.get(pair) for pair in word_pairs(words)]
@@ -372,6 +372,9 @@ def test_human_labels_count_when_they_weigh(data: StudentData) -> None:
         {"temperature": float("nan")},
         {"human_weight": -0.1},
         {"human_weight": 1.1},
+        {"word_weight": 0},
+        {"word_weight": 1.5},
+        {"word_weight": 17},
         {"max_bytes": 0},
     ],
 )
@@ -386,6 +389,7 @@ def test_parameters_build_an_equal_student() -> None:
         "l2": 0.5,
         "temperature": 2.0,
         "human_weight": 0.2,
+        "word_weight": 3,
         "max_iterations": 7,
         "max_bytes": 9_000,
     }

@@ -66,6 +66,7 @@ def test_trials_stand_best_first(kind: str, request: pytest.FixtureRequest) -> N
     assert len(set(tried)) == len(tried)
     assert sum(text.startswith("trying") for text in told) == len(tried)
     assert {trial.settings["l2"] for trial in trained.trials} > {5e-6}
+    assert {trial.settings.get("word_weight") for trial in trained.trials} >= {None, 1, 4}
 
 
 @pytest.mark.parametrize("kind", ["soft", "hard", "helped"])

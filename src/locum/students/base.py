@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,6 +18,8 @@ __all__ = ["BaseStudent"]
 
 class BaseStudent:
     """A student whose constructor keeps each argument under its own name, but ``classes_``."""
+
+    tried: ClassVar[Mapping[str, Sequence[float]]] = {}
 
     classes_: tuple[str, ...]
 

@@ -16,6 +16,7 @@ __all__ = ["ValueAndGradient", "minimise"]
 Vector = NDArray[np.float32]
 
 _MEMORY = 6
+_SMALL_STEPS = 2
 _SUFFICIENT = 1e-4
 _HALVINGS = 12
 
@@ -49,7 +50,7 @@ def minimise(
     iterations: int,
     tolerance: float,
 ) -> Vector:
-    """Return a point where a step gains less than ``tolerance`` of the value.
+    """Return a point where two steps in a row gain less than ``tolerance`` of the value each.
 
     L-BFGS (Liu and Nocedal 1989) with six changes kept; a step is halved until it gains enough
     (Armijo 1966).
@@ -58,10 +59,11 @@ def minimise(
         function: Smooth and convex.
         start: Where to begin; left as it is.
         iterations: Bound on the steps.
-        tolerance: Relative gain under which to stop.
+        tolerance: Relative gain that is small.
     """
     point, at = start, function(start)
     changes: deque[_Change] = deque(maxlen=_MEMORY)
+    small = 0
     for _ in range(iterations):
         found = _search(function, point, at, _direction(at.gradient, changes))
         if found is None:
@@ -73,7 +75,8 @@ def minimise(
         if curvature > 0:
             changes.append(_Change(step, difference, 1 / curvature))
         gain, at = at.value - reached.value, reached
-        if gain <= tolerance * max(abs(at.value), 1e-12):
+        small = small + 1 if gain <= tolerance * max(abs(at.value), 1e-12) else 0
+        if small == _SMALL_STEPS:
             break
     return point
 

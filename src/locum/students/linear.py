@@ -21,7 +21,7 @@ from locum.students.word_counts import CountedTexts
 from locum.students.word_design import WordDesign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["LinearStudent"]
@@ -41,17 +41,19 @@ _OVERHEAD = 8_192
 _BYTES_OF_LABEL = 12  # scale, intercept, and the quotes and comma of its name
 _LARGEST = 127
 _TOLERANCE = 1e-4
+_WORD_WEIGHTS = range(1, 17)
 
 
 class LinearStudent(BaseStudent):
     """Softmax regression on words, n-grams of characters inside words, and pairs of words.
 
     A text's features are its words' weights over the text's length (see `WordDesign`), so that a
-    word is looked up once with all its n-grams. The loss is ``(1 - w) * T^2 * CE(soft labels at T,
-    softmax(z / T)) + w * CE(human label, softmax(z)) + l2 / 2 * |W|^2`` averaged over the inputs
-    (Hinton, Vinyals and Dean 2015): convex in the weights. L-BFGS starts at zero and stops where a
-    step gains less than 1e-4 of the loss; no random number takes part. The weights are then rounded
-    to 8 bits, each label with a power of two as its unit, and it is these that predict.
+    word is looked up with all its n-grams at once. The loss is
+    ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label, softmax(z)) +
+    l2 / 2 * |W|^2`` averaged over the inputs (Hinton, Vinyals and Dean 2015): convex in the
+    weights. L-BFGS starts at zero and stops where two steps in a row gain less than 1e-4 of the
+    loss each; no random number takes part. The weights are then rounded to 8 bits, each label with
+    a power of two as its unit, and it is these that predict.
 
     The novelty of an input is the share of its words and n-grams that have no column, which fewer
     than two training inputs held, each by its weight; 1 where an input has no word at all.
@@ -61,12 +63,14 @@ class LinearStudent(BaseStudent):
         l2: Strength of the penalty on the weights.
         temperature: Distillation temperature ``T``.
         human_weight: ``w``, between 0 and 1: how much a human label counts where there is one.
+        word_weight: How much words and pairs of words count against n-grams of characters.
         max_iterations: Bound on the iterations of L-BFGS; it bounds the time for many inputs.
         max_bytes: Bound on what is saved; of more columns those that the most inputs hold are kept.
     """
 
     family: ClassVar[str] = "linear"
     searched: ClassVar[bool] = True
+    tried: ClassVar[Mapping[str, Sequence[float]]] = {"word_weight": (1, 4)}
 
     def __init__(
         self,
@@ -74,19 +78,23 @@ class LinearStudent(BaseStudent):
         l2: float = 5e-6,
         temperature: float = 1.0,
         human_weight: float = 0.0,
+        word_weight: int = 2,
         max_iterations: int = 40,
         max_bytes: int = 3_000_000,
     ) -> None:
-        if not (l2 > 0 and temperature > 0 and 0 <= human_weight <= 1 and max_bytes > 0):
+        positive = all(number > 0 for number in (l2, temperature, max_bytes))
+        if not (positive and 0 <= human_weight <= 1 and word_weight in _WORD_WEIGHTS):
             raise UsageError(
                 f"l2={l2}, temperature={temperature}, human_weight={human_weight}, "
-                f"max_bytes={max_bytes}: expected l2 > 0, temperature > 0, 0 <= human_weight <= 1 "
-                "and max_bytes > 0"
+                f"word_weight={word_weight}, max_bytes={max_bytes}: expected l2 > 0, "
+                "temperature > 0, 0 <= human_weight <= 1, a whole word_weight from 1 to 16 and "
+                "max_bytes > 0"
             )
         self.classes_ = tuple(classes)
         self.l2 = l2
         self.temperature = temperature
         self.human_weight = human_weight
+        self.word_weight = int(word_weight)
         self.max_iterations = max_iterations
         self.max_bytes = max_bytes
 
@@ -120,14 +128,14 @@ class LinearStudent(BaseStudent):
         return self
 
     def _design(self, counted: CountedTexts) -> WordDesign:
-        """Return the design of these texts; it is kept with them for students of the same size."""
-        size = (len(self.classes_), self.max_bytes)
-        if size not in counted.designs:
+        """Return the design of these texts; it is kept with them for students like this one."""
+        key = (len(self.classes_), self.max_bytes, self.word_weight)
+        if key not in counted.designs:
             names = sum(len(name.encode("utf-8", "surrogatepass")) for name in self.classes_)
             room = self.max_bytes - _OVERHEAD - names - _BYTES_OF_LABEL * len(self.classes_)
-            vocabulary = choose_vocabulary(counted, len(self.classes_), room)
-            counted.designs[size] = WordDesign(counted, vocabulary)
-        return counted.designs[size]
+            vocabulary = choose_vocabulary(counted, len(self.classes_), room, self.word_weight)
+            counted.designs[key] = WordDesign(counted, vocabulary)
+        return counted.designs[key]
 
     def _take(
         self,

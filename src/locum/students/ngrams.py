@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FEW_WORDS", "MAX_CHARACTERS", "distinct_words", "word_ngrams", "word_pairs"]
+__all__ = ["FEW_WORDS", "MAX_CHARACTERS", "split_words", "word_ngrams", "word_pairs"]
 
 MAX_CHARACTERS = 20_000
 FEW_WORDS = 40
@@ -26,18 +26,18 @@ def _fold_ascii(code: int) -> str:
 _FOLDED = "".join(_fold_ascii(code) for code in range(128))
 
 
-def distinct_words(text: str) -> list[str]:
-    """Return the words of a text, each once, normalised to NFKC and case-folded.
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in their order, normalised to NFKC and case-folded.
 
     A word is a run of letters, digits and underscores; of other characters, each beyond ASCII (an
-    emoji, say) is a word, and the others separate. Words stand in the order of their first
-    occurrence. Of a text over 20,000 characters the first 20,000 count.
+    emoji, say) is a word, and the others separate. Of a text over 20,000 characters the first
+    20,000 count.
     """
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
     if text.isascii():
-        return list(dict.fromkeys(text.translate(_FOLDED).split()))
-    return list(dict.fromkeys(_WORD.findall(unicodedata.normalize("NFKC", text).casefold())))
+        return text.translate(_FOLDED).split()
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def word_ngrams(word: str) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from locum.students.piece_index import PieceIndex
 from locum.students.piece_vocabulary import choose_pieces, whole_squares
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locum.students.token_embeddings import TokenEmbeddings
 
 __all__ = ["CutTexts", "PieceDesign"]
@@ -21,7 +22,7 @@ Floats = NDArray[np.float32]
 _EMBEDDING_LENGTH, _PIECE_LENGTH = 0.5, 0.7
 
 
-class CutTexts(Sequence[str]):
+class CutTexts(list[str]):
     """Texts that students of the same embeddings learn from without cutting them again.
 
     Args:
@@ -35,22 +36,10 @@ class CutTexts(Sequence[str]):
     """
 
     def __init__(self, texts: Sequence[str], embeddings: TokenEmbeddings) -> None:
-        self._texts = texts
+        super().__init__(texts)
         self.embeddings = embeddings
         self.pieces = embeddings.tokenizer.cut(texts)
         self.designs: dict[tuple[float, ...], PieceDesign] = {}
-
-    def __len__(self) -> int:
-        """Return ``N``."""
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        """Return a text, or some of them."""
-        return self._texts[index]
 
 
 class PieceDesign:

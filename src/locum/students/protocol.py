@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -37,12 +37,14 @@ class Student(Protocol):
 
     A family registers its class under the entry point group ``locum.students``, with its name. One
     that is ``searched`` learns in seconds: training tries several values of its ``l2``,
-    ``temperature`` and ``human_weight``, and fits it again on train and validation inputs together.
+    ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, and
+    fits it again on train and validation inputs together.
     Another is fitted once, on the train inputs, and stops early by itself.
     """
 
     family: ClassVar[str]
     searched: ClassVar[bool]
+    tried: ClassVar[Mapping[str, Sequence[float]]]
     classes_: tuple[str, ...]
 
     def __init__(self, classes: Sequence[str], **settings: Any) -> None:  # noqa: ANN401 - each family has its own

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from locum.students.ngrams import distinct_words, word_ngrams, word_pairs
+from locum.students.ngrams import split_words, word_ngrams, word_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -155,7 +155,7 @@ class RowTable:
             yield _add_rows(known.table, waiting)
 
     def _find(self, known: _KnownWords, text: str) -> bytes:
-        words = distinct_words(text)
+        words = split_words(text)
         pairs = map(self._pairs.get, word_pairs(words), repeat(b""))
         return b"".join((self._nothing, *map(known.__getitem__, words), *pairs))
 

@@ -93,7 +93,7 @@ def fit_softmax_regression(
         terms: Of the loss.
         l2: Strength of the penalty; the intercept has none.
         iterations: Bound on those of L-BFGS.
-        tolerance: Share of the loss; a step that gains less is the last.
+        tolerance: Share of the loss; two steps in a row that gain less are the last.
     """
     curvature = np.append(design.mean_squares() / 4 + l2, 1 / 4).astype(np.float32)
     unit: Floats = np.reciprocal(np.sqrt(curvature))[:, None]

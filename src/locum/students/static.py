@@ -52,7 +52,7 @@ class StaticStudent(BaseStudent):
     inputs hold have logits, too (see `PieceDesign`). Head and corrections are learned together:
     the loss is ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label,
     softmax(z)) + l2 / 2 * |W|^2`` averaged over the inputs (Hinton, Vinyals and Dean 2015), convex
-    in the weights. L-BFGS starts at zero and stops where a step gains less than 3e-5 of the loss;
+    in the weights. L-BFGS starts at zero and stops where two steps gain less than 3e-5 of it;
     no random number takes part. The head is then folded into the vocabulary: prediction adds up
     rows of 8-bit logits, also those of pieces that no training input holds, and divides by the
     text's length.
@@ -70,9 +70,6 @@ class StaticStudent(BaseStudent):
         embedding_weight: How much pre-trained vectors count against the pieces themselves.
         max_iterations: Bound on the iterations of L-BFGS.
         max_bytes: Bound on the weights saved, the tokenizer not counted; see `choose_pieces`.
-
-    Attributes:
-        tried: Settings of this family alone, with the values that training tries besides.
     """
 
     family: ClassVar[str] = "static"

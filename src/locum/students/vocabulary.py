@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.errors import ArtefactError
-from locum.students.ngrams import FEW_WORDS, word_ngrams
+from locum.students.ngrams import word_ngrams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ Indices = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 _IDF_STEPS = 16
-_LONG_TEXT_FACTOR = 4
 _FEWEST_DOCUMENTS = 2
 _BYTES_BESIDE_KEY = 2  # the separator and the weight
 
@@ -31,16 +30,16 @@ class Vocabulary:
 
     N-grams come first, then words, then pairs of words near each other. A column weighs its inverse
     document frequency ``log((1 + N) / (1 + df)) + 1`` (Salton and Buckley 1988, smoothed as in
-    scikit-learn), rounded to sixteenths. A word's many n-grams outweigh the word itself, which
-    helps with short texts; where training texts have over 40 words, words weigh four times that.
+    scikit-learn), rounded to sixteenths; words and pairs are multiplied by a factor, as otherwise
+    a word's many n-grams outweigh the word itself.
 
     Args:
         ngrams: Inside words, as `word_ngrams` returns them.
-        words: As `distinct_words` returns them.
+        words: As `split_words` returns them.
         pairs: As `word_pairs` returns them.
         weights: Of the columns, in sixteenths, uint8 ``[D]``.
         unknown: Weight of what no training text held, in sixteenths, uint8 ``[1]``.
-        word_factor: What the weights of words are multiplied by, uint8 ``[1]``.
+        word_factor: What the weights of words and pairs are multiplied by, uint8 ``[1]``.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class Vocabulary:
     def values(self) -> NDArray[np.float32]:
         """Value of each column where a text has it, ``[D]``."""
         values: NDArray[np.float32] = self.weights.astype(np.float32) / np.float32(_IDF_STEPS)
-        values[len(self.ngrams) : len(self.ngrams) + len(self.words)] *= self.word_factor
+        values[len(self.ngrams) :] *= self.word_factor
         return values
 
     @property
@@ -125,13 +124,16 @@ class _Kind(NamedTuple):
     documents: Indices
 
 
-def choose_vocabulary(counted: CountedTexts, bytes_of_row: int, most_bytes: int) -> Vocabulary:
+def choose_vocabulary(
+    counted: CountedTexts, bytes_of_row: int, most_bytes: int, word_factor: int
+) -> Vocabulary:
     """Return what at least two texts hold, of too much what the most texts hold.
 
     Args:
         counted: The training texts.
         bytes_of_row: What the weights of a column for the labels take.
         most_bytes: What all columns may take.
+        word_factor: What the weights of words and pairs are multiplied by, 1 to 255.
     """
     kinds = [_ngrams_of(counted), _words_of(counted), _pairs_of(counted)]
     held = np.concatenate([kind.documents for kind in kinds])
@@ -148,8 +150,7 @@ def choose_vocabulary(counted: CountedTexts, bytes_of_row: int, most_bytes: int)
     )
     weights = _weights(held[kept], len(counted))
     unknown = _weights(np.zeros(1), len(counted))
-    factor = _LONG_TEXT_FACTOR if counted.median_words > FEW_WORDS else 1
-    return Vocabulary(ngrams, words, pairs, weights, unknown, np.array([factor], np.uint8))
+    return Vocabulary(ngrams, words, pairs, weights, unknown, np.array([word_factor], np.uint8))
 
 
 def _weights(documents: NDArray[np.number], texts: int) -> Bytes:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locum.students.ngrams import FEW_WORDS, distinct_words
+from locum.students.ngrams import FEW_WORDS, split_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locum.students.word_design import WordDesign
 
 __all__ = ["CountedTexts", "Occurrences"]
@@ -32,7 +33,7 @@ class Occurrences(NamedTuple):
     items: Indices
 
 
-class CountedTexts(Sequence[str]):
+class CountedTexts(list[str]):
     """Texts that a student can learn from several times without splitting them again.
 
     Args:
@@ -42,38 +43,24 @@ class CountedTexts(Sequence[str]):
         vocabulary: Distinct words, in the order of their first occurrence.
         words: Where each of them occurs.
         pairs: Where each distinct pair of words occurs, as `word_pairs` pairs them.
-        median_words: Of the numbers of distinct words.
         designs: What students made of them, by what it depends on.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
-        self.designs: dict[tuple[int, int], WordDesign] = {}
+        super().__init__(texts)
+        self.designs: dict[tuple[int, int, int], WordDesign] = {}
         number: dict[str, int] = {}
-        split = [[number.setdefault(w, len(number)) for w in distinct_words(t)] for t in texts]
+        split = [[number.setdefault(w, len(number)) for w in split_words(t)] for t in texts]
         self.vocabulary = list(number)
         lengths = np.fromiter(map(len, split), np.int64, len(split))
         items = np.fromiter(chain.from_iterable(split), np.int64, int(lengths.sum()))
         self.words = Occurrences(np.repeat(np.arange(len(split)), lengths), items)
-        self.median_words = float(np.median(lengths)) if len(lengths) else 0.0
         few = lengths[self.words.rows] <= FEW_WORDS
         paired = Occurrences(self.words.rows[few], items[few])
         found = [_pairs_apart(paired, distance, len(number)) for distance in (1, 2)]
         pairs = np.concatenate([pairs.items for pairs in found])
         self._distinct_pairs, which = np.unique(pairs, return_inverse=True)
         self.pairs = Occurrences(np.concatenate([pairs.rows for pairs in found]), which)
-
-    def __len__(self) -> int:
-        """Return how many texts there are."""
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        """Return a text, or some."""
-        return self._texts[index]
 
     @cached_property
     def pair_words(self) -> list[tuple[str, str]]:

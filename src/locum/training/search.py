@@ -75,7 +75,7 @@ class Search:
     """Settings that are tried one after the other, each judged on the validation inputs.
 
     Args:
-        make_student: Takes ``l2``, ``temperature`` and ``human_weight``.
+        make_student: Takes ``l2``, ``temperature``, ``human_weight`` and what is tried besides.
         training: Inputs to learn from, prepared.
         validation: Inputs to judge by.
         progress: Is told what is being done.
@@ -95,9 +95,11 @@ class Search:
         self._tried: list[Candidate] = []
 
     def run(self) -> None:
-        """Try penalties, then temperatures and single answers, then weights of human labels."""
+        """Try the settings, the most telling first: the family's own, then those that all have."""
         first = {"l2": _L2_START, "temperature": 1.0, "human_weight": 0.0}
         self._attempt(first, soft=not self._training.is_hard)
+        for name, values in self._make_student().tried.items():
+            self._try_all(name, values)
         self._walk("l2", _L2_START, 1 / _L2_STEP)
         if self.best.trial.settings["l2"] == _L2_START:
             self._walk("l2", _L2_START, _L2_STEP)
