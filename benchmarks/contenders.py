@@ -65,6 +65,9 @@ class Contender(NamedTuple):
 
 CONTENDERS: Mapping[str, Contender] = {
     "locum": Contender("locum_ladder", timed_by="locum_student"),
+    "locum-linear": Contender("locum_ladder", {"student": "linear"}, "locum_student"),
+    "locum-static": Contender("locum_ladder", {"student": "static"}, "locum_student"),
+    "locum-frozen": Contender("locum_ladder", {"student": "frozen-encoder"}, "locum_student"),
     "tfidf-lr": Contender("scikit_learn", {"features": "words"}),
     "sentences-lr": Contender("scikit_learn", {"features": "sentences"}, encoder_on_disk=True),
     "fasttext": Contender("fasttext"),

@@ -35,7 +35,8 @@ Row = dict[str, Any]
 
 
 def print_tables(rows: Sequence[Row]) -> None:
-    """Print Markdown tables of all results, set by set."""
+    """Print Markdown tables of all results, set by set; of a student tried twice the last."""
+    rows = list({(row["set"], row["seed"], row["student"]): row for row in rows}.values())
     for name in dict.fromkeys(row["set"] for row in rows):
         of_set = [row for row in rows if row["set"] == name]
         print(f"\n## {name}\n")
