@@ -195,6 +195,18 @@ def test_students_that_are_too_large_are_left_out() -> None:
         distill(make_task(), make_examples(700, noise=0.0, soft=False), max_bytes=100)
 
 
+def test_a_family_that_can_be_smaller_is_made_so() -> None:
+    examples = make_examples(700, noise=0.0, soft=False)
+    free = distill(make_task(), examples, family="linear")
+    (large,) = (rung.figures for rung in by_name(free).values())
+    assert large is not None
+    allowed = large.size_bytes * 3 // 4
+    bound = distill(make_task(), examples, family="linear", max_bytes=allowed)
+    (small,) = (rung.figures for rung in by_name(bound).values())
+    assert small is not None
+    assert small.size_bytes <= allowed
+
+
 @pytest.mark.usefixtures("no_extras")
 def test_without_extras_the_table_says_what_else_could_be_had() -> None:
     rungs = by_name(distill(make_task(), make_examples(700, noise=0.0, soft=False)))

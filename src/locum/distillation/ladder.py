@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from locum.distillation.rungs import LadderSettings
     from locum.evaluation import Promise
     from locum.schema import Split
+    from locum.students import Student
     from locum.training import Labelled, TrainedStudent
 
 __all__ = ["Climb", "climb"]
@@ -175,6 +177,7 @@ class _Climber:
     def _train(self, rung: Rung) -> _Trained:
         family = find_family(rung.family)
         settings = rung.settings(self._settings, self._left(rung))
+        settings |= _bound_size(family, self._settings.max_bytes)
         source = settings.get("embeddings") or settings.get("encoder")
         self._told(f"student {rung.name}{f', made from {source}' if source else ''}")
         started = time.perf_counter()
@@ -223,3 +226,11 @@ class _Climber:
             len(self._labelled["certify"].texts),
             self._promise,
         )
+
+
+def _bound_size(family: type[Student], most: int | None) -> dict[str, int]:
+    """Return the setting that keeps a student within so many bytes, where its family has one."""
+    bound = inspect.signature(family).parameters.get("max_bytes")
+    if most is None or bound is None:
+        return {}
+    return {"max_bytes": most if bound.default is bound.empty else min(most, bound.default)}

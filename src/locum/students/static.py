@@ -69,7 +69,7 @@ class StaticStudent(BaseStudent):
         human_weight: ``w``, between 0 and 1: how much a human label counts where there is one.
         embedding_weight: How much pre-trained vectors count against the pieces themselves.
         max_iterations: Bound on the iterations of L-BFGS.
-        max_bytes: Bound on the weights saved, the tokenizer not counted; see `choose_pieces`.
+        max_bytes: Bound on what is saved, as far as the tokenizer leaves room; see `choose_pieces`.
     """
 
     family: ClassVar[str] = "static"
@@ -132,7 +132,7 @@ class StaticStudent(BaseStudent):
         labels = len(self.classes_)
         key = (labels, self.max_bytes, self.embedding_weight)
         if key not in cut.designs:
-            room = self.max_bytes - _OVERHEAD - 8 * labels
+            room = self.max_bytes - _OVERHEAD - 8 * labels - len(cut.embeddings.tokenizer.content)
             cut.designs[key] = PieceDesign(cut, labels, room, self.embedding_weight)
         return cut.designs[key]
 
