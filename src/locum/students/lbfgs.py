@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,8 @@ def minimise(
     """Return a point where two steps in a row gain less than ``tolerance`` of the value each.
 
     L-BFGS (Liu and Nocedal 1989) with six changes kept; a step is halved until it gains enough
-    (Armijo 1966).
+    (Armijo 1966). One thread works: for products as small as these several gain little, and on a
+    busy machine each waits for the others to be scheduled.
 
     Args:
         function: Smooth and convex.
@@ -61,6 +63,15 @@ def minimise(
         iterations: Bound on the steps.
         tolerance: Relative gain that is small.
     """
+    import scipy.linalg.blas  # noqa: F401 - a library has to be loaded for its threads to be limited
+
+    with threadpool_limits(1, user_api="blas"):
+        return _descend(function, start, iterations, tolerance)
+
+
+def _descend(
+    function: Callable[[Vector], ValueAndGradient], start: Vector, iterations: int, tolerance: float
+) -> Vector:
     point, at = start, function(start)
     changes: deque[_Change] = deque(maxlen=_MEMORY)
     small = 0
