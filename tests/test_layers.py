@@ -10,7 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("schema",),
+    ("schema", "shapes"),
     ("config", "prices"),
     ("redaction", "rows", "store"),
     ("traffic",),
