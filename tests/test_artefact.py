@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 import tracemalloc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,6 @@ from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -173,6 +173,23 @@ def test_one_string_is_not_a_list_of_texts(student: CertifiedStudent) -> None:
 def test_saving_again_replaces_the_whole(student: CertifiedStudent, folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(b"spoilt")
     student.save(folder)
+    assert load_artefact(folder).predict(TEXTS) == student.predict(TEXTS)
+    assert {path.name for path in folder.parent.iterdir()} == {"student"}
+
+
+def test_what_was_saved_before_survives_an_interruption(
+    student: CertifiedStudent, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if path.name == "artefact":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        student.save(folder)
     assert load_artefact(folder).predict(TEXTS) == student.predict(TEXTS)
     assert {path.name for path in folder.parent.iterdir()} == {"student"}
 

@@ -18,7 +18,7 @@ from locum.students import Judgement
 from locum.students.cascade import CascadeStudent
 from locum.students.cascade_rule import CascadeRule, choose_rule
 from locum.students.linear import LinearStudent
-from locum.training import Labelled, TrainedStudent, Trial
+from locum.training import Labelled, SyntheticGain, TrainedStudent, Trial
 from locum.training.cascade import combine
 from tests.student_cases import ODD_TEXTS
 from tests.traffic import LABELS, make_examples
@@ -363,8 +363,10 @@ def test_trained_students_are_combined_on_validation_inputs(
     first, second = _pair(generator, answers)
     one_hot = np.eye(3)[answers]
     validation = Labelled([str(n) for n in range(500)], one_hot, answers, np.full(500, -1))
-    found = combine(_trained(first), _trained(second), validation)
+    gain = SyntheticGain(7, *[Trial({}, soft=True, risk_area=0.1, agreement=0.9)] * 2)
+    found = combine(_trained(first)._replace(synthetic=gain), _trained(second), validation)
     assert isinstance(found.student, CascadeStudent)
+    assert found.synthetic == gain
     rule = found.student.rule_
     assert rule == choose_rule(first, second, answers)
     (trial,) = found.trials

@@ -21,6 +21,7 @@ from locum.distillation.rungs import LADDER, LadderSettings, Rung
 from locum.errors import UsageError
 from locum.evaluation import DeferralChoice, Promise, foreseen_coverage
 from locum.export import load_artefact
+from locum.students.linear import LinearStudent
 from tests.small_encoders import save_encoder
 from tests.traffic import make_examples, make_task
 
@@ -297,6 +298,7 @@ def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
         ({"seconds": 0.0}, "expected more than 0"),
         ({"seconds": float("nan")}, "expected more than 0"),
         ({"max_bytes": 0}, "at most 0 bytes"),
+        ({"coverage": 0.5, "family": "linear"}, "leave one of them out"),
     ],
 )
 def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
@@ -314,3 +316,7 @@ def test_the_rungs_get_what_the_user_chose() -> None:
     assert rungs["frozen-encoder"] == rungs["encoder"] | {"epochs": 0}
     there = given._replace(embeddings="there")
     assert LADDER[1].settings(there, 7.0) == {"embeddings": "there"}
+    small = given._replace(max_bytes=1_000)
+    assert LADDER[0].settings(small, 7.0) == {"max_bytes": 1_000}
+    large = given._replace(max_bytes=1_000_000_000)
+    assert LADDER[0].settings(large, 7.0) == {"max_bytes": LinearStudent(["a", "b"]).max_bytes}

@@ -24,6 +24,8 @@ from locum.students.row_table import RowTable
 from tests.student_cases import ODD_TEXTS, StudentData, make_data, write_trap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _CLASSES = ["red", "green", "blue"]
@@ -541,3 +543,39 @@ def test_many_labels_leave_space_for_words_to_be_remembered() -> None:
     before = table.known_words
     table.total("quite new words")
     assert table.known_words == before + 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda soft: np.where(np.arange(300)[:, None] == 7, np.nan, soft), "of input 8 are"),
+        (lambda soft: np.where(np.arange(300)[:, None] == 0, -soft, soft), "of input 1 are"),
+        (lambda soft: soft * (np.arange(300) != 299)[:, None], "of input 300 are"),
+        (lambda soft: soft[:, :2], r"shape \[300, 2\] for 300 inputs and 3 labels"),
+        (lambda soft: soft[:9], r"shape \[9, 3\] for 300 inputs"),
+    ],
+)
+def test_soft_labels_that_cannot_be_learned_are_refused(
+    data: StudentData,
+    change: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    said: str,
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        LinearStudent(_CLASSES).fit(data.texts, change(data.truth))
+
+
+def test_one_text_is_no_list_of_texts(student: LinearStudent) -> None:
+    for ask in (student.predict, student.predict_proba):
+        with pytest.raises(UsageError, match="give a list of texts"):
+            ask("hello")
+
+
+def test_words_of_scripts_with_marks_are_told_apart() -> None:
+    words = ["पार्सल", "पैसा", "कार्ड", "खाता"]
+    source = np.random.default_rng(0)
+    chosen = source.integers(0, 4, (400, 4))
+    texts = [" ".join(words[index] for index in row) for row in chosen]
+    answers = (chosen == 0).any(axis=1).astype(np.int64)
+    student = LinearStudent(["no", "yes"]).fit(texts[:300], np.eye(2)[answers[:300]])
+    predicted = student.predict_proba(texts[300:]).argmax(axis=1)
+    assert (predicted == answers[300:]).mean() > 0.97

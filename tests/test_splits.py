@@ -232,3 +232,19 @@ def test_equal_times_are_ordered_at_random_and_not_by_the_file() -> None:
     found = split_rows(np.arange(count), stratum, times, np.zeros(count, bool))
     assert found.by_time
     assert all(0.3 < stratum[rows].mean() < 0.7 for rows in found.rows.values())
+
+
+@given(inputs(held_out=False), st.integers(0, 5))
+def test_no_split_is_empty_where_there_are_groups_for_all(given_rows: Inputs, seed: int) -> None:
+    groups = len(set(given_rows.group.tolist()))
+    found = given_rows.split(seed).rows
+    filled = sum(bool(rows.size) for rows in found.values())
+    assert filled == (len(SPLITS) if groups >= len(SPLITS) else 1)
+
+
+def test_a_large_group_leaves_no_split_empty() -> None:
+    group = np.concatenate([np.arange(590), np.full(270, 590), np.arange(591, 731)])
+    rows = Inputs(
+        group, np.zeros(1000, np.int64), list(map(float, range(1000))), np.zeros(1000, bool)
+    )
+    assert all(found.size for found in rows.split().rows.values())

@@ -39,6 +39,7 @@ def fit(job: Job, folder: Path) -> dict[str, Fitted]:
         "train": _labelled(job, job.train),
         "validation": _labelled(job, job.validation),
         "certify": _labelled(job, job.certify),
+        "test": _labelled(job, job.test),
     }
     settings = LadderSettings(
         student=job.settings.get("student", AUTO),

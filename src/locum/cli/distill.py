@@ -120,7 +120,9 @@ def distill_command(
         str | None,
         typer.Option(help="Folder or hub name of token embeddings; else made from the encoder."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the splits.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the splits, and of students that use random numbers.")
+    ] = 0,
     synthetic: Annotated[
         bool,
         typer.Option(help="Learn from the inputs that locum generate wrote, where that helps."),

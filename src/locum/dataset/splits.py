@@ -169,16 +169,22 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows, generator: np.random
 
 
 def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split, Rows]:
-    """Cut an order in which groups lie together, never inside a group."""
+    """Cut an order in which groups lie together, never inside a group; leave no part empty.
+
+    Where there are fewer groups than parts, the first gets them all.
+    """
     total = sum(shares.values())
     ends = np.cumsum([share / total for share in shares.values()])[:-1] * len(order)
-    changes = np.flatnonzero(np.diff(group[order], prepend=-1))
-    cuts = [_nearest(changes, end) for end in ends]
+    free = np.flatnonzero(np.diff(group[order])) + 1
+    cuts: list[int] = []
+    for left, end in reversed(list(enumerate(reversed(ends)))):
+        cuts.append(_nearest(free[: max(0, len(free) - left)], end, len(order)))
+        free = free[free > cuts[-1]]
     return dict(zip(shares, np.split(order, cuts), strict=True))
 
 
-def _nearest(changes: Rows, place: float) -> int:
-    return int(changes[np.abs(changes - place).argmin()]) if changes.size else 0
+def _nearest(changes: Rows, place: float, otherwise: int) -> int:
+    return int(changes[np.abs(changes - place).argmin()]) if changes.size else otherwise
 
 
 def _one_a_group(rows: Rows, group: Rows) -> Rows:

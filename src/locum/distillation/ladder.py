@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from locum.distillation.rungs import LadderSettings
     from locum.evaluation import Promise
     from locum.schema import Split
-    from locum.students import Student
     from locum.training import Labelled, TrainedStudent
 
 __all__ = ["Climb", "climb"]
@@ -66,7 +64,8 @@ def climb(
     Args:
         settings: What is tried, and what ends the search.
         classes: The labels.
-        labelled: The inputs of each split; of the certify split only the size is looked at.
+        labelled: The inputs of each split; of the certify split only the size is looked at, and on
+            the texts of the test split students are timed.
         synthetic: Inputs that a model wrote, for students that are cheap enough to try with them.
         promise: What the student will be certified for.
         told: Is told how it goes on.
@@ -177,7 +176,6 @@ class _Climber:
     def _train(self, rung: Rung) -> _Trained:
         family = find_family(rung.family)
         settings = rung.settings(self._settings, self._left(rung))
-        settings |= _bound_size(family, self._settings.max_bytes)
         source = settings.get("embeddings") or settings.get("encoder")
         self._told(f"student {rung.name}{f', made from {source}' if source else ''}")
         started = time.perf_counter()
@@ -191,6 +189,10 @@ class _Climber:
         return _Trained(trained, time.perf_counter() - started)
 
     def _try_cascade(self) -> None:
+        enough = self._enough()
+        if enough:
+            self._omitted[_CASCADE] = enough
+            return
         encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
         first = self._attempts.get(_FIRST)
         if not encoders or first is None:
@@ -223,14 +225,7 @@ class _Climber:
             trained.seconds,
             size,
             self._labelled["validation"],
+            self._labelled["test"].texts,
             len(self._labelled["certify"].texts),
             self._promise,
         )
-
-
-def _bound_size(family: type[Student], most: int | None) -> dict[str, int]:
-    """Return the setting that keeps a student within so many bytes, where its family has one."""
-    bound = inspect.signature(family).parameters.get("max_bytes")
-    if most is None or bound is None:
-        return {}
-    return {"max_bytes": most if bound.default is bound.empty else min(most, bound.default)}

@@ -118,6 +118,14 @@ def _soft_labels(
     if not with_distribution:
         return SoftLabels(probabilities, "single answers"), None
     given = np.array([answers[row].distribution for row in with_distribution], np.float64)
+    sound = (np.isfinite(given) & (given >= 0)).all(axis=1) & (given.sum(axis=1) > 0)
+    if not sound.all():
+        row = int(np.flatnonzero(~sound)[0])
+        raise InputError(
+            f"the teacher's distribution over {', '.join(task.labels[:_SHOWN])} is "
+            f"{given[row][:_SHOWN].tolist()} for one input: expected finite probabilities of zero "
+            "or more, of which one is above zero; correct it, or leave the distribution out"
+        )
     totals = given.sum(axis=1, keepdims=True)
     probabilities[with_distribution] = given / totals
     all_given = len(with_distribution) == len(answers)

@@ -82,7 +82,8 @@ class SyntheticFacts(NamedTuple):
         rest = f"; {' and '.join(apart)} took no part" if apart else ""
         gain = self.gain
         if gain is None:
-            return f"{self.inputs:,} synthetic inputs were given, and none was tried{rest}"
+            untried = "synthetic inputs were given; the student was not tried with them"
+            return f"{self.inputs:,} {untried}{rest}"
         return (
             f"{gain.inputs:,} synthetic inputs: agreement on validation "
             f"{gain.helped.agreement:.3f} with, {gain.alone.agreement:.3f} without; risk area "
@@ -161,7 +162,7 @@ class StudentFacts(NamedTuple):
 
     Args:
         family: Its family.
-        size_bytes: Of all files of its artefact.
+        size_bytes: Of all files that it saves, without the manifest and the model card.
         p50_us: Median time to predict one text, in microseconds, on one thread.
         train_seconds: From the first trial to the final student.
         trials: Settings that were tried, the best first.

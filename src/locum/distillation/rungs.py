@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
-from locum.students import student_families
+from locum.students import find_family, student_families
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,11 @@ class LadderSettings(NamedTuple):
         """
         if self.coverage is not None and not 0 < self.coverage <= 1:
             raise UsageError(f"coverage {self.coverage}: expected a number above 0 and at most 1")
+        if self.coverage is not None and self.student != AUTO:
+            raise UsageError(
+                f"coverage {self.coverage} says which student of the ladder is enough, and "
+                f"{self.student!r} alone is asked for: leave one of them out"
+            )
         if not self.seconds > 0:
             raise UsageError(f"{self.seconds} seconds for the search: expected more than 0")
         if self.max_bytes is not None and self.max_bytes <= 0:
@@ -74,25 +80,28 @@ class Rung(NamedTuple):
     fixed: Mapping[str, Any]
 
     def settings(self, given: LadderSettings, seconds: float) -> dict[str, Any]:
-        """Return what the student's constructor gets besides the labels.
+        """Return what the student's constructor gets besides the labels: what it has a name for.
 
         Args:
             given: What the user chose.
             seconds: What is left of the time.
         """
-        return {**_chosen(self.family, given, seconds), **self.fixed}
-
-
-def _chosen(family: str, given: LadderSettings, seconds: float) -> dict[str, Any]:
-    if family == "static":
-        return {"embeddings": given.embeddings or given.encoder}
-    if family == "encoder":
-        return {
+        parameters = signature(find_family(self.family)).parameters
+        chosen = {
+            "embeddings": given.embeddings or given.encoder,
             "encoder": given.encoder,
             "seconds": max(seconds, _LEAST_SECONDS),
             "seed": given.seed,
         }
-    return {}
+        if given.max_bytes is not None and "max_bytes" in parameters:
+            chosen["max_bytes"] = _least(given.max_bytes, parameters["max_bytes"].default)
+        return {name: value for name, value in chosen.items() if name in parameters} | {
+            **self.fixed
+        }
+
+
+def _least(most: int, default: object) -> int:
+    return min(most, default) if isinstance(default, int) else most
 
 
 LADDER = (

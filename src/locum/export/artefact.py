@@ -58,12 +58,22 @@ def save_artefact(student: CertifiedStudent, directory: str | Path) -> Path:
             whole = Path(scratch) / "artefact"
             whole.mkdir()
             _write(student, whole)
-            if target.exists():
-                target.replace(Path(scratch) / "previous")
-            whole.replace(target)
+            _swap(whole, target, Path(scratch) / "previous")
     except OSError as error:
         raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None
     return target
+
+
+def _swap(new: Path, target: Path, previous: Path) -> None:
+    """Put a folder into the place of another, which comes back where that is interrupted."""
+    if target.exists():
+        target.replace(previous)
+    try:
+        new.replace(target)
+    except BaseException:
+        if previous.exists() and not target.exists():
+            previous.replace(target)
+        raise
 
 
 def _write(student: CertifiedStudent, directory: Path) -> None:

@@ -106,7 +106,7 @@ def _note(distillation: Distillation, *, intervals: bool) -> str:
     splits, target = distillation.data.splits, distillation.promise.target
     return (
         f"Foreseen to answer: the coverage that a certificate of at least {target:.1%} agreement "
-        f"would reach, by {splits['validation']:,} validation inputs, with its standard error; the "
-        "choice goes by it alone. Agreement with the teacher and with human labels on "
+        f"would reach, by {splits['validation']:,} validation inputs, with its standard error. "
+        "Agreement with the teacher and with human labels on "
         f"{splits['test']:,} test inputs{', with 95% intervals' * intervals}."
     )

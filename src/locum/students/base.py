@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from locum.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from locum.students.protocol import Judgement
 
-__all__ = ["BaseStudent"]
+__all__ = ["BaseStudent", "check_learnable"]
 
 
 class BaseStudent:
@@ -29,10 +32,12 @@ class BaseStudent:
 
     def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
         """Return probabilities of the labels, ``[N, C]``."""
+        _check_texts(inputs)
         return self.judge(inputs).proba
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
         """Return the most probable label of each input."""
+        _check_texts(inputs)
         return [self.classes_[index] for index in self.judge(inputs).proba.argmax(axis=1)]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
@@ -41,3 +46,40 @@ class BaseStudent:
         return {"classes": list(self.classes_)} | {
             name: getattr(self, name) for name in names if name != "classes"
         }
+
+
+def check_learnable(
+    inputs: Sequence[str], soft_labels: NDArray[np.floating], classes: Sequence[str]
+) -> None:
+    """Refuse what no student can learn from.
+
+    Args:
+        inputs: ``N`` texts.
+        soft_labels: Expected to be ``[N, C]``, finite and not negative, with a sum above zero in
+            each row.
+        classes: ``C`` labels.
+
+    Raises:
+        UsageError: They are not so; the first row that is not is named.
+    """
+    _check_texts(inputs)
+    expected = (len(inputs), len(classes))
+    if soft_labels.shape != expected or not len(inputs):
+        raise UsageError(
+            f"soft labels of shape {list(soft_labels.shape)} for {len(inputs):,} inputs and "
+            f"{len(classes)} labels: expected {list(expected)}, and at least one input"
+        )
+    sound = np.isfinite(soft_labels) & (soft_labels >= 0)
+    usable = sound.all(axis=1) & (np.where(sound, soft_labels, 0).sum(axis=1) > 0)
+    if not usable.all():
+        row = int(np.flatnonzero(~usable)[0])
+        raise UsageError(
+            f"the soft labels of input {row + 1} are {np.round(soft_labels[row][:5], 4).tolist()}"
+            f"{'...' if len(classes) > 5 else ''}: expected finite numbers of zero or more, with "
+            "one above zero"
+        )
+
+
+def _check_texts(inputs: Sequence[str]) -> None:
+    if isinstance(inputs, str):
+        raise UsageError(f"{inputs[:40]!r} is one text: give a list of texts")

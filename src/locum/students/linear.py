@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent
+from locum.students.base import BaseStudent, check_learnable
 from locum.students.protocol import Judgement
 from locum.students.row_table import RowTable
 from locum.students.softmax_regression import build_terms, fit_softmax_regression
@@ -110,6 +110,7 @@ class LinearStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
+        check_learnable(inputs, soft_labels, self.classes_)
         counted = inputs if isinstance(inputs, CountedTexts) else CountedTexts(inputs)
         design = self._design(counted)
         weights, intercept = fit_softmax_regression(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ __all__ = ["FEW_WORDS", "MAX_CHARACTERS", "split_words", "word_ngrams", "word_pa
 
 MAX_CHARACTERS = 20_000
 FEW_WORDS = 40
-_WORD = re.compile(r"\w+|[^\w\s\0-\x7f]")
+_JOINERS = "\u200c\u200d"
 _LENGTHS = (2, 3, 4)
 
 
@@ -29,15 +30,23 @@ _FOLDED = "".join(_fold_ascii(code) for code in range(128))
 def split_words(text: str) -> list[str]:
     """Return the words of a text in their order, normalised to NFKC and case-folded.
 
-    A word is a run of letters, digits and underscores; of other characters, each beyond ASCII (an
-    emoji, say) is a word, and the others separate. Of a text over 20,000 characters the first
-    20,000 count.
+    A word is a run of letters, digits and underscores with the marks that belong to them (vowel
+    signs, points) and joiners; of other characters, each beyond ASCII (an emoji, say) is a word,
+    and the others separate. Of a text over 20,000 characters the first 20,000 count.
     """
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
     if text.isascii():
         return text.translate(_FOLDED).split()
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    marks = [c for c in sorted(set(folded)) if unicodedata.category(c)[0] == "M" or c in _JOINERS]
+    return _words_with("".join(marks)).findall(folded)
+
+
+@lru_cache(maxsize=256)
+def _words_with(marks: str) -> re.Pattern[str]:
+    """Words in a text that has these marks; the module re knows no class of them."""
+    return re.compile(rf"\w[\w{re.escape(marks)}]*|[^\w\s\0-\x7f]")
 
 
 def word_ngrams(word: str) -> list[str]:

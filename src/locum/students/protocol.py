@@ -33,7 +33,7 @@ class Judgement(NamedTuple):
 
 
 class Student(Protocol):
-    """A classifier that learns from soft labels; scikit-learn's conventions hold.
+    """A classifier that learns from soft labels; its methods are named as in scikit-learn.
 
     A family registers its class under the entry point group ``locum.students``, with its name. One
     that is ``searched`` learns in seconds: training tries several values of its ``l2``,
@@ -76,7 +76,11 @@ class Student(Protocol):
         ...
 
     def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written."""
+        """Write the fitted state into an existing folder; return the files written.
+
+        A file is named ``name.suffix``: letters, digits, ``_`` and ``-``, and a suffix of small
+        letters alone.
+        """
         ...
 
     @classmethod

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent
+from locum.students.base import BaseStudent, check_learnable
 from locum.students.piece_design import CutTexts, PieceDesign
 from locum.students.piece_index import PieceIndex, add_rows
 from locum.students.piece_vocabulary import PieceVocabulary
@@ -114,6 +114,7 @@ class StaticStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
+        check_learnable(inputs, soft_labels, self.classes_)
         cut = inputs if isinstance(inputs, CutTexts) else None
         if cut is None or cut.embeddings is not load_token_embeddings(self.embeddings):
             cut = CutTexts(inputs, load_token_embeddings(self.embeddings))

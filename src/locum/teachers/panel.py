@@ -224,7 +224,8 @@ def _fit(ballots: _Ballots, learned: NDArray[np.intp], labels: NDArray[np.intege
     kind, other = sorted(scores, key=lambda pool: pool != choice.pool.kind)
     how = (
         f"a {kind} pool with weights fitted on {len(learned)} labels of people: cross-validated "
-        f"NLL {scores[kind]:.3f}, against {scores[other]:.3f} of the {other} one"
+        f"NLL {scores[kind]:.3f}, against {scores[other]:.3f} of the {other} one; inputs of the "
+        "certify and test splits may be among them"
     )
     return _Pooling(choice.pool, accuracies, how)
 

@@ -32,7 +32,7 @@ def combine(first: TrainedStudent, second: TrainedStudent, validation: Labelled)
     Returns:
         The cascade. Its one trial has the settings ``threshold``, ``weight`` and
         ``asked_second``, the share of validation inputs that the second is asked; there is no
-        learning curve.
+        learning curve. What synthetic inputs gained is told as of the first.
     """
     cheap, other = _judged(first), _judged(second)
     rule = choose_rule(cheap, other, validation.answers)
@@ -57,6 +57,7 @@ def combine(first: TrainedStudent, second: TrainedStudent, validation: Labelled)
         raw_validation_novelty=judgement.novelty,
         trials=[chosen],
         curve=[],
+        synthetic=first.synthetic,
     )
 
 
