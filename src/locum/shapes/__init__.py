@@ -1,5 +1,9 @@
 """Shapes of JSON answers: read from a schema, inferred from answers, and checked."""
 
+from locum.shapes.checking import Checker, UnexpectedField
+from locum.shapes.fitting import admits, option_of
+from locum.shapes.inference import InferredSchema, infer_schema
+from locum.shapes.reading import read_schema
 from locum.shapes.shape import (
     ITEM,
     Closed,
@@ -17,12 +21,15 @@ from locum.shapes.shape import (
     leaves,
     show_path,
 )
+from locum.shapes.source import schema_of
 
 __all__ = [
     "ITEM",
+    "Checker",
     "Closed",
     "Field",
     "FieldPath",
+    "InferredSchema",
     "JsonScalar",
     "JsonValue",
     "Leaf",
@@ -32,6 +39,12 @@ __all__ = [
     "Record",
     "Shape",
     "Text",
+    "UnexpectedField",
+    "admits",
+    "infer_schema",
     "leaves",
+    "option_of",
+    "read_schema",
+    "schema_of",
     "show_path",
 ]

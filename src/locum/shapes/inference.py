@@ -1,0 +1,148 @@
+"""The schema that recorded answers share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from locum.errors import UsageError
+from locum.shapes.problems import UnfitError, refusal
+from locum.shapes.reading import read_schema
+from locum.shapes.shape import ITEM, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.shapes.shape import FieldPath, JsonValue
+
+__all__ = ["InferredSchema", "infer_schema"]
+
+_DEEPEST = 50
+_FEWEST_OBJECTS = 5
+_FEWEST_DATA_KEYS = 20
+_TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+
+
+class InferredSchema(NamedTuple):
+    """A JSON Schema that answers satisfy, and what it leaves out.
+
+    Args:
+        schema: Draft 2020-12; `read_schema` reads it.
+        notes: A sentence on each field that is left out, as the answers do not show what it holds.
+    """
+
+    schema: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def infer_schema(answers: Sequence[JsonValue]) -> InferredSchema:
+    """Return the schema that recorded answers share, which every one of them satisfies.
+
+    Properties stand in the order in which they first occur, and are required if every object has
+    them. A field of several types lists them; integers beside other numbers are numbers. Values
+    are not listed, and further fields are not forbidden: one that a later answer has would
+    otherwise be dropped without a trace.
+
+    Args:
+        answers: JSON objects, at least one.
+
+    Raises:
+        UsageError: There is no answer, or one is no object, or they hold what `read_schema`
+            refuses, or objects whose keys look like data: at least 20 keys of which more than half
+            occur in a single object, in 5 objects or more. All such fields are named at once.
+    """
+    strange = [answer for answer in answers if not isinstance(answer, dict)]
+    if strange or not answers:
+        raise UsageError(
+            f"{len(strange)} of {len(answers)} answers are no JSON objects: a schema is inferred "
+            "from objects alone, and from at least one; leave out the others, or give a schema"
+        )
+    inference = _Inference()
+    schema = inference.describe(answers, ())
+    if inference.problems:
+        raise refusal(inference.problems)
+    if schema is None:
+        raise UsageError(
+            f"the {len(answers)} answers show no field that holds something: give a schema"
+        )
+    read_schema(schema)
+    return InferredSchema(schema, tuple(inference.notes))
+
+
+class _Inference:
+    """Describes places of answers, and gathers what is noteworthy or wrong about them."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.problems: dict[FieldPath, UnfitError] = {}
+
+    def describe(self, values: Sequence[JsonValue], path: FieldPath) -> dict[str, Any] | None:
+        """Return the schema of a place; ``None`` where it is to be left out."""
+        if len(path) > _DEEPEST:
+            self.problems[path] = UnfitError(f"lies more than {_DEEPEST} levels deep", "drop it")
+            return None
+        types = _types_of(values)
+        schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
+        objects = [value for value in values if isinstance(value, dict)]
+        lists = [value for value in values if isinstance(value, list)]
+        if objects and not self._describe_objects(objects, path, schema):
+            return None
+        if lists and not self._describe_lists(lists, path, schema):
+            return None
+        return schema
+
+    def _describe_objects(
+        self, objects: Sequence[dict[str, JsonValue]], path: FieldPath, schema: dict[str, Any]
+    ) -> bool:
+        counts = Counter(name for value in objects for name in value)
+        if _are_data(counts, len(objects)):
+            self.problems[path] = UnfitError(
+                f"has keys that look like data ({len(counts):,} different ones in "
+                f"{len(objects):,} objects)",
+                "ask for a list of objects with a name and a value, or give a schema without it",
+            )
+            return False
+        properties = {
+            name: self.describe([value[name] for value in objects if name in value], (*path, name))
+            for name in counts
+        }
+        known = {name: inner for name, inner in properties.items() if inner is not None}
+        schema["properties"] = known
+        schema["required"] = [name for name in known if counts[name] == len(objects)]
+        if not known:
+            self._leave_out(path, "no answer shows what its objects hold")
+        return bool(known)
+
+    def _describe_lists(
+        self, lists: Sequence[list[JsonValue]], path: FieldPath, schema: dict[str, Any]
+    ) -> bool:
+        items = [item for value in lists for item in value]
+        item = self.describe(items, (*path, ITEM)) if items else None
+        if item is None:
+            self._leave_out(path, "no answer shows what its lists hold")
+        schema["items"] = item
+        return item is not None
+
+    def _leave_out(self, path: FieldPath, reason: str) -> None:
+        self.notes.append(f"{show_path(path)} is left out: {reason}")
+
+
+def _types_of(values: Sequence[JsonValue]) -> list[str]:
+    types = dict.fromkeys(_TYPES[type(value)] for value in values)
+    if "number" in types:
+        types.pop("integer", None)
+    return list(types)
+
+
+def _are_data(counts: Counter[str], objects: int) -> bool:
+    once = sum(count == 1 for count in counts.values())
+    many = len(counts) >= _FEWEST_DATA_KEYS and objects >= _FEWEST_OBJECTS
+    return many and 2 * once > len(counts)

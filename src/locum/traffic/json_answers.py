@@ -1,0 +1,64 @@
+"""A teacher's answer as the object that it means."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.traffic.json_mending import drop_unexpected, mend
+from locum.traffic.json_objects import find_object
+
+if TYPE_CHECKING:
+    from locum.shapes import Checker, JsonValue, Record
+
+__all__ = ["ReadAnswer", "read_answer"]
+
+
+class ReadAnswer(NamedTuple):
+    """What an answer says.
+
+    Args:
+        value: A valid object; ``None`` where there is a problem.
+        repairs: Names of what was put right, each once: ``bare value`` (a list was due),
+            ``boolean as text``, ``control character``, ``duplicate key``, ``enum spelling``,
+            ``key spelling``, ``missing null``, ``null as text``, ``null left out`` (of an optional
+            field that cannot be null), ``number as text``, ``object in a list``,
+            ``repeated object``, ``text as number`` (a text was due), ``unexpected field``.
+        problem: Why the answer cannot be used; ``None`` where it can.
+    """
+
+    value: dict[str, JsonValue] | None
+    repairs: tuple[str, ...]
+    problem: str | None
+
+
+def read_answer(text: str, shape: Record, checker: Checker) -> ReadAnswer:
+    """Return the object that a teacher's answer means.
+
+    A valid object is returned as it is. One that is not is put right where only one thing can be
+    meant: see `ReadAnswer` and `find_object`. White space within strings stays, and so do fields
+    that the schema does not name but allows.
+
+    Args:
+        text: The answer as the teacher gave it: an object, and whatever stands around it.
+        shape: What `read_schema` returned.
+        checker: Of the same schema.
+
+    Returns:
+        An object that satisfies the checker, or a problem; no text makes it raise.
+    """
+    try:
+        found = find_object(text)
+    except ValueError as error:
+        return ReadAnswer(None, (), str(error))
+    if checker.is_valid(found.value):
+        return ReadAnswer(found.value, found.repairs, None)
+    mended = mend(found.as_written(), shape)
+    # There and back, numbers that know how they were written become plain ones.
+    value = json.loads(json.dumps(mended.value))
+    dropped = drop_unexpected(value, shape, checker.unexpected(value))
+    problem = checker.problem(value)
+    if problem:
+        return ReadAnswer(None, (), problem)
+    repairs = dict.fromkeys([*found.repairs, *mended.repairs, *dropped.repairs])
+    return ReadAnswer(value, tuple(repairs), None)

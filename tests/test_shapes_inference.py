@@ -1,0 +1,197 @@
+"""The schema that recorded answers share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from locum.errors import UsageError
+from locum.shapes import (
+    ITEM,
+    Checker,
+    Closed,
+    Number,
+    OneOf,
+    Text,
+    admits,
+    infer_schema,
+    leaves,
+    read_schema,
+)
+from tests.shape_strategies import ShapeCase, shapes_and_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.shapes import InferredSchema, JsonValue
+
+_SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
+) | st.text(max_size=3)
+
+
+def _objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from("abcd"), values, max_size=3)
+
+
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: _objects(inner) | st.lists(_SCALARS | _objects(inner), max_size=3),
+    max_leaves=6,
+)
+
+
+def refused(answers: list[JsonValue]) -> str:
+    with pytest.raises(UsageError) as caught:
+        infer_schema(answers)
+    return str(caught.value)
+
+
+def infer(answers: Sequence[JsonValue]) -> InferredSchema | None:
+    """The schema of answers; ``None`` where they hold nothing but empty lists and objects."""
+    try:
+        return infer_schema(answers)
+    except UsageError as error:
+        problem = str(error)
+    assert "show no field that holds something" in problem
+    return None
+
+
+@given(st.lists(_objects(_VALUES), min_size=1, max_size=5))
+@example([{"a": []}, {"a": [{"b": []}], "b": 1}, {"b": 1.5}])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[str, Any]]) -> None:
+    inferred = infer(answers)
+    if inferred is None:
+        return
+    schema, notes = inferred
+    checker, shape = Checker(schema), read_schema(schema)
+    for answer in answers:
+        assert checker.problem(answer) is None
+        assert admits(shape, answer)
+    seen = {name for answer in answers for name in answer}
+    left_out = {name for name in seen if any(note.startswith(f"{name} is left") for note in notes)}
+    assert left_out == seen - shape.fields.keys()
+    for name, field in shape.fields.items():
+        assert field.required == all(name in answer for answer in answers)
+
+
+@given(shapes_and_values())
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+def test_answers_of_any_readable_shape_can_be_learned_from(case: ShapeCase) -> None:
+    inferred = infer(case.values)
+    assert inferred is None or all(map(Checker(inferred.schema).is_valid, case.values))
+
+
+def test_answers_by_hand() -> None:
+    answers: list[JsonValue] = [
+        {
+            "id": 1,
+            "price": 2,
+            "note": None,
+            "lines": [{"sku": "x", "n": 1}, {"n": 2.5, "sku": "y", "gift": True}],
+            "tags": [],
+            "buyer": None,
+        },
+        {"note": "a", "price": 2.5, "id": 7, "code": "A1", "tags": ["t", None], "buyer": {"n": ""}},
+        {
+            "note": "a",
+            "price": 3,
+            "id": 2**70,
+            "code": 17,
+            "tags": ["t"],
+            "void": None,
+            "buyer": {},
+        },
+    ]
+    assert infer_schema(answers) == (
+        {
+            "type": "object",
+            "properties": {
+                "id": {"type": "integer"},
+                "price": {"type": "number"},
+                "note": {"type": ["null", "string"]},
+                "lines": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "sku": {"type": "string"},
+                            "n": {"type": "number"},
+                            "gift": {"type": "boolean"},
+                        },
+                        "required": ["sku", "n"],
+                    },
+                },
+                "tags": {"type": "array", "items": {"type": ["string", "null"]}},
+                "buyer": {
+                    "type": ["null", "object"],
+                    "properties": {"n": {"type": "string"}},
+                    "required": [],
+                },
+                "code": {"type": ["string", "integer"]},
+                "void": {"type": "null"},
+            },
+            "required": ["id", "price", "note", "tags", "buyer"],
+        },
+        (),
+    )
+    shape = read_schema(infer_schema(answers).schema)
+    assert list(shape.fields) == ["id", "price", "note", "lines", "tags", "buyer", "code", "void"]
+    assert shape.fields["code"].shape == OneOf((Text(), Number(whole=True)))
+    assert dict(leaves(shape))["void",] == Closed((None,))
+    assert dict(leaves(shape))["tags", ITEM] == Text(nullable=True)
+
+
+def test_fields_that_no_answer_fills_are_left_out_with_a_note() -> None:
+    answers: list[JsonValue] = [{"a": 1, "b": [], "c": {"d": []}}, {"a": 1, "b": [], "e": [{}]}]
+    schema, notes = infer_schema(answers)
+    assert list(schema["properties"]) == ["a"]
+    assert notes == (
+        "b is left out: no answer shows what its lists hold",
+        "c.d is left out: no answer shows what its lists hold",
+        "c is left out: no answer shows what its objects hold",
+        "e[] is left out: no answer shows what its objects hold",
+        "e is left out: no answer shows what its lists hold",
+    )
+
+
+def test_keys_that_look_like_data_are_refused() -> None:
+    def answers(shared: int) -> list[JsonValue]:
+        """Five objects with four keys of their own each, and some that all have."""
+        common = {f"c{number}": 1 for number in range(shared)}
+        return [{"of": {**common, **{f"{n}/{k}": 1 for k in range(4)}}} for n in range(5)]
+
+    assert refused(answers(19)) == (
+        "the schema cannot be used, because of one field:\n- of has keys that look like data (39 "
+        "different ones in 5 objects): ask for a list of objects with a name and a value, or give "
+        "a schema without it"
+    )
+    for plain in (answers(20), answers(0)[:4]):
+        assert len(infer_schema(plain).schema["properties"]["of"]["properties"]) >= 16
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ([], "0 of 0 answers are no JSON objects"),
+        ([{"a": 1}, [1], None], "2 of 3 answers are no JSON objects"),
+        ([{}], "the 1 answers show no field"),
+        ([{"a": [[1]], "b": {"c": [[2]]}}], "- b.c is a list of lists"),
+        ([{ITEM: 1}], "is a field with the name '[]'"),
+        ([{f"f{number}": 1 for number in range(501)}], "more than 500 fields"),
+        ([{"\ud800": 1}], "the schema is no JSON"),
+    ],
+)
+def test_answers_without_a_schema_are_refused(answers: list[JsonValue], problem: str) -> None:
+    assert problem in refused(answers)
+
+
+def test_answers_of_any_depth_are_refused_in_good_order() -> None:
+    deep: JsonValue = 1
+    for _ in range(5000):
+        deep = {"a": deep}
+    assert "lies more than 50 levels deep" in refused([deep])
