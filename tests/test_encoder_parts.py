@@ -14,7 +14,14 @@ from onnx import numpy_helper
 from scipy.spatial.distance import cdist
 from sklearn.covariance import OAS
 from sklearn.linear_model import LogisticRegression
-from transformers import AlbertConfig, AlbertModel, DistilBertConfig, DistilBertModel
+from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    XLNetConfig,
+    XLNetModel,
+)
 
 from locum.errors import ArtefactError, UsageError
 from locum.students import MAX_CHARACTERS
@@ -25,7 +32,7 @@ from locum.students.encoder_head import choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers, spread_layers
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
-from locum.students.encoder_source import load_encoder
+from locum.students.encoder_source import load_encoder, shown_name
 from locum.students.encoder_tokens import TokenReader
 from locum.students.encoder_weights import WEIGHTS, Weights
 from locum.students.softmax_regression import build_terms
@@ -309,6 +316,59 @@ def test_what_is_cut_off_does_not_count() -> None:
     assert len(read[0]) == len(read[1]) == 16
     spaces = " " * MAX_CHARACTERS
     assert len(_reader().read([spaces + "card"])[0]) == len(_reader().read([""])[0])
+
+
+@given(st.lists(st.text(st.sampled_from("card cash ")) | st.text(), max_size=6))
+@settings(deadline=None)
+def test_texts_that_are_longer_than_the_window_are_counted(texts: list[str]) -> None:
+    texts = [*texts, "card " * 13, "card " * 14, "card " * 15]
+    whole = TokenReader(_reader().content, 1 << 20).read(texts)
+    expected = np.mean([len(tokens) > 16 for tokens in whole])
+    assert _reader().cut_share(texts) == pytest.approx(expected)
+    assert 0 < expected < 1
+
+
+def test_of_no_texts_none_is_cut_and_one_of_too_many_characters_is() -> None:
+    assert _reader().cut_share([]) == 0
+    assert _reader().cut_share([" " * MAX_CHARACTERS, " " * (MAX_CHARACTERS + 1)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("somebody/small", "somebody/small"),
+        ("small", "small"),
+        ("./some/small", "small"),
+        ("/home/somebody/small", "small"),
+        ("~/small", "small"),
+        ("models/of/small", "small"),
+    ],
+)
+def test_the_place_of_a_folder_is_not_told_and_a_hub_name_is(place: str, shown: str) -> None:
+    assert shown_name(place) == shown
+
+
+def test_the_hub_is_asked_once_for_each_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(name: str, **_: object) -> str:
+        asked.append(name)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    save_tiny_encoder(tmp_path, _TEXTS)
+    for _ in range(2):
+        assert load_encoder("somebody/asked-for").most_tokens == 64
+    assert asked == ["somebody/asked-for"]
+
+
+def test_an_encoder_without_a_bound_on_positions_reads_long_texts(tmp_path: Path) -> None:
+    config = XLNetConfig(vocab_size=600, d_model=16, n_layer=1, n_head=2, d_inner=16)
+    save_tiny_encoder(tmp_path, _TEXTS)
+    XLNetModel(config).save_pretrained(tmp_path)
+    assert load_encoder(str(tmp_path)).most_tokens > 1_000_000
 
 
 def test_a_folder_that_holds_no_encoder_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,11 +17,13 @@ from locum.calibration import DeferralScore
 from locum.distillation import Distillation, RungResult, distill
 from locum.distillation.attempt import Attempt, Latency
 from locum.distillation.choice import choose_rung, coverage_error
+from locum.distillation.ladder import NOT_TUNED, was_tuned
 from locum.distillation.least_size import least_bytes
 from locum.distillation.rungs import LADDER, LadderSettings, Rung
 from locum.errors import UsageError
 from locum.evaluation import DeferralChoice, Promise, foreseen_coverage
 from locum.export import load_artefact
+from locum.students.encoder import EncoderStudent
 from locum.students.linear import LinearStudent
 from tests.small_encoders import save_encoder
 from tests.traffic import make_examples, make_task
@@ -106,7 +109,14 @@ def test_where_nothing_is_foreseen_agreement_decides() -> None:
 
 def test_one_alone_is_chosen_and_says_so() -> None:
     only = wrong_among_last("a", 900)
-    assert choose_rung([only], 0.8, 800, PROMISE) == (only, "the only student that was tried")
+    assert choose_rung([only], None, 800, PROMISE) == (only, "the only student that was tried")
+
+
+def test_what_was_wanted_and_is_not_reached_is_said() -> None:
+    only = wrong_among_last("a", 900)
+    choice = choose_rung([only], 0.9, 800, PROMISE)
+    assert choice.attempt is only
+    assert choice.reason.endswith("to the 90.0% that are wanted and not reached")
 
 
 @given(
@@ -251,13 +261,25 @@ def raced(encoder: str) -> Distillation:
 def test_all_rungs_race_on_the_same_inputs(raced: Distillation, encoder: str) -> None:
     figures = {name: rung.figures for name, rung in by_name(raced).items()}
     assert list(figures) == ["linear", "static", "cascade", "frozen-encoder", "encoder"]
-    assert [rung.reason for rung in raced.frontier if not rung.chosen] == [""] * 4
-    linear, static, cascade, frozen, tuned = (found for found in figures.values() if found)
+    reasons = {name: rung.reason for name, rung in by_name(raced).items() if not rung.chosen}
+    assert set(reasons.values()) <= {"", f"{NOT_TUNED}: it is frozen-encoder"}
+    assert (figures["encoder"] is None) == reasons["encoder"].startswith(NOT_TUNED)
+    linear, static, cascade, frozen = [found for found in figures.values() if found][:4]
     assert cascade.train_seconds > max(linear.train_seconds, frozen.train_seconds)
     assert cascade.size_bytes > max(linear.size_bytes, frozen.size_bytes)
-    assert linear.p50_us < tuned.p50_us
-    assert all(found.agreement.inputs == linear.agreement.inputs for found in (static, tuned))
+    assert linear.p50_us < frozen.p50_us
+    assert all(found.agreement.inputs == linear.agreement.inputs for found in (static, frozen))
     assert least_bytes(encoder) < frozen.size_bytes
+
+
+def test_an_encoder_that_was_not_tuned_is_known() -> None:
+    student = EncoderStudent(["a", "b"], "./encoder", epochs=3)
+    for epochs, tuned in ((0, False), (2, True)):
+        student.epochs_ = epochs
+        assert was_tuned(student) == tuned
+    student.epochs, student.epochs_ = 0, 0
+    assert was_tuned(student)
+    assert was_tuned(LinearStudent(["a", "b"]))
 
 
 @pytest.mark.parametrize("family", ["static", "cascade"])
@@ -299,6 +321,8 @@ def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
         ({"seconds": float("nan")}, "expected more than 0"),
         ({"max_bytes": 0}, "at most 0 bytes"),
         ({"coverage": 0.5, "family": "linear"}, "leave one of them out"),
+        ({"encoder": "./nowhere"}, "encoder './nowhere' does not exist"),
+        ({"embeddings": "/no/such/folder"}, "embeddings '/no/such/folder' does not exist"),
     ],
 )
 def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
@@ -320,3 +344,13 @@ def test_the_rungs_get_what_the_user_chose() -> None:
     assert LADDER[0].settings(small, 7.0) == {"max_bytes": 1_000}
     large = given._replace(max_bytes=1_000_000_000)
     assert LADDER[0].settings(large, 7.0) == {"max_bytes": LinearStudent(["a", "b"]).max_bytes}
+
+
+def test_texts_that_a_student_reads_in_part_are_said(encoder: str) -> None:
+    examples = make_examples(700, noise=0.0, soft=False)
+    long = [replace(e, text=e.text + " and so on" * 200) for e in examples[:350]]
+    result = distill(
+        make_task(), [*long, *examples[350:]], encoder=encoder, family="frozen-encoder"
+    )
+    (said,) = [text for text in result.data.warnings if "reads the beginning alone" in text]
+    assert said.startswith("encoder reads the beginning alone of 48.3% of the texts")

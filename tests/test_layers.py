@@ -10,13 +10,15 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("schema", "shapes"),
+    ("schema",),
+    ("shapes",),
     ("config", "prices"),
     ("redaction", "rows", "store"),
     ("traffic",),
     ("losses",),
     ("calibration", "selective_risk"),
     ("dataset",),
+    ("alignment",),
     ("teachers",),
     ("labelling",),
     ("students",),

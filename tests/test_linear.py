@@ -564,6 +564,12 @@ def test_soft_labels_that_cannot_be_learned_are_refused(
         LinearStudent(_CLASSES).fit(data.texts, change(data.truth))
 
 
+def test_what_is_saved_may_be_read_as_other_files(student: LinearStudent, tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("anything")
+    expected = (tmp_path / "other").stat().st_mode
+    assert {path.stat().st_mode for path in student.save(tmp_path)} == {expected}
+
+
 def test_one_text_is_no_list_of_texts(student: LinearStudent) -> None:
     for ask in (student.predict, student.predict_proba):
         with pytest.raises(UsageError, match="give a list of texts"):

@@ -144,6 +144,23 @@ def test_a_model_in_the_cache_of_the_hub_is_found(
     assert found.vectors.tobytes() == ours.vectors.tobytes()
 
 
+def test_the_hub_is_asked_once_for_each_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def download(name: str, **_: object) -> str:
+        asked.append(name)
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    clustered_embeddings(dimensions=4).save(tmp_path)
+    first = load_token_embeddings("somebody/asked-for")
+    assert load_token_embeddings("somebody/asked-for") is first
+    load_token_embeddings("somebody/else")
+    assert asked == ["somebody/asked-for", "somebody/else"]
+
+
 @pytest.mark.parametrize("module", ["tokenizers", "huggingface_hub"])
 def test_a_missing_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
@@ -237,6 +254,14 @@ def test_an_encoder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     save_encoder(tmp_path, layers=1)
     (tmp_path / "config.json").write_bytes(orjson.dumps({"model_type": "unheard-of"}))
     with pytest.raises(UsageError, match="cannot be loaded"):
+        load_token_embeddings(str(tmp_path))
+
+
+def test_an_encoder_that_gives_no_finite_numbers_is_refused(tmp_path: Path) -> None:
+    weights = load_file(save_encoder(tmp_path, layers=1) / "model.safetensors")
+    weights["encoder.layer.0.output.LayerNorm.weight"][:] = 3e38
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UsageError, match="gives numbers that are not finite"):
         load_token_embeddings(str(tmp_path))
 
 

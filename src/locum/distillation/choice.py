@@ -44,12 +44,13 @@ def choose_rung(
     if coverage is not None and best.foreseen_coverage >= coverage:
         enough = next(attempt for attempt in tried if attempt.foreseen_coverage >= coverage)
         return Choice(enough, f"the cheapest that is foreseen to answer {coverage:.1%}")
+    if coverage is not None and best.foreseen_coverage:
+        closest = f"foreseen to come closest, with {best.foreseen_coverage:.1%}, to the"
+        return Choice(best, f"{closest} {coverage:.1%} that are wanted and not reached")
     if len(tried) == 1:
         return Choice(best, "the only student that was tried")
     if not best.foreseen_coverage:
         return _by_agreement(tried)
-    if coverage is not None:
-        return Choice(best, f"foreseen to come closest to the {coverage:.1%} that are wanted")
     near = [
         attempt
         for attempt in tried

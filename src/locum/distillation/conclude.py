@@ -34,6 +34,11 @@ class Certified(NamedTuple):
     decision: Decision
     certificate: Certificate | None
 
+    def because(self, reason: str) -> Certified:
+        """Return it with one more reason."""
+        more = self.decision._replace(reason=f"{self.decision.reason}; {reason}")
+        return self._replace(decision=more)
+
 
 def certify_choice(
     choice: Choice,
@@ -63,8 +68,9 @@ def certify_choice(
         promise,
         minimum_coverage,
     )
-    why = f"{decision.reason}; {choice.attempt.rung.name} is {choice.reason}"
-    return Certified(decision._replace(reason=why), certificate)
+    return Certified(decision, certificate).because(
+        f"{choice.attempt.rung.name} is {choice.reason}"
+    )
 
 
 def conclude(

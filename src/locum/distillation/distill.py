@@ -8,13 +8,13 @@ from locum.distillation.answers import collect_answers
 from locum.distillation.choice import Choice, choose_rung
 from locum.distillation.conclude import certify_choice, conclude
 from locum.distillation.decide import least_certify_inputs, too_few
-from locum.distillation.ladder import climb
+from locum.distillation.ladder import NOT_TUNED, climb, was_tuned
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Distillation
 from locum.distillation.rungs import AUTO, DEFAULT_ENCODER, DEFAULT_SECONDS, LadderSettings
 from locum.distillation.splitting import split_pool
-from locum.distillation.summary import summarise
+from locum.distillation.summary import note_cut_texts, summarise
 from locum.distillation.synthetic import Synthetic, conclude_synthetic, divide_answers
 from locum.distillation.teacher_facts import (
     calibrate_teacher,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.dataset import SplitRows
+    from locum.distillation.attempt import Attempt
     from locum.distillation.pool import Pool
     from locum.store import Database
 
@@ -138,11 +139,14 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     if family == AUTO:
         chosen = choose_rung(found.tried, coverage, certify_inputs, promise)
     else:
-        chosen = Choice(found.tried[0], "the student that was asked for")
+        chosen = _asked_for(found.tried[0])
     data = conclude_synthetic(data, synthetic, chosen.attempt.trained.synthetic)
+    data = note_cut_texts(data, chosen.attempt.trained.student, labelled["train"].texts)
     name = chosen.attempt.rung.name
     told.stage(f"certifying {name} on {certify_inputs:,} untouched inputs")
     certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
+    if max_bytes is not None and certified.decision.verdict != "distil":
+        certified = certified.because(f"students were kept within {max_bytes:,} bytes")
     return conclude(task, promise, found, chosen, certified, labelled, data, facts)
 
 
@@ -153,6 +157,11 @@ def _check_settings(promise: Promise, seed: int, minimum_coverage: float) -> Non
             f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
             "and a coverage between 0 and 1"
         )
+
+
+def _asked_for(attempt: Attempt) -> Choice:
+    note = "" if was_tuned(attempt.trained.student) else f" ({NOT_TUNED})"
+    return Choice(attempt, f"the student that was asked for{note}")
 
 
 def _check_texts(examples: Sequence[Example]) -> None:

@@ -11,6 +11,7 @@ from locum.distillation.least_size import least_bytes
 from locum.distillation.rungs import AUTO, LADDER, Rung
 from locum.errors import LocumError, UsageError
 from locum.students import find_family
+from locum.students.encoder import EncoderStudent
 from locum.training import train
 from locum.training.cascade import combine
 
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from locum.distillation.rungs import LadderSettings
     from locum.evaluation import Promise
     from locum.schema import Split
+    from locum.students import Student
     from locum.training import Labelled, TrainedStudent
 
-__all__ = ["Climb", "climb"]
+__all__ = ["NOT_TUNED", "Climb", "climb", "was_tuned"]
+
+NOT_TUNED = "fine-tuning did no better than the encoder as it is on inputs held out"
 
 _CASCADE = "cascade"
 _FIRST = "linear"
@@ -79,6 +83,11 @@ def climb(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.omitted.items())
         raise UsageError(f"no student could be tried ({reasons})")
     return found
+
+
+def was_tuned(student: Student) -> bool:
+    """Whether fine-tuning changed a student that asked for it."""
+    return not (isinstance(student, EncoderStudent) and student.epochs and not student.epochs_)
 
 
 class _Trained(NamedTuple):
@@ -139,6 +148,9 @@ class _Climber:
             trained = self._train(rung)
         except LocumError as error:
             self._omitted[rung.name] = self._failed[rung.family] = str(error)
+            return
+        if rung.name == _ENCODERS[1] and not was_tuned(trained.student.student):
+            self._omitted[rung.name] = f"{NOT_TUNED}: it is {_ENCODERS[0]}"
             return
         self._measure(rung, trained)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
@@ -59,6 +60,12 @@ class LadderSettings(NamedTuple):
             raise UsageError(f"{self.seconds} seconds for the search: expected more than 0")
         if self.max_bytes is not None and self.max_bytes <= 0:
             raise UsageError(f"at most {self.max_bytes} bytes a student: expected more than 0")
+        for role, place in (("encoder", self.encoder), ("embeddings", self.embeddings or "")):
+            if _names_no_folder(place):
+                raise UsageError(
+                    f"{role} {place!r} does not exist: expected a folder, or the name of a model "
+                    "on the Hugging Face hub"
+                )
         known = {AUTO, *(rung.name for rung in LADDER), *student_families()}
         if self.student not in known:
             raise UsageError(
@@ -111,3 +118,9 @@ LADDER = (
     Rung("frozen-encoder", "encoder", {"epochs": 0}),
     Rung("encoder", "encoder", {"epochs": _EPOCHS}),
 )
+
+
+def _names_no_folder(place: str) -> bool:
+    """Whether a name can only be a folder's, and there is none."""
+    is_path = place[:1] in {".", "/", "~"} or place.count("/") > 1
+    return is_path and not Path(place).expanduser().is_dir()

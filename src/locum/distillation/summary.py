@@ -12,7 +12,7 @@ import numpy as np
 from locum.distillation.result import DataSummary
 from locum.evaluation import Share, share
 from locum.schema import label_key
-from locum.students import MAX_CHARACTERS
+from locum.students import MAX_CHARACTERS, WindowedStudent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from locum.dataset import DuplicateGroups, SplitRows
     from locum.distillation.pool import Pool
     from locum.schema import Task
+    from locum.students import Student
 
-__all__ = ["hash_learned", "summarise"]
+__all__ = ["hash_learned", "note_cut_texts", "summarise"]
 
 _FEW_OF_A_CLASS = 20
 _MANY_OUTSIDE = 0.02
@@ -129,6 +130,21 @@ def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
         f"the largest group of near-copies holds {share_of_largest:.0%} of the inputs, as if "
         "filled in from one template: it counts as one input where the student is certified"
     )
+
+
+def note_cut_texts(data: DataSummary, student: Student, texts: Sequence[str]) -> DataSummary:
+    """Return the summary with a warning where the chosen student reads texts in part alone.
+
+    Args:
+        data: Without it.
+        student: Which was chosen.
+        texts: That it learned from.
+    """
+    cut = student.cut_share(texts) if isinstance(student, WindowedStudent) else 0.0
+    if not cut:
+        return data
+    said = f"{student.family} reads the beginning alone of {cut:.1%} of the texts, which are longer"
+    return data._replace(warnings=[*data.warnings, f"{said} than its window"])
 
 
 def _long_texts(pool: Pool) -> str:

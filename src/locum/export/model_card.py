@@ -29,6 +29,7 @@ def render_model_card(student: CertifiedStudent) -> str:
     return environment.get_template("model_card.md.jinja").render(
         task=student.task,
         family=student.model.family,
+        extra=student.model.extra,
         cascade=student.model if isinstance(student.model, CascadeStudent) else None,
         learned=student.deferral.kind == "learned",
         teacher=student.teacher,

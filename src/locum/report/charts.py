@@ -71,7 +71,7 @@ def line_chart(
         js=[],
         x_title=x_title,
         legend_at_bottom=True,
-        legend_at_bottom_columns=_LEGEND_COLUMNS,
+        legend_at_bottom_columns=min(_LEGEND_COLUMNS, len(lines)),
         show_legend=len(lines) > 1,
         show_x_guides=False,
         truncate_legend=-1,

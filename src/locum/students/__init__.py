@@ -1,6 +1,19 @@
 """Student families, one file each, behind one protocol."""
 
 from locum.students.ngrams import MAX_CHARACTERS
-from locum.students.protocol import Judgement, Student, find_family, student_families
+from locum.students.protocol import (
+    Judgement,
+    Student,
+    WindowedStudent,
+    find_family,
+    student_families,
+)
 
-__all__ = ["MAX_CHARACTERS", "Judgement", "Student", "find_family", "student_families"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "Judgement",
+    "Student",
+    "WindowedStudent",
+    "find_family",
+    "student_families",
+]

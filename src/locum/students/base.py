@@ -23,6 +23,7 @@ class BaseStudent:
     """A student whose constructor keeps each argument under its own name, but ``classes_``."""
 
     tried: ClassVar[Mapping[str, Sequence[float]]] = {}
+    extra: ClassVar[str] = ""
 
     classes_: tuple[str, ...]
 

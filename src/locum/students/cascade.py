@@ -10,7 +10,7 @@ import orjson
 from locum.errors import ArtefactError, UsageError
 from locum.students.base import BaseStudent
 from locum.students.cascade_rule import CascadeRule, choose_rule
-from locum.students.protocol import Judgement, find_family
+from locum.students.protocol import Judgement, WindowedStudent, find_family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +57,7 @@ class CascadeStudent(BaseStudent):
     """
 
     family: ClassVar[str] = "cascade"
+    extra: ClassVar[str] = "onnx"
     searched: ClassVar[bool] = False
 
     def __init__(
@@ -96,6 +97,12 @@ class CascadeStudent(BaseStudent):
 
     def _join(self, first: Student, second: Student, rule: CascadeRule) -> None:
         self.first_, self.second_, self.rule_ = first, second, rule
+
+    def cut_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts of which one of the two reads the beginning alone."""
+        both = (self.first_, self.second_)
+        windowed = [student for student in both if isinstance(student, WindowedStudent)]
+        return max((student.cut_share(texts) for student in windowed), default=0.0)
 
     def fit(
         self,

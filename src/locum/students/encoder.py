@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import orjson
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
-from locum.students.base import BaseStudent
+from locum.students.base import BaseStudent, check_learnable
 from locum.students.encoder_check import check_graph
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
-from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_source import shown_name
+from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
 from locum.students.encoder_weights import WEIGHTS
 from locum.students.protocol import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -41,7 +42,6 @@ _UNREADABLE = (
     ValueError,
     UsageError,
 )
-_LEAST_TOKENS = 8
 
 
 class EncoderStudent(BaseStudent):
@@ -74,12 +74,14 @@ class EncoderStudent(BaseStudent):
         layers: How many of its layers the encoder keeps (see `drop_layers`); all by default.
         max_tokens: A text is cut off after so many, or as many as the encoder has positions for.
         seconds: Training of the encoder ends after so many; what was best until then is kept. The
-            result then depends on the machine's speed. No bound by default.
+            result depends on the machine's speed only where the bound binds: where all epochs would
+            take longer (see `StepPlan`). No bound by default.
         seed: Of the inputs held out, the order of the others, and dropout.
     """
 
     family: ClassVar[str] = "encoder"
     searched: ClassVar[bool] = False
+    extra: ClassVar[str] = "onnx"
 
     def __init__(
         self,
@@ -99,10 +101,10 @@ class EncoderStudent(BaseStudent):
                 f"temperature={temperature}, human_weight={human_weight}: expected "
                 "temperature > 0 and 0 <= human_weight <= 1"
             )
-        if not (epochs >= 0 and learning_rate > 0 and max_tokens >= _LEAST_TOKENS):
+        if not (epochs >= 0 and learning_rate > 0 and max_tokens >= LEAST_TOKENS):
             raise UsageError(
                 f"epochs={epochs}, learning_rate={learning_rate}, max_tokens={max_tokens}: "
-                f"expected epochs >= 0, learning_rate > 0 and max_tokens >= {_LEAST_TOKENS}"
+                f"expected epochs >= 0, learning_rate > 0 and max_tokens >= {LEAST_TOKENS}"
             )
         if not (layers is None or layers > 0) or not (seconds is None or seconds > 0):
             raise UsageError(
@@ -132,6 +134,7 @@ class EncoderStudent(BaseStudent):
         """
         from locum.students.encoder_fitting import EncoderFitting
 
+        check_learnable(inputs, soft_labels, self.classes_)
         found = EncoderFitting(self, inputs, soft_labels, human_labels).run()
         self.weights_: Weights = found.weights
         self.quantised_agreement_ = found.same_label
@@ -154,10 +157,19 @@ class EncoderStudent(BaseStudent):
         novelty = [self._novelty.measure(embedding[None]) for embedding in found.embeddings]
         return Judgement(softmax(found.logits), np.concatenate(novelty))
 
+    def cut_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts that are longer than what the student reads of a text.
+
+        It reads the first ``max_tokens`` tokens, fewer where the encoder has fewer positions, with
+        those that mark beginning and end; what comes after them plays no part in its answer. The
+        texts are cut into tokens, nothing is run. 0 of no texts.
+        """
+        return self._reader.cut_share(texts)
+
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""
         state = {
-            "parameters": self.get_params() | {"encoder": Path(self.encoder).name},
+            "parameters": self.get_params() | {"encoder": shown_name(self.encoder)},
             "weights": self.weights_,
             "quantised_agreement": self.quantised_agreement_,
             "quantisation_loss": self.quantisation_loss_,
@@ -171,7 +183,7 @@ class EncoderStudent(BaseStudent):
             for part, distance in self._novelty._asdict().items()
             for name, array in distance._asdict().items()
         }
-        save_file(tensors, directory / _WEIGHTS)
+        (directory / _WEIGHTS).write_bytes(save(tensors))
         (directory / _PARAMETERS).write_bytes(orjson.dumps(state))
         return [directory / name for name in (_GRAPH, _TOKENIZER, _WEIGHTS, _PARAMETERS)]
 

@@ -12,6 +12,7 @@ from locum.students.encoder_graph import add_head, compile_graph, export_graph, 
 from locum.students.encoder_head import Scale, choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers
 from locum.students.encoder_novelty import EmbeddingNovelty
+from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
@@ -105,12 +106,14 @@ class EncoderFitting:
         )
         self._answers = soft_labels.argmax(axis=1)
         self._held_out = _hold_out(len(inputs), student.seed)
-        self._graph = export_graph(self._model, self._pooling, self._reader.max_tokens)
+        with refusing(student.encoder, "exported"):
+            self._graph = export_graph(self._model, self._pooling, self._reader.max_tokens)
 
     def run(self) -> FittedEncoder:
         """Learn a head, then train the encoder if that is wanted, then choose the rounding."""
         first = self._compile("int8")
         embeddings = first.session.embed(self._rows)
+        check_finite(self._student.encoder, embeddings)
         l2 = choose_l2(embeddings, self._terms, self._held_out)
         trial = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
         tuned = self._tune(trial, Scale.of(embeddings))
@@ -139,11 +142,13 @@ class EncoderFitting:
             self._held_out,
         )
         schedule = Schedule(student.epochs, student.learning_rate, student.seconds, student.seed)
-        return tune(lesson, schedule)
+        with refusing(student.encoder, "trained"):
+            return tune(lesson, schedule)
 
     def _compile(self, weights: Weights) -> _Compiled:
         step = -(-len(self._rows) // _EXAMPLES)
-        graph = compile_graph(self._graph, weights, self._rows[::step])
+        with refusing(self._student.encoder, f"compiled ({weights})"):
+            graph = compile_graph(self._graph, weights, self._rows[::step])
         return _Compiled(graph, EncoderSession(graph.SerializeToString()))
 
     def _choose_rounding(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ __all__ = ["add_head", "compile_graph", "export_graph", "pooled", "replace_weigh
 _OPSET = 20
 _EXAMPLE_TOKENS = 9
 _PREFIX = "encoder."
+_LOGGERS = ("torch.fx", "torch.onnx", "onnxscript", "root")
 _STRUCTURES: dict[str, bytes] = {}
 # Two steps are faster apart: onnxruntime's joint kernel takes three times as long as its
 # normalisation alone.
@@ -194,9 +196,10 @@ def add_head(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the notes of exporters on what other models would need."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "root")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    # Of a model that it cannot export, torch prints the whole code.
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.setLevel(logging.ERROR)

@@ -47,7 +47,7 @@ def drop_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     parent, name = place_of_layers
     stack = getattr(parent, name)
     setattr(parent, name, type(stack)([stack[index] for index in kept]))
-    smaller.config.num_hidden_layers = layers
+    smaller.config.num_hidden_layers = len(kept)
     kinds = getattr(smaller.config, "layer_types", None)
     if kinds:
         smaller.config.layer_types = [kinds[index] for index in kept]

@@ -139,7 +139,7 @@ class _Rounding:
         if bias:
             self._done.add(output)
         yield helper.make_node(
-            "MatMulIntegerToFloat", inputs, [output], name=f"{matrix}.product", domain=_MICROSOFT
+            "MatMulIntegerToFloat", inputs, [output], name=f"{output}.product", domain=_MICROSOFT
         )
 
     def _bias(self, node: NodeProto, following: NodeProto) -> str:

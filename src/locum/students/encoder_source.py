@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
-from safetensors import SafetensorError
 
 from locum.errors import UsageError
 
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-__all__ = ["Pooling", "PretrainedEncoder", "import_encoder_extra", "load_encoder"]
+__all__ = [
+    "Pooling",
+    "PretrainedEncoder",
+    "import_encoder_extra",
+    "load_encoder",
+    "load_model",
+    "shown_name",
+]
 
 Pooling = Literal["mean", "cls"]
 
 _NEEDED = ("torch", "onnx", "onnxruntime", "onnxscript")
 _PATTERNS = ["*.json", "*.txt", "*.model", "model*.safetensors", "*/config.json"]
 _CURE = "expected a folder that holds an encoder, or the name of one on the Hugging Face hub"
-_UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+_UNBOUNDED = 1 << 20
 
 
 class PretrainedEncoder(NamedTuple):
@@ -53,20 +60,11 @@ def load_encoder(place: str) -> PretrainedEncoder:
     """
     folder = _find(place)
     transformers = import_encoder_extra("transformers")
-    with _quiet(transformers):
-        try:
-            model = _load_model(transformers, folder)
-            load = transformers.AutoTokenizer.from_pretrained
-            tokenizer = load(folder, trust_remote_code=False)
-            pooling = _read_pooling(folder)
-        except ImportError as error:
-            raise _missing(error.name or str(error)) from None
-        except _UNREADABLE as error:
-            reason = str(error).strip().split("\n", maxsplit=1)[0]
-            raise UsageError(
-                f"encoder {place!r} cannot be loaded: {type(error).__name__}: {reason[:300]}; "
-                f"{_CURE}"
-            ) from None
+    with _quiet(transformers), _refusing(place):
+        model = _load_model(transformers, folder)
+        load = transformers.AutoTokenizer.from_pretrained
+        tokenizer = load(folder, trust_remote_code=False, local_files_only=True)
+        pooling = _read_pooling(folder)
     if not tokenizer.is_fast:
         raise UsageError(
             f"encoder {place!r} has a tokenizer that the tokenizers package does not know: take "
@@ -74,6 +72,27 @@ def load_encoder(place: str) -> PretrainedEncoder:
         )
     content = tokenizer.backend_tokenizer.to_str().encode()
     return PretrainedEncoder(model, content, pooling, _most_tokens(model))
+
+
+def load_model(place: str) -> PreTrainedModel:
+    """Read the weights of an encoder alone, as `load_encoder` does.
+
+    Raises:
+        UsageError: There is none, it cannot be read, or the extra is not installed.
+    """
+    folder = _find(place)
+    transformers = import_encoder_extra("transformers")
+    with _quiet(transformers), _refusing(place):
+        return _load_model(transformers, folder)
+
+
+def shown_name(place: str) -> str:
+    """Return what may be told of where an encoder is from.
+
+    A folder's own name, without where it lies; the whole name of what lies on the hub.
+    """
+    folder = Path(place).expanduser()
+    return place if _may_be_on_hub(place) and not folder.is_dir() else folder.resolve().name
 
 
 def import_encoder_extra(module: str) -> Any:  # noqa: ANN401 - a module
@@ -103,8 +122,18 @@ def _find(place: str) -> Path:
     folder = Path(place).expanduser()
     if place and folder.is_dir():
         return folder
-    if not place or place[0] in "./~" or place.count("/") > 1:
+    if not _may_be_on_hub(place):
         raise UsageError(f"encoder {place!r} does not exist: {_CURE}")
+    return _download(place)
+
+
+def _may_be_on_hub(place: str) -> bool:
+    return bool(place) and place[0] not in "./~" and place.count("/") <= 1
+
+
+@cache
+def _download(place: str) -> Path:
+    """Where an encoder of the hub lies; the hub is asked once for each name."""
     try:
         from huggingface_hub import snapshot_download as download
     except ImportError as error:
@@ -120,12 +149,14 @@ def _find(place: str) -> Path:
 
 
 def _load_model(transformers: Any, folder: Path) -> PreTrainedModel:  # noqa: ANN401 - a module
-    torch = import_encoder_extra("torch")
+    import torch
+
     model: PreTrainedModel
     model, loading = transformers.AutoModel.from_pretrained(
         folder,
         use_safetensors=True,
         trust_remote_code=False,
+        local_files_only=True,
         dtype=torch.float32,
         attn_implementation="eager",
         output_loading_info=True,
@@ -134,8 +165,12 @@ def _load_model(transformers: Any, folder: Path) -> PreTrainedModel:  # noqa: AN
     lacking = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if lacking:
         raise ValueError(f"the weights lack {lacking[0]!r}")
+    if not all(bool(torch.isfinite(weights).all()) for weights in model.parameters()):
+        raise ValueError("some weights are not finite")
     if getattr(model.config, "is_encoder_decoder", False):
         raise ValueError("it is an encoder with a decoder")
+    if model.main_input_name != "input_ids":
+        raise ValueError(f"it reads {model.main_input_name}, not tokens of a text")
     return model
 
 
@@ -151,7 +186,9 @@ def _read_pooling(folder: Path) -> Pooling:
 
 
 def _most_tokens(model: PreTrainedModel) -> int:
-    most: int = getattr(model.config, "max_position_embeddings", 1 << 20)
+    most: int = getattr(model.config, "max_position_embeddings", _UNBOUNDED)
+    # XLNet, whose positions are relative, gives -1.
+    most = most if most > 0 else _UNBOUNDED
     for name, module in model.named_modules():
         # RoBERTa counts positions from after the padding's index.
         if (
@@ -160,6 +197,20 @@ def _most_tokens(model: PreTrainedModel) -> int:
         ):
             return most - int(module.padding_idx) - 1
     return most
+
+
+@contextmanager
+def _refusing(place: str) -> Iterator[None]:
+    """Turn what transformers raises into a refusal; its errors and those of tokenizers vary."""
+    try:
+        yield
+    except ImportError as error:
+        raise _missing(error.name or str(error)) from None
+    except Exception as error:  # noqa: BLE001 - they share no class
+        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        raise UsageError(
+            f"encoder {place!r} cannot be loaded: {type(error).__name__}: {reason[:300]}; {_CURE}"
+        ) from None
 
 
 @contextmanager

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
-__all__ = ["TokenReader"]
+__all__ = ["LEAST_TOKENS", "TokenReader"]
+
+# Of the two that mark beginning and end, and of what a text needs to say anything.
+LEAST_TOKENS = 8
 
 
 class TokenReader:
@@ -52,6 +56,18 @@ class TokenReader:
         """Return the tokens of each text."""
         return [self._read_one(text) for text in texts]
 
+    def cut_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts of which something is cut off, 0 of no texts."""
+        cut = sum(map(self._is_cut, texts))
+        return cut / len(texts) if len(texts) else 0.0
+
     def _read_one(self, text: str) -> NDArray[np.int64]:
+        return np.array(self._encode(text).ids or [0], np.int64)
+
+    def _is_cut(self, text: str) -> bool:
+        return len(text) > MAX_CHARACTERS or bool(self._encode(text).overflowing)
+
+    def _encode(self, text: str) -> Encoding:
         whole = text[:MAX_CHARACTERS].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        return np.array(self._tokenizer.encode(whole).ids or [0], np.int64)
+        encoding: Encoding = self._tokenizer.encode(whole)
+        return encoding

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from locum.losses import soft_target_cross_entropy, soft_target_loss
 from locum.students.encoder_graph import pooled
 from locum.students.encoder_head import Head, Scale
+from locum.students.encoder_plan import StepPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,6 @@ Rows = NDArray[np.int64]
 _BATCH = 32
 _BATCHES_SORTED = 16
 _BATCH_JUDGED = 128
-_WARM_UP = 0.1
 _WEIGHT_DECAY = 0.01
 _HEAD_RATE = 10.0
 _CLIPPED_NORM = 1.0
@@ -90,14 +89,15 @@ def tune(lesson: Lesson, schedule: Schedule) -> TunedEncoder:
     """Train an encoder and its head, and return the state that did best.
 
     AdamW (Loshchilov and Hutter 2019) on batches of 32 inputs of like length; the rate rises over
-    the first tenth and then falls in a line to zero, where the epochs or the seconds end. The head
-    learns ten times as fast as the encoder. The vectors of the vocabulary stay as they are: most
-    are not in the inputs, and half of the time would go into them.
+    the first tenth of the steps and then falls in a line to zero (see `StepPlan`). The head learns
+    ten times as fast as the encoder. The vectors of the vocabulary stay as they are: most are not
+    in the inputs, and half of the time would go into them.
 
     States are compared after each epoch by their cross-entropy to the soft labels held out, at
     the temperature at which it is least, as students are calibrated later. Training goes on where
-    an epoch brings nothing: most is gained at the end, as the rate falls. With no bound in seconds
-    the result depends on nothing but the arguments, torch's version and its number of threads. The
+    an epoch brings nothing: most is gained at the end, as the rate falls. The result depends on
+    nothing but the arguments, torch's version and its number of threads: only a bound in seconds
+    that binds, as all steps do not fit into it, makes a run depend on the machine's speed. The
     global random state is left as it was.
     """
     import torch
@@ -127,8 +127,8 @@ class _Tuning:
         self._trained = _trained_parameters(lesson.model)
         self._optimizer = self._make_optimizer()
         self._dice = np.random.default_rng(schedule.seed)
-        self._steps = 0
-        self._begin = time.monotonic()
+        steps = schedule.epochs * -(-len(self._learned) // _BATCH)
+        self._plan = StepPlan(steps, schedule.seconds)
 
     def _make_optimizer(self) -> Optimizer:
         import torch
@@ -148,13 +148,14 @@ class _Tuning:
     def run(self) -> TunedEncoder:
         """Train until the epochs or the seconds end."""
         losses = [self._judge()]
+        self._plan.start()
         best = TunedEncoder({}, self._lesson.head, 0, losses)
         for epoch in range(1, self._schedule.epochs + 1):
             self._train_epoch()
             losses.append(self._judge())
             if losses[-1] < losses[best.epochs]:
                 best = TunedEncoder(self._state(), self._read_head(), epoch, losses)
-            if self._progress() >= 1:
+            if self._plan.over:
                 break
         return best
 
@@ -164,12 +165,10 @@ class _Tuning:
         model = self._lesson.model
         model.train()
         for rows in self._deal():
-            share = self._progress()
-            if share >= 1:
+            if self._plan.over:
                 break
-            factor = min(share / _WARM_UP, (1 - share) / (1 - _WARM_UP))
             for group in self._optimizer.param_groups:
-                group["lr"] = group["highest"] * max(factor, 1e-3)
+                group["lr"] = group["highest"] * self._plan.factor
             logits = self._logits(rows)
             temperatures = [term.temperature for term in self._lesson.terms]
             losses = [
@@ -181,15 +180,7 @@ class _Tuning:
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIPPED_NORM)
             self._optimizer.step()
-            self._steps += 1
-
-    def _progress(self) -> float:
-        """The share of the training that is done: 1 where the epochs or the seconds end."""
-        planned = self._schedule.epochs * -(-len(self._learned) // _BATCH)
-        done = self._steps / planned
-        if self._schedule.seconds is None:
-            return done
-        return max(done, (time.monotonic() - self._begin) / self._schedule.seconds)
+            self._plan.step()
 
     def _deal(self) -> Iterator[Rows]:
         """Deal the inputs into batches of like length, in random order."""

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.students.base import BaseStudent, check_learnable
@@ -198,7 +198,7 @@ class LinearStudent(BaseStudent):
             "intercept": self.intercept_,
             **self.vocabulary_.pack(),
         }
-        save_file(tensors, directory / _WEIGHTS)
+        (directory / _WEIGHTS).write_bytes(save(tensors))
         (directory / _PARAMETERS).write_bytes(orjson.dumps(self.get_params()))
         return [directory / _WEIGHTS, directory / _PARAMETERS]
 

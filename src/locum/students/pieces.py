@@ -117,7 +117,8 @@ def missing_static_extra(error: ImportError) -> UsageError:
     """Return the error that says how the static family is installed."""
     return UsageError(
         f"a static student needs packages that are not installed ({error.name or error}): "
-        "pip install 'locum[static]'"
+        "pip install 'locum[static]' for --embeddings in Model2Vec's format, or also "
+        "'locum[encoder]' to distil them from a sentence encoder"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from locum.errors import UsageError
 
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["STUDENT_ENTRY_POINTS", "Judgement", "Student", "find_family", "student_families"]
+__all__ = [
+    "STUDENT_ENTRY_POINTS",
+    "Judgement",
+    "Student",
+    "WindowedStudent",
+    "find_family",
+    "student_families",
+]
 
 STUDENT_ENTRY_POINTS = "locum.students"
 
@@ -39,12 +46,14 @@ class Student(Protocol):
     that is ``searched`` learns in seconds: training tries several values of its ``l2``,
     ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, and
     fits it again on train and validation inputs together.
-    Another is fitted once, on the train inputs, and stops early by itself.
+    Another is fitted once, on the train inputs, and stops early by itself. ``extra`` names Locum's
+    extra that predictions need; empty for none.
     """
 
     family: ClassVar[str]
     searched: ClassVar[bool]
     tried: ClassVar[Mapping[str, Sequence[float]]]
+    extra: ClassVar[str]
     classes_: tuple[str, ...]
 
     def __init__(self, classes: Sequence[str], **settings: Any) -> None:  # noqa: ANN401 - each family has its own
@@ -86,6 +95,15 @@ class Student(Protocol):
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read what `save` wrote; nothing that a file holds is run."""
+        ...
+
+
+@runtime_checkable
+class WindowedStudent(Protocol):
+    """A student that reads so many tokens of a text, and no more."""
+
+    def cut_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts that are longer."""
         ...
 
 

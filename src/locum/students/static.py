@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.students.base import BaseStudent, check_learnable
+from locum.students.encoder_source import shown_name
 from locum.students.piece_design import CutTexts, PieceDesign
 from locum.students.piece_index import PieceIndex, add_rows
 from locum.students.piece_vocabulary import PieceVocabulary
@@ -24,6 +24,7 @@ from locum.students.token_embeddings import load_token_embeddings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 __all__ = ["StaticStudent"]
 
@@ -74,6 +75,7 @@ class StaticStudent(BaseStudent):
 
     family: ClassVar[str] = "static"
     searched: ClassVar[bool] = True
+    extra: ClassVar[str] = "static"
     tried: ClassVar[Mapping[str, Sequence[float]]] = {"embedding_weight": (3.0,)}
 
     def __init__(
@@ -192,9 +194,9 @@ class StaticStudent(BaseStudent):
             "intercept": self.intercept_,
             **self._vocabulary._asdict(),
         }
-        save_file(tensors, directory / _WEIGHTS)
+        (directory / _WEIGHTS).write_bytes(save(tensors))
         (directory / _TOKENIZER).write_bytes(self._tokenizer.content)
-        shown = self.get_params() | {"embeddings": _shown(self.embeddings)}
+        shown = self.get_params() | {"embeddings": shown_name(self.embeddings)}
         (directory / _PARAMETERS).write_bytes(orjson.dumps(shown))
         return [directory / name for name in (_WEIGHTS, _TOKENIZER, _PARAMETERS)]
 
@@ -235,12 +237,6 @@ class StaticStudent(BaseStudent):
                 f"{tokenizer.size} pieces, or are not finite: save the student again"
             )
         self._take(tokenizer, vocabulary, quantised, scale, intercept)
-
-
-def _shown(embeddings: str) -> str:
-    """A folder's own name, without where it lies; the name of what lies on the hub."""
-    path = Path(embeddings).expanduser()
-    return path.resolve().name if path.is_dir() else embeddings
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

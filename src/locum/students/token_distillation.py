@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from locum.errors import UsageError
+from locum.students.encoder_refusal import check_finite, refusing
+from locum.students.encoder_source import load_model
 from locum.students.pieces import PieceTokenizer
 from locum.students.token_embeddings import TokenEmbeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -39,56 +40,27 @@ def distil_token_embeddings(folder: Path, dimensions: int = 256) -> TokenEmbeddi
         dimensions: Most components of each half.
 
     Raises:
-        UsageError: The encoder cannot be loaded, or the extra is not installed.
+        UsageError: The encoder cannot be loaded or run, or the extra is not installed.
     """
+    place = str(folder)
     tokenizer = PieceTokenizer((folder / "tokenizer.json").read_bytes())
-    model = _load(folder)
-    lexical = _input_embeddings(model)
-    if len(lexical) < tokenizer.size:
-        raise UsageError(
-            f"encoder {str(folder)!r} knows {len(lexical)} pieces, its tokenizer {tokenizer.size}"
-        )
-    halves = [_encode(model, tokenizer), lexical[: tokenizer.size]]
+    try:
+        model = load_model(place)
+    except UsageError as error:
+        raise UsageError(f"{error}; or give token embeddings in Model2Vec's format") from None
+    with refusing(place, "distilled"):
+        lexical = _input_embeddings(model)
+        if len(lexical) < tokenizer.size:
+            raise UsageError(
+                f"encoder {place!r} knows {len(lexical)} pieces, its tokenizer {tokenizer.size}"
+            )
+        halves = [_encode(model, tokenizer), lexical[: tokenizer.size]]
+        for half in halves:
+            check_finite(place, half)
     joined = np.concatenate([_principal(half, dimensions) for half in halves], axis=1)
     weights = _inverse_frequency(tokenizer.size)
     vectors = (joined * weights[:, None] / np.sqrt(2)).astype(np.float32)
     return TokenEmbeddings(vectors, tokenizer, normalise=True)
-
-
-def _load(folder: Path) -> PreTrainedModel:
-    try:
-        from transformers import AutoModel
-        from transformers.utils import logging
-    except ImportError as error:
-        raise _missing(error) from None
-    show: Callable[[], None] = logging.enable_progress_bar
-    hide: Callable[[], None] = logging.disable_progress_bar
-    shown = logging.is_progress_bar_enabled()
-    hide()
-    try:
-        options: dict[str, Any] = {"local_files_only": True, "dtype": "float32"}
-        model: PreTrainedModel = AutoModel.from_pretrained(folder, **options)
-    except ImportError as error:
-        raise _missing(error) from None
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
-        raise UsageError(
-            f"encoder {str(folder)!r} cannot be loaded: {type(error).__name__}: {reason[:300]}; "
-            "expected an encoder that transformers knows, or token embeddings"
-        ) from None
-    finally:
-        if shown:
-            show()
-    model.train(mode=False)
-    return model
-
-
-def _missing(error: ImportError) -> UsageError:
-    return UsageError(
-        "distilling token embeddings needs packages that are not installed "
-        f"({error.name or error}): pip install 'locum[encoder]', or give token embeddings in "
-        "Model2Vec's format"
-    )
 
 
 def _input_embeddings(model: PreTrainedModel) -> NDArray[np.float32]:

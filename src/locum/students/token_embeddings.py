@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import orjson
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from locum.errors import UsageError
 from locum.students.pieces import PieceTokenizer, missing_static_extra
@@ -62,7 +62,7 @@ class TokenEmbeddings(NamedTuple):
     def save(self, folder: Path) -> None:
         """Write them into a folder in Model2Vec's format."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({"embeddings": self.vectors}, folder / _VECTORS)
+        (folder / _VECTORS).write_bytes(save({"embeddings": self.vectors}))
         (folder / _TOKENIZER).write_bytes(self.tokenizer.content)
         config = {
             "model_type": "model2vec",
@@ -77,7 +77,8 @@ class TokenEmbeddings(NamedTuple):
 def load_token_embeddings(place: str) -> TokenEmbeddings:
     """Read token embeddings, or distil them from a sentence encoder.
 
-    Those read or distilled last are kept in memory, as long as their files stay the same.
+    Those read or distilled last are kept in memory, as long as their files stay the same. The hub
+    is asked once for each name.
 
     Args:
         place: A folder in Model2Vec's format, a folder that holds a sentence encoder as
@@ -153,6 +154,7 @@ def _vectors(tensors: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
     return np.ascontiguousarray(vectors)
 
 
+@cache
 def _download(place: str) -> Path:
     if not place or place[0] in "./~" or place.count("/") > 1:
         raise UsageError(f"token embeddings {place!r} do not exist: {_CURE}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import UsageError
-from locum.students.encoder_tokens import TokenReader
+from locum.students.encoder_source import import_encoder_extra
+from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
 from locum.training.imitation import Imitation, ImitationLoss, check_losses
 from locum.training.initialisation import load_pair
 from locum.training.lesson import LabelTask, Lesson
-from locum.training.sentence_folder import check_empty, save_student
+from locum.training.sentence_folder import check_empty, filled_folder, save_student
 from locum.training.token_batches import TokenBatches
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _HIDDEN_ALONE: Mapping[ImitationLoss, float] = MappingProxyType({"hidden": 1.0})
 _WARM_UP_SHARE = 0.1
 _WEIGHT_DECAY = 0.01
 _LARGEST_GRADIENT = 1.0
+_LARGEST_NUMBER = 2**63 - 1
 
 
 class EncoderTraining(NamedTuple):
@@ -41,7 +44,8 @@ class EncoderTraining(NamedTuple):
         epochs: Passes over the texts.
         learning_rate: At its highest.
         batch_size: Texts a step.
-        max_tokens: Longer texts are cut off, also at the number the encoders have positions for.
+        max_tokens: Longer texts are cut off, also at the number the encoders have positions for; at
+            least 8, as `EncoderStudent` wants.
         seconds: Stop at the first step after so long; ``None`` sets no bound.
         seed: Of the order of texts, of dropout and of new weights. With the same seed, texts,
             versions and number of torch's threads, and no stop before the end, all weights are the
@@ -115,7 +119,8 @@ def distil_encoder(
     Args:
         teacher: A BERT-like encoder: a folder, or a name on the Hugging Face hub.
         texts: ``N`` inputs of the domain.
-        folder: Where the student goes; made if it is not there, and empty otherwise.
+        folder: Where the student goes; made if it is not there, and empty otherwise. Nothing is in
+            it before the end, nor after an error.
         layers: How many of the teacher's layers the student starts from, evenly spread.
         student: In the place of ``layers``: a smaller encoder of the same vocabulary to start from.
         losses: What to imitate, each with its weight.
@@ -127,24 +132,32 @@ def distil_encoder(
 
     Raises:
         UsageError: An argument cannot be used, an encoder cannot be loaded, the two cannot be
-            compared, the loss is no longer finite, or the extra is not installed.
+            compared, the loss is no longer finite, the folder cannot be written, or the extra is
+            not installed.
     """
+    _check_task(texts, losses, soft_labels)
+    _check_training(training)
+    _check_positive("temperature", temperature)
+    _check_whole("relation_heads", relation_heads, 1)
+    if layers is not None:
+        _check_whole("layers", layers, 1)
     deadline = monotonic() + (np.inf if training.seconds is None else training.seconds)
-    _check_arguments(texts, losses, soft_labels, temperature, training)
-    place = check_empty(Path(folder).expanduser())
-    pair, device = load_pair(teacher, layers, student), _device(training.device)
-    max_tokens = min(training.max_tokens, pair.most_tokens)
+    place = Path(folder).expanduser()
+    check_empty(place)
+    device = _device(training.device)
+    pair = load_pair(teacher, layers, student)
+    max_tokens = int(min(training.max_tokens, pair.most_tokens))
     reader = TokenReader(pair.tokenizer, max_tokens)
     batches = TokenBatches(reader, texts, training.batch_size, device)
     width = pair.student.config.hidden_size
-    with _seeded(training.seed):
+    with filled_folder(place) as scratch, _seeded(training.seed):
         imitation = Imitation(pair.teacher, pair.student, losses, relation_heads)
         task = None
         if soft_labels is not None:
             task = LabelTask(width, pair.pooling, soft_labels, temperature)
         with Lesson(pair, imitation if losses else None, task, device) as lesson:
             outcome = _train(lesson, batches, training, deadline, progress or (lambda _: None))
-    save_student(pair, max_tokens, place)
+        save_student(pair, max_tokens, scratch)
     return DistilledEncoder(place, *outcome)
 
 
@@ -220,17 +233,24 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _device(wanted: str | None) -> str:
-    import torch
+    torch = import_encoder_extra("torch")
+    if wanted is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.ones(1, device=wanted).item()
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        raise UsageError(
+            f"device={wanted!r} cannot be used ({reason[:200]}): expected None, or one that torch "
+            "has here, such as 'cpu' or 'cuda'"
+        ) from None
+    return wanted
 
-    return wanted or ("cuda" if torch.cuda.is_available() else "cpu")
 
-
-def _check_arguments(
+def _check_task(
     texts: Sequence[str],
     losses: Mapping[ImitationLoss, float],
     soft_labels: NDArray[np.float64] | None,
-    temperature: float,
-    training: EncoderTraining,
 ) -> None:
     if not texts:
         raise UsageError("texts: there are none to learn from")
@@ -239,14 +259,28 @@ def _check_arguments(
         raise UsageError("losses={} without soft_labels: there is nothing to learn; give one")
     if soft_labels is not None:
         _check_soft_labels(soft_labels, len(texts))
-    positive = {"temperature": temperature, **training._asdict()}
-    for name in ("seed", "seconds", "device"):
-        del positive[name]
+
+
+def _check_training(training: EncoderTraining) -> None:
+    _check_whole("epochs", training.epochs, 1)
+    _check_whole("batch_size", training.batch_size, 1)
+    _check_whole("max_tokens", training.max_tokens, LEAST_TOKENS)
+    _check_whole("seed", training.seed, 0)
+    _check_positive("learning_rate", training.learning_rate)
     if training.seconds is not None and not training.seconds >= 0:
         raise UsageError(f"seconds={training.seconds}: expected None, or a number from zero on")
-    for name, value in positive.items():
-        if not 0 < value < np.inf:
-            raise UsageError(f"{name}={value}: expected a positive number")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not 0 < value < np.inf:
+        raise UsageError(f"{name}={value}: expected a positive number")
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if not (isinstance(value, Integral) and least <= int(value) <= _LARGEST_NUMBER):
+        raise UsageError(
+            f"{name}={value}: expected a whole number from {least} to {_LARGEST_NUMBER:,}"
+        )
 
 
 def _check_soft_labels(soft_labels: NDArray[np.float64], rows: int) -> None:

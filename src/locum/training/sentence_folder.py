@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,29 +13,75 @@ from locum.errors import UsageError
 from locum.students.encoder_source import import_encoder_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from locum.training.initialisation import EncoderPair
 
-__all__ = ["check_empty", "save_student"]
+__all__ = ["check_empty", "filled_folder", "save_student"]
 
 _KIND = "sentence_transformers.models."
 
 
-def check_empty(folder: Path) -> Path:
-    """Return the folder, made if it is not there.
+def check_empty(folder: Path) -> None:
+    """Do nothing where the folder is empty or not there; nothing is made.
 
     Raises:
-        UsageError: Something is in it, or it cannot be made.
+        UsageError: Something is in it, or it is no folder.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        filled = any(folder.iterdir())
+        filled = folder.exists() and any(folder.iterdir())
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}") from None
+        raise _unwritable(folder, error) from None
     if filled:
         raise UsageError(f"{folder} holds files already: name a folder that is new or empty")
-    return folder
+
+
+@contextmanager
+def filled_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into, of which the content is in its place at the end, or nowhere.
+
+    It lies beside its place, or in it where that is an empty folder, which may be a disk of its
+    own. After an error or Ctrl-C it is removed, and so are folders that were made to hold it.
+
+    Args:
+        folder: The place, where there is nothing or an empty folder.
+
+    Raises:
+        UsageError: It cannot be made or written.
+    """
+    place = folder.resolve()
+    holder = place if place.exists() else place.parent
+    scratch = holder / f".{place.name}.{os.getpid()}.part"
+    made = [parent for parent in scratch.parents if not parent.exists()]
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        yield scratch
+        _move(scratch, place)
+    except BaseException as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):
+            for parent in made:
+                parent.rmdir()
+        if isinstance(error, OSError):
+            raise _unwritable(folder, error) from None
+        raise
+
+
+def _move(scratch: Path, place: Path) -> None:
+    if not place.exists():
+        scratch.replace(place)
+        return
+    for path in list(scratch.iterdir()):
+        path.replace(place / path.name)
+    scratch.rmdir()
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{folder} cannot be written: {error.strerror or error}: name a folder that can be"
+    )
 
 
 def save_student(pair: EncoderPair, max_tokens: int, folder: Path) -> None:
