@@ -104,6 +104,7 @@ def test_a_run_that_is_killed_goes_on_with_what_is_stored(tmp_path: Path) -> Non
     assert stored(tmp_path) == 640
 
 
+@pytest.mark.slow
 def test_each_worker_has_its_local_model_and_calls_get_its_labels(tmp_path: Path) -> None:
     tokenizer = byte_level_tokenizer()
     save_model(new_model("qwen2", len(tokenizer)), tokenizer, tmp_path / "model")
