@@ -22,6 +22,7 @@ ROWS = (
     ("teachers",),
     ("labelling",),
     ("students",),
+    ("extractors",),
     ("training",),
     ("evaluation",),
     ("export",),
