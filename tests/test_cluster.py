@@ -81,6 +81,7 @@ def wait_until_quiet(folder: Path) -> None:
         time.sleep(5)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_with_what_is_stored(tmp_path: Path) -> None:
     with subprocess.Popen(
         command(tmp_path), cwd=tmp_path, env=environment(tmp_path), start_new_session=True

@@ -72,6 +72,7 @@ def _save_model(folder: Path, config: LongformerConfig | ViTConfig) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_encoder_that_torch_cannot_export_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
