@@ -185,7 +185,7 @@ def test_two_inputs_are_enough(encoder: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_inputs_are_refused(encoder: str, count: int) -> None:
-    with pytest.raises(UsageError, match="at least (one|two)"):
+    with pytest.raises(UsageError, match=r"at least (one|two)"):
         EncoderStudent(["no", "yes"], encoder).fit(["bax"] * count, np.eye(2)[:count])
 
 
