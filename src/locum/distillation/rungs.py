@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.students import find_family, student_families
+from locum.students.encoder_source import may_be_on_hub
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,8 +61,8 @@ class LadderSettings(NamedTuple):
             raise UsageError(f"{self.seconds} seconds for the search: expected more than 0")
         if self.max_bytes is not None and self.max_bytes <= 0:
             raise UsageError(f"at most {self.max_bytes} bytes a student: expected more than 0")
-        for role, place in (("encoder", self.encoder), ("embeddings", self.embeddings or "")):
-            if _names_no_folder(place):
+        for role, place in (("encoder", self.encoder), ("embeddings", self.embeddings)):
+            if place is not None and _names_no_folder(place):
                 raise UsageError(
                     f"{role} {place!r} does not exist: expected a folder, or the name of a model "
                     "on the Hugging Face hub"
@@ -122,5 +123,4 @@ LADDER = (
 
 def _names_no_folder(place: str) -> bool:
     """Whether a name can only be a folder's, and there is none."""
-    is_path = place[:1] in {".", "/", "~"} or place.count("/") > 1
-    return is_path and not Path(place).expanduser().is_dir()
+    return not may_be_on_hub(place) and not Path(place).expanduser().is_dir()

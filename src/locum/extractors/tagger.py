@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.extractors.chain_fitting import fit_chain
@@ -158,7 +158,7 @@ class LinearTagger:
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""
         tensors = {"transitions": self.transitions_, **self.weights_.pack()}
-        save_file(tensors, directory / _WEIGHTS)
+        (directory / _WEIGHTS).write_bytes(save(tensors))
         (directory / _PARAMETERS).write_bytes(orjson.dumps(self.get_params()))
         return [directory / _WEIGHTS, directory / _PARAMETERS]
 

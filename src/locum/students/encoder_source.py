@@ -22,6 +22,7 @@ __all__ = [
     "import_encoder_extra",
     "load_encoder",
     "load_model",
+    "may_be_on_hub",
     "shown_name",
 ]
 
@@ -92,7 +93,7 @@ def shown_name(place: str) -> str:
     A folder's own name, without where it lies; the whole name of what lies on the hub.
     """
     folder = Path(place).expanduser()
-    return place if _may_be_on_hub(place) and not folder.is_dir() else folder.resolve().name
+    return place if may_be_on_hub(place) and not folder.is_dir() else folder.resolve().name
 
 
 def import_encoder_extra(module: str) -> Any:  # noqa: ANN401 - a module
@@ -122,12 +123,13 @@ def _find(place: str) -> Path:
     folder = Path(place).expanduser()
     if place and folder.is_dir():
         return folder
-    if not _may_be_on_hub(place):
+    if not may_be_on_hub(place):
         raise UsageError(f"encoder {place!r} does not exist: {_CURE}")
     return _download(place)
 
 
-def _may_be_on_hub(place: str) -> bool:
+def may_be_on_hub(place: str) -> bool:
+    """Whether a place may be a name on the hub, and not only a folder."""
     return bool(place) and place[0] not in "./~" and place.count("/") <= 1
 
 

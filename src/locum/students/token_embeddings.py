@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import UsageError
+from locum.students.encoder_source import may_be_on_hub
 from locum.students.pieces import PieceTokenizer, missing_static_extra
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _vectors(tensors: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
 
 @cache
 def _download(place: str) -> Path:
-    if not place or place[0] in "./~" or place.count("/") > 1:
+    if not may_be_on_hub(place):
         raise UsageError(f"token embeddings {place!r} do not exist: {_CURE}")
     try:
         from huggingface_hub import snapshot_download

@@ -88,6 +88,9 @@ def save_student(pair: EncoderPair, max_tokens: int, folder: Path) -> None:
     """Write the student's weights, tokenizer and pooling."""
     config = pair.student.config
     pair.student.save_pretrained(folder)
+    # safetensors writes what its owner alone may read.
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod((folder / "config.json").stat().st_mode)
     (folder / "tokenizer.json").write_bytes(pair.tokenizer)
     contents = {
         "tokenizer_config.json": {
