@@ -174,3 +174,10 @@ def test_very_long_texts_are_read_in_part_and_said() -> None:
     examples[:2] = [replace(e, text=f"{e.text} " + "and so on " * 100_000) for e in examples[:2]]
     result = distill(make_task(), examples)
     assert any("2 texts of over 20,000 characters" in w for w in result.data.warnings)
+
+
+def test_a_distribution_with_a_number_that_is_none_is_refused() -> None:
+    examples = make_examples(300)
+    broken = replace(examples[7], distribution=dict.fromkeys(make_task().labels, float("nan")))
+    with pytest.raises(InputError, match="expected finite probabilities"):
+        distill(make_task(), [*examples[:7], broken, *examples[8:]])

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.losses import log_softmax, soft_target_cross_entropy, soften, softmax
+from locum.losses import (
+    first_unusable,
+    log_softmax,
+    soft_target_cross_entropy,
+    soften,
+    softmax,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,3 +147,19 @@ def test_soften_leaves_a_single_answer_unchanged(
 @settings(deadline=None)
 def test_soften_at_temperature_one_is_the_identity(distribution: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(soften(distribution, 1.0), distribution, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[1, 0], [0.2, 3]], None),
+        ([[1, 0], [0, 0]], 1),
+        ([[np.nan, 1], [1, 0]], 0),
+        ([[1, 0], [1, np.inf]], 1),
+        ([[1, 0], [2, -1e-9]], 1),
+    ],
+)
+def test_the_first_row_that_is_no_distribution_is_found(
+    rows: list[list[float]], expected: int | None
+) -> None:
+    assert first_unusable(np.array(rows, np.float64)) == expected

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import InputError
+from locum.losses import first_unusable
 from locum.schema import Example, SoftLabels, SoftLabelSource, Task, TeacherAnswer
 from locum.teachers.given import given_answers
 from locum.teachers.parsing import LabelParser
@@ -118,9 +119,8 @@ def _soft_labels(
     if not with_distribution:
         return SoftLabels(probabilities, "single answers"), None
     given = np.array([answers[row].distribution for row in with_distribution], np.float64)
-    sound = (np.isfinite(given) & (given >= 0)).all(axis=1) & (given.sum(axis=1) > 0)
-    if not sound.all():
-        row = int(np.flatnonzero(~sound)[0])
+    row = first_unusable(given)
+    if row is not None:
         raise InputError(
             f"the teacher's distribution over {', '.join(task.labels[:_SHOWN])} is "
             f"{given[row][:_SHOWN].tolist()} for one input: expected finite probabilities of zero "

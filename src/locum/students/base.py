@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from locum.errors import UsageError
+from locum.losses import first_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,10 +71,8 @@ def check_learnable(
             f"soft labels of shape {list(soft_labels.shape)} for {len(inputs):,} inputs and "
             f"{len(classes)} labels: expected {list(expected)}, and at least one input"
         )
-    sound = np.isfinite(soft_labels) & (soft_labels >= 0)
-    usable = sound.all(axis=1) & (np.where(sound, soft_labels, 0).sum(axis=1) > 0)
-    if not usable.all():
-        row = int(np.flatnonzero(~usable)[0])
+    row = first_unusable(soft_labels)
+    if row is not None:
         raise UsageError(
             f"the soft labels of input {row + 1} are {np.round(soft_labels[row][:5], 4).tolist()}"
             f"{'...' if len(classes) > 5 else ''}: expected finite numbers of zero or more, with "

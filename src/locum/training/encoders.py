@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import UsageError
+from locum.losses import first_unusable
 from locum.students.encoder_source import import_encoder_extra
 from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
 from locum.training.imitation import Imitation, ImitationLoss, check_losses
@@ -287,6 +288,9 @@ def _check_soft_labels(soft_labels: NDArray[np.float64], rows: int) -> None:
     fits = soft_labels.ndim == 2 and len(soft_labels) == rows and soft_labels.shape[1] > 1
     if not fits:
         raise UsageError(f"soft_labels of shape {soft_labels.shape}: expected [{rows}, C], C > 1")
-    sound = np.isfinite(soft_labels).all() and (soft_labels >= 0).all()
-    if not (sound and (soft_labels.sum(axis=1) > 0).all()):
-        raise UsageError("soft_labels: expected finite probabilities, in each row one above zero")
+    row = first_unusable(soft_labels)
+    if row is not None:
+        raise UsageError(
+            f"soft_labels of text {row + 1}: expected finite probabilities of zero or more, with "
+            "one above zero"
+        )
