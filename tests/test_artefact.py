@@ -73,6 +73,7 @@ def edit_manifest(folder: Path, **changes: object) -> None:
 
 def test_a_loaded_student_is_the_saved_one(student: CertifiedStudent, folder: Path) -> None:
     loaded = load_artefact(folder)
+    assert isinstance(loaded, CertifiedStudent)
     assert loaded.predict(TEXTS) == student.predict(TEXTS)
     assert np.array_equal(loaded.predict_proba(TEXTS), student.predict_proba(TEXTS))
     assert loaded.certificate == student.certificate
@@ -270,6 +271,7 @@ def test_a_learned_score_and_a_cascade_survive_the_disk(
     texts = [*(example.text for example in make_examples(60, seed=8)), *TEXTS]
     folder = cascade.save(tmp_path / "cascade")
     loaded = load_artefact(folder)
+    assert isinstance(loaded, CertifiedStudent)
     assert loaded.deferral == LEARNED
     assert loaded.predict(texts) == cascade.predict(texts)
     np.testing.assert_array_equal(loaded.predict_proba(texts), cascade.predict_proba(texts))

@@ -368,8 +368,12 @@ def test_confidences_are_sums_over_all_sequences(generator: np.random.Generator)
             for p, q in probabilities.items()
             if not any(s.name == "y" for s in _TAGS.read_spans(p))
         )
-        found = tagging.field_confidences({"x": held[::-1], "y": []})
-        assert found == pytest.approx({"x": sum_of_paths, "y": none_of_other}, rel=1e-10)
+        found = tagging.field_confidences([(["x"], held[::-1]), (["y"], [])])
+        assert found == pytest.approx([sum_of_paths, none_of_other], rel=1e-10)
+        both = [span for span in held if span.name == "x"]
+        joint = sum(q for p, q in probabilities.items() if _TAGS.read_spans(p) == both)
+        found = tagging.field_confidences([(["x", "y"], both)])
+        assert found == pytest.approx([joint], rel=1e-10)
     best = max(probabilities, key=probabilities.__getitem__)
     assert tuple(tagging.tags) == best
     assert tagging.spans == _TAGS.read_spans(best)
@@ -385,9 +389,9 @@ def test_a_text_without_tokens_has_one_tagging() -> None:
     tagging = Tagging(_TAGS, _TAGS.chain(np.zeros((5, 5), np.float32)), np.zeros((0, 5)))
     assert (tagging.tags, tagging.spans, tagging.log_probability) == ([], [], 0)
     assert tagging.marginals.shape == (0, 5)
-    assert tagging.field_confidences({"x": [], "y": []}) == {"x": 1, "y": 1}
+    assert tagging.field_confidences([(["x"], []), (["y"], [])]) == [1, 1]
     assert tagging.span_confidences([]).shape == (0,)
-    assert tagging.field_confidences({}) == {}
+    assert tagging.field_confidences([]) == []
 
 
 def test_a_name_without_a_tag_to_go_on_has_spans_of_one_token() -> None:
@@ -412,7 +416,7 @@ def test_spans_that_there_are_not_are_refused(span: Span) -> None:
     with pytest.raises(UsageError, match="expected"):
         _TAGS.span_mask(span, 3)
     with pytest.raises(UsageError, match="expected"):
-        _TAGS.field_mask(span.name, [span], 3)
+        _TAGS.field_mask([span.name], [span], 3)
 
 
 @pytest.mark.parametrize(
@@ -420,4 +424,4 @@ def test_spans_that_there_are_not_are_refused(span: Span) -> None:
 )
 def test_spans_of_a_field_do_not_overlap(spans: list[Span]) -> None:
     with pytest.raises(UsageError, match="do not overlap"):
-        _TAGS.field_mask("x", spans, 3)
+        _TAGS.field_mask(["x"], spans, 3)

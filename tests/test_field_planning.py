@@ -9,7 +9,7 @@ import pytest
 
 from locum.alignment import NORMALISERS, FieldPlan, plan_fields
 from locum.errors import UsageError
-from locum.shapes.shape import Closed, Field, ListOf, Number, OneOf, Record, Text
+from locum.shapes.shape import Closed, Field, ListOf, Number, OneOf, Record, Text, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -199,7 +199,7 @@ def test_values_keep_their_type() -> None:
     ]
 
 
-def test_fields_within_items_are_spanned_or_written() -> None:
+def test_closed_fields_within_items_are_those_whose_values_do_not_stand_there() -> None:
     item = record(
         product=Text(),
         amount=Number(),
@@ -226,13 +226,36 @@ def test_fields_within_items_are_spanned_or_written() -> None:
     assert [(field.path[-1], field.kind) for field in fields] == [
         ("product", "copied"),
         ("amount", "normalised"),
-        ("size", "written"),
+        ("size", "closed"),
         ("shade", "copied"),
         ("kind", "closed"),
-        ("mood", "written"),
+        ("mood", "closed"),
     ]
     assert all(field.in_list for field in fields)
-    assert fields[2].reason.endswith("a head of its own for each item of a list is not offered")
+
+
+def test_closed_fields_of_items_of_which_nothing_stands_in_the_text_are_written() -> None:
+    item = record(size=Closed(("S", "L")), tags=ListOf(Closed(("a", "b"))), product=Text())
+    other = record(size=Closed(("S", "L")))
+    shape = record(lines=ListOf(item), others=ListOf(other))
+    texts = [name(row) for row in range(ROWS)]
+    answers: list[JsonValue] = [
+        {
+            "lines": [{"size": "S", "tags": ["a"], "product": name(row)}],
+            "others": [{"size": "L"}],
+        }
+        for row in range(ROWS)
+    ]
+    fields = {show_path(f.path): f for f in plan_fields(shape, texts, answers).fields}
+    kinds = {path: field.kind for path, field in fields.items()}
+    assert kinds == {
+        "lines[].size": "closed",
+        "lines[].tags[]": "written",
+        "lines[].product": "copied",
+        "others[].size": "written",
+    }
+    assert fields["others[].size"].reason.endswith("in the text to tell items by")
+    assert fields["lines[].tags[]"].reason.endswith("within the items of a list is not offered")
 
 
 def test_plain_items_of_a_list_may_be_closed() -> None:

@@ -27,7 +27,7 @@ ROWS = (
     ("evaluation",),
     ("export",),
     ("distillation",),
-    ("relabelling",),
+    ("extraction", "relabelling"),
     ("report",),
     ("serving",),
     ("cli",),

@@ -101,8 +101,9 @@ def test_spans_of_unseen_texts_are_found(tagger: LinearTagger) -> None:
 
 def test_confidences_agree_with_each_other(tagger: LinearTagger) -> None:
     tagging = tagger.tag(["leaving", "Paris", "reaching", "Oslo", "today", "maybe"])
-    fields = {name: [s for s in tagging.spans if s.name == name] for name in ("from", "to", "day")}
-    of_fields = tagging.field_confidences(fields)
+    names = ("from", "to", "day")
+    fields = [([name], [span for span in tagging.spans if span.name == name]) for name in names]
+    of_fields = dict(zip(names, tagging.field_confidences(fields), strict=True))
     of_spans = tagging.span_confidences(tagging.spans)
     whole = np.exp(tagging.log_probability)
     assert 0.3 < whole <= min(of_fields.values())

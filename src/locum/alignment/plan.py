@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from locum.shapes.shape import FieldPath, JsonScalar
 
-__all__ = ["ExtractionPlan", "FieldKind", "FieldPlan"]
+__all__ = ["SPANNED_KINDS", "ExtractionPlan", "FieldKind", "FieldPlan"]
 
 FieldKind: TypeAlias = Literal["closed", "copied", "normalised", "written"]
+SPANNED_KINDS = frozenset[FieldKind]({"copied", "normalised"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,4 @@ class ExtractionPlan:
     @cached_property
     def spanned(self) -> Mapping[FieldPath, FieldPlan]:
         """The copied and the normalised fields, by path."""
-        return {field.path: field for field in self.fields if field.kind in _SPANNED}
-
-
-_SPANNED = frozenset({"copied", "normalised"})
+        return {field.path: field for field in self.fields if field.kind in SPANNED_KINDS}

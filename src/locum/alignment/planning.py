@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.alignment.evidence import gather_evidence, shares_read
 from locum.alignment.leaf_values import value_key
-from locum.alignment.plan import ExtractionPlan, FieldPlan
+from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldPlan
 from locum.errors import UsageError
 from locum.shapes.shape import ITEM, Closed
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from locum.alignment.evidence import FieldEvidence
     from locum.alignment.leaf_values import ValueKey
     from locum.alignment.plan import FieldKind
-    from locum.shapes.shape import JsonScalar, JsonValue, Record
+    from locum.shapes.shape import FieldPath, JsonScalar, JsonValue, Record
 
 __all__ = ["plan_fields"]
 
@@ -61,9 +62,10 @@ def plan_fields(
       yet told from the others.
     - **written** otherwise.
 
-    A field within the items of a list may be copied or normalised. It is closed only where the
-    schema lists one value: a head of its own for each item is not offered. The items of a list of
-    plain values may be closed: they are the set of values that the answer names.
+    The items of a list of plain values may be closed: they are the set of values that the answer
+    names. A field of a list's records may be closed too, where its values do not stand in the text,
+    and is then told by the span that its item begins with. Without a field that is copied or
+    normalised an item has no such span, and its fields are written.
 
     Args:
         shape: Of the answers.
@@ -84,9 +86,9 @@ def plan_fields(
     open_fields = [field for field in fields if field.seen and not _has_head(field)]
     shares = shares_read([f for f in open_fields if f.copied < 1 - _NORMALISER_MARGIN], texts)
     apart = {row for row, text in enumerate(texts) if _is_apart(text, held_out)}
-    return ExtractionPlan(
-        tuple(_plan_field(field, shares.get(field.path, {}), apart) for field in fields)
-    )
+    planned = [_plan_field(field, shares.get(field.path, {}), apart) for field in fields]
+    begun = {_record(field.path) for field in planned if field.kind in SPANNED_KINDS}
+    return ExtractionPlan(tuple(_without_span(field, begun) for field in planned))
 
 
 def _is_apart(text: str, share: float) -> bool:
@@ -121,9 +123,25 @@ def _choose(field: FieldEvidence, shares: Mapping[str, float], apart: Container[
     return closed if closed and better else spanned
 
 
-def _is_within_item(field: FieldEvidence) -> bool:
-    """Tell whether a field is part of an item, and not itself the item of one list."""
-    return ITEM in field.path[:-1]
+def _without_span(field: FieldPlan, begun: Container[FieldPath]) -> FieldPlan:
+    """Return how a field is to be had where nothing may tell the items that it belongs to."""
+    if field.kind != "closed" or ITEM not in field.path[:-1]:
+        return field
+    if field.path[-1] == ITEM:
+        missing = "a list of closed values within the items of a list is not offered"
+    elif _record(field.path) not in begun:
+        missing = "nothing else of its item stands in the text to tell items by"
+    else:
+        return field
+    reason = f"{field.reason}, but {missing}"
+    return replace(field, kind="written", values=(), reason=reason, reproduced=0.0)
+
+
+def _record(path: FieldPath) -> FieldPath:
+    """Return the path of the items that a field is part of; empty outside lists."""
+    if ITEM not in path[:-1]:
+        return ()
+    return path[: len(path) - 1 - path[-2::-1].index(ITEM)]
 
 
 def _listed_values(field: FieldEvidence) -> tuple[JsonScalar, ...]:
@@ -135,8 +153,8 @@ def _listed_values(field: FieldEvidence) -> tuple[JsonScalar, ...]:
 
 
 def _has_head(field: FieldEvidence) -> bool:
-    values = _listed_values(field)
-    return len(values) == 1 if _is_within_item(field) else bool(values)
+    stands_there = ITEM in field.path[:-1] and field.copied >= _LEAST_SPANNED
+    return bool(_listed_values(field)) and not stands_there
 
 
 def _listed(field: FieldEvidence) -> _Option:
@@ -160,7 +178,7 @@ def _closed(field: FieldEvidence, apart: Container[int]) -> _Option | None:
     """Return how well the values recur; ``None`` where they are too many, or do so too seldom."""
     counts = Counter(value_key(seen.value) for seen in field.seen if seen.fits)
     held_out = [seen for seen in field.seen if seen.row in apart]
-    if _is_within_item(field) or len(counts) > _MOST_CLOSED or len(held_out) < _FEWEST_HELD_OUT:
+    if len(counts) > _MOST_CLOSED or len(held_out) < _FEWEST_HELD_OUT:
         return None
     elsewhere = Counter(value_key(s.value) for s in field.seen if s.fits and s.row not in apart)
     known = sum(seen.fits and elsewhere[value_key(seen.value)] > 1 for seen in held_out)
@@ -187,10 +205,7 @@ def _recurring(field: FieldEvidence, counts: Counter[ValueKey]) -> tuple[JsonSca
 def _why_written(field: FieldEvidence, spanned: _Option) -> str:
     different = len({value_key(seen.value) for seen in field.seen})
     counted = f"{_count(range(len(field.seen)))}, {different} different"
-    best = f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}"
-    if not _is_within_item(field):
-        return best
-    return f"{best}; a head of its own for each item of a list is not offered"
+    return f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}"
 
 
 def _count(values: Sequence[object]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locum.cli.distilled import print_result
+from locum.cli.extraction import (
+    DEFAULT_TIME,
+    ExtractionFlags,
+    find_extraction,
+    refuse_for_json,
+    refuse_for_labels,
+)
 from locum.cli.options import (
     Columns,
     Config,
@@ -47,15 +53,11 @@ from locum.cli.teachers import (
     make_budget,
     make_teacher,
 )
-from locum.errors import QualityGateError, UsageError
+from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-    from rich.table import Table
-
     from locum.distillation import Distillation
+    from locum.extraction import ExtractionDistillation
     from locum.schema import Example
 
 __all__ = ["distill_command"]
@@ -85,6 +87,23 @@ def distill_command(
     priced_as: PricedAs = None,
     labels: Labels = None,
     instruction: Instruction = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            help="JSON Schema of the answers: a file, or module:Class of a pydantic model; else "
+            "from locum.toml or calls."
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Field that the student's JSON need not have; may be repeated."),
+    ] = None,
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial", help="Keep a student that may answer with single fields of the JSON alone."
+        ),
+    ] = False,
     config: Config = None,
     column: Columns = None,
     encoding: Encoding = "utf-8",
@@ -108,7 +127,7 @@ def distill_command(
     ] = None,
     time: Annotated[
         str, typer.Option("--time", help="No student is begun after so long: 90s, 10m, 1h.")
-    ] = "15m",
+    ] = DEFAULT_TIME,
     max_size: Annotated[
         str | None, typer.Option(help="Leave out larger students: 500kB, 20MB, 1.5MiB.")
     ] = None,
@@ -138,12 +157,16 @@ def distill_command(
     Tries a ladder of students and takes the cheapest that is foreseen to answer about as much as
     the best: linear needs nothing, the others the extras static and encoder.
 
+    Where answers are JSON, one student reads every field, and each field has a certificate of its
+    own besides that of the whole object.
+
     Takes the calls that the gateway recorded or that were imported: those whose task has this
     name, or whose fingerprint begins so. Or give --calls with recorded answers, or --inputs with
     --teacher and --model. The API key is read from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code
     3 where no student keeps the promise.
     """
     from locum.distillation import DEFAULT_ENCODER, distill
+    from locum.extraction import MAX_BYTES, distill_extraction
     from locum.report import write_report
     from locum.store import open_database
 
@@ -173,29 +196,55 @@ def distill_command(
         else:
             given = file_inputs(file, parse_columns(column or []), encoding)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
-        written = _read_synthetic(folder, progress) if synthetic else []
-        declared = declare_task(task, settings, config, labels, instruction, given.examples)
-        database = stack.enter_context(open_database(place)) if teacher or not file else None
-        result = distill(
-            declared.task,
-            [*given.examples, *written],
-            make_teacher(flags, settings, database, progress.stage) if database else None,
-            target=target,
-            confidence=confidence,
-            family=student,
-            coverage=coverage,
-            seconds=seconds,
-            max_bytes=max_bytes,
-            encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
-            embeddings=embeddings or settings.students.embeddings,
-            minimum_coverage=minimum_coverage,
-            seed=seed,
-            store=database,
-            teacher_name=model or given.teacher or "recorded answers",
-            budget=money,
-            notes=[*given.notes, *declared.notes],
-            progress=progress,
+        extraction = find_extraction(
+            task,
+            ExtractionFlags(schema, tuple(leave_out or ()), instruction),
+            settings,
+            given,
+            has_labels=labels is not None or task in settings.tasks,
         )
+        result: Distillation | ExtractionDistillation
+        if extraction is not None:
+            refuse_for_json(student, coverage, time, encoder, embeddings, flags)
+            result = distill_extraction(
+                extraction.task,
+                given.examples,
+                target=target,
+                confidence=confidence,
+                minimum_coverage=minimum_coverage,
+                partial=partial,
+                max_bytes=max_bytes or MAX_BYTES,
+                seed=seed,
+                teacher_name=model or given.teacher or "recorded answers",
+                budget=money,
+                notes=[*given.notes, *extraction.notes],
+                progress=progress,
+            )
+        else:
+            refuse_for_labels(partial=partial)
+            written = _read_synthetic(folder, progress) if synthetic else []
+            declared = declare_task(task, settings, config, labels, instruction, given.examples)
+            database = stack.enter_context(open_database(place)) if teacher or not file else None
+            result = distill(
+                declared.task,
+                [*given.examples, *written],
+                make_teacher(flags, settings, database, progress.stage) if database else None,
+                target=target,
+                confidence=confidence,
+                family=student,
+                coverage=coverage,
+                seconds=seconds,
+                max_bytes=max_bytes,
+                encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
+                embeddings=embeddings or settings.students.embeddings,
+                minimum_coverage=minimum_coverage,
+                seed=seed,
+                store=database,
+                teacher_name=model or given.teacher or "recorded answers",
+                budget=money,
+                notes=[*given.notes, *declared.notes],
+                progress=progress,
+            )
         if result.student is not None:
             redaction = None if file else settings.redaction
             replace(result.student, redaction=redaction).save(folder.student)
@@ -203,7 +252,7 @@ def distill_command(
         else:
             _put_aside(folder.student)
         write_report(result, folder.report)
-    _print_result(result, folder, home, json_output=json_output)
+    print_result(result, folder, home, json_output=json_output)
 
 
 def _read_synthetic(folder: TaskFolder, progress: TerminalProgress) -> list[Example]:
@@ -227,85 +276,3 @@ def _put_aside(student: Path) -> None:
     student.replace(previous)
     kept = f"note: the student of an earlier run is now {previous}, and answers no more"
     stderr_console().print(kept, markup=False)
-
-
-def _print_result(
-    result: Distillation, folder: TaskFolder, home: Path | None, *, json_output: bool
-) -> None:
-    from locum.report import result_object
-
-    artefact = folder.student if result.student is not None else None
-    if json_output:
-        import orjson
-
-        typer.echo(orjson.dumps(result_object(result, folder.report, artefact)).decode())
-    else:
-        _print_table(result, folder, home)
-    if result.decision.verdict != "distil":
-        raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
-
-
-def _print_table(result: Distillation, folder: TaskFolder, home: Path | None) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    errors = stderr_console()
-    for warning in result.data.warnings:
-        errors.print(f"note: {warning}", markup=False)
-    _print_comparison(result, console)
-    _print_frontier(result, console)
-    if result.decision.verdict == "distil":
-        console.print(f"\nDistil: {result.decision.reason}.", markup=False)
-        console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
-    console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
-    if result.student is not None:
-        command = _next_command(result.task.name, home)
-        console.print(f"next     {command}", markup=False, soft_wrap=True)
-
-
-def _print_comparison(result: Distillation, console: Console) -> None:
-    from locum.report import compare
-
-    comparison = compare(result)
-    if comparison is None:
-        return
-    title = f"{result.task.name}: {result.teacher.name} and its student"
-    console.print(_table(title, comparison.columns, comparison.rows))
-    console.print(comparison.note, markup=False)
-
-
-def _print_frontier(result: Distillation, console: Console) -> None:
-    from locum.report import frontier_table
-
-    frontier = frontier_table(result, intervals=False)
-    if frontier is None:
-        return
-    rows = [
-        (f"{row.name}\n(chosen)" if row.chosen else row.name, *row.cells) for row in frontier.rows
-    ]
-    columns = [heading.replace(" ", "\n") for heading in frontier.columns]
-    console.print()
-    console.print(_table("the ladder of students", columns, rows))
-    console.print(frontier.note, markup=False)
-    for reason in frontier.omitted:
-        console.print(f"not tried: {reason}", markup=False)
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose first column alone is set to the left."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, title=Text(title), title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _next_command(task: str, home: Path | None) -> str:
-    """The command that asks the new student, as it can be typed here."""
-    program = "locum" if shutil.which("locum") else f"{sys.executable} -m locum"
-    place = f" --home {shlex.quote(str(home))}" if home else ""
-    return f'{program} predict {task} "a text"{place}'

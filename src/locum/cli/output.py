@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-__all__ = ["dollars", "print_json", "print_rows"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+__all__ = ["dollars", "print_json", "print_rows", "table"]
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table whose first column alone is set to the left."""
+    from rich.table import Table
+    from rich.text import Text
+
+    found = Table(*columns, title=Text(title), title_justify="left")
+    found.columns[0].overflow = "fold"
+    for column in found.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        found.add_row(*map(Text, row))
+    return found
 
 
 def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
@@ -15,11 +34,11 @@ def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False)
+    plain = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
-        table.add_row(*map(Text, row))
+        plain.add_row(*map(Text, row))
     console = Console(highlight=False, stderr=not to_stdout)
-    console.print(table)
+    console.print(plain)
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -12,11 +12,12 @@ import typer
 from locum.cli.options import Home
 from locum.cli.places import find_artefact, parse_columns
 from locum.errors import InputError, UsageError
+from locum.schema import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from locum.schema import Prediction
+    from locum.schema import Extraction
 
 __all__ = ["predict_command"]
 
@@ -34,6 +35,12 @@ def predict_command(
         list[str] | None, typer.Option(help="text=NAME: which column holds the texts.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of the file.")] = "utf-8",
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial", help="Of JSON that is deferred, give the fields that are certified alone."
+        ),
+    ] = False,
     home: Home = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line.")
@@ -41,16 +48,19 @@ def predict_command(
 ) -> None:
     """Predict texts from the command line, a file or standard input, one line each.
 
-    Prints label, confidence, and "answered" where the certificate covers the input or "deferred"
-    where the teacher should be asked, separated by tabs.
+    Prints label or JSON, confidence, and "answered" where the certificate covers the input or
+    "deferred" where the teacher should be asked, separated by tabs.
     """
-    from locum.export import load_artefact
+    from locum.export import CertifiedStudent, load_artefact
 
     student = load_artefact(find_artefact(task, home))
     source = _texts(texts or [], inputs, parse_columns(column or []), encoding)
+    if partial and isinstance(student, CertifiedStudent):
+        raise UsageError(f"--partial is for answers in JSON, and {task!r} answers with labels")
+    show = _to_json if json_output else _to_line
     while batch := list(islice(source, _BATCH)):
         for prediction in student.predict(batch):
-            typer.echo(_to_json(prediction) if json_output else _to_line(prediction))
+            typer.echo(show(prediction, partial=partial))
 
 
 def _texts(
@@ -77,12 +87,32 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
             ) from None
 
 
-def _to_json(prediction: Prediction) -> str:
+def _to_json(prediction: Prediction | Extraction, *, partial: bool) -> str:
     import orjson
 
-    return orjson.dumps(prediction._asdict()).decode()
+    if isinstance(prediction, Prediction):
+        return orjson.dumps(prediction._asdict()).decode()
+    fields = {
+        path: field._asdict()
+        for path, field in prediction.fields.items()
+        if field.accepted or not partial
+    }
+    return orjson.dumps(prediction._asdict() | {"fields": fields}).decode()
 
 
-def _to_line(prediction: Prediction) -> str:
+def _to_line(prediction: Prediction | Extraction, *, partial: bool) -> str:
+    import orjson
+
     route = "answered" if prediction.answered else "deferred"
-    return f"{prediction.label}\t{prediction.confidence:.4f}\t{route}"
+    if isinstance(prediction, Prediction):
+        said = prediction.label
+    elif partial and not prediction.answered:
+        accepted = {
+            path: field.value
+            for path, field in prediction.fields.items()
+            if field.accepted and field.value not in (None, [])
+        }
+        said, route = orjson.dumps(accepted).decode(), "partial" if accepted else route
+    else:
+        said = orjson.dumps(prediction.answer).decode()
+    return f"{said}\t{prediction.confidence:.4f}\t{route}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from locum.config import Settings
-    from locum.schema import Call, Example, Task
+    from locum.schema import Call, Example, JsonObject, Task
 
 __all__ = [
     "Declared",
@@ -28,12 +29,21 @@ __all__ = [
 
 
 class Given(NamedTuple):
-    """Inputs, where they stem from, what should be known of them, and who answered them."""
+    """Inputs.
+
+    Args:
+        examples: The inputs, with what is known of them.
+        source: Where they stem from.
+        notes: What should be known of them, a sentence each.
+        teacher: Who answered them.
+        schema: What their answers had to satisfy, where more than half of the calls say so.
+    """
 
     examples: list[Example]
     source: str
     notes: list[str]
     teacher: str | None = None
+    schema: JsonObject | None = None
 
 
 class Declared(NamedTuple):
@@ -76,12 +86,18 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
     """
     from locum.dataset import examples_of_calls
     from locum.store import CallFilter, CallStore
+    from locum.traffic.json_requests import asked_schema
+    from locum.traffic.strict_json import canonical_json
 
     models: Counter[str] = Counter()
+    schemas: Counter[bytes] = Counter()
 
     def counted(calls: Iterable[Call]) -> Iterator[Call]:
         for call in calls:
             models[call.facts.model] += 1
+            schema = asked_schema(call.request)
+            if schema is not None:
+                schemas[canonical_json(schema)] += 1
             yield call
 
     with open_existing(place) as database:
@@ -96,7 +112,9 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
     shares = ", ".join(f"{model or 'unnamed'} {count:,}" for model, count in models.most_common(3))
     mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []
     (teacher, _), *_ = models.most_common(1)
-    return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher)
+    [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
+    asked = json.loads(schema) if 2 * count > models.total() else None
+    return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher, asked)
 
 
 def note_lineage(task: str, examples: Sequence[Example], place: str | Path) -> None:
@@ -126,6 +144,11 @@ def declare_task(
     from locum.dataset import infer_labels, likely_answer
     from locum.schema import Task
 
+    if name in settings.extractions:
+        raise UsageError(
+            f"task {name!r} answers in JSON, and this takes tasks that answer with labels: only "
+            "locum distill and locum predict know both"
+        )
     task, notes = settings.tasks.get(name), list[str]()
     if task is None and config is not None:
         declared = ", ".join(settings.tasks) or "none"

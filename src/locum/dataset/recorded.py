@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 from locum.dataset.reading import SkippedRows
 from locum.schema import Example
-from locum.traffic import (
-    answer_text,
-    input_text,
-    token_logprobs,
-    token_position,
-    token_text,
-)
+from locum.traffic import input_text, token_logprobs, token_position, token_text
+from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +41,7 @@ def _unusable(call: Call) -> str | None:
         return "the call brought no whole answer"
     if not input_text(call.request).strip():
         return "the call has no text as its input"
-    if answer_text(call.response) is None:
+    if object_text(call.request, call.response) is None:
         return "the answer holds no text"
     return None
 
@@ -57,7 +52,7 @@ def _to_example(call: Call) -> Example:
     tokens = token_logprobs(response)
     return Example(
         text=input_text(call.request),
-        answer=answer_text(response),
+        answer=object_text(call.request, response),
         positions=tuple(map(_to_position, tokens)) if tokens else None,
         time=facts.time,
         latency_ms=facts.latency_ms,

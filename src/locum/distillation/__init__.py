@@ -1,16 +1,27 @@
 """The loop from inputs and a teacher to a certified student."""
 
+from locum.distillation.attempt import Latency, measure_latency
+from locum.distillation.decide import decide, least_certify_inputs, too_few
 from locum.distillation.distill import distill
-from locum.distillation.progress import Progress
+from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Decision, Distillation, RungFigures, RungResult
 from locum.distillation.rungs import DEFAULT_ENCODER
+from locum.distillation.teacher_facts import TeacherCosts, measure_costs
 
 __all__ = [
     "DEFAULT_ENCODER",
     "Decision",
     "Distillation",
+    "Latency",
     "Progress",
     "RungFigures",
     "RungResult",
+    "Silent",
+    "TeacherCosts",
+    "decide",
     "distill",
+    "least_certify_inputs",
+    "measure_costs",
+    "measure_latency",
+    "too_few",
 ]

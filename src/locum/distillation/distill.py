@@ -121,7 +121,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     data = summarise(task, pool, divided.groups, splits, [*notes, *bought])
     synthetic = Synthetic.among(task, written, pool, divided)
     name = teacher.name if teacher else teacher_name
-    costs = measure_costs(pool, [a for a in real.answers if a is not None], name, money)
+    costs = measure_costs(pool.examples, [a for a in real.answers if a is not None], name, money)
     choice = calibrate_teacher(task, pool, splits.rows, teacher)
     corrected = correct_pool(pool, choice.calibration)
     facts = describe_teacher(name, pool, corrected, splits.rows["test"], choice, costs)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from locum.distillation.pool import Pool
     from locum.prices import Price
-    from locum.schema import Split, Task, TeacherAnswer
+    from locum.schema import Example, Split, Task, TeacherAnswer
     from locum.teachers import Budget, Teacher
 
 __all__ = [
@@ -58,13 +58,13 @@ class TeacherCosts(NamedTuple):
 
 
 def measure_costs(
-    pool: Pool, answers: Sequence[TeacherAnswer], name: str, budget: Budget
+    examples: Sequence[Example], answers: Sequence[TeacherAnswer], name: str, budget: Budget
 ) -> TeacherCosts:
     """Take recorded costs and times where there are any, else the list price of the tokens."""
-    times = [e.latency_ms for e in pool.examples if e.latency_ms is not None]
+    times = [e.latency_ms for e in examples if e.latency_ms is not None]
     times = times or [a.latency_ms for a in answers if a.latency_ms is not None]
     latency = statistics.median(times) if times else None
-    recorded = [e.cost_usd for e in pool.examples if e.cost_usd is not None]
+    recorded = [e.cost_usd for e in examples if e.cost_usd is not None]
     if recorded:
         return TeacherCosts(latency, 1000 * statistics.fmean(recorded), None)
     price = budget.find_price(name)

@@ -4,7 +4,8 @@
 score and the certificate, and holds the size and the SHA-256 of every other file. Loading reads the
 manifest, checks each file against it, and only then lets the family read its own files. A file that
 the manifest does not name is refused too. A cascade keeps the files of its members in folders of
-their own, ``first`` and ``second``; all else lies on one level.
+their own, ``first`` and ``second``, and an extractor those of its tagger and heads; all else lies
+on one level.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,11 +22,15 @@ from locum.config import RedactionSettings
 from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
+from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
 from locum.export.files import FileFacts, check_files, describe_file
 from locum.export.manifest import (
     FORMAT_VERSION,
     CertificateEntry,
     DeferralEntry,
+    ExtractionManifest,
+    ExtractionTaskEntry,
+    FieldEntry,
     FileEntry,
     Manifest,
     RedactionEntry,
@@ -32,16 +38,20 @@ from locum.export.manifest import (
     read_manifest,
 )
 from locum.export.model_card import render_model_card
+from locum.extractors import Temperatures, load_extractor, save_extractor
 from locum.redaction import Redactor
-from locum.schema import MANIFEST, Task
+from locum.schema import MANIFEST, ExtractionTask, Task
 from locum.students import find_family
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["load_artefact", "save_artefact"]
 
 _CARD = "README.md"
 
 
-def save_artefact(student: CertifiedStudent, directory: str | Path) -> Path:
+def save_artefact(student: CertifiedStudent | CertifiedExtractor, directory: str | Path) -> Path:
     """Write a student into a folder that does not exist yet or holds an artefact.
 
     It is written beside the folder and moved there whole, so that none is ever half written.
@@ -76,16 +86,42 @@ def _swap(new: Path, target: Path, previous: Path) -> None:
         raise
 
 
-def _write(student: CertifiedStudent, directory: Path) -> None:
-    files = student.model.save(directory)
+def _write(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> None:
+    files = _save_model(student, directory)
     card = directory / _CARD
     card.write_text(render_model_card(student), "utf-8")
+    shared = {
+        "format_version": FORMAT_VERSION,
+        "locum_version": version("locum"),
+        "family": student.model.family,
+        "teacher": student.teacher,
+        "training_data_sha256": student.training_sha256,
+        "redaction": _redaction_entry(student.redaction),
+        "files": {
+            path.relative_to(directory).as_posix(): FileEntry(**describe_file(path)._asdict())
+            for path in [*files, card]
+        },
+    }
+    manifest: Manifest | ExtractionManifest
+    if isinstance(student, CertifiedExtractor):
+        manifest = _describe_extractor(student, shared)
+    else:
+        manifest = _describe_student(student, shared)
+    (directory / MANIFEST).write_bytes(
+        orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
+    )
+
+
+def _save_model(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> list[Path]:
+    if isinstance(student, CertifiedExtractor):
+        return save_extractor(student.model, directory)
+    return student.model.save(directory)
+
+
+def _describe_student(student: CertifiedStudent, shared: Mapping[str, Any]) -> Manifest:
     task = student.task
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        locum_version=version("locum"),
-        family=student.model.family,
-        teacher=student.teacher,
+    return Manifest(
+        **shared,
         task=TaskEntry(
             name=task.name,
             instruction=task.instruction,
@@ -95,17 +131,38 @@ def _write(student: CertifiedStudent, directory: Path) -> None:
         ),
         temperature=student.temperature,
         certificate=CertificateEntry(**student.certificate._asdict()),
-        training_data_sha256=student.training_sha256,
-        redaction=_redaction_entry(student.redaction),
         deferral=_deferral_entry(student.deferral),
-        files={
-            path.relative_to(directory).as_posix(): FileEntry(**describe_file(path)._asdict())
-            for path in [*files, card]
-        },
     )
-    (directory / MANIFEST).write_bytes(
-        orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
+
+
+def _describe_extractor(
+    student: CertifiedExtractor, shared: Mapping[str, Any]
+) -> ExtractionManifest:
+    task = student.task
+    return ExtractionManifest(
+        **shared,
+        task=ExtractionTaskEntry(
+            name=task.name,
+            instruction=task.instruction,
+            answer_schema=task.schema,
+            leave_out=list(task.leave_out),
+        ),
+        temperature=student.temperatures.whole,
+        certificate=_certificate_entry(student.certificate),
+        fields=[
+            FieldEntry(
+                path=list(path),
+                temperature=temperature,
+                value=_certificate_entry(student.field_certificates[path].value),
+                nothing=_certificate_entry(student.field_certificates[path].nothing),
+            )
+            for path, temperature in student.temperatures.units.items()
+        ],
     )
+
+
+def _certificate_entry(certificate: Certificate | None) -> CertificateEntry | None:
+    return None if certificate is None else CertificateEntry(**certificate._asdict())
 
 
 def _redaction_entry(redaction: RedactionSettings | None) -> RedactionEntry | None:
@@ -121,7 +178,7 @@ def _deferral_entry(deferral: DeferralScore) -> DeferralEntry | None:
     return DeferralEntry.model_validate(deferral._asdict())
 
 
-def load_artefact(directory: str | Path) -> CertifiedStudent:
+def load_artefact(directory: str | Path) -> CertifiedStudent | CertifiedExtractor:
     """Read a student from its folder; nothing that a file holds is run.
 
     Raises:
@@ -133,6 +190,12 @@ def load_artefact(directory: str | Path) -> CertifiedStudent:
     check_files(
         folder, {n: FileFacts(f.size, f.sha256) for n, f in manifest.files.items()}, MANIFEST
     )
+    if isinstance(manifest, ExtractionManifest):
+        return _load_extractor(folder, manifest)
+    return _load_student(folder, manifest)
+
+
+def _load_student(folder: Path, manifest: Manifest) -> CertifiedStudent:
     try:
         family = find_family(manifest.family)
         declared = manifest.task
@@ -158,6 +221,43 @@ def load_artefact(directory: str | Path) -> CertifiedStudent:
         redaction=_redaction(folder, manifest.redaction),
         deferral=_deferral(manifest.deferral),
     )
+
+
+def _load_extractor(folder: Path, manifest: ExtractionManifest) -> CertifiedExtractor:
+    declared = manifest.task
+    try:
+        task = ExtractionTask(
+            name=declared.name,
+            schema=declared.answer_schema,
+            instruction=declared.instruction,
+            leave_out=tuple(declared.leave_out),
+        )
+    except LocumError as error:
+        raise ArtefactError(f"{folder}: {error}") from None
+    model = load_extractor(folder)
+    fields = {tuple(field.path): field for field in manifest.fields}
+    same = model.schema == task.answer_schema and [*fields] == [unit.path for unit in model.units]
+    if not same or model.family != manifest.family:
+        raise ArtefactError(f"{folder}: the student's answers are not those of its manifest")
+    return CertifiedExtractor(
+        task=task,
+        model=model,
+        temperatures=Temperatures(
+            manifest.temperature, {path: field.temperature for path, field in fields.items()}
+        ),
+        certificate=_certificate(manifest.certificate),
+        field_certificates={
+            path: UnitCertificates(_certificate(field.value), _certificate(field.nothing))
+            for path, field in fields.items()
+        },
+        teacher=manifest.teacher,
+        training_sha256=manifest.training_data_sha256,
+        redaction=_redaction(folder, manifest.redaction),
+    )
+
+
+def _certificate(entry: CertificateEntry | None) -> Certificate | None:
+    return None if entry is None else Certificate(**entry.model_dump())
 
 
 def _redaction(folder: Path, entry: RedactionEntry | None) -> RedactionSettings | None:

@@ -18,6 +18,9 @@ __all__ = [
     "FORMAT_VERSION",
     "CertificateEntry",
     "DeferralEntry",
+    "ExtractionManifest",
+    "ExtractionTaskEntry",
+    "FieldEntry",
     "FileEntry",
     "Manifest",
     "RedactionEntry",
@@ -33,7 +36,11 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Moderate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 FileName = Annotated[
-    str, Field(pattern=r"^((first|second)/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z]+$", max_length=100)
+    str,
+    Field(
+        pattern=r"^((first|second|tagger|head-[0-9]{1,3})/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z]+$",
+        max_length=100,
+    ),
 ]
 
 
@@ -57,6 +64,16 @@ class TaskEntry(_Strict):
     labels: list[str]
     descriptions: dict[str, str]
     examples: dict[str, str]
+
+
+class ExtractionTaskEntry(_Strict):
+    """What a student that answers in JSON was trained for."""
+
+    name: str
+    kind: Literal["extraction"] = "extraction"
+    instruction: str
+    answer_schema: dict[str, Any]
+    leave_out: list[str]
 
 
 class CertificateEntry(_Strict):
@@ -94,23 +111,48 @@ class RedactionEntry(_Strict):
     patterns: dict[str, str]
 
 
-class Manifest(_Strict):
-    """All that an artefact says of itself."""
+class FieldEntry(_Strict):
+    """A field of an answer, or a list in it, and where the student may answer with it alone.
+
+    ``value`` is where it gives one, and ``nothing`` where it says that there is none.
+    """
+
+    path: list[str]
+    temperature: Positive
+    value: CertificateEntry | None
+    nothing: CertificateEntry | None
+
+
+class _AnyManifest(_Strict):
+    """What all artefacts say of themselves."""
 
     format_version: Literal[1]
     locum_version: str
     family: str
     teacher: str
-    task: TaskEntry
     temperature: Positive
-    certificate: CertificateEntry
     training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     redaction: RedactionEntry | None = None
-    deferral: DeferralEntry | None = None
     files: dict[FileName, FileEntry]
 
 
-def read_manifest(folder: Path) -> Manifest:
+class Manifest(_AnyManifest):
+    """All that a student that classifies says of itself."""
+
+    task: TaskEntry
+    certificate: CertificateEntry
+    deferral: DeferralEntry | None = None
+
+
+class ExtractionManifest(_AnyManifest):
+    """All that a student that answers in JSON says of itself."""
+
+    task: ExtractionTaskEntry
+    certificate: CertificateEntry | None
+    fields: list[FieldEntry]
+
+
+def read_manifest(folder: Path) -> Manifest | ExtractionManifest:
     """Read the manifest of an artefact.
 
     Raises:
@@ -134,8 +176,10 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} has format version {found!r} and this Locum knows {FORMAT_VERSION}: save "
             "the student again, or use the Locum that wrote it"
         )
+    task = content.get("task")
+    extracts = isinstance(task, dict) and task.get("kind") == "extraction"
     try:
-        return Manifest.model_validate(content)
+        return (ExtractionManifest if extracts else Manifest).model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -5,16 +5,44 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locum.export.certified_extractor import CertifiedExtractor
+from locum.shapes import show_path
 from locum.students.cascade import CascadeStudent
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from locum.export.certified import CertifiedStudent
 
 __all__ = ["render_model_card"]
 
 
-def render_model_card(student: CertifiedStudent) -> str:
+def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
     """Return the model card of a student."""
+    environment = _environment()
+    if isinstance(student, CertifiedExtractor):
+        return environment.get_template("extractor_card.md.jinja").render(
+            task=student.task,
+            family=student.model.family,
+            teacher=student.teacher,
+            certificate=student.certificate,
+            fields=[
+                (show_path(unit.path), unit.kind, student.field_certificates[unit.path].value)
+                for unit in student.model.units
+            ],
+        )
+    return environment.get_template("model_card.md.jinja").render(
+        task=student.task,
+        family=student.model.family,
+        extra=student.model.extra,
+        cascade=student.model if isinstance(student.model, CascadeStudent) else None,
+        learned=student.deferral.kind == "learned",
+        teacher=student.teacher,
+        certificate=student.certificate,
+    )
+
+
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -26,15 +54,7 @@ def render_model_card(student: CertifiedStudent) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"prose": _prose, "code": _code}
-    return environment.get_template("model_card.md.jinja").render(
-        task=student.task,
-        family=student.model.family,
-        extra=student.model.extra,
-        cascade=student.model if isinstance(student.model, CascadeStudent) else None,
-        learned=student.deferral.kind == "learned",
-        teacher=student.teacher,
-        certificate=student.certificate,
-    )
+    return environment
 
 
 def _prose(text: str) -> str:

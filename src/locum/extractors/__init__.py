@@ -1,7 +1,43 @@
-"""Students that answer in JSON of a fixed schema: taggers that find values in a text."""
+"""Students that answer in JSON of a fixed schema."""
 
+from locum.extractors.comparing import NOTHING_SAID, meaning, value_at
+from locum.extractors.extractor import LinearExtractor
+from locum.extractors.extractor_files import load_extractor, save_extractor
+from locum.extractors.heads import HeadPlan, HeadTargets, plan_heads
+from locum.extractors.reading import Reading
 from locum.extractors.tag_set import Span, TagSet
 from locum.extractors.tagger import LinearTagger
 from locum.extractors.tagging import Tagging
+from locum.extractors.units import Unit, UnitKind, find_units
+from locum.extractors.verdicts import (
+    Temperatures,
+    Verdicts,
+    calibrated,
+    fit_temperatures,
+    judge_answers,
+)
 
-__all__ = ["LinearTagger", "Span", "TagSet", "Tagging"]
+__all__ = [
+    "NOTHING_SAID",
+    "HeadPlan",
+    "HeadTargets",
+    "LinearExtractor",
+    "LinearTagger",
+    "Reading",
+    "Span",
+    "TagSet",
+    "Tagging",
+    "Temperatures",
+    "Unit",
+    "UnitKind",
+    "Verdicts",
+    "calibrated",
+    "find_units",
+    "fit_temperatures",
+    "judge_answers",
+    "load_extractor",
+    "meaning",
+    "plan_heads",
+    "save_extractor",
+    "value_at",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from locum.errors import UsageError
 from locum.extractors.chain_types import Chain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 __all__ = ["Span", "TagSet"]
 
@@ -106,19 +107,19 @@ class TagSet:
         self._mark(mask, span)
         return mask
 
-    def field_mask(self, name: str, spans: Sequence[Span], length: int) -> Mask:
-        """Return the tags of ``length`` tokens that make these all spans of a name, ``[T, K]``.
+    def field_mask(self, names: Collection[str], spans: Sequence[Span], length: int) -> Mask:
+        """Return the tags of ``length`` tokens that make these all spans of some names, ``[T, K]``.
 
         Raises:
             UsageError: There is no such name, or no such tokens, a span has another name, or two
                 overlap.
         """
         mask = np.ones((length, len(self)), np.bool_)
-        mask[:, self._tags_of(name)] = False
+        mask[:, [tag for name in names for tag in self._tags_of(name)]] = False
         reached = 0
-        for span in sorted(spans):
-            if span.name != name or span.begin < reached:
-                raise UsageError(f"{spans}: expected spans of {name!r} that do not overlap")
+        for span in sorted(spans, key=attrgetter("begin")):
+            if span.name not in names or span.begin < reached:
+                raise UsageError(f"{spans}: expected spans of {names} that do not overlap")
             self._mark(mask, span)
             reached = span.end
         return mask

@@ -12,7 +12,7 @@ from locum.extractors.chain import expect, log_partition, viterbi
 from locum.extractors.packing import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from locum.extractors.chain_types import Chain
     from locum.extractors.packing import Packing
@@ -87,18 +87,21 @@ class Tagging:
         length = len(self._scores)
         return np.exp(self.log_probabilities([self._tag_set.span_mask(s, length) for s in spans]))
 
-    def field_confidences(self, fields: Mapping[str, Sequence[Span]]) -> dict[str, float]:
-        """Return the probability that these are all spans of a name in the text, for each name.
+    def field_confidences(
+        self, fields: Sequence[tuple[Collection[str], Sequence[Span]]]
+    ) -> list[float]:
+        """Return the probability that these are all spans of some names in the text, for each pair.
 
         Args:
-            fields: Spans by their name; none where the text is to have none of the name.
+            fields: Names with their spans; none where the text is to have none of them.
 
         Raises:
             UsageError: A span has a name or tokens that there are not, or two overlap.
         """
         length = len(self._scores)
-        masks = [self._tag_set.field_mask(name, spans, length) for name, spans in fields.items()]
-        return dict(zip(fields, np.exp(self.log_probabilities(masks)).tolist(), strict=True))
+        masks = [self._tag_set.field_mask(names, spans, length) for names, spans in fields]
+        found: list[float] = np.exp(self.log_probabilities(masks)).tolist()
+        return found
 
 
 @lru_cache(_KEPT_LENGTHS)

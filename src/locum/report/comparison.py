@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from locum.distillation import Distillation
-    from locum.distillation.result import Evaluation
     from locum.evaluation import Share
+    from locum.extraction import ExtractionDistillation
 
 __all__ = [
     "Comparison",
     "ComparisonRow",
     "compare",
+    "compare_extraction",
     "format_dollars",
     "format_duration",
     "format_share",
@@ -45,53 +46,117 @@ class Comparison(NamedTuple):
     note: str
 
 
+class _Compared(NamedTuple):
+    """What the table is made of.
+
+    Args:
+        agreement: Of the student with the teacher, on all inputs.
+        answered: Share of inputs that the student may answer; ``None`` without a certificate.
+        answered_agreement: Agreement on those.
+        accuracies: Of teacher, student and both on human labels; ``None`` where none are known.
+        latency_p50_ms: Median time of a call to the teacher.
+        cost_per_1000_usd: Of calls to the teacher.
+        p50_us: Median time of the student.
+    """
+
+    agreement: Share
+    answered: Share | None
+    answered_agreement: Share | None
+    accuracies: tuple[Share | None, Share | None, Share | None] | None
+    latency_p50_ms: float | None
+    cost_per_1000_usd: float | None
+    p50_us: float
+
+    @property
+    def covered(self) -> float:
+        """Share of inputs that the student answers."""
+        return self.answered.value if self.answered else 0.0
+
+    @property
+    def together(self) -> float:
+        """Agreement of both together, the teacher answering the rest."""
+        if self.answered is None or self.answered_agreement is None:
+            return 1.0
+        return 1 - self.answered.value * (1 - self.answered_agreement.value)
+
+
 def compare(distillation: Distillation) -> Comparison | None:
     """Return the table; ``None`` where no student was trained.
 
     "Together" is the student where the certificate lets it answer and the teacher elsewhere.
     """
-    evaluation, facts = distillation.evaluation, distillation.facts
+    evaluation, facts, teacher = (
+        distillation.evaluation,
+        distillation.facts,
+        distillation.teacher,
+    )
     if evaluation is None or facts is None:
         return None
-    teacher = distillation.teacher
-    answered = evaluation.answered.value if evaluation.answered else 0.0
+    compared = _Compared(
+        evaluation.agreement,
+        evaluation.answered,
+        evaluation.answered_agreement,
+        (teacher.accuracy, evaluation.accuracy, evaluation.cascade_accuracy),
+        teacher.latency_p50_ms,
+        teacher.cost_per_1000_usd,
+        facts.p50_us,
+    )
+    return _tabulate(compared, distillation.data.splits["test"], teacher.priced_as)
+
+
+def compare_extraction(distillation: ExtractionDistillation) -> Comparison | None:
+    """Return the same table for an extraction task, of whole objects."""
+    evaluation, facts, costs = distillation.evaluation, distillation.facts, distillation.costs
+    if evaluation is None or facts is None:
+        return None
+    compared = _Compared(
+        evaluation.agreement,
+        evaluation.answered,
+        evaluation.answered_agreement,
+        None,
+        costs.latency_p50_ms,
+        costs.cost_per_1000_usd,
+        facts.p50_us,
+    )
+    return _tabulate(compared, distillation.data.splits["test"], costs.priced_as)
+
+
+def _tabulate(compared: _Compared, inputs: int, priced_as: str | None) -> Comparison:
+    """Return the table of what was compared on so many test inputs."""
     rows = [
         ComparisonRow(
             "agrees with the teacher",
             "100%",
-            format_share(evaluation.agreement),
-            _percent(_together_agreement(evaluation)),
+            format_share(compared.agreement),
+            _percent(compared.together),
         ),
-        ComparisonRow("answers", _NONE, format_share(evaluation.answered), "100%"),
+        ComparisonRow("answers", _NONE, format_share(compared.answered), "100%"),
         ComparisonRow(
-            "agrees where it answers", _NONE, format_share(evaluation.answered_agreement), _NONE
+            "agrees where it answers", _NONE, format_share(compared.answered_agreement), _NONE
         ),
-        ComparisonRow(
-            "right by human labels",
-            format_share(teacher.accuracy),
-            format_share(evaluation.accuracy),
-            format_share(evaluation.cascade_accuracy),
-        ),
+        *_accuracy_row(compared),
         ComparisonRow(
             "time of a call",
-            _milliseconds(teacher.latency_p50_ms),
-            format_duration(facts.p50_us),
-            _mean_latency(teacher.latency_p50_ms, facts.p50_us, answered),
+            _milliseconds(compared.latency_p50_ms),
+            format_duration(compared.p50_us),
+            _mean_latency(compared.latency_p50_ms, compared.p50_us, compared.covered),
         ),
         ComparisonRow(
             "cost of 1,000 calls",
-            format_dollars(teacher.cost_per_1000_usd),
+            format_dollars(compared.cost_per_1000_usd),
             "$0 (a CPU)",
-            format_dollars(_times(teacher.cost_per_1000_usd, 1 - answered)),
+            format_dollars(_times(compared.cost_per_1000_usd, 1 - compared.covered)),
         ),
     ]
-    if evaluation.answered is None:
+    if compared.answered is None:
         rows = [row._replace(together=_NONE) for row in rows]
-    return Comparison(
-        ("", "teacher", "student", "together"),
-        rows,
-        _note(distillation),
-    )
+    return Comparison(("", "teacher", "student", "together"), rows, _note(inputs, priced_as))
+
+
+def _accuracy_row(compared: _Compared) -> list[ComparisonRow]:
+    if compared.accuracies is None:
+        return []
+    return [ComparisonRow("right by human labels", *map(format_share, compared.accuracies))]
 
 
 def format_duration(microseconds: float) -> str:
@@ -124,20 +189,12 @@ def format_share(found: Share | None, *, interval: bool = True) -> str:
     return f"{_percent(found.value)} ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def _note(distillation: Distillation) -> str:
-    inputs = distillation.data.splits["test"]
-    priced = distillation.teacher.priced_as
-    cost = f" Cost: the tokens at the price of {priced}." if priced else ""
+def _note(inputs: int, priced_as: str | None) -> str:
+    cost = f" Cost: the tokens at the price of {priced_as}." if priced_as else ""
     return (
         f"On {inputs:,} inputs that took no part in training, calibration or certification; in "
         f"brackets the 95% interval. Times are medians, and their mean by share together.{cost}"
     )
-
-
-def _together_agreement(evaluation: Evaluation) -> float:
-    if evaluation.answered is None or evaluation.answered_agreement is None:
-        return 1.0
-    return 1 - evaluation.answered.value * (1 - evaluation.answered_agreement.value)
 
 
 def _mean_latency(teacher_ms: float | None, student_us: float, answered: float) -> str:

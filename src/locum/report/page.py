@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from locum.errors import InputError
+from locum.extraction import ExtractionDistillation
 from locum.report.charts import Line, line_chart
-from locum.report.comparison import compare, format_dollars, format_duration, format_size
+from locum.report.comparison import (
+    compare,
+    compare_extraction,
+    format_dollars,
+    format_duration,
+    format_share,
+    format_size,
+)
 from locum.report.frontier import frontier_chart, frontier_table
+from locum.shapes import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.distillation.result import Evaluation, StudentFacts
     from locum.evaluation import Promise
+    from locum.extraction import ExtractionEvaluation
 
 __all__ = ["render_report", "write_report"]
 
@@ -28,7 +38,7 @@ _SHOWN_CHARACTERS = 400
 _NAMES = {"l2": "penalty"}
 
 
-def write_report(distillation: Distillation, path: str | Path) -> Path:
+def write_report(distillation: Distillation | ExtractionDistillation, path: str | Path) -> Path:
     """Write the report of a distillation to a file and return its path.
 
     Raises:
@@ -45,7 +55,7 @@ def write_report(distillation: Distillation, path: str | Path) -> Path:
     return target
 
 
-def render_report(distillation: Distillation) -> str:
+def render_report(distillation: Distillation | ExtractionDistillation) -> str:
     """Return the report of a distillation as HTML."""
     environment = Environment(
         loader=PackageLoader("locum.report"),
@@ -59,10 +69,14 @@ def render_report(distillation: Distillation) -> str:
         "count": lambda number: f"{number:,}",
         "dollars": format_dollars,
         "duration": format_duration,
+        "path": show_path,
+        "share": format_share,
         "shorten": _shorten,
         "size": format_size,
         "settings": _settings,
     }
+    if isinstance(distillation, ExtractionDistillation):
+        return _render_extraction(environment, distillation)
     evaluation, facts = distillation.evaluation, distillation.facts
     return environment.get_template("report.html.jinja").render(
         d=distillation,
@@ -70,6 +84,16 @@ def render_report(distillation: Distillation) -> str:
         frontier=frontier_table(distillation),
         frontier_chart=frontier_chart(distillation),
         charts=_charts(evaluation, facts, distillation.promise) if evaluation and facts else [],
+        version=version("locum"),
+    )
+
+
+def _render_extraction(environment: Environment, distillation: ExtractionDistillation) -> str:
+    evaluation = distillation.evaluation
+    return environment.get_template("extraction.html.jinja").render(
+        d=distillation,
+        comparison=compare_extraction(distillation),
+        charts=[_risk_chart(evaluation, distillation.promise)] if evaluation else [],
         version=version("locum"),
     )
 
@@ -84,11 +108,10 @@ def _settings(settings: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in shown.items() if value)
 
 
-def _charts(
-    evaluation: Evaluation, facts: StudentFacts, promise: Promise
-) -> list[tuple[str, str, Markup]]:
-    """Title, explanation and drawing of each chart."""
-    risk = line_chart(
+def _risk_chart(
+    evaluation: Evaluation | ExtractionEvaluation, promise: Promise
+) -> tuple[str, str, Markup]:
+    drawing = line_chart(
         [
             Line("disagreement", evaluation.curve),
             Line("promise", [(0, 1 - promise.target), (1, 1 - promise.target)], dashed=True),
@@ -97,6 +120,17 @@ def _charts(
         "share of inputs answered",
         identity="risk",
     )
+    return (
+        "Coverage against risk",
+        "Disagreement with the teacher, as the student answers more, the surest inputs first.",
+        drawing,
+    )
+
+
+def _charts(
+    evaluation: Evaluation, facts: StudentFacts, promise: Promise
+) -> list[tuple[str, str, Markup]]:
+    """Title, explanation and drawing of each chart."""
     reliability = line_chart(
         [
             Line(
@@ -115,11 +149,7 @@ def _charts(
         identity="reliability",
     )
     return [
-        (
-            "Coverage against risk",
-            "Disagreement with the teacher, as the student answers more, the surest inputs first.",
-            risk,
-        ),
+        _risk_chart(evaluation, promise),
         (
             "Can its probabilities be believed?",
             _calibration_error(evaluation),
@@ -150,7 +180,7 @@ def _calibration_error(evaluation: Evaluation) -> str:
     )
 
 
-def _answered_line(evaluation: Evaluation) -> list[Line]:
+def _answered_line(evaluation: Evaluation | ExtractionEvaluation) -> list[Line]:
     if evaluation.answered is None:
         return []
     top = max(point.risk for point in evaluation.curve)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from locum.distillation.result import RungResult, SyntheticFacts
     from locum.evaluation import Share
 
-__all__ = ["result_object"]
+__all__ = ["result_object", "share_object"]
 
 
 def result_object(
@@ -44,11 +44,11 @@ def result_object(
         "agreement": evaluation.agreement.value if evaluation else None,
         "test": {
             "inputs": data.splits["test"],
-            "agreement": _share(evaluation.agreement),
-            "coverage": _share(evaluation.answered),
-            "answered_agreement": _share(evaluation.answered_agreement),
-            "accuracy": _share(evaluation.accuracy),
-            "together_accuracy": _share(evaluation.cascade_accuracy),
+            "agreement": share_object(evaluation.agreement),
+            "coverage": share_object(evaluation.answered),
+            "answered_agreement": share_object(evaluation.answered_agreement),
+            "accuracy": share_object(evaluation.accuracy),
+            "together_accuracy": share_object(evaluation.cascade_accuracy),
             "reliability_before": evaluation.before._asdict(),
             "reliability_after": evaluation.after._asdict(),
         }
@@ -56,7 +56,7 @@ def result_object(
         else None,
         "teacher": {
             "name": teacher.name,
-            "accuracy": _share(teacher.accuracy),
+            "accuracy": share_object(teacher.accuracy),
             "latency_p50_ms": teacher.latency_p50_ms,
             "cost_per_1000_usd": teacher.cost_per_1000_usd,
             "priced_as": teacher.priced_as,
@@ -92,8 +92,8 @@ def _rung(rung: RungResult) -> dict[str, Any]:
         "reason": rung.reason,
         "figures": {
             **figures._asdict(),
-            "agreement": _share(figures.agreement),
-            "accuracy": _share(figures.accuracy),
+            "agreement": share_object(figures.agreement),
+            "accuracy": share_object(figures.accuracy),
         }
         if figures
         else None,
@@ -117,7 +117,8 @@ def _synthetic(facts: SyntheticFacts | None) -> dict[str, Any] | None:
     }
 
 
-def _share(found: Share | None) -> dict[str, Any] | None:
+def share_object(found: Share | None) -> dict[str, Any] | None:
+    """Return a share as plain data."""
     if found is None:
         return None
     return {"value": found.value, "interval_95": list(found.interval), "inputs": found.inputs}

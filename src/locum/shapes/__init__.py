@@ -3,6 +3,7 @@
 from locum.shapes.checking import Checker, UnexpectedField
 from locum.shapes.fitting import admits, option_of
 from locum.shapes.inference import InferredSchema, infer_schema
+from locum.shapes.loading import load_schema
 from locum.shapes.reading import read_schema
 from locum.shapes.shape import (
     ITEM,
@@ -43,6 +44,7 @@ __all__ = [
     "admits",
     "infer_schema",
     "leaves",
+    "load_schema",
     "option_of",
     "read_schema",
     "schema_of",

@@ -11,7 +11,14 @@ from locum.traffic.strict_json import canonical_json
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["answer_text", "fingerprint", "input_text", "instruction", "token_logprobs"]
+__all__ = [
+    "answer_text",
+    "fingerprint",
+    "first_choice",
+    "input_text",
+    "instruction",
+    "token_logprobs",
+]
 
 _FINGERPRINT_DIGITS = 12
 _KINDS: dict[Endpoint, str] = {"embeddings": "embeddings", "other": "other"}
@@ -38,7 +45,7 @@ def input_text(request: JsonObject) -> str:
 
 def answer_text(response: JsonObject) -> str | None:
     """Return the text of the first choice; ``None`` for a refusal, tool calls alone, or nothing."""
-    message = as_object(_first_choice(response).get("message"))
+    message = as_object(first_choice(response).get("message"))
     if message.get("refusal"):
         return None
     return _text(message.get("content")) or None
@@ -50,11 +57,17 @@ def token_logprobs(response: JsonObject) -> list[JsonObject] | None:
     Returns:
         ``None`` where there are none, or where one of them lacks its token or its number.
     """
-    tokens = as_object(_first_choice(response).get("logprobs")).get("content")
+    tokens = as_object(first_choice(response).get("logprobs")).get("content")
     if not isinstance(tokens, list) or not tokens or not all(map(_is_scored, tokens)):
         return None
     others = [other for token in tokens for other in token.get("top_logprobs") or ()]
     return tokens if all(map(_is_scored, others)) else None
+
+
+def first_choice(response: JsonObject) -> JsonObject:
+    """Return the first choice of an answer; empty where there is none."""
+    choices = objects(response.get("choices"))
+    return min(choices, key=_choice_index) if choices else {}
 
 
 def fingerprint(endpoint: Endpoint, request: JsonObject) -> str:
@@ -82,11 +95,6 @@ def _is_scored(token: object) -> bool:
         and isinstance(given.get("logprob"), (int, float))
         and isinstance(alternatives, list)
     )
-
-
-def _first_choice(response: JsonObject) -> JsonObject:
-    choices = objects(response.get("choices"))
-    return min(choices, key=_choice_index) if choices else {}
 
 
 def _choice_index(choice: JsonObject) -> float:

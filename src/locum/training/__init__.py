@@ -9,15 +9,19 @@ from locum.training.classification import (
     train,
 )
 from locum.training.encoders import DistilledEncoder, EncoderTraining, distil_encoder
+from locum.training.extraction import AnsweredTexts, TrainedExtractor, train_extractor
 
 __all__ = [
+    "AnsweredTexts",
     "CurvePoint",
     "DistilledEncoder",
     "EncoderTraining",
     "Labelled",
     "SyntheticGain",
+    "TrainedExtractor",
     "TrainedStudent",
     "Trial",
     "distil_encoder",
     "train",
+    "train_extractor",
 ]

@@ -1,0 +1,124 @@
+"""What ``locum distill`` prints."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from locum.cli.output import print_json, table
+from locum.cli.progress import stderr_console
+from locum.errors import QualityGateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from locum.cli.places import TaskFolder
+    from locum.distillation import Distillation
+    from locum.extraction import ExtractionDistillation
+
+__all__ = ["print_result"]
+
+
+def print_result(
+    result: Distillation | ExtractionDistillation,
+    folder: TaskFolder,
+    home: Path | None,
+    *,
+    json_output: bool,
+) -> None:
+    """Print a distillation as tables or as one JSON object.
+
+    Raises:
+        QualityGateError: No student may answer.
+    """
+    from locum.extraction import ExtractionDistillation
+    from locum.report import extraction_object, result_object
+
+    artefact = folder.student if result.student is not None else None
+    if not json_output:
+        _print_table(result, folder, home)
+    elif isinstance(result, ExtractionDistillation):
+        print_json(extraction_object(result, folder.report, artefact))
+    else:
+        print_json(result_object(result, folder.report, artefact))
+    if result.decision.verdict != "distil":
+        raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
+
+
+def _print_table(
+    result: Distillation | ExtractionDistillation, folder: TaskFolder, home: Path | None
+) -> None:
+    from rich.console import Console
+
+    from locum.extraction import ExtractionDistillation
+
+    console = Console(highlight=False)
+    errors = stderr_console()
+    for warning in result.data.warnings:
+        errors.print(f"note: {warning}", markup=False)
+    if isinstance(result, ExtractionDistillation):
+        _print_fields(result, console)
+    else:
+        _print_comparison(result, console)
+        _print_frontier(result, console)
+    if result.decision.verdict == "distil":
+        console.print(f"\nDistil: {result.decision.reason}.", markup=False)
+        console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
+    console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
+    if result.student is not None:
+        command = _next_command(result.task.name, home)
+        console.print(f"next     {command}", markup=False, soft_wrap=True)
+
+
+def _print_comparison(result: Distillation, console: Console) -> None:
+    from locum.report import compare
+
+    comparison = compare(result)
+    if comparison is None:
+        return
+    title = f"{result.task.name}: {result.teacher.name} and its student"
+    console.print(table(title, comparison.columns, comparison.rows))
+    console.print(comparison.note, markup=False)
+
+
+def _print_frontier(result: Distillation, console: Console) -> None:
+    from locum.report import frontier_table
+
+    frontier = frontier_table(result, intervals=False)
+    if frontier is None:
+        return
+    rows = [
+        (f"{row.name}\n(chosen)" if row.chosen else row.name, *row.cells) for row in frontier.rows
+    ]
+    columns = [heading.replace(" ", "\n") for heading in frontier.columns]
+    console.print()
+    console.print(table("the ladder of students", columns, rows))
+    console.print(frontier.note, markup=False)
+    for reason in frontier.omitted:
+        console.print(f"not tried: {reason}", markup=False)
+
+
+def _next_command(task: str, home: Path | None) -> str:
+    """The command that asks the new student, as it can be typed here."""
+    program = "locum" if shutil.which("locum") else f"{sys.executable} -m locum"
+    place = f" --home {shlex.quote(str(home))}" if home else ""
+    return f'{program} predict {task} "a text"{place}'
+
+
+def _print_fields(result: ExtractionDistillation, console: Console) -> None:
+    """Print how teacher and student compare, and each field."""
+    from locum.report import compare_extraction, field_table
+
+    comparison, fields = compare_extraction(result), field_table(result)
+    if comparison is None or fields is None:
+        return
+    title = f"{result.task.name}: {result.teacher} and its student, on whole objects"
+    console.print(table(title, comparison.columns, comparison.rows))
+    console.print(comparison.note, markup=False)
+    console.print()
+    console.print(table("field by field", fields.columns, fields.rows))
+    console.print(fields.note, markup=False)

@@ -1,0 +1,159 @@
+"""What ``locum distill`` does for tasks whose answers are JSON."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.cli.task_inputs import Given
+    from locum.cli.teachers import TeacherFlags
+    from locum.config import Settings
+    from locum.schema import Example, ExtractionTask
+
+__all__ = [
+    "DEFAULT_TIME",
+    "DeclaredExtraction",
+    "ExtractionFlags",
+    "find_extraction",
+    "refuse_for_json",
+    "refuse_for_labels",
+]
+
+DEFAULT_TIME = "15m"
+_FEWEST_OBJECTS = 0.5
+
+
+class ExtractionFlags(NamedTuple):
+    """What the command line says of an extraction task."""
+
+    schema: str | None
+    leave_out: tuple[str, ...]
+    instruction: str | None
+
+
+class DeclaredExtraction(NamedTuple):
+    """A task, and what should be known of how it was found."""
+
+    task: ExtractionTask
+    notes: list[str]
+
+
+def find_extraction(
+    name: str, flags: ExtractionFlags, settings: Settings, given: Given, *, has_labels: bool
+) -> DeclaredExtraction | None:
+    """Return the task whose answers are JSON; ``None`` where they are labels.
+
+    Its schema is that of the flags, else of ``locum.toml``, else the one that most of the recorded
+    calls asked for, else what the answers share, where most of them are JSON objects.
+
+    Args:
+        name: Of the task.
+        flags: Of the command line.
+        settings: Of ``locum.toml``.
+        given: The inputs.
+        has_labels: Whether the command line or the settings name labels.
+
+    Raises:
+        UsageError: A schema cannot be used, or fields are to be left out of labels.
+    """
+    from locum.schema import ExtractionTask
+    from locum.shapes import load_schema
+
+    declared = settings.extractions.get(name)
+    notes: list[str] = []
+    # A schema may be a class of a module in this folder.
+    sys.path.insert(0, str(Path.cwd()))
+    if flags.schema is not None:
+        schema = load_schema(flags.schema)
+    elif declared is not None:
+        schema = load_schema(declared.schema, declared.folder)
+    elif not has_labels and given.schema is not None:
+        schema = given.schema
+        notes = ["the schema is that of the recorded calls"]
+    elif not has_labels and _are_objects(given.examples):
+        schema, notes = _inferred(given.examples)
+    elif flags.leave_out:
+        raise UsageError("--leave-out is for answers in JSON, and these are labels")
+    else:
+        return None
+    instruction = flags.instruction or (declared.instruction if declared else None)
+    left_out = flags.leave_out or (declared.leave_out if declared else ())
+    task = ExtractionTask(name, schema, leave_out=left_out)
+    return DeclaredExtraction(
+        replace(task, instruction=instruction) if instruction else task, notes
+    )
+
+
+def _are_objects(examples: Sequence[Example]) -> bool:
+    from locum.traffic.json_objects import find_object
+
+    answers = [example.answer for example in examples if example.answer is not None]
+    found = 0
+    for answer in answers:
+        try:
+            found += bool(find_object(answer).value)
+        except ValueError:
+            continue
+    return found > _FEWEST_OBJECTS * len(answers)
+
+
+def _inferred(examples: Sequence[Example]) -> tuple[dict[str, object], list[str]]:
+    from locum.shapes import infer_schema
+    from locum.traffic.json_objects import find_object
+
+    values = []
+    for example in examples:
+        try:
+            values.append(find_object(example.answer or "").value)
+        except ValueError:
+            continue
+    found = infer_schema(values)
+    shown = ", ".join(found.schema["properties"])
+    note = f"the schema was inferred from {len(values):,} answers ({shown}): --schema gives another"
+    return found.schema, [note, *found.notes]
+
+
+def refuse_for_json(
+    student: str,
+    coverage: float | None,
+    time: str,
+    encoder: str | None,
+    embeddings: str | None,
+    teacher: TeacherFlags,
+) -> None:
+    """Refuse options that change nothing where answers are JSON.
+
+    Raises:
+        UsageError: One was given.
+    """
+    given = {
+        "--student": student not in {"auto", "linear"},
+        "--coverage": coverage is not None,
+        "--time": time != DEFAULT_TIME,
+        "--encoder": encoder is not None,
+        "--embeddings": embeddings is not None,
+        "--teacher": bool(teacher.teachers),
+    }
+    wrong = [name for name, is_given in given.items() if is_given]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(wrong)} cannot be used where answers are JSON: one student, linear, is "
+            "trained on recorded answers; leave it out"
+        )
+
+
+def refuse_for_labels(*, partial: bool) -> None:
+    """Refuse options that change nothing where answers are labels.
+
+    Raises:
+        UsageError: One was given.
+    """
+    if partial:
+        raise UsageError("--partial is for answers in JSON, and these are labels: leave it out")

@@ -1,0 +1,35 @@
+"""``locum.toml``: a project's tasks, teachers, students and gateway, and what is kept of calls."""
+
+from locum.config.gateway_settings import (
+    ApplicationSettings,
+    GatewaySettings,
+    LimitSettings,
+    UpstreamSettings,
+)
+from locum.config.settings import (
+    CONFIG_FILE,
+    ExtractionSettings,
+    RedactionSettings,
+    Settings,
+    StoreSettings,
+    StudentSettings,
+    load_settings,
+    load_task,
+)
+from locum.config.teacher_settings import TeacherSettings
+
+__all__ = [
+    "CONFIG_FILE",
+    "ApplicationSettings",
+    "ExtractionSettings",
+    "GatewaySettings",
+    "LimitSettings",
+    "RedactionSettings",
+    "Settings",
+    "StoreSettings",
+    "StudentSettings",
+    "TeacherSettings",
+    "UpstreamSettings",
+    "load_settings",
+    "load_task",
+]

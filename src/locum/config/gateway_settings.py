@@ -1,0 +1,93 @@
+"""What ``locum.toml`` says of the gateway."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from locum.config.section import Count, Seconds, Section
+
+__all__ = ["ApplicationSettings", "GatewaySettings", "LimitSettings", "UpstreamSettings"]
+
+_MEBIBYTE = 1024 * 1024
+
+
+class UpstreamSettings(Section):
+    """A server that answers calls: ``[gateway.upstreams.NAME]``.
+
+    Args:
+        url: Its base URL, such as ``https://api.openai.com/v1``.
+        api: Whose paths and error shapes it has.
+        key_env: Environment variable of the key that it gets; by default the client's own.
+        soft_labels: Whether chat completions may be asked for log-probabilities.
+        models: The models that it answers, ``*`` at an end meaning any; by default those that no
+            other upstream names.
+    """
+
+    url: str
+    api: Literal["openai", "anthropic"] = "openai"
+    key_env: str | None = None
+    soft_labels: bool = False
+    models: list[str] = []
+
+
+class ApplicationSettings(Section):
+    """Who may call the gateway: ``[gateway.applications.NAME]``.
+
+    Args:
+        key_env: Environment variable of the key that the application sends.
+    """
+
+    key_env: str
+
+
+class LimitSettings(Section):
+    """What one request may take: ``[gateway.limits]``; sizes in bytes, times in seconds.
+
+    Args:
+        head_bytes: Request line and headers.
+        body_bytes: Body, also after decompression.
+        head_seconds: From the first byte of a request to the end of its headers.
+        body_seconds: From the end of its headers to the end of its body.
+        held_bytes: Bodies of all requests at once; more are answered 503.
+        idle_seconds: How long a connection may wait for its next request.
+        calls: Calls at once; more are answered 503.
+        connections: Connections at once; more are closed.
+        connect_seconds: Until an upstream accepts a connection.
+        answer_seconds: From the request to the first byte of its answer, and between two bytes.
+        notice_seconds: How long the gateway says that it is not ready, and goes on taking calls,
+            before it stops on SIGTERM.
+        drain_seconds: How long running calls may take when the gateway stops.
+    """
+
+    head_bytes: Count = 32 * 1024
+    body_bytes: Count = 32 * _MEBIBYTE
+    held_bytes: Count = 512 * _MEBIBYTE
+    head_seconds: Seconds = 10.0
+    body_seconds: Seconds = 30.0
+    idle_seconds: Seconds = 75.0
+    calls: Count = 1_000
+    connections: Count = 10_000
+    connect_seconds: Seconds = 10.0
+    answer_seconds: Seconds = 600.0
+    notice_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    drain_seconds: Seconds = 30.0
+
+
+class GatewaySettings(Section):
+    """The gateway: ``[gateway]``.
+
+    Args:
+        host: Address to listen on; another than loopback needs applications.
+        port: Port to listen on; 0 takes a free one.
+        upstreams: Who answers, by name.
+        applications: Who may call, by name; where there are none, anyone who can connect.
+        limits: What one request may take.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    upstreams: dict[str, UpstreamSettings] = {}
+    applications: dict[str, ApplicationSettings] = {}
+    limits: LimitSettings = LimitSettings()

@@ -1,0 +1,146 @@
+"""An extractor with its temperatures and certificates: what is saved and asked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.errors import UsageError
+from locum.extractors import NOTHING_SAID, calibrated, meaning
+from locum.schema import Extraction, FieldValue
+from locum.shapes import show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from locum.config import RedactionSettings
+    from locum.evaluation import Certificate
+    from locum.extractors import LinearExtractor, Reading, Temperatures
+    from locum.redaction import Redactor
+    from locum.schema import ExtractionTask
+    from locum.shapes import FieldPath, JsonValue
+
+__all__ = ["CertifiedExtractor", "UnitCertificates"]
+
+
+class UnitCertificates(NamedTuple):
+    """Where a student may answer with one field, or one list, by itself.
+
+    Args:
+        value: Where it gives a value; ``None`` for nowhere. Its inputs are those alone.
+        nothing: Where it says that there is none; likewise.
+    """
+
+    value: Certificate | None
+    nothing: Certificate | None
+
+    def accept(self, confidence: float, *, given: bool) -> bool:
+        """Tell whether what the student says is covered."""
+        certificate = self.value if given else self.nothing
+        return certificate is not None and confidence >= certificate.threshold
+
+
+@dataclass(frozen=True)
+class CertifiedExtractor:
+    """A student of an extraction task that knows where it may answer.
+
+    Args:
+        task: What it was trained for.
+        model: The trained extractor.
+        temperatures: At which its confidences are calibrated.
+        certificate: Where it may answer with the whole object; ``None`` for nowhere.
+        field_certificates: Where it may answer with single fields, and lists, by their paths. Each
+            holds by itself.
+        teacher: Name of the model that it stands in for.
+        training_sha256: Hash of what it learned from; empty where that is not known.
+        redaction: What was taken out of the texts that it learned from, and is taken out of those
+            that it is asked about; ``None`` where nothing was.
+    """
+
+    task: ExtractionTask
+    model: LinearExtractor
+    temperatures: Temperatures
+    certificate: Certificate | None
+    field_certificates: Mapping[FieldPath, UnitCertificates]
+    teacher: str
+    training_sha256: str = ""
+    redaction: RedactionSettings | None = None
+
+    def predict(self, texts: Sequence[str]) -> list[Extraction]:
+        """Return an object for each text, and which of it the certificates cover.
+
+        For a blank text nothing is answered or accepted.
+
+        Raises:
+            UsageError: ``texts`` is one string instead of a sequence of them.
+        """
+        if isinstance(texts, str):
+            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        return [self._predict_one(text) for text in texts]
+
+    def answer(self, text: str) -> dict[str, JsonValue] | None:
+        """Return the object for one text, or ``None`` where the certificate does not cover it.
+
+        It does not look at single fields, and so is faster than `predict`.
+        """
+        reading = self._read(text)
+        return reading.value if self._is_answered(text, self._confidence(reading)) else None
+
+    def _predict_one(self, text: str) -> Extraction:
+        reading = self._read(text)
+        confidence = self._confidence(reading)
+        answered = self._is_answered(text, confidence)
+        told = reading.unit_confidences()
+        fields = {}
+        for path, value in reading.unit_values().items():
+            sure = _calibrated(told[path], self.temperatures.units[path])
+            given = meaning(value, self._sets, path) != NOTHING_SAID
+            alone = self.field_certificates[path].accept(sure, given=given)
+            accepted = answered or (alone and bool(text.strip()))
+            fields[show_path(path)] = FieldValue(value, sure, accepted)
+        return Extraction(reading.value, confidence, answered, fields)
+
+    def _read(self, text: str) -> Reading:
+        if self._redactor is not None:
+            text = self._redactor.redact_text(text)
+        return self.model.read(text)
+
+    def _confidence(self, reading: Reading) -> float:
+        return _calibrated(math.exp(reading.log_confidence), self.temperatures.whole)
+
+    def _is_answered(self, text: str, confidence: float) -> bool:
+        certificate = self.certificate
+        return (
+            certificate is not None and confidence >= certificate.threshold and bool(text.strip())
+        )
+
+    @cached_property
+    def _sets(self) -> frozenset[FieldPath]:
+        return frozenset(unit.path for unit in self.model.units if unit.kind == "set")
+
+    @cached_property
+    def _redactor(self) -> Redactor | None:
+        if self.redaction is None:
+            return None
+        from locum.redaction import Redactor
+
+        return Redactor(self.redaction)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the artefact into a folder that does not exist yet or holds one; return it.
+
+        Raises:
+            ArtefactError: The folder holds something else.
+        """
+        from locum.export.artefact import save_artefact
+
+        return save_artefact(self, directory)
+
+
+def _calibrated(confidence: float, temperature: float) -> float:
+    return float(calibrated(np.array([confidence]), temperature)[0])

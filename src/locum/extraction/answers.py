@@ -1,0 +1,93 @@
+"""From the teacher's answers, as they were written, to objects that satisfy the schema."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.shapes import Checker, read_schema
+from locum.traffic.json_answers import read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.schema import Example, ExtractionTask
+    from locum.shapes import JsonValue
+
+__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool"]
+
+_SHOWN_CHARACTERS = 120
+_LONGEST_PROBLEM = 100
+
+
+class AnswerProblem(NamedTuple):
+    """Why answers cannot be used.
+
+    Args:
+        problem: What is wrong.
+        answers: With how many.
+        example: The beginning of one.
+    """
+
+    problem: str
+    answers: int
+    example: str
+
+
+class AnswerPool(NamedTuple):
+    """Inputs whose answer is an object of the schema, ``N`` of them.
+
+    Args:
+        examples: The inputs.
+        answers: The objects, without the fields that are left out.
+        missing: Inputs without an answer.
+        problems: What is wrong with the other answers, the most frequent first.
+        repairs: How many answers each kind of repair was made to.
+    """
+
+    examples: list[Example]
+    answers: list[dict[str, JsonValue]]
+    missing: int
+    problems: list[AnswerProblem]
+    repairs: Counter[str]
+
+    @property
+    def unusable(self) -> int:
+        """Answers that are no object of the schema."""
+        return sum(problem.answers for problem in self.problems)
+
+
+def build_answer_pool(
+    task: ExtractionTask, examples: Sequence[Example], answers: Sequence[str | None]
+) -> AnswerPool:
+    """Keep the inputs whose answer is an object of the task's schema, or can only mean one.
+
+    Args:
+        task: What was asked.
+        examples: The inputs.
+        answers: The teacher's answers to them as text.
+
+    Raises:
+        UsageError: The schema cannot be used.
+    """
+    shape, checker = read_schema(task.schema), Checker(task.schema)
+    kept: list[tuple[Example, dict[str, JsonValue]]] = []
+    counts: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    repairs: Counter[str] = Counter()
+    for example, text in zip(examples, answers, strict=True):
+        if text is None:
+            continue
+        read = read_answer(text, shape, checker)
+        if read.value is None:
+            problem = (read.problem or "")[:_LONGEST_PROBLEM]
+            counts[problem] += 1
+            shown.setdefault(problem, text[:_SHOWN_CHARACTERS])
+            continue
+        repairs.update(read.repairs)
+        left = {name: v for name, v in read.value.items() if name not in task.leave_out}
+        kept.append((example, left))
+    problems = [AnswerProblem(name, n, shown[name]) for name, n in counts.most_common()]
+    missing = sum(text is None for text in answers)
+    objects = [value for _, value in kept]
+    return AnswerPool([example for example, _ in kept], objects, missing, problems, repairs)

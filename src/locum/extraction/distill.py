@@ -1,0 +1,241 @@
+"""The loop for JSON answers: from inputs with their answers to a certified extractor."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.alignment import measure_alignment
+from locum.distillation import (
+    Silent,
+    least_certify_inputs,
+    measure_costs,
+    measure_latency,
+    too_few,
+)
+from locum.errors import InputError, UsageError
+from locum.evaluation import Promise
+from locum.export import CertifiedExtractor, artefact_size
+from locum.extraction.answers import build_answer_pool
+from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
+from locum.extraction.evaluating import evaluate_objects
+from locum.extraction.result import ExtractionDistillation, ExtractorFacts
+from locum.extraction.summary import divide, summarise
+from locum.extraction.written import refuse_written
+from locum.extractors import judge_answers, save_extractor
+from locum.teachers import Budget
+from locum.training import AnsweredTexts, train_extractor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.distillation import Decision, Progress, TeacherCosts
+    from locum.extraction.answers import AnswerPool
+    from locum.extraction.result import ExtractionSummary
+    from locum.extractors import LinearExtractor
+    from locum.schema import Example, ExtractionTask, Split
+    from locum.training import TrainedExtractor
+
+__all__ = ["MAX_BYTES", "distill_extraction"]
+
+MAX_BYTES = 6_000_000
+
+Parts = dict["Split", AnsweredTexts]
+
+
+class _Known(NamedTuple):
+    """What is known before a student is trained."""
+
+    task: ExtractionTask
+    promise: Promise
+    data: ExtractionSummary
+    teacher: str
+    costs: TeacherCosts
+
+    def without_student(self, decision: Decision) -> ExtractionDistillation:
+        return ExtractionDistillation(
+            self.task,
+            self.promise,
+            decision,
+            self.data,
+            self.teacher,
+            self.costs,
+            (),
+            None,
+            None,
+            None,
+            None,
+            None,
+        )
+
+
+def distill_extraction(
+    task: ExtractionTask,
+    inputs: Sequence[Example],
+    *,
+    target: float = 0.95,
+    confidence: float = 0.95,
+    minimum_coverage: float = 0.05,
+    partial: bool = False,
+    max_bytes: int = MAX_BYTES,
+    seed: int = 0,
+    teacher_name: str = "recorded answers",
+    budget: Budget | None = None,
+    notes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> ExtractionDistillation:
+    """Train a student that answers in JSON, and certify where it may answer.
+
+    Args:
+        task: What is distilled.
+        inputs: Texts as production sends them, with the teacher's answers; others are left out.
+        target: Promised agreement with the teacher on what the student answers.
+        confidence: Confidence of the promise.
+        minimum_coverage: Coverage under which a student is not worth having.
+        partial: Whether a student is worth having that may answer with single fields alone.
+        max_bytes: Bound on what the student saves.
+        seed: Seed of the splits.
+        teacher_name: How the report calls the teacher.
+        budget: Prices of the teacher's tokens; by default the public list's.
+        notes: What else the reader of the report should know of the inputs, a sentence each.
+        progress: Is told how the run goes on.
+
+    Returns:
+        What was found out; its ``student`` is ``None`` unless the decision is ``distil``.
+
+    Raises:
+        InputError: No input has an answer that is an object of the schema.
+        UsageError: A value cannot be used, or the schema, with the reason for each field.
+    """
+    promise = Promise(target, confidence)
+    promise.check()
+    if seed < 0 or not 0 <= minimum_coverage <= 1:
+        raise UsageError(
+            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
+            "and a coverage between 0 and 1"
+        )
+    told = progress or Silent()
+    told.stage("reading the answers")
+    pool = build_answer_pool(task, inputs, [example.answer for example in inputs])
+    if not pool.examples:
+        raise InputError(_no_answers(task, pool))
+    told.stage("grouping near-copies and splitting")
+    divided = divide(task, pool, seed)
+    data = summarise(task, pool, divided, notes)
+    costs = measure_costs(pool.examples, [], teacher_name, budget or Budget(ledger=task.name))
+    known = _Known(task, promise, data, teacher_name, costs)
+    rows = divided.splits.rows
+    certify_inputs = len(rows["certify"])
+    if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
+        share = max(certify_inputs, 1) / len(pool.examples)
+        return known.without_student(too_few(len(pool.examples), certify_inputs, share, promise))
+    return _train_and_certify(
+        known, _parts(pool, rows), minimum_coverage, max_bytes, told, partial=partial
+    )
+
+
+def _train_and_certify(
+    known: _Known,
+    parts: Parts,
+    minimum_coverage: float,
+    max_bytes: int,
+    told: Progress,
+    *,
+    partial: bool,
+) -> ExtractionDistillation:
+    task, promise = known.task, known.promise
+    started = time.perf_counter()
+    trained = train_extractor(
+        task.answer_schema, parts["train"], parts["validation"], told.stage, max_bytes
+    )
+    seconds = time.perf_counter() - started
+    extractor = trained.extractor
+    told.stage(f"certifying on {len(parts['certify'].texts):,} untouched inputs")
+    certify = judge_answers(extractor, *parts["certify"]).calibrated(trained.temperatures)
+    certificate = certify_objects(trained.validation, certify, promise)
+    by_unit = certify_units(trained.validation, certify, extractor.units, promise)
+    decision = decide_on_objects(
+        certificate,
+        by_unit,
+        (trained.validation, certify),
+        known.data.inputs,
+        promise,
+        minimum_coverage,
+        partial=partial,
+    )
+    decision = refuse_written(decision, extractor.units, parts["train"].answers, partial=partial)
+    usable = certificate if decision.verdict == "distil" else None
+    if usable is not None and usable.coverage < minimum_coverage:
+        usable = None
+    test = judge_answers(extractor, *parts["test"]).calibrated(trained.temperatures)
+    alignment = measure_alignment(
+        extractor.shape, parts["train"].texts, parts["train"].answers, extractor.plan
+    )
+    student = None
+    if decision.verdict == "distil":
+        student = CertifiedExtractor(
+            task,
+            extractor,
+            trained.temperatures,
+            usable,
+            by_unit,
+            known.teacher,
+            known.data.training_sha256,
+        )
+    return ExtractionDistillation(
+        task,
+        promise,
+        decision,
+        known.data,
+        known.teacher,
+        known.costs,
+        extractor.units,
+        alignment,
+        student,
+        _facts(trained, parts["test"], seconds),
+        usable,
+        evaluate_objects(test, parts["test"], extractor.units, usable, by_unit),
+    )
+
+
+def _facts(trained: TrainedExtractor, test: AnsweredTexts, seconds: float) -> ExtractorFacts:
+    extractor = trained.extractor
+    latency = measure_latency(lambda text: extractor.read(text).log_confidence, test.texts)
+    return ExtractorFacts(
+        extractor.family,
+        _saved_size(extractor),
+        latency.p50_us,
+        seconds,
+        extractor.lessons_.torn + extractor.lessons_.rare,
+    )
+
+
+def _saved_size(extractor: LinearExtractor) -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        save_extractor(extractor, Path(scratch))
+        return artefact_size(Path(scratch))
+
+
+def _parts(pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]]) -> Parts:
+    def take(chosen: NDArray[np.int64]) -> AnsweredTexts:
+        texts = [pool.examples[row].text for row in chosen.tolist()]
+        return AnsweredTexts(texts, [pool.answers[row] for row in chosen.tolist()])
+
+    return {split: take(np.sort(of_split)) for split, of_split in rows.items()}
+
+
+def _no_answers(task: ExtractionTask, pool: AnswerPool) -> str:
+    if not pool.problems:
+        return f"no input of task {task.name!r} has an answer: give inputs with the teacher's"
+    first = pool.problems[0]
+    return (
+        f"none of the {pool.unusable:,} answers of task {task.name!r} is an object of its schema; "
+        f"{first.answers:,} times: {first.problem} (such as {first.example!r}): correct the "
+        "schema, or the answers"
+    )

@@ -1,0 +1,160 @@
+"""What the distillation of an extraction task found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from locum.alignment import AlignmentReport
+    from locum.distillation import Decision, TeacherCosts
+    from locum.evaluation import Certificate, Promise, Share
+    from locum.export import CertifiedExtractor, UnitCertificates
+    from locum.extraction.answers import AnswerProblem
+    from locum.extractors import Unit
+    from locum.schema import ExtractionTask, Split
+    from locum.selective_risk import RiskCoveragePoint
+
+__all__ = [
+    "ExtractionDistillation",
+    "ExtractionEvaluation",
+    "ExtractionSummary",
+    "ExtractorFacts",
+    "ObjectDisagreement",
+    "UnitResult",
+]
+
+
+class ExtractionSummary(NamedTuple):
+    """What the student learned from.
+
+    Args:
+        inputs: Usable inputs.
+        splits: Inputs in each split.
+        by_time: Whether the splits follow each other in time.
+        exact_duplicates: Inputs that repeat an earlier one but for case, spaces and numbers.
+        near_duplicates: Other inputs that are near-copies of an earlier one.
+        unused: Near-copies left out of the certify and test splits.
+        missing: Inputs without an answer.
+        problems: What is wrong with answers that are no object of the schema.
+        repairs: How many answers each kind of repair was made to.
+        training_sha256: Hash of the train and validation inputs with their answers.
+        warnings: What the user should know, a sentence each.
+    """
+
+    inputs: int
+    splits: dict[Split, int]
+    by_time: bool
+    exact_duplicates: int
+    near_duplicates: int
+    unused: int
+    missing: int
+    problems: list[AnswerProblem]
+    repairs: Counter[str]
+    training_sha256: str
+    warnings: list[str]
+
+
+class ExtractorFacts(NamedTuple):
+    """What is known of the student itself.
+
+    Args:
+        family: Its family.
+        size_bytes: Of all files that it saves, without the manifest and the model card.
+        p50_us: Median time to answer one text, in microseconds, on one thread.
+        train_seconds: What training took.
+        torn: Train texts that were not learned from, as the items of a list are mixed up in them.
+    """
+
+    family: str
+    size_bytes: int
+    p50_us: float
+    train_seconds: float
+    torn: int
+
+
+class UnitResult(NamedTuple):
+    """A field of the answer, or a list in it, on the test split.
+
+    Args:
+        unit: Which it is, and how it is had.
+        asked: Share of the inputs to which the teacher gives a value.
+        agreement: With the teacher, on inputs to which one of the two gives a value; ``None`` where
+            there are none.
+        certificates: Where the student may answer with it alone.
+        covered: Share of the values that the student gives which these cover; ``None`` where it
+            gives none.
+        covered_agreement: Agreement there.
+    """
+
+    unit: Unit
+    asked: Share
+    agreement: Share | None
+    certificates: UnitCertificates
+    covered: Share | None
+    covered_agreement: Share | None
+
+
+class ObjectDisagreement(NamedTuple):
+    """A test input on which the student is sure and the teacher says otherwise, as JSON."""
+
+    text: str
+    student: str
+    confidence: float
+    teacher: str
+
+
+class ExtractionEvaluation(NamedTuple):
+    """How the student does on the test split, which took no part in anything.
+
+    Args:
+        agreement: Of whole objects with the teacher's, on all inputs.
+        answered: Share of inputs that the certificate covers; ``None`` without one.
+        answered_agreement: Agreement on those.
+        curve: Disagreement by coverage.
+        units: Results by field.
+        disagreements: The most confident ones.
+    """
+
+    agreement: Share
+    answered: Share | None
+    answered_agreement: Share | None
+    curve: list[RiskCoveragePoint]
+    units: list[UnitResult]
+    disagreements: list[ObjectDisagreement]
+
+
+@dataclass(frozen=True)
+class ExtractionDistillation:
+    """What was found out.
+
+    Args:
+        task: What was distilled.
+        promise: What the certificates had to promise.
+        decision: Whether to let the student answer.
+        data: What it learned from.
+        teacher: How the teacher is called.
+        costs: What a call to it takes.
+        units: The fields and lists of an answer, and how each is had; none where there were too few
+            inputs to tell.
+        alignment: How well values were found in the train texts; ``None`` likewise.
+        student: Only where it may answer.
+        facts: What is known of it; ``None`` where none was trained.
+        certificate: For whole objects.
+        evaluation: On the test split; ``None`` where none was trained.
+    """
+
+    task: ExtractionTask
+    promise: Promise
+    decision: Decision
+    data: ExtractionSummary
+    teacher: str
+    costs: TeacherCosts
+    units: tuple[Unit, ...]
+    alignment: AlignmentReport | None
+    student: CertifiedExtractor | None
+    facts: ExtractorFacts | None
+    certificate: Certificate | None
+    evaluation: ExtractionEvaluation | None

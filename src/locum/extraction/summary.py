@@ -1,0 +1,125 @@
+"""How the inputs of an extraction task are divided, and what their owner should know of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.dataset import find_groups, split_rows
+from locum.extraction.result import ExtractionSummary
+from locum.extractors import value_at
+from locum.shapes import ITEM, Closed, leaves, read_schema
+from locum.students import MAX_CHARACTERS
+from locum.traffic.strict_json import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.dataset import DuplicateGroups, SplitRows
+    from locum.extraction.answers import AnswerPool
+    from locum.schema import ExtractionTask
+
+__all__ = ["Divided", "divide", "summarise"]
+
+_MANY_UNUSABLE = 0.02
+_SHOWN = 3
+
+
+class Divided(NamedTuple):
+    """Near-copies among the inputs, and the splits."""
+
+    groups: DuplicateGroups
+    splits: SplitRows
+
+
+def divide(task: ExtractionTask, pool: AnswerPool, seed: int) -> Divided:
+    """Divide a pool as `split_rows` does.
+
+    The values of the closed field with the most of them are kept in proportion.
+
+    Args:
+        task: Whose they are.
+        pool: The inputs.
+        seed: Seed of the random choices.
+    """
+    groups = find_groups([example.text for example in pool.examples])
+    times = [example.time for example in pool.examples]
+    held_out = np.array([example.held_out for example in pool.examples], np.bool_)
+    stratum = _strata(task, pool)
+    return Divided(groups, split_rows(groups.group, stratum, times, held_out, seed))
+
+
+def _strata(task: ExtractionTask, pool: AnswerPool) -> NDArray[np.int64]:
+    shape = read_schema(task.answer_schema)
+    closed = {path for path, leaf in leaves(shape) if isinstance(leaf, Closed) and ITEM not in path}
+    found = [_numbered(pool, path) for path in sorted(closed)]
+    return max(found, key=np.max, default=np.zeros(len(pool.answers), np.int64))
+
+
+def _numbered(pool: AnswerPool, path: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return a number for each answer, alike for those whose field has the same value."""
+    said = [canonical_json(value_at(answer, path)) for answer in pool.answers]
+    place = {value: number for number, value in enumerate(dict.fromkeys(said))}
+    return np.array([place[value] for value in said], np.int64)
+
+
+def summarise(
+    task: ExtractionTask, pool: AnswerPool, divided: Divided, notes: Sequence[str]
+) -> ExtractionSummary:
+    """Describe the data; the warnings begin with ``notes``."""
+    groups, splits = divided
+    rows = np.sort(np.concatenate([splits.rows["train"], splits.rows["validation"]]))
+    warnings = [_unusable(pool), _long_texts(pool), _left_out(task)]
+    return ExtractionSummary(
+        inputs=len(pool.examples),
+        splits={split: len(of_split) for split, of_split in splits.rows.items()},
+        by_time=splits.by_time,
+        exact_duplicates=groups.exact,
+        near_duplicates=groups.near,
+        unused=splits.unused,
+        missing=pool.missing,
+        problems=pool.problems,
+        repairs=pool.repairs,
+        training_sha256=_hash(pool, rows),
+        warnings=[*notes, *filter(None, warnings)],
+    )
+
+
+def _hash(pool: AnswerPool, rows: NDArray[np.int64]) -> str:
+    digest = hashlib.sha256()
+    for row in rows.tolist():
+        text = pool.examples[row].text.encode("utf-8", "surrogatepass")
+        for part in (text, canonical_json(pool.answers[row])):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def _unusable(pool: AnswerPool) -> str:
+    total = len(pool.examples) + pool.unusable
+    if pool.unusable <= _MANY_UNUSABLE * total:
+        return ""
+    shown = "; ".join(f"{p.problem} ({p.answers:,})" for p in pool.problems[:_SHOWN])
+    return (
+        f"{pool.unusable:,} of {total:,} answers ({pool.unusable / total:.1%}) are no object of "
+        f"the schema and were left out ({shown}): the certificate speaks of the others"
+    )
+
+
+def _long_texts(pool: AnswerPool) -> str:
+    count = sum(len(example.text) > MAX_CHARACTERS for example in pool.examples)
+    if not count:
+        return ""
+    return (
+        f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
+        "reads so many from the start, and no more"
+    )
+
+
+def _left_out(task: ExtractionTask) -> str:
+    if not task.leave_out:
+        return ""
+    return f"the student's answers have no {', '.join(task.leave_out)}, as was asked for"

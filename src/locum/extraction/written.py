@@ -1,0 +1,59 @@
+"""What free text in an answer means for the decision: it is never imitated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.extractors import value_at
+from locum.shapes import show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.distillation import Decision
+    from locum.extractors import Unit
+    from locum.shapes import JsonValue
+
+__all__ = ["refuse_written", "written_shares"]
+
+_OFTEN = 0.05
+
+
+def written_shares(units: Sequence[Unit], answers: Sequence[JsonValue]) -> list[tuple[Unit, float]]:
+    """Return the written units, with the share of answers that hold anything there."""
+    written = [unit for unit in units if not unit.is_imitated]
+    return [
+        (
+            unit,
+            sum(bool(value_at(a, unit.path) not in (None, [], {})) for a in answers) / len(answers),
+        )
+        for unit in written
+    ]
+
+
+def refuse_written(
+    decision: Decision, units: Sequence[Unit], answers: Sequence[JsonValue], *, partial: bool
+) -> Decision:
+    """Return the decision with what free text has to do with it, and the cure.
+
+    Args:
+        decision: By the certificates.
+        units: Of the answers.
+        answers: The teacher's, of which some are.
+        partial: Whether single fields are worth having.
+    """
+    often = [(unit, share) for unit, share in written_shares(units, answers) if share > _OFTEN]
+    if not often:
+        return decision
+    shown = "; ".join(
+        f"{show_path(unit.path)} is written by the teacher in {share:.0%} of its answers "
+        f"({unit.fields[0].reason})"
+        for unit, share in often
+    )
+    names = " ".join(f"--leave-out {unit.path[0]}" for unit, _ in often)
+    cure = f"{names} makes a student without"
+    if not partial:
+        cure += ", --partial one that gives the other fields alone"
+    reason = f"{decision.reason}; free text is not imitated: {shown}; {cure}"
+    verdict = decision.verdict if decision.verdict == "distil" else "do_not_distil"
+    return decision._replace(verdict=verdict, reason=reason)

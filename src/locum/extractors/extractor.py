@@ -1,0 +1,148 @@
+"""The base family of students that answer in JSON: linear heads, and a linear-chain tagger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from locum.alignment import tokenize
+from locum.errors import UsageError
+from locum.extractors.assembly import Assembler, find_absences
+from locum.extractors.heads import Head, plan_heads
+from locum.extractors.reading import Reading, Told
+from locum.extractors.tag_lessons import tag_lessons
+from locum.extractors.tagger import LinearTagger
+from locum.extractors.units import find_units
+from locum.shapes import Checker, read_schema
+from locum.students import MAX_CHARACTERS
+from locum.students.linear import LinearStudent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locum.alignment import ExtractionPlan
+    from locum.extractors.assembly import Absence
+    from locum.extractors.heads import HeadPlan, HeadTargets
+    from locum.extractors.marks import Mark
+    from locum.extractors.tag_lessons import TagLessons
+    from locum.shapes import FieldPath, JsonValue
+
+__all__ = ["ExtractorState", "LinearExtractor"]
+
+_SMALLEST_HEAD = 100_000
+
+
+class ExtractorState(NamedTuple):
+    """What an extractor has learned.
+
+    Args:
+        heads: Of closed fields.
+        marks: What spans may be.
+        tagger: Of spans; ``None`` where there are none.
+        absences: How the teacher says that there is nothing.
+    """
+
+    heads: tuple[Head, ...]
+    marks: tuple[Mark, ...]
+    tagger: LinearTagger | None
+    absences: Mapping[FieldPath, Absence]
+
+
+class LinearExtractor:
+    """Reads JSON of a fixed shape in texts.
+
+    Closed fields are told by heads, each a `LinearStudent` on the whole text; fields that stand in
+    the text by a `LinearTagger`; what was found is put together to an object of the shape. Written
+    fields are not imitated: a head tells whether there is anything at all.
+
+    Texts are read up to their 20,000th character.
+
+    Args:
+        schema: JSON Schema of the answers.
+        plan: How their fields are to be had.
+        l2: Penalty of the tagger.
+        head_settings: Of the heads, as `LinearStudent` takes them.
+        max_bytes: Bound on what is saved: half for the tagger, half for the heads together.
+    """
+
+    family: ClassVar[str] = "linear"
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        plan: ExtractionPlan,
+        *,
+        l2: float = 0.1,
+        head_settings: Mapping[str, Any] | None = None,
+        max_bytes: int = 6_000_000,
+    ) -> None:
+        self.schema, self.plan = schema, plan
+        self.shape, self.checker = read_schema(schema), Checker(schema)
+        self.l2 = l2
+        self.head_settings = dict(head_settings or {})
+        self.max_bytes = max_bytes
+        self.units = find_units(plan)
+        self.normalisers = {f.path: f.normaliser for f in plan.fields if f.normaliser}
+
+    def fit(self, texts: Sequence[str], answers: Sequence[JsonValue]) -> Self:
+        """Learn from texts and the teacher's answers, ``[N]`` each.
+
+        Raises:
+            UsageError: There are none, or not as many of both.
+        """
+        if not texts or len(texts) != len(answers):
+            raise UsageError(
+                f"{len(texts)} texts and {len(answers)} answers: expected one answer a text, and "
+                "at least one"
+            )
+        read = [text[:MAX_CHARACTERS] for text in texts]
+        lessons = tag_lessons(self.shape, self.units, read, answers)
+        state = ExtractorState(
+            tuple(self._fit_heads(read, answers)),
+            lessons.marks,
+            self._fit_tagger(lessons),
+            find_absences(self.shape, answers),
+        )
+        self.lessons_ = lessons._replace(token_texts=[], allowed=[])
+        self.take(state)
+        return self
+
+    def take(self, state: ExtractorState) -> None:
+        """Take what was learned."""
+        self.state_ = state
+        self._assembler = Assembler(self.shape, self.checker, state.absences)
+
+    def _fit_heads(self, texts: Sequence[str], answers: Sequence[JsonValue]) -> list[Head]:
+        planned = plan_heads(self.units, self.shape, answers)
+        learning = sum(len(plan.options) > 1 for plan, _ in planned)
+        room = max(_SMALLEST_HEAD, self.max_bytes // 2 // max(learning, 1))
+        prepared = LinearStudent.prepare(texts)
+        return [self._fit_head(plan, targets, prepared, room) for plan, targets in planned]
+
+    def _fit_head(
+        self, plan: HeadPlan, targets: HeadTargets, texts: Sequence[str], room: int
+    ) -> Head:
+        if len(plan.options) < 2 or not len(targets.rows):
+            return Head(plan, None)
+        used = texts
+        if len(targets.rows) < len(texts):
+            used = [texts[row] for row in targets.rows.tolist()]
+        soft_labels = np.eye(len(plan.options))[targets.options]
+        settings = {"max_bytes": min(room, 3_000_000), **self.head_settings}
+        return Head(plan, LinearStudent(plan.options, **settings).fit(used, soft_labels))
+
+    def _fit_tagger(self, lessons: TagLessons) -> LinearTagger | None:
+        if not lessons.marks:
+            return None
+        tagger = LinearTagger(lessons.tags, l2=self.l2, max_bytes=self.max_bytes // 2)
+        return tagger.fit(lessons.token_texts, lessons.allowed)
+
+    def read(self, text: str) -> Reading:
+        """Return what is read in a text."""
+        text = text[:MAX_CHARACTERS]
+        heads, marks, tagger, _ = self.state_
+        tokens = tokenize(text)
+        tagging = tagger.tag([token.text for token in tokens]) if tagger else None
+        told = Told(text, tokens, tagging, [(head, head.rank(text)) for head in heads])
+        return Reading(told, self.units, marks, self.normalisers, self._assembler)

@@ -1,0 +1,183 @@
+"""Heads: what tells the closed values of an answer from its whole text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from locum.alignment import leaf_values
+from locum.losses import soften
+from locum.shapes import ITEM
+from locum.traffic.strict_json import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.extractors.units import Unit
+    from locum.shapes import FieldPath, JsonScalar, JsonValue, Record
+    from locum.students import Student
+
+__all__ = [
+    "NOTHING",
+    "SOMETHING",
+    "Head",
+    "HeadPlan",
+    "HeadTargets",
+    "head_targets",
+    "plan_heads",
+    "show_option",
+]
+
+NOTHING = ""  # null, or no field at all; no JSON text is empty
+SOMETHING = "written"  # no JSON text either
+_ABSENT, _PRESENT = "absent", "present"
+
+
+class HeadPlan(NamedTuple):
+    """What a head tells apart.
+
+    Args:
+        path: Of its field, or of the list.
+        options: JSON texts of the values, with `NOTHING` where the teacher gave none, and
+            `SOMETHING` for whatever it wrote. Of a head for one value of a list: ``absent`` and
+            ``present``.
+        member: JSON text of that value; ``None`` for a head that tells a whole field.
+    """
+
+    path: FieldPath
+    options: tuple[str, ...]
+    member: str | None = None
+
+
+class HeadTargets(NamedTuple):
+    """What a head is to say of the texts that it learns from.
+
+    Args:
+        rows: Which texts those are, ``[M]``; one whose answer is no option is left out.
+        options: Place of the answer among the head's options, ``[M]``.
+    """
+
+    rows: NDArray[np.int64]
+    options: NDArray[np.int64]
+
+
+def show_option(value: JsonScalar) -> str:
+    """Return the option that a closed value is."""
+    if value is None:
+        return NOTHING
+    whole = isinstance(value, float) and value.is_integer()
+    return write_json(int(value) if whole else value).decode()
+
+
+def plan_heads(
+    units: Iterable[Unit], shape: Record, answers: Sequence[JsonValue]
+) -> list[tuple[HeadPlan, HeadTargets]]:
+    """Return the heads that the units of an answer need, each with what it is to learn.
+
+    Values that the teacher never gave are no options.
+
+    Args:
+        units: Of the answers.
+        shape: Of the answers.
+        answers: The teacher's, ``[N]``.
+    """
+    told = [unit for unit in units if unit.kind in {"closed", "set", "written"}]
+    seen = _values_seen({unit.path for unit in told}, shape, answers)
+    found: list[tuple[HeadPlan, HeadTargets]] = []
+    for unit in told:
+        found += _heads_of(unit, seen[unit.path])
+    return found
+
+
+def head_targets(plan: HeadPlan, shape: Record, answers: Sequence[JsonValue]) -> HeadTargets:
+    """Return what a head is to say of other texts."""
+    seen = _values_seen({plan.path}, shape, answers)[plan.path]
+    return _targets(plan, seen)
+
+
+def _values_seen(
+    paths: set[FieldPath], shape: Record, answers: Sequence[JsonValue]
+) -> dict[FieldPath, list[list[str]]]:
+    """Return the values of each field in each answer, as options; no value is an empty list."""
+    seen: dict[FieldPath, list[list[str]]] = {path: [[] for _ in answers] for path in paths}
+    for row, answer in enumerate(answers):
+        for path, _, value, fits in leaf_values(answer, shape):
+            root = path[: path.index(ITEM)] if ITEM in path else path
+            if root in seen and value is not None:
+                seen[root][row].append(show_option(value) if fits else f"{value!r}")
+    return seen
+
+
+def _heads_of(unit: Unit, seen: list[list[str]]) -> list[tuple[HeadPlan, HeadTargets]]:
+    given = {option for options in seen for option in options}
+    if unit.kind == "set":
+        values = [show_option(value) for value in unit.fields[0].values]
+        plans = [
+            HeadPlan(unit.path, (_ABSENT, _PRESENT), value) for value in values if value in given
+        ]
+    else:
+        nothing = [NOTHING] if not all(seen) else []
+        plans = [HeadPlan(unit.path, (*_values_of(unit, given), *nothing))]
+    return [(plan, _targets(plan, seen)) for plan in plans]
+
+
+def _values_of(unit: Unit, given: Collection[str]) -> list[str]:
+    """Return the options of a head that tells a whole field, but for `NOTHING`."""
+    if unit.kind == "written":
+        return [SOMETHING] if given else []
+    options = dict.fromkeys(map(show_option, unit.fields[0].values))
+    return [option for option in options if option != NOTHING and option in given]
+
+
+def _targets(plan: HeadPlan, seen: Sequence[Sequence[str]]) -> HeadTargets:
+    place = {option: index for index, option in enumerate(plan.options)}
+    found = [place.get(_option_of(plan, options), -1) for options in seen]
+    told = np.array(found, np.int64)
+    rows = np.flatnonzero(told >= 0)
+    return HeadTargets(rows, told[rows])
+
+
+def _option_of(plan: HeadPlan, values: Sequence[str]) -> str:
+    if plan.member is not None:
+        return _PRESENT if plan.member in values else _ABSENT
+    if SOMETHING in plan.options:
+        return SOMETHING if values else NOTHING
+    return values[0] if values else NOTHING
+
+
+class Head:
+    """Tells which of its options holds for a text.
+
+    Args:
+        plan: What it tells apart.
+        student: Says how probable each option is; ``None`` where there is one alone.
+        temperature: At which its probabilities are calibrated.
+    """
+
+    def __init__(self, plan: HeadPlan, student: Student | None, temperature: float = 1.0) -> None:
+        self.plan, self.student, self.temperature = plan, student, temperature
+
+    def raw_proba(self, texts: Sequence[str]) -> NDArray[np.floating[Any]]:
+        """Return the probabilities of the options before calibration, ``[N, V]``."""
+        if self.student is None:
+            return np.ones((len(texts), len(self.plan.options)))
+        return self.student.judge(texts).proba
+
+    def rank(self, text: str) -> list[tuple[str, float]]:
+        """Return the options of a text with their calibrated probabilities, the best first."""
+        if self.student is None:
+            return [(option, 1.0) for option in self.plan.options]
+        proba = soften(self.student.judge([text]).proba[0], self.temperature)
+        order = np.argsort(-proba, kind="stable").tolist()
+        return [(self.plan.options[index], float(proba[index])) for index in order]
+
+
+def as_mapping(heads: Iterable[Head]) -> Mapping[FieldPath, list[Head]]:
+    """Return the heads of each field."""
+    found: dict[FieldPath, list[Head]] = {}
+    for head in heads:
+        found.setdefault(head.plan.path, []).append(head)
+    return found

@@ -1,0 +1,172 @@
+"""What an extractor reads in one text, and how sure it is of each part."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.alignment import find_normaliser
+from locum.extractors.assembly import Findings
+from locum.extractors.comparing import value_at
+from locum.extractors.heads import NOTHING, SOMETHING, show_option
+from locum.extractors.marks import MarkedSpan, place_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from locum.alignment import Token
+    from locum.extractors.assembly import Assembler
+    from locum.extractors.heads import Head
+    from locum.extractors.marks import Mark, Place
+    from locum.extractors.tag_set import Span
+    from locum.extractors.tagging import Tagging
+    from locum.extractors.units import Unit
+    from locum.shapes import FieldPath, JsonScalar, JsonValue
+
+__all__ = ["Reading", "Told"]
+
+_LEAST = 1e-12
+
+
+class Told(NamedTuple):
+    """What heads and tagger say of a text, before an object is made of it.
+
+    Args:
+        text: The text.
+        tokens: Of it.
+        tagging: ``None`` where nothing is tagged.
+        rankings: Options of each head with their probabilities, the best first.
+    """
+
+    text: str
+    tokens: Sequence[Token]
+    tagging: Tagging | None
+    rankings: Sequence[tuple[Head, list[tuple[str, float]]]]
+
+
+class Reading:
+    """An object that was read in a text.
+
+    Args:
+        told: By heads and tagger.
+        units: Of the answers.
+        marks: What spans may be.
+        normalisers: Of normalised fields, by path.
+        assembler: Of the answers.
+
+    Attributes:
+        value: The object; ``None`` where what was found makes none.
+    """
+
+    def __init__(
+        self,
+        told: Told,
+        units: Sequence[Unit],
+        marks: Sequence[Mark],
+        normalisers: Mapping[FieldPath, str],
+        assembler: Assembler,
+    ) -> None:
+        self._told, self._units, self._marks = told, units, marks
+        self._spans = [] if told.tagging is None else told.tagging.spans
+        self._rankings, self._members = _split(told.rankings)
+        found = self._found(normalisers)
+        self._unread = {path[0] for path, value in found.items() if value is None}
+        read = {place: value for place, value in found.items() if value is not None}
+        members = {
+            path: [value for value, ranking in of_list if ranking[0][0] == "present"]
+            for path, of_list in self._members.items()
+        }
+        self.value = assembler.build(Findings(self._rankings, members, read))
+
+    def _found(self, normalisers: Mapping[FieldPath, str]) -> dict[Place, JsonScalar]:
+        """Return what the spans say; of several for one place the first."""
+        marked = [MarkedSpan(self._marks[int(s.name)], s.begin, s.end) for s in self._spans]
+        placed, closed = place_spans(marked)
+        found: dict[Place, JsonScalar] = {k: v for k, v in closed.items() if v is not None}
+        for place, span in placed:
+            found.setdefault(place, self._value_of(span, normalisers.get(span.mark.path)))
+        return found
+
+    def _value_of(self, span: MarkedSpan, normaliser: str | None) -> JsonScalar:
+        tokens = self._told.tokens
+        said = self._told.text[tokens[span.begin].start : tokens[span.end - 1].end]
+        return said if normaliser is None else find_normaliser(normaliser)(said)
+
+    @property
+    def log_confidence(self) -> float:
+        """Logarithm of the probability that all of the object is as the teacher would say.
+
+        Heads and tagger are taken to err independently.
+        """
+        if self.value is None or self._unread:
+            return -math.inf
+        heads = [self._head_confidence(unit) for unit in self._units if unit.kind != "spans"]
+        tagged = 0.0 if self._told.tagging is None else self._told.tagging.log_probability
+        return tagged + sum(
+            math.log(confidence) if confidence else -math.inf for confidence in heads
+        )
+
+    def unit_values(self) -> dict[FieldPath, JsonValue]:
+        """Return the value of each unit; ``None`` where it has none, or there is no object."""
+        return {unit.path: value_at(self.value, unit.path) for unit in self._units}
+
+    def unit_confidences(self) -> dict[FieldPath, float]:
+        """Return the probability that each unit is as the teacher would say.
+
+        That of a unit that is written is the probability that the teacher says nothing, or 0 where
+        that is not the likelier.
+        """
+        spans = [unit for unit in self._units if unit.kind == "spans"]
+        tagged = dict(zip((unit.path for unit in spans), self._tagged(spans), strict=True))
+        return {
+            unit.path: tagged[unit.path] if unit.kind == "spans" else self._head_confidence(unit)
+            for unit in self._units
+        }
+
+    def _tagged(self, units: Sequence[Unit]) -> list[float]:
+        if self.value is None:
+            return [0.0] * len(units)
+        fields = [self._names_and_spans({field.path for field in unit.fields}) for unit in units]
+        tagging = self._told.tagging
+        known = tagging.field_confidences(fields) if tagging else [1.0] * len(units)
+        return [
+            0.0 if any(field.path in self._unread for field in unit.fields) else confidence
+            for unit, confidence in zip(units, known, strict=True)
+        ]
+
+    def _names_and_spans(self, paths: Collection[FieldPath]) -> tuple[list[str], list[Span]]:
+        names = [str(place) for place, mark in enumerate(self._marks) if mark.path in paths]
+        return names, [span for span in self._spans if span.name in names]
+
+    def _head_confidence(self, unit: Unit) -> float:
+        if self.value is None:
+            return 0.0
+        if unit.kind == "set":
+            probabilities = (r[0][1] for _, r in self._members.get(unit.path, ()))
+            return max(math.prod(probabilities), _LEAST)
+        ranking = self._rankings.get(unit.path, [(NOTHING, 1.0)])
+        if ranking[0][0] == SOMETHING:
+            return 0.0
+        value = value_at(self.value, unit.path)
+        option = show_option(value) if not isinstance(value, dict | list) else NOTHING
+        return max(dict(ranking).get(option, 0.0), _LEAST)
+
+
+def _split(
+    rankings: Iterable[tuple[Head, list[tuple[str, float]]]],
+) -> tuple[
+    dict[FieldPath, list[tuple[str, float]]],
+    dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]],
+]:
+    """Return the rankings of whole fields, and those of lists' values with these."""
+    import orjson
+
+    fields: dict[FieldPath, list[tuple[str, float]]] = {}
+    members: dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]] = {}
+    for head, ranking in rankings:
+        if head.plan.member is None:
+            fields[head.plan.path] = ranking
+        else:
+            value: JsonScalar = orjson.loads(head.plan.member)
+            members.setdefault(head.plan.path, []).append((value, ranking))
+    return fields, members

@@ -1,0 +1,65 @@
+"""The parts of an answer that are told, compared and certified by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from locum.extractors.marks import list_of
+from locum.shapes import ITEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from locum.alignment import ExtractionPlan, FieldPlan
+    from locum.shapes import FieldPath
+
+__all__ = ["Unit", "UnitKind", "find_units"]
+
+UnitKind: TypeAlias = Literal["closed", "set", "spans", "written"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A field outside lists, or a whole list.
+
+    Args:
+        path: Of the field, or of the list.
+        kind: ``closed``, told by a head; ``set``, a list of closed values, told by a head for each;
+            ``spans``, read in the text, with the closed fields of a list's items; ``written``,
+            not imitated.
+        fields: How its fields are to be had.
+    """
+
+    path: FieldPath
+    kind: UnitKind
+    fields: tuple[FieldPlan, ...]
+
+    @property
+    def is_imitated(self) -> bool:
+        """Whether a student can give it a value."""
+        return self.kind != "written"
+
+
+def find_units(plan: ExtractionPlan) -> tuple[Unit, ...]:
+    """Return the units of an answer, in the schema's order.
+
+    A list is written where one of its fields is, and the teacher ever gave that a value.
+    """
+    grouped: dict[FieldPath, list[FieldPlan]] = {}
+    for field in plan.fields:
+        grouped.setdefault(list_of(field.path), []).append(field)
+    return tuple(Unit(path, _kind(fields), tuple(fields)) for path, fields in grouped.items())
+
+
+def _kind(fields: Sequence[FieldPlan]) -> UnitKind:
+    if any(field.kind == "written" and field.seen for field in fields) or _all_written(fields):
+        return "written"
+    first = fields[0]
+    if len(fields) == 1 and first.kind == "closed":
+        return "set" if ITEM in first.path else "closed"
+    return "spans"
+
+
+def _all_written(fields: Iterable[FieldPlan]) -> bool:
+    return all(field.kind == "written" for field in fields)

@@ -1,0 +1,148 @@
+"""The fields of an extraction task: as a table for the terminal, and as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from locum.report.comparison import format_share
+from locum.report.result_object import share_object
+from locum.shapes import show_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.alignment import FieldAlignment
+    from locum.extraction import ExtractionDistillation, UnitResult
+
+__all__ = ["FieldTable", "extraction_object", "field_table"]
+
+_HAD = {
+    "closed": "told",
+    "set": "told, a set",
+    "spans": "read",
+    "written": "free text",
+}
+
+
+class FieldTable(NamedTuple):
+    """A row for each field or list.
+
+    Args:
+        columns: Headings.
+        rows: Cells.
+        note: What the reader must know about them, in a sentence or two.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    note: str
+
+
+def field_table(distillation: ExtractionDistillation) -> FieldTable | None:
+    """Return how the student does field by field; ``None`` where none was trained."""
+    evaluation = distillation.evaluation
+    if evaluation is None:
+        return None
+    rows: list[tuple[str, ...]] = [
+        (
+            show_path(result.unit.path),
+            _HAD[result.unit.kind],
+            format_share(result.asked, interval=False),
+            format_share(result.agreement, interval=False),
+            format_share(result.covered, interval=False),
+            format_share(result.covered_agreement, interval=False),
+        )
+        for result in evaluation.units
+    ]
+    columns = ("field", "how it is had", "there", "agrees", "certified", "agrees there")
+    note = (
+        "On the test inputs: how often the teacher gives a value; agreement where one of the two "
+        "does; share of the student's values that the field's own certificate covers, for "
+        "locum predict --partial, and agreement there. Each certificate holds by itself."
+    )
+    return FieldTable(columns, rows, note)
+
+
+def extraction_object(
+    distillation: ExtractionDistillation, report: Path, artefact: Path | None
+) -> dict[str, Any]:
+    """Return the distillation of an extraction task as plain data; its keys are an interface.
+
+    Args:
+        distillation: What was found out.
+        report: Where the report lies.
+        artefact: Where the student lies, if there is one.
+    """
+    evaluation, data, alignment = distillation.evaluation, distillation.data, distillation.alignment
+    return {
+        "task": distillation.task.name,
+        "kind": "extraction",
+        "decision": distillation.decision._asdict(),
+        "student": distillation.facts._asdict() if distillation.facts else None,
+        "certificate": distillation.certificate._asdict() if distillation.certificate else None,
+        "agreement": evaluation.agreement.value if evaluation else None,
+        "test": {
+            "inputs": data.splits["test"],
+            "agreement": share_object(evaluation.agreement),
+            "coverage": share_object(evaluation.answered),
+            "answered_agreement": share_object(evaluation.answered_agreement),
+        }
+        if evaluation
+        else None,
+        "fields": [_unit(result) for result in evaluation.units] if evaluation else [],
+        "alignment": {
+            "answers": alignment.answers,
+            "whole": alignment.whole,
+            "fields": [_alignment(field) for field in alignment.fields],
+        }
+        if alignment
+        else None,
+        "teacher": {"name": distillation.teacher, **distillation.costs._asdict()},
+        "data": {
+            "inputs": data.inputs,
+            "splits": data.splits,
+            "by_time": data.by_time,
+            "exact_duplicates": data.exact_duplicates,
+            "near_duplicates": data.near_duplicates,
+            "without_answer": data.missing,
+            "problems": [problem._asdict() for problem in data.problems],
+            "repairs": dict(data.repairs),
+            "warnings": data.warnings,
+        },
+        "report": str(report),
+        "artefact": str(artefact) if artefact else None,
+    }
+
+
+def _unit(result: UnitResult) -> dict[str, Any]:
+    value, nothing = result.certificates
+    return {
+        "path": show_path(result.unit.path),
+        "kind": result.unit.kind,
+        "fields": [
+            {
+                "path": show_path(field.path),
+                "kind": field.kind,
+                "normaliser": field.normaliser,
+                "reason": field.reason,
+                "reproduced": field.reproduced,
+                "values": field.seen,
+            }
+            for field in result.unit.fields
+        ],
+        "asked": share_object(result.asked),
+        "agreement": share_object(result.agreement),
+        "certificate": value._asdict() if value else None,
+        "certificate_of_nothing": nothing._asdict() if nothing else None,
+        "covered": share_object(result.covered),
+        "covered_agreement": share_object(result.covered_agreement),
+    }
+
+
+def _alignment(field: FieldAlignment) -> dict[str, Any]:
+    return {
+        "path": show_path(field.path),
+        "values": field.values,
+        "aligned": dict(field.aligned),
+        "lost": [lost._asdict() for lost in field.lost],
+    }

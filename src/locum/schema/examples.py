@@ -1,0 +1,93 @@
+"""Inputs, and what teachers say of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from locum.schema.calls import TokenPosition, Usage
+
+__all__ = ["SPLITS", "Example", "SoftLabelSource", "SoftLabels", "Split", "TeacherAnswer"]
+
+SoftLabelSource = Literal["distributions", "distributions and single answers", "single answers"]
+Split = Literal["train", "validation", "certify", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "certify", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One input of a task with what is known about it.
+
+    Args:
+        text: The input, as it was sent.
+        answer: The teacher's answer, as it was written; ``None`` where it is not known.
+        distribution: The teacher's probabilities by label, where they were recorded.
+        positions: The answer token by token, where its log-probabilities were recorded.
+        human: A person's label, where there is one.
+        time: When the call was made, in seconds since 1970.
+        latency_ms: How long the teacher took.
+        cost_usd: What the call cost.
+        held_out: Whether the input belongs to a test set that its owner chose.
+        call_id: The recorded call that the input stems from.
+        synthetic: Whether a model wrote the input; such inputs are learned from, and never
+            certified or tested on.
+    """
+
+    text: str
+    answer: str | None = None
+    distribution: Mapping[str, float] | None = None
+    positions: tuple[TokenPosition, ...] | None = None
+    human: str | None = None
+    time: float | None = None
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+    held_out: bool = False
+    call_id: str | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherAnswer:
+    """What a teacher said of one input.
+
+    Args:
+        text: The answer as it was written.
+        distribution: Probability of every label of the task, in the order of its labels, with
+            what is missing to one being mass outside the label set or not seen; ``None`` where
+            the teacher gave no log-probabilities.
+        usage: Tokens of the call, where they were said.
+        latency_ms: How long the call took.
+        version: The model that answered, as it calls itself, with its fingerprint where it has one.
+        refused: Whether the teacher declined to answer.
+        cost_usd: What the call cost, where its price is known.
+        votes: From how many answers to the same question the distribution was counted; ``None``
+            where it was not.
+    """
+
+    text: str
+    distribution: tuple[float, ...] | None = None
+    usage: Usage | None = None
+    latency_ms: float | None = None
+    version: str | None = None
+    refused: bool = False
+    cost_usd: float | None = None
+    votes: int | None = None
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The teacher's distributions over the labels of a task.
+
+    Args:
+        probabilities: ``[N, C]`` float64; rows sum to one.
+        source: Where they came from.
+    """
+
+    probabilities: NDArray[np.float64]
+    source: SoftLabelSource

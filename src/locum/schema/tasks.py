@@ -1,0 +1,148 @@
+"""What a task is: calls that share one instruction and one kind of output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["AROUND", "ExtractionTask", "JsonObject", "Task", "bare_key", "check_name", "label_key"]
+
+JsonObject = dict[str, Any]
+
+AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
+_NAME_LENGTH = 100
+
+
+def label_key(label: str) -> str:
+    """Return the form under which two spellings of a label count as the same."""
+    return " ".join(label.split()).casefold()
+
+
+def bare_key(label: str) -> str:
+    """Return `label_key` without punctuation around it, unless there is nothing else."""
+    return label_key(label).strip(AROUND) or label_key(label)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Calls that share one instruction and one closed label set.
+
+    Args:
+        name: How the command line, the artefact and the report call the task: letters, digits,
+            ``.``, ``_`` and ``-``, starting with a letter or digit.
+        labels: The closed label set, at least two, distinct also when case is ignored.
+        instruction: What the teacher is asked to do.
+        descriptions: For some or all labels, what they mean; part of the prompt.
+        examples: Inputs with their labels; shown to the teacher as earlier turns.
+
+    Raises:
+        UsageError: A name, label, description or example breaks these rules.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    instruction: str = "Classify the text."
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the rules."""
+        object.__setattr__(self, "labels", tuple(self.labels))
+        check_name(self.name)
+        _check_labels(self.name, self.labels)
+        if any("\ud800" <= character <= "\udfff" for character in self.instruction):
+            raise UsageError(f"task {self.name!r}: the instruction is no valid Unicode text")
+        for where, labels in (
+            ("a description", self.descriptions.keys()),
+            ("an example", self.examples.values()),
+        ):
+            for label in labels:
+                if label not in self.labels:
+                    raise UsageError(
+                        f"task {self.name!r} has {where} for {label!r}, which is not one of its "
+                        f"labels ({', '.join(self.labels)}): add the label or correct it"
+                    )
+
+
+@dataclass(frozen=True)
+class ExtractionTask:
+    """Calls that share one instruction, and whose answers are JSON objects of one schema.
+
+    Args:
+        name: As that of a `Task`.
+        schema: JSON Schema of the answers; see `locum.shapes.read_schema`.
+        instruction: What the teacher is asked to do.
+        leave_out: Fields of the object itself that the student's answers need not have, such as
+            the reasons that a teacher gives.
+
+    Raises:
+        UsageError: The name cannot be used, or the schema has no such field.
+    """
+
+    name: str
+    schema: JsonObject
+    instruction: str = "Answer with a JSON object."
+    leave_out: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the rules."""
+        object.__setattr__(self, "leave_out", tuple(self.leave_out))
+        check_name(self.name)
+        properties = self.schema.get("properties")
+        known = properties if isinstance(properties, dict) else {}
+        for field_name in self.leave_out:
+            if field_name not in known:
+                raise UsageError(
+                    f"task {self.name!r} is to leave out {field_name!r}, which the schema's object "
+                    f"does not have (it has {', '.join(known) or 'no properties of its own'})"
+                )
+
+    @property
+    def answer_schema(self) -> JsonObject:
+        """The schema without the fields that are left out."""
+        if not self.leave_out:
+            return self.schema
+        left = {k: v for k, v in self.schema["properties"].items() if k not in self.leave_out}
+        required = [name for name in self.schema.get("required", ()) if name in left]
+        return {**self.schema, "properties": left, "required": required}
+
+
+def check_name(name: str) -> None:
+    """Refuse a task name that could not be a plain folder name everywhere.
+
+    Raises:
+        UsageError: The name is empty, too long, or has other characters than ASCII letters,
+            digits, ``.``, ``_`` and ``-``, or does not start with a letter or digit.
+    """
+    plain = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    if not (plain and name[:1].isalnum() and len(name) <= _NAME_LENGTH):
+        raise UsageError(
+            f"task name {name!r} cannot be used: expected 1 to {_NAME_LENGTH} ASCII letters, "
+            "digits, '.', '_' or '-', starting with a letter or digit"
+        )
+
+
+def _check_labels(name: str, labels: Sequence[str]) -> None:
+    if len(labels) < 2:
+        raise UsageError(
+            f"task {name!r} has {len(labels)} label(s) ({', '.join(labels) or 'none'}): a "
+            "classification needs at least two; with one there is nothing to decide"
+        )
+    seen: dict[str, str] = {}
+    for label in labels:
+        key = label_key(label)
+        if not key:
+            raise UsageError(f"task {name!r} has an empty label: name it or leave it out")
+        if len(label.splitlines()) > 1:
+            raise UsageError(f"task {name!r} has the label {label!r}: a label is one line")
+        if key in seen:
+            raise UsageError(
+                f"task {name!r} has the labels {seen[key]!r} and {label!r}, which differ in case "
+                "or spaces alone: keep one of them"
+            )
+        seen[key] = label

@@ -1,0 +1,51 @@
+"""Calls that ask for JSON: of which schema, and what was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locum.traffic.apis.lenient import as_object, as_text, objects
+from locum.traffic.conversation import answer_text, first_choice
+
+if TYPE_CHECKING:
+    from locum.schema import JsonObject
+
+__all__ = ["asked_schema", "object_text"]
+
+
+def asked_schema(request: JsonObject) -> dict[str, Any] | None:
+    """Return the JSON Schema that an answer has to satisfy; ``None`` where the call names none.
+
+    That is the schema of its ``response_format``, or the parameters of the one tool that it offers
+    or asks for by name.
+    """
+    form = as_object(request.get("response_format"))
+    schema = as_object(form.get("json_schema")).get("schema")
+    if isinstance(schema, dict):
+        return schema
+    tool = _tool(request)
+    parameters = tool.get("parameters")
+    return parameters if isinstance(parameters, dict) else None
+
+
+def object_text(request: JsonObject, response: JsonObject) -> str | None:
+    """Return the answer's text: what was said, or the arguments of the one tool that was called.
+
+    Returns:
+        ``None`` for a refusal, several tools, or nothing.
+    """
+    said = answer_text(response)
+    if said is not None or not _tool(request):
+        return said
+    calls = objects(as_object(first_choice(response).get("message")).get("tool_calls"))
+    if len(calls) != 1:
+        return None
+    return as_text(as_object(calls[0].get("function")).get("arguments")) or None
+
+
+def _tool(request: JsonObject) -> JsonObject:
+    """Return the function of the tool that an answer calls; empty where that is open."""
+    functions = [as_object(tool.get("function")) for tool in objects(request.get("tools"))]
+    wanted = as_object(as_object(request.get("tool_choice")).get("function")).get("name")
+    named = [function for function in functions if wanted in {None, function.get("name")}]
+    return named[0] if len(named) == 1 else {}

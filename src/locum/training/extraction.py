@@ -1,0 +1,149 @@
+"""Train an extractor: choose its settings on validation inputs, then learn from all it may see."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from locum.alignment import plan_fields
+from locum.calibration import fit_temperature
+from locum.extractors import (
+    LinearExtractor,
+    find_units,
+    fit_temperatures,
+    judge_answers,
+    plan_heads,
+)
+from locum.extractors.heads import head_targets
+from locum.shapes import read_schema
+from locum.students.linear import LinearStudent
+from locum.training.labelled import Labelled
+from locum.training.search import Search, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from locum.alignment import ExtractionPlan
+    from locum.extractors import HeadPlan, HeadTargets, Temperatures, Verdicts
+    from locum.shapes import JsonValue
+
+__all__ = ["AnsweredTexts", "TrainedExtractor", "train_extractor"]
+
+_MOST_SEARCHED = 5_000
+_OF_HEADS = ("l2", "word_weight")
+
+
+class AnsweredTexts(NamedTuple):
+    """Texts with the teacher's answers to them, ``N`` each; all answers satisfy the schema."""
+
+    texts: Sequence[str]
+    answers: Sequence[dict[str, JsonValue]]
+
+    def joined(self, other: AnsweredTexts) -> AnsweredTexts:
+        """These followed by others."""
+        return AnsweredTexts([*self.texts, *other.texts], [*self.answers, *other.answers])
+
+
+class TrainedExtractor(NamedTuple):
+    """An extractor, and what it was chosen and calibrated by.
+
+    Args:
+        extractor: It learned from the train and validation inputs.
+        temperatures: Fitted on the validation inputs, with one that learned from the others.
+        validation: What that one says of the validation inputs, calibrated.
+    """
+
+    extractor: LinearExtractor
+    temperatures: Temperatures
+    validation: Verdicts
+
+
+def train_extractor(
+    schema: Mapping[str, Any],
+    training: AnsweredTexts,
+    validation: AnsweredTexts,
+    progress: Callable[[str], None],
+    max_bytes: int = 6_000_000,
+) -> TrainedExtractor:
+    """Decide how each field is to be had, and train an extractor.
+
+    Fields are planned by the train inputs. The heads' settings are chosen on the validation inputs
+    for the head that has the most to tell apart, and used for all. Temperatures are fitted on the
+    validation inputs; then the extractor learns from both.
+
+    Args:
+        schema: Of the answers.
+        training: Inputs to learn from.
+        validation: Inputs to choose and calibrate by.
+        progress: Is told what is being done.
+        max_bytes: Bound on what the extractor saves.
+    """
+    progress("finding values in the texts")
+    plan = plan_fields(read_schema(schema), training.texts, training.answers)
+    settings = _head_settings(schema, plan, training, validation, progress)
+    make = partial(LinearExtractor, schema, plan, head_settings=settings, max_bytes=max_bytes)
+    progress(f"training on {len(training.texts):,} inputs")
+    first = make().fit(*training)
+    progress("calibrating on validation inputs")
+    _calibrate_heads(first, validation)
+    raw = judge_answers(first, *validation)
+    temperatures = fit_temperatures(raw, [unit.path for unit in first.units])
+    both = training.joined(validation)
+    progress(f"training on all {len(both.texts):,} inputs it may see")
+    extractor = make().fit(*both)
+    found = {(h.plan.path, h.plan.member): h.temperature for h in first.state_.heads}
+    for head in extractor.state_.heads:
+        head.temperature = found.get((head.plan.path, head.plan.member), 1.0)
+    return TrainedExtractor(extractor, temperatures, raw.calibrated(temperatures))
+
+
+def _calibrate_heads(extractor: LinearExtractor, validation: AnsweredTexts) -> None:
+    for head in extractor.state_.heads:
+        targets = head_targets(head.plan, extractor.shape, validation.answers)
+        if head.student is None or not len(targets.rows):
+            continue
+        texts = [validation.texts[row] for row in targets.rows.tolist()]
+        head.temperature = fit_temperature(head.raw_proba(texts), targets.options)
+
+
+def _head_settings(
+    schema: Mapping[str, Any],
+    plan: ExtractionPlan,
+    training: AnsweredTexts,
+    validation: AnsweredTexts,
+    progress: Callable[[str], None],
+) -> dict[str, float]:
+    shape = read_schema(schema)
+    planned = plan_heads(find_units(plan), shape, training.answers)
+    hardest = max(planned, key=lambda pair: _entropy(*pair), default=None)
+    if hardest is None or not _entropy(*hardest):
+        return {}
+    head, targets = hardest
+    learned = _labelled(head, targets, training.texts)
+    if len(learned.texts) > _MOST_SEARCHED:
+        learned = learned.thinned(_MOST_SEARCHED)
+    held_out = _labelled(head, head_targets(head, shape, validation.answers), validation.texts)
+    if not len(held_out.texts):
+        return {}
+    make = partial(LinearStudent, head.options)
+    search = Search(make, prepare(make(), learned), held_out, progress)
+    search.run()
+    best = search.best.trial.settings
+    scaled = best | {"l2": best["l2"] * len(learned.texts) / len(training.texts)}
+    return {name: scaled[name] for name in _OF_HEADS if name in scaled}
+
+
+def _entropy(plan: HeadPlan, targets: HeadTargets) -> float:
+    """Entropy of what a head is to say, in nats."""
+    counts = np.bincount(targets.options, minlength=len(plan.options))
+    shares = counts[counts > 0] / max(counts.sum(), 1)
+    return float(-(shares * np.log(shares)).sum())
+
+
+def _labelled(plan: HeadPlan, targets: HeadTargets, texts: Sequence[str]) -> Labelled:
+    soft_labels = np.eye(len(plan.options))[targets.options]
+    nobody = np.full(len(targets.rows), -1)
+    chosen = [texts[row] for row in targets.rows.tolist()]
+    return Labelled(chosen, soft_labels, targets.options, nobody)
