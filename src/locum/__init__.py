@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation as Distillation
     from locum.distillation import distill as distill
     from locum.errors import LocumError as LocumError
+    from locum.export import CertifiedExtractor as CertifiedExtractor
     from locum.export import CertifiedStudent as CertifiedStudent
     from locum.export import load_artefact as load
+    from locum.extraction import ExtractionDistillation as ExtractionDistillation
+    from locum.extraction import distill_extraction as distill_extraction
     from locum.report import write_report as write_report
     from locum.schema import Example as Example
+    from locum.schema import Extraction as Extraction
     from locum.schema import Prediction as Prediction
     from locum.schema import Task as Task
+    from locum.shapes import ExtractionTask as ExtractionTask
     from locum.teachers import AnswerFile as AnswerFile
     from locum.teachers import BatchTeacher as BatchTeacher
     from locum.teachers import Budget as Budget
@@ -33,10 +38,14 @@ _HOMES = {
     "AnswerFile": ("locum.teachers", "AnswerFile"),
     "BatchTeacher": ("locum.teachers", "BatchTeacher"),
     "Budget": ("locum.teachers", "Budget"),
+    "CertifiedExtractor": ("locum.export", "CertifiedExtractor"),
     "CertifiedStudent": ("locum.export", "CertifiedStudent"),
     "ChatTeacher": ("locum.teachers", "ChatTeacher"),
     "Distillation": ("locum.distillation", "Distillation"),
     "Example": ("locum.schema", "Example"),
+    "Extraction": ("locum.schema", "Extraction"),
+    "ExtractionDistillation": ("locum.extraction", "ExtractionDistillation"),
+    "ExtractionTask": ("locum.shapes", "ExtractionTask"),
     "FunctionTeacher": ("locum.teachers", "FunctionTeacher"),
     "LocalTeacher": ("locum.teachers", "LocalTeacher"),
     "LocumError": ("locum.errors", "LocumError"),
@@ -46,6 +55,7 @@ _HOMES = {
     "Task": ("locum.schema", "Task"),
     "Votes": ("locum.teachers", "Votes"),
     "distill": ("locum.distillation", "distill"),
+    "distill_extraction": ("locum.extraction", "distill_extraction"),
     "load": ("locum.export", "load_artefact"),
     "load_task": ("locum.config", "load_task"),
     "write_report": ("locum.report", "write_report"),
@@ -55,10 +65,14 @@ __all__ = [
     "AnswerFile",
     "BatchTeacher",
     "Budget",
+    "CertifiedExtractor",
     "CertifiedStudent",
     "ChatTeacher",
     "Distillation",
     "Example",
+    "Extraction",
+    "ExtractionDistillation",
+    "ExtractionTask",
     "FunctionTeacher",
     "LocalTeacher",
     "LocumError",
@@ -68,6 +82,7 @@ __all__ = [
     "Task",
     "Votes",
     "distill",
+    "distill_extraction",
     "load",
     "load_task",
     "write_report",

@@ -204,17 +204,21 @@ def distill_command(
             has_labels=labels is not None or task in settings.tasks,
         )
         result: Distillation | ExtractionDistillation
+        database = stack.enter_context(open_database(place)) if teacher or not file else None
+        asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
-            refuse_for_json(student, coverage, time, encoder, embeddings, flags)
+            refuse_for_json(student, coverage, time, encoder, embeddings)
             result = distill_extraction(
                 extraction.task,
                 given.examples,
+                asked,
                 target=target,
                 confidence=confidence,
                 minimum_coverage=minimum_coverage,
                 partial=partial,
                 max_bytes=max_bytes or MAX_BYTES,
                 seed=seed,
+                store=database,
                 teacher_name=model or given.teacher or "recorded answers",
                 budget=money,
                 notes=[*given.notes, *extraction.notes],
@@ -224,11 +228,10 @@ def distill_command(
             refuse_for_labels(partial=partial)
             written = _read_synthetic(folder, progress) if synthetic else []
             declared = declare_task(task, settings, config, labels, instruction, given.examples)
-            database = stack.enter_context(open_database(place)) if teacher or not file else None
             result = distill(
                 declared.task,
                 [*given.examples, *written],
-                make_teacher(flags, settings, database, progress.stage) if database else None,
+                asked,
                 target=target,
                 confidence=confidence,
                 family=student,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locum.cli.task_inputs import Given
-    from locum.cli.teachers import TeacherFlags
     from locum.config import Settings
-    from locum.schema import Example, ExtractionTask
+    from locum.schema import Example
+    from locum.shapes import ExtractionTask
 
 __all__ = [
     "DEFAULT_TIME",
@@ -63,8 +62,7 @@ def find_extraction(
     Raises:
         UsageError: A schema cannot be used, or fields are to be left out of labels.
     """
-    from locum.schema import ExtractionTask
-    from locum.shapes import load_schema
+    from locum.shapes import ExtractionTask, load_schema
 
     declared = settings.extractions.get(name)
     notes: list[str] = []
@@ -85,10 +83,8 @@ def find_extraction(
         return None
     instruction = flags.instruction or (declared.instruction if declared else None)
     left_out = flags.leave_out or (declared.leave_out if declared else ())
-    task = ExtractionTask(name, schema, leave_out=left_out)
-    return DeclaredExtraction(
-        replace(task, instruction=instruction) if instruction else task, notes
-    )
+    told = {"instruction": instruction} if instruction else {}
+    return DeclaredExtraction(ExtractionTask(name, schema, leave_out=left_out, **told), notes)
 
 
 def _are_objects(examples: Sequence[Example]) -> bool:
@@ -126,7 +122,6 @@ def refuse_for_json(
     time: str,
     encoder: str | None,
     embeddings: str | None,
-    teacher: TeacherFlags,
 ) -> None:
     """Refuse options that change nothing where answers are JSON.
 
@@ -139,13 +134,12 @@ def refuse_for_json(
         "--time": time != DEFAULT_TIME,
         "--encoder": encoder is not None,
         "--embeddings": embeddings is not None,
-        "--teacher": bool(teacher.teachers),
     }
     wrong = [name for name, is_given in given.items() if is_given]
     if wrong:
         raise UsageError(
             f"{', '.join(wrong)} cannot be used where answers are JSON: one student, linear, is "
-            "trained on recorded answers; leave it out"
+            "trained; leave it out"
         )
 
 

@@ -1,5 +1,6 @@
 """The loop from inputs and a teacher to a certified student."""
 
+from locum.distillation.answers import buy_answers
 from locum.distillation.attempt import Latency, measure_latency
 from locum.distillation.decide import decide, least_certify_inputs, too_few
 from locum.distillation.distill import distill
@@ -18,6 +19,7 @@ __all__ = [
     "RungResult",
     "Silent",
     "TeacherCosts",
+    "buy_answers",
     "decide",
     "distill",
     "least_certify_inputs",

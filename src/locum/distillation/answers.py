@@ -13,12 +13,12 @@ from locum.store import Database, LabelStore
 from locum.teachers import Budget, LabelParser, Teacher, label_texts, require_teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from locum.distillation.progress import Progress
     from locum.schema import Example, Task, TeacherAnswer
 
-__all__ = ["collect_answers"]
+__all__ = ["buy_answers", "collect_answers"]
 
 
 def collect_answers(
@@ -59,6 +59,36 @@ def collect_answers(
     asked = [examples[row] for row in unanswered]
     parse = LabelParser(task.labels)
     known = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
+    human = {text: label for text, label in known.items() if label is not None}
+    bought, notes = buy_answers(task, teacher, asked, place, budget, told, human)
+    for row, answer in zip(unanswered, bought, strict=True):
+        answers[row] = answer
+    return answers, notes
+
+
+def buy_answers(
+    task: Task,
+    teacher: Teacher,
+    examples: Sequence[Example],
+    place: str | Path | Database | None,
+    budget: Budget,
+    told: Progress,
+    human: Mapping[str, int] | None = None,
+) -> tuple[list[TeacherAnswer | None], list[str]]:
+    """Return the teacher's answers to inputs, and notes on them.
+
+    Args:
+        task: What is asked.
+        teacher: Who is asked.
+        examples: The inputs.
+        place: The store of answers; ``None`` for one that lives as long as the call.
+        budget: What answers may cost.
+        told: Is told how it goes on.
+        human: Index of a person's label by text, where there is one that may be learned from.
+
+    Raises:
+        TeacherError: The teacher fails altogether.
+    """
     with (
         TemporaryDirectory() as scratch,
         LabelStore(place or Path(scratch) / "answers.sqlite") as store,
@@ -66,20 +96,18 @@ def collect_answers(
         run = label_texts(
             task,
             teacher,
-            [example.text for example in asked],
+            [example.text for example in examples],
             store,
             lambda done, total, _: told.advance(done, total),
             budget=budget,
-            human={text: label for text, label in known.items() if label is not None},
+            human=human,
         )
-        store.link([(key, e.call_id) for e in asked if e.call_id for key in run.keys[e.text]])
+        store.link([(key, e.call_id) for e in examples if e.call_id for key in run.keys[e.text]])
     tally = run.tally
     told.stage(f"{tally.asked:,} calls answered, {tally.cached:,} answers known without one")
-    for row, answer in zip(unanswered, run.answers, strict=True):
-        answers[row] = answer
     left = [f"the budget ended with {tally.unasked:,} calls not made"] if tally.unasked else []
     failed = [f"{tally.failed.total():,} calls failed"] if tally.failed else []
-    return answers, [*left, *failed, *tally.notes()]
+    return run.answers, [*left, *failed, *tally.notes()]
 
 
 def _add_bought(

@@ -40,7 +40,8 @@ from locum.export.manifest import (
 from locum.export.model_card import render_model_card
 from locum.extractors import Temperatures, load_extractor, save_extractor
 from locum.redaction import Redactor
-from locum.schema import MANIFEST, ExtractionTask, Task
+from locum.schema import MANIFEST, Task
+from locum.shapes import ExtractionTask
 from locum.students import find_family
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Certificate
     from locum.extractors import LinearExtractor, Reading, Temperatures
     from locum.redaction import Redactor
-    from locum.schema import ExtractionTask
-    from locum.shapes import FieldPath, JsonValue
+    from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
 __all__ = ["CertifiedExtractor", "UnitCertificates"]
 

@@ -11,8 +11,8 @@ from locum.traffic.json_answers import read_answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locum.schema import Example, ExtractionTask
-    from locum.shapes import JsonValue
+    from locum.schema import Example
+    from locum.shapes import ExtractionTask, JsonValue
 
 __all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool"]
 

@@ -21,12 +21,14 @@ from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.export import CertifiedExtractor, artefact_size
 from locum.extraction.answers import build_answer_pool
+from locum.extraction.asking import collect_objects
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts
 from locum.extraction.summary import divide, summarise
 from locum.extraction.written import refuse_written
-from locum.extractors import judge_answers, save_extractor
+from locum.extractors import SpokenAnswer, judge_answers, save_extractor
+from locum.schema import Example
 from locum.teachers import Budget
 from locum.training import AnsweredTexts, train_extractor
 
@@ -38,8 +40,11 @@ if TYPE_CHECKING:
     from locum.distillation import Decision, Progress, TeacherCosts
     from locum.extraction.answers import AnswerPool
     from locum.extraction.result import ExtractionSummary
-    from locum.extractors import LinearExtractor
-    from locum.schema import Example, ExtractionTask, Split
+    from locum.extractors import LinearExtractor, Verdicts
+    from locum.schema import Split
+    from locum.shapes import ExtractionTask
+    from locum.store import Database
+    from locum.teachers import Teacher
     from locum.training import TrainedExtractor
 
 __all__ = ["MAX_BYTES", "distill_extraction"]
@@ -75,9 +80,10 @@ class _Known(NamedTuple):
         )
 
 
-def distill_extraction(
+def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     task: ExtractionTask,
-    inputs: Sequence[Example],
+    inputs: Sequence[str | Example],
+    teacher: Teacher | None = None,
     *,
     target: float = 0.95,
     confidence: float = 0.95,
@@ -85,6 +91,7 @@ def distill_extraction(
     partial: bool = False,
     max_bytes: int = MAX_BYTES,
     seed: int = 0,
+    store: str | Path | Database | None = None,
     teacher_name: str = "recorded answers",
     budget: Budget | None = None,
     notes: Sequence[str] = (),
@@ -94,15 +101,21 @@ def distill_extraction(
 
     Args:
         task: What is distilled.
-        inputs: Texts as production sends them, with the teacher's answers; others are left out.
+        inputs: Texts as production sends them, or `Example` objects with the teacher's answers.
+        teacher: A `locum.ChatTeacher` or `MessagesTeacher`, asked for every input that has no
+            answer yet; without one they are left out.
         target: Promised agreement with the teacher on what the student answers.
         confidence: Confidence of the promise.
         minimum_coverage: Coverage under which a student is not worth having.
         partial: Whether a student is worth having that may answer with single fields alone.
         max_bytes: Bound on what the student saves.
         seed: Seed of the splits.
-        teacher_name: How the report calls the teacher.
-        budget: Prices of the teacher's tokens; by default the public list's.
+        store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's answers, so
+            that a run that is stopped goes on where it was; by default they are kept for this run
+            alone.
+        teacher_name: How the report calls the teacher where none is asked.
+        budget: What the teacher's answers may cost, and what its tokens do; by default there is no
+            cap, and the public list's price of the model.
         notes: What else the reader of the report should know of the inputs, a sentence each.
         progress: Is told how the run goes on.
 
@@ -111,6 +124,7 @@ def distill_extraction(
 
     Raises:
         InputError: No input has an answer that is an object of the schema.
+        TeacherError: The teacher fails.
         UsageError: A value cannot be used, or the schema, with the reason for each field.
     """
     promise = Promise(target, confidence)
@@ -121,15 +135,19 @@ def distill_extraction(
             "and a coverage between 0 and 1"
         )
     told = progress or Silent()
+    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
+    money = budget or Budget(ledger=task.name)
+    written = collect_objects(task, examples, teacher, store, money, told)
     told.stage("reading the answers")
-    pool = build_answer_pool(task, inputs, [example.answer for example in inputs])
+    pool = build_answer_pool(task, examples, written.texts)
     if not pool.examples:
         raise InputError(_no_answers(task, pool))
     told.stage("grouping near-copies and splitting")
     divided = divide(task, pool, seed)
-    data = summarise(task, pool, divided, notes)
-    costs = measure_costs(pool.examples, [], teacher_name, budget or Budget(ledger=task.name))
-    known = _Known(task, promise, data, teacher_name, costs)
+    data = summarise(task, pool, divided, [*notes, *written.notes])
+    name = teacher.name if teacher else teacher_name
+    costs = measure_costs(pool.examples, written.bought, name, money)
+    known = _Known(task, promise, data, name, costs)
     rows = divided.splits.rows
     certify_inputs = len(rows["certify"])
     if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
@@ -157,7 +175,7 @@ def _train_and_certify(
     seconds = time.perf_counter() - started
     extractor = trained.extractor
     told.stage(f"certifying on {len(parts['certify'].texts):,} untouched inputs")
-    certify = judge_answers(extractor, *parts["certify"]).calibrated(trained.temperatures)
+    certify = _judge(trained, parts["certify"])
     certificate = certify_objects(trained.validation, certify, promise)
     by_unit = certify_units(trained.validation, certify, extractor.units, promise)
     decision = decide_on_objects(
@@ -173,7 +191,7 @@ def _train_and_certify(
     usable = certificate if decision.verdict == "distil" else None
     if usable is not None and usable.coverage < minimum_coverage:
         usable = None
-    test = judge_answers(extractor, *parts["test"]).calibrated(trained.temperatures)
+    test = _judge(trained, parts["test"])
     alignment = measure_alignment(
         extractor.shape, parts["train"].texts, parts["train"].answers, extractor.plan
     )
@@ -204,6 +222,11 @@ def _train_and_certify(
     )
 
 
+def _judge(trained: TrainedExtractor, answered: AnsweredTexts) -> Verdicts:
+    raw = judge_answers(trained.extractor, answered.texts, answered.answers)
+    return raw.calibrated(trained.temperatures)
+
+
 def _facts(trained: TrainedExtractor, test: AnsweredTexts, seconds: float) -> ExtractorFacts:
     extractor = trained.extractor
     latency = measure_latency(lambda text: extractor.read(text).log_confidence, test.texts)
@@ -224,8 +247,10 @@ def _saved_size(extractor: LinearExtractor) -> int:
 
 def _parts(pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]]) -> Parts:
     def take(chosen: NDArray[np.int64]) -> AnsweredTexts:
-        texts = [pool.examples[row].text for row in chosen.tolist()]
-        return AnsweredTexts(texts, [pool.answers[row] for row in chosen.tolist()])
+        examples = [pool.examples[row] for row in chosen.tolist()]
+        spoken = [SpokenAnswer.read(e.positions) if e.positions else None for e in examples]
+        answers = [pool.answers[row] for row in chosen.tolist()]
+        return AnsweredTexts([example.text for example in examples], answers, spoken)
 
     return {split: take(np.sort(of_split)) for split, of_split in rows.items()}
 

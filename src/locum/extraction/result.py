@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from locum.export import CertifiedExtractor, UnitCertificates
     from locum.extraction.answers import AnswerProblem
     from locum.extractors import Unit
-    from locum.schema import ExtractionTask, Split
+    from locum.schema import Split
     from locum.selective_risk import RiskCoveragePoint
+    from locum.shapes import ExtractionTask
 
 __all__ = [
     "ExtractionDistillation",

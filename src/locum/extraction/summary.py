@@ -10,7 +10,7 @@ import numpy as np
 from locum.dataset import find_groups, split_rows
 from locum.extraction.result import ExtractionSummary
 from locum.extractors import value_at
-from locum.shapes import ITEM, Closed, leaves, read_schema
+from locum.shapes import ITEM, Closed, leaves
 from locum.students import MAX_CHARACTERS
 from locum.traffic.strict_json import canonical_json
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from locum.dataset import DuplicateGroups, SplitRows
     from locum.extraction.answers import AnswerPool
-    from locum.schema import ExtractionTask
+    from locum.shapes import ExtractionTask
 
 __all__ = ["Divided", "divide", "summarise"]
 
@@ -54,8 +54,9 @@ def divide(task: ExtractionTask, pool: AnswerPool, seed: int) -> Divided:
 
 
 def _strata(task: ExtractionTask, pool: AnswerPool) -> NDArray[np.int64]:
-    shape = read_schema(task.answer_schema)
-    closed = {path for path, leaf in leaves(shape) if isinstance(leaf, Closed) and ITEM not in path}
+    closed = {
+        path for path, leaf in leaves(task.shape) if isinstance(leaf, Closed) and ITEM not in path
+    }
     found = [_numbered(pool, path) for path in sorted(closed)]
     return max(found, key=np.max, default=np.zeros(len(pool.answers), np.int64))
 

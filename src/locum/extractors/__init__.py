@@ -9,6 +9,7 @@ from locum.extractors.tag_set import Span, TagSet
 from locum.extractors.tagger import LinearTagger
 from locum.extractors.tagging import Tagging
 from locum.extractors.units import Unit, UnitKind, find_units
+from locum.extractors.value_tokens import SpokenAnswer, find_values
 from locum.extractors.verdicts import (
     Temperatures,
     Verdicts,
@@ -25,6 +26,7 @@ __all__ = [
     "LinearTagger",
     "Reading",
     "Span",
+    "SpokenAnswer",
     "TagSet",
     "Tagging",
     "Temperatures",
@@ -33,6 +35,7 @@ __all__ = [
     "Verdicts",
     "calibrated",
     "find_units",
+    "find_values",
     "fit_temperatures",
     "judge_answers",
     "load_extractor",

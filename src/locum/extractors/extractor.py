@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-import numpy as np
-
 from locum.alignment import tokenize
 from locum.errors import UsageError
 from locum.extractors.assembly import Assembler, find_absences
@@ -21,11 +19,15 @@ from locum.students.linear import LinearStudent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from locum.alignment import ExtractionPlan
     from locum.extractors.assembly import Absence
-    from locum.extractors.heads import HeadPlan, HeadTargets
+    from locum.extractors.heads import HeadPlan
     from locum.extractors.marks import Mark
     from locum.extractors.tag_lessons import TagLessons
+    from locum.extractors.value_tokens import SpokenAnswer
     from locum.shapes import FieldPath, JsonValue
 
 __all__ = ["ExtractorState", "LinearExtractor"]
@@ -85,8 +87,19 @@ class LinearExtractor:
         self.units = find_units(plan)
         self.normalisers = {f.path: f.normaliser for f in plan.fields if f.normaliser}
 
-    def fit(self, texts: Sequence[str], answers: Sequence[JsonValue]) -> Self:
+    def fit(
+        self,
+        texts: Sequence[str],
+        answers: Sequence[JsonValue],
+        spoken: Sequence[SpokenAnswer | None] | None = None,
+    ) -> Self:
         """Learn from texts and the teacher's answers, ``[N]`` each.
+
+        Args:
+            texts: What the teacher was asked about.
+            answers: Its answers, each an object of the schema.
+            spoken: The same with their log-probabilities, where these are known: heads then learn
+                from whole distributions.
 
         Raises:
             UsageError: There are none, or not as many of both.
@@ -99,7 +112,7 @@ class LinearExtractor:
         read = [text[:MAX_CHARACTERS] for text in texts]
         lessons = tag_lessons(self.shape, self.units, read, answers)
         state = ExtractorState(
-            tuple(self._fit_heads(read, answers)),
+            tuple(self._fit_heads(read, answers, spoken)),
             lessons.marks,
             self._fit_tagger(lessons),
             find_absences(self.shape, answers),
@@ -113,22 +126,34 @@ class LinearExtractor:
         self.state_ = state
         self._assembler = Assembler(self.shape, self.checker, state.absences)
 
-    def _fit_heads(self, texts: Sequence[str], answers: Sequence[JsonValue]) -> list[Head]:
+    def _fit_heads(
+        self,
+        texts: Sequence[str],
+        answers: Sequence[JsonValue],
+        spoken: Sequence[SpokenAnswer | None] | None,
+    ) -> list[Head]:
         planned = plan_heads(self.units, self.shape, answers)
         learning = sum(len(plan.options) > 1 for plan, _ in planned)
         room = max(_SMALLEST_HEAD, self.max_bytes // 2 // max(learning, 1))
         prepared = LinearStudent.prepare(texts)
-        return [self._fit_head(plan, targets, prepared, room) for plan, targets in planned]
+        return [
+            self._fit_head(plan, targets.rows, targets.soft_labels(plan, spoken), prepared, room)
+            for plan, targets in planned
+        ]
 
     def _fit_head(
-        self, plan: HeadPlan, targets: HeadTargets, texts: Sequence[str], room: int
+        self,
+        plan: HeadPlan,
+        rows: NDArray[np.int64],
+        soft_labels: NDArray[np.float64],
+        texts: Sequence[str],
+        room: int,
     ) -> Head:
-        if len(plan.options) < 2 or not len(targets.rows):
+        if len(plan.options) < 2 or not len(rows):
             return Head(plan, None)
         used = texts
-        if len(targets.rows) < len(texts):
-            used = [texts[row] for row in targets.rows.tolist()]
-        soft_labels = np.eye(len(plan.options))[targets.options]
+        if len(rows) < len(texts):
+            used = [texts[row] for row in rows.tolist()]
         settings = {"max_bytes": min(room, 3_000_000), **self.head_settings}
         return Head(plan, LinearStudent(plan.options, **settings).fit(used, soft_labels))
 

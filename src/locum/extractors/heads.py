@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.extractors.units import Unit
+    from locum.extractors.value_tokens import SpokenAnswer
     from locum.shapes import FieldPath, JsonScalar, JsonValue, Record
     from locum.students import Student
 
@@ -62,6 +63,26 @@ class HeadTargets(NamedTuple):
 
     rows: NDArray[np.int64]
     options: NDArray[np.int64]
+
+    def soft_labels(
+        self, plan: HeadPlan, spoken: Sequence[SpokenAnswer | None] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the teacher's distributions over the options, ``[M, V]``.
+
+        Args:
+            plan: Of the head.
+            spoken: Answers to all texts with their log-probabilities, where these are known; single
+                answers count elsewhere.
+        """
+        soft_labels = np.eye(len(plan.options))[self.options]
+        if spoken is None or plan.member is not None:
+            return soft_labels
+        for place, row in enumerate(self.rows.tolist()):
+            answer = spoken[row]
+            given = answer.distribution(plan) if answer else None
+            if given is not None:
+                soft_labels[place] = given
+        return soft_labels
 
 
 def show_option(value: JsonScalar) -> str:

@@ -20,7 +20,6 @@ from locum.schema.examples import (
 from locum.schema.predictions import Extraction, FieldValue, Prediction
 from locum.schema.tasks import (
     AROUND,
-    ExtractionTask,
     JsonObject,
     Task,
     bare_key,
@@ -37,7 +36,6 @@ __all__ = [
     "Endpoint",
     "Example",
     "Extraction",
-    "ExtractionTask",
     "FieldValue",
     "JsonObject",
     "Outcome",

@@ -10,7 +10,7 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["AROUND", "ExtractionTask", "JsonObject", "Task", "bare_key", "check_name", "label_key"]
+__all__ = ["AROUND", "JsonObject", "Task", "bare_key", "check_name", "label_key"]
 
 JsonObject = dict[str, Any]
 
@@ -67,49 +67,6 @@ class Task:
                         f"task {self.name!r} has {where} for {label!r}, which is not one of its "
                         f"labels ({', '.join(self.labels)}): add the label or correct it"
                     )
-
-
-@dataclass(frozen=True)
-class ExtractionTask:
-    """Calls that share one instruction, and whose answers are JSON objects of one schema.
-
-    Args:
-        name: As that of a `Task`.
-        schema: JSON Schema of the answers; see `locum.shapes.read_schema`.
-        instruction: What the teacher is asked to do.
-        leave_out: Fields of the object itself that the student's answers need not have, such as
-            the reasons that a teacher gives.
-
-    Raises:
-        UsageError: The name cannot be used, or the schema has no such field.
-    """
-
-    name: str
-    schema: JsonObject
-    instruction: str = "Answer with a JSON object."
-    leave_out: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Check the rules."""
-        object.__setattr__(self, "leave_out", tuple(self.leave_out))
-        check_name(self.name)
-        properties = self.schema.get("properties")
-        known = properties if isinstance(properties, dict) else {}
-        for field_name in self.leave_out:
-            if field_name not in known:
-                raise UsageError(
-                    f"task {self.name!r} is to leave out {field_name!r}, which the schema's object "
-                    f"does not have (it has {', '.join(known) or 'no properties of its own'})"
-                )
-
-    @property
-    def answer_schema(self) -> JsonObject:
-        """The schema without the fields that are left out."""
-        if not self.leave_out:
-            return self.schema
-        left = {k: v for k, v in self.schema["properties"].items() if k not in self.leave_out}
-        required = [name for name in self.schema.get("required", ()) if name in left]
-        return {**self.schema, "properties": left, "required": required}
 
 
 def check_name(name: str) -> None:

@@ -1,6 +1,7 @@
 """Shapes of JSON answers: read from a schema, inferred from answers, and checked."""
 
 from locum.shapes.checking import Checker, UnexpectedField
+from locum.shapes.extraction_task import ExtractionTask
 from locum.shapes.fitting import admits, option_of
 from locum.shapes.inference import InferredSchema, infer_schema
 from locum.shapes.loading import load_schema
@@ -28,6 +29,7 @@ __all__ = [
     "ITEM",
     "Checker",
     "Closed",
+    "ExtractionTask",
     "Field",
     "FieldPath",
     "InferredSchema",

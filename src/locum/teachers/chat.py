@@ -17,6 +17,7 @@ from locum.traffic import token_position, token_text
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject, Task, TokenPosition
+    from locum.shapes import ExtractionTask
     from locum.teachers.prompts import Message
 
 __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
@@ -95,6 +96,7 @@ class ChatTeacher(HttpTeacher):
         if not 0 <= top_logprobs <= 20:
             raise UsageError(f"top_logprobs={top_logprobs}: expected 0 to 20")
         self.top_logprobs = top_logprobs
+        self.response_format: JsonObject | None = None
         base = url.rstrip("/").removesuffix(self.path)
         super().__init__(base, model, API_KEY_VARIABLES, api_key=api_key, **options)
 
@@ -108,6 +110,8 @@ class ChatTeacher(HttpTeacher):
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
         }
+        if self.response_format is not None:
+            request["response_format"] = self.response_format
         if self.top_logprobs:
             request |= {"logprobs": True, "top_logprobs": self.top_logprobs}
         return request
@@ -117,6 +121,16 @@ class ChatTeacher(HttpTeacher):
         writer = super().as_writer(max_tokens=max_tokens, temperature=temperature)
         writer.top_logprobs = 0
         return writer
+
+    def as_extractor(self, task: ExtractionTask) -> Self:
+        """Return the same teacher, to be asked for JSON; the schema is its ``response_format``."""
+        extractor = super().as_extractor(task)
+        extractor.top_logprobs = 0
+        extractor.response_format = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": task.schema, "strict": False},
+        }
+        return extractor
 
     def read(self, task: Task, body: bytes, latency_ms: float | None) -> TeacherAnswer:
         """Return the answer that a chat completion holds.

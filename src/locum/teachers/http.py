@@ -7,6 +7,7 @@ import hashlib
 import os
 from abc import abstractmethod
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from locum.errors import UsageError
 from locum.prices import Tokens
 from locum.teachers.crew import Crew
 from locum.teachers.pace import Pace
-from locum.teachers.prompts import build_messages
+from locum.teachers.prompts import build_messages, build_object_messages
 from locum.teachers.protocol import BYTES_A_TOKEN, AskedTeacher, likely_output
 from locum.teachers.transport import Transport
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from locum.schema import JsonObject, Task, TeacherAnswer
+    from locum.shapes import ExtractionTask
     from locum.teachers.prompts import Message
     from locum.teachers.protocol import Answered, Question, Till
     from locum.teachers.transport import Reply
@@ -34,6 +36,7 @@ __all__ = ["HttpTeacher"]
 
 _TOKENS_AROUND_A_MESSAGE = 16
 _TOKENS_AROUND_A_REQUEST = 64
+_TOKENS_OF_AN_OBJECT = 1_024
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 _OWN_PARAMETERS = frozenset(
     {"model", "messages", "system", "stream", "n", "best_of", "service_tier", "cache_control"}
@@ -175,13 +178,27 @@ class HttpTeacher(AskedTeacher):
 
     def as_writer(self, *, max_tokens: int, temperature: float) -> Self:
         """Return the same teacher, to be asked for texts: the input is the whole prompt."""
-        writer = copy.copy(self)
-        writer._pace = self._pace.anew()  # noqa: SLF001 - of its own class
-        writer.writes = True
+        writer = self._anew(_write_freely)
         writer.max_tokens = max_tokens
         writer.temperature = temperature
-        writer._messages = _write_freely  # noqa: SLF001 - of its own class
         return writer
+
+    def as_extractor(self, task: ExtractionTask) -> Self:
+        """Return the same teacher, to be asked for JSON objects of a schema.
+
+        An answer may be of 1,024 tokens, or of the teacher's ``max_tokens`` where that is more.
+        """
+        extractor = self._anew(partial(build_object_messages, task))
+        extractor.max_tokens = max(self.max_tokens, _TOKENS_OF_AN_OBJECT)
+        return extractor
+
+    def _anew(self, messages: Callable[[Task, str], list[Message]]) -> Self:
+        """Return the same teacher, to be asked for other things than labels."""
+        other = copy.copy(self)
+        other._pace = self._pace.anew()  # noqa: SLF001 - of its own class
+        other.writes = True
+        other._messages = messages  # noqa: SLF001 - of its own class
+        return other
 
     async def answer(
         self, task: Task, questions: Sequence[Question], till: Till

@@ -1,13 +1,16 @@
-"""The prompt that asks a chat model for one label."""
+"""The prompts that ask a chat model for one label, or for one JSON object."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.traffic.strict_json import canonical_json
+
 if TYPE_CHECKING:
     from locum.schema import Task
+    from locum.shapes import ExtractionTask
 
-__all__ = ["Message", "build_messages"]
+__all__ = ["Message", "build_messages", "build_object_messages"]
 
 Message = dict[str, str]
 
@@ -33,3 +36,14 @@ def build_messages(task: Task, text: str) -> list[Message]:
         messages.append({"role": "assistant", "content": label})
     messages.append({"role": "user", "content": text})
     return messages
+
+
+def build_object_messages(task: ExtractionTask, _: Task, text: str) -> list[Message]:
+    """Return the chat messages that ask for the JSON object of ``text``.
+
+    The schema stands in them for servers that know no ``response_format``.
+    """
+    schema = canonical_json(task.schema).decode()
+    asked = f"Answer with one JSON object of this schema and nothing else:\n{schema}"
+    system = f"{task.instruction}\n\n{asked}"
+    return [{"role": "system", "content": system}, {"role": "user", "content": text}]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from locum.schema import TokenPosition
+    from locum.teachers.json_strings import JsonString
     from locum.teachers.parsing import LabelParser
 
 __all__ = ["LabelMasses", "label_distribution", "label_masses"]
@@ -80,7 +81,9 @@ def label_masses(positions: Sequence[TokenPosition], labels: Sequence[str]) -> L
 
 
 def label_distribution(
-    positions: Sequence[TokenPosition], labels: Sequence[str]
+    positions: Sequence[TokenPosition],
+    labels: Sequence[str],
+    string: JsonString | None = None,
 ) -> tuple[float, ...] | None:
     """Return the probability of each label, in the order of ``labels``; the sum is at most one.
 
@@ -90,19 +93,23 @@ def label_distribution(
     Args:
         positions: The answer token by token.
         labels: The task's labels, distinct also when case is ignored.
+        string: The string in the answer's JSON that is the label; by default the one that
+            `LabelParser` finds, if the answer is JSON.
 
     Returns:
         ``None`` where no probability goes to any label.
     """
-    tally = _follow(positions, labels)
+    tally = _follow(positions, labels, string)
     return tally.distribution() if tally else None
 
 
-def _follow(positions: Sequence[TokenPosition], labels: Sequence[str]) -> _Tally | None:
+def _follow(
+    positions: Sequence[TokenPosition], labels: Sequence[str], string: JsonString | None = None
+) -> _Tally | None:
     if not positions:
         return None
     tokens = [_encode(position.token) for position in positions]
-    return _Walk(_prefixes(tuple(labels)), tokens).follow(positions)
+    return _Walk(_prefixes(tuple(labels)), tokens, string).follow(positions)
 
 
 @lru_cache(_LABEL_SETS)
@@ -163,10 +170,12 @@ class _Tally:
 class _Walk:
     """Goes along a written answer and looks at what else might have been written."""
 
-    def __init__(self, prefixes: LabelPrefixes, tokens: Sequence[bytes]) -> None:
+    def __init__(
+        self, prefixes: LabelPrefixes, tokens: Sequence[bytes], string: JsonString | None
+    ) -> None:
         self._prefixes = prefixes
         self._tokens = tokens
-        self._span = _find_span(prefixes.parser, tokens)
+        self._span = _find_span(prefixes.parser, tokens, string)
         self._written = b""
         self._mass = 1.0
         self._has_ended = False
@@ -248,7 +257,7 @@ class _Span(NamedTuple):
     quoted: bool
 
 
-def _find_span(parser: LabelParser, tokens: Sequence[bytes]) -> _Span:
+def _find_span(parser: LabelParser, tokens: Sequence[bytes], string: JsonString | None) -> _Span:
     """Where an answer is to be followed: in JSON, from the value's first byte to its closing quote.
 
     An object in which nothing speaks for the answer is not followed.
@@ -257,7 +266,7 @@ def _find_span(parser: LabelParser, tokens: Sequence[bytes]) -> _Span:
     while count and _END_TOKEN.fullmatch(tokens[count - 1]):
         count -= 1
     answer = b"".join(tokens[:count]).decode("utf-8", "surrogateescape")
-    spoken = parser.locate(answer)
+    spoken = string or parser.locate(answer)
     if spoken:
         first, last = (len(_encode(answer[:place])) for place in (spoken.start, spoken.end))
         return _Span(first, last, quoted=True)

@@ -26,24 +26,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locum.alignment import ExtractionPlan
-    from locum.extractors import HeadPlan, HeadTargets, Temperatures, Verdicts
+    from locum.extractors import HeadPlan, HeadTargets, SpokenAnswer, Temperatures, Verdicts
     from locum.shapes import JsonValue
 
 __all__ = ["AnsweredTexts", "TrainedExtractor", "train_extractor"]
 
 _MOST_SEARCHED = 5_000
-_OF_HEADS = ("l2", "word_weight")
+_OF_HEADS = ("l2", "temperature", "word_weight")
 
 
 class AnsweredTexts(NamedTuple):
-    """Texts with the teacher's answers to them, ``N`` each; all answers satisfy the schema."""
+    """Texts with the teacher's answers to them, ``N`` each.
+
+    Args:
+        texts: The texts.
+        answers: Objects that satisfy the schema.
+        spoken: The answers with their log-probabilities, where these are known.
+    """
 
     texts: Sequence[str]
     answers: Sequence[dict[str, JsonValue]]
+    spoken: Sequence[SpokenAnswer | None]
 
     def joined(self, other: AnsweredTexts) -> AnsweredTexts:
         """These followed by others."""
-        return AnsweredTexts([*self.texts, *other.texts], [*self.answers, *other.answers])
+        return AnsweredTexts(
+            [*self.texts, *other.texts],
+            [*self.answers, *other.answers],
+            [*self.spoken, *other.spoken],
+        )
 
 
 class TrainedExtractor(NamedTuple):
@@ -88,7 +99,7 @@ def train_extractor(
     first = make().fit(*training)
     progress("calibrating on validation inputs")
     _calibrate_heads(first, validation)
-    raw = judge_answers(first, *validation)
+    raw = judge_answers(first, validation.texts, validation.answers)
     temperatures = fit_temperatures(raw, [unit.path for unit in first.units])
     both = training.joined(validation)
     progress(f"training on all {len(both.texts):,} inputs it may see")
@@ -121,10 +132,10 @@ def _head_settings(
     if hardest is None or not _entropy(*hardest):
         return {}
     head, targets = hardest
-    learned = _labelled(head, targets, training.texts)
+    learned = _labelled(head, targets, training)
     if len(learned.texts) > _MOST_SEARCHED:
         learned = learned.thinned(_MOST_SEARCHED)
-    held_out = _labelled(head, head_targets(head, shape, validation.answers), validation.texts)
+    held_out = _labelled(head, head_targets(head, shape, validation.answers), validation)
     if not len(held_out.texts):
         return {}
     make = partial(LinearStudent, head.options)
@@ -142,8 +153,8 @@ def _entropy(plan: HeadPlan, targets: HeadTargets) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-def _labelled(plan: HeadPlan, targets: HeadTargets, texts: Sequence[str]) -> Labelled:
-    soft_labels = np.eye(len(plan.options))[targets.options]
+def _labelled(plan: HeadPlan, targets: HeadTargets, answered: AnsweredTexts) -> Labelled:
+    soft_labels = targets.soft_labels(plan, answered.spoken)
     nobody = np.full(len(targets.rows), -1)
-    chosen = [texts[row] for row in targets.rows.tolist()]
+    chosen = [answered.texts[row] for row in targets.rows.tolist()]
     return Labelled(chosen, soft_labels, targets.options, nobody)
