@@ -11,7 +11,8 @@ import typer
 
 from locum.cli.options import Home
 from locum.cli.places import find_artefact, parse_columns
-from locum.errors import InputError, UsageError
+from locum.cli.progress import stderr_console
+from locum.errors import UsageError
 from locum.schema import Prediction
 
 if TYPE_CHECKING:
@@ -78,13 +79,22 @@ def _texts(
 
 
 def _lines(stream: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines; what is no UTF-8 is read with a sign for each lost byte, and told."""
+    broken = []
     for number, line in enumerate(stream, start=1):
         try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"line {number} of standard input is not UTF-8: byte 0x{line[error.start]:02x}"
-            ) from None
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            broken.append(number)
+            text = line.decode("utf-8", "replace")
+        yield text.rstrip("\r\n")
+    if broken:
+        lines = f"line {broken[0]}" if len(broken) == 1 else f"{len(broken):,} lines"
+        first = "" if len(broken) == 1 else f", the first on line {broken[0]}"
+        stderr_console().print(
+            f"note: {lines} of standard input not in UTF-8{first}: bytes were read as \ufffd",
+            markup=False,
+        )
 
 
 def _to_json(prediction: Prediction | Extraction, *, partial: bool) -> str:
