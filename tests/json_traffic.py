@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = [
     "INTENTS",
     "SCHEMA",
-    "URGENT_SCHEMA",
+    "SHORT_SCHEMA",
     "Mail",
     "make_answers",
     "make_mails",
+    "make_short_mails",
+    "make_short_task",
     "make_task",
-    "make_urgent",
 ]
 
 INTENTS = ("refund", "delivery", "exchange", "invoice")
@@ -55,12 +56,13 @@ SCHEMA: JsonObject = {
     "additionalProperties": False,
 }
 
-URGENT_SCHEMA: JsonObject = {
+SHORT_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
         "intent": SCHEMA["properties"]["intent"],
         "urgent": SCHEMA["properties"]["urgent"],
         "number": {"type": ["string", "null"]},
+        "summary": {"type": "string"},
     },
     "required": ["intent", "urgent", "number"],
     "additionalProperties": False,
@@ -161,8 +163,18 @@ def make_task(name: str = "mail", *, leave_out: Sequence[str] = ()) -> Extractio
     )
 
 
+def make_short_task(name: str = "mail", *, leave_out: Sequence[str] = ()) -> ExtractionTask:
+    """A task of `SHORT_SCHEMA`."""
+    return ExtractionTask(name, SHORT_SCHEMA, leave_out=tuple(leave_out))
+
+
 def make_mails(
-    count: int, *, seed: int = 0, vague: float = 0.0, summarised: float = 0.0
+    count: int,
+    *,
+    seed: int = 0,
+    vague: float = 0.0,
+    numbered: float = 0.8,
+    summarised: float = 0.0,
 ) -> list[Mail]:
     """Return mails with answers of `SCHEMA`.
 
@@ -171,10 +183,19 @@ def make_mails(
         seed: Of the random choices.
         vague: Share of the mails that do not say what is asked for; the answer then names some
             intent at random.
+        numbered: Share of the mails with an order's number.
         summarised: Share of the answers that hold a free-text summary.
     """
     generator = np.random.default_rng(seed)
-    return [_make_mail(generator, vague, summarised) for _ in range(count)]
+    return [_make_mail(generator, vague, numbered, summarised) for _ in range(count)]
+
+
+def make_short_mails(
+    count: int, *, seed: int = 0, numbered: float = 0.8, summarised: float = 0.0
+) -> list[Mail]:
+    """Return mails with answers of `SHORT_SCHEMA`, which are quick to learn from."""
+    mails = make_mails(count, seed=seed, numbered=numbered, summarised=summarised)
+    return [Mail(text, _shortened(answer)) for text, answer in mails]
 
 
 def make_answers(mails: Sequence[Mail]) -> list[Example]:
@@ -185,24 +206,16 @@ def make_answers(mails: Sequence[Mail]) -> list[Example]:
     ]
 
 
-def make_urgent(count: int, *, seed: int = 0) -> list[Mail]:
-    """Return mails with answers of `URGENT_SCHEMA`, which are quick to learn from."""
-    return [
-        Mail(
-            text,
-            {
-                "intent": answer["intent"],
-                "urgent": answer["urgent"],
-                "number": answer["order"]["number"],
-            },
-        )
-        for text, answer in make_mails(count, seed=seed)
-    ]
+def _shortened(answer: JsonObject) -> JsonObject:
+    kept = {name: answer[name] for name in ("intent", "urgent", "summary") if name in answer}
+    return kept | {"number": answer["order"]["number"]}
 
 
-def _make_mail(generator: np.random.Generator, vague: float, summarised: float) -> Mail:
+def _make_mail(
+    generator: np.random.Generator, vague: float, numbered: float, summarised: float
+) -> Mail:
     intent, urgent = INTENTS[generator.integers(len(INTENTS))], bool(generator.random() < 0.4)
-    number = _number(generator) if generator.random() < 0.8 else None
+    number = _number(generator) if generator.random() < numbered else None
     cents = int(generator.integers(500, 500_000)) if generator.random() < 0.6 else None
     items = _items(generator)
     sentences = [
@@ -218,13 +231,8 @@ def _make_mail(generator: np.random.Generator, vague: float, summarised: float) 
     generator.shuffle(sentences)
     name = f"{_pick(generator, _NAMES)} {_pick(generator, _SURNAMES)}"
     text = f"{_pick(generator, _OPENINGS)}, {' '.join(sentences)} {name}"
-    total = None if cents is None else cents / 100
-    answer: JsonObject = {
-        "intent": intent,
-        "urgent": urgent,
-        "order": {"number": number, "total": total},
-        "items": items,
-    }
+    order = {"number": number, "total": None if cents is None else cents / 100}
+    answer: JsonObject = {"intent": intent, "urgent": urgent, "order": order, "items": items}
     if generator.random() < summarised:
         answer["summary"] = _summary(generator, name, intent, urgent=urgent)
     return Mail(text, answer)

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.students.encoder_head import Head, Scale
+from locum.students.encoder_label_objective import LabelLesson, LabelObjective
 from locum.students.encoder_plan import StepPlan
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.students.encoder_tuning import Lesson, Schedule, tune
+from locum.students.encoder_tuning import Schedule, tune
 from locum.students.softmax_regression import build_terms
 from tests.small_encoders import TEXTS, save_encoder
 
@@ -123,17 +124,23 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _tuned_weights(encoder: Path, seconds: float | None) -> dict[str, bytes]:
     source = load_encoder(str(encoder))
     labels = np.repeat(np.eye(2), len(TEXTS) // 2, axis=0)
-    lesson = Lesson(
+    rows = TokenReader(source.tokenizer, 32).read(TEXTS)
+    lesson = LabelLesson(
         source.model,
         source.pooling,
         Head(np.zeros((16, 2), np.float32), np.zeros(2, np.float32)),
         Scale(np.zeros(16, np.float32), np.float32(0.25)),
-        TokenReader(source.tokenizer, 32).read(TEXTS),
+        rows,
         build_terms(labels, None, 1.0, 0.0),
         labels.astype(np.float32),
-        np.arange(len(TEXTS)) % 4 == 0,
     )
-    found = tune(lesson, Schedule(10, 1e-3, seconds, 0))
+    found = tune(
+        source.model,
+        LabelObjective(lesson),
+        np.array([len(row) for row in rows]),
+        np.arange(len(TEXTS)) % 4 == 0,
+        Schedule(10, 1e-3, seconds, 0),
+    )
     assert found.epochs > 0
     return {name: array.tobytes() for name, array in found.weights.items()}
 

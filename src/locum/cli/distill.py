@@ -12,7 +12,6 @@ import typer
 
 from locum.cli.distilled import print_result
 from locum.cli.extraction import (
-    DEFAULT_TIME,
     ExtractionFlags,
     find_extraction,
     refuse_for_json,
@@ -127,7 +126,7 @@ def distill_command(
     ] = None,
     time: Annotated[
         str, typer.Option("--time", help="No student is begun after so long: 90s, 10m, 1h.")
-    ] = DEFAULT_TIME,
+    ] = "15m",
     max_size: Annotated[
         str | None, typer.Option(help="Leave out larger students: 500kB, 20MB, 1.5MiB.")
     ] = None,
@@ -166,7 +165,7 @@ def distill_command(
     3 where no student keeps the promise.
     """
     from locum.distillation import DEFAULT_ENCODER, distill
-    from locum.extraction import MAX_BYTES, distill_extraction
+    from locum.extraction import distill_extraction
     from locum.report import write_report
     from locum.store import open_database
 
@@ -207,7 +206,7 @@ def distill_command(
         database = stack.enter_context(open_database(place)) if teacher or not file else None
         asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
-            refuse_for_json(student, coverage, time, encoder, embeddings)
+            refuse_for_json(coverage, embeddings)
             result = distill_extraction(
                 extraction.task,
                 given.examples,
@@ -216,7 +215,10 @@ def distill_command(
                 confidence=confidence,
                 minimum_coverage=minimum_coverage,
                 partial=partial,
-                max_bytes=max_bytes or MAX_BYTES,
+                family=student,
+                encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
+                seconds=seconds,
+                max_bytes=max_bytes,
                 seed=seed,
                 store=database,
                 teacher_name=model or given.teacher or "recorded answers",

@@ -111,7 +111,7 @@ def _next_command(task: str, home: Path | None) -> str:
 
 def _print_fields(result: ExtractionDistillation, console: Console) -> None:
     """Print how teacher and student compare, and each field."""
-    from locum.report import compare_extraction, field_table
+    from locum.report import compare_extraction, family_table, field_table
 
     comparison, fields = compare_extraction(result), field_table(result)
     if comparison is None or fields is None:
@@ -120,5 +120,10 @@ def _print_fields(result: ExtractionDistillation, console: Console) -> None:
     console.print(table(title, comparison.columns, comparison.rows))
     console.print(comparison.note, markup=False)
     console.print()
+    tried = family_table(result)
+    if tried is not None:
+        console.print(table("the students", tried.columns, tried.rows))
+        console.print(tried.note, markup=False)
+        console.print()
     console.print(table("field by field", fields.columns, fields.rows))
     console.print(fields.note, markup=False)

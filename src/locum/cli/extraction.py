@@ -17,15 +17,12 @@ if TYPE_CHECKING:
     from locum.shapes import ExtractionTask
 
 __all__ = [
-    "DEFAULT_TIME",
     "DeclaredExtraction",
     "ExtractionFlags",
     "find_extraction",
     "refuse_for_json",
     "refuse_for_labels",
 ]
-
-DEFAULT_TIME = "15m"
 _FEWEST_OBJECTS = 0.5
 
 
@@ -116,31 +113,16 @@ def _inferred(examples: Sequence[Example]) -> tuple[dict[str, object], list[str]
     return found.schema, [note, *found.notes]
 
 
-def refuse_for_json(
-    student: str,
-    coverage: float | None,
-    time: str,
-    encoder: str | None,
-    embeddings: str | None,
-) -> None:
+def refuse_for_json(coverage: float | None, embeddings: str | None) -> None:
     """Refuse options that change nothing where answers are JSON.
 
     Raises:
         UsageError: One was given.
     """
-    given = {
-        "--student": student not in {"auto", "linear"},
-        "--coverage": coverage is not None,
-        "--time": time != DEFAULT_TIME,
-        "--encoder": encoder is not None,
-        "--embeddings": embeddings is not None,
-    }
+    given = {"--coverage": coverage is not None, "--embeddings": embeddings is not None}
     wrong = [name for name, is_given in given.items() if is_given]
     if wrong:
-        raise UsageError(
-            f"{', '.join(wrong)} cannot be used where answers are JSON: one student, linear, is "
-            "trained; leave it out"
-        )
+        raise UsageError(f"{', '.join(wrong)} cannot be used where answers are JSON: leave it out")
 
 
 def refuse_for_labels(*, partial: bool) -> None:

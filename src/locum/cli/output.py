@@ -20,7 +20,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.text import Text
 
     found = Table(*columns, title=Text(title), title_justify="left")
-    found.columns[0].overflow = "fold"
+    found.columns[0].no_wrap = True
     for column in found.columns[1:]:
         column.justify = "right"
     for row in rows:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
-    from locum.extractors import LinearExtractor, Reading, Temperatures
+    from locum.extractors import Extractor, Reading, Temperatures
     from locum.redaction import Redactor
     from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
@@ -62,7 +62,7 @@ class CertifiedExtractor:
     """
 
     task: ExtractionTask
-    model: LinearExtractor
+    model: Extractor
     temperatures: Temperatures
     certificate: Certificate | None
     field_certificates: Mapping[FieldPath, UnitCertificates]

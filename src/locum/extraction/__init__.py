@@ -1,24 +1,25 @@
 """The loop for tasks whose answers are JSON: from inputs and answers to a certified extractor."""
 
 from locum.extraction.answers import AnswerPool, AnswerProblem, build_answer_pool
-from locum.extraction.distill import MAX_BYTES, distill_extraction
+from locum.extraction.distill import distill_extraction
 from locum.extraction.result import (
     ExtractionDistillation,
     ExtractionEvaluation,
     ExtractionSummary,
     ExtractorFacts,
+    FamilyResult,
     ObjectDisagreement,
     UnitResult,
 )
 
 __all__ = [
-    "MAX_BYTES",
     "AnswerPool",
     "AnswerProblem",
     "ExtractionDistillation",
     "ExtractionEvaluation",
     "ExtractionSummary",
     "ExtractorFacts",
+    "FamilyResult",
     "ObjectDisagreement",
     "UnitResult",
     "build_answer_pool",

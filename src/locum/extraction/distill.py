@@ -2,54 +2,54 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.alignment import measure_alignment
+from locum.alignment import measure_alignment, plan_fields
 from locum.distillation import (
+    DEFAULT_ENCODER,
+    DEFAULT_SECONDS,
     Silent,
     least_certify_inputs,
     measure_costs,
-    measure_latency,
+    some_share,
     too_few,
 )
 from locum.errors import InputError, UsageError
-from locum.evaluation import Promise
-from locum.export import CertifiedExtractor, artefact_size
+from locum.evaluation import Promise, share
+from locum.export import CertifiedExtractor
 from locum.extraction.answers import build_answer_pool
 from locum.extraction.asking import collect_objects
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
-from locum.extraction.result import ExtractionDistillation, ExtractorFacts
+from locum.extraction.families import AUTO, FamilySettings, choose, try_families
+from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import divide, summarise
 from locum.extraction.written import refuse_written
-from locum.extractors import SpokenAnswer, judge_answers, save_extractor
+from locum.extractors import SpokenAnswer, judge_answers
 from locum.schema import Example
 from locum.teachers import Budget
-from locum.training import AnsweredTexts, train_extractor
+from locum.training import AnsweredTexts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from locum.distillation import Decision, Progress, TeacherCosts
     from locum.extraction.answers import AnswerPool
+    from locum.extraction.families import Chosen, TriedFamily
     from locum.extraction.result import ExtractionSummary
-    from locum.extractors import LinearExtractor, Verdicts
+    from locum.extractors import Verdicts
     from locum.schema import Split
     from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.teachers import Teacher
     from locum.training import TrainedExtractor
 
-__all__ = ["MAX_BYTES", "distill_extraction"]
-
-MAX_BYTES = 6_000_000
+__all__ = ["distill_extraction"]
 
 Parts = dict["Split", AnsweredTexts]
 
@@ -77,6 +77,8 @@ class _Known(NamedTuple):
             None,
             None,
             None,
+            [],
+            {},
         )
 
 
@@ -89,7 +91,10 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     confidence: float = 0.95,
     minimum_coverage: float = 0.05,
     partial: bool = False,
-    max_bytes: int = MAX_BYTES,
+    family: str = AUTO,
+    encoder: str = DEFAULT_ENCODER,
+    seconds: float = DEFAULT_SECONDS,
+    max_bytes: int | None = None,
     seed: int = 0,
     store: str | Path | Database | None = None,
     teacher_name: str = "recorded answers",
@@ -108,8 +113,13 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         confidence: Confidence of the promise.
         minimum_coverage: Coverage under which a student is not worth having.
         partial: Whether a student is worth having that may answer with single fields alone.
-        max_bytes: Bound on what the student saves.
-        seed: Seed of the splits.
+        family: ``auto`` to try ``linear`` and ``encoder``, and take the cheapest that is about as
+            good as the best; or one of them.
+        encoder: Folder or Hugging Face name of the encoder. It needs the extra ``encoder``, and is
+            left out without it.
+        seconds: An encoder is begun only before, and stops learning then.
+        max_bytes: Bound on what a student saves.
+        seed: Seed of the splits, and of an encoder.
         store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's answers, so
             that a run that is stopped goes on where it was; by default they are kept for this run
             alone.
@@ -134,6 +144,8 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
             f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
             "and a coverage between 0 and 1"
         )
+    settings = FamilySettings(family, encoder, seconds, max_bytes, seed)
+    settings.check()
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     money = budget or Budget(ledger=task.name)
@@ -151,33 +163,42 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     rows = divided.splits.rows
     certify_inputs = len(rows["certify"])
     if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
-        share = max(certify_inputs, 1) / len(pool.examples)
-        return known.without_student(too_few(len(pool.examples), certify_inputs, share, promise))
+        part = max(certify_inputs, 1) / len(pool.examples)
+        return known.without_student(too_few(len(pool.examples), certify_inputs, part, promise))
     return _train_and_certify(
-        known, _parts(pool, rows), minimum_coverage, max_bytes, told, partial=partial
+        known, _parts(pool, rows), settings, minimum_coverage, told, partial=partial
     )
 
 
 def _train_and_certify(
     known: _Known,
     parts: Parts,
+    settings: FamilySettings,
     minimum_coverage: float,
-    max_bytes: int,
     told: Progress,
     *,
     partial: bool,
 ) -> ExtractionDistillation:
     task, promise = known.task, known.promise
-    started = time.perf_counter()
-    trained = train_extractor(
-        task.answer_schema, parts["train"], parts["validation"], told.stage, max_bytes
+    train, certify_inputs = parts["train"], len(parts["certify"].texts)
+    told.stage("finding values in the texts")
+    plan = plan_fields(task.shape, train.texts, train.answers)
+    tried, omitted = try_families(
+        settings,
+        task.answer_schema,
+        plan,
+        train,
+        parts["validation"],
+        certify_inputs,
+        promise,
+        told.stage,
     )
-    seconds = time.perf_counter() - started
-    extractor = trained.extractor
-    told.stage(f"certifying on {len(parts['certify'].texts):,} untouched inputs")
+    chosen = choose(tried, certify_inputs, promise)
+    trained, units = chosen.tried.trained, chosen.tried.trained.extractor.units
+    told.stage(f"certifying {chosen.tried.name} on {certify_inputs:,} untouched inputs")
     certify = _judge(trained, parts["certify"])
     certificate = certify_objects(trained.validation, certify, promise)
-    by_unit = certify_units(trained.validation, certify, extractor.units, promise)
+    by_unit = certify_units(trained.validation, certify, units, promise)
     decision = decide_on_objects(
         certificate,
         by_unit,
@@ -187,25 +208,32 @@ def _train_and_certify(
         minimum_coverage,
         partial=partial,
     )
-    decision = refuse_written(decision, extractor.units, parts["train"].answers, partial=partial)
+    decision = decision._replace(
+        reason=f"{decision.reason}; {chosen.tried.name} is {chosen.reason}"
+    )
+    decision = refuse_written(decision, units, train.answers, partial=partial)
     usable = certificate if decision.verdict == "distil" else None
     if usable is not None and usable.coverage < minimum_coverage:
         usable = None
-    test = _judge(trained, parts["test"])
-    alignment = measure_alignment(
-        extractor.shape, parts["train"].texts, parts["train"].answers, extractor.plan
-    )
     student = None
     if decision.verdict == "distil":
         student = CertifiedExtractor(
             task,
-            extractor,
+            trained.extractor,
             trained.temperatures,
             usable,
             by_unit,
             known.teacher,
             known.data.training_sha256,
         )
+    verdicts = {one.name: _judge(one.trained, parts["test"]) for one in tried}
+    facts = ExtractorFacts(
+        chosen.tried.name,
+        chosen.tried.size_bytes,
+        chosen.tried.latency.p50_us,
+        chosen.tried.train_seconds,
+        trained.extractor.learned_.left_out,
+    )
     return ExtractionDistillation(
         task,
         promise,
@@ -213,12 +241,14 @@ def _train_and_certify(
         known.data,
         known.teacher,
         known.costs,
-        extractor.units,
-        alignment,
+        units,
+        measure_alignment(task.shape, train.texts, train.answers, plan),
         student,
-        _facts(trained, parts["test"], seconds),
+        facts,
         usable,
-        evaluate_objects(test, parts["test"], extractor.units, usable, by_unit),
+        evaluate_objects(verdicts[chosen.tried.name], parts["test"], units, usable, by_unit),
+        [_family_result(one, verdicts[one.name], chosen) for one in tried],
+        omitted,
     )
 
 
@@ -227,22 +257,16 @@ def _judge(trained: TrainedExtractor, answered: AnsweredTexts) -> Verdicts:
     return raw.calibrated(trained.temperatures)
 
 
-def _facts(trained: TrainedExtractor, test: AnsweredTexts, seconds: float) -> ExtractorFacts:
-    extractor = trained.extractor
-    latency = measure_latency(lambda text: extractor.read(text).log_confidence, test.texts)
-    return ExtractorFacts(
-        extractor.family,
-        _saved_size(extractor),
-        latency.p50_us,
-        seconds,
-        extractor.lessons_.torn + extractor.lessons_.rare,
+def _family_result(one: TriedFamily, test: Verdicts, chosen: Chosen) -> FamilyResult:
+    return FamilyResult(
+        one.name,
+        one is chosen.tried,
+        one.foreseen_coverage,
+        some_share(share(test.agrees)),
+        one.size_bytes,
+        one.latency.p50_us,
+        one.train_seconds,
     )
-
-
-def _saved_size(extractor: LinearExtractor) -> int:
-    with tempfile.TemporaryDirectory() as scratch:
-        save_extractor(extractor, Path(scratch))
-        return artefact_size(Path(scratch))
 
 
 def _parts(pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]]) -> Parts:

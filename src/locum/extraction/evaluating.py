@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.distillation.assess import some_share
+from locum.distillation import some_share
 from locum.evaluation import share
 from locum.extraction.result import ExtractionEvaluation, ObjectDisagreement, UnitResult
 from locum.selective_risk import risk_coverage

@@ -23,6 +23,7 @@ __all__ = [
     "ExtractionEvaluation",
     "ExtractionSummary",
     "ExtractorFacts",
+    "FamilyResult",
     "ObjectDisagreement",
     "UnitResult",
 ]
@@ -74,6 +75,28 @@ class ExtractorFacts(NamedTuple):
     p50_us: float
     train_seconds: float
     torn: int
+
+
+class FamilyResult(NamedTuple):
+    """A family of students that was tried.
+
+    Args:
+        name: Its own.
+        chosen: Whether it is the one that was certified.
+        foreseen_coverage: Share of inputs that it would be certified for, foreseen on validation.
+        agreement: Of whole objects with the teacher's, on the test inputs.
+        size_bytes: Of all files that it saves.
+        p50_us: Median time to answer one text, in microseconds.
+        train_seconds: What training took.
+    """
+
+    name: str
+    chosen: bool
+    foreseen_coverage: float
+    agreement: Share
+    size_bytes: int
+    p50_us: float
+    train_seconds: float
 
 
 class UnitResult(NamedTuple):
@@ -145,6 +168,8 @@ class ExtractionDistillation:
         facts: What is known of it; ``None`` where none was trained.
         certificate: For whole objects.
         evaluation: On the test split; ``None`` where none was trained.
+        families: The students that were tried, the cheapest first.
+        omitted: Others, with why they were not.
     """
 
     task: ExtractionTask
@@ -159,3 +184,5 @@ class ExtractionDistillation:
     facts: ExtractorFacts | None
     certificate: Certificate | None
     evaluation: ExtractionEvaluation | None
+    families: list[FamilyResult]
+    omitted: dict[str, str]

@@ -1,9 +1,12 @@
 """Students that answer in JSON of a fixed schema."""
 
 from locum.extractors.comparing import NOTHING_SAID, meaning, value_at
-from locum.extractors.extractor import LinearExtractor
+from locum.extractors.encoder import EncoderExtractor
 from locum.extractors.extractor_files import load_extractor, save_extractor
+from locum.extractors.families import EXTRACTOR_FAMILIES, find_extractor_family
 from locum.extractors.heads import HeadPlan, HeadTargets, plan_heads
+from locum.extractors.linear import LinearExtractor
+from locum.extractors.protocol import Extractor
 from locum.extractors.reading import Reading
 from locum.extractors.tag_set import Span, TagSet
 from locum.extractors.tagger import LinearTagger
@@ -19,7 +22,10 @@ from locum.extractors.verdicts import (
 )
 
 __all__ = [
+    "EXTRACTOR_FAMILIES",
     "NOTHING_SAID",
+    "EncoderExtractor",
+    "Extractor",
     "HeadPlan",
     "HeadTargets",
     "LinearExtractor",
@@ -34,6 +40,7 @@ __all__ = [
     "UnitKind",
     "Verdicts",
     "calibrated",
+    "find_extractor_family",
     "find_units",
     "find_values",
     "fit_temperatures",

@@ -1,4 +1,4 @@
-"""Extractors on disk: one JSON file, and a folder for the tagger and for each head."""
+"""Extractors on disk: one JSON file, and those that the family writes besides."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locum.alignment import NORMALISERS, ExtractionPlan, FieldKind, FieldPlan
 from locum.errors import ArtefactError, UsageError
-from locum.extractors.extractor import ExtractorState, LinearExtractor
+from locum.extractors.families import find_extractor_family
 from locum.extractors.heads import Head, HeadPlan
 from locum.extractors.marks import Mark
-from locum.extractors.tagger import LinearTagger
-from locum.students.linear import LinearStudent
+from locum.extractors.protocol import Extractor, Learned
 from locum.traffic.strict_json import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locum.students import Student
-
 __all__ = ["load_extractor", "save_extractor"]
 
-_FILE, _TAGGER = "extractor.json", "tagger"
+_FILE = "extractor.json"
 
 Path_ = tuple[str, ...]
 Scalar = str | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
@@ -54,7 +51,9 @@ class _HeadEntry(_Strict):
     options: Annotated[tuple[str, ...], Field(min_length=1)]
     member: str | None
     temperature: Positive
-    folder: Annotated[str, Field(pattern="^head-[0-9]{1,3}$")] | None
+
+    def head(self) -> Head:
+        return Head(HeadPlan(self.path, self.options, self.member), self.temperature)
 
 
 class _MarkEntry(_Strict):
@@ -69,20 +68,19 @@ class _AbsenceEntry(_Strict):
 
 
 class _Entries(_Strict):
-    family: Literal["linear"]
+    family: str
     answer_schema: dict[str, Any]
     fields: tuple[_FieldEntry, ...]
     heads: tuple[_HeadEntry, ...]
     marks: tuple[_MarkEntry, ...]
     absences: tuple[_AbsenceEntry, ...]
-    l2: Positive
-    head_settings: dict[str, float]
-    max_bytes: Annotated[int, Field(gt=0)]
+    left_out: Annotated[int, Field(ge=0)]
+    settings: dict[str, Any]
 
 
-def save_extractor(extractor: LinearExtractor, directory: Path) -> list[Path]:
+def save_extractor(extractor: Extractor, directory: Path) -> list[Path]:
     """Write a fitted extractor into an existing folder; return the files written."""
-    heads, marks, tagger, absences = extractor.state_
+    learned = extractor.learned_
     entries = {
         "family": extractor.family,
         "answer_schema": extractor.schema,
@@ -90,82 +88,43 @@ def save_extractor(extractor: LinearExtractor, directory: Path) -> list[Path]:
             {name: getattr(field, name) for name in _FieldEntry.model_fields}
             for field in extractor.plan.fields
         ],
-        "heads": [_head_entry(number, head) for number, head in enumerate(heads)],
-        "marks": [mark._asdict() for mark in marks],
-        "absences": [{"path": path, "said": said} for path, said in absences.items()],
-        "l2": extractor.l2,
-        "head_settings": extractor.head_settings,
-        "max_bytes": extractor.max_bytes,
+        "heads": [
+            {**head.plan._asdict(), "temperature": head.temperature} for head in learned.heads
+        ],
+        "marks": [mark._asdict() for mark in learned.marks],
+        "absences": [{"path": path, "said": said} for path, said in learned.absences.items()],
+        "left_out": learned.left_out,
+        "settings": extractor.get_settings(),
     }
     path = directory / _FILE
     path.write_bytes(write_json(entries))
-    written = [path]
-    for number, head in enumerate(heads):
-        if head.student is not None:
-            written += _save_part(head.student, directory / _folder(number))
-    if tagger is not None:
-        written += _save_part(tagger, directory / _TAGGER)
-    return written
+    return [path, *extractor.save_parts(directory)]
 
 
-def _folder(number: int) -> str:
-    return f"head-{number}"
-
-
-def _head_entry(number: int, head: Head) -> dict[str, Any]:
-    return {
-        **head.plan._asdict(),
-        "temperature": head.temperature,
-        "folder": None if head.student is None else _folder(number),
-    }
-
-
-def _save_part(part: Student | LinearTagger, folder: Path) -> list[Path]:
-    folder.mkdir()
-    return part.save(folder)
-
-
-def load_extractor(directory: Path) -> LinearExtractor:
+def load_extractor(directory: Path) -> Extractor:
     """Read what `save_extractor` wrote; nothing that a file holds is run.
 
     Raises:
         ArtefactError: A file is missing, or holds something else than an extractor.
+        UsageError: An extra that the family needs is not installed.
     """
     try:
         entries = _Entries.model_validate(read_json((directory / _FILE).read_bytes()))
-        extractor = LinearExtractor(
-            entries.answer_schema,
-            ExtractionPlan(tuple(field.plan() for field in entries.fields)),
-            l2=entries.l2,
-            head_settings=entries.head_settings,
-            max_bytes=entries.max_bytes,
-        )
-        extractor.take(_state(entries, directory))
-    except (OSError, ValueError, UsageError) as error:
+        family = find_extractor_family(entries.family)
+        plan = ExtractionPlan(tuple(field.plan() for field in entries.fields))
+        extractor = family(entries.answer_schema, plan, **entries.settings)
+        extractor.take(_learned(entries))
+    except (OSError, ValueError, TypeError, UsageError) as error:
         shown = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ArtefactError(f"{directory} holds no extractor: {shown}") from None
+    extractor.load_parts(directory)
     return extractor
 
 
-def _state(entries: _Entries, directory: Path) -> ExtractorState:
-    marks = tuple(Mark(mark.path, mark.level, mark.closed) for mark in entries.marks)
-    tagger = LinearTagger.load(directory / _TAGGER) if marks else None
-    names = {str(number) for number in range(len(marks))}
-    if tagger is not None and not set(tagger.tag_set.names) <= names:
-        raise ArtefactError(f"{directory}: the tagger marks other spans than there are")
-    return ExtractorState(
-        tuple(_load_head(entry, directory) for entry in entries.heads),
-        marks,
-        tagger,
+def _learned(entries: _Entries) -> Learned:
+    return Learned(
+        tuple(entry.head() for entry in entries.heads),
+        tuple(Mark(mark.path, mark.level, mark.closed) for mark in entries.marks),
         {entry.path: entry.said for entry in entries.absences},
+        entries.left_out,
     )
-
-
-def _load_head(entry: _HeadEntry, directory: Path) -> Head:
-    plan = HeadPlan(entry.path, entry.options, entry.member)
-    if entry.folder is None:
-        return Head(plan, None, entry.temperature)
-    student = LinearStudent.load(directory / entry.folder)
-    if student.classes_ != entry.options:
-        raise ArtefactError(f"{directory / entry.folder}: the head tells other options apart")
-    return Head(plan, student, entry.temperature)

@@ -12,14 +12,13 @@ from locum.shapes import ITEM
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from locum.extractors.units import Unit
     from locum.extractors.value_tokens import SpokenAnswer
     from locum.shapes import FieldPath, JsonScalar, JsonValue, Record
-    from locum.students import Student
 
 __all__ = [
     "NOTHING",
@@ -174,31 +173,20 @@ class Head:
 
     Args:
         plan: What it tells apart.
-        student: Says how probable each option is; ``None`` where there is one alone.
         temperature: At which its probabilities are calibrated.
     """
 
-    def __init__(self, plan: HeadPlan, student: Student | None, temperature: float = 1.0) -> None:
-        self.plan, self.student, self.temperature = plan, student, temperature
+    def __init__(self, plan: HeadPlan, temperature: float = 1.0) -> None:
+        self.plan, self.temperature = plan, temperature
 
-    def raw_proba(self, texts: Sequence[str]) -> NDArray[np.floating[Any]]:
-        """Return the probabilities of the options before calibration, ``[N, V]``."""
-        if self.student is None:
-            return np.ones((len(texts), len(self.plan.options)))
-        return self.student.judge(texts).proba
+    def rank(self, proba: NDArray[np.floating[Any]]) -> list[tuple[str, float]]:
+        """Return the options with their calibrated probabilities, the best first.
 
-    def rank(self, text: str) -> list[tuple[str, float]]:
-        """Return the options of a text with their calibrated probabilities, the best first."""
-        if self.student is None:
-            return [(option, 1.0) for option in self.plan.options]
-        proba = soften(self.student.judge([text]).proba[0], self.temperature)
-        order = np.argsort(-proba, kind="stable").tolist()
-        return [(self.plan.options[index], float(proba[index])) for index in order]
-
-
-def as_mapping(heads: Iterable[Head]) -> Mapping[FieldPath, list[Head]]:
-    """Return the heads of each field."""
-    found: dict[FieldPath, list[Head]] = {}
-    for head in heads:
-        found.setdefault(head.plan.path, []).append(head)
-    return found
+        Args:
+            proba: Before calibration, ``[V]``.
+        """
+        if len(self.plan.options) == 1:
+            return [(self.plan.options[0], 1.0)]
+        calibrated = soften(proba, self.temperature)
+        order = np.argsort(-calibrated, kind="stable").tolist()
+        return [(self.plan.options[index], float(calibrated[index])) for index in order]

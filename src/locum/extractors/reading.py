@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from locum.alignment import Token
     from locum.extractors.assembly import Assembler
-    from locum.extractors.heads import Head
+    from locum.extractors.heads import HeadPlan
     from locum.extractors.marks import Mark, Place
     from locum.extractors.tag_set import Span
     from locum.extractors.tagging import Tagging
@@ -35,13 +35,13 @@ class Told(NamedTuple):
         text: The text.
         tokens: Of it.
         tagging: ``None`` where nothing is tagged.
-        rankings: Options of each head with their probabilities, the best first.
+        rankings: Of each head: its options with their probabilities, the best first.
     """
 
     text: str
     tokens: Sequence[Token]
     tagging: Tagging | None
-    rankings: Sequence[tuple[Head, list[tuple[str, float]]]]
+    rankings: Sequence[tuple[HeadPlan, list[tuple[str, float]]]]
 
 
 class Reading:
@@ -153,7 +153,7 @@ class Reading:
 
 
 def _split(
-    rankings: Iterable[tuple[Head, list[tuple[str, float]]]],
+    rankings: Iterable[tuple[HeadPlan, list[tuple[str, float]]]],
 ) -> tuple[
     dict[FieldPath, list[tuple[str, float]]],
     dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]],
@@ -163,10 +163,10 @@ def _split(
 
     fields: dict[FieldPath, list[tuple[str, float]]] = {}
     members: dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]] = {}
-    for head, ranking in rankings:
-        if head.plan.member is None:
-            fields[head.plan.path] = ranking
+    for plan, ranking in rankings:
+        if plan.member is None:
+            fields[plan.path] = ranking
         else:
-            value: JsonScalar = orjson.loads(head.plan.member)
-            members.setdefault(head.plan.path, []).append((value, ranking))
+            value: JsonScalar = orjson.loads(plan.member)
+            members.setdefault(plan.path, []).append((value, ranking))
     return fields, members

@@ -35,7 +35,8 @@ class TagLessons(NamedTuple):
     Args:
         marks: What spans may be; the name of each is its place.
         tags: Of the tagger: `OUTSIDE`, then those of each mark.
-        token_texts: Tokens of the texts that are learned from, ``M``.
+        texts: Which texts are learned from, ``M``.
+        token_texts: Tokens of those.
         allowed: Which tags each token may have, ``[T, K]`` a text.
         torn: How many texts were left out, as the items of a list are mixed up in them.
         rare: How many were left out for a mark that few texts have, of over 200 marks.
@@ -43,6 +44,7 @@ class TagLessons(NamedTuple):
 
     marks: tuple[Mark, ...]
     tags: tuple[str, ...]
+    texts: list[int]
     token_texts: list[list[str]]
     allowed: list[Mask]
     torn: int
@@ -75,14 +77,20 @@ def tag_lessons(
     plan = ExtractionPlan(tuple(f for unit in units if unit.kind == "spans" for f in unit.fields))
     told = [field.path for field in plan.fields if field.kind == "closed" and ITEM in field.path]
     marked = [_mark(t, a, shape, plan, told) for t, a in zip(texts, answers, strict=True)]
-    whole = [one for one in marked if not one.spans.torn]
-    counts = Counter(span.mark for one in whole for span in one.spans.spans)
+    whole = {row: one for row, one in enumerate(marked) if not one.spans.torn}
+    counts = Counter(span.mark for one in whole.values() for span in one.spans.spans)
     marks = tuple(sorted((mark for mark, _ in counts.most_common(_MOST_MARKS)), key=repr))
-    kept = [one for one in whole if all(span.mark in marks for span in one.spans.spans)]
+    known = {
+        row: one
+        for row, one in whole.items()
+        if all(span.mark in marks for span in one.spans.spans)
+    }
+    kept = [*known.values()]
     tags = (OUTSIDE, *_tags_of(marks, kept))
     return TagLessons(
         marks,
         tags,
+        [*known],
         [one.tokens for one in kept],
         [_allowed(one, marks, tags) for one in kept],
         len(marked) - len(whole),

@@ -14,7 +14,7 @@ from locum.losses import soften
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from locum.extractors.extractor import LinearExtractor
+    from locum.extractors.protocol import Extractor
     from locum.shapes import FieldPath, JsonValue
 
 __all__ = ["Temperatures", "Verdicts", "calibrated", "fit_temperatures", "judge_answers"]
@@ -69,7 +69,7 @@ class Verdicts(NamedTuple):
 
 
 def judge_answers(
-    extractor: LinearExtractor, texts: Sequence[str], answers: Sequence[JsonValue]
+    extractor: Extractor, texts: Sequence[str], answers: Sequence[JsonValue]
 ) -> Verdicts:
     """Compare what an extractor says with the teacher's answers, ``[N]``; see `meaning`."""
     paths = [unit.path for unit in extractor.units]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locum.report.comparison import format_share
+from locum.report.comparison import format_duration, format_share, format_size
 from locum.report.result_object import share_object
 from locum.shapes import show_path
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from locum.alignment import FieldAlignment
     from locum.extraction import ExtractionDistillation, UnitResult
 
-__all__ = ["FieldTable", "extraction_object", "field_table"]
+__all__ = ["FieldTable", "extraction_object", "family_table", "field_table"]
 
 _HAD = {
     "closed": "told",
@@ -25,7 +25,7 @@ _HAD = {
 
 
 class FieldTable(NamedTuple):
-    """A row for each field or list.
+    """A row for each field or list, or for each student that was tried.
 
     Args:
         columns: Headings.
@@ -63,6 +63,29 @@ def field_table(distillation: ExtractionDistillation) -> FieldTable | None:
     return FieldTable(columns, rows, note)
 
 
+def family_table(distillation: ExtractionDistillation) -> FieldTable | None:
+    """Return the students that were tried; ``None`` where it was one alone."""
+    families = distillation.families
+    if len(families) + len(distillation.omitted) < 2:
+        return None
+    rows: list[tuple[str, ...]] = [
+        (
+            f"{one.name} (chosen)" if one.chosen else one.name,
+            f"{one.foreseen_coverage:.1%}",
+            format_share(one.agreement, interval=False),
+            format_size(one.size_bytes),
+            format_duration(one.p50_us),
+            format_duration(1e6 * one.train_seconds),
+        )
+        for one in families
+    ]
+    columns = ("student", "foreseen to answer", "agrees", "size", "time", "trained in")
+    omitted = "".join(f" Not tried: {n}, {why}." for n, why in distillation.omitted.items())
+    return FieldTable(
+        columns, rows, f"Foreseen on the validation inputs, agreement on the test inputs.{omitted}"
+    )
+
+
 def extraction_object(
     distillation: ExtractionDistillation, report: Path, artefact: Path | None
 ) -> dict[str, Any]:
@@ -89,6 +112,11 @@ def extraction_object(
         }
         if evaluation
         else None,
+        "families": [
+            {**one._asdict(), "agreement": share_object(one.agreement)}
+            for one in distillation.families
+        ],
+        "omitted": distillation.omitted,
         "fields": [_unit(result) for result in evaluation.units] if evaluation else [],
         "alignment": {
             "answers": alignment.answers,

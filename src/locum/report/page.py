@@ -19,6 +19,7 @@ from locum.report.comparison import (
     format_share,
     format_size,
 )
+from locum.report.fields import family_table
 from locum.report.frontier import frontier_chart, frontier_table
 from locum.shapes import show_path
 
@@ -93,6 +94,7 @@ def _render_extraction(environment: Environment, distillation: ExtractionDistill
     return environment.get_template("extraction.html.jinja").render(
         d=distillation,
         comparison=compare_extraction(distillation),
+        families=family_table(distillation),
         charts=[_risk_chart(evaluation, distillation.promise)] if evaluation else [],
         version=version("locum"),
     )

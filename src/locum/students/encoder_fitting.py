@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from locum.errors import UsageError
 from locum.students.encoder_graph import add_head, compile_graph, export_graph, replace_weights
 from locum.students.encoder_head import Scale, choose_l2, fit_head
+from locum.students.encoder_label_objective import LabelLesson, LabelObjective
 from locum.students.encoder_layers import drop_layers
 from locum.students.encoder_novelty import EmbeddingNovelty
 from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.students.encoder_tuning import Lesson, Schedule, tune
+from locum.students.encoder_tuning import Schedule, tune
 from locum.students.encoder_weights import WEIGHTS
 from locum.students.softmax_regression import build_terms
 
@@ -117,8 +118,8 @@ class EncoderFitting:
         l2 = choose_l2(embeddings, self._terms, self._held_out)
         trial = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
         tuned = self._tune(trial, Scale.of(embeddings))
-        if tuned is not None and tuned.epochs:
-            head = tuned.head
+        if tuned is not None and tuned.state is not None:
+            head = tuned.state
             replace_weights(self._graph, tuned.weights)
             rounding = self._choose_rounding(self._compile("int8"), lambda _: head)
             return self._finish(rounding, head, tuned.epochs)
@@ -127,23 +128,17 @@ class EncoderFitting:
             embeddings = rounding.compiled.session.embed(self._rows)
         return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0)
 
-    def _tune(self, head: Head, scale: Scale) -> TunedEncoder | None:
+    def _tune(self, head: Head, scale: Scale) -> TunedEncoder[Head] | None:
         student = self._student
         if not student.epochs:
             return None
-        lesson = Lesson(
-            self._model,
-            self._pooling,
-            head,
-            scale,
-            self._rows,
-            self._terms,
-            self._soft,
-            self._held_out,
+        lesson = LabelLesson(
+            self._model, self._pooling, head, scale, self._rows, self._terms, self._soft
         )
         schedule = Schedule(student.epochs, student.learning_rate, student.seconds, student.seed)
+        lengths = np.array([len(row) for row in self._rows])
         with refusing(student.encoder, "trained"):
-            return tune(lesson, schedule)
+            return tune(self._model, LabelObjective(lesson), lengths, self._held_out, schedule)
 
     def _compile(self, weights: Weights) -> _Compiled:
         step = -(-len(self._rows) // _EXAMPLES)

@@ -8,7 +8,7 @@ import warnings
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from locum.students.encoder_session import EMBEDDING, INPUT, LOGITS
 from locum.students.encoder_source import import_encoder_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from onnx import ModelProto, TensorProto
@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from locum.students.encoder_source import Pooling
     from locum.students.encoder_weights import Weights
 
-__all__ = ["add_head", "compile_graph", "export_graph", "pooled", "replace_weights"]
+__all__ = [
+    "STATES",
+    "Product",
+    "add_head",
+    "add_outputs",
+    "compile_graph",
+    "export_graph",
+    "export_states",
+    "pooled",
+    "replace_weights",
+]
+
+STATES = "states"
 
 _OPSET = 20
 _EXAMPLE_TOKENS = 9
@@ -37,6 +49,20 @@ _STRUCTURES: dict[str, bytes] = {}
 # Two steps are faster apart: onnxruntime's joint kernel takes three times as long as its
 # normalisation alone.
 _SLOW_FUSIONS = ["SkipLayerNormFusion"]
+
+
+class Product(NamedTuple):
+    """An affine map of an output of a graph.
+
+    Args:
+        source: Name of that output, ``[..., d]``.
+        weights: ``[d, C]``.
+        intercept: ``[C]``.
+    """
+
+    source: str
+    weights: NDArray[np.float32]
+    intercept: NDArray[np.float32]
 
 
 def pooled(model: PreTrainedModel, pooling: Pooling, ids: Tensor, mask: Tensor | None) -> Tensor:
@@ -55,15 +81,43 @@ def pooled(model: PreTrainedModel, pooling: Pooling, ids: Tensor, mask: Tensor |
 def export_graph(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:
     """Return the graph from the tokens of one input, ``[1, T]``, to its embedding, ``[1, d]``.
 
-    It takes one input at a time, so it needs no mask. Encoders that differ in their weights alone
-    are exported once, as that takes seconds.
+    It takes one input at a time, so it needs no mask.
+    """
+    return _exported(
+        model, lambda ids: pooled(model, pooling, ids, None), [EMBEDDING], pooling, most_tokens
+    )
+
+
+def export_states(model: PreTrainedModel, most_tokens: int) -> ModelProto:
+    """Return the graph from the tokens of one input to its last hidden states, ``[1, T, d]``.
+
+    Their mean is its second output, ``[1, d]``. It takes one input at a time, so it needs no mask.
+    """
+
+    def states_and_mean(ids: Tensor) -> tuple[Tensor, Tensor]:
+        states: Tensor = model(input_ids=ids, attention_mask=None).last_hidden_state
+        return states, states.mean(dim=1)
+
+    return _exported(model, states_and_mean, [STATES, EMBEDDING], "states", most_tokens)
+
+
+def _exported(
+    model: PreTrainedModel,
+    compute: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
+    outputs: list[str],
+    kind: str,
+    most_tokens: int,
+) -> ModelProto:
+    """Export what is computed with a model; encoders that differ in weights alone are done once.
+
+    Exporting takes seconds.
     """
     import onnx
 
-    settings = [type(model).__name__, pooling, str(most_tokens), model.config.to_json_string()]
+    settings = [type(model).__name__, kind, str(most_tokens), model.config.to_json_string()]
     key = "\n".join(settings)
     if key not in _STRUCTURES:
-        exported = _export(model, pooling, most_tokens)
+        exported = _export(model, compute, outputs, most_tokens)
         for tensor in exported.graph.initializer:
             if _parameter(tensor) in dict(model.named_parameters()):
                 tensor.ClearField("raw_data")
@@ -74,27 +128,32 @@ def export_graph(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> 
     return graph
 
 
-def _export(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:
+def _export(
+    model: PreTrainedModel,
+    compute: Callable[[Tensor], Tensor | tuple[Tensor, ...]],
+    outputs: list[str],
+    most_tokens: int,
+) -> ModelProto:
     import torch
 
-    class _Embedding(torch.nn.Module):
+    class _Computation(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.encoder = model
 
-        def forward(self, ids: Tensor) -> Tensor:
-            return pooled(model, pooling, ids, None)
+        def forward(self, ids: Tensor) -> Tensor | tuple[Tensor, ...]:
+            return compute(ids)
 
     example = torch.ones((1, min(_EXAMPLE_TOKENS, most_tokens)), dtype=torch.int64)
     tokens = torch.export.Dim("tokens", min=1, max=most_tokens)
-    module = _Embedding()
+    module = _Computation()
     module.train(mode=False)
     with _quiet(), torch.no_grad():
         exported = torch.onnx.export(
             module,
             (example,),
             input_names=[INPUT],
-            output_names=[EMBEDDING],
+            output_names=outputs,
             dynamic_shapes=({1: tokens},),
             opset_version=_OPSET,
             dynamo=True,
@@ -191,6 +250,33 @@ def add_head(
     del whole.metadata_props[:]
     content: bytes = whole.SerializeToString(deterministic=True)
     return content
+
+
+def add_outputs(graph: ModelProto, products: Mapping[str, Product]) -> bytes:
+    """Return the graph with other outputs, each an affine map of one that it has, in float32.
+
+    Args:
+        graph: Its outputs are those that are mapped.
+        products: By the name of the new output.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    del whole.graph.output[:]
+    for name, (source, weights, intercept) in products.items():
+        held = {f"{name}.weights": weights, f"{name}.intercept": intercept}
+        for tensor, array in held.items():
+            content = np.ascontiguousarray(array, np.float32)
+            whole.graph.initializer.append(numpy_helper.from_array(content, tensor))
+        inner, (first, second) = f"{name}.product", held
+        whole.graph.node.append(helper.make_node("MatMul", [source, first], [inner], name=inner))
+        whole.graph.node.append(helper.make_node("Add", [inner, second], [name], name=name))
+        whole.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    del whole.metadata_props[:]
+    serialised: bytes = whole.SerializeToString(deterministic=True)
+    return serialised
 
 
 @contextmanager

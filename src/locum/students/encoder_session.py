@@ -69,15 +69,16 @@ class EncoderSession:
 
     def _run(self, rows: Sequence[NDArray[np.int64]], names: list[str]) -> list[Floats]:
         if len(rows) < _INPUTS_FOR_THREADS:
-            found = [self._run_one(row, names) for row in rows]
+            found = [self.run_one(row, names) for row in rows]
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(_cores()) as pool:
-                found = list(pool.map(lambda row: self._run_one(row, names), rows))
+                found = list(pool.map(lambda row: self.run_one(row, names), rows))
         return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
-    def _run_one(self, row: NDArray[np.int64], names: list[str]) -> list[Floats]:
+    def run_one(self, row: NDArray[np.int64], names: list[str]) -> list[Floats]:
+        """Return some outputs of one input, given as its tokens."""
         try:
             outputs: list[Floats] = self._session.run(names, {INPUT: row[None]})
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class

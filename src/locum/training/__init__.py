@@ -9,7 +9,12 @@ from locum.training.classification import (
     train,
 )
 from locum.training.encoders import DistilledEncoder, EncoderTraining, distil_encoder
-from locum.training.extraction import AnsweredTexts, TrainedExtractor, train_extractor
+from locum.training.extraction import (
+    AnsweredTexts,
+    TrainedExtractor,
+    train_encoder_extractor,
+    train_linear_extractor,
+)
 
 __all__ = [
     "AnsweredTexts",
@@ -23,5 +28,6 @@ __all__ = [
     "Trial",
     "distil_encoder",
     "train",
-    "train_extractor",
+    "train_encoder_extractor",
+    "train_linear_extractor",
 ]

@@ -1,4 +1,4 @@
-"""Train an extractor: choose its settings on validation inputs, then learn from all it may see."""
+"""Train extractors: settings are chosen on validation inputs, temperatures fitted on them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from locum.alignment import plan_fields
 from locum.calibration import fit_temperature
 from locum.extractors import (
+    EncoderExtractor,
     LinearExtractor,
     find_units,
     fit_temperatures,
@@ -26,10 +26,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locum.alignment import ExtractionPlan
-    from locum.extractors import HeadPlan, HeadTargets, SpokenAnswer, Temperatures, Verdicts
+    from locum.extractors import (
+        Extractor,
+        HeadPlan,
+        HeadTargets,
+        SpokenAnswer,
+        Temperatures,
+        Verdicts,
+    )
     from locum.shapes import JsonValue
 
-__all__ = ["AnsweredTexts", "TrainedExtractor", "train_extractor"]
+__all__ = [
+    "AnsweredTexts",
+    "TrainedExtractor",
+    "train_encoder_extractor",
+    "train_linear_extractor",
+]
 
 _MOST_SEARCHED = 5_000
 _OF_HEADS = ("l2", "temperature", "word_weight")
@@ -61,62 +73,90 @@ class TrainedExtractor(NamedTuple):
     """An extractor, and what it was chosen and calibrated by.
 
     Args:
-        extractor: It learned from the train and validation inputs.
-        temperatures: Fitted on the validation inputs, with one that learned from the others.
+        extractor: Of a family that learns in seconds, it learned from the train and validation
+            inputs; of another from the train inputs alone.
+        temperatures: Fitted on the validation inputs, with one that did not learn from them.
         validation: What that one says of the validation inputs, calibrated.
     """
 
-    extractor: LinearExtractor
+    extractor: Extractor
     temperatures: Temperatures
     validation: Verdicts
 
 
-def train_extractor(
+def train_linear_extractor(
     schema: Mapping[str, Any],
+    plan: ExtractionPlan,
     training: AnsweredTexts,
     validation: AnsweredTexts,
     progress: Callable[[str], None],
     max_bytes: int = 6_000_000,
 ) -> TrainedExtractor:
-    """Decide how each field is to be had, and train an extractor.
+    """Train a linear extractor.
 
-    Fields are planned by the train inputs. The heads' settings are chosen on the validation inputs
-    for the head that has the most to tell apart, and used for all. Temperatures are fitted on the
-    validation inputs; then the extractor learns from both.
+    The heads' settings are chosen on the validation inputs for the head that has the most to tell
+    apart, and used for all. Temperatures are fitted on the validation inputs; then the extractor
+    learns from both.
 
     Args:
         schema: Of the answers.
+        plan: How their fields are to be had.
         training: Inputs to learn from.
         validation: Inputs to choose and calibrate by.
         progress: Is told what is being done.
         max_bytes: Bound on what the extractor saves.
     """
-    progress("finding values in the texts")
-    plan = plan_fields(read_schema(schema), training.texts, training.answers)
     settings = _head_settings(schema, plan, training, validation, progress)
     make = partial(LinearExtractor, schema, plan, head_settings=settings, max_bytes=max_bytes)
-    progress(f"training on {len(training.texts):,} inputs")
-    first = make().fit(*training)
-    progress("calibrating on validation inputs")
-    _calibrate_heads(first, validation)
-    raw = judge_answers(first, validation.texts, validation.answers)
-    temperatures = fit_temperatures(raw, [unit.path for unit in first.units])
+    progress(f"training linear on {len(training.texts):,} inputs")
+    first = _calibrate(make().fit(*training), validation)
     both = training.joined(validation)
-    progress(f"training on all {len(both.texts):,} inputs it may see")
+    progress(f"training linear on all {len(both.texts):,} inputs it may see")
     extractor = make().fit(*both)
-    found = {(h.plan.path, h.plan.member): h.temperature for h in first.state_.heads}
-    for head in extractor.state_.heads:
+    found = {(h.plan.path, h.plan.member): h.temperature for h in first.extractor.learned_.heads}
+    for head in extractor.learned_.heads:
         head.temperature = found.get((head.plan.path, head.plan.member), 1.0)
-    return TrainedExtractor(extractor, temperatures, raw.calibrated(temperatures))
+    return first._replace(extractor=extractor)
 
 
-def _calibrate_heads(extractor: LinearExtractor, validation: AnsweredTexts) -> None:
-    for head in extractor.state_.heads:
+def train_encoder_extractor(
+    schema: Mapping[str, Any],
+    plan: ExtractionPlan,
+    training: AnsweredTexts,
+    validation: AnsweredTexts,
+    progress: Callable[[str], None],
+    **settings: Any,  # noqa: ANN401 - those of EncoderExtractor
+) -> TrainedExtractor:
+    """Fine-tune an encoder's extractor on the train inputs, and calibrate it on the others.
+
+    Args:
+        schema: Of the answers.
+        plan: How their fields are to be had.
+        training: Inputs to learn from.
+        validation: Inputs to calibrate by.
+        progress: Is told what is being done.
+        settings: As `EncoderExtractor` takes them.
+
+    Raises:
+        UsageError: The encoder cannot be had, or an extra is not installed.
+    """
+    progress(f"fine-tuning an encoder on {len(training.texts):,} inputs")
+    extractor = EncoderExtractor(schema, plan, **settings).fit(*training)
+    progress("calibrating the encoder")
+    return _calibrate(extractor, validation)
+
+
+def _calibrate(extractor: Extractor, validation: AnsweredTexts) -> TrainedExtractor:
+    """Fit the temperatures of heads, then those of units and of whole objects."""
+    said = [extractor.say(text) for text in validation.texts]
+    for place, head in enumerate(extractor.learned_.heads):
         targets = head_targets(head.plan, extractor.shape, validation.answers)
-        if head.student is None or not len(targets.rows):
-            continue
-        texts = [validation.texts[row] for row in targets.rows.tolist()]
-        head.temperature = fit_temperature(head.raw_proba(texts), targets.options)
+        if len(head.plan.options) > 1 and len(targets.rows):
+            proba = np.stack([said[row].proba[place] for row in targets.rows.tolist()])
+            head.temperature = fit_temperature(proba, targets.options)
+    raw = judge_answers(extractor, validation.texts, validation.answers)
+    temperatures = fit_temperatures(raw, [unit.path for unit in extractor.units])
+    return TrainedExtractor(extractor, temperatures, raw.calibrated(temperatures))
 
 
 def _head_settings(
