@@ -8,16 +8,20 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 from typer.testing import CliRunner
 
 from locum.cli.app import app
-from locum.errors import LocumError, UsageError
+from locum.errors import UsageError
+from locum.evaluation import Certificate
+from locum.export import CertifiedStudent
+from locum.students.linear import LinearStudent
 from tests.commands import run
 from tests.importing import lines
 from tests.json_traffic import INTENTS, SHORT_SCHEMA, Mail, make_short_mails
-from tests.traffic import LABELS, make_examples
+from tests.traffic import LABELS, make_examples, make_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,6 +122,11 @@ def refusal(*arguments: str) -> str:
     assert done.exception.exit_code == 2
     assert done.stdout == ""
     return str(done.exception)
+
+
+def cells(line: str) -> list[str]:
+    """Return what stands in the cells of a line of a table."""
+    return [cell.strip() for cell in line.split("│")[1:-1]]
 
 
 def printed(done: Any) -> JsonObject:  # noqa: ANN401 - of subprocess
@@ -238,19 +247,14 @@ def test_free_text_is_code_3_and_partial_gives_single_fields(tmp_path: Path) -> 
 
 
 def test_settings_give_the_schema_and_what_is_left_out_and_a_table_is_printed(
-    project: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     write_project(tmp_path / "shop", make_short_mails(ENOUGH, summarised=1.0))
     (tmp_path / "shop" / "locum.toml").write_text(TOML)
     calls = ("--calls", "shop/calls.csv", "--config", "shop/locum.toml")
     done = run("distill", "mail", *calls, *LINEAR, folder=tmp_path)
     shown = done.stdout.decode()
-    rows = {
-        row[0]: row
-        for line in shown.splitlines()
-        if len(row := line.split("│")) > 4
-        for row in [[c.strip() for c in row[1:-1]]]
-    }
+    rows = {row[0]: row for row in map(cells, shown.splitlines()) if len(row) == 6}
     assert rows["intent"][1:3] == ["told", "100.0%"]
     assert rows["urgent"][1:3] == ["told", "100.0%"]
     assert rows["number"][1] == "read"
@@ -410,11 +414,15 @@ def test_options_of_json_are_refused_where_answers_are_labels(
         assert f"{option[0]} is for answers in JSON, and these are labels" in said
 
 
-def test_a_task_of_labels_is_not_predicted_in_part(here: Path) -> None:
-    assert (here / "calls.csv").is_file()
-    done = CliRunner().invoke(app, ["predict", "topics", "a text", "--partial"])
-    assert isinstance(done.exception, LocumError)
-    assert "distil the task first" in str(done.exception)
+def test_a_student_of_labels_gives_no_part_of_its_answer(tmp_path: Path) -> None:
+    examples = make_examples(60)
+    soft_labels = np.eye(len(LABELS))[[LABELS.index(one.answer or "") for one in examples]]
+    model = LinearStudent(LABELS).fit([one.text for one in examples], soft_labels)
+    certificate = Certificate(0.5, 0.9, 0.95, 0.5, 1.0, 0.9, 0.9, 100, 50, 0)
+    CertifiedStudent(make_task(), model, 1.0, certificate, "m").save(tmp_path / "labels")
+    folder = str(tmp_path / "labels")
+    assert "--partial is for answers in JSON" in refusal("predict", folder, "a", "--partial")
+    assert CliRunner().invoke(app, ["predict", folder, "a"]).exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["label", "relabel", "generate"])

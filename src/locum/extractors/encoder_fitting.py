@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from locum.extractors.encoder import EncoderExtractor
-    from locum.extractors.encoder_windows import Window
     from locum.extractors.heads import HeadPlan, HeadTargets
     from locum.extractors.marks import Mark
     from locum.extractors.value_tokens import SpokenAnswer
