@@ -92,6 +92,14 @@ class Reading:
         said = self._told.text[tokens[span.begin].start : tokens[span.end - 1].end]
         return said if normaliser is None else find_normaliser(normaliser)(said)
 
+    def marked_characters(self) -> list[tuple[Mark, int, int]]:
+        """Return what was marked, from which character and to which, exclusive."""
+        tokens = self._told.tokens
+        return [
+            (self._marks[int(s.name)], tokens[s.begin].start, tokens[s.end - 1].end)
+            for s in self._spans
+        ]
+
     @property
     def log_confidence(self) -> float:
         """Logarithm of the probability that all of the object is as the teacher would say.
