@@ -59,8 +59,8 @@ json.dump([said, [student.answer(text) for text in texts]], sys.stdout)
 def student() -> CertifiedExtractor:
     """A certified student whose answers lack a field of the schema."""
     task = make_short_task(leave_out=["summary"])
-    examples = make_answers(make_short_mails(220))
-    result = distill_extraction(task, examples, target=0.9, family="linear", teacher_name="gpt-x|y")
+    examples = make_answers(make_short_mails(200))
+    result = distill_extraction(task, examples, target=0.85, family="linear", teacher_name="gpt-x|y")
     assert result.student is not None
     return result.student
 
@@ -342,7 +342,7 @@ def test_the_model_card_states_the_promises(student: CertifiedExtractor, folder:
     whole = student.certificate
     assert whole is not None
     assert f"where its confidence is at least {whole.threshold:.4f}" in card
-    assert "in at least 90.0% of cases, with 95.0% confidence" in card
+    assert "in at least 85.0% of cases, with 95.0% confidence" in card
     assert f"{whole.inputs} inputs, of which it answered {whole.answered} with" in card
     assert f"then at least {100 * whole.all_requests:.1f}% of all requests" in card
     for unit in student.model.units:

@@ -1,27 +1,23 @@
-"""The linear extractor: what it learns, what it says of any text, and what it loads."""
+"""The linear extractor: what it learns, and what it says of any text."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import random
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from locum.alignment import ExtractionPlan, FieldPlan, plan_fields
-from locum.errors import ArtefactError, UsageError
+from locum.errors import UsageError
 from locum.extractors import LinearExtractor, find_units, load_extractor, save_extractor
 from locum.extractors.tag_lessons import OUTSIDE, tag_lessons
 from locum.shapes import ITEM, read_schema
 from tests.schema_samples import INTEGER, WORD, object_of
-from tests.student_cases import ODD_TEXTS, write_trap
+from tests.student_cases import ODD_TEXTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from locum.alignment import FieldKind
@@ -31,13 +27,18 @@ if TYPE_CHECKING:
 _STATUS = {"paid": "The bill is settled", "open": "We wait for money", "late": "It is overdue"}
 _TOPICS = {"refund": "money back", "delay": "too slow", "praise": "great work"}
 _GOODS = {"bread": "food", "cheese": "food", "apples": "food", "saws": "tool", "nails": "tool"}
-_NAMES = [f"{one} {two}" for one in ("Ada", "Boris", "Chen") for two in ("Byron", "Wei", "Sanz")]
+_ENDS = ("ba", "do", "gu", "ki", "lo", "ma", "nu", "pe")
+_NAMES = [
+    f"{one}{two} {two.title()}{one.lower()}"
+    for one in ("Ada", "Boris", "Chen", "Emi")
+    for two in _ENDS
+]
 _LINE = object_of(
     {"what": WORD, "kind": {"enum": ["food", "tool"]}, "count": INTEGER}, "what", "kind"
 )
 _POST = object_of({"by": {"const": "post"}, "street": WORD}, "by", "street")
 _SHOP = object_of({"by": {"const": "shop"}, "place": WORD}, "by", "place")
-_SCHEMA = object_of(
+SCHEMA = object_of(
     {
         "status": {"enum": [*_STATUS]},
         "urgent": {"type": "boolean"},
@@ -50,24 +51,24 @@ _SCHEMA = object_of(
     },
     *("status", "urgent", "customer", "total", "lines", "topics", "sent"),
 )
-_ODD = [*ODD_TEXTS, "\u202eabc \u200f", "x" * 1_000_000, "Send \ud800 , 3 boxes .", "{" * 99]
+ODD = [*ODD_TEXTS, "\u202eabc \u200f", "x" * 1_000_000, "Send \ud800 , 3 boxes .", "{" * 99]
 
 
-class _Data(NamedTuple):
+class Letters(NamedTuple):
     """Letters, and what a teacher reads in them."""
 
     texts: list[str]
     answers: list[JsonValue]
 
 
-def _make(count: int, seed: int) -> _Data:
-    generator = random.Random(seed)
-    data = _Data([], [])
+def make(count: int, seed: int) -> Letters:
+    generator = random.Random(seed)  # noqa: S311 - letters, not keys
+    letters = Letters([], [])
     for _ in range(count):
         sentences, answer = _letter(generator)
-        data.texts.append(" ".join(f"{sentence} ." for sentence in sentences))
-        data.answers.append(answer)
-    return data
+        letters.texts.append(" ".join(f"{sentence} ." for sentence in sentences))
+        letters.answers.append(answer)
+    return letters
 
 
 def _letter(generator: random.Random) -> tuple[list[str], JsonValue]:
@@ -78,8 +79,8 @@ def _letter(generator: random.Random) -> tuple[list[str], JsonValue]:
     topics = [topic for topic in _TOPICS if pick(often)]
     lines: list[JsonValue] = []
     said = [_STATUS[status], *["Please hurry"] * urgent, *[f"It was {_TOPICS[t]}" for t in topics]]
-    said += [f"The customer is {customer}"] * bool(customer)
-    said += [f"In all {total:,} euros"] * bool(total)
+    said += [f"The customer is {customer}"] if customer else []
+    said += [f"In all {total:,} euros"] if total else []
     for what in generator.sample([*_GOODS], generator.randrange(4)):
         count = generator.randrange(2, 99)
         counted = pick(often)
@@ -104,55 +105,45 @@ def _letter(generator: random.Random) -> tuple[list[str], JsonValue]:
     return said, answer
 
 
-def _learn(schema: dict[str, Any], data: _Data) -> LinearExtractor:
-    plan = plan_fields(read_schema(schema), data.texts, data.answers)
-    return LinearExtractor(schema, plan, max_bytes=2_000_000).fit(data.texts, data.answers)
+def learn(schema: dict[str, Any], letters: Letters) -> LinearExtractor:
+    plan = plan_fields(read_schema(schema), letters.texts, letters.answers)
+    return LinearExtractor(schema, plan, max_bytes=2_000_000).fit(letters.texts, letters.answers)
 
 
 @pytest.fixture(scope="module")
-def data() -> _Data:
+def letters() -> Letters:
     """Letters to learn from."""
-    return _make(200, 1)
+    return make(200, 1)
 
 
 @pytest.fixture(scope="module")
-def extractor(data: _Data) -> LinearExtractor:
+def extractor(letters: Letters) -> LinearExtractor:
     """An extractor that knows them."""
-    return _learn(_SCHEMA, data)
-
-
-@pytest.fixture
-def saved(extractor: LinearExtractor, tmp_path: Path) -> Path:
-    """A folder with a saved extractor."""
-    save_extractor(extractor, tmp_path)
-    return tmp_path
+    return learn(SCHEMA, letters)
 
 
 def test_whole_objects_are_read_in_unseen_texts(extractor: LinearExtractor) -> None:
     kinds = {unit.path: unit.kind for unit in extractor.units}
     assert set(kinds.values()) == {"closed", "set", "spans"}
     assert extractor.learned_.left_out == 0
-    test = _make(200, 2)
+    test = make(200, 2)
     right = [extractor.read(t).value == a for t, a in zip(test.texts, test.answers, strict=True)]
     assert sum(right) >= 190
 
 
 def test_what_the_training_texts_do_not_name_is_read(extractor: LinearExtractor) -> None:
-    text = "We wait for money . The customer is Zoe Quill . Send plums , 7 boxes . Send saws ."
+    text = "Please hurry . The customer is Zoe Quill . Send saws , 100 boxes . Send bread ."
     value = extractor.read(f"{text} Mail it to 120 Birch Road .").value
     assert value is not None
-    assert value["customer"] == "Zoe Quill"
+    saws: JsonValue = {"what": "saws", "kind": "tool", "count": 100}
+    assert value["lines"] == [saws, {"what": "bread", "kind": "food"}]
+    assert (value["customer"], value["total"], value["topics"]) == ("Zoe Quill", None, [])
     assert value["sent"] == {"by": "post", "street": "120 Birch Road"}
-    lines = value["lines"]
-    assert isinstance(lines, list)
-    assert lines[1:] == [{"what": "saws", "kind": "tool"}]
-    assert isinstance(lines[0], dict)
-    assert (lines[0]["what"], lines[0]["count"]) == ("plums", 7)
 
 
 def test_the_whole_is_at_most_as_sure_as_each_part(extractor: LinearExtractor) -> None:
     sure = []
-    for text in [*_make(50, 3).texts, *_ODD]:
+    for text in [*make(50, 3).texts, *ODD]:
         reading = extractor.read(text)
         parts = reading.unit_confidences()
         assert list(parts) == [unit.path for unit in extractor.units]
@@ -164,130 +155,132 @@ def test_the_whole_is_at_most_as_sure_as_each_part(extractor: LinearExtractor) -
     assert sum(sure[:50]) > 45
 
 
-@pytest.mark.parametrize("text", _ODD, ids=range(len(_ODD)))
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
 def test_odd_texts_give_valid_objects_or_none(extractor: LinearExtractor, text: str) -> None:
     reading = extractor.read(text)
     assert reading.value is None or extractor.checker.problem(reading.value) is None
     assert set(reading.unit_values()) == {unit.path for unit in extractor.units}
 
 
-def test_odd_texts_can_be_learned_from(data: _Data) -> None:
-    odd = _Data(data.texts[:40] + _ODD, data.answers[:40] + data.answers[: len(_ODD)])
-    found = _learn(_SCHEMA, odd)
-    values = [found.read(text).value for text in odd.texts]
+def test_odd_texts_can_be_learned_from(letters: Letters, extractor: LinearExtractor) -> None:
+    texts = [*letters.texts[:60], *(text[:400] for text in ODD)]
+    found = LinearExtractor(SCHEMA, extractor.plan).fit(texts, letters.answers[: len(texts)])
+    values = [found.read(text).value for text in texts]
     assert all(value is None or found.checker.is_valid(value) for value in values)
-    assert any(values)
+    assert sum(value is not None for value in values[:60]) > 50
 
 
-_READ = """
-import json, pathlib, sys
-from locum.extractors import load_extractor
-extractor = load_extractor(pathlib.Path(sys.argv[1]))
-readings = [extractor.read(text) for text in json.load(sys.stdin)]
-assert not {"scipy", "sklearn", "torch"} & set(sys.modules)
-print(ascii([[r.value, r.log_confidence, r.unit_confidences()] for r in readings]))
-"""
-_FIT = """
-import pathlib, sys
-from tests.test_extractors import _SCHEMA, _learn, _make, save_extractor
-save_extractor(_learn(_SCHEMA, _make(200, 1)), pathlib.Path(sys.argv[1]))
-"""
-
-
-def test_a_fresh_process_reads_the_same(extractor: LinearExtractor, saved: Path) -> None:
-    texts = [*_make(30, 4).texts, *_ODD]
-    command = [sys.executable, "-W", "error", "-c", _READ, str(saved)]
-    found = subprocess.run(
-        command, input=json.dumps(texts), capture_output=True, check=True, text=True
-    )
-    readings = [extractor.read(text) for text in texts]
-    said = [[r.value, r.log_confidence, r.unit_confidences()] for r in readings]
-    assert found.stdout.strip() == ascii(said)
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def test_two_fits_and_a_loaded_extractor_are_saved_as_the_same_bytes(
-    saved: Path, tmp_path_factory: pytest.TempPathFactory
+@pytest.mark.parametrize(("texts", "answers"), [(0, 0), (0, 1), (1, 0), (2, 3)])
+def test_texts_without_as_many_answers_are_refused(
+    extractor: LinearExtractor, texts: int, answers: int
 ) -> None:
-    fitted, again = (tmp_path_factory.mktemp(name) for name in ("fitted", "again"))
-    environment = os.environ | {"PYTHONHASHSEED": "3"}
-    subprocess.run([sys.executable, "-c", _FIT, str(fitted)], env=environment, check=True)
-    written = save_extractor(load_extractor(saved), again)
-    assert _contents(saved) == _contents(fitted) == _contents(again)
-    assert sorted(str(path.relative_to(again)) for path in written) == [*_contents(again)]
-    assert sum(map(len, _contents(saved).values())) < 2_000_000
+    plain = LinearExtractor(SCHEMA, extractor.plan)
+    with pytest.raises(UsageError, match=f"{texts} texts and {answers} answers"):
+        plain.fit(["a"] * texts, [{}] * answers)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_texts_without_as_many_answers_are_refused(extractor: LinearExtractor, count: int) -> None:
-    plain = LinearExtractor(_SCHEMA, extractor.plan)
-    with pytest.raises(UsageError, match=f"{count} texts and {count % 3} answers"):
-        plain.fit(["a"] * count, [{}] * (count % 3))
+def _field(path: FieldPath, kind: FieldKind, seen: int = 9) -> FieldPlan:
+    return FieldPlan(path, kind, None, (), ITEM in path, "", 1.0, seen)
 
 
-def _change(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    entries = json.loads((folder / "extractor.json").read_bytes())
-    change(entries)
-    (folder / "extractor.json").write_text(json.dumps(entries))
+def _lessons(
+    schema: dict[str, Any], plan: Sequence[FieldPlan], rows: Sequence[tuple[str, JsonValue]]
+) -> TagLessons:
+    units = find_units(ExtractionPlan(tuple(plan)))
+    texts, answers = [text for text, _ in rows], [answer for _, answer in rows]
+    return tag_lessons(read_schema(schema), units, texts, answers)
 
 
-_FILES = ["extractor.json", "tagger/tagger.safetensors", "tagger/tagger.json"]
-_FILES += ["head-0/weights.safetensors", "head-0/student.json"]
+_PAIRS = object_of({"pairs": {"type": "array", "items": object_of({"a": WORD, "b": WORD})}})
+_PAIR_PLAN = [_field(("pairs", ITEM, "a"), "copied"), _field(("pairs", ITEM, "b"), "copied")]
 
 
-@pytest.mark.parametrize("name", _FILES)
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"null", b"\xff", b'{"family": "linear"}'])
-def test_missing_and_other_files_are_refused(
-    saved: Path, name: str, content: bytes | None
-) -> None:
-    (saved / name).unlink() if content is None else (saved / name).write_bytes(content)
-    with pytest.raises(ArtefactError):
-        load_extractor(saved)
+def _pairs(*pairs: str) -> JsonValue:
+    return {"pairs": [{"a": a, "b": b} for a, b in (pair.split() for pair in pairs)]}
 
 
-@pytest.mark.parametrize("name", _FILES)
-def test_a_pickle_is_refused_and_not_run(saved: Path, name: str) -> None:
-    sprung = write_trap(saved / name)
-    with pytest.raises(ArtefactError):
-        load_extractor(saved)
-    assert not sprung.exists()
+def test_texts_whose_items_are_mixed_up_are_counted_and_left_out() -> None:
+    rows = [("ant bee cat dog", _pairs("ant bee", "cat dog"))] * 3
+    rows += [("ant cat bee dog", _pairs("ant bee", "cat dog"))] * 2
+    lessons = _lessons(_PAIRS, _PAIR_PLAN, rows)
+    assert (lessons.torn, lessons.rare, len(lessons.token_texts)) == (2, 0, 3)
+    extractor = LinearExtractor(_PAIRS, ExtractionPlan(tuple(_PAIR_PLAN)))
+    extractor.fit([text for text, _ in rows], [answer for _, answer in rows])
+    assert extractor.learned_.left_out == 2
+    assert extractor.read("ant bee cat dog").value == _pairs("ant bee", "cat dog")
+
+
+def test_texts_with_marks_beyond_the_most_frequent_200_are_counted_and_left_out() -> None:
+    item = object_of({"what": WORD, "kind": {"enum": [*range(230)]}})
+    schema = object_of({"items": {"type": "array", "items": item}})
+    plan = [_field(("items", ITEM, "what"), "copied"), _field(("items", ITEM, "kind"), "closed")]
+    rows: list[tuple[str, JsonValue]] = [
+        (f"word{kind}", {"items": [{"what": f"word{kind}", "kind": kind}]})
+        for kind in [*range(200), *range(230)]
+    ]
+    lessons = _lessons(schema, plan, rows)
+    assert (lessons.torn, lessons.rare, len(lessons.marks)) == (0, 30, 200)
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("value", "free"),
     [
-        (["family"], "other"),
-        (["more"], 1),
-        (["left_out"], -1),
-        (["answer_schema"], {"type": "object"}),
-        (["answer_schema"], "{}"),
-        (["settings"], {"unknown": 1}),
-        (["fields", 0, "kind"], "guessed"),
-        (["fields", 3, "normaliser"], "os.system"),
-        (["heads", 0, "options"], []),
-        (["heads", 0, "options"], ['"paid"']),
-        (["heads", 0, "options"], ['"late"', '"open"', '"paid"']),
-        (["heads", 0, "temperature"], 0),
-        (["heads", 0, "temperature"], "hot"),
-        (["heads", 0, "folder"], "../elsewhere"),
-        (["marks", 0, "level"], -1),
-        (["marks", 0, "level"], 51),
-        (["marks", 0, "path"], "customer"),
-        (["marks", 0, "closed"], [[["lines", ITEM, "kind"], ["food"]]]),
-        (["marks"], [{"path": ["customer"], "level": 0, "closed": []}]),
-        (["absences", 0, "said"], "gone"),
+        ("International Bank", [False] * 5),  # stands there
+        ("Internal Ban", [True] * 5),  # is only similar to what stands there
+        ("Zebra", [False] * 5),  # is nowhere
     ],
 )
-def test_changed_entries_are_refused(saved: Path, place: list[str | int], value: object) -> None:
-    def change(entries: Any) -> None:  # noqa: ANN401
-        for step in place[:-1]:
-            entries = entries[step]
-        entries[place[-1]] = value
+def test_a_value_that_may_stand_anywhere_leaves_its_tags_open(value: str, free: list[bool]) -> None:
+    rows: list[tuple[str, JsonValue]] = [
+        ("see Oak Road", {"name": "Oak Road"}),
+        ("pay the International Bank .", {"name": value}),
+    ]
+    lessons = _lessons(object_of({"name": WORD}), [_field(("name",), "copied")], rows)
+    assert lessons.tags[0] == OUTSIDE
+    assert (lessons.allowed[1].sum(axis=1) > 1).tolist() == free
+    assert lessons.allowed[0].tolist() == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+    ]
 
-    _change(saved, change)
-    with pytest.raises(ArtefactError):
-        load_extractor(saved)
+
+def test_without_spans_there_is_no_tagger_and_a_constant_needs_no_head(tmp_path: Path) -> None:
+    schema = object_of({"good": {"type": "boolean"}, "kind": {"enum": ["a", "b"]}}, "kind")
+    texts = ["fine day", "awful day", "fine work", "awful work"] * 5
+    answers: list[JsonValue] = [{"kind": "b", "good": "fine" in text} for text in texts]
+    extractor = learn(schema, Letters(texts, answers))
+    assert extractor.learned_.marks == ()
+    written = {path.parent.name for path in save_extractor(extractor, tmp_path)}
+    assert written == {tmp_path.name, "head-0"}
+    reading = load_extractor(tmp_path).read("awful luck")
+    assert reading.value == {"good": False, "kind": "b"}
+    assert reading.unit_confidences()["kind",] == 1
+    assert reading.log_confidence == math.log(reading.unit_confidences()["good",])
+
+
+def test_one_answer_for_all_texts_is_always_given() -> None:
+    answer: JsonValue = {"kind": "a", "tags": ["x", "y"], "sure": None}
+    tags = {"type": "array", "items": {"enum": ["x", "y", "z"]}}
+    sure = {"type": ["boolean", "null"]}
+    schema = object_of({"kind": {"enum": ["a", "b"]}, "tags": tags, "sure": sure}, "sure")
+    extractor = learn(schema, Letters(["one", "two", ""], [answer] * 3))
+    for text in ["two", "three", *ODD]:
+        reading = extractor.read(text)
+        assert reading.value == answer
+        assert math.exp(reading.log_confidence) > 0.5
+
+
+def test_a_written_field_is_left_out_and_its_confidence_is_that_of_nothing() -> None:
+    schema = object_of({"why": WORD, "ok": {"type": "boolean"}}, "ok")
+    texts = [f"{word} {number}" for number in range(20) for word in ("fail", "pass")]
+    answers: list[JsonValue] = [
+        {"ok": False, "why": f"since {text} broke"} if "fail" in text else {"ok": True}
+        for text in texts
+    ]
+    extractor = learn(schema, Letters(texts, answers))
+    assert [unit.kind for unit in extractor.units] == ["written", "closed"]
+    failed, passed = extractor.read("fail 99"), extractor.read("pass 99")
+    assert (failed.value, passed.value) == ({"ok": False}, {"ok": True})
+    assert (failed.unit_confidences()["why",], failed.log_confidence) == (0, -math.inf)
+    assert passed.unit_confidences()["why",] > 0.8
