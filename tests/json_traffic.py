@@ -187,14 +187,15 @@ def make_mails(
         summarised: Share of the answers that hold a free-text summary.
     """
     generator = np.random.default_rng(seed)
-    return [_make_mail(generator, vague, numbered, summarised) for _ in range(count)]
+    return [_make_mail(generator, vague, numbered, summarised, short=False) for _ in range(count)]
 
 
 def make_short_mails(
     count: int, *, seed: int = 0, numbered: float = 0.8, summarised: float = 0.0
 ) -> list[Mail]:
     """Return mails with answers of `SHORT_SCHEMA`, which are quick to learn from."""
-    mails = make_mails(count, seed=seed, numbered=numbered, summarised=summarised)
+    generator = np.random.default_rng(seed)
+    mails = [_make_mail(generator, 0.0, numbered, summarised, short=True) for _ in range(count)]
     return [Mail(text, _shortened(answer)) for text, answer in mails]
 
 
@@ -212,18 +213,25 @@ def _shortened(answer: JsonObject) -> JsonObject:
 
 
 def _make_mail(
-    generator: np.random.Generator, vague: float, numbered: float, summarised: float
+    generator: np.random.Generator,
+    vague: float,
+    numbered: float,
+    summarised: float,
+    *,
+    short: bool,
 ) -> Mail:
     intent, urgent = INTENTS[generator.integers(len(INTENTS))], bool(generator.random() < 0.4)
     number = _number(generator) if generator.random() < numbered else None
-    cents = int(generator.integers(500, 500_000)) if generator.random() < 0.6 else None
-    items = _items(generator)
+    priced = not short and generator.random() < 0.6
+    cents = int(generator.integers(500, 500_000)) if priced else None
+    items = [] if short else _items(generator)
     sentences = [
         _pick(generator, _VAGUE if generator.random() < vague else _ASKED[intent]),
         _pick(generator, _HURRY if urgent else _CALM),
-        f"I ordered {_listed(items)}.",
         *map(str, generator.choice(_ASIDES, 2, replace=False)),
     ]
+    if items:
+        sentences.append(f"I ordered {_listed(items)}.")
     if number is not None:
         sentences.append(f"{_pick(generator, ['My order is', 'Order number'])} {number}.")
     if cents is not None:

@@ -60,7 +60,9 @@ def student() -> CertifiedExtractor:
     """A certified student whose answers lack a field of the schema."""
     task = make_short_task(leave_out=["summary"])
     examples = make_answers(make_short_mails(200))
-    result = distill_extraction(task, examples, target=0.85, family="linear", teacher_name="gpt-x|y")
+    result = distill_extraction(
+        task, examples, target=0.85, family="linear", teacher_name="gpt-x|y"
+    )
     assert result.student is not None
     return result.student
 

@@ -15,11 +15,11 @@ from locum.extractors.comparing import NOTHING_SAID, meaning
 from locum.extractors.heads import NOTHING, SOMETHING, show_option
 from locum.shapes import ITEM, Checker, Closed, Number, leaves, read_schema
 from locum.traffic.strict_json import canonical_json
-from tests.schema_samples import INTEGER, WORD, object_of
+from tests.schema_samples import INTEGER, NULL, WORD, object_of
 from tests.shape_strategies import TEXTS, ShapeCase, shapes_and_values
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from locum.extractors.marks import Place
     from locum.shapes import FieldPath, JsonScalar, JsonValue, Record, Shape
@@ -61,8 +61,7 @@ def _findings_of(shape: Record, value: JsonValue, heads: Container[FieldPath]) -
     for path in _plain_lists(shape):
         own = {place: v for place, v in found.items() if place[0] == (*path, ITEM)}
         if path in heads and len(set(map(value_key, own.values()))) == len(own):
-            members[path] = list(own.values())
-            found = {place: v for place, v in found.items() if place not in own}
+            members[path] = [found.pop(place) for place in own]
     return Findings(rankings, members, found)
 
 
@@ -84,11 +83,11 @@ def _items_speak(value: JsonValue) -> bool:
 def _heads(shape: Record) -> st.SearchStrategy[set[FieldPath]]:
     """Draw the paths that heads tell; a number beyond 64 bits is none of their options."""
     numbers = {path for path, leaf in leaves(shape) if isinstance(leaf, Number)}
-    paths = {path for path, _ in leaves(shape)} | _plain_lists(shape)
-    return st.sets(st.sampled_from(sorted(paths)).filter(lambda path: path not in numbers))
+    paths = sorted({path for path, _ in leaves(shape)} - numbers | _plain_lists(shape))
+    return st.sets(st.sampled_from(paths)) if paths else st.just(set())
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=_SLOW_TO_DRAW)
+@settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
 @given(shapes_and_values(), st.data())
 def test_what_was_found_of_an_answer_says_the_same(case: ShapeCase, data: st.DataObject) -> None:
     checker, heads = Checker(case.schema), data.draw(_heads(case.shape))
@@ -101,12 +100,13 @@ def test_what_was_found_of_an_answer_says_the_same(case: ShapeCase, data: st.Dat
             assert meaning(built, sets) == meaning(value, sets)
 
 
+def _listed(shape: Record) -> list[tuple[FieldPath, JsonScalar]]:
+    """Return the values that closed fields may have."""
+    closed = ((path, leaf.values) for path, leaf in leaves(shape) if isinstance(leaf, Closed))
+    return [(path, value) for path, values in closed for value in values if value is not None]
+
+
 _SCALARS = TEXTS | st.integers(-9, 99) | st.booleans() | st.floats(allow_nan=False)
-_SHARES = st.lists(st.integers(0, 9), min_size=4, max_size=4)
-
-
-def _ranking(options: Sequence[str], shares: Sequence[int]) -> list[tuple[str, float]]:
-    return [(o, (s + 1) / 10) for o, s in zip(options, sorted(shares)[::-1], strict=False)]
 
 
 @st.composite
@@ -114,17 +114,16 @@ def _any_findings(draw: st.DrawFn, case: ShapeCase) -> Findings:
     """Draw findings: those of an answer, or none, with some of any kind in their place."""
     known = Findings({}, {}, {})
     if draw(st.booleans()):
-        known = _findings_of(
-            case.shape, draw(st.sampled_from(case.values)), draw(_heads(case.shape))
-        )
+        heads, answer = draw(_heads(case.shape)), draw(st.sampled_from(case.values))
+        known = _findings_of(case.shape, answer, heads)
     rankings, members, values = dict(known.rankings), dict(known.members), dict(known.values)
-    listed = [v for _, leaf in leaves(case.shape) if isinstance(leaf, Closed) for v in leaf.values]
-    scalars = (st.sampled_from(listed) | _SCALARS if listed else _SCALARS).filter(_is_there)
+    listed = [value for _, value in _listed(case.shape)]
+    scalars = st.sampled_from(listed) | _SCALARS if listed else _SCALARS
     options = scalars.map(show_option) | st.sampled_from([NOTHING, SOMETHING])
     for path, _ in draw(st.lists(st.sampled_from([*leaves(case.shape)]), max_size=4)):
         if ITEM not in path and draw(st.booleans()):
             named = draw(st.lists(options, min_size=1, max_size=4, unique=True))
-            rankings[path] = _ranking(named, draw(_SHARES))
+            rankings[path] = list(zip(named, (0.6, 0.3, 0.1, 0.0), strict=False))
         item = tuple(draw(st.integers(0, 2)) for name in path if name == ITEM)
         values[path, item] = draw(scalars)
     for path in _plain_lists(case.shape):
@@ -133,31 +132,27 @@ def _any_findings(draw: st.DrawFn, case: ShapeCase) -> Findings:
     return Findings(rankings, members, values)
 
 
-def _is_there(value: JsonScalar) -> bool:
-    return value is not None
+def _all_values(findings: Findings) -> Iterator[tuple[FieldPath, JsonScalar]]:
+    """Yield all that was found."""
+    yield from ((path, value) for (path, _), value in findings.values.items())
+    for path, values in findings.members.items():
+        yield from (((*path, ITEM), value) for value in values)
+    for path, ranking in findings.rankings.items():
+        options = [option for option, _ in ranking if option not in {NOTHING, SOMETHING}]
+        yield from ((path, orjson.loads(option)) for option in options)
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=_SLOW_TO_DRAW)
+@settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
 @given(shapes_and_values(), st.data())
-def test_any_findings_make_a_valid_object_or_none(case: ShapeCase, data: st.DataObject) -> None:
-    findings = data.draw(_any_findings(case))
-    checker = Checker(case.schema)
+def test_any_findings_make_a_valid_object_of_them_or_none(
+    case: ShapeCase, data: st.DataObject
+) -> None:
+    findings, checker = data.draw(_any_findings(case)), Checker(case.schema)
     built = Assembler(case.shape, checker, find_absences(case.shape, case.values)).build(findings)
     assert built is None or checker.problem(built) is None
-    listed = (
-        (p, v) for p, leaf in leaves(case.shape) if isinstance(leaf, Closed) for v in leaf.values
-    )
-    found = [(path, value) for (path, _), value in findings.values.items()]
-    found += [((*p, ITEM), value) for p, values in findings.members.items() for value in values]
-    found += [
-        (path, orjson.loads(option))
-        for path, ranking in findings.rankings.items()
-        for option, _ in ranking
-        if option not in {NOTHING, SOMETHING}
-    ]
-    known = {(path, value_key(value)) for path, value in [*listed, *found]}
-    said = leaf_values(built, case.shape)
-    assert {(path, value_key(v)) for path, _, v, _ in said if v is not None} <= known
+    said = [(path, value) for path, _, value, _ in leaf_values(built, case.shape)]
+    known = {(path, value_key(v)) for path, v in [*_all_values(findings), *_listed(case.shape)]}
+    assert {(path, value_key(value)) for path, value in said if value is not None} <= known
 
 
 _INNER = object_of({"street": WORD, "floor": INTEGER}, "street")
@@ -172,11 +167,10 @@ def test_nested_records_hold_what_was_found() -> None:
     assert _build(_NESTED, values={(name, ()): "Ada"}) == {"to": {"name": "Ada"}}
 
 
-def test_without_a_required_field_there_is_no_object() -> None:
+def test_without_a_required_field_there_is_no_object_or_no_optional_record() -> None:
     assert _build(_NESTED) is None
     assert _build(_NESTED, values={(("to", "place", "street"), ()): "Elm Road"}) is None
     assert _build(_NESTED, values={(("to", "name"), ()): 7}) is None
-    # An optional record that lacks one is left out.
     found: dict[Place, JsonScalar] = {
         (("to", "name"), ()): "Ada",
         (("to", "place", "floor"), ()): 3,
@@ -184,28 +178,24 @@ def test_without_a_required_field_there_is_no_object() -> None:
     assert _build(_NESTED, values=found) == {"to": {"name": "Ada"}}
 
 
-_MAYBE = {"anyOf": [object_of({"name": WORD}), {"type": "null"}]}
+_MAYBE = {"anyOf": [object_of({"name": WORD}), NULL]}
 
 
 @pytest.mark.parametrize(
     ("required", "answers", "built"),
     [
-        (False, [], {"to": None}),
-        (False, [{}], {}),
-        (False, [{"to": None}], {"to": None}),
-        (False, [{"to": {}}], {"to": {}}),
-        (False, [{"to": {}}, {}, {}], {}),
-        (True, [], {"to": None}),
-        (True, [{"to": {}}], {"to": {}}),
-        (True, [{}], {"to": None}),
+        ([], [], {"to": None}),
+        ([], [{}], {}),
+        ([], [{"to": {}}], {"to": {}}),
+        ([], [{"to": {}}, {}, {}], {}),
+        (["to"], [{"to": {}}], {"to": {}}),
+        (["to"], [{}], {"to": None}),
     ],
 )
 def test_nothing_is_said_as_the_teacher_mostly_says_it(
-    required: bool,  # noqa: FBT001
-    answers: list[JsonValue],
-    built: JsonValue,
+    required: list[str], answers: list[JsonValue], built: JsonValue
 ) -> None:
-    schema = object_of({"to": _MAYBE}, *["to"][:required])
+    schema = object_of({"to": _MAYBE}, *required)
     assert _build(schema, answers=answers) == built
     found = {"to": {"name": "Ada"}}
     assert _build(schema, values={(("to", "name"), ()): "Ada"}, answers=answers) == found
@@ -221,11 +211,8 @@ _TAGGED = object_of({"sent": {"anyOf": [_POST, _SHOP]}})
     [
         (0.9, {"street": "Elm Road"}, {"by": "post", "street": "Elm Road"}),
         (0.9, {}, {"by": "shop"}),  # the likelier one needs a street
-        (0.1, {}, {"by": "shop"}),
         (0.1, {"name": "Central", "floor": 2}, {"by": "shop", "name": "Central", "floor": 2}),
-        # What was found counts more than the tag's head.
-        (0.1, {"street": "Elm Road"}, {"by": "post", "street": "Elm Road"}),
-        (0.9, {"name": "Central"}, {"by": "shop", "name": "Central"}),
+        (0.1, {"street": "Elm Road"}, {"by": "post", "street": "Elm Road"}),  # it is found
         (0.9, {"street": "Elm", "name": "A", "floor": 2}, {"by": "shop", "name": "A", "floor": 2}),
     ],
 )
@@ -245,7 +232,6 @@ def test_a_union_is_told_by_its_tag_and_by_what_was_found(
         ({(("x",), ()): 3.5}, None),
         ({(("x", ITEM), (0,)): "b", (("x", ITEM), (4,)): "a"}, ["b", "a"]),
         ({(("x", "name"), ()): "Ada"}, {"name": "Ada"}),
-        # The option that most of it fits.
         ({(("x",), ()): 3, (("x", ITEM), (0,)): "a", (("x", ITEM), (1,)): "b"}, ["a", "b"]),
     ],
 )
@@ -274,11 +260,9 @@ def test_lists_hold_their_items_in_order_without_those_that_lack_something() -> 
 
 
 def test_members_are_the_values_of_a_list() -> None:
-    listed = {"type": "array", "items": {"enum": ["a", 1, "b"]}, "minItems": 1}
-    schema = object_of({"tags": listed})
-    assert _build(schema, members={("tags",): ["b", 1]}) == {"tags": ["b", 1]}
-    assert _build(schema, members={("tags",): []}) == {}
-    assert _build(object_of({"tags": listed}, "tags"), members={("tags",): []}) is None
+    tags = {"type": "array", "items": {"enum": ["a", 1, "b"]}, "minItems": 1}
+    assert _build(object_of({"tags": tags}), members={("tags",): ["b", 1]}) == {"tags": ["b", 1]}
+    assert _build(object_of({"tags": tags}, "tags"), members={("tags",): []}) is None
 
 
 _SIZE = {"enum": ["small", "large", None]}
@@ -289,7 +273,6 @@ _SIZE = {"enum": ["small", "large", None]}
     [
         ([('"large"', 0.6), ('"small"', 0.4)], {"size": "large"}, {"size": "large"}),
         ([('"huge"', 0.6), ('"small"', 0.4)], {"size": "small"}, {"size": "small"}),
-        ([("3", 0.6), ('"Large"', 0.4)], {}, {"size": None}),
         ([(NOTHING, 0.6), ('"small"', 0.4)], {}, {"size": None}),
         ([(SOMETHING, 1.0)], {}, {"size": None}),
     ],

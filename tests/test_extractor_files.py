@@ -116,7 +116,7 @@ def test_a_pickle_is_refused_and_not_run(saved: Path, name: str) -> None:
         (["fields", 0, "kind"], "guessed"),
         (["fields", 3, "normaliser"], "os.system"),
         (["heads", 0, "options"], []),
-        (["heads", 0, "options"], ['"paid"']),
+        (["heads", 0, "options"], ['"paid"', '"open"']),
         (["heads", 0, "options"], ['"late"', '"open"', '"paid"']),
         (["heads", 0, "temperature"], 0),
         (["heads", 0, "temperature"], "hot"),
