@@ -387,6 +387,26 @@ def test_the_arguments_of_the_one_tool_are_the_answers(empty: Path) -> None:
     assert "the schema is that of the recorded calls" in found["data"]["warnings"]
 
 
+def test_text_beside_a_tool_call_is_not_the_answer(empty: Path) -> None:
+    log = called(make_short_mails(FEW)).replace('"content": null', '"content": "I will note it."')
+    assert "I will note it." in log
+    (empty / "log.jsonl").write_text(log)
+    typed("import", "log.jsonl", "--task", "mail")
+    found = printed(typed("distill", "mail", *LINEAR, "--json", code=3).stdout)
+    assert (found["data"]["inputs"], found["data"]["problems"]) == (FEW, [])
+
+
+def test_a_tool_that_is_offered_and_not_called_makes_no_json(empty: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "note", "parameters": SHORT_SCHEMA}}]
+    log = (
+        record(n, mail, {"role": "assistant", "content": mail.answer["intent"]}, tools=tools)
+        for n, mail in enumerate(make_short_mails(FEW))
+    )
+    (empty / "log.jsonl").write_text(lines(*log))
+    typed("import", "log.jsonl", "--task", "mail")
+    assert "kind" not in printed(typed("distill", "mail", *LINEAR, "--json", code=3).stdout)
+
+
 CALLS = ("distill", "mail", "--calls", "calls.csv", "--schema", "schemas/mail.json")
 
 
@@ -399,7 +419,7 @@ CALLS = ("distill", "mail", "--calls", "calls.csv", "--schema", "schemas/mail.js
         (["--coverage", "0.5"], "--coverage cannot be used where answers are JSON"),
         (["--embeddings", "here"], "--embeddings cannot be used where answers are JSON"),
         (["--leave-out", "mood"], "leave out 'mood', which the schema's object does not have"),
-        (["--schema", "absent.json"], "there is no schema absent.json"),
+        (["--schema", "absent.json"], "there is no schema 'absent.json'"),
         (["--schema", "absent:Mail"], "No module named 'absent'"),
         (["--schema", "shop_models:Letter"], "has no attribute 'Letter'"),
         (["--schema", "shop_models:Literal"], "is no schema"),
@@ -471,7 +491,7 @@ def test_commands_of_labels_refuse_a_task_of_json(here: Path, command: list[str]
         ('schema = "mail.json"\n[tasks.mail.examples]\n"a" = "b"', "neither labels nor examples"),
         ('labels = ["a", "b"]\nleave_out = ["a"]', "leave_out with a schema alone"),
         ('instruction = "Say it."', "expected labels, or a schema"),
-        ('schema = "absent.json"', "absent.json: expected a file that holds a JSON Schema"),
+        ('schema = "absent.json"', "absent.json': expected a file that holds a JSON Schema"),
         ('schema = "schemas/mail.json"\nleave_out = ["mood"]', "leave out 'mood'"),
     ],
 )
@@ -481,3 +501,23 @@ def test_settings_that_cannot_be_used_are_refused(tmp_path: Path, content: str, 
     (tmp_path / "schemas" / "mail.json").write_text(json.dumps(SHORT_SCHEMA))
     config = ("--config", str(tmp_path / "locum.toml"))
     assert said in refusal("distill", "mail", "--calls", "calls.csv", *config)
+
+
+def test_an_answer_may_be_an_object_in_jsonl(here: Path) -> None:
+    rows = ({"text": mail.text, "answer": mail.answer} for mail in make_short_mails(FEW))
+    (here / "objects.jsonl").write_text(lines(*rows))
+    done = typed("distill", "objects", "--calls", "objects.jsonl", *LINEAR, "--json", code=3)
+    assert orjson.loads(done.stdout)["data"]["inputs"] == FEW
+
+
+@pytest.mark.parametrize("name", [":Order", ".x:Y", "broken_module:Mail", "none:Mail"])
+def test_odd_schema_names_are_refused(here: Path, name: str) -> None:
+    (here / "broken_module.py").write_text("class Mail(:\n")
+    assert "schema" in refusal("distill", "mail", "--calls", "calls.csv", "--schema", name)
+
+
+def test_a_schema_may_be_given_as_it_is(here: Path) -> None:
+    calls = ("--calls", str(here / "calls.csv"))
+    schema = json.dumps(SHORT_SCHEMA)
+    done = typed("distill", "mail", *calls, "--schema", schema, *LINEAR, "--json", code=3)
+    assert orjson.loads(done.stdout)["kind"] == "extraction"

@@ -487,7 +487,7 @@ def test_answers_that_are_no_object_of_the_schema_are_counted_and_shown(
 def test_no_usable_answer_is_an_error() -> None:
     with pytest.raises(InputError, match="no input of task 'mail' has an answer"):
         distill_extraction(make_task(), [Example("a text"), Example("another")])
-    with pytest.raises(InputError, match="no input of task 'mail' has an answer"):
+    with pytest.raises(InputError, match="there are no inputs"):
         distill_extraction(make_task(), [])
     with pytest.raises(InputError) as caught:
         distill_extraction(make_task(), [Example("a", answer="no"), Example("b", answer="{")])
@@ -533,3 +533,57 @@ def test_a_schema_that_cannot_be_used_is_refused_with_a_reason_for_each_field() 
 def test_values_that_cannot_be_used(bad: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="expected"):
         distill_extraction(make_task(), make_answers(make_mails(5)), **bad)
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(InputError, match="half a surrogate pair"):
+        distill_extraction(
+            make_task(), [*make_answers(make_mails(5)), Example("\ud800", answer="{}")]
+        )
+
+
+def test_synthetic_inputs_are_left_out_and_told() -> None:
+    real = make_answers(make_mails(30))
+    written = [dataclasses.replace(e, synthetic=True) for e in make_answers(make_mails(40, seed=9))]
+    found = distill_extraction(make_task(), [*real, *written])
+    assert found.data.inputs == 30
+    assert found.data.warnings[0].startswith("40 synthetic inputs were left out")
+
+
+def test_a_field_that_no_student_can_have_may_be_left_out() -> None:
+    schema = {
+        **SHORT_SCHEMA,
+        "properties": {**SHORT_SCHEMA["properties"], "meta": {"type": "object"}},
+    }
+    with pytest.raises(UsageError, match="meta"):
+        ExtractionTask("mail", schema)
+    task = ExtractionTask("mail", schema, leave_out=["meta"])
+    mails = make_short_mails(30)
+    answers = [Example(m.text, answer=json.dumps({**m.answer, "meta": {"a": 1}})) for m in mails]
+    found = distill_extraction(task, answers)
+    assert found.data.inputs == 30
+    assert not found.data.problems
+    assert not found.data.repairs
+
+
+def test_like_problems_count_together() -> None:
+    mails = make_short_mails(30)
+    wrong = [{**mail.answer, "intent": f"none {row}"} for row, mail in enumerate(mails[:10])]
+    answers = [mail.answer for mail in mails[10:]]
+    given = [
+        Example(m.text, answer=json.dumps(a))
+        for m, a in zip(mails, [*wrong, *answers], strict=True)
+    ]
+    found = distill_extraction(make_short_task(), given)
+    assert [problem.answers for problem in found.data.problems] == [10]
+
+
+def test_a_bound_on_the_size_holds() -> None:
+    with pytest.raises(UsageError, match=r"no student is within 1,000 bytes \(linear: it takes"):
+        distill_extraction(
+            make_short_task(),
+            make_answers(make_short_mails(200)),
+            target=0.8,
+            max_bytes=1_000,
+            family="linear",
+        )

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from locum.extractors.marks import MarkedText, Place
     from locum.shapes import FieldPath, JsonScalar
 
-_TITLE, _TAG = ("title",), ("tags", ITEM)
-_NAME, _CITY = ("orders", ITEM, "name"), ("orders", ITEM, "sent", "city")
-_PRODUCT = ("orders", ITEM, "lines", ITEM, "product")
-_QUANTITY = ("orders", ITEM, "lines", ITEM, "quantity")
-_NOTE = ("orders", ITEM, "notes", ITEM)
+_TITLE, _TAG = ("letter", "title"), ("letter", "tags", ITEM)
+_NAME, _CITY = ("letter", "orders", ITEM, "name"), ("letter", "orders", ITEM, "sent", "city")
+_PRODUCT = ("letter", "orders", ITEM, "lines", ITEM, "product")
+_QUANTITY = ("letter", "orders", ITEM, "lines", ITEM, "quantity")
+_NOTE = ("letter", "orders", ITEM, "notes", ITEM)
 _PATHS = [_TITLE, _TAG, _NAME, _CITY, _PRODUCT, _QUANTITY, _NOTE]
-_KIND, _FLAG = ("orders", ITEM, "kind"), ("orders", ITEM, "sent", "flag")
-_SORT = ("orders", ITEM, "lines", ITEM, "sort")
+_KIND, _FLAG = ("letter", "orders", ITEM, "kind"), ("letter", "orders", ITEM, "sent", "flag")
+_SORT = ("letter", "orders", ITEM, "lines", ITEM, "sort")
 _CLOSED = [_KIND, _FLAG, _SORT]
-_ORDER, _LINE = _NAME[:2], _PRODUCT[:4]
+_ORDER, _LINE = _NAME[:3], _PRODUCT[:5]
 
 
 def _span(path: FieldPath, item: tuple[int, ...], first: int, end: int) -> AlignedSpan:
@@ -125,13 +125,13 @@ def test_items_that_follow_each_other_are_read_back(
 @given(_texts_in_order())
 def test_items_get_their_numbers_in_the_order_of_the_text(spans: list[AlignedSpan]) -> None:
     placed = _placed(mark_spans(spans, {}, []))
-    for root in (_TAG[:1], _NAME[:1]):
+    for root in (_TAG[:2], _NAME[:2]):
         begun = dict.fromkeys(item for path, item in placed if list_of(path) == root)
         orders = [item[0] for item in begun]
         assert orders == sorted(orders)
         assert set(orders) == set(range(len(set(orders))))
-    for path in (_PRODUCT[:4], _NOTE):
-        items = [item for inner, item in placed if inner[:4] == path]
+    for path in (_LINE, _NOTE):
+        items = [item for inner, item in placed if inner[:5] == path]
         assert items == sorted(items)
 
 
@@ -168,10 +168,10 @@ def test_lists_are_torn_where_an_item_stands_around_another(places: list[Place])
 @pytest.mark.parametrize(
     ("places", "torn"),
     [
-        ([(_NAME, (0,)), (_NAME, (1,)), (_CITY, (0,))], {("orders",)}),
+        ([(_NAME, (0,)), (_NAME, (1,)), (_CITY, (0,))], {_ORDER[:2]}),
         ([(_NAME, (0,)), (_CITY, (0,)), (_NAME, (1,)), (_CITY, (1,))], set()),
         ([(_NAME, (1,)), (_CITY, (1,)), (_NAME, (0,))], set()),
-        ([(_PRODUCT, (0, 0)), (_PRODUCT, (0, 1)), (_QUANTITY, (0, 0))], {("orders",)}),
+        ([(_PRODUCT, (0, 0)), (_PRODUCT, (0, 1)), (_QUANTITY, (0, 0))], {_ORDER[:2]}),
         ([(_NAME, (0,)), (_TAG, (0,)), (_TITLE, ()), (_CITY, (0,))], set()),
         ([(_TITLE, ()), (_TAG, (0,)), (_TITLE, ())], set()),
     ],
@@ -273,6 +273,7 @@ def test_an_item_without_its_crossed_span_is_still_an_item() -> None:
         ([Mark(_PRODUCT, 1), Mark(_QUANTITY, 2), Mark(_PRODUCT, 1)], [(0, 0), (0, 0), (0, 1)]),
         ([Mark(_NAME, 0), Mark(_PRODUCT, 2)], [(0,), (0, 0)]),
         ([Mark(_NAME, 9), Mark(_CITY, 9), Mark(_NAME, 0)], [(0,), (0,), (1,)]),
+        ([Mark(_PRODUCT, 0), Mark(_NAME, 9)], [(0, 0), (0,)]),
         ([Mark(_TITLE, 3), Mark(_TAG, 1), Mark(_TAG, 0)], [(), (0,), (1,)]),
         ([Mark(_TAG, 0), Mark(_NAME, 1)], [(0,), (0,)]),
     ],

@@ -211,7 +211,7 @@ def test_rows_of_tables_that_are_not_usable_are_counted(
         ('{"text": "\\u0000"}', "the text holds a NUL character"),
         ('{"text": "\\ud800"}', "not valid JSON"),
         ("[" * 5000 + "]" * 5000, "not valid JSON"),
-        ('{"text": "a", "label": ["x"]}', "a label is neither a string nor a number"),
+        ('{"text": "a", "label": ["x"]}', "an answer is neither a string, a number nor an object"),
         ('{"text": "a", "latency_ms": -1}', "a latency or a cost is not a number"),
         ('{"text": "a", "cost": "cheap"}', "a latency or a cost is not a number"),
         ('{"text": "a", "cost": "inf"}', "a latency or a cost is not a number"),

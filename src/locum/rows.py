@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -159,13 +160,15 @@ def to_answer(value: object) -> str:
     """Return an answer as it would be written.
 
     Raises:
-        BadRowError: It is neither a string nor a number.
+        BadRowError: It is a list.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
         return str(value)
-    raise BadRowError("a label is neither a string nor a number")
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    raise BadRowError("an answer is neither a string, a number nor an object")
 
 
 def to_amount(value: object) -> float:

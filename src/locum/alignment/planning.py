@@ -205,7 +205,8 @@ def _recurring(field: FieldEvidence, counts: Counter[ValueKey]) -> tuple[JsonSca
 def _why_written(field: FieldEvidence, spanned: _Option) -> str:
     different = len({value_key(seen.value) for seen in field.seen})
     counted = f"{_count(range(len(field.seen)))}, {different} different"
-    return f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}"
+    few = "; if these are all, list them as an enum" if different <= _MOST_CLOSED else ""
+    return f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}{few}"
 
 
 def _count(values: Sequence[object]) -> str:

@@ -206,7 +206,7 @@ def distill_command(
         database = stack.enter_context(open_database(place)) if teacher or not file else None
         asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
-            refuse_for_json(coverage, embeddings)
+            refuse_for_json(coverage, embeddings, labels, synthetic=synthetic)
             result = distill_extraction(
                 extraction.task,
                 given.examples,

@@ -63,17 +63,15 @@ def find_extraction(
 
     declared = settings.extractions.get(name)
     notes: list[str] = []
-    # A schema may be a class of a module in this folder.
-    sys.path.insert(0, str(Path.cwd()))
+    if flags.schema is not None or declared is not None:
+        # A schema may be a class of a module in this folder; what is installed counts first.
+        sys.path.append(str(Path.cwd()))
     if flags.schema is not None:
         schema = load_schema(flags.schema)
     elif declared is not None:
         schema = load_schema(declared.schema, declared.folder)
-    elif not has_labels and given.schema is not None:
-        schema = given.schema
-        notes = ["the schema is that of the recorded calls"]
     elif not has_labels and _are_objects(given.examples):
-        schema, notes = _inferred(given.examples)
+        schema, notes = _inferred(given)
     elif flags.leave_out:
         raise UsageError("--leave-out is for answers in JSON, and these are labels")
     else:
@@ -97,12 +95,15 @@ def _are_objects(examples: Sequence[Example]) -> bool:
     return found > _FEWEST_OBJECTS * len(answers)
 
 
-def _inferred(examples: Sequence[Example]) -> tuple[dict[str, object], list[str]]:
+def _inferred(given: Given) -> tuple[dict[str, object], list[str]]:
+    """Return the schema that recorded calls asked for, else the one that the answers share."""
+    if given.schema is not None:
+        return given.schema, ["the schema is that of the recorded calls"]
     from locum.shapes import infer_schema
     from locum.traffic.json_objects import find_object
 
     values = []
-    for example in examples:
+    for example in given.examples:
         try:
             values.append(find_object(example.answer or "").value)
         except ValueError:
@@ -113,13 +114,20 @@ def _inferred(examples: Sequence[Example]) -> tuple[dict[str, object], list[str]
     return found.schema, [note, *found.notes]
 
 
-def refuse_for_json(coverage: float | None, embeddings: str | None) -> None:
+def refuse_for_json(
+    coverage: float | None, embeddings: str | None, labels: str | None, *, synthetic: bool
+) -> None:
     """Refuse options that change nothing where answers are JSON.
 
     Raises:
         UsageError: One was given.
     """
-    given = {"--coverage": coverage is not None, "--embeddings": embeddings is not None}
+    given = {
+        "--coverage": coverage is not None,
+        "--embeddings": embeddings is not None,
+        "--labels": labels is not None,
+        "--no-synthetic": not synthetic,
+    }
     wrong = [name for name, is_given in given.items() if is_given]
     if wrong:
         raise UsageError(f"{', '.join(wrong)} cannot be used where answers are JSON: leave it out")

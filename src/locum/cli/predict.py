@@ -14,6 +14,7 @@ from locum.cli.places import find_artefact, parse_columns
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
 from locum.schema import Prediction
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,21 +99,17 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
 
 
 def _to_json(prediction: Prediction | Extraction, *, partial: bool) -> str:
-    import orjson
-
     if isinstance(prediction, Prediction):
-        return orjson.dumps(prediction._asdict()).decode()
+        return write_json(prediction._asdict()).decode()
     fields = {
         path: field._asdict()
         for path, field in prediction.fields.items()
         if field.accepted or not partial
     }
-    return orjson.dumps(prediction._asdict() | {"fields": fields}).decode()
+    return write_json(prediction._asdict() | {"fields": fields}).decode()
 
 
 def _to_line(prediction: Prediction | Extraction, *, partial: bool) -> str:
-    import orjson
-
     route = "answered" if prediction.answered else "deferred"
     if isinstance(prediction, Prediction):
         said = prediction.label
@@ -122,7 +119,7 @@ def _to_line(prediction: Prediction | Extraction, *, partial: bool) -> str:
             for path, field in prediction.fields.items()
             if field.accepted and field.value not in (None, [])
         }
-        said, route = orjson.dumps(accepted).decode(), "partial" if accepted else route
+        said, route = write_json(accepted).decode(), "partial" if accepted else route
     else:
-        said = orjson.dumps(prediction.answer).decode()
+        said = write_json(prediction.answer).decode()
     return f"{said}\t{prediction.confidence:.4f}\t{route}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -91,13 +90,16 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
 
     models: Counter[str] = Counter()
     schemas: Counter[bytes] = Counter()
+    as_sent: dict[bytes, JsonObject] = {}
 
     def counted(calls: Iterable[Call]) -> Iterator[Call]:
         for call in calls:
             models[call.facts.model] += 1
             schema = asked_schema(call.request)
             if schema is not None:
-                schemas[canonical_json(schema)] += 1
+                key = canonical_json(schema)
+                schemas[key] += 1
+                as_sent.setdefault(key, schema)
             yield call
 
     with open_existing(place) as database:
@@ -113,7 +115,7 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
     mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []
     (teacher, _), *_ = models.most_common(1)
     [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
-    asked = json.loads(schema) if 2 * count > models.total() else None
+    asked = as_sent[schema] if 2 * count > models.total() else None
     return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher, asked)
 
 

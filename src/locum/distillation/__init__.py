@@ -4,7 +4,7 @@ from locum.distillation.answers import buy_answers
 from locum.distillation.assess import some_share
 from locum.distillation.attempt import Latency, measure_latency
 from locum.distillation.decide import decide, least_certify_inputs, too_few
-from locum.distillation.distill import distill
+from locum.distillation.distill import check_texts, distill
 from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Decision, Distillation, RungFigures, RungResult
 from locum.distillation.rungs import DEFAULT_ENCODER, DEFAULT_SECONDS
@@ -22,6 +22,7 @@ __all__ = [
     "Silent",
     "TeacherCosts",
     "buy_answers",
+    "check_texts",
     "decide",
     "distill",
     "least_certify_inputs",

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from locum.distillation.pool import Pool
     from locum.store import Database
 
-__all__ = ["Progress", "distill"]
+__all__ = ["Progress", "check_texts", "distill"]
 
 
 def distill(  # noqa: PLR0913 - one call with all that can be chosen
@@ -109,7 +109,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     ladder.check()
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    _check_texts(examples)
+    check_texts(examples)
     money = budget or Budget(ledger=task.name)
     answers, bought = collect_answers(task, examples, teacher, store, money, told)
     real, written = divide_answers(examples, answers)
@@ -164,7 +164,12 @@ def _asked_for(attempt: Attempt) -> Choice:
     return Choice(attempt, f"the student that was asked for{note}")
 
 
-def _check_texts(examples: Sequence[Example]) -> None:
+def check_texts(examples: Sequence[Example]) -> None:
+    """Refuse inputs that cannot be learned from.
+
+    Raises:
+        InputError: There are none, or one is no valid Unicode text.
+    """
     if not examples:
         raise InputError("there are no inputs: give at least one text")
     for number, example in enumerate(examples, start=1):

@@ -10,12 +10,11 @@ on one level.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from locum.calibration import PLAIN_SCORE, DeferralScore
 from locum.config import RedactionSettings
@@ -108,9 +107,7 @@ def _write(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> N
         manifest = _describe_extractor(student, shared)
     else:
         manifest = _describe_student(student, shared)
-    (directory / MANIFEST).write_bytes(
-        orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2)
-    )
+    (directory / MANIFEST).write_text(json.dumps(manifest.model_dump(), indent=2), "utf-8")
 
 
 def _save_model(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> list[Path]:

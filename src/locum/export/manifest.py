@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locum.calibration import DEFERRAL_FEATURES
@@ -162,13 +162,13 @@ def read_manifest(folder: Path) -> Manifest | ExtractionManifest:
     try:
         if path.stat().st_size > _LARGEST_MANIFEST:
             raise ArtefactError(f"{path} is larger than {_LARGEST_MANIFEST:,} bytes: refused")
-        content: Any = orjson.loads(path.read_bytes())
+        content: Any = json.loads(path.read_bytes())
     except OSError:
         raise ArtefactError(
             f"{folder} holds no student: there is no readable {MANIFEST} in it; distil the task "
             "first, or give the folder of a student"
         ) from None
-    except orjson.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is not valid JSON: {error}") from None
     found = content.get("format_version") if isinstance(content, dict) else None
     if found != FORMAT_VERSION:

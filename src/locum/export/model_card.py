@@ -53,13 +53,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"prose": _prose, "code": _code}
+    environment.filters |= {"prose": _prose, "code": _code, "cell": _cell}
     return environment
 
 
 def _prose(text: str) -> str:
     """Text in which no character means anything to Markdown or HTML."""
     return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()), flags=re.ASCII)
+
+
+def _cell(text: str) -> str:
+    """Text that ends no cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def _code(text: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.shapes import Checker, read_schema
+from locum.shapes import Checker
 from locum.traffic.json_answers import read_answer
+from locum.traffic.json_objects import find_object
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +21,7 @@ __all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool"]
 
 _SHOWN_CHARACTERS = 120
 _LONGEST_PROBLEM = 100
+_VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![\w.\[])-?\d+(?:\.\d+)?')
 
 
 class AnswerProblem(NamedTuple):
@@ -70,7 +74,7 @@ def build_answer_pool(
     Raises:
         UsageError: The schema cannot be used.
     """
-    shape, checker = read_schema(task.schema), Checker(task.schema)
+    checker = Checker(task.answer_schema)
     kept: list[tuple[Example, dict[str, JsonValue]]] = []
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
@@ -78,16 +82,31 @@ def build_answer_pool(
     for example, text in zip(examples, answers, strict=True):
         if text is None:
             continue
-        read = read_answer(text, shape, checker)
+        read = read_answer(_without(text, task.leave_out), task.shape, checker)
         if read.value is None:
-            problem = (read.problem or "")[:_LONGEST_PROBLEM]
+            problem = _kind(read.problem or "")[:_LONGEST_PROBLEM]
             counts[problem] += 1
             shown.setdefault(problem, text[:_SHOWN_CHARACTERS])
             continue
         repairs.update(read.repairs)
-        left = {name: v for name, v in read.value.items() if name not in task.leave_out}
-        kept.append((example, left))
+        kept.append((example, read.value))
     problems = [AnswerProblem(name, n, shown[name]) for name, n in counts.most_common()]
     missing = sum(text is None for text in answers)
     objects = [value for _, value in kept]
     return AnswerPool([example for example, _ in kept], objects, missing, problems, repairs)
+
+
+def _without(text: str, names: Sequence[str]) -> str:
+    """Return an answer without some fields of its object; as it is where there is no object."""
+    if not names:
+        return text
+    try:
+        found = find_object(text).as_written()
+    except ValueError:
+        return text
+    return write_json({name: v for name, v in found.items() if name not in names}).decode()
+
+
+def _kind(problem: str) -> str:
+    """Return a problem without the value that has it, so that like ones count together."""
+    return _VALUE.sub("\u2026", problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from locum.shapes import FieldPath
 
 __all__ = ["certify_objects", "certify_units", "decide_on_objects"]
+
+_LOWER = (0.75, 0.5, 0.25)
+_CERTAIN = 1 - 1e-15
 
 
 def certify_objects(validation: Verdicts, tested: Verdicts, promise: Promise) -> Certificate | None:
@@ -67,7 +71,23 @@ def _certify(
 ) -> Certificate | None:
     thresholds = plan_thresholds(*seen, len(tested[0]), promise)
     # At 0 there is no object, or nothing that could be said of a field.
-    return certify(*tested, [threshold for threshold in thresholds if threshold > 0], promise)
+    planned = [threshold for threshold in thresholds if threshold > 0]
+    return certify(*tested, _with_lower(planned), promise)
+
+
+def _with_lower(planned: list[float]) -> list[float]:
+    """Return the thresholds to test, with some below the last.
+
+    A tagger is often all but certain, and the student that is certified learned from more inputs
+    than the one that the thresholds stem from: its confidences can lie under the least of them
+    without being any worse. Where there is one threshold alone, it is not started at: one input
+    below it would be one too many. All are fixed without a look at the certify inputs.
+    """
+    if not planned or not planned[-1] > 0.5:
+        return planned
+    log_odds = math.log(planned[-1]) - math.log1p(-min(planned[-1], _CERTAIN))
+    lower = [1 / (1 + math.exp(-share * log_odds)) for share in _LOWER]
+    return [*(planned if len(planned) > 1 else []), *lower]
 
 
 def decide_on_objects(

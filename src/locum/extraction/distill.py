@@ -11,6 +11,7 @@ from locum.distillation import (
     DEFAULT_ENCODER,
     DEFAULT_SECONDS,
     Silent,
+    check_texts,
     least_certify_inputs,
     measure_costs,
     some_share,
@@ -148,15 +149,18 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     settings.check()
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
+    check_texts(examples)
+    real = [example for example in examples if not example.synthetic]
     money = budget or Budget(ledger=task.name)
-    written = collect_objects(task, examples, teacher, store, money, told)
+    written = collect_objects(task, real, teacher, store, money, told)
     told.stage("reading the answers")
-    pool = build_answer_pool(task, examples, written.texts)
+    pool = build_answer_pool(task, real, written.texts)
     if not pool.examples:
         raise InputError(_no_answers(task, pool))
     told.stage("grouping near-copies and splitting")
     divided = divide(task, pool, seed)
-    data = summarise(task, pool, divided, [*notes, *written.notes])
+    said = [*notes, *written.notes, *_left_out(len(examples) - len(real))]
+    data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool.examples, written.bought, name, money)
     known = _Known(task, promise, data, name, costs)
@@ -277,6 +281,12 @@ def _parts(pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]]) -> Parts:
         return AnsweredTexts([example.text for example in examples], answers, spoken)
 
     return {split: take(np.sort(of_split)) for split, of_split in rows.items()}
+
+
+def _left_out(synthetic: int) -> list[str]:
+    if not synthetic:
+        return []
+    return [f"{synthetic:,} synthetic inputs were left out: they are for labels alone so far"]
 
 
 def _no_answers(task: ExtractionTask, pool: AnswerPool) -> str:

@@ -133,10 +133,13 @@ def try_families(
                 raise
             omitted[name] = str(error)
             continue
-        if settings.max_bytes is not None and found.size_bytes > settings.max_bytes and tried:
+        if settings.max_bytes is not None and found.size_bytes > settings.max_bytes:
             omitted[name] = f"it takes {found.size_bytes:,} bytes"
         else:
             tried.append(found)
+    if not tried:
+        shown = "; ".join(f"{name}: {reason}" for name, reason in omitted.items())
+        raise UsageError(f"no student is within {settings.max_bytes:,} bytes ({shown}): allow more")
     return tried, omitted
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.distillation import Decision
 from locum.extractors import value_at
 from locum.shapes import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locum.distillation import Decision
     from locum.extractors import Unit
     from locum.shapes import JsonValue
 
 __all__ = ["refuse_written", "written_shares"]
 
 _OFTEN = 0.05
+_NEARLY_ALWAYS = 0.95
 
 
 def written_shares(units: Sequence[Unit], answers: Sequence[JsonValue]) -> list[tuple[Unit, float]]:
@@ -50,10 +51,11 @@ def refuse_written(
         f"({unit.fields[0].reason})"
         for unit, share in often
     )
-    names = " ".join(f"--leave-out {unit.path[0]}" for unit, _ in often)
+    names = " ".join(f"--leave-out {name}" for name in dict.fromkeys(u.path[0] for u, _ in often))
     cure = f"{names} makes a student without"
     if not partial:
         cure += ", --partial one that gives the other fields alone"
     reason = f"{decision.reason}; free text is not imitated: {shown}; {cure}"
-    verdict = decision.verdict if decision.verdict == "distil" else "do_not_distil"
-    return decision._replace(verdict=verdict, reason=reason)
+    if decision.verdict != "distil" and max(share for _, share in often) > _NEARLY_ALWAYS:
+        return Decision("do_not_distil", reason)
+    return decision._replace(reason=reason)

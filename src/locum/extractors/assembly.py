@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
-
-import orjson
 
 from locum.extractors.heads import NOTHING, SOMETHING
 from locum.shapes import ITEM, Closed, ListOf, OneOf, Record, admits
@@ -153,7 +152,7 @@ class _Pass:
         for option, probability in ranking:
             if option in {NOTHING, SOMETHING}:
                 return None
-            value = orjson.loads(option)
+            value = json.loads(option)
             if admits(shape, value):
                 return _Built(value, math.log(best / max(probability, _UNLIKELY)))
         return None
@@ -164,7 +163,7 @@ class _Pass:
             case Closed(values):
                 allowed = [value for value in values if value is not None]
                 rest = self._found.rankings.get(path, ()) if not item else ()
-                likely = [orjson.loads(o) for o, _ in rest if o not in {NOTHING, SOMETHING}]
+                likely = [json.loads(o) for o, _ in rest if o not in {NOTHING, SOMETHING}]
                 fitting = [value for value in likely if admits(shape, value)]
                 return _Built((fitting or allowed)[0], _UNUSED) if allowed else None
             case ListOf(fewest=0):

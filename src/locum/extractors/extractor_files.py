@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,7 +13,7 @@ from locum.extractors.families import find_extractor_family
 from locum.extractors.heads import Head, HeadPlan
 from locum.extractors.marks import Mark
 from locum.extractors.protocol import Extractor, Learned
-from locum.traffic.strict_json import read_json, write_json
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,12 +110,12 @@ def load_extractor(directory: Path) -> Extractor:
         UsageError: An extra that the family needs is not installed.
     """
     try:
-        entries = _Entries.model_validate(read_json((directory / _FILE).read_bytes()))
+        entries = _Entries.model_validate(json.loads((directory / _FILE).read_bytes()))
         family = find_extractor_family(entries.family)
         plan = ExtractionPlan(tuple(field.plan() for field in entries.fields))
         extractor = family(entries.answer_schema, plan, **entries.settings)
         extractor.take(_learned(entries))
-    except (OSError, ValueError, TypeError, UsageError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, UsageError) as error:
         shown = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ArtefactError(f"{directory} holds no extractor: {shown}") from None
     extractor.load_parts(directory)

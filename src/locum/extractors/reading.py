@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -167,14 +168,12 @@ def _split(
     dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]],
 ]:
     """Return the rankings of whole fields, and those of lists' values with these."""
-    import orjson
-
     fields: dict[FieldPath, list[tuple[str, float]]] = {}
     members: dict[FieldPath, list[tuple[JsonScalar, list[tuple[str, float]]]]] = {}
     for plan, ranking in rankings:
         if plan.member is None:
             fields[plan.path] = ranking
         else:
-            value: JsonScalar = orjson.loads(plan.member)
+            value: JsonScalar = json.loads(plan.member)
             members.setdefault(plan.path, []).append((value, ranking))
     return fields, members

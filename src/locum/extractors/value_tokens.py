@@ -10,7 +10,6 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import orjson
 
 from locum.extractors.heads import NOTHING, SOMETHING
 from locum.schema import TokenPosition, label_key
@@ -125,7 +124,7 @@ def _skip(text: str, at: int) -> int:
 def _label(option: str) -> str:
     if option == NOTHING:
         return "null"
-    value = orjson.loads(option)
+    value = json.loads(option)
     return value if isinstance(value, str) else option
 
 

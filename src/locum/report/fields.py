@@ -46,7 +46,7 @@ def field_table(distillation: ExtractionDistillation) -> FieldTable | None:
     rows: list[tuple[str, ...]] = [
         (
             show_path(result.unit.path),
-            _HAD[result.unit.kind],
+            _how(result),
             format_share(result.asked, interval=False),
             format_share(result.agreement, interval=False),
             format_share(result.covered, interval=False),
@@ -61,6 +61,11 @@ def field_table(distillation: ExtractionDistillation) -> FieldTable | None:
         "locum predict --partial, and agreement there. Each certificate holds by itself."
     )
     return FieldTable(columns, rows, note)
+
+
+def _how(result: UnitResult) -> str:
+    never = not any(field.seen for field in result.unit.fields)
+    return "never given" if never and not result.unit.is_imitated else _HAD[result.unit.kind]
 
 
 def family_table(distillation: ExtractionDistillation) -> FieldTable | None:

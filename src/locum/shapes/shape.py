@@ -7,6 +7,7 @@ is entered: ``("order", "lines", ITEM, "quantity")``.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -168,5 +169,13 @@ def leaves(shape: Shape, path: FieldPath = ()) -> Iterator[tuple[FieldPath, Leaf
 
 
 def show_path(path: FieldPath) -> str:
-    """Return a path as people write it: ``order.lines[].quantity``."""
-    return ".".join(path).replace(f".{ITEM}", ITEM) or "(the whole answer)"
+    """Return a path as people write it: ``order.lines[].quantity``.
+
+    A name that holds a point or a bracket stands in quotes.
+    """
+    shown = ".".join(name if name == ITEM else _show_name(name) for name in path)
+    return shown.replace(f".{ITEM}", ITEM) or "(the whole answer)"
+
+
+def _show_name(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False) if set(name) & set(".[]") else name

@@ -29,18 +29,15 @@ def asked_schema(request: JsonObject) -> dict[str, Any] | None:
 
 
 def object_text(request: JsonObject, response: JsonObject) -> str | None:
-    """Return the answer's text: what was said, or the arguments of the one tool that was called.
+    """Return the answer's text: the arguments of the one tool that was called, or what was said.
 
     Returns:
-        ``None`` for a refusal, several tools, or nothing.
+        ``None`` for a refusal, several tools alone, or nothing.
     """
-    said = answer_text(response)
-    if said is not None or not _tool(request):
-        return said
     calls = objects(as_object(first_choice(response).get("message")).get("tool_calls"))
-    if len(calls) != 1:
-        return None
-    return as_text(as_object(calls[0].get("function")).get("arguments")) or None
+    if len(calls) == 1 and _tool(request):
+        return as_text(as_object(calls[0].get("function")).get("arguments")) or None
+    return answer_text(response)
 
 
 def _tool(request: JsonObject) -> JsonObject:
