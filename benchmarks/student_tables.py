@@ -1,13 +1,14 @@
-"""The tables of the students' benchmark: means over seeds with 95% intervals."""
+"""The tables of the students' benchmark: means over seeds with 95% intervals, medians of costs."""
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.intervals import interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["print_tables"]
 
@@ -42,30 +43,44 @@ def print_tables(rows: Sequence[Row]) -> None:
         print(f"\n## {name}\n")
         print(f"Seeds: {len({row['seed'] for row in of_set})}.\n")
         _print(of_set, QUALITY)
-        print("\nCosts; memory, cold start and latency on one core, in a process of its own.\n")
-        _print(of_set, COSTS)
+        print("\nCosts, medians; memory, cold start and latency on one core, in its own process.\n")
+        _print(of_set, COSTS, _median)
         print("\nWhere each product's own threshold lets it answer, on test inputs.\n")
         _print([row for row in of_set if "own" in row["figures"]], OWN)
         _print_choices(of_set)
 
 
-def _print(rows: Sequence[Row], columns: Mapping[str, tuple[str, int]]) -> None:
+def _print(
+    rows: Sequence[Row],
+    columns: Mapping[str, tuple[str, int]],
+    shown: Callable[[Sequence[float], int], str] = interval,
+) -> None:
     heads = ["student", *(head for head, _ in columns.values())]
     print("| " + " | ".join(heads) + " |")
     print("|---" * len(heads) + "|")
     for student in dict.fromkeys(row["student"] for row in rows):
         figures = [row["figures"] for row in rows if row["student"] == student]
-        cells = [_cell(figures, name, digits) for name, (_, digits) in columns.items()]
+        cells = [_cell(figures, name, digits, shown) for name, (_, digits) in columns.items()]
         print("| " + " | ".join([student, *cells]) + " |")
 
 
-def _cell(figures: Sequence[Mapping[str, float]], name: str, digits: int) -> str:
+def _cell(
+    figures: Sequence[Mapping[str, float]],
+    name: str,
+    digits: int,
+    shown: Callable[[Sequence[float], int], str],
+) -> str:
     values = [found[name] for found in figures if name in found]
-    return interval(values, digits) if values else ""
+    return shown(values, digits) if values else ""
+
+
+def _median(values: Sequence[float], digits: int) -> str:
+    return f"{statistics.median(values):,.{digits}f}"
 
 
 def _print_choices(rows: Sequence[Row]) -> None:
-    chosen = [row["student"] for row in rows if row["facts"].get("chosen")]
+    whole = [row for row in rows if row["contender"] == "locum"]
+    chosen = [row["student"] for row in whole if row["facts"].get("chosen")]
     if chosen:
         counted = [f"{name} {chosen.count(name)} times" for name in dict.fromkeys(chosen)]
         print(f"\nThe ladder picks {', '.join(counted)}.")
