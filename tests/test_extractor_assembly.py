@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from locum.alignment import leaf_values, value_key
 from locum.extractors.assembly import Assembler, Findings, find_absences
 from locum.extractors.comparing import NOTHING_SAID, meaning
 from locum.extractors.heads import NOTHING, SOMETHING, show_option
-from locum.shapes import ITEM, Checker, Closed, Number, leaves, read_schema
+from locum.shapes import ITEM, Checker, Closed, leaves, read_schema
 from locum.traffic.strict_json import canonical_json
 from tests.schema_samples import INTEGER, NULL, WORD, object_of
 from tests.shape_strategies import TEXTS, ShapeCase, shapes_and_values
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     _Rankings = Mapping[FieldPath, Sequence[tuple[str, float]]]
 
-_SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+_SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+_AT_LEISURE = settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
 
 
 def _build(
@@ -81,13 +82,11 @@ def _items_speak(value: JsonValue) -> bool:
 
 
 def _heads(shape: Record) -> st.SearchStrategy[set[FieldPath]]:
-    """Draw the paths that heads tell; a number beyond 64 bits is none of their options."""
-    numbers = {path for path, leaf in leaves(shape) if isinstance(leaf, Number)}
-    paths = sorted({path for path, _ in leaves(shape)} - numbers | _plain_lists(shape))
-    return st.sets(st.sampled_from(paths)) if paths else st.just(set())
+    """Draw the paths that heads tell."""
+    return st.sets(st.sampled_from(sorted({p for p, _ in leaves(shape)} | _plain_lists(shape))))
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
+@_AT_LEISURE
 @given(shapes_and_values(), st.data())
 def test_what_was_found_of_an_answer_says_the_same(case: ShapeCase, data: st.DataObject) -> None:
     checker, heads = Checker(case.schema), data.draw(_heads(case.shape))
@@ -139,10 +138,10 @@ def _all_values(findings: Findings) -> Iterator[tuple[FieldPath, JsonScalar]]:
         yield from (((*path, ITEM), value) for value in values)
     for path, ranking in findings.rankings.items():
         options = [option for option, _ in ranking if option not in {NOTHING, SOMETHING}]
-        yield from ((path, orjson.loads(option)) for option in options)
+        yield from ((path, json.loads(option)) for option in options)
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
+@_AT_LEISURE
 @given(shapes_and_values(), st.data())
 def test_any_findings_make_a_valid_object_of_them_or_none(
     case: ShapeCase, data: st.DataObject

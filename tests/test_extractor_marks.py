@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from locum.alignment import AlignedSpan
@@ -28,6 +28,7 @@ _PATHS = [_TITLE, _TAG, _NAME, _CITY, _PRODUCT, _QUANTITY, _NOTE]
 _KIND, _FLAG = ("letter", "orders", ITEM, "kind"), ("letter", "orders", ITEM, "sent", "flag")
 _SORT = ("letter", "orders", ITEM, "lines", ITEM, "sort")
 _CLOSED = [_KIND, _FLAG, _SORT]
+_AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 _ORDER, _LINE = _NAME[:3], _PRODUCT[:5]
 
 
@@ -108,7 +109,7 @@ def _any_places(draw: st.DrawFn) -> list[Place]:
     return [(path, tuple(draw(small) for name in path if name == ITEM)) for path in paths]
 
 
-@settings(deadline=None)
+@_AT_LEISURE
 @given(spans=_texts_in_order(), generator=st.randoms(use_true_random=False))
 def test_items_that_follow_each_other_are_read_back(
     spans: list[AlignedSpan], generator: Random
@@ -121,7 +122,7 @@ def test_items_that_follow_each_other_are_read_back(
     assert _grouping(_placed(marked)) == _grouping([span[:2] for span in spans])
 
 
-@settings(deadline=None)
+@_AT_LEISURE
 @given(_texts_in_order())
 def test_items_get_their_numbers_in_the_order_of_the_text(spans: list[AlignedSpan]) -> None:
     placed = _placed(mark_spans(spans, {}, []))
@@ -180,7 +181,7 @@ def test_torn_lists_are_named(places: list[Place], torn: set[FieldPath]) -> None
     assert mark_spans(_row(*places), {}, []).torn == torn
 
 
-@settings(deadline=None)
+@_AT_LEISURE
 @given(_texts_in_order(), st.data())
 def test_closed_fields_come_back_at_their_items(
     spans: list[AlignedSpan], data: st.DataObject
@@ -234,7 +235,7 @@ class _Drawn(NamedTuple):
 _ANYWHERE = st.builds(_Drawn, st.integers(0, 12), st.integers(1, 5))
 
 
-@settings(deadline=None)
+@_AT_LEISURE
 @given(st.lists(_ANYWHERE, max_size=8, unique=True))
 def test_of_spans_that_overlap_the_longest_stays(drawn: list[_Drawn]) -> None:
     spans = [

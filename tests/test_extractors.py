@@ -253,9 +253,11 @@ def test_without_spans_there_is_no_tagger_and_a_constant_needs_no_head(tmp_path:
     assert extractor.learned_.marks == ()
     written = {path.parent.name for path in save_extractor(extractor, tmp_path)}
     assert written == {tmp_path.name, "head-0"}
-    reading = load_extractor(tmp_path).read("awful luck")
+    loaded = load_extractor(tmp_path)
+    reading, proba = loaded.read("awful luck"), loaded.say("awful luck").proba[0]
     assert reading.value == {"good": False, "kind": "b"}
     assert reading.unit_confidences()["kind",] == 1
+    assert reading.unit_confidences()["good",] == pytest.approx(proba[0]) != 1
     assert reading.log_confidence == math.log(reading.unit_confidences()["good",])
 
 
