@@ -218,10 +218,10 @@ def test_only_the_span_that_begins_an_item_says_what_it_is() -> None:
     closed: Mapping[Place, JsonScalar] = {(_KIND, (3,)): "new", (_SORT, (3, 0)): 1}
     marks = [span.mark for span in mark_spans(spans, closed, [_KIND, _SORT]).spans]
     assert marks == [
-        Mark(_NAME, 0, ((_KIND, "new"),)),
-        Mark(_PRODUCT, 1, ((_SORT, 1),)),
+        Mark(_NAME, 0, ((_KIND, '"new"'),)),
+        Mark(_PRODUCT, 1, ((_SORT, "1"),)),
         Mark(_QUANTITY, 2, ()),
-        Mark(_PRODUCT, 0, ((_KIND, None), (_SORT, None))),
+        Mark(_PRODUCT, 0, ((_KIND, ""), (_SORT, ""))),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -286,3 +287,41 @@ def test_a_written_field_is_left_out_and_its_confidence_is_that_of_nothing() -> 
     assert (failed.value, passed.value) == ({"ok": False}, {"ok": True})
     assert (failed.unit_confidences()["why",], failed.log_confidence) == (0, -math.inf)
     assert passed.unit_confidences()["why",] > 0.8
+
+
+def test_values_that_nothing_can_tell_make_a_unit_written() -> None:
+    named = object_of({"n": {"type": "string"}}, "n")
+    schema = object_of({"xs": {"type": "array", "items": {"anyOf": [{"enum": ["all"]}, named]}}})
+    names = [f"{first}{second}" for first in "bdgklm" for second in "aeiou"]
+    texts = [*(f"take {name}" for name in names), *30 * ["take all of it"]]
+    answers: list[Any] = [*({"xs": [{"n": name}]} for name in names), *30 * [{"xs": ["all"]}]]
+    plan = plan_fields(read_schema(schema), texts, answers)
+    extractor = LinearExtractor(schema, plan).fit(texts, answers)
+    assert [unit.kind for unit in extractor.units] == ["written"]
+    assert extractor.read("take all of it").unit_confidences() == {("xs",): 0.0}
+
+
+def test_a_list_that_no_text_taught_is_not_said_to_be_empty_for_sure() -> None:
+    row = object_of({"a": {"type": "string"}, "b": {"type": "string"}})
+    schema = object_of({"xs": {"type": "array", "items": row}})
+    texts = ["mike lima then kilo hotel"] * 10
+    answers: list[Any] = 10 * [{"xs": [{"a": "mike", "b": "kilo"}, {"a": "lima", "b": "hotel"}]}]
+    plan = plan_fields(read_schema(schema), texts, answers)
+    reading = LinearExtractor(schema, plan).fit(texts, answers).read(texts[0])
+    assert reading.unit_confidences() == {("xs",): 0.0}
+    assert reading.log_confidence == -math.inf
+
+
+def test_one_and_true_are_not_the_same_kind() -> None:
+    row = object_of({"a": {"type": "string"}, "k": {"enum": [1, True]}}, "a")
+    schema = object_of({"xs": {"type": "array", "items": row}})
+    texts = [*20 * ["one mike"], *20 * ["truly lima"]]
+    answers: list[Any] = [
+        *20 * [{"xs": [{"a": "mike", "k": 1}]}],
+        *20 * [{"xs": [{"a": "lima", "k": True}]}],
+    ]
+    plan = plan_fields(read_schema(schema), texts, answers)
+    extractor = LinearExtractor(schema, plan).fit(texts, answers)
+    said = extractor.read("truly lima").value
+    assert said is not None
+    assert json.dumps(said) == '{"xs": [{"a": "lima", "k": true}]}'

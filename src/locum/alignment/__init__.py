@@ -15,7 +15,7 @@ from locum.alignment.objects import (
     LostValue,
     align_answer,
 )
-from locum.alignment.plan import ExtractionPlan, FieldKind, FieldPlan
+from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldKind, FieldPlan
 from locum.alignment.planning import plan_fields
 from locum.alignment.spans import QUALITIES, Quality, SpanFinder, SpanMatch, find_spans
 from locum.alignment.tokens import Token, tokenize
@@ -23,6 +23,7 @@ from locum.alignment.tokens import Token, tokenize
 __all__ = [
     "NORMALISERS",
     "QUALITIES",
+    "SPANNED_KINDS",
     "AlignedAnswer",
     "AlignedSpan",
     "AlignmentReport",

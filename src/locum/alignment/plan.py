@@ -50,9 +50,11 @@ class ExtractionPlan:
 
     Args:
         fields: One of each path, in the schema's order.
+        answers: How many answers it was decided by.
     """
 
     fields: tuple[FieldPlan, ...]
+    answers: int = 0
 
     @cached_property
     def spanned(self) -> Mapping[FieldPath, FieldPlan]:

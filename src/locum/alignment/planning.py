@@ -88,7 +88,7 @@ def plan_fields(
     apart = {row for row, text in enumerate(texts) if _is_apart(text, held_out)}
     planned = [_plan_field(field, shares.get(field.path, {}), apart) for field in fields]
     begun = {_record(field.path) for field in planned if field.kind in SPANNED_KINDS}
-    return ExtractionPlan(tuple(_without_span(field, begun) for field in planned))
+    return ExtractionPlan(tuple(_without_span(field, begun) for field in planned), len(answers))
 
 
 def _is_apart(text: str, share: float) -> bool:

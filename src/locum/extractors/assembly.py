@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from locum.extractors.heads import NOTHING, SOMETHING
+from locum.extractors.options import NOTHING, SOMETHING
 from locum.shapes import ITEM, Closed, ListOf, OneOf, Record, admits
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locum.extractors.marks import Place
     from locum.shapes import Checker, Field, FieldPath, JsonScalar, JsonValue, Leaf, Shape
 
-__all__ = ["Absence", "Assembler", "Findings", "find_absences"]
+__all__ = ["Absence", "Assembled", "Assembler", "Findings", "find_absences"]
 
 Absence: TypeAlias = Literal["missing", "null", "empty"]
 
@@ -37,6 +37,13 @@ class Findings(NamedTuple):
     rankings: Mapping[FieldPath, Sequence[tuple[str, float]]]
     members: Mapping[FieldPath, Sequence[JsonScalar]]
     values: Mapping[Place, JsonScalar]
+
+
+class Assembled(NamedTuple):
+    """An object, and what was found and is no part of it."""
+
+    value: dict[str, JsonValue]
+    unused: frozenset[Place]
 
 
 class _Built(NamedTuple):
@@ -109,14 +116,17 @@ class Assembler:
         self._shape, self._checker = replace(shape, nullable=False), checker
         self._absences = absences
 
-    def build(self, findings: Findings) -> dict[str, JsonValue] | None:
+    def build(self, findings: Findings) -> Assembled | None:
         """Return an object that satisfies the schema, or ``None`` where what was found makes none.
 
         It holds what was found and nothing else. Of a closed field the best option that the shape
         allows in its place is taken; of a union the option that most of what was found fits.
         """
-        value = _Pass(findings, self._absences).whole(self._shape)
-        return value if isinstance(value, dict) and self._checker.is_valid(value) else None
+        built = _Pass(findings, self._absences).whole(self._shape)
+        if built is None or not isinstance(built.value, dict):
+            return None
+        unused = frozenset(findings.values.keys() - built.used)
+        return Assembled(built.value, unused) if self._checker.is_valid(built.value) else None
 
 
 class _Pass:
@@ -125,10 +135,9 @@ class _Pass:
     def __init__(self, findings: Findings, absences: Mapping[FieldPath, Absence]) -> None:
         self._found, self._absences = findings, absences
 
-    def whole(self, shape: Record) -> JsonValue:
+    def whole(self, shape: Record) -> _Built | None:
         """Return the whole object; ``None`` where there is none."""
-        built = self._record(shape, (), (), empty=True)
-        return built.value if built else None
+        return self._record(shape, (), (), empty=True)
 
     def build(self, shape: Shape, path: FieldPath, item: tuple[int, ...]) -> _Built | None:
         """Return the value of a place; ``None`` where there is nothing."""
@@ -195,6 +204,8 @@ class _Pass:
             if built is not None:
                 value[name] = built.value
                 cost, used = cost + built.cost, used | built.used
+        if cost and not (empty or any(fields.values())):
+            return None
         return _Built(value, cost, used)
 
     def _stands_alone(self, path: FieldPath) -> bool:
@@ -208,7 +219,7 @@ class _Pass:
             return None
         if said == "empty":
             built = self._needed(field.shape, path, item)
-            if built is not None:
+            if built is not None and not built.cost:
                 return built
         if field.shape.nullable:
             return _Built(None)

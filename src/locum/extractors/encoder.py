@@ -209,7 +209,7 @@ class EncoderExtractor(Extractor):
             emissions.shape == (1, 1, len(self._tag_set))
             and logits.shape == (1, wanted)
             and bool(np.isfinite(emissions).all() and np.isfinite(logits).all())
-            and set(self._tag_set.names) <= known
+            and set(self._tag_set.names) == known
             and self._tag_set.tags[0] == "O"
         )
         if not sound:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from locum.alignment import NORMALISERS, ExtractionPlan, FieldKind, FieldPlan
 from locum.errors import ArtefactError, UsageError
 from locum.extractors.families import find_extractor_family
 from locum.extractors.heads import Head, HeadPlan
 from locum.extractors.marks import Mark
+from locum.extractors.options import NOTHING, SOMETHING
 from locum.extractors.protocol import Extractor, Learned
+from locum.shapes import ITEM
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
@@ -47,11 +49,23 @@ class _FieldEntry(_Strict):
         return FieldPlan(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
+def _check_option(option: str) -> None:
+    if option not in {NOTHING, SOMETHING} and isinstance(json.loads(option), dict | list):
+        raise ValueError(f"{option} is told, which is no plain value")
+
+
 class _HeadEntry(_Strict):
     path: Path_
     options: Annotated[tuple[str, ...], Field(min_length=1)]
     member: str | None
     temperature: Positive
+
+    @model_validator(mode="after")
+    def _holds_json(self) -> Self:
+        told = self.options if self.member is None else (self.member,)
+        for text in told:
+            _check_option(text)
+        return self
 
     def head(self) -> Head:
         return Head(HeadPlan(self.path, self.options, self.member), self.temperature)
@@ -60,7 +74,16 @@ class _HeadEntry(_Strict):
 class _MarkEntry(_Strict):
     path: Path_
     level: Annotated[int, Field(ge=0, le=50)]
-    closed: tuple[tuple[Path_, Scalar], ...]
+    closed: tuple[tuple[Path_, str], ...]
+
+    @model_validator(mode="after")
+    def _begins_what_it_tells(self) -> Self:
+        for path, said in self.closed:
+            _check_option(said)
+            item = path[: len(path) - path[::-1].index(ITEM)]
+            if self.path[: len(item)] != item:
+                raise ValueError("a mark tells a field of another item")
+        return self
 
 
 class _AbsenceEntry(_Strict):
@@ -72,6 +95,7 @@ class _Entries(_Strict):
     family: str
     answer_schema: dict[str, Any]
     fields: tuple[_FieldEntry, ...]
+    answers: Annotated[int, Field(ge=0)]
     heads: tuple[_HeadEntry, ...]
     marks: tuple[_MarkEntry, ...]
     absences: tuple[_AbsenceEntry, ...]
@@ -89,6 +113,7 @@ def save_extractor(extractor: Extractor, directory: Path) -> list[Path]:
             {name: getattr(field, name) for name in _FieldEntry.model_fields}
             for field in extractor.plan.fields
         ],
+        "answers": extractor.plan.answers,
         "heads": [
             {**head.plan._asdict(), "temperature": head.temperature} for head in learned.heads
         ],
@@ -112,7 +137,7 @@ def load_extractor(directory: Path) -> Extractor:
     try:
         entries = _Entries.model_validate(json.loads((directory / _FILE).read_bytes()))
         family = find_extractor_family(entries.family)
-        plan = ExtractionPlan(tuple(field.plan() for field in entries.fields))
+        plan = ExtractionPlan(tuple(field.plan() for field in entries.fields), entries.answers)
         extractor = family(entries.answer_schema, plan, **entries.settings)
         extractor.take(_learned(entries))
     except (OSError, ValueError, TypeError, RecursionError, UsageError) as error:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from locum.alignment import leaf_values
+from locum.extractors.options import NOTHING, SOMETHING, show_option
 from locum.losses import soften
 from locum.shapes import ITEM
-from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -18,21 +18,16 @@ if TYPE_CHECKING:
 
     from locum.extractors.units import Unit
     from locum.extractors.value_tokens import SpokenAnswer
-    from locum.shapes import FieldPath, JsonScalar, JsonValue, Record
+    from locum.shapes import FieldPath, JsonValue, Record
 
 __all__ = [
-    "NOTHING",
-    "SOMETHING",
     "Head",
     "HeadPlan",
     "HeadTargets",
     "head_targets",
     "plan_heads",
-    "show_option",
 ]
 
-NOTHING = ""  # null, or no field at all; no JSON text is empty
-SOMETHING = "written"  # no JSON text either
 _ABSENT, _PRESENT = "absent", "present"
 
 
@@ -84,14 +79,6 @@ class HeadTargets(NamedTuple):
         return soft_labels
 
 
-def show_option(value: JsonScalar) -> str:
-    """Return the option that a closed value is."""
-    if value is None:
-        return NOTHING
-    whole = isinstance(value, float) and value.is_integer()
-    return write_json(int(value) if whole else value).decode()
-
-
 def plan_heads(
     units: Iterable[Unit], shape: Record, answers: Sequence[JsonValue]
 ) -> list[tuple[HeadPlan, HeadTargets]]:
@@ -140,7 +127,8 @@ def _heads_of(unit: Unit, seen: list[list[str]]) -> list[tuple[HeadPlan, HeadTar
         ]
     else:
         nothing = [NOTHING] if not all(seen) else []
-        plans = [HeadPlan(unit.path, (*_values_of(unit, given), *nothing))]
+        options = (*_values_of(unit, given), *nothing)
+        plans = [HeadPlan(unit.path, options or (NOTHING,))]
     return [(plan, _targets(plan, seen)) for plan in plans]
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["LinearExtractor"]
 
 _TAGGER = "tagger"
-_SMALLEST_HEAD = 100_000
+_SMALLEST_HEAD = 20_000
 _LARGEST_HEAD = 3_000_000
 _CERTAIN = np.ones(1)
 
@@ -47,7 +47,8 @@ class LinearExtractor(Extractor):
         plan: How their fields are to be had.
         l2: Penalty of the tagger.
         head_settings: Of the heads, as `LinearStudent` takes them.
-        max_bytes: Bound on what is saved: half for the tagger, half for the heads together.
+        max_bytes: Bound on what is saved: half for the tagger, half for the heads together, which
+            get at least 20,000 each.
     """
 
     family: ClassVar[str] = "linear"
@@ -145,7 +146,7 @@ class LinearExtractor(Extractor):
         self._tagger = LinearTagger.load(directory / _TAGGER) if marks else None
         if self._tagger is not None:
             known = {str(number) for number in range(marks)}
-            if not set(self._tagger.tag_set.names) <= known:
+            if set(self._tagger.tag_set.names) != known:
                 raise ArtefactError(f"{directory}: the tagger marks other spans than there are")
 
     @staticmethod

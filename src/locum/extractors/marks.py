@@ -12,6 +12,7 @@ from itertools import takewhile
 from operator import eq
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from locum.extractors.options import read_option, show_option
 from locum.shapes import ITEM
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ class Mark(NamedTuple):
         path: Of its field.
         level: How many of the lists on its way go on with the item of the span before; with the
             others, if there are any, it begins a new item.
-        closed: Values of the closed fields of the items that it begins, by their path.
+        closed: Values of the closed fields of the items that it begins, by their path, as options
+            of heads are written: 1 and true differ.
     """
 
     path: FieldPath
     level: int = 0
-    closed: tuple[tuple[FieldPath, JsonScalar], ...] = ()
+    closed: tuple[tuple[FieldPath, str], ...] = ()
 
 
 class MarkedSpan(NamedTuple):
@@ -127,13 +129,13 @@ def _shared(last: _Items, items: _Items) -> int:
 
 def _closed_of(
     begun: _Items, closed: Mapping[Place, JsonScalar], paths: Iterable[FieldPath]
-) -> Iterable[tuple[FieldPath, JsonScalar]]:
+) -> Iterable[tuple[FieldPath, str]]:
     """Yield the closed fields of items."""
     items = dict(begun)
     for path in paths:
         item = items.get(path[: len(path) - path[::-1].index(ITEM)])
         if item is not None:
-            yield path, closed.get((path, item))
+            yield path, show_option(closed.get((path, item)))
 
 
 def place_spans(
@@ -154,7 +156,7 @@ def place_spans(
         item = _next_item(last.get(list_of(path), ()), path, level)
         last[list_of(path)] = _reached(last.get(list_of(path), ()), _items_of(path, item))
         placed.append(((path, item), span))
-        closed |= {(name, item[: name.count(ITEM)]): value for name, value in values}
+        closed |= {(name, item[: name.count(ITEM)]): read_option(said) for name, said in values}
     return placed, closed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+from locum.alignment import SPANNED_KINDS
 from locum.errors import UsageError
 from locum.extractors.assembly import Assembler
 from locum.extractors.reading import Reading, Told
@@ -125,6 +126,15 @@ class Extractor(ABC):
         """Take what was learned."""
         self.learned_ = learned
         self._assembler = Assembler(self.shape, self.checker, learned.absences)
+        marked = {mark.path for mark in learned.marks}
+        answers = max(self.plan.answers, 1)
+        self._unmarked = {
+            field.path: max(0.0, 1 - field.seen / answers)
+            for unit in self.units
+            if unit.kind == "spans"
+            for field in unit.fields
+            if field.kind in SPANNED_KINDS and field.seen and field.path not in marked
+        }
 
     def read(self, text: str) -> Reading:
         """Return what is read in a text."""
@@ -134,7 +144,14 @@ class Extractor(ABC):
         told = Told(
             text, said.tokens, said.tagging, [(head.plan, head.rank(p)) for head, p in heads]
         )
-        return Reading(told, self.units, self.learned_.marks, self._normalisers, self._assembler)
+        return Reading(
+            told,
+            self.units,
+            self.learned_.marks,
+            self._normalisers,
+            self._unmarked,
+            self._assembler,
+        )
 
 
 def check_answered(texts: Sequence[str], answers: Sequence[JsonValue]) -> None:

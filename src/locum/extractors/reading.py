@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.alignment import find_normaliser
 from locum.extractors.assembly import Findings
 from locum.extractors.comparing import value_at
-from locum.extractors.heads import NOTHING, SOMETHING, show_option
 from locum.extractors.marks import MarkedSpan, place_spans
+from locum.extractors.options import NOTHING, SOMETHING, show_option
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -53,7 +53,12 @@ class Reading:
         units: Of the answers.
         marks: What spans may be.
         normalisers: Of normalised fields, by path.
+        unmarked: Fields that have values and no mark, as no text taught any, with the share of
+            answers in which they have none.
         assembler: Of the answers.
+
+    What was marked and is no part of the object, as it is of another kind or one too many, makes
+    the confidence in its unit, and in the object, 0.
 
     Attributes:
         value: The object; ``None`` where what was found makes none.
@@ -65,19 +70,24 @@ class Reading:
         units: Sequence[Unit],
         marks: Sequence[Mark],
         normalisers: Mapping[FieldPath, str],
+        unmarked: Mapping[FieldPath, float],
         assembler: Assembler,
     ) -> None:
+        self._unmarked = unmarked
         self._told, self._units, self._marks = told, units, marks
         self._spans = [] if told.tagging is None else told.tagging.spans
         self._rankings, self._members = _split(told.rankings)
+        self._repeated: set[FieldPath] = set()
         found = self._found(normalisers)
-        self._unread = {path[0] for path, value in found.items() if value is None}
         read = {place: value for place, value in found.items() if value is not None}
         members = {
             path: [value for value, ranking in of_list if ranking[0][0] == "present"]
             for path, of_list in self._members.items()
         }
-        self.value = assembler.build(Findings(self._rankings, members, read))
+        assembled = assembler.build(Findings(self._rankings, members, read))
+        self.value = assembled.value if assembled else None
+        self._unread = {path for path, _ in found.keys() - read.keys()} | self._repeated
+        self._unread |= {path for path, _ in assembled.unused} if assembled else set()
 
     def _found(self, normalisers: Mapping[FieldPath, str]) -> dict[Place, JsonScalar]:
         """Return what the spans say; of several for one place the first."""
@@ -85,7 +95,10 @@ class Reading:
         placed, closed = place_spans(marked)
         found: dict[Place, JsonScalar] = {k: v for k, v in closed.items() if v is not None}
         for place, span in placed:
-            found.setdefault(place, self._value_of(span, normalisers.get(span.mark.path)))
+            if place in found:
+                self._repeated.add(place[0])
+            else:
+                found[place] = self._value_of(span, normalisers.get(span.mark.path))
         return found
 
     def _value_of(self, span: MarkedSpan, normaliser: str | None) -> JsonScalar:
@@ -110,6 +123,7 @@ class Reading:
         if self.value is None or self._unread:
             return -math.inf
         heads = [self._head_confidence(unit) for unit in self._units if unit.kind != "spans"]
+        heads += self._unmarked.values()
         tagged = 0.0 if self._told.tagging is None else self._told.tagging.log_probability
         return tagged + sum(
             math.log(confidence) if confidence else -math.inf for confidence in heads
@@ -139,9 +153,12 @@ class Reading:
         tagging = self._told.tagging
         known = tagging.field_confidences(fields) if tagging else [1.0] * len(units)
         return [
-            0.0 if any(field.path in self._unread for field in unit.fields) else confidence
+            confidence * math.prod(self._factor(field.path) for field in unit.fields)
             for unit, confidence in zip(units, known, strict=True)
         ]
+
+    def _factor(self, path: FieldPath) -> float:
+        return 0.0 if path in self._unread else self._unmarked.get(path, 1.0)
 
     def _names_and_spans(self, paths: Collection[FieldPath]) -> tuple[list[str], list[Span]]:
         names = [str(place) for place, mark in enumerate(self._marks) if mark.path in paths]

@@ -58,7 +58,12 @@ def _kind(fields: Sequence[FieldPlan]) -> UnitKind:
     first = fields[0]
     if len(fields) == 1 and first.kind == "closed":
         return "set" if ITEM in first.path else "closed"
-    return "spans"
+    return "written" if any(map(_is_untold, fields)) else "spans"
+
+
+def _is_untold(field: FieldPlan) -> bool:
+    """Tell whether neither a head nor a span's mark can say the value of a field of several."""
+    return field.kind == "closed" and bool(field.seen) and ITEM not in field.path[:-1]
 
 
 def _all_written(fields: Iterable[FieldPlan]) -> bool:

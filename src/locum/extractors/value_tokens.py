@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.extractors.heads import NOTHING, SOMETHING
+from locum.extractors.options import SOMETHING, read_option
 from locum.schema import TokenPosition, label_key
 from locum.teachers import label_distribution
 from locum.teachers.json_strings import JsonString
@@ -122,10 +122,8 @@ def _skip(text: str, at: int) -> int:
 
 
 def _label(option: str) -> str:
-    if option == NOTHING:
-        return "null"
-    value = json.loads(option)
-    return value if isinstance(value, str) else option
+    value = read_option(option)
+    return value if isinstance(value, str) else option or "null"
 
 
 def _trimmed(positions: Sequence[TokenPosition], place: ValuePlace) -> list[TokenPosition]:
