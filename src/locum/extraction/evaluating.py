@@ -61,14 +61,14 @@ def _of_unit(
 ) -> UnitResult:
     agrees, given = verdicts.unit_agrees[:, column], verdicts.unit_given[:, column]
     asked = verdicts.unit_asked[:, column]
-    threshold = certificates.value.threshold if certificates.value else np.inf
-    sure = verdicts.unit_confidence[:, column] >= threshold
+    certificate = certificates.value
+    sure = verdicts.unit_confidence[:, column] >= (certificate.threshold if certificate else np.inf)
     return UnitResult(
         unit,
         some_share(share(asked)),
         share(agrees[asked | given]),
         certificates,
-        share(sure[given]),
+        share(sure[given]) if certificate else None,
         share(agrees[given & sure]),
     )
 

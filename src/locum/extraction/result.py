@@ -108,8 +108,8 @@ class UnitResult(NamedTuple):
         agreement: With the teacher, on inputs to which one of the two gives a value; ``None`` where
             there are none.
         certificates: Where the student may answer with it alone.
-        covered: Share of the values that the student gives which these cover; ``None`` where it
-            gives none.
+        covered: Share of the values that the student gives which these cover; ``None`` where none
+            are certified, or it gives none.
         covered_agreement: Agreement there.
     """
 
