@@ -134,6 +134,8 @@ class _Pass:
 
     def __init__(self, findings: Findings, absences: Mapping[FieldPath, Absence]) -> None:
         self._found, self._absences = findings, absences
+        paths = {*findings.rankings, *findings.members, *(path for path, _ in findings.values)}
+        self._reached = {path[:length] for path in paths for length in range(len(path) + 1)}
 
     def whole(self, shape: Record) -> _Built | None:
         """Return the whole object; ``None`` where there is none."""
@@ -141,6 +143,8 @@ class _Pass:
 
     def build(self, shape: Shape, path: FieldPath, item: tuple[int, ...]) -> _Built | None:
         """Return the value of a place; ``None`` where there is nothing."""
+        if path not in self._reached and not self._stands_alone(path):
+            return None
         match shape:
             case OneOf(options):
                 return self._union(options, path, item)
