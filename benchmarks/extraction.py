@@ -1,13 +1,13 @@
 """Slots and intents as one JSON: Locum's extractors beside a CRF and a BIO-tagging encoder.
 
-On SNIPS (``benchmarks/extraction_sets.py`` says where from). Locum distils the training texts with
-a seed for their division: 60% train, 12% validation, 20% certify and 8% test; the baselines learn
-from the same train and validation texts. All are judged on the 700 validation texts of the set,
-which none has seen: F1 of slots by exact spans, as CoNLL's script counts them; accuracy of the
-intent; and the share of texts of which all is right, intent and slots. Certified coverage is that
-of whole objects, at 95% agreement with 95% confidence.
+On SNIPS and CoNLL-2003 (``benchmarks/extraction_sets.py`` says where from). Locum distils the
+training texts with a seed for their division: 60% train, 12% validation, 20% certify and 8% test;
+the baselines learn from the same train and validation texts. All are judged on the texts that the
+set has to test on, which none has seen: F1 of slots by exact spans, as CoNLL's script counts them;
+accuracy of the intent; and the share of texts of which all is right, intent and slots. Certified
+coverage is that of whole objects, at 95% agreement with 95% confidence.
 
-    python -m benchmarks.extraction --snips FOLDER --encoder FOLDER --out FILE.jsonl
+    python -m benchmarks.extraction --set snips --data FOLDER --encoder FOLDER --out FILE.jsonl
     python -m benchmarks.extraction --out FILE.jsonl --print
 
 FOLDER of the encoder holds one such as all-MiniLM-L6-v2. ``--peers`` is a Python that has
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.extraction_sets import read_snips
+from benchmarks.extraction_sets import SETS, slot_name
 from benchmarks.intervals import interval
 from benchmarks.result_lines import add_result, read_results
 from locum.alignment import tokenize
@@ -67,26 +67,27 @@ COLUMNS = {
 
 def run(arguments: argparse.Namespace) -> None:
     """Run what has no result yet."""
-    done = {(row["contender"], row["seed"]) for row in read_results(arguments.out)}
-    snips = read_snips(arguments.snips)
+    done = {(r["set"], r["contender"], r["seed"]) for r in read_results(arguments.out)}
+    tagged = SETS[arguments.set](arguments.data)
     for seed in range(arguments.seeds):
         for name in arguments.contenders:
-            if (name, seed) in done:
+            if (arguments.set, name, seed) in done:
                 continue
-            print(f"{name}, seed {seed} ...", file=sys.stderr, flush=True)
+            print(f"{arguments.set}, {name}, seed {seed} ...", file=sys.stderr, flush=True)
             judge = locum_figures if name in {"linear", "encoder"} else baseline_figures
-            figures = judge(name, snips, seed, arguments)
-            add_result(arguments.out, {"contender": name, "seed": seed, "figures": figures})
+            figures = judge(name, tagged, seed, arguments)
+            key = {"set": arguments.set, "contender": name, "seed": seed}
+            add_result(arguments.out, key | {"figures": figures})
 
 
 def locum_figures(
-    name: str, snips: ExtractionSet, seed: int, arguments: argparse.Namespace
+    name: str, tagged: ExtractionSet, seed: int, arguments: argparse.Namespace
 ) -> dict[str, float]:
     """Distil the training texts, and judge the student on the others."""
-    task = ExtractionTask("snips", snips.schema)
+    task = ExtractionTask("task", tagged.schema)
     result = distill_extraction(
         task,
-        _examples(snips),
+        _examples(tagged),
         family=name,
         encoder=str(arguments.encoder),
         seconds=60 * arguments.minutes,
@@ -94,7 +95,7 @@ def locum_figures(
     )
     if result.student is None or result.facts is None:
         raise SystemExit(f"{name}, seed {seed}: {result.decision.reason}")
-    figures = _judged(result.student, snips)
+    figures = _judged(result.student, tagged)
     certificate = result.certificate
     figures["certified"] = certificate.coverage if certificate else 0.0
     figures["train_seconds"] = result.facts.train_seconds
@@ -102,34 +103,34 @@ def locum_figures(
     return figures
 
 
-def _examples(snips: ExtractionSet) -> list[Example]:
-    pairs = zip(snips.train, snips.train_answers, strict=True)
+def _examples(tagged: ExtractionSet) -> list[Example]:
+    pairs = zip(tagged.train, tagged.train_answers, strict=True)
     return [Example(text.text, json.dumps(answer)) for text, answer in pairs]
 
 
-def _judged(student: CertifiedExtractor, snips: ExtractionSet) -> dict[str, float]:
-    checker = Checker(snips.schema)
-    texts = [text.text for text in snips.test]
+def _judged(student: CertifiedExtractor, tagged: ExtractionSet) -> dict[str, float]:
+    checker = Checker(tagged.schema)
+    texts = [text.text for text in tagged.test]
     readings = [student.model.read(text) for text in texts]
     assert all(r.value is None or checker.is_valid(r.value) for r in readings)
-    wanted = [meaning(answer, set()) for answer in snips.test_answers]
+    wanted = [meaning(answer, set()) for answer in tagged.test_answers]
     right = [
         r.value is not None and meaning(r.value, set()) == w
         for r, w in zip(readings, wanted, strict=True)
     ]
     intents = [
-        r.value is not None and r.value["intent"] == t.intent
-        for r, t in zip(readings, snips.test, strict=True)
+        r.value is not None and r.value.get("intent", "") == t.intent
+        for r, t in zip(readings, tagged.test, strict=True)
     ]
     spans = [
-        {(mark.path[1], start, end) for mark, start, end in reading.marked_characters()}
+        {(slot_name(mark), start, end) for mark, start, end in reading.marked_characters()}
         for reading in readings
     ]
     answers = [student.answer(text) is not None for text in texts]
     times = _times(student, texts)
     answered = np.array(answers)
     return {
-        "slot_f1": slot_f1(spans, [set(text.slots) for text in snips.test]),
+        "slot_f1": slot_f1(spans, [set(text.slots) for text in tagged.test]),
         "intent": float(np.mean(intents)),
         "exact": float(np.mean(right)),
         "answered": float(answered.mean()),
@@ -157,18 +158,18 @@ def _times(student: CertifiedExtractor, texts: Sequence[str]) -> dict[str, float
 
 
 def baseline_figures(
-    name: str, snips: ExtractionSet, seed: int, arguments: argparse.Namespace
+    name: str, tagged: ExtractionSet, seed: int, arguments: argparse.Namespace
 ) -> dict[str, float]:
     """Train a baseline on the same texts, and judge it on the others."""
-    task = ExtractionTask("snips", snips.schema)
-    examples = _examples(snips)
+    task = ExtractionTask("task", tagged.schema)
+    examples = _examples(tagged)
     pool = build_answer_pool(task, examples, [example.answer for example in examples])
     rows = divide(task, pool, seed).splits.rows
     learned = np.sort(np.concatenate([rows["train"], rows["validation"]])).tolist()
     with tempfile.TemporaryDirectory() as scratch:
         job = {
-            "train": [_bio(snips.train[row]) for row in learned],
-            "test": [_bio(text) for text in snips.test],
+            "train": [_bio(tagged.train[row]) for row in learned],
+            "test": [_bio(text) for text in tagged.test],
             "seed": seed,
             "encoder": str(arguments.encoder),
             "folder": scratch,
@@ -182,15 +183,15 @@ def baseline_figures(
             check=True,
         )
         found = json.loads(paths[1].read_text("utf-8"))
-    return _baseline_judged(found, snips)
+    return _baseline_judged(found, tagged)
 
 
-def _baseline_judged(found: dict[str, Any], snips: ExtractionSet) -> dict[str, float]:
+def _baseline_judged(found: dict[str, Any], tagged: ExtractionSet) -> dict[str, float]:
     spans = [
-        _spans(said["tags"], text) for said, text in zip(found["said"], snips.test, strict=True)
+        _spans(said["tags"], text) for said, text in zip(found["said"], tagged.test, strict=True)
     ]
-    intents = [s["intent"] == t.intent for s, t in zip(found["said"], snips.test, strict=True)]
-    known = [set(text.slots) for text in snips.test]
+    intents = [s["intent"] == t.intent for s, t in zip(found["said"], tagged.test, strict=True)]
+    known = [set(text.slots) for text in tagged.test]
     exact = [i and s == k for i, s, k in zip(intents, spans, known, strict=True)]
     return {
         "slot_f1": slot_f1(spans, known),
@@ -236,7 +237,13 @@ def slot_f1(found: Iterable[Slots], known: Iterable[Slots]) -> float:
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Print a Markdown table: means over seeds with 95% intervals."""
+    """Print a Markdown table for each set: means over seeds with 95% intervals."""
+    for name in dict.fromkeys(row["set"] for row in rows):
+        print(f"\n## {name}\n")
+        _print_set([row for row in rows if row["set"] == name])
+
+
+def _print_set(rows: Sequence[dict[str, Any]]) -> None:
     heads = ["student", *(head for head, _ in COLUMNS.values())]
     print("| " + " | ".join(heads) + " |")
     print("|---" * len(heads) + "|")
@@ -254,7 +261,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--snips", type=Path, help="folder of SNIPS")
+    parser.add_argument("--set", choices=SETS, default="snips", help="which set to run")
+    parser.add_argument("--data", type=Path, help="folder of that set")
     parser.add_argument("--encoder", type=Path, help="folder of an encoder")
     parser.add_argument("--peers", default=sys.executable, help="Python that has the others")
     parser.add_argument("--contenders", type=lambda text: text.split(","), default=CONTENDERS)
