@@ -144,7 +144,7 @@ def fails_first(text: str, number: int) -> Behaviour:
     return CHARGED_FAILURES[place // 3 % len(CHARGED_FAILURES)]
 
 
-@pytest.mark.parametrize("processes", [1, 4])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_200_workers_do_not_pass_the_cap(tmp_path: Path, processes: int) -> None:
     cap, texts = 0.3, texts_of(450)
     with ChargingServer(fails_first, seconds=0.3, greedy=True) as server:

@@ -264,7 +264,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("free", [0, 2])
+@pytest.mark.parametrize("free", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_restart_that_fails_is_tried_again(
     tmp_path: Path, free: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -289,7 +289,7 @@ def test_a_restart_that_fails_is_tried_again(
     assert said == ["the recorder cannot be started: Too many open files; it is tried again"]
 
 
-@pytest.mark.parametrize("free", [0, 2])
+@pytest.mark.parametrize("free", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_start_that_fails_is_an_error(tmp_path: Path, free: int) -> None:
     async def scenario() -> None:
         before = open_descriptors()

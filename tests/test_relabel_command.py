@@ -201,6 +201,7 @@ def test_the_table_tells_what_was_gained(project: Path, server: SoftServer) -> N
     assert b"the others are never asked about" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_file_of_calls_end_to_end(tmp_path: Path, server: SoftServer) -> None:
     (tmp_path / "locum.toml").write_text(SETTINGS, "utf-8")
     rows = [{"text": c.text, "answer": c.answer} for c in CLOSE_CALLS]
