@@ -189,7 +189,10 @@ class EncoderExtractor(Extractor):
             facts = orjson.loads((directory / _FACTS).read_bytes())
             content = (directory / _GRAPH).read_bytes()
             check_graph(content)
-            reader = WindowReader((directory / _TOKENIZER).read_bytes(), int(facts["tokens"]))
+            tokens = int(facts["tokens"])
+            if tokens < LEAST_TOKENS:
+                raise ValueError(f"windows of {tokens} tokens")  # noqa: TRY301 - one refusal for all
+            reader = WindowReader((directory / _TOKENIZER).read_bytes(), tokens)
             self.weights_, self.same_ = facts["weights"], float(facts["same"])
             self.epochs_ = int(facts["epochs"])
             if self.weights_ not in WEIGHTS:

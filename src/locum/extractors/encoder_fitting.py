@@ -127,7 +127,7 @@ def fit_encoder_extractor(
     )
     lengths = np.array([len(window.ids) for window in windows])
     with refusing(extractor.encoder, "trained"):
-        objective = ExtractionObjective(lesson, len(lessons.tags))
+        objective = _objective(lesson, len(lessons.tags), extractor.seed)
         tuned = tune(model, objective, lengths, held_out, schedule)
     with refusing(extractor.encoder, "exported"):
         graph = export_states(model, reader.max_tokens)
@@ -146,6 +146,15 @@ def fit_encoder_extractor(
         rounded.same,
         tuned.epochs,
     )
+
+
+def _objective(lesson: ExtractionLesson, tags: int, seed: int) -> ExtractionObjective:
+    """Return the objective with layers on top that the seed draws; torch's own state is kept."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ExtractionObjective(lesson, tags)
 
 
 def _by_text(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from locum.schema.calls import TokenPosition, Usage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from locum.schema.calls import TokenPosition, Usage
 
 __all__ = ["SPLITS", "Example", "SoftLabelSource", "SoftLabels", "Split", "TeacherAnswer"]
 
