@@ -38,6 +38,7 @@ Row = dict[str, Any]
 def print_tables(rows: Sequence[Row]) -> None:
     """Print Markdown tables of all results, set by set; of a student tried twice the last."""
     rows = list({(row["set"], row["seed"], row["student"]): row for row in rows}.values())
+    _print_overview(rows)
     for name in dict.fromkeys(row["set"] for row in rows):
         of_set = [row for row in rows if row["set"] == name]
         print(f"\n## {name}\n")
@@ -48,6 +49,21 @@ def print_tables(rows: Sequence[Row]) -> None:
         print("\nWhere each product's own threshold lets it answer, on test inputs.\n")
         _print([row for row in of_set if "own" in row["figures"]], OWN)
         _print_choices(of_set)
+
+
+def _print_overview(rows: Sequence[Row]) -> None:
+    """Print the certified coverage of each student on each set."""
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    print("\nCertified coverage, mean over seeds with its 95% interval, and how many seeds.\n")
+    print("| " + " | ".join(["student", *sets]) + " |")
+    print("|---" * (len(sets) + 1) + "|")
+    for student in dict.fromkeys(row["student"] for row in rows):
+        cells = []
+        for name in sets:
+            found = [r["figures"] for r in rows if (r["set"], r["student"]) == (name, student)]
+            values = [figures["certified"] for figures in found]
+            cells.append(f"{interval(values, 3)} ({len(values)})" if values else "")
+        print("| " + " | ".join([student, *cells]) + " |")
 
 
 def _print(
