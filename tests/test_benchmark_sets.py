@@ -174,5 +174,6 @@ def test_tables_hold_means_and_the_ladders_choices(capsys: pytest.CaptureFixture
     print_tables(rows)
     printed = capsys.readouterr().out
     assert "| linear | 0.650 ±0.635 |" in printed
-    assert "12 ±0" in printed
+    assert "| linear | 0.650 ±0.635 (2) |" in printed
+    assert "|  |  |  |  | 12 |  |  |" in printed
     assert "The ladder picks linear 1 times." in printed

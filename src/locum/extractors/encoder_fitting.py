@@ -25,7 +25,7 @@ from locum.students.encoder_graph import (
 from locum.students.encoder_refusal import refusing
 from locum.students.encoder_session import EMBEDDING, LOGITS, EncoderSession
 from locum.students.encoder_source import load_encoder
-from locum.students.encoder_tuning import Schedule, tune
+from locum.students.encoder_tuning import Schedule, seeded, tune
 from locum.students.encoder_weights import WEIGHTS
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def fit_encoder_extractor(
     )
     lengths = np.array([len(window.ids) for window in windows])
     with refusing(extractor.encoder, "trained"):
-        objective = _objective(lesson, len(lessons.tags), extractor.seed)
+        with seeded(extractor.seed):
+            objective = ExtractionObjective(lesson, len(lessons.tags))
         tuned = tune(model, objective, lengths, held_out, schedule)
     with refusing(extractor.encoder, "exported"):
         graph = export_states(model, reader.max_tokens)
@@ -146,15 +147,6 @@ def fit_encoder_extractor(
         rounded.same,
         tuned.epochs,
     )
-
-
-def _objective(lesson: ExtractionLesson, tags: int, seed: int) -> ExtractionObjective:
-    """Return the objective with layers on top that the seed draws; torch's own state is kept."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return ExtractionObjective(lesson, tags)
 
 
 def _by_text(

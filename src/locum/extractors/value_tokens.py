@@ -13,8 +13,6 @@ import numpy as np
 
 from locum.extractors.options import SOMETHING, read_option
 from locum.schema import TokenPosition, label_key
-from locum.teachers import label_distribution
-from locum.teachers.json_strings import JsonString
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,6 +67,10 @@ class SpokenAnswer(NamedTuple):
             ``None`` where the answer does not name the field, nothing is known of any option, or
             some are alike but for their case.
         """
+        # What only answers need not wait for what asks.
+        from locum.teachers.json_strings import JsonString
+        from locum.teachers.token_paths import label_distribution
+
         place = self.places.get(plan.path)
         labels = [_label(option) for option in plan.options]
         distinct = len({label_key(label) for label in labels}) == len(labels)

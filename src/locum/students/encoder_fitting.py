@@ -17,7 +17,7 @@ from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.students.encoder_tuning import Schedule, tune
+from locum.students.encoder_tuning import Schedule, seeded, tune
 from locum.students.encoder_weights import WEIGHTS
 from locum.students.softmax_regression import build_terms
 
@@ -137,8 +137,9 @@ class EncoderFitting:
         )
         schedule = Schedule(student.epochs, student.learning_rate, student.seconds, student.seed)
         lengths = np.array([len(row) for row in self._rows])
-        with refusing(student.encoder, "trained"):
-            return tune(self._model, LabelObjective(lesson), lengths, self._held_out, schedule)
+        with refusing(student.encoder, "trained"), seeded(student.seed):
+            objective = LabelObjective(lesson)
+            return tune(self._model, objective, lengths, self._held_out, schedule)
 
     def _compile(self, weights: Weights) -> _Compiled:
         step = -(-len(self._rows) // _EXAMPLES)

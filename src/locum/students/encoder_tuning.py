@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from transformers import PreTrainedModel
 
-__all__ = ["Objective", "Schedule", "TunedEncoder", "pad_tokens", "tune"]
+__all__ = ["Objective", "Schedule", "TunedEncoder", "pad_tokens", "seeded", "tune"]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -104,11 +105,18 @@ def tune(
         held_out: Inputs to judge by, and not to learn from, ``[N]``.
         schedule: How long and how fast.
     """
+    with seeded(schedule.seed):
+        return _Tuning(model, objective, lengths, held_out, schedule).run()
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let torch's random numbers begin at a seed; its own state is left as it was."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(schedule.seed)
-        return _Tuning(model, objective, lengths, held_out, schedule).run()
+        torch.manual_seed(seed)
+        yield
 
 
 class _Tuning(Generic[State]):
