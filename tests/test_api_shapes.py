@@ -329,3 +329,9 @@ def test_converse_becomes_a_chat() -> None:
 )
 def test_a_path_names_its_api(path: str, endpoint: Endpoint) -> None:
     assert endpoint_of_path(path) == endpoint
+
+
+def test_an_output_that_the_request_has_too_is_no_repetition() -> None:
+    exchange = to_chat("responses", {"output": []}, {"output": []})
+    assert exchange.response is not None
+    assert exchange.response["choices"][0]["message"]["role"] == "assistant"

@@ -34,7 +34,7 @@ def responses_to_chat(request: JsonObject, response: JsonObject | None) -> Excha
     told = {
         name: value
         for name, value in response.items()
-        if name not in request or request[name] != value or name in ("model", "id")
+        if name not in request or request[name] != value or name in ("model", "id", "output")
     }
     return Exchange(chat, _chat_response(told))
 
