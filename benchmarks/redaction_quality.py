@@ -64,7 +64,7 @@ def measure(redactor: Redactor, labelled: Sequence[Case], clean: Sequence[str]) 
     right: Counter[str] = Counter()
     placeholders: Counter[str] = Counter()
     for case in labelled:
-        values, counts = redactor.redact([case.text])
+        values, counts, _ = redactor.redact([case.text])
         gone[case.group] += is_gone(case, values[0])
         right[case.kind] += is_gone(case, values[0]) and counts.get(case.kind, 0) == 1
         placeholders.update(counts)

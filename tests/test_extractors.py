@@ -160,7 +160,7 @@ def test_the_whole_is_at_most_as_sure_as_each_part(extractor: LinearExtractor) -
 def test_odd_texts_give_valid_objects_or_none(extractor: LinearExtractor, text: str) -> None:
     reading = extractor.read(text)
     assert reading.value is None or extractor.checker.problem(reading.value) is None
-    assert set(reading.unit_values()) == {unit.path for unit in extractor.units}
+    assert set(reading.unit_confidences()) == {unit.path for unit in extractor.units}
 
 
 def test_odd_texts_can_be_learned_from(letters: Letters, extractor: LinearExtractor) -> None:

@@ -52,7 +52,7 @@ def test_what_is_named_is_replaced(kind: str, before: str, value: str) -> None:
 
 @pytest.mark.parametrize("text", KEPT)
 def test_other_numbers_and_names_stay(text: str) -> None:
-    assert REDACTOR.redact([text]) == ([text], {})
+    assert REDACTOR.redact([text]) == ([text], {}, {})
 
 
 def test_equal_values_share_a_placeholder_over_all_values_of_a_call() -> None:
@@ -207,7 +207,7 @@ def test_patterns_of_ones_own_are_replaced() -> None:
         {"a": "[EMPLOYEE_1] met [EMPLOYEE_1]"},
         ["abc [EMPLOYEE_2] [ANY_1] [EMAIL_1]"],
     ]
-    assert redactor.redact(redacted.values) == (redacted.values, {})
+    assert redactor.redact(redacted.values) == (redacted.values, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_redaction_changes_nothing_a_second_time_and_never_its_input(value: Any)
     before = copy.deepcopy(value)
     once = REDACTOR.redact([value])
     assert value == before
-    assert REDACTOR.redact(once.values) == (once.values, {})
+    assert REDACTOR.redact(once.values) == (once.values, {}, {})
     assert once.counts or once.values == [value]
 
 
@@ -291,6 +291,44 @@ def test_json_in_a_string_stays_json(value: dict[str, Any], ascii_alone: bool) -
     text = json.dumps(value, ensure_ascii=ascii_alone)
     redacted = json.loads(REDACTOR.redact_text(text))
     assert isinstance(redacted, dict)
+
+
+SPOTS = st.lists(
+    st.sampled_from([found for values in FOUND.values() for found in values]), max_size=6
+)
+
+
+@settings(deadline=None)
+@given(SPOTS, st.sampled_from(["", "Say: ", "[EMAIL_1] and [EMAIL_7], "]))
+def test_what_was_taken_out_of_a_text_can_be_put_back(spots: list[str], before: str) -> None:
+    text = before + " | ".join(spots)
+    redacted = REDACTOR.redact_reversibly(text)
+    assert redacted.text == REDACTOR.redact_text(text)
+    restored = redacted.restore({"a": [redacted.text, 1, None, True], "b": "plain"})
+    assert REDACTOR.redact_text(restored["a"][0]) == redacted.text
+    assert restored["a"][1:] == [1, None, True]
+    assert restored["b"] == "plain"
+    if len(redacted.originals) == len(spots):
+        assert restored["a"][0] == text
+
+
+def test_a_value_is_put_back_in_its_first_spelling() -> None:
+    redacted = REDACTOR.redact_reversibly(
+        "From Bob@Example.com to amy@example.com, bob@example.com"
+    )
+    assert redacted.text == "From [EMAIL_1] to [EMAIL_2], [EMAIL_1]"
+    assert redacted.restore(["[EMAIL_1]", {"x": "to [EMAIL_2]!"}]) == [
+        "Bob@Example.com",
+        {"x": "to amy@example.com!"},
+    ]
+
+
+@pytest.mark.parametrize("said", ["[EMAIL_2]", "see [PHONE_1].", "EMAIL_10", "x EMAIL_10]"])
+def test_a_placeholder_that_stands_for_nothing_is_refused(said: str) -> None:
+    redacted = REDACTOR.redact_reversibly("bob@example.com wrote [EMAIL_9]")
+    assert redacted.restore("[EMAIL_9] [EMAIL_10]") == "[EMAIL_9] bob@example.com"
+    with pytest.raises(ValueError, match="stands for nothing in this text"):
+        redacted.restore([{"a": said}])
 
 
 def test_recall_and_precision_on_the_labelled_set() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import UsageError
-from locum.extractors import NOTHING_SAID, calibrated, meaning
+from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
     from locum.extractors import Extractor, Reading, Temperatures
-    from locum.redaction import Redactor
+    from locum.redaction import RedactedText, Redactor
     from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
 __all__ = ["CertifiedExtractor", "UnitCertificates"]
@@ -58,7 +58,8 @@ class CertifiedExtractor:
         teacher: Name of the model that it stands in for.
         training_sha256: Hash of what it learned from; empty where that is not known.
         redaction: What was taken out of the texts that it learned from, and is taken out of those
-            that it is asked about; ``None`` where nothing was.
+            that it reads and put back into its answers; ``None`` where nothing was. There is no
+            answer where that cannot be done, or gives no object of the schema.
     """
 
     task: ExtractionTask
@@ -87,29 +88,45 @@ class CertifiedExtractor:
 
         It does not look at single fields, and so is faster than `predict`.
         """
-        reading = self._read(text)
-        return reading.value if self._is_answered(text, self._confidence(reading)) else None
+        reading, value = self._read(text)
+        return value if self._is_answered(text, self._confidence(reading, value)) else None
 
     def _predict_one(self, text: str) -> Extraction:
-        reading = self._read(text)
-        confidence = self._confidence(reading)
+        reading, answer = self._read(text)
+        confidence = self._confidence(reading, answer)
         answered = self._is_answered(text, confidence)
-        told = reading.unit_confidences()
         fields = {}
-        for path, value in reading.unit_values().items():
-            sure = _calibrated(told[path], self.temperatures.units[path])
+        for path, told in reading.unit_confidences().items():
+            value = value_at(answer, path)
+            sure = 0.0 if answer is None else _calibrated(told, self.temperatures.units[path])
             given = meaning(value, self._sets, path) != NOTHING_SAID
             alone = self.field_certificates[path].accept(sure, given=given)
             accepted = answered or (alone and bool(text.strip()))
             fields[show_path(path)] = FieldValue(value, sure, accepted)
-        return Extraction(reading.value, confidence, answered, fields)
+        return Extraction(answer, confidence, answered, fields)
 
-    def _read(self, text: str) -> Reading:
-        if self._redactor is not None:
-            text = self._redactor.redact_text(text)
-        return self.model.read(text)
+    def _read(self, text: str) -> tuple[Reading, dict[str, JsonValue] | None]:
+        """Return what was read in a text, and the object, with what was taken out put back."""
+        if self._redactor is None:
+            reading = self.model.read(text)
+            return reading, reading.value
+        redacted = self._redactor.redact_reversibly(text)
+        reading = self.model.read(redacted.text)
+        return reading, self._restored(reading.value, redacted)
 
-    def _confidence(self, reading: Reading) -> float:
+    def _restored(
+        self, value: dict[str, JsonValue] | None, redacted: RedactedText
+    ) -> dict[str, JsonValue] | None:
+        try:
+            restored: dict[str, JsonValue] | None = redacted.restore(value)
+        except ValueError:
+            return None
+        unchanged = restored == value
+        return restored if unchanged or self.model.checker.is_valid(restored) else None
+
+    def _confidence(self, reading: Reading, value: dict[str, JsonValue] | None) -> float:
+        if value is None:
+            return 0.0
         return _calibrated(math.exp(reading.log_confidence), self.temperatures.whole)
 
     def _is_answered(self, text: str, confidence: float) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locum.extractors.tag_set import Span
     from locum.extractors.tagging import Tagging
     from locum.extractors.units import Unit
-    from locum.shapes import FieldPath, JsonScalar, JsonValue
+    from locum.shapes import FieldPath, JsonScalar
 
 __all__ = ["Reading", "Told"]
 
@@ -128,10 +128,6 @@ class Reading:
         return tagged + sum(
             math.log(confidence) if confidence else -math.inf for confidence in heads
         )
-
-    def unit_values(self) -> dict[FieldPath, JsonValue]:
-        """Return the value of each unit; ``None`` where it has none, or there is no object."""
-        return {unit.path: value_at(self.value, unit.path) for unit in self._units}
 
     def unit_confidences(self) -> dict[FieldPath, float]:
         """Return the probability that each unit is as the teacher would say.

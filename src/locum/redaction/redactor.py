@@ -12,6 +12,7 @@ from locum.redaction.finder import Finder
 from locum.redaction.leaves import copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
+from locum.redaction.redacted_text import RedactedText
 from locum.redaction.texts import change_json, change_parts, is_json
 
 if TYPE_CHECKING:
@@ -35,10 +36,13 @@ class Redacted(NamedTuple):
     Args:
         values: The values in their order; one in which nothing was found is the same object.
         counts: How many places were replaced, by kind.
+        originals: What each placeholder stands for, as it is first written; never to be kept. It
+            may hold placeholders that come before it.
     """
 
     values: list[Any]
     counts: dict[str, int]
+    originals: dict[str, str]
 
 
 class Redactor:
@@ -82,18 +86,22 @@ class Redactor:
         holds = self._finder.holds
         found = [any(holds(text, context, forms) for text, context in part) for part in read]
         if not any(found):
-            return Redacted(list(values), {})
+            return Redacted(list(values), {}, {})
         run = _Run(self._finder, values, forms)
         redacted = [
             run.redacted(value) if holding else value
             for value, holding in zip(values, found, strict=True)
         ]
-        return Redacted(redacted, run.counts)
+        return Redacted(redacted, run.counts, run.originals)
 
     def redact_text(self, text: str) -> str:
         """Return a text without what is to be kept from the disk."""
-        redacted: str = self.redact([text]).values[0]
-        return redacted
+        return self.redact_reversibly(text).text
+
+    def redact_reversibly(self, text: str) -> RedactedText:
+        """Return a text without what is to be kept from the disk, which can be put back."""
+        redacted = self.redact([text])
+        return RedactedText(redacted.values[0], text, redacted.originals, self._finder.placeholder)
 
 
 class _Run:
@@ -101,6 +109,7 @@ class _Run:
 
     def __init__(self, finder: Finder, values: Sequence[Any], forms: Mapping[str, str]) -> None:
         self.counts: dict[str, int] = {}
+        self.originals: dict[str, str] = {}
         self._finder = finder
         self._forms = forms
         self._placeholders: dict[tuple[str, str], str] = {}
@@ -144,7 +153,9 @@ class _Run:
     def _replaced(self, text: str, found: Sequence[Finding]) -> str:
         pieces, last = [], 0
         for finding in found:
-            pieces += [text[last : finding.start], self._placeholder(finding.kind, finding.same)]
+            placeholder = self._placeholder(finding.kind, finding.same)
+            self.originals.setdefault(placeholder, text[finding.start : finding.end])
+            pieces += [text[last : finding.start], placeholder]
             last = finding.end
         return "".join([*pieces, text[last:]])
 
