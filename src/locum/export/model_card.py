@@ -24,6 +24,7 @@ def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
         return environment.get_template("extractor_card.md.jinja").render(
             task=student.task,
             family=student.model.family,
+            extra=student.model.extra,
             teacher=student.teacher,
             certificate=student.certificate,
             fields=[
