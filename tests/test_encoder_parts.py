@@ -34,7 +34,8 @@ from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder, shown_name
 from locum.students.encoder_tokens import TokenReader
-from locum.students.encoder_weights import WEIGHTS, Weights
+from locum.students.encoder_tuning import hold_out
+from locum.students.encoder_weights import WEIGHTS, Weights, clearly_loses
 from locum.students.softmax_regression import build_terms
 from tests.tiny_encoder import save_tiny_encoder
 
@@ -420,3 +421,19 @@ def test_garbage_is_no_graph_and_no_tokenizer() -> None:
         EncoderSession(b"garbage")
     with pytest.raises(ArtefactError, match="cannot be read"):
         TokenReader(b"{}", 16)
+
+
+@pytest.mark.parametrize(("lost", "clear"), [(0, False), (7, False), (8, True), (12, True)])
+def test_a_loss_is_clear_above_half_a_point_and_its_standard_error(lost: int, clear: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    right = np.arange(1000) < 900
+    rounded = right & (np.arange(1000) >= lost)
+    assert clearly_loses(right, rounded) == clear
+    assert not clearly_loses(rounded, right)
+
+
+@given(st.integers(2, 30_000), st.integers(0, 3))
+@settings(max_examples=20)
+def test_a_tenth_is_held_out_but_for_very_few_and_very_many(count: int, seed: int) -> None:
+    held_out = hold_out(count, seed)
+    assert held_out.sum() == min(max(1, count // 10), 1_000)
+    assert (held_out == hold_out(count, seed)).all()

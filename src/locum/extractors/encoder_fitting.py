@@ -25,8 +25,8 @@ from locum.students.encoder_graph import (
 from locum.students.encoder_refusal import refusing
 from locum.students.encoder_session import EMBEDDING, LOGITS, EncoderSession
 from locum.students.encoder_source import load_encoder
-from locum.students.encoder_tuning import Schedule, seeded, tune
-from locum.students.encoder_weights import WEIGHTS
+from locum.students.encoder_tuning import Schedule, hold_out, seeded, tune
+from locum.students.encoder_weights import WEIGHTS, clearly_loses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +44,7 @@ __all__ = ["FittedExtractor", "fit_encoder_extractor"]
 
 Floats = NDArray[np.float32]
 
-_HELD_OUT = 0.1
-_MOST_HELD_OUT = 1_000
 _EXAMPLES = 100
-_LOSS_ALLOWED = 0.005
 _STEPS, _BATCH = 1_500, 32
 _FEWEST_EPOCHS, _MOST_EPOCHS = 4, 20
 
@@ -118,7 +115,7 @@ def fit_encoder_extractor(
         ],
         [_by_text(plan, targets, spoken, len(texts))[owners] for plan, targets in learning],
     )
-    held_out = _hold_out(len(texts), extractor.seed)[owners]
+    held_out = hold_out(len(texts), extractor.seed)[owners]
     schedule = Schedule(
         extractor.epochs or _epochs(len(texts)),
         extractor.learning_rate,
@@ -164,11 +161,7 @@ def _by_text(
 def _round(
     graph: ModelProto, layers: Layers, lesson: ExtractionLesson, judged: Sequence[int]
 ) -> _Rounded:
-    """Return the first way to round of which it is not clear that it loses over half a point.
-
-    Lost is a window that is read as the teacher says in float32, and otherwise after rounding. It
-    is clear where the share of them exceeds that by its standard error.
-    """
+    """Return the first way to round of which it is not clear that fewer windows are read right."""
     step = -(-len(lesson.windows) // _EXAMPLES)
     examples = [window.ids for window in lesson.windows[::step]]
     exact = _complete(compile_graph(graph, "float32", examples), layers)
@@ -176,8 +169,7 @@ def _round(
     for weights in WEIGHTS[:-1]:
         content = _complete(compile_graph(graph, weights, examples), layers)
         found = _right(content, lesson, judged)
-        lost = expected.astype(float) - found
-        if lost.mean() - lost.std() / np.sqrt(len(lost)) <= _LOSS_ALLOWED:
+        if not clearly_loses(expected, found):
             return _Rounded(content, weights, float((expected == found).mean()))
     return _Rounded(exact, "float32", 1.0)
 
@@ -216,11 +208,3 @@ def _is_right(
 def _epochs(texts: int) -> int:
     """Return passes that come to about 1,500 steps, 4 at least and 20 at most."""
     return min(max(_FEWEST_EPOCHS, -(-_STEPS * _BATCH // texts)), _MOST_EPOCHS)
-
-
-def _hold_out(count: int, seed: int) -> NDArray[np.bool_]:
-    """Which texts are held out: a tenth, one at least and 1,000 at most."""
-    chosen = np.random.default_rng(seed).permutation(count)
-    held_out = np.zeros(count, np.bool_)
-    held_out[chosen[: min(max(1, int(_HELD_OUT * count)), _MOST_HELD_OUT)]] = True
-    return held_out

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Extractor", "Learned", "Said"]
 
-Proba = "NDArray[np.floating[Any]]"
-
 
 class Learned(NamedTuple):
     """What every extractor has learned.

@@ -17,8 +17,8 @@ from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.students.encoder_tuning import Schedule, seeded, tune
-from locum.students.encoder_weights import WEIGHTS
+from locum.students.encoder_tuning import Schedule, hold_out, seeded, tune
+from locum.students.encoder_weights import WEIGHTS, clearly_loses
 from locum.students.softmax_regression import build_terms
 
 if TYPE_CHECKING:
@@ -36,12 +36,9 @@ __all__ = ["EncoderFitting", "FittedEncoder"]
 
 Floats = NDArray[np.float32]
 
-_HELD_OUT = 0.1
-_MOST_HELD_OUT = 1_000
 _MOST_FOR_NOVELTY = 5_000
 _EXAMPLES = 100
 _MOST_FOR_ROUNDING = 2_000
-_LOSS_ALLOWED = 0.005
 
 
 class FittedEncoder(NamedTuple):
@@ -106,7 +103,7 @@ class EncoderFitting:
             soft_labels, human_labels, student.temperature, student.human_weight
         )
         self._answers = soft_labels.argmax(axis=1)
-        self._held_out = _hold_out(len(inputs), student.seed)
+        self._held_out = hold_out(len(inputs), student.seed)
         with refusing(student.encoder, "exported"):
             self._graph = export_graph(self._model, self._pooling, self._reader.max_tokens)
 
@@ -150,9 +147,7 @@ class EncoderFitting:
     def _choose_rounding(
         self, first: _Compiled, head_of: Callable[[EncoderSession], Head]
     ) -> _Rounding:
-        """Return the first way to round of which it is not clear that it loses over half a point.
-
-        It is clear where the loss in agreement exceeds that by its standard error.
+        """Return the first way to round of which it is not clear that it agrees less.
 
         Args:
             first: The graph in 8 bits.
@@ -166,10 +161,10 @@ class EncoderFitting:
             compiled = first if weights == "int8" else self._compile(weights)
             session = compiled.session
             found = head_of(session).logits(session.embed(rows)).argmax(axis=1)
-            lost = (expected == answers).astype(float) - (found == answers)
-            if lost.mean() - lost.std() / np.sqrt(len(lost)) <= _LOSS_ALLOWED:
+            right, still = expected == answers, found == answers
+            if not clearly_loses(right, still):
                 same = float((found == expected).mean())
-                return _Rounding(weights, compiled, same, float(lost.mean()))
+                return _Rounding(weights, compiled, same, float(right.mean() - still.mean()))
         return _Rounding("float32", exact, 1.0, 0.0)
 
     def _sample_head(self, session: EncoderSession, l2: float) -> Head:
@@ -194,11 +189,3 @@ class EncoderFitting:
 
     def _terms_of(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> list[Term]:
         return [term._replace(targets=term.targets[chosen]) for term in self._terms]
-
-
-def _hold_out(count: int, seed: int) -> NDArray[np.bool_]:
-    """Which inputs are held out: a tenth, one at least and 1,000 at most."""
-    chosen = np.random.default_rng(seed).permutation(count)
-    held_out = np.zeros(count, np.bool_)
-    held_out[chosen[: min(max(1, int(_HELD_OUT * count)), _MOST_HELD_OUT)]] = True
-    return held_out

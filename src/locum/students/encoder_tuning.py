@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from transformers import PreTrainedModel
 
-__all__ = ["Objective", "Schedule", "TunedEncoder", "pad_tokens", "seeded", "tune"]
+__all__ = ["Objective", "Schedule", "TunedEncoder", "hold_out", "pad_tokens", "seeded", "tune"]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -30,6 +30,8 @@ _BATCH_JUDGED = 128
 _WEIGHT_DECAY = 0.01
 _HEAD_RATE = 10.0
 _CLIPPED_NORM = 1.0
+_HELD_OUT = 0.1
+_MOST_HELD_OUT = 1_000
 
 
 class Objective(Protocol[State_co]):
@@ -117,6 +119,14 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def hold_out(count: int, seed: int) -> NDArray[np.bool_]:
+    """Which inputs are held out to judge by: a tenth, one at least and 1,000 at most."""
+    chosen = np.random.default_rng(seed).permutation(count)
+    held_out = np.zeros(count, np.bool_)
+    held_out[chosen[: min(max(1, int(_HELD_OUT * count)), _MOST_HELD_OUT)]] = True
+    return held_out
 
 
 class _Tuning(Generic[State]):
