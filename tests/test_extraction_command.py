@@ -416,7 +416,9 @@ CALLS = ("distill", "mail", "--calls", "calls.csv", "--schema", "schemas/mail.js
     [
         (["--student", "static"], "no student 'static' answers in JSON"),
         (["--student", "oracle"], "no student 'oracle' answers in JSON"),
-        (["--coverage", "0.5"], "--coverage cannot be used where answers are JSON"),
+        (["--coverage", "80"], "coverage 80.0: expected a number above 0 and at most 1"),
+        (["--coverage", "0.5", *LINEAR], "leave one of them out"),
+        (["--encoder", "./absent"], "encoder './absent' does not exist"),
         (["--embeddings", "here"], "--embeddings cannot be used where answers are JSON"),
         (["--leave-out", "mood"], "leave out 'mood', which the schema's object does not have"),
         (["--schema", "absent.json"], "there is no schema 'absent.json'"),

@@ -622,6 +622,14 @@ def test_like_problems_count_together() -> None:
     assert [problem.answers for problem in found.data.problems] == [10]
 
 
+def test_what_is_enough_ends_the_search() -> None:
+    examples = make_answers(make_short_mails(200))
+    result = distill_extraction(make_short_task(), examples, target=TARGET, coverage=0.4)
+    assert [family.name for family in result.families] == ["linear"]
+    assert result.omitted["encoder"].startswith("not needed: linear is foreseen to answer")
+    assert "linear is the cheapest that is foreseen to answer 40.0%" in result.decision.reason
+
+
 def test_a_bound_on_the_size_holds() -> None:
     with pytest.raises(UsageError, match=r"no student is within 1,000 bytes \(linear: it takes"):
         distill_extraction(

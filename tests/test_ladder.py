@@ -16,10 +16,11 @@ import locum.distillation.ladder as ladder_module
 from locum.calibration import DeferralScore
 from locum.distillation import Distillation, RungResult, distill
 from locum.distillation.attempt import Attempt, Latency
-from locum.distillation.choice import choose_rung, coverage_error
+from locum.distillation.choice import choose_cheapest, coverage_error
 from locum.distillation.ladder import NOT_TUNED, was_tuned
 from locum.distillation.least_size import least_bytes
-from locum.distillation.rungs import LADDER, LadderSettings, Rung
+from locum.distillation.rungs import LADDER, Rung
+from locum.distillation.search import SearchSettings
 from locum.errors import UsageError
 from locum.evaluation import DeferralChoice, Promise, foreseen_coverage
 from locum.export import load_artefact
@@ -75,24 +76,24 @@ def test_the_cheapest_within_one_standard_error_is_chosen() -> None:
     cheap, middle, best = (wrong_among_last(*rung) for rung in (("a", 400), ("b", 101), ("c", 100)))
     assert cheap.foreseen_coverage < middle.foreseen_coverage
     assert middle.foreseen_coverage <= best.foreseen_coverage
-    choice = choose_rung([cheap, middle, best], None, 800, PROMISE)
-    assert choice.attempt is middle
+    choice = choose_cheapest([cheap, middle, best], None, 800, PROMISE)
+    assert choice.student is middle
     assert choice.reason.startswith("the cheapest of 2 within one standard error")
 
 
 def test_a_rung_that_is_clearly_better_is_chosen() -> None:
-    choice = choose_rung(
+    choice = choose_cheapest(
         [wrong_among_last("a", 400), wrong_among_last("b", 50)], None, 800, PROMISE
     )
-    assert choice.attempt.rung.name == "b"
+    assert choice.student.rung.name == "b"
     assert "by over a standard error" in choice.reason
 
 
 @pytest.mark.parametrize(("wanted", "chosen"), [(0.3, "a"), (0.7, "b"), (0.9999, "c")])
 def test_what_is_enough_decides(wanted: float, chosen: str) -> None:
     tried = [wrong_among_last(name, wrong) for name, wrong in (("a", 500), ("b", 200), ("c", 90))]
-    choice = choose_rung(tried, wanted, 800, PROMISE)
-    assert choice.attempt.rung.name == chosen
+    choice = choose_cheapest(tried, wanted, 800, PROMISE)
+    assert choice.student.rung.name == chosen
     assert f"{wanted:.1%}" in choice.reason
 
 
@@ -102,20 +103,20 @@ def test_where_nothing_is_foreseen_agreement_decides() -> None:
         make_attempt(name, confidence, np.arange(600) % 10 < tenths)
         for name, tenths in (("a", 2), ("b", 6), ("c", 6))
     ]
-    choice = choose_rung(tried, None, 600, PROMISE)
-    assert choice.attempt.rung.name == "b"
+    choice = choose_cheapest(tried, None, 600, PROMISE)
+    assert choice.student.rung.name == "b"
     assert "none is foreseen to be certified" in choice.reason
 
 
 def test_one_alone_is_chosen_and_says_so() -> None:
     only = wrong_among_last("a", 900)
-    assert choose_rung([only], None, 800, PROMISE) == (only, "the only student that was tried")
+    assert choose_cheapest([only], None, 800, PROMISE) == (only, "the only student that was tried")
 
 
 def test_what_was_wanted_and_is_not_reached_is_said() -> None:
     only = wrong_among_last("a", 900)
-    choice = choose_rung([only], 0.9, 800, PROMISE)
-    assert choice.attempt is only
+    choice = choose_cheapest([only], 0.9, 800, PROMISE)
+    assert choice.student is only
     assert choice.reason.endswith("to the 90.0% that are wanted and not reached")
 
 
@@ -128,7 +129,7 @@ def test_no_rung_dearer_than_the_best_is_chosen(wrong: list[int], wanted: float 
     tried = [wrong_among_last(str(n), count, 300) for n, count in enumerate(wrong)]
     best = max(attempt.foreseen_coverage for attempt in tried)
     first_best = next(n for n, attempt in enumerate(tried) if attempt.foreseen_coverage == best)
-    chosen = choose_rung(tried, wanted, 800, PROMISE).attempt
+    chosen = choose_cheapest(tried, wanted, 800, PROMISE).student
     if best > 0:
         assert int(chosen.rung.name) <= first_best
     if wanted is not None and best >= wanted:
@@ -141,7 +142,7 @@ def test_the_error_of_a_coverage_shrinks_with_the_inputs() -> None:
     def error(inputs: int) -> float:
         confidence = generator.random(inputs)
         agrees = generator.random(inputs) < np.where(confidence > 0.4, 0.99, 0.5)
-        return coverage_error(make_attempt("a", confidence, agrees), 800, PROMISE)
+        return coverage_error(make_attempt("a", confidence, agrees).foreseen, 800, PROMISE)
 
     assert 0 < error(16_000) < error(1_000)
 
@@ -331,7 +332,7 @@ def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
 
 
 def test_the_rungs_get_what_the_user_chose() -> None:
-    given = LadderSettings(encoder="here/encoder", embeddings=None, seed=3)
+    given = SearchSettings(encoder="here/encoder", embeddings=None, seed=3)
     rungs = {rung.name: rung.settings(given, 7.0) for rung in LADDER}
     assert rungs["linear"] == {}
     assert rungs["static"] == {"embeddings": "here/encoder"}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.peers.protocol import Fitted, Gated, Job, Part
-from locum.distillation.choice import choose_rung
+from locum.distillation.choice import choose_cheapest
 from locum.distillation.ladder import climb
-from locum.distillation.rungs import AUTO, LadderSettings
+from locum.distillation.search import AUTO, SearchSettings
 from locum.evaluation import Promise, certify, plan_thresholds
 from locum.training import Labelled
 
@@ -41,14 +41,14 @@ def fit(job: Job, folder: Path) -> dict[str, Fitted]:
         "certify": _labelled(job, job.certify),
         "test": _labelled(job, job.test),
     }
-    settings = LadderSettings(
+    settings = SearchSettings(
         student=job.settings.get("student", AUTO),
         seconds=job.settings["seconds"],
         encoder=job.encoder,
         seed=job.seed,
     )
     climbed = climb(settings, job.labels, labelled, None, promise, print)
-    chosen = choose_rung(climbed.tried, None, len(job.certify.texts), promise)
+    chosen = choose_cheapest(climbed.tried, None, len(job.certify.texts), promise)
     found = {}
     for attempt in climbed.tried:
         name = attempt.rung.name
@@ -57,7 +57,7 @@ def fit(job: Job, folder: Path) -> dict[str, Fitted]:
         certified = _certify(job, attempt, labelled, promise)
         facts = {
             "family": attempt.rung.family,
-            "chosen": attempt is chosen.attempt,
+            "chosen": attempt is chosen.student,
             "omitted": dict(climbed.omitted),
             "foreseen_coverage": attempt.foreseen_coverage,
             "certified_coverage": certified.certificate.coverage if certified.certificate else 0.0,

@@ -206,7 +206,7 @@ def distill_command(
         database = stack.enter_context(open_database(place)) if teacher or not file else None
         asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
-            refuse_for_json(coverage, embeddings, labels, synthetic=synthetic)
+            refuse_for_json(embeddings, labels, synthetic=synthetic)
             result = distill_extraction(
                 extraction.task,
                 given.examples,
@@ -216,6 +216,7 @@ def distill_command(
                 minimum_coverage=minimum_coverage,
                 partial=partial,
                 family=student,
+                coverage=coverage,
                 encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
                 seconds=seconds,
                 max_bytes=max_bytes,

@@ -114,16 +114,13 @@ def _inferred(given: Given) -> tuple[dict[str, object], list[str]]:
     return found.schema, [note, *found.notes]
 
 
-def refuse_for_json(
-    coverage: float | None, embeddings: str | None, labels: str | None, *, synthetic: bool
-) -> None:
+def refuse_for_json(embeddings: str | None, labels: str | None, *, synthetic: bool) -> None:
     """Refuse options that change nothing where answers are JSON.
 
     Raises:
         UsageError: One was given.
     """
     given = {
-        "--coverage": coverage is not None,
         "--embeddings": embeddings is not None,
         "--labels": labels is not None,
         "--no-synthetic": not synthetic,

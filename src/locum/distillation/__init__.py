@@ -2,32 +2,47 @@
 
 from locum.distillation.answers import buy_answers
 from locum.distillation.assess import some_share
-from locum.distillation.attempt import Latency, measure_latency
+from locum.distillation.attempt import Latency, measure_latency, saved_size
+from locum.distillation.choice import Choice, Foreseen, choose_cheapest, why_enough
 from locum.distillation.decide import decide, least_certify_inputs, too_few
 from locum.distillation.distill import check_texts, distill
 from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Decision, Distillation, RungFigures, RungResult
-from locum.distillation.rungs import DEFAULT_ENCODER, DEFAULT_SECONDS
+from locum.distillation.search import (
+    AUTO,
+    DEFAULT_ENCODER,
+    DEFAULT_SECONDS,
+    SearchSettings,
+    check_promise,
+)
 from locum.distillation.teacher_facts import TeacherCosts, measure_costs
 
 __all__ = [
+    "AUTO",
     "DEFAULT_ENCODER",
     "DEFAULT_SECONDS",
+    "Choice",
     "Decision",
     "Distillation",
+    "Foreseen",
     "Latency",
     "Progress",
     "RungFigures",
     "RungResult",
+    "SearchSettings",
     "Silent",
     "TeacherCosts",
     "buy_answers",
+    "check_promise",
     "check_texts",
+    "choose_cheapest",
     "decide",
     "distill",
     "least_certify_inputs",
     "measure_costs",
     "measure_latency",
+    "saved_size",
     "some_share",
     "too_few",
+    "why_enough",
 ]

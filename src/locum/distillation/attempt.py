@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.calibration import text_lengths
+from locum.distillation.choice import Foreseen
 from locum.evaluation import choose_deferral, foreseen_coverage
 from locum.export import artefact_size
 from locum.losses import soften
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from locum.distillation.rungs import Rung
     from locum.evaluation import DeferralChoice, Promise
-    from locum.students import Student
     from locum.training import Labelled, TrainedStudent
 
 __all__ = ["Attempt", "Latency", "Verdicts", "measure_attempt", "measure_latency", "saved_size"]
@@ -76,6 +76,11 @@ class Attempt(NamedTuple):
     size_bytes: int
     latency: Latency
     train_seconds: float
+
+    @property
+    def foreseen(self) -> Foreseen:
+        """What it would be chosen by."""
+        return Foreseen(self.deferral.confidence, self.agrees, self.foreseen_coverage)
 
     def of_validation(self, validation: Labelled) -> Verdicts:
         """What a student of these settings says that learned from the train inputs alone."""
@@ -147,8 +152,8 @@ def measure_latency(predict_one: Callable[[str], object], texts: Sequence[str]) 
     return Latency(statistics.mean(durations) / 1000, statistics.median(durations) / 1000)
 
 
-def saved_size(student: Student) -> int:
-    """Return the size of all files that a student saves, in bytes."""
+def saved_size(save: Callable[[Path], object]) -> int:
+    """Return the size of all files that something saves in a folder, in bytes."""
     with TemporaryDirectory() as scratch:
-        student.save(Path(scratch))
+        save(Path(scratch))
         return artefact_size(Path(scratch))

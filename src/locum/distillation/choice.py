@@ -1,60 +1,95 @@
-"""Which rung of the ladder is certified: the cheapest that is about as good as the best."""
+"""Which student is certified: the cheapest that is about as good as the best."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from locum.evaluation import coverage_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from locum.distillation.attempt import Attempt
+    from numpy.typing import NDArray
+
     from locum.evaluation import Promise
 
-__all__ = ["Choice", "choose_rung", "coverage_error"]
+__all__ = [
+    "Candidate",
+    "Choice",
+    "Foreseen",
+    "choose_cheapest",
+    "coverage_error",
+    "why_enough",
+]
 
 
-class Choice(NamedTuple):
-    """The rung that is certified, and why it is that one, as the end of a sentence."""
+class Foreseen(NamedTuple):
+    """What is known of a student before anything is certified, from the validation inputs.
 
-    attempt: Attempt
+    Args:
+        confidence: In its answers, or whatever the threshold will be on, ``[N]``.
+        agrees: Whether they are the teacher's, ``[N]``.
+        coverage: Share of inputs that it would be certified for.
+    """
+
+    confidence: NDArray[np.float64]
+    agrees: NDArray[np.bool_]
+    coverage: float
+
+
+class Candidate(Protocol):
+    """A student that was tried."""
+
+    @property
+    def foreseen(self) -> Foreseen:
+        """What is known of it."""
+        ...
+
+
+Tried = TypeVar("Tried", bound=Candidate)
+
+
+class Choice(NamedTuple, Generic[Tried]):
+    """The student that is certified, and why it is that one, as the end of a sentence."""
+
+    student: Tried
     reason: str
 
 
-def choose_rung(
-    tried: Sequence[Attempt], coverage: float | None, certify_inputs: int, promise: Promise
-) -> Choice:
+def choose_cheapest(
+    tried: Sequence[Tried], coverage: float | None, certify_inputs: int, promise: Promise
+) -> Choice[Tried]:
     """Choose by what is foreseen on the validation inputs, and by nothing else.
 
-    The cheapest rung is taken whose foreseen coverage lies within one standard error of the best
+    The cheapest student is taken whose foreseen coverage lies within one standard error of the best
     one's (the one-standard-error rule: Breiman, Friedman, Olshen and Stone 1984); the error is that
     of the difference. Where none is foreseen to be certified, agreement decides likewise.
 
     Args:
-        tried: The rungs, the cheapest to ask first; at least one.
+        tried: The students, the cheapest to ask first; at least one.
         coverage: Foreseen coverage that is enough, which the cheapest that reaches it then decides.
         certify_inputs: Size of the certify split.
         promise: What will be certified.
     """
-    best = max(tried, key=lambda attempt: attempt.foreseen_coverage)
-    if coverage is not None and best.foreseen_coverage >= coverage:
-        enough = next(attempt for attempt in tried if attempt.foreseen_coverage >= coverage)
+    best = max(tried, key=lambda one: one.foreseen.coverage)
+    reached = best.foreseen.coverage
+    if coverage is not None and reached >= coverage:
+        enough = next(one for one in tried if one.foreseen.coverage >= coverage)
         return Choice(enough, f"the cheapest that is foreseen to answer {coverage:.1%}")
-    if coverage is not None and best.foreseen_coverage:
-        closest = f"foreseen to come closest, with {best.foreseen_coverage:.1%}, to the"
+    if coverage is not None and reached:
+        closest = f"foreseen to come closest, with {reached:.1%}, to the"
         return Choice(best, f"{closest} {coverage:.1%} that are wanted and not reached")
     if len(tried) == 1:
         return Choice(best, "the only student that was tried")
-    if not best.foreseen_coverage:
+    if not reached:
         return _by_agreement(tried)
     near = [
-        attempt
-        for attempt in tried
-        if attempt is best or _is_near(attempt, best, certify_inputs, promise)
+        one
+        for one in tried
+        if one is best or _is_near(one.foreseen, best.foreseen, certify_inputs, promise)
     ]
     if len(near) == 1:
         return Choice(best, "better in foreseen coverage than all others by over a standard error")
@@ -64,15 +99,31 @@ def choose_rung(
     )
 
 
-def coverage_error(attempt: Attempt, certify_inputs: int, promise: Promise) -> float:
-    """Return the standard error of a rung's foreseen coverage.
+def why_enough(tried: Mapping[str, Candidate], coverage: float | None) -> str:
+    """Say why nothing more is to be tried; nothing where something is.
+
+    Args:
+        tried: The students so far, by name.
+        coverage: Foreseen coverage that is enough.
+    """
+    if coverage is None:
+        return ""
+    for name, one in tried.items():
+        if one.foreseen.coverage >= coverage:
+            found = f"{name} is foreseen to answer {one.foreseen.coverage:.1%}"
+            return f"not needed: {found}, and {coverage:.1%} is enough"
+    return ""
+
+
+def coverage_error(foreseen: Foreseen, certify_inputs: int, promise: Promise) -> float:
+    """Return the standard error of a foreseen coverage.
 
     It is that of the difference from a student that never agrees, which covers nothing.
     """
-    nothing = np.zeros(len(attempt.agrees))
+    nothing = np.zeros(len(foreseen.agrees))
     return coverage_difference(
-        attempt.deferral.confidence,
-        attempt.agrees,
+        foreseen.confidence,
+        foreseen.agrees,
         nothing,
         nothing.astype(np.bool_),
         certify_inputs,
@@ -80,26 +131,21 @@ def coverage_error(attempt: Attempt, certify_inputs: int, promise: Promise) -> f
     ).standard_error
 
 
-def _is_near(attempt: Attempt, best: Attempt, certify_inputs: int, promise: Promise) -> bool:
+def _is_near(one: Foreseen, best: Foreseen, certify_inputs: int, promise: Promise) -> bool:
     behind = coverage_difference(
-        best.deferral.confidence,
-        best.agrees,
-        attempt.deferral.confidence,
-        attempt.agrees,
-        certify_inputs,
-        promise,
+        best.confidence, best.agrees, one.confidence, one.agrees, certify_inputs, promise
     )
     return behind.difference <= behind.standard_error
 
 
-def _by_agreement(tried: Sequence[Attempt]) -> Choice:
-    best = max(tried, key=lambda attempt: attempt.agrees.mean())
+def _by_agreement(tried: Sequence[Tried]) -> Choice[Tried]:
+    best = max((one.foreseen.agrees for one in tried), key=np.mean)
 
-    def is_near(attempt: Attempt) -> bool:
-        behind = best.agrees.astype(float) - attempt.agrees
+    def is_near(agrees: NDArray[np.bool_]) -> bool:
+        behind = best.astype(float) - agrees
         return bool(behind.mean() <= behind.std() / math.sqrt(len(behind)))
 
-    near = next(attempt for attempt in tried if is_near(attempt))
+    near = next(one for one in tried if is_near(one.foreseen.agrees))
     return Choice(
         near,
         "the cheapest within one standard error of the best agreement, as none is foreseen to be "

@@ -41,7 +41,7 @@ class Certified(NamedTuple):
 
 
 def certify_choice(
-    choice: Choice,
+    choice: Choice[Attempt],
     labelled: Mapping[Split, Labelled],
     promise: Promise,
     minimum_coverage: float,
@@ -56,8 +56,8 @@ def certify_choice(
         minimum_coverage: Coverage under which a student is not worth having.
         usable: How many inputs there are in all.
     """
-    seen = choice.attempt.of_validation(labelled["validation"])
-    tested = choice.attempt.judge(labelled["certify"])
+    seen = choice.student.of_validation(labelled["validation"])
+    tested = choice.student.judge(labelled["certify"])
     thresholds = plan_thresholds(seen.score, seen.agrees, len(tested.score), promise)
     certificate = certify(tested.score, tested.agrees, thresholds, promise)
     decision = decide(
@@ -69,7 +69,7 @@ def certify_choice(
         minimum_coverage,
     )
     return Certified(decision, certificate).because(
-        f"{choice.attempt.rung.name} is {choice.reason}"
+        f"{choice.student.rung.name} is {choice.reason}"
     )
 
 
@@ -77,7 +77,7 @@ def conclude(
     task: Task,
     promise: Promise,
     climb: Climb,
-    choice: Choice,
+    choice: Choice[Attempt],
     certified: Certified,
     labelled: Mapping[Split, Labelled],
     data: DataSummary,
@@ -103,7 +103,7 @@ def conclude(
     usable = certificate if decision.verdict == "distil" else None
     test = labelled["test"]
     verdicts = {attempt.rung.name: attempt.judge(test) for attempt in climb.tried}
-    chosen, trained = choice.attempt, choice.attempt.trained
+    chosen, trained = choice.student, choice.student.trained
     student = None
     if usable is not None:
         student = CertifiedStudent(
@@ -141,7 +141,7 @@ def conclude(
 
 def _frontier(
     climb: Climb,
-    choice: Choice,
+    choice: Choice[Attempt],
     verdicts: Mapping[str, Verdicts],
     labelled: Mapping[Split, Labelled],
     promise: Promise,
@@ -153,14 +153,14 @@ def _frontier(
         right = said.proba.argmax(axis=1) == test.human
         figures = RungFigures(
             foreseen_coverage=attempt.foreseen_coverage,
-            standard_error=coverage_error(attempt, certify_inputs, promise),
+            standard_error=coverage_error(attempt.foreseen, certify_inputs, promise),
             agreement=some_share(share(said.agrees)),
             accuracy=share(right[test.human >= 0]),
             size_bytes=attempt.size_bytes,
             **attempt.latency._asdict(),
             train_seconds=attempt.train_seconds,
         )
-        chosen = attempt is choice.attempt
+        chosen = attempt is choice.student
         reason = choice.reason if chosen else ""
         return RungResult(attempt.rung.name, attempt.rung.family, chosen, figures, reason)
 

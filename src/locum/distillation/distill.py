@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.distillation.answers import collect_answers
-from locum.distillation.choice import Choice, choose_rung
+from locum.distillation.choice import Choice, choose_cheapest
 from locum.distillation.conclude import certify_choice, conclude
 from locum.distillation.decide import least_certify_inputs, too_few
 from locum.distillation.ladder import NOT_TUNED, climb, was_tuned
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Distillation
-from locum.distillation.rungs import AUTO, DEFAULT_ENCODER, DEFAULT_SECONDS, LadderSettings
+from locum.distillation.rungs import rung_names
+from locum.distillation.search import (
+    AUTO,
+    DEFAULT_ENCODER,
+    DEFAULT_SECONDS,
+    SearchSettings,
+    check_promise,
+)
 from locum.distillation.splitting import split_pool
 from locum.distillation.summary import note_cut_texts, summarise
 from locum.distillation.synthetic import Synthetic, conclude_synthetic, divide_answers
@@ -22,7 +29,7 @@ from locum.distillation.teacher_facts import (
     describe_teacher,
     measure_costs,
 )
-from locum.errors import InputError, UsageError
+from locum.errors import InputError
 from locum.evaluation import Promise
 from locum.schema import Example, Split, Task
 from locum.teachers import Budget, Teacher
@@ -104,9 +111,9 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         UsageError: A value cannot be used.
     """
     promise = Promise(target, confidence)
-    _check_settings(promise, seed, minimum_coverage)
-    ladder = LadderSettings(family, coverage, seconds, max_bytes, encoder, embeddings, seed)
-    ladder.check()
+    check_promise(promise, seed, minimum_coverage)
+    ladder = SearchSettings(family, coverage, seconds, max_bytes, encoder, embeddings, seed)
+    ladder.check(rung_names(), "with labels")
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     check_texts(examples)
@@ -137,12 +144,12 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     written_labelled = synthetic.labelled(choice.calibration)
     found = climb(ladder, task.labels, labelled, written_labelled, promise, told.stage)
     if family == AUTO:
-        chosen = choose_rung(found.tried, coverage, certify_inputs, promise)
+        chosen = choose_cheapest(found.tried, coverage, certify_inputs, promise)
     else:
         chosen = _asked_for(found.tried[0])
-    data = conclude_synthetic(data, synthetic, chosen.attempt.trained.synthetic)
-    data = note_cut_texts(data, chosen.attempt.trained.student, labelled["train"].texts)
-    name = chosen.attempt.rung.name
+    data = conclude_synthetic(data, synthetic, chosen.student.trained.synthetic)
+    data = note_cut_texts(data, chosen.student.trained.student, labelled["train"].texts)
+    name = chosen.student.rung.name
     told.stage(f"certifying {name} on {certify_inputs:,} untouched inputs")
     certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
     if max_bytes is not None and certified.decision.verdict != "distil":
@@ -150,16 +157,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     return conclude(task, promise, found, chosen, certified, labelled, data, facts)
 
 
-def _check_settings(promise: Promise, seed: int, minimum_coverage: float) -> None:
-    promise.check()
-    if seed < 0 or not 0 <= minimum_coverage <= 1:
-        raise UsageError(
-            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
-            "and a coverage between 0 and 1"
-        )
-
-
-def _asked_for(attempt: Attempt) -> Choice:
+def _asked_for(attempt: Attempt) -> Choice[Attempt]:
     note = "" if was_tuned(attempt.trained.student) else f" ({NOT_TUNED})"
     return Choice(attempt, f"the student that was asked for{note}")
 

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.attempt import measure_attempt, saved_size
+from locum.distillation.choice import why_enough
 from locum.distillation.least_size import least_bytes
-from locum.distillation.rungs import AUTO, LADDER, Rung
+from locum.distillation.rungs import LADDER, Rung
+from locum.distillation.search import AUTO
 from locum.errors import LocumError, UsageError
 from locum.students import find_family
 from locum.students.encoder import EncoderStudent
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locum.distillation.attempt import Attempt
-    from locum.distillation.rungs import LadderSettings
+    from locum.distillation.search import SearchSettings
     from locum.evaluation import Promise
     from locum.schema import Split
     from locum.students import Student
@@ -54,7 +56,7 @@ class Climb(NamedTuple):
 
 
 def climb(
-    settings: LadderSettings,
+    settings: SearchSettings,
     classes: Sequence[str],
     labelled: Mapping[Split, Labelled],
     synthetic: Labelled | None,
@@ -98,7 +100,7 @@ class _Trained(NamedTuple):
 class _Climber:
     def __init__(
         self,
-        settings: LadderSettings,
+        settings: SearchSettings,
         classes: Sequence[str],
         labelled: Mapping[Split, Labelled],
         synthetic: Labelled | None,
@@ -156,14 +158,7 @@ class _Climber:
 
     def _enough(self) -> str:
         """Why no further rung is needed."""
-        wanted = self._settings.coverage
-        if wanted is None:
-            return ""
-        for name, attempt in self._attempts.items():
-            if attempt.foreseen_coverage >= wanted:
-                found = f"{name} is foreseen to answer {attempt.foreseen_coverage:.1%}"
-                return f"not needed: {found}, and {wanted:.1%} is enough"
-        return ""
+        return why_enough(self._attempts, self._settings.coverage)
 
     def _no_time(self, rung: Rung) -> str:
         if self._left(rung) > 0:
@@ -226,7 +221,7 @@ class _Climber:
         self._measure(rung, _Trained(joined, first.seconds + second.seconds))
 
     def _measure(self, rung: Rung, trained: _Trained) -> None:
-        size = saved_size(trained.student.student)
+        size = saved_size(trained.student.student.save)
         too_large = self._too_large(size)
         if too_large:
             self._omitted[rung.name] = self._failed[rung.family] = too_large

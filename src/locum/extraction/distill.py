@@ -8,27 +8,31 @@ import numpy as np
 
 from locum.alignment import measure_alignment, plan_fields
 from locum.distillation import (
+    AUTO,
     DEFAULT_ENCODER,
     DEFAULT_SECONDS,
+    SearchSettings,
     Silent,
+    check_promise,
     check_texts,
+    choose_cheapest,
     least_certify_inputs,
     measure_costs,
     some_share,
     too_few,
 )
-from locum.errors import InputError, UsageError
+from locum.errors import InputError
 from locum.evaluation import Promise, share
 from locum.export import CertifiedExtractor
 from locum.extraction.answers import build_answer_pool
 from locum.extraction.asking import collect_objects
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
-from locum.extraction.families import AUTO, FamilySettings, choose, try_families
+from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import divide, summarise
 from locum.extraction.written import refuse_written
-from locum.extractors import SpokenAnswer, judge_answers
+from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
 from locum.schema import Example
 from locum.teachers import Budget
 from locum.training import AnsweredTexts
@@ -39,9 +43,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.distillation import Decision, Progress, TeacherCosts
+    from locum.distillation import Choice, Decision, Progress, TeacherCosts
     from locum.extraction.answers import AnswerPool
-    from locum.extraction.families import Chosen, TriedFamily
+    from locum.extraction.families import TriedFamily
     from locum.extraction.result import ExtractionSummary
     from locum.extractors import Verdicts
     from locum.schema import Split
@@ -93,6 +97,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     minimum_coverage: float = 0.05,
     partial: bool = False,
     family: str = AUTO,
+    coverage: float | None = None,
     encoder: str = DEFAULT_ENCODER,
     seconds: float = DEFAULT_SECONDS,
     max_bytes: int | None = None,
@@ -116,6 +121,8 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         partial: Whether a student is worth having that may answer with single fields alone.
         family: ``auto`` to try ``linear`` and ``encoder``, and take the cheapest that is about as
             good as the best; or one of them.
+        coverage: Coverage that is enough: the cheapest student that is foreseen to reach it is
+            taken, and none is tried after it.
         encoder: Folder or Hugging Face name of the encoder. It needs the extra ``encoder``, and is
             left out without it.
         seconds: An encoder is begun only before, and stops learning then.
@@ -139,14 +146,9 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         UsageError: A value cannot be used, or the schema, with the reason for each field.
     """
     promise = Promise(target, confidence)
-    promise.check()
-    if seed < 0 or not 0 <= minimum_coverage <= 1:
-        raise UsageError(
-            f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
-            "and a coverage between 0 and 1"
-        )
-    settings = FamilySettings(family, encoder, seconds, max_bytes, seed)
-    settings.check()
+    check_promise(promise, seed, minimum_coverage)
+    settings = SearchSettings(family, coverage, seconds, max_bytes, encoder, seed=seed)
+    settings.check(EXTRACTOR_FAMILIES, "in JSON")
     told = progress or Silent()
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     check_texts(examples)
@@ -177,7 +179,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
 def _train_and_certify(
     known: _Known,
     parts: Parts,
-    settings: FamilySettings,
+    settings: SearchSettings,
     minimum_coverage: float,
     told: Progress,
     *,
@@ -197,9 +199,9 @@ def _train_and_certify(
         promise,
         told.stage,
     )
-    chosen = choose(tried, certify_inputs, promise)
-    trained, units = chosen.tried.trained, chosen.tried.trained.extractor.units
-    told.stage(f"certifying {chosen.tried.name} on {certify_inputs:,} untouched inputs")
+    chosen = choose_cheapest(tried, settings.coverage, certify_inputs, promise)
+    trained, units = chosen.student.trained, chosen.student.trained.extractor.units
+    told.stage(f"certifying {chosen.student.name} on {certify_inputs:,} untouched inputs")
     certify = _judge(trained, parts["certify"])
     certificate = certify_objects(trained.validation, certify, promise)
     by_unit = certify_units(trained.validation, certify, units, promise)
@@ -213,7 +215,7 @@ def _train_and_certify(
         partial=partial,
     )
     decision = decision._replace(
-        reason=f"{decision.reason}; {chosen.tried.name} is {chosen.reason}"
+        reason=f"{decision.reason}; {chosen.student.name} is {chosen.reason}"
     )
     decision = refuse_written(decision, units, train.answers, partial=partial)
     usable = certificate if decision.verdict == "distil" else None
@@ -232,10 +234,10 @@ def _train_and_certify(
         )
     verdicts = {one.name: _judge(one.trained, parts["test"]) for one in tried}
     facts = ExtractorFacts(
-        chosen.tried.name,
-        chosen.tried.size_bytes,
-        chosen.tried.latency.p50_us,
-        chosen.tried.train_seconds,
+        chosen.student.name,
+        chosen.student.size_bytes,
+        chosen.student.latency.p50_us,
+        chosen.student.train_seconds,
         trained.extractor.learned_.left_out,
     )
     return ExtractionDistillation(
@@ -250,7 +252,7 @@ def _train_and_certify(
         student,
         facts,
         usable,
-        evaluate_objects(verdicts[chosen.tried.name], parts["test"], units, usable, by_unit),
+        evaluate_objects(verdicts[chosen.student.name], parts["test"], units, usable, by_unit),
         [_family_result(one, verdicts[one.name], chosen) for one in tried],
         omitted,
     )
@@ -261,10 +263,10 @@ def _judge(trained: TrainedExtractor, answered: AnsweredTexts) -> Verdicts:
     return raw.calibrated(trained.temperatures)
 
 
-def _family_result(one: TriedFamily, test: Verdicts, chosen: Chosen) -> FamilyResult:
+def _family_result(one: TriedFamily, test: Verdicts, chosen: Choice[TriedFamily]) -> FamilyResult:
     return FamilyResult(
         one.name,
-        one is chosen.tried,
+        one is chosen.student,
         one.foreseen_coverage,
         some_share(share(test.agrees)),
         one.size_bytes,

@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.distillation import DEFAULT_ENCODER, Latency, measure_latency
+from locum.distillation import (
+    AUTO,
+    Foreseen,
+    SearchSettings,
+    measure_latency,
+    saved_size,
+    why_enough,
+)
 from locum.errors import UsageError
-from locum.evaluation import coverage_difference, foreseen_coverage
-from locum.export import artefact_size
+from locum.evaluation import foreseen_coverage
 from locum.extractors import EXTRACTOR_FAMILIES, save_extractor
 from locum.training import train_encoder_extractor, train_linear_extractor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from locum.alignment import ExtractionPlan
+    from locum.distillation import Latency
     from locum.evaluation import Promise
-    from locum.extractors import Extractor
     from locum.training import AnsweredTexts, TrainedExtractor
 
-__all__ = ["AUTO", "MAX_BYTES", "Chosen", "FamilySettings", "TriedFamily", "choose", "try_families"]
+__all__ = ["MAX_BYTES", "TriedFamily", "try_families"]
 
-AUTO = "auto"
 MAX_BYTES = 6_000_000
-
-
-class FamilySettings(NamedTuple):
-    """What the user chose.
-
-    Args:
-        family: ``auto`` to try all, or the name of one.
-        encoder: Folder or hub name of an encoder.
-        seconds: An encoder is begun only before, and stops learning then.
-        max_bytes: Bound on what a student saves.
-        seed: Of what uses random numbers.
-    """
-
-    family: str = AUTO
-    encoder: str = DEFAULT_ENCODER
-    seconds: float = 900.0
-    max_bytes: int | None = None
-    seed: int = 0
-
-    def check(self) -> None:
-        """Refuse values that cannot be used.
-
-        Raises:
-            UsageError: One is out of its range, or no family has that name.
-        """
-        known = [AUTO, *EXTRACTOR_FAMILIES]
-        if self.family not in known:
-            raise UsageError(
-                f"no student {self.family!r} answers in JSON: expected one of {', '.join(known)}"
-            )
-        if not self.seconds > 0 or (self.max_bytes is not None and self.max_bytes <= 0):
-            raise UsageError(
-                f"{self.seconds} seconds, {self.max_bytes} bytes at most: expected more than 0"
-            )
 
 
 class TriedFamily(NamedTuple):
@@ -82,12 +52,11 @@ class TriedFamily(NamedTuple):
     latency: Latency
     train_seconds: float
 
-
-class Chosen(NamedTuple):
-    """A family, and why, in a clause."""
-
-    tried: TriedFamily
-    reason: str
+    @property
+    def foreseen(self) -> Foreseen:
+        """What it would be chosen by."""
+        seen = self.trained.validation
+        return Foreseen(seen.confidence, seen.agrees, self.foreseen_coverage)
 
 
 class _Trial(NamedTuple):
@@ -103,7 +72,7 @@ class _Trial(NamedTuple):
 
 
 def try_families(
-    settings: FamilySettings,
+    settings: SearchSettings,
     schema: Mapping[str, Any],
     plan: ExtractionPlan,
     training: AnsweredTexts,
@@ -121,15 +90,17 @@ def try_families(
     started = time.monotonic()
     tried: list[TriedFamily] = []
     omitted: dict[str, str] = {}
-    for name in EXTRACTOR_FAMILIES if settings.family == AUTO else [settings.family]:
+    for name in EXTRACTOR_FAMILIES if settings.student == AUTO else [settings.student]:
         left = settings.seconds - (time.monotonic() - started)
-        if left <= 0 and tried:
-            omitted[name] = "the time was over: --time gives more"
+        over = "the time was over: --time gives more" if left <= 0 and tried else ""
+        reason = why_enough({one.name: one for one in tried}, settings.coverage) or over
+        if reason:
+            omitted[name] = reason
             continue
         try:
             found = _try(name, settings, max(left, 1.0), trial)
         except UsageError as error:
-            if settings.family != AUTO or not tried:
+            if settings.student != AUTO or not tried:
                 raise
             omitted[name] = str(error)
             continue
@@ -143,7 +114,7 @@ def try_families(
     return tried, omitted
 
 
-def _try(name: str, settings: FamilySettings, seconds: float, trial: _Trial) -> TriedFamily:
+def _try(name: str, settings: SearchSettings, seconds: float, trial: _Trial) -> TriedFamily:
     started = time.monotonic()
     given = (trial.schema, trial.plan, trial.training, trial.validation, trial.told)
     if name == "linear":
@@ -158,40 +129,7 @@ def _try(name: str, settings: FamilySettings, seconds: float, trial: _Trial) -> 
         name,
         trained,
         foreseen_coverage(seen.confidence, seen.agrees, trial.certify_inputs, trial.promise),
-        _saved_size(extractor),
+        saved_size(partial(save_extractor, extractor)),
         measure_latency(lambda text: extractor.read(text).log_confidence, trial.validation.texts),
         taken,
     )
-
-
-def _saved_size(extractor: Extractor) -> int:
-    with tempfile.TemporaryDirectory() as scratch:
-        save_extractor(extractor, Path(scratch))
-        return artefact_size(Path(scratch))
-
-
-def choose(tried: Sequence[TriedFamily], certify_inputs: int, promise: Promise) -> Chosen:
-    """Return the cheapest family within one standard error of the best foreseen coverage.
-
-    It is the rule of `locum.distillation.choice.choose_rung`. Where none is foreseen to be
-    certified, agreement decides.
-
-    Args:
-        tried: The families, the cheapest first; at least one.
-        certify_inputs: Size of the certify split.
-        promise: What will be certified.
-    """
-    if len(tried) == 1:
-        return Chosen(tried[0], "the only student that was tried")
-    best = max(tried, key=lambda one: (one.foreseen_coverage, one.trained.validation.agrees.mean()))
-    if not best.foreseen_coverage:
-        return Chosen(best, "the one that agrees the most, as none is foreseen to be certified")
-    first = best.trained.validation
-    for one in tried:
-        seen = one.trained.validation
-        behind = coverage_difference(
-            first.confidence, first.agrees, seen.confidence, seen.agrees, certify_inputs, promise
-        )
-        if one is not best and behind.difference <= behind.standard_error:
-            return Chosen(one, "the cheapest within one standard error of the best")
-    return Chosen(best, "better in foreseen coverage than the others by over a standard error")
