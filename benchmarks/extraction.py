@@ -32,9 +32,10 @@ from benchmarks.extraction_sets import SETS, slot_name
 from benchmarks.intervals import interval
 from benchmarks.result_lines import add_result, read_results
 from locum.alignment import tokenize
+from locum.distillation import divide
 from locum.extraction import distill_extraction
 from locum.extraction.answers import build_answer_pool
-from locum.extraction.summary import divide
+from locum.extraction.summary import strata
 from locum.extractors import meaning
 from locum.schema import Example
 from locum.shapes import Checker, ExtractionTask
@@ -164,7 +165,7 @@ def baseline_figures(
     task = ExtractionTask("task", tagged.schema)
     examples = _examples(tagged)
     pool = build_answer_pool(task, examples, [example.answer for example in examples])
-    rows = divide(task, pool, seed).splits.rows
+    rows = divide(pool.examples, strata(task, pool), seed).splits.rows
     learned = np.sort(np.concatenate([rows["train"], rows["validation"]])).tolist()
     with tempfile.TemporaryDirectory() as scratch:
         job = {

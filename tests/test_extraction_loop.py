@@ -346,6 +346,15 @@ def test_near_copies_count_once() -> None:
     assert data.unused == data.splits["certify"] + data.splits["test"] > 0
 
 
+def test_copies_of_one_template_and_long_texts_are_told() -> None:
+    examples = make_answers(make_mails(40))
+    copies = [dataclasses.replace(examples[0], text=examples[0].text.upper()) for _ in range(6)]
+    long = [dataclasses.replace(one, text=f"{one.text} {'x ' * 10_000}") for one in examples[1:3]]
+    said = distill_extraction(make_task(), [*examples, *copies, *long]).data.warnings
+    assert any("the largest group of near-copies holds 15% of the inputs" in one for one in said)
+    assert any("2 texts of over 20,000 characters" in one for one in said)
+
+
 @pytest.fixture(scope="module")
 def summarised() -> list[Mail]:
     """Mails all of whose answers hold free text."""

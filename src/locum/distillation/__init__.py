@@ -6,6 +6,7 @@ from locum.distillation.attempt import Latency, measure_latency, saved_size
 from locum.distillation.choice import Choice, Foreseen, choose_cheapest, why_enough
 from locum.distillation.decide import decide, least_certify_inputs, too_few
 from locum.distillation.distill import check_texts, distill
+from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.progress import Progress, Silent
 from locum.distillation.result import Decision, Distillation, RungFigures, RungResult
 from locum.distillation.search import (
@@ -15,6 +16,7 @@ from locum.distillation.search import (
     SearchSettings,
     check_promise,
 )
+from locum.distillation.splitting import Divided, divide
 from locum.distillation.teacher_facts import TeacherCosts, measure_costs
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Choice",
     "Decision",
     "Distillation",
+    "Divided",
     "Foreseen",
     "Latency",
     "Progress",
@@ -38,11 +41,13 @@ __all__ = [
     "choose_cheapest",
     "decide",
     "distill",
+    "divide",
     "least_certify_inputs",
     "measure_costs",
     "measure_latency",
     "saved_size",
     "some_share",
     "too_few",
+    "warn_of_inputs",
     "why_enough",
 ]

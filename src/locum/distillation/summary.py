@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.result import DataSummary
 from locum.evaluation import Share, share
 from locum.schema import label_key
-from locum.students import MAX_CHARACTERS, WindowedStudent
+from locum.students import WindowedStudent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,6 @@ __all__ = ["hash_learned", "note_cut_texts", "summarise"]
 
 _FEW_OF_A_CLASS = 20
 _MANY_OUTSIDE = 0.02
-_LARGE_GROUP = 0.1
 _SHOWN = 5
 _PAIRS_A_TEXT = 10
 
@@ -90,8 +90,7 @@ def _warnings(
     found = [
         _few_of_a_class(task, pool, learned_from),
         _outside(pool),
-        _large_group(pool, groups),
-        _long_texts(pool),
+        *warn_of_inputs(pool.examples, groups),
         _hard_labels(pool),
         _no_human_labels(pool),
     ]
@@ -122,16 +121,6 @@ def _outside(pool: Pool) -> str:
     )
 
 
-def _large_group(pool: Pool, groups: DuplicateGroups) -> str:
-    share_of_largest = groups.largest / len(pool.examples)
-    if groups.largest < 3 or share_of_largest < _LARGE_GROUP:
-        return ""
-    return (
-        f"the largest group of near-copies holds {share_of_largest:.0%} of the inputs, as if "
-        "filled in from one template: it counts as one input where the student is certified"
-    )
-
-
 def note_cut_texts(data: DataSummary, student: Student, texts: Sequence[str]) -> DataSummary:
     """Return the summary with a warning where the chosen student reads texts in part alone.
 
@@ -145,16 +134,6 @@ def note_cut_texts(data: DataSummary, student: Student, texts: Sequence[str]) ->
         return data
     said = f"{student.family} reads the beginning alone of {cut:.1%} of the texts, which are longer"
     return data._replace(warnings=[*data.warnings, f"{said} than its window"])
-
-
-def _long_texts(pool: Pool) -> str:
-    count = sum(len(example.text) > MAX_CHARACTERS for example in pool.examples)
-    if not count:
-        return ""
-    return (
-        f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
-        "reads so many from the start, and no more"
-    )
 
 
 def _hard_labels(pool: Pool) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locum.calibration import LabelCalibration
     from locum.distillation.pool import Pool
     from locum.distillation.result import DataSummary
-    from locum.distillation.splitting import PoolSplits
+    from locum.distillation.splitting import Divided
     from locum.schema import Example, Task, TeacherAnswer
     from locum.training import SyntheticGain
 
@@ -60,7 +60,7 @@ class Synthetic(NamedTuple):
     facts: SyntheticFacts
 
     @classmethod
-    def among(cls, task: Task, written: Answers, real: Pool, divided: PoolSplits) -> Self:
+    def among(cls, task: Task, written: Answers, real: Pool, divided: Divided) -> Self:
         """Take the synthetic inputs that may be learned from.
 
         Args:

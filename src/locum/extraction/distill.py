@@ -16,6 +16,7 @@ from locum.distillation import (
     check_promise,
     check_texts,
     choose_cheapest,
+    divide,
     least_certify_inputs,
     measure_costs,
     some_share,
@@ -30,7 +31,7 @@ from locum.extraction.certifying import certify_objects, certify_units, decide_o
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
-from locum.extraction.summary import divide, summarise
+from locum.extraction.summary import strata, summarise
 from locum.extraction.written import refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
 from locum.schema import Example
@@ -160,7 +161,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     if not pool.examples:
         raise InputError(_no_answers(task, pool))
     told.stage("grouping near-copies and splitting")
-    divided = divide(task, pool, seed)
+    divided = divide(pool.examples, strata(task, pool), seed)
     said = [*notes, *written.notes, *_left_out(len(examples) - len(real))]
     data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name

@@ -1,17 +1,16 @@
-"""How the inputs of an extraction task are divided, and what their owner should know of them."""
+"""What the inputs of an extraction task are, and what their owner should know of them."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.dataset import find_groups, split_rows
+from locum.distillation import warn_of_inputs
 from locum.extraction.result import ExtractionSummary
 from locum.extractors import value_at
 from locum.shapes import ITEM, Closed, leaves
-from locum.students import MAX_CHARACTERS
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
@@ -19,41 +18,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.dataset import DuplicateGroups, SplitRows
+    from locum.distillation import Divided
     from locum.extraction.answers import AnswerPool
     from locum.shapes import ExtractionTask
 
-__all__ = ["Divided", "divide", "summarise"]
+__all__ = ["strata", "summarise"]
 
 _MANY_UNUSABLE = 0.02
 _SHOWN = 3
 
 
-class Divided(NamedTuple):
-    """Near-copies among the inputs, and the splits."""
-
-    groups: DuplicateGroups
-    splits: SplitRows
-
-
-def divide(task: ExtractionTask, pool: AnswerPool, seed: int) -> Divided:
-    """Divide a pool as `split_rows` does.
-
-    The values of the closed field with the most of them are kept in proportion.
-
-    Args:
-        task: Whose they are.
-        pool: The inputs.
-        seed: Seed of the random choices.
-    """
-    groups = find_groups([example.text for example in pool.examples])
-    times = [example.time for example in pool.examples]
-    held_out = np.array([example.held_out for example in pool.examples], np.bool_)
-    stratum = _strata(task, pool)
-    return Divided(groups, split_rows(groups.group, stratum, times, held_out, seed))
-
-
-def _strata(task: ExtractionTask, pool: AnswerPool) -> NDArray[np.int64]:
+def strata(task: ExtractionTask, pool: AnswerPool) -> NDArray[np.int64]:
+    """Return the values of the closed field with the most of them, as numbers, ``[N]``."""
     closed = {
         path for path, leaf in leaves(task.shape) if isinstance(leaf, Closed) and ITEM not in path
     }
@@ -74,7 +50,7 @@ def summarise(
     """Describe the data; the warnings begin with ``notes``."""
     groups, splits = divided
     rows = np.sort(np.concatenate([splits.rows["train"], splits.rows["validation"]]))
-    warnings = [_unusable(pool), _long_texts(pool), _left_out(task)]
+    warnings = [_unusable(pool), *warn_of_inputs(pool.examples, groups), _left_out(task)]
     return ExtractionSummary(
         inputs=len(pool.examples),
         splits={split: len(of_split) for split, of_split in splits.rows.items()},
@@ -107,16 +83,6 @@ def _unusable(pool: AnswerPool) -> str:
     return (
         f"{pool.unusable:,} of {total:,} answers ({pool.unusable / total:.1%}) are no object of "
         f"the schema and were left out ({shown}): the certificate speaks of the others"
-    )
-
-
-def _long_texts(pool: AnswerPool) -> str:
-    count = sum(len(example.text) > MAX_CHARACTERS for example in pool.examples)
-    if not count:
-        return ""
-    return (
-        f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
-        "reads so many from the start, and no more"
     )
 
 
