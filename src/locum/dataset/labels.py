@@ -45,7 +45,7 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
         raise InputError(
             "no row has a teacher's answer, so the labels are not known: say which column holds "
             "the answers (--column answer=NAME), or which labels there are (--labels, or a task in "
-            "locum.toml)"
+            "locum.toml); for answers in JSON, give locum distill their --schema"
         )
     label_of: dict[str, str] = {}
     for spelling, _ in spellings.most_common():

@@ -260,7 +260,9 @@ def _train_and_certify(
 
 
 def _judge(trained: TrainedExtractor, answered: AnsweredTexts) -> Verdicts:
-    raw = judge_answers(trained.extractor, answered.texts, answered.answers)
+    extractor = trained.extractor
+    readings = [extractor.read(text) for text in answered.texts]
+    raw = judge_answers(extractor.units, readings, answered.answers)
     return raw.calibrated(trained.temperatures)
 
 

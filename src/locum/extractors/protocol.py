@@ -137,7 +137,10 @@ class Extractor(ABC):
     def read(self, text: str) -> Reading:
         """Return what is read in a text."""
         text = text[:MAX_CHARACTERS]
-        said = self.say(text)
+        return self.assemble(text, self.say(text))
+
+    def assemble(self, text: str, said: Said) -> Reading:
+        """Return what is read in a text of at most 20,000 characters, given what `say` says."""
         heads = zip(self.learned_.heads, said.proba, strict=True)
         told = Told(
             text, said.tokens, said.tagging, [(head.plan, head.rank(p)) for head, p in heads]

@@ -14,7 +14,8 @@ from locum.losses import soften
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from locum.extractors.protocol import Extractor
+    from locum.extractors.reading import Reading
+    from locum.extractors.units import Unit
     from locum.shapes import FieldPath, JsonValue
 
 __all__ = ["Temperatures", "Verdicts", "calibrated", "fit_temperatures", "judge_answers"]
@@ -69,12 +70,17 @@ class Verdicts(NamedTuple):
 
 
 def judge_answers(
-    extractor: Extractor, texts: Sequence[str], answers: Sequence[JsonValue]
+    units: Sequence[Unit], readings: Sequence[Reading], answers: Sequence[JsonValue]
 ) -> Verdicts:
-    """Compare what an extractor says with the teacher's answers, ``[N]``; see `meaning`."""
-    paths = [unit.path for unit in extractor.units]
-    sets = {unit.path for unit in extractor.units if unit.kind == "set"}
-    readings = [extractor.read(text) for text in texts]
+    """Compare what an extractor reads with the teacher's answers, ``[N]``; see `meaning`.
+
+    Args:
+        units: Of the answers.
+        readings: What it reads in each text.
+        answers: The teacher's.
+    """
+    paths = [unit.path for unit in units]
+    sets = {unit.path for unit in units if unit.kind == "set"}
     told = [reading.unit_confidences() for reading in readings]
     whole = [
         reading.value is not None and meaning(reading.value, sets) == meaning(answer, sets)
@@ -87,7 +93,9 @@ def judge_answers(
         [reading.value for reading in readings],
         np.exp([reading.log_confidence for reading in readings]),
         np.array(whole, np.bool_),
-        np.array([[one[path] for path in paths] for one in told]).reshape(len(texts), len(paths)),
+        np.array([[one[path] for path in paths] for one in told]).reshape(
+            len(readings), len(paths)
+        ),
         (said == wanted) & there.reshape(-1, 1),
         said != NOTHING_SAID,
         wanted != NOTHING_SAID,

@@ -18,6 +18,7 @@ from locum.extractors import (
 )
 from locum.extractors.heads import head_targets
 from locum.shapes import read_schema
+from locum.students import MAX_CHARACTERS
 from locum.students.linear import LinearStudent
 from locum.training.labelled import Labelled
 from locum.training.search import Search, prepare
@@ -148,13 +149,15 @@ def train_encoder_extractor(
 
 def _calibrate(extractor: Extractor, validation: AnsweredTexts) -> TrainedExtractor:
     """Fit the temperatures of heads, then those of units and of whole objects."""
-    said = [extractor.say(text) for text in validation.texts]
+    texts = [text[:MAX_CHARACTERS] for text in validation.texts]
+    said = [extractor.say(text) for text in texts]
     for place, head in enumerate(extractor.learned_.heads):
         targets = head_targets(head.plan, extractor.shape, validation.answers)
         if len(head.plan.options) > 1 and len(targets.rows):
             proba = np.stack([said[row].proba[place] for row in targets.rows.tolist()])
             head.temperature = fit_temperature(proba, targets.options)
-    raw = judge_answers(extractor, validation.texts, validation.answers)
+    readings = [extractor.assemble(*of_text) for of_text in zip(texts, said, strict=True)]
+    raw = judge_answers(extractor.units, readings, validation.answers)
     temperatures = fit_temperatures(raw, [unit.path for unit in extractor.units])
     return TrainedExtractor(extractor, temperatures, raw.calibrated(temperatures))
 
