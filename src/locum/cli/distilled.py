@@ -94,9 +94,8 @@ def _print_frontier(result: Distillation, console: Console) -> None:
     rows = [
         (f"{row.name}\n(chosen)" if row.chosen else row.name, *row.cells) for row in frontier.rows
     ]
-    columns = [heading.replace(" ", "\n") for heading in frontier.columns]
     console.print()
-    console.print(table("the ladder of students", columns, rows))
+    console.print(table("the ladder of students", frontier.columns, rows))
     console.print(frontier.note, markup=False)
     for reason in frontier.omitted:
         console.print(f"not tried: {reason}", markup=False)

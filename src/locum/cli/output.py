@@ -15,12 +15,16 @@ __all__ = ["dollars", "print_json", "print_rows", "table"]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table whose first column alone is set to the left."""
+    """Return a table with a word of a heading on each line.
+
+    The first column alone is set to the left, and folded where the terminal is too narrow.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    found = Table(*columns, title=Text(title), title_justify="left")
-    found.columns[0].no_wrap = True
+    headings = [column.replace(" ", "\n") for column in columns]
+    found = Table(*headings, title=Text(title), title_justify="left")
+    found.columns[0].overflow = "fold"
     for column in found.columns[1:]:
         column.justify = "right"
     for row in rows:

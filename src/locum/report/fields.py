@@ -54,7 +54,7 @@ def field_table(distillation: ExtractionDistillation) -> FieldTable | None:
         )
         for result in evaluation.units
     ]
-    columns = ("field", "how it is had", "there", "agrees", "certified", "agrees there")
+    columns = ("field", "how", "there", "agrees", "certified", "agrees there")
     note = (
         "On the test inputs: how often the teacher gives a value; agreement where one of the two "
         "does; share of the student's values that the field's own certificate covers, for "
@@ -85,7 +85,7 @@ def family_table(distillation: ExtractionDistillation) -> FieldTable | None:
         for one in families
     ]
     columns = ("student", "foreseen to answer", "agrees", "size", "time", "trained in")
-    omitted = "".join(f" Not tried: {n}, {why}." for n, why in distillation.omitted.items())
+    omitted = "".join(f" Not tried: {n}: {why}." for n, why in distillation.omitted.items())
     return FieldTable(
         columns, rows, f"Foreseen on the validation inputs, agreement on the test inputs.{omitted}"
     )
