@@ -22,6 +22,8 @@ from locum.export.files import describe_file
 from locum.students import Judgement
 from locum.students.cascade import CascadeStudent
 from locum.students.cascade_rule import CascadeRule
+from locum.students.ensemble import EnsembleStudent
+from locum.students.ensemble_rule import EnsembleRule
 from locum.students.linear import LinearStudent
 from tests.traffic import make_examples, make_task
 
@@ -319,6 +321,34 @@ def test_a_changed_or_linked_member_is_refused(cascade: CertifiedStudent, tmp_pa
     (folder / "first").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ArtefactError, match="'first', which its manifest does not name"):
         load_artefact(folder)
+
+
+def test_an_ensemble_alone_and_in_a_cascade_survives_the_disk(
+    student: CertifiedStudent, cascade: CertifiedStudent, tmp_path: Path
+) -> None:
+    model = student.model
+    ensemble = EnsembleStudent.of([model, model], EnsembleRule((0.25, 0.8), (1.0, 2.0), (1.0, 1.0)))
+    assert isinstance(cascade.model, CascadeStudent)
+    nested = CascadeStudent.of(model, ensemble, cascade.model.rule_)
+    texts = [*(example.text for example in make_examples(60, seed=8)), *TEXTS]
+    for name, made in (("ensemble", ensemble), ("nested", nested)):
+        certified = dataclasses.replace(student, model=made)
+        folder = certified.save(tmp_path / name)
+        loaded = load_artefact(folder)
+        assert isinstance(loaded, CertifiedStudent)
+        assert loaded.predict(texts) == certified.predict(texts)
+    card = (tmp_path / "ensemble" / "README.md").read_text("utf-8")
+    assert "*linear* 0.25, *linear* 0.80." in card
+    assert "it needs" not in card
+    within = tmp_path / "nested" / "second" / "member-1"
+    (within / "model.pkl").write_bytes(pickle.dumps("payload"))
+    with pytest.raises(ArtefactError, match=r"'second/member-1/model\.pkl', which its manifest"):
+        load_artefact(tmp_path / "nested")
+    (within / "model.pkl").unlink()
+    shutil.move(within, tmp_path / "elsewhere")
+    within.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ArtefactError, match="'second/member-1', which its manifest"):
+        load_artefact(tmp_path / "nested")
 
 
 def test_large_files_are_hashed_in_little_memory(tmp_path: Path) -> None:

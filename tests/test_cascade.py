@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -18,13 +18,19 @@ from locum.students import Judgement
 from locum.students.cascade import CascadeStudent
 from locum.students.cascade_rule import CascadeRule, choose_rule
 from locum.students.linear import LinearStudent
-from locum.training import Labelled, SyntheticGain, TrainedStudent, Trial
-from locum.training.cascade import combine
+from locum.training import Labelled, SyntheticGain, Trial
+from locum.training.joining import join_cascade
+from tests.joined_cases import (
+    ScriptedStudent,
+    ask_examples,
+    draw_judgement,
+    make_judgement,
+    make_trained,
+)
 from tests.student_cases import ODD_TEXTS
-from tests.traffic import LABELS, make_examples
+from tests.traffic import LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,75 +39,14 @@ _RULE = CascadeRule(0.8, 0.25, 1.5, 0.75, 0.6, 0.5, 2.0, 0.4)
 _STRONG, _WEAK = {"l2": 1e-2}, {"l2": 1e-5}
 
 
-class _Asked(NamedTuple):
-    texts: list[str]
-    soft_labels: NDArray[np.float64]
-
-
-class _Scripted:
-    """A student that finds its answers in a table, and keeps what it was asked."""
-
-    family: ClassVar[str] = "scripted"
-    searched: ClassVar[bool] = True
-    extra: ClassVar[str] = ""
-    tried: ClassVar[Mapping[str, Sequence[float]]] = {}
-
-    def __init__(self, classes: Sequence[str], **_settings: object) -> None:
-        self.classes_ = tuple(classes)
-        self.table: dict[str, tuple[list[float], float]] = {}
-        self.asked: list[str] = []
-
-    def fit(
-        self,
-        inputs: Sequence[str],
-        soft_labels: NDArray[np.float64],
-        human_labels: NDArray[np.integer] | None = None,
-    ) -> Self:
-        raise NotImplementedError
-
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        self.asked += inputs
-        rows = [self.table[text] for text in inputs]
-        proba = np.array([row for row, _ in rows], np.float32).reshape(-1, len(self.classes_))
-        return Judgement(proba, np.array([novelty for _, novelty in rows], np.float32))
-
-    def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
-        return self.judge(inputs).proba
-
-    def predict(self, inputs: Sequence[str]) -> list[str]:
-        return [self.classes_[row] for row in self.predict_proba(inputs).argmax(axis=1)]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
-        return {"classes": list(self.classes_)}
-
-    def save(self, directory: Path) -> list[Path]:
-        raise NotImplementedError
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        raise NotImplementedError
-
-
-def _asked(count: int, seed: int = 0, noise: float = 0.1) -> _Asked:
-    examples = make_examples(count, seed=seed, noise=noise)
-    distributions = [
-        [e.distribution[label] for label in LABELS] for e in examples if e.distribution
-    ]
-    return _Asked([e.text for e in examples], np.array(distributions))
-
-
 def _unfitted() -> CascadeStudent:
     return CascadeStudent(LABELS, "linear", "linear", _STRONG, _WEAK)
-
-
-def _judged(rows: list[list[float]], novelty: list[float]) -> Judgement:
-    return Judgement(np.array(rows, np.float32), np.array(novelty, np.float32))
 
 
 @pytest.fixture(scope="module")
 def student() -> CascadeStudent:
     """A cascade of a strongly and a weakly penalised linear student."""
-    return _unfitted().fit(*_asked(400))
+    return _unfitted().fit(*ask_examples(400))
 
 
 _Row = st.tuples(
@@ -119,7 +64,7 @@ def test_the_first_answers_where_it_is_sure_and_the_mix_elsewhere(
 ) -> None:
     rule = _RULE._replace(threshold=threshold, weight=weight)
     texts = [str(place) for place in range(len(rows))]
-    first, second = _Scripted(["a", "b"]), _Scripted(["a", "b"])
+    first, second = ScriptedStudent(["a", "b"]), ScriptedStudent(["a", "b"])
     for text, (one, two, here, there) in zip(texts, rows, strict=True):
         first.table[text] = ((np.array(one) / sum(one)).tolist(), here)
         second.table[text] = ((np.array(two) / sum(two)).tolist(), there)
@@ -143,33 +88,18 @@ def test_the_first_answers_where_it_is_sure_and_the_mix_elsewhere(
 
 
 def test_weight_0_is_the_second_alone() -> None:
-    first, second = (_judged([[p, 1 - p]], [1]) for p in (0.6, 0.1))
+    first, second = (make_judgement([[p, 1 - p]], [1]) for p in (0.6, 0.1))
     rule = _RULE._replace(weight=0.0, second_temperature=1.0, mixed_temperature=1.0)
     found = rule.combine(rule.calibrate_first(first), second)
     np.testing.assert_allclose(found.proba, second.proba, rtol=1e-6)
 
 
 def test_a_class_that_one_student_rules_out_is_not_lost() -> None:
-    first = _judged([[0.6, 0.4]], [1])
-    second = _judged([[0.0, 1.0]], [1])
+    first = make_judgement([[0.6, 0.4]], [1])
+    second = make_judgement([[0.0, 1.0]], [1])
     found = _RULE.combine(first, second).proba
     assert np.isfinite(found).all()
     assert 0 < found[0, 0] < found[0, 1]
-
-
-def _drawn(
-    generator: np.random.Generator,
-    answers: NDArray[np.int64],
-    skill: float,
-    shared: NDArray[np.float64] | float = 0.0,
-) -> Judgement:
-    """Three classes; logits of noise, some of it shared, with the answer's raised by the skill."""
-    logits = shared + 0.5 * generator.normal(size=(len(answers), 3))
-    logits[np.arange(len(answers)), answers] += skill
-    proba = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return Judgement(
-        proba.astype(np.float32), generator.exponential(3, len(answers)).astype(np.float32)
-    )
 
 
 def _pair(
@@ -177,7 +107,9 @@ def _pair(
 ) -> tuple[Judgement, Judgement]:
     """A student, and a better one that mostly finds the same inputs hard."""
     hard = generator.normal(size=(len(answers), 3))
-    return _drawn(generator, answers, 1.5, hard), _drawn(generator, answers, 2.2, hard)
+    return draw_judgement(generator, answers, 1.5, hard), draw_judgement(
+        generator, answers, 2.2, hard
+    )
 
 
 def _area(proba: NDArray[np.floating], answers: NDArray[np.int64]) -> float:
@@ -211,7 +143,7 @@ def test_the_rule_asks_a_better_student_where_the_first_is_unsure(
 
 def test_the_rule_asks_no_worse_student(generator: np.random.Generator) -> None:
     answers = generator.integers(0, 3, 600)
-    first = _drawn(generator, answers, 3.0)
+    first = draw_judgement(generator, answers, 3.0)
     useless = Judgement(np.full((600, 3), 1 / 3, np.float32), np.zeros(600, np.float32))
     rule = choose_rule(first, useless, answers)
     assert rule.asked_second == 0
@@ -219,8 +151,8 @@ def test_the_rule_asks_no_worse_student(generator: np.random.Generator) -> None:
 
 
 def test_it_learns_and_is_the_same_twice(student: CascadeStudent, tmp_path: Path) -> None:
-    again = _unfitted().fit(*_asked(400))
-    texts, soft_labels = _asked(200, seed=9, noise=0.0)
+    again = _unfitted().fit(*ask_examples(400))
+    texts, soft_labels = ask_examples(200, seed=9, noise=0.0)
     agreement = (student.predict_proba(texts).argmax(axis=1) == soft_labels.argmax(axis=1)).mean()
     assert agreement > 0.9
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -233,13 +165,13 @@ def test_it_learns_and_is_the_same_twice(student: CascadeStudent, tmp_path: Path
 
 
 def test_a_cheap_first_learns_from_the_held_out_inputs_too(student: CascadeStudent) -> None:
-    alone = LinearStudent(LABELS, l2=_STRONG["l2"]).fit(*_asked(400))
-    texts = _asked(20, seed=4).texts
+    alone = LinearStudent(LABELS, l2=_STRONG["l2"]).fit(*ask_examples(400))
+    texts = ask_examples(20, seed=4).texts
     np.testing.assert_array_equal(student.first_.predict_proba(texts), alone.predict_proba(texts))
 
 
 def test_predictions_do_not_depend_on_the_batch(student: CascadeStudent) -> None:
-    texts = _asked(60, seed=3).texts
+    texts = ask_examples(60, seed=3).texts
     whole = student.judge(texts)
     single = [student.judge([text]) for text in texts]
     np.testing.assert_allclose(np.concatenate([j.proba for j in single]), whole.proba, rtol=1e-5)
@@ -266,7 +198,7 @@ def test_a_fresh_process_predicts_the_same(student: CascadeStudent, tmp_path: Pa
         "second",
         "student.json",
     }
-    texts = _asked(50, seed=2).texts
+    texts = ask_examples(50, seed=2).texts
     (tmp_path / "texts").write_bytes(orjson.dumps(texts))
     code = (
         "import sys, pathlib, orjson, numpy\n"
@@ -338,23 +270,13 @@ def test_what_cannot_be_a_cascade_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot hold a cascade"):
         CascadeStudent(LABELS, second="cascade")
     with pytest.raises(UsageError, match="different labels"):
-        CascadeStudent.of(_Scripted(["a", "b"]), _Scripted(["b", "a"]), _RULE)
+        CascadeStudent.of(ScriptedStudent(["a", "b"]), ScriptedStudent(["b", "a"]), _RULE)
     with pytest.raises(UsageError, match="no rule of a cascade"):
-        CascadeStudent.of(_Scripted(["a"]), _Scripted(["a"]), _RULE._replace(weight=np.nan))
+        CascadeStudent.of(
+            ScriptedStudent(["a"]), ScriptedStudent(["a"]), _RULE._replace(weight=np.nan)
+        )
     with pytest.raises(UsageError, match="two are needed"):
         _unfitted().fit(["one"], np.eye(3)[:1])
-
-
-def _trained(judgement: Judgement) -> TrainedStudent:
-    trial = Trial({"l2": 1.0}, soft=True, risk_area=0.1, agreement=0.9)
-    return TrainedStudent(
-        student=_Scripted(["a", "b", "c"]),
-        temperature=1.0,
-        raw_validation_proba=judgement.proba,
-        raw_validation_novelty=judgement.novelty,
-        trials=[trial],
-        curve=[],
-    )
 
 
 def test_trained_students_are_combined_on_validation_inputs(
@@ -365,7 +287,9 @@ def test_trained_students_are_combined_on_validation_inputs(
     one_hot = np.eye(3)[answers]
     validation = Labelled([str(n) for n in range(500)], one_hot, answers, np.full(500, -1))
     gain = SyntheticGain(7, *[Trial({}, soft=True, risk_area=0.1, agreement=0.9)] * 2)
-    found = combine(_trained(first)._replace(synthetic=gain), _trained(second), validation)
+    found = join_cascade(
+        make_trained(first)._replace(synthetic=gain), make_trained(second), validation
+    )
     assert isinstance(found.student, CascadeStudent)
     assert found.synthetic == gain
     rule = found.student.rule_

@@ -116,9 +116,9 @@ def test_a_table_goes_to_standard_output_and_progress_elsewhere(tmp_path: Path) 
 
 def test_the_ladder_says_what_was_tried_and_what_was_not(project: Path, tmp_path: Path) -> None:
     rungs = orjson.loads((project / "result.json").read_bytes())["frontier"]
-    names = ["linear", "static", "cascade", "frozen-encoder", "encoder"]
+    names = ["linear", "static", "cascade", "frozen-encoder", "encoder", "ensemble"]
     assert [rung["name"] for rung in rungs] == names
-    assert [rung["chosen"] for rung in rungs] == [True, False, False, False, False]
+    assert [rung["chosen"] for rung in rungs] == [True] + [False] * 5
     assert set(rungs[0]["figures"]) == {
         "foreseen_coverage",
         "standard_error",
@@ -129,12 +129,14 @@ def test_the_ladder_says_what_was_tried_and_what_was_not(project: Path, tmp_path
         "p50_us",
         "train_seconds",
     }
-    assert [rung["figures"] for rung in rungs[1:]] == [None] * 4
+    assert [rung["figures"] for rung in rungs[1:]] == [None] * 5
     assert all(rung["reason"] for rung in rungs)
     calls = write_calls(tmp_path / "calls.csv", 1200)
     done = run("distill", "support", "--calls", str(calls), "--coverage", "0.5", folder=tmp_path)
     assert b"(chosen)" in done.stdout
-    assert b"not tried: static, cascade, frozen-encoder, encoder: not needed" in done.stdout
+    assert (
+        b"not tried: static, cascade, frozen-encoder, encoder, ensemble: not needed" in done.stdout
+    )
     assert b"student linear" in done.stderr
 
 

@@ -353,14 +353,14 @@ def test_the_model_card_states_the_promises(student: CertifiedExtractor, folder:
         figures = f"{own.threshold:.4f} | {100 * own.coverage:.1f}%" if own else "never |"
         assert f"| `{show_path(unit.path)}` | {unit.kind} | {figures}" in card
     assert {unit.kind for unit in student.model.units} == {"closed", "spans"}
-    assert "needs an extra" not in card
+    assert "it needs" not in card
 
 
 def test_the_model_card_names_the_extra_that_a_family_needs(
     student: CertifiedExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(student.model), "extra", "onnx")
-    assert "it needs an extra: `pip install 'locum[onnx]'`." in render_model_card(student)
+    assert "it needs: `pip install 'locum[onnx]'`." in render_model_card(student)
 
 
 def test_a_student_that_answers_with_labels_still_loads(tmp_path: Path) -> None:

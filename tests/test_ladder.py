@@ -44,6 +44,7 @@ TWO_LINEAR = (
     Rung("linear", "linear", {}),
     Rung("longer", "linear", {"max_iterations": 300}),
     Rung("cascade", "cascade", {}),
+    Rung("ensemble", "ensemble", {}),
 )
 
 
@@ -168,9 +169,9 @@ def no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_rung_is_measured_and_one_is_chosen() -> None:
     result = distill(make_task(), make_examples(700, noise=0.0, soft=False, human=True))
     rungs = by_name(result)
-    assert list(rungs) == ["linear", "longer", "cascade"]
-    assert [rung.chosen for rung in rungs.values()] == [True, False, False]
-    for rung in (rungs["linear"], rungs["longer"]):
+    assert list(rungs) == ["linear", "longer", "cascade", "ensemble"]
+    assert [rung.chosen for rung in rungs.values()] == [True, False, False, False]
+    for rung in (rungs["linear"], rungs["longer"], rungs["ensemble"]):
         assert rung.figures is not None
         assert 0 < rung.figures.foreseen_coverage <= 1
         assert rung.figures.standard_error >= 0
@@ -225,13 +226,14 @@ def test_without_extras_the_table_says_what_else_could_be_had() -> None:
     assert list(rungs) == [rung.name for rung in LADDER]
     assert rungs["linear"].chosen
     assert "pip install 'locum[static]'" in rungs["static"].reason
+    assert rungs["ensemble"].reason == "it needs two students"
     for name in ("cascade", "frozen-encoder", "encoder"):
         assert rungs[name].figures is None
         assert "pip install 'locum[encoder]'" in rungs[name].reason
 
 
 @pytest.mark.usefixtures("no_extras")
-@pytest.mark.parametrize("family", ["static", "cascade", "frozen-encoder", "encoder"])
+@pytest.mark.parametrize("family", ["static", "cascade", "frozen-encoder", "encoder", "ensemble"])
 def test_a_student_that_was_asked_for_must_be_had(family: str) -> None:
     with pytest.raises(UsageError, match=r"pip install 'locum\[(static|encoder)\]'"):
         distill(make_task(), make_examples(700, noise=0.0, soft=False), family=family)
@@ -261,13 +263,16 @@ def raced(encoder: str) -> Distillation:
 
 def test_all_rungs_race_on_the_same_inputs(raced: Distillation, encoder: str) -> None:
     figures = {name: rung.figures for name, rung in by_name(raced).items()}
-    assert list(figures) == ["linear", "static", "cascade", "frozen-encoder", "encoder"]
+    names = ["linear", "static", "cascade", "frozen-encoder", "encoder", "ensemble"]
+    assert list(figures) == names
     reasons = {name: rung.reason for name, rung in by_name(raced).items() if not rung.chosen}
     assert set(reasons.values()) <= {"", f"{NOT_TUNED}: it is frozen-encoder"}
     assert (figures["encoder"] is None) == reasons["encoder"].startswith(NOT_TUNED)
+    assert figures["ensemble"] is not None
     linear, static, cascade, frozen = [found for found in figures.values() if found][:4]
-    assert cascade.train_seconds > max(linear.train_seconds, frozen.train_seconds)
-    assert cascade.size_bytes > max(linear.size_bytes, frozen.size_bytes)
+    for joined in (cascade, figures["ensemble"]):
+        assert joined.train_seconds > linear.train_seconds
+        assert joined.size_bytes > linear.size_bytes
     assert linear.p50_us < frozen.p50_us
     assert all(found.agreement.inputs == linear.agreement.inputs for found in (static, frozen))
     assert least_bytes(encoder) < frozen.size_bytes
@@ -283,7 +288,7 @@ def test_an_encoder_that_was_not_tuned_is_known() -> None:
     assert was_tuned(LinearStudent(["a", "b"]))
 
 
-@pytest.mark.parametrize("family", ["static", "cascade"])
+@pytest.mark.parametrize("family", ["static", "cascade", "ensemble"])
 def test_a_student_of_any_family_is_saved_and_asked(
     family: str, encoder: str, tmp_path: Path
 ) -> None:

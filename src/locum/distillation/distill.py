@@ -82,7 +82,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         confidence: Confidence of the promise.
         family: ``auto`` to try a ladder of students and take the cheapest that is about as good as
             the best; or a rung of it (``linear``, ``static``, ``cascade``, ``frozen-encoder``,
-            ``encoder``) or another installed family, to train that one alone.
+            ``encoder``, ``ensemble``) or another installed family, to train that one alone.
         coverage: Coverage that is enough: the cheapest student that is foreseen to reach it is
             taken, and none is tried after it.
         seconds: Bound on the search: no student is begun later.

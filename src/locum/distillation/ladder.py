@@ -15,7 +15,7 @@ from locum.errors import LocumError, UsageError
 from locum.students import find_family
 from locum.students.encoder import EncoderStudent
 from locum.training import train
-from locum.training.cascade import combine
+from locum.training.joining import join_cascade, join_ensemble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,8 @@ __all__ = ["NOT_TUNED", "Climb", "climb", "was_tuned"]
 
 NOT_TUNED = "fine-tuning did no better than the encoder as it is on inputs held out"
 
-_CASCADE = "cascade"
+_CASCADE, _ENSEMBLE = "cascade", "ensemble"
+_JOINED = (_ENSEMBLE, _CASCADE)
 _FIRST = "linear"
 _ENCODERS = ("frozen-encoder", "encoder")
 
@@ -81,7 +82,7 @@ def climb(
     """
     climber = _Climber(settings, classes, labelled, synthetic, promise, told)
     found = climber.try_all() if settings.student == AUTO else climber.try_one(settings.student)
-    if not found.attempts:
+    if not found.tried:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.omitted.items())
         raise UsageError(f"no student could be tried ({reasons})")
     return found
@@ -119,10 +120,9 @@ class _Climber:
         self._failed: dict[str, str] = {}
 
     def try_all(self) -> Climb:
-        """Go up from the cheapest; the cascade comes last, as it is made of others."""
-        for rung in LADDER:
-            if rung.name != _CASCADE:
-                self._try(rung)
+        """Go up from the cheapest; those that are made of others come last."""
+        self._try_members()
+        self._try_ensemble()
         self._try_cascade()
         return Climb(LADDER, self._attempts, self._omitted)
 
@@ -135,10 +135,18 @@ class _Climber:
             self._omitted[name] = too_large
         elif name == _CASCADE:
             second, first = (self._train(by_name[part]) for part in (_ENCODERS[-1], _FIRST))
-            self._join(first, second)
+            self._join_cascade(first, second)
+        elif name == _ENSEMBLE:
+            self._try_members()
+            self._try_ensemble()
         else:
             self._measure(rung, self._train(rung))
         return Climb((rung,), self._attempts, self._omitted)
+
+    def _try_members(self) -> None:
+        for rung in LADDER:
+            if rung.name not in _JOINED:
+                self._try(rung)
 
     def _try(self, rung: Rung) -> None:
         reason = self._enough() or self._failed.get(rung.family) or self._no_time(rung)
@@ -195,6 +203,22 @@ class _Climber:
         )
         return _Trained(trained, time.perf_counter() - started)
 
+    def _try_ensemble(self) -> None:
+        reason = self._enough()
+        if len(self._attempts) < 2:
+            reason = reason or "it needs two students"
+        if reason:
+            self._omitted[_ENSEMBLE] = reason
+            return
+        self._told(f"student {_ENSEMBLE}: {', '.join(self._attempts)}")
+        members = {name: attempt.trained for name, attempt in self._attempts.items()}
+        joined = join_ensemble(members, self._labelled["validation"])
+        if joined is None:
+            self._omitted[_ENSEMBLE] = "one student alone is as good"
+            return
+        seconds = sum(self._attempts[name].train_seconds for name in joined.trials[0].settings)
+        self._measure(_rung(_ENSEMBLE), _Trained(joined, seconds))
+
     def _try_cascade(self) -> None:
         enough = self._enough()
         if enough:
@@ -206,19 +230,22 @@ class _Climber:
             left_out = self._omitted.get(_ENCODERS[0], "")
             self._omitted[_CASCADE] = left_out or "it needs a linear student and an encoder"
             return
+        if _ENSEMBLE in self._attempts:
+            encoders.append(self._attempts[_ENSEMBLE])
         second = max(encoders, key=lambda attempt: attempt.foreseen_coverage)
         too_large = self._too_large(first.size_bytes + second.size_bytes)
         if too_large:
             self._omitted[_CASCADE] = too_large
             return
         self._told(f"student {_CASCADE}: {_FIRST}, then {second.rung.name}")
-        self._join(*(_Trained(part.trained, part.train_seconds) for part in (first, second)))
+        self._join_cascade(
+            *(_Trained(part.trained, part.train_seconds) for part in (first, second))
+        )
 
-    def _join(self, first: _Trained, second: _Trained) -> None:
+    def _join_cascade(self, first: _Trained, second: _Trained) -> None:
         """Let a cheap student answer where it is sure, and another one elsewhere."""
-        joined = combine(first.student, second.student, self._labelled["validation"])
-        rung = next(rung for rung in LADDER if rung.name == _CASCADE)
-        self._measure(rung, _Trained(joined, first.seconds + second.seconds))
+        joined = join_cascade(first.student, second.student, self._labelled["validation"])
+        self._measure(_rung(_CASCADE), _Trained(joined, first.seconds + second.seconds))
 
     def _measure(self, rung: Rung, trained: _Trained) -> None:
         size = saved_size(trained.student.student.save)
@@ -236,3 +263,7 @@ class _Climber:
             len(self._labelled["certify"].texts),
             self._promise,
         )
+
+
+def _rung(name: str) -> Rung:
+    return next(rung for rung in LADDER if rung.name == name)

@@ -62,6 +62,7 @@ LADDER = (
     Rung("cascade", "cascade", {}),
     Rung("frozen-encoder", "encoder", {"epochs": 0}),
     Rung("encoder", "encoder", {"epochs": _EPOCHS}),
+    Rung("ensemble", "ensemble", {}),
 )
 
 

@@ -3,9 +3,9 @@
 ``manifest.json`` names the format's version, the family, the task, the temperature, the deferral
 score and the certificate, and holds the size and the SHA-256 of every other file. Loading reads the
 manifest, checks each file against it, and only then lets the family read its own files. A file that
-the manifest does not name is refused too. A cascade keeps the files of its members in folders of
-their own, ``first`` and ``second``, and an extractor those of its tagger and heads; all else lies
-on one level.
+the manifest does not name is refused too. A student that is made of others keeps their files in
+folders of their own (``first`` and ``second`` of a cascade, ``member-0`` and so on of an ensemble),
+and an extractor those of its tagger and heads; all else lies on one level.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import ArtefactError
@@ -40,13 +41,13 @@ def check_files(folder: Path, expected: Mapping[str, FileFacts], manifest: str) 
     Raises:
         ArtefactError: A file is missing, a link, changed, or not named.
     """
-    folders = {name.rpartition("/")[0] for name in expected} - {""}
+    folders = {parent.as_posix() for name in expected for parent in PurePosixPath(name).parents}
     unknown = sorted(set(_visible(folder, folders)) - {manifest} - set(expected))
     if unknown:
         raise ArtefactError(f"{folder} holds {unknown[0]!r}, which its manifest does not name")
     for name, facts in expected.items():
         path = folder / name
-        if path.parent.is_symlink() or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise ArtefactError(f"{folder} lacks the file {name!r} that its manifest names")
         if path.stat().st_size != facts.size or describe_file(path) != facts:
             raise ArtefactError(
@@ -55,16 +56,16 @@ def check_files(folder: Path, expected: Mapping[str, FileFacts], manifest: str) 
             )
 
 
-def _visible(folder: Path, folders: Collection[str]) -> Iterator[str]:
+def _visible(folder: Path, folders: Collection[str], within: str = "") -> Iterator[str]:
     """Paths of all entries, those in the named folders among them; no link is followed."""
-    for entry in os.scandir(folder):
+    for entry in os.scandir(folder / within):
+        path = f"{within}{entry.name}"
         if entry.name.startswith("."):
             continue
-        if entry.name in folders and entry.is_dir(follow_symlinks=False):
-            inside = (below.name for below in os.scandir(entry))
-            yield from (f"{entry.name}/{name}" for name in inside if not name.startswith("."))
+        if path in folders and entry.is_dir(follow_symlinks=False):
+            yield from _visible(folder, folders, f"{path}/")
         else:
-            yield entry.name
+            yield path
 
 
 def artefact_size(directory: Path) -> int:

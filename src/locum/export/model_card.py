@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from locum.export.certified_extractor import CertifiedExtractor
 from locum.shapes import show_path
 from locum.students.cascade import CascadeStudent
+from locum.students.ensemble import EnsembleStudent
+from locum.students.joined import extras_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,8 +37,9 @@ def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
     return environment.get_template("model_card.md.jinja").render(
         task=student.task,
         family=student.model.family,
-        extra=student.model.extra,
+        extra=",".join(extras_of(student.model)),
         cascade=student.model if isinstance(student.model, CascadeStudent) else None,
+        ensemble=student.model if isinstance(student.model, EnsembleStudent) else None,
         learned=student.deferral.kind == "learned",
         teacher=student.teacher,
         certificate=student.certificate,

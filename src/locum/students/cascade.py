@@ -4,45 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-import orjson
-
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent
 from locum.students.cascade_rule import CascadeRule, choose_rule
-from locum.students.protocol import Judgement, WindowedStudent, find_family
+from locum.students.joined import (
+    UNREADABLE,
+    JoinedStudent,
+    Member,
+    load_members,
+    rehearse,
+    settings_of,
+)
+from locum.students.protocol import find_family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from locum.students.protocol import Student
+    from locum.students.protocol import Judgement, Student
 
 __all__ = ["CascadeStudent"]
 
-_PARAMETERS = "student.json"
 _FIRST, _SECOND = "first", "second"
-_HELD_OUT = 0.15
-_UNREADABLE = (
-    OSError,
-    orjson.JSONDecodeError,
-    AttributeError,
-    TypeError,
-    KeyError,
-    UsageError,
-)
 
 
-class CascadeStudent(BaseStudent):
+class CascadeStudent(JoinedStudent):
     """Two students in a row (Viola and Jones 2001; Varshney and Baylis 2022).
 
     The first answers where its calibrated probability is high enough; only where it is not, the
     second is asked, and the answer is a mix of both. Which threshold and which mix is chosen on
     inputs that neither learned from (see `choose_rule`). `fit` keeps 15% of its inputs for that,
-    drawn at random; a first student that is cheap to train learns from them too in the end.
-    `of` joins students that were trained already.
+    drawn at random; a student that is cheap to train learns from them too in the end. `of` joins
+    students that were trained already.
 
     Novelty is that of the student that answers, divided by its mean over held-out inputs, so that
     1 is usual on either scale.
@@ -57,8 +52,6 @@ class CascadeStudent(BaseStudent):
     """
 
     family: ClassVar[str] = "cascade"
-    extra: ClassVar[str] = "onnx"
-    searched: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -91,18 +84,17 @@ class CascadeStudent(BaseStudent):
         rule.check()
         student = cls(first.classes_, first.family, second.family)
         student._join(first, second, rule)
-        student.first_settings = _settings_of(first)
-        student.second_settings = _settings_of(second)
+        student.first_settings = settings_of(first)
+        student.second_settings = settings_of(second)
         return student
 
     def _join(self, first: Student, second: Student, rule: CascadeRule) -> None:
         self.first_, self.second_, self.rule_ = first, second, rule
 
-    def cut_share(self, texts: Sequence[str]) -> float:
-        """Return the share of texts of which one of the two reads the beginning alone."""
-        both = (self.first_, self.second_)
-        windowed = [student for student in both if isinstance(student, WindowedStudent)]
-        return max((student.cut_share(texts) for student in windowed), default=0.0)
+    @property
+    def members_(self) -> dict[str, Student]:
+        """The students by the names of their folders."""
+        return {_FIRST: self.first_, _SECOND: self.second_}
 
     def fit(
         self,
@@ -115,26 +107,13 @@ class CascadeStudent(BaseStudent):
         Raises:
             UsageError: There are less than two inputs, so that none could be held out.
         """
-        if len(inputs) < 2:
-            raise UsageError(f"a cascade cannot learn from {len(inputs)} input(s): two are needed")
-        order = np.random.default_rng(self.seed).permutation(len(inputs))
-        held = np.sort(order[: max(1, round(_HELD_OUT * len(inputs)))])
-        learned = np.setdiff1d(order, held)
-
-        def fitted(name: str, settings: dict[str, Any], rows: NDArray[np.integer]) -> Student:
-            student = find_family(name)(self.classes_, **settings)
-            human = None if human_labels is None else human_labels[rows]
-            return student.fit([inputs[row] for row in rows.tolist()], soft_labels[rows], human)
-
-        first = fitted(self.first, self.first_settings, learned)
-        second = fitted(self.second, self.second_settings, learned)
-        texts = [inputs[row] for row in held.tolist()]
-        rule = choose_rule(
-            first.judge(texts), second.judge(texts), soft_labels[held].argmax(axis=1)
-        )
-        if first.searched:
-            first = fitted(self.first, self.first_settings, np.arange(len(inputs)))
-        self._join(first, second, rule)
+        members = [
+            Member(self.first, self.first_settings),
+            Member(self.second, self.second_settings),
+        ]
+        found = rehearse(self.classes_, members, inputs, soft_labels, human_labels, self.seed)
+        (cheap, other), (first, second) = found.judged, found.students
+        self._join(first, second, choose_rule(cheap, other, found.answers))
         return self
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
@@ -150,20 +129,16 @@ class CascadeStudent(BaseStudent):
         The members' own files, their settings among them, lie in the folders ``first`` and
         ``second``.
         """
-        parameters = directory / _PARAMETERS
-        own = {
-            "classes": self.classes_,
-            "first": self.first,
-            "second": self.second,
-            "seed": self.seed,
-            "rule": self.rule_._asdict(),
-        }
-        parameters.write_bytes(orjson.dumps(own))
-        files = [parameters]
-        for name, member in ((_FIRST, self.first_), (_SECOND, self.second_)):
-            (directory / name).mkdir(exist_ok=True)
-            files += member.save(directory / name)
-        return files
+        return self.save_with(
+            directory,
+            {
+                "classes": self.classes_,
+                "first": self.first,
+                "second": self.second,
+                "seed": self.seed,
+                "rule": self.rule_._asdict(),
+            },
+        )
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -173,23 +148,14 @@ class CascadeStudent(BaseStudent):
             ArtefactError: A file is missing, or holds something else than a cascade.
         """
         try:
-            saved = orjson.loads((directory / _PARAMETERS).read_bytes())
+            saved = cls.read_parameters(directory)
             rule = CascadeRule(**saved.pop("rule"))
             rule.check()
             student = cls(**saved)
-            families = find_family(student.first), find_family(student.second)
-        except _UNREADABLE as error:
+            families = {_FIRST: find_family(student.first), _SECOND: find_family(student.second)}
+        except UNREADABLE as error:
             raise ArtefactError(f"{directory} holds no cascade: {error}") from None
-        first, second = (
-            family.load(directory / name)
-            for family, name in zip(families, (_FIRST, _SECOND), strict=True)
-        )
-        if not first.classes_ == second.classes_ == student.classes_:
-            raise ArtefactError(f"{directory}: the students of the cascade have different labels")
+        first, second = load_members(directory, families, student.classes_)
         joined = cls.of(first, second, rule)
         joined.seed = student.seed
         return joined
-
-
-def _settings_of(student: Student) -> dict[str, Any]:
-    return {name: value for name, value in student.get_params().items() if name != "classes"}

@@ -10,6 +10,7 @@ from locum.calibration import fit_temperature
 from locum.errors import UsageError
 from locum.losses import soften, softmax
 from locum.selective_risk import selective_risk_area
+from locum.students.joined import bring_to_scale, typical_novelty
 from locum.students.protocol import Judgement
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class CascadeRule(NamedTuple):
 
     def calibrate_first(self, judgement: Judgement) -> Judgement:
         """Bring the first's probabilities and novelty to the cascade's scales."""
-        return _scaled(judgement, self.first_temperature, self.first_novelty)
+        return bring_to_scale(judgement, self.first_temperature, self.first_novelty)
 
     def join(self, first: Judgement, ask: Callable[[NDArray[np.intp]], Judgement]) -> Judgement:
         """Judge inputs by the first, and those that it is unsure of by both.
@@ -103,14 +104,9 @@ class CascadeRule(NamedTuple):
             first: What `calibrate_first` made of the first's judgement of these inputs.
             second: The second's own judgement of them.
         """
-        own = _scaled(second, self.second_temperature, self.second_novelty)
+        own = bring_to_scale(second, self.second_temperature, self.second_novelty)
         pooled = _pool(first.proba, own.proba, self.weight)
         return Judgement(soften(pooled, self.mixed_temperature).astype(np.float32), own.novelty)
-
-
-def _scaled(judgement: Judgement, temperature: float, typical: float) -> Judgement:
-    proba = soften(judgement.proba, temperature).astype(np.float32)
-    return Judgement(proba, (judgement.novelty / np.float32(typical)).astype(np.float32))
 
 
 def _pool(
@@ -141,8 +137,8 @@ def choose_rule(first: Judgement, second: Judgement, answers: NDArray[np.integer
         first_temperature=fit_temperature(first.proba, answers),
         second_temperature=fit_temperature(second.proba, answers),
         mixed_temperature=1.0,
-        first_novelty=_typical(first.novelty),
-        second_novelty=_typical(second.novelty),
+        first_novelty=typical_novelty(first.novelty),
+        second_novelty=typical_novelty(second.novelty),
         asked_second=1.0,
     )
     sure = always.calibrate_first(first)
@@ -161,11 +157,6 @@ def _calibrated(
 ) -> CascadeRule:
     mixed = rule.combine(sure, second).proba
     return rule._replace(mixed_temperature=fit_temperature(mixed, answers))
-
-
-def _typical(novelty: NDArray[np.float32]) -> float:
-    mean = float(novelty.mean(dtype=np.float64))
-    return mean if mean > 0 else 1.0
 
 
 def _area(proba: NDArray[np.float32], answers: NDArray[np.integer]) -> float:
