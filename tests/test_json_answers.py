@@ -233,6 +233,49 @@ def test_what_may_mean_several_things_is_a_problem(
     assert answer.problem.startswith("a: ")
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"answer": {"a": 1, "b": "x"}},
+        {"type": "object", "properties": {"a": 1, "b": "x"}, "required": ["a", "b"]},
+        {"Answer": {"A": "1", "b": "x"}, "thoughts": "none", "usage": {"tokens": 7}},
+    ],
+)
+def test_an_object_in_a_field_of_another_is_found(wrapped: dict[str, Any]) -> None:
+    schema = object_of({"a": {"type": "integer"}, "b": {"type": "string"}}, "a", "b")
+    answer = read(json.dumps(wrapped), schema | {"additionalProperties": False})
+    assert answer.value == {"a": 1, "b": "x"}
+    assert answer.repairs[0] == "wrapped object"
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "problem"),
+    [
+        ({"one": {"a": 1}, "two": {"a": 2}}, "none of its fields is one of the schema's"),
+        ({"one": {"two": {"a": 1}}}, "none of its fields is one of the schema's"),
+        ({"c": 1}, "none of its fields is one of the schema's"),
+        ({"properties": {"a": {"type": "integer"}}}, "a: "),
+    ],
+)
+def test_what_may_be_wrapped_or_nothing_is_a_problem(wrapped: JsonValue, problem: str) -> None:
+    optional = schema_of_field({"type": "integer"}, required=False)
+    assert read("{}", optional) == ReadAnswer({}, (), None)
+    answer = read(json.dumps(wrapped), optional)
+    assert answer.value is None
+    assert answer.problem is not None
+    assert answer.problem.startswith(problem)
+
+
+def test_fields_that_do_not_count_are_left_out() -> None:
+    schema = INNER
+    shape, checker = read_schema(schema), Checker(schema)
+    for text in ('{"a": 1, "b": NaN}', '{"a": 1}'):
+        assert read_answer(text.replace("NaN", "2"), shape, checker, ["b"]).value == {"a": 1}
+    assert read_answer('{"a": 1, "b": 2}', shape, checker, ["b"]).repairs == ()
+    wrapped = read_answer('{"x": {"a": "1", "b": 2}}', shape, checker, ["b"])
+    assert wrapped == ReadAnswer({"a": 1}, ("wrapped object", "number as text"), None)
+
+
 def test_text_stays_as_it_is_even_where_it_may_be_null() -> None:
     for text in ("N/A", "", " x\u202f", "null"):
         assert read_field(text, {"type": ["string", "null"]}) == ReadAnswer({"a": text}, (), None)
@@ -267,7 +310,7 @@ def test_names_are_taken_for_each_other_only_where_one_can_be_meant() -> None:
         assert answer == ReadAnswer({"x": 1, "order_id": 2}, ("key spelling",), None)
         assert list(answer.value or {}) == ["x", "order_id"]
     both = read('{"Order ID": 1, "orderId": 2}', schema)
-    assert both == ReadAnswer({}, ("unexpected field",), None)
+    assert both == ReadAnswer(None, (), "none of its fields is one of the schema's")
     beside = read('{"order_id": 1, "orderId": 2}', schema)
     assert beside == ReadAnswer({"order_id": 1}, ("unexpected field",), None)
 

@@ -1,9 +1,11 @@
-"""The prompt that asks for one label."""
+"""The prompts that ask for one label, and for one object."""
 
 from __future__ import annotations
 
 from locum.schema import Task
+from locum.shapes import ExtractionTask
 from locum.teachers import build_messages
+from locum.teachers.prompts import build_object_messages
 
 TASK = Task(
     "topics",
@@ -41,3 +43,15 @@ def test_only_the_last_message_differs_between_two_texts() -> None:
     first, second = (build_messages(TASK, text) for text in ("one", "two\n{system}"))
     assert first[:-1] == second[:-1]
     assert [first[-1]["content"], second[-1]["content"]] == ["one", "two\n{system}"]
+
+
+def test_an_object_is_outlined_after_its_schema_in_the_schemas_order() -> None:
+    fields = {"why": {"type": "string"}, 'a "b"': {"type": ["integer", "null"]}}
+    schema = {"type": "object", "properties": fields, "required": ["why"]}
+    task = ExtractionTask("orders", schema, "Read the mail.", leave_out=["why"])
+    system, user = build_object_messages(task, TASK, "a text")
+    assert user == {"role": "user", "content": "a text"}
+    assert system["role"] == "system"
+    assert system["content"].startswith("Read the mail.\n\nJSON Schema of the answer:\n{")
+    assert '"properties":{"why":{"type":"string"},' in system["content"]
+    assert system["content"].endswith('nothing else: {"why": ..., "a \\"b\\"": ...}')

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.shapes import Checker
 from locum.traffic.json_answers import read_answer
-from locum.traffic.json_objects import find_object
-from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +80,7 @@ def build_answer_pool(
     for example, text in zip(examples, answers, strict=True):
         if text is None:
             continue
-        read = read_answer(_without(text, task.leave_out), task.shape, checker)
+        read = read_answer(text, task.shape, checker, task.leave_out)
         if read.value is None:
             problem = _kind(read.problem or "")[:_LONGEST_PROBLEM]
             counts[problem] += 1
@@ -94,17 +92,6 @@ def build_answer_pool(
     missing = sum(text is None for text in answers)
     objects = [value for _, value in kept]
     return AnswerPool([example for example, _ in kept], objects, missing, problems, repairs)
-
-
-def _without(text: str, names: Sequence[str]) -> str:
-    """Return an answer without some fields of its object; as it is where there is no object."""
-    if not names:
-        return text
-    try:
-        found = find_object(text).as_written()
-    except ValueError:
-        return text
-    return write_json({name: v for name, v in found.items() if name not in names}).decode()
 
 
 def _kind(problem: str) -> str:

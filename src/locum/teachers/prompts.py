@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.traffic.strict_json import canonical_json
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from locum.schema import Task
@@ -41,9 +41,15 @@ def build_messages(task: Task, text: str) -> list[Message]:
 def build_object_messages(task: ExtractionTask, _: Task, text: str) -> list[Message]:
     """Return the chat messages that ask for the JSON object of ``text``.
 
-    The schema stands in them for servers that know no ``response_format``.
+    The schema stands in them for servers that know no ``response_format``, and after it the outline
+    of an object: small models shown a schema alone write one instead.
     """
-    schema = canonical_json(task.schema).decode()
-    asked = f"Answer with one JSON object of this schema and nothing else:\n{schema}"
+    names = task.schema.get("properties") or task.shape.fields
+    outline = ", ".join(f"{write_json(name).decode()}: ..." for name in names)
+    asked = (
+        f"JSON Schema of the answer:\n{write_json(task.schema).decode()}\n\n"
+        "Answer with one JSON object that satisfies the schema, and with nothing else: "
+        f"{{{outline}}}"
+    )
     system = f"{task.instruction}\n\n{asked}"
     return [{"role": "system", "content": system}, {"role": "user", "content": text}]

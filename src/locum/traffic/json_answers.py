@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.traffic.json_mending import drop_unexpected, mend
+from locum.traffic.json_mending import drop_unexpected, mend, unwrap
 from locum.traffic.json_objects import find_object
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from locum.shapes import Checker, JsonValue, Record
 
 __all__ = ["ReadAnswer", "read_answer"]
@@ -23,7 +25,8 @@ class ReadAnswer(NamedTuple):
             ``boolean as text``, ``control character``, ``duplicate key``, ``enum spelling``,
             ``key spelling``, ``missing null``, ``null as text``, ``null left out`` (of an optional
             field that cannot be null), ``number as text``, ``object in a list``,
-            ``repeated object``, ``text as number`` (a text was due), ``unexpected field``.
+            ``repeated object``, ``text as number`` (a text was due), ``unexpected field``,
+            ``wrapped object`` (in a field of another).
         problem: Why the answer cannot be used; ``None`` where it can.
     """
 
@@ -32,7 +35,9 @@ class ReadAnswer(NamedTuple):
     problem: str | None
 
 
-def read_answer(text: str, shape: Record, checker: Checker) -> ReadAnswer:
+def read_answer(
+    text: str, shape: Record, checker: Checker, leave_out: Collection[str] = ()
+) -> ReadAnswer:
     """Return the object that a teacher's answer means.
 
     A valid object is returned as it is. One that is not is put right where only one thing can be
@@ -43,6 +48,7 @@ def read_answer(text: str, shape: Record, checker: Checker) -> ReadAnswer:
         text: The answer as the teacher gave it: an object, and whatever stands around it.
         shape: What `read_schema` returned.
         checker: Of the same schema.
+        leave_out: Fields of the object that do not count.
 
     Returns:
         An object that satisfies the checker, or a problem; no text makes it raise.
@@ -51,14 +57,22 @@ def read_answer(text: str, shape: Record, checker: Checker) -> ReadAnswer:
         found = find_object(text)
     except ValueError as error:
         return ReadAnswer(None, (), str(error))
-    if checker.is_valid(found.value):
-        return ReadAnswer(found.value, found.repairs, None)
-    mended = mend(found.as_written(), shape)
+    whole = _without(found.value, leave_out)
+    if checker.is_valid(whole):
+        return ReadAnswer(whole, found.repairs, None)
+    unwrapped = unwrap(found.as_written(), shape)
+    mended = mend(_without(unwrapped.value, leave_out), shape)
     # There and back, numbers that know how they were written become plain ones.
     value = json.loads(json.dumps(mended.value))
     dropped = drop_unexpected(value, shape, checker.unexpected(value))
-    problem = checker.problem(value)
+    nothing = "none of its fields is one of the schema's" if mended.value and not value else None
+    problem = nothing or checker.problem(value)
     if problem:
         return ReadAnswer(None, (), problem)
-    repairs = dict.fromkeys([*found.repairs, *mended.repairs, *dropped.repairs])
+    parts = (found, unwrapped, mended, dropped)
+    repairs = dict.fromkeys(repair for part in parts for repair in part.repairs)
     return ReadAnswer(value, tuple(repairs), None)
+
+
+def _without(value: dict[str, JsonValue], names: Collection[str]) -> dict[str, JsonValue]:
+    return {name: held for name, held in value.items() if name not in names}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from locum.shapes import JsonScalar, JsonValue, Shape, UnexpectedField
 
-__all__ = ["Mended", "drop_unexpected", "mend"]
+__all__ = ["Mended", "Unwrapped", "drop_unexpected", "mend", "unwrap"]
 
 _NULLS = {"", "null", "none", "n/a"}
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -43,6 +43,38 @@ class Mended(NamedTuple):
 
     value: JsonValue
     repairs: tuple[str, ...] = ()
+
+
+class Unwrapped(NamedTuple):
+    """An object, and whether it stood in a field of another.
+
+    Args:
+        value: The object.
+        repairs: The name of the repair, if there was one.
+    """
+
+    value: dict[str, JsonValue]
+    repairs: tuple[str, ...] = ()
+
+
+def unwrap(value: dict[str, JsonValue], shape: Record) -> Unwrapped:
+    """Return the object that is meant: another's field, if that alone has a field of the shape.
+
+    Models write ``{"answer": {...}}``; small ones repeat the schema they are shown, with the
+    values in its ``properties``.
+
+    Args:
+        value: The object as it was written.
+        shape: Of the one that is meant.
+    """
+    if _has_a_field(value, shape):
+        return Unwrapped(value)
+    inner = [one for one in value.values() if isinstance(one, dict) and _has_a_field(one, shape)]
+    return Unwrapped(inner[0], ("wrapped object",)) if len(inner) == 1 else Unwrapped(value)
+
+
+def _has_a_field(value: dict[str, JsonValue], shape: Record) -> bool:
+    return not shape.fields.keys().isdisjoint(_mend_names(value, shape))
 
 
 def mend(value: JsonValue, shape: Shape) -> Mended:
