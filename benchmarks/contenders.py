@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Certificate
     from locum.schema import Split
 
-__all__ = ["CONTENDERS", "Contender", "Outcome", "Trial", "embed", "run_trial"]
+__all__ = ["CONTENDERS", "Contender", "Outcome", "Trial", "embed", "judge", "run_trial"]
 
 REPOSITORY = Path(__file__).parent.parent
 PROMISE = Promise(0.95, 0.95)
@@ -132,7 +132,7 @@ class Outcome(NamedTuple):
 
     Args:
         student: Its name.
-        figures: Numbers by name; see `_judge`.
+        figures: Numbers by name; see `judge`.
         facts: What its adapter wrote down.
     """
 
@@ -169,14 +169,14 @@ def run_trial(trial: Trial) -> Iterator[Outcome]:
         if contender.is_locum:
             model /= arrays.stem
         with np.load(arrays) as found:
-            figures = _judge(trial.divided, found)
+            figures = judge(trial.divided, found)
         figures["train_seconds"] = facts["train_seconds"]
         figures["size_mb"] = _size(trial, model) / 1e6
         name = arrays.stem if contender.is_locum else trial.name
         yield Outcome(name, figures | _timed(trial, job, model, facts, python), facts)
 
 
-def _judge(divided: DividedSet, found: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+def judge(divided: DividedSet, found: Mapping[str, NDArray[Any]]) -> dict[str, float]:
     """Agreement, accuracy and coverage.
 
     ``certified`` is the coverage that Locum's certificate gives the student by its most probable

@@ -392,6 +392,7 @@ def test_parameters_build_an_equal_student() -> None:
         "temperature": 2.0,
         "human_weight": 0.2,
         "word_weight": 3,
+        "rank": 5,
         "max_iterations": 7,
         "max_bytes": 9_000,
     }

@@ -210,7 +210,7 @@ class _Climber:
         if reason:
             self._omitted[_ENSEMBLE] = reason
             return
-        self._told(f"student {_ENSEMBLE}: {', '.join(self._attempts)}")
+        self._told(f"student {_ENSEMBLE}, of any of {', '.join(self._attempts)}")
         members = {name: attempt.trained for name, attempt in self._attempts.items()}
         joined = join_ensemble(members, self._labelled["validation"])
         if joined is None:

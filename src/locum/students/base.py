@@ -23,10 +23,14 @@ __all__ = ["BaseStudent", "check_learnable"]
 class BaseStudent:
     """A student whose constructor keeps each argument under its own name, but ``classes_``."""
 
-    tried: ClassVar[Mapping[str, Sequence[float]]] = {}
     extra: ClassVar[str] = ""
 
     classes_: tuple[str, ...]
+
+    @property
+    def tried(self) -> Mapping[str, Sequence[float]]:
+        """Values of settings of its own that are worth trying, the most telling first."""
+        return {}
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
         """Return probabilities and novelty of the inputs in one pass."""

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.students.base import BaseStudent, check_learnable
+from locum.students.low_rank import fit_low_rank_regression
 from locum.students.protocol import Judgement
 from locum.students.row_table import RowTable
 from locum.students.softmax_regression import build_terms, fit_softmax_regression
@@ -42,6 +43,8 @@ _BYTES_OF_LABEL = 12  # scale, intercept, and the quotes and comma of its name
 _LARGEST = 127
 _TOLERANCE = 1e-4
 _WORD_WEIGHTS = range(1, 17)
+_RANKS = range(513)
+_LABELS_FOR_RANK = 16
 
 
 class LinearStudent(BaseStudent):
@@ -52,25 +55,28 @@ class LinearStudent(BaseStudent):
     ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label, softmax(z)) +
     l2 / 2 * |W|^2`` averaged over the inputs (Hinton, Vinyals and Dean 2015): convex in the
     weights. L-BFGS starts at zero and stops where two steps in a row gain less than 1e-4 of the
-    loss each; no random number takes part. The weights are then rounded to 8 bits, each label with
-    a power of two as its unit, and it is these that predict.
+    loss each; no random number takes part. With a ``rank`` the weights are the mean of four
+    matrices of that rank instead, and the end of training takes the place of the penalty (see
+    `fit_low_rank_regression`): better where there are many labels, slower to train, and the same to
+    predict with. The weights are then rounded to 8 bits, each label with a power of two as its
+    unit, and it is these that predict.
 
     The novelty of an input is the share of its words and n-grams that have no column, which fewer
     than two training inputs held, each by its weight; 1 where an input has no word at all.
 
     Args:
         classes: The labels, in the order of the soft labels' columns.
-        l2: Strength of the penalty on the weights.
+        l2: Strength of the penalty on the weights; there is none with a ``rank``.
         temperature: Distillation temperature ``T``.
         human_weight: ``w``, between 0 and 1: how much a human label counts where there is one.
         word_weight: How much words and pairs of words count against n-grams of characters.
+        rank: Of the weights; 0 for no bound on it.
         max_iterations: Bound on the iterations of L-BFGS; it bounds the time for many inputs.
         max_bytes: Bound on what is saved; of more columns those that the most inputs hold are kept.
     """
 
     family: ClassVar[str] = "linear"
     searched: ClassVar[bool] = True
-    tried: ClassVar[Mapping[str, Sequence[float]]] = {"word_weight": (1, 4)}
 
     def __init__(
         self,
@@ -79,24 +85,37 @@ class LinearStudent(BaseStudent):
         temperature: float = 1.0,
         human_weight: float = 0.0,
         word_weight: int = 2,
+        rank: int = 0,
         max_iterations: int = 40,
         max_bytes: int = 3_000_000,
     ) -> None:
         positive = all(number > 0 for number in (l2, temperature, max_bytes))
-        if not (positive and 0 <= human_weight <= 1 and word_weight in _WORD_WEIGHTS):
+        whole = word_weight in _WORD_WEIGHTS and rank in _RANKS
+        if not (positive and 0 <= human_weight <= 1 and whole):
             raise UsageError(
                 f"l2={l2}, temperature={temperature}, human_weight={human_weight}, "
-                f"word_weight={word_weight}, max_bytes={max_bytes}: expected l2 > 0, "
-                "temperature > 0, 0 <= human_weight <= 1, a whole word_weight from 1 to 16 and "
-                "max_bytes > 0"
+                f"word_weight={word_weight}, rank={rank}, max_bytes={max_bytes}: expected l2 > 0, "
+                "temperature > 0, 0 <= human_weight <= 1, a whole word_weight from 1 to 16, a "
+                "whole rank from 0 to 512 and max_bytes > 0"
             )
         self.classes_ = tuple(classes)
         self.l2 = l2
         self.temperature = temperature
         self.human_weight = human_weight
         self.word_weight = int(word_weight)
+        self.rank = int(rank)
         self.max_iterations = max_iterations
         self.max_bytes = max_bytes
+
+    @property
+    def tried(self) -> Mapping[str, Sequence[float]]:
+        """Values of settings of its own that are worth trying, the most telling first.
+
+        A rank is among them where there are at least 16 labels: with two to eight it gained nothing
+        (``benchmarks/linear_rank.py``).
+        """
+        ranks = {"l2": (), "rank": (32,)} if len(self.classes_) >= _LABELS_FOR_RANK else {}
+        return {"word_weight": (1, 4), **ranks}
 
     @staticmethod
     def prepare(inputs: Sequence[str]) -> Sequence[str]:
@@ -113,13 +132,13 @@ class LinearStudent(BaseStudent):
         check_learnable(inputs, soft_labels, self.classes_)
         counted = inputs if isinstance(inputs, CountedTexts) else CountedTexts(inputs)
         design = self._design(counted)
-        weights, intercept = fit_softmax_regression(
-            design,
-            build_terms(soft_labels, human_labels, self.temperature, self.human_weight),
-            self.l2,
-            self.max_iterations,
-            _TOLERANCE,
-        )
+        terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
+        if self.rank:
+            weights, intercept = fit_low_rank_regression(design.matrix(), terms, self.rank)
+        else:
+            weights, intercept = fit_softmax_regression(
+                design, terms, self.l2, self.max_iterations, _TOLERANCE
+            )
         weights *= design.vocabulary.values[:, None]
         largest = np.abs(weights).max(axis=0, initial=0)
         largest[largest == 0] = _LARGEST

@@ -44,20 +44,25 @@ class Student(Protocol):
 
     A family registers its class under the entry point group ``locum.students``, with its name. One
     that is ``searched`` learns in seconds: training tries several values of its ``l2``,
-    ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, and
-    fits it again on train and validation inputs together.
+    ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, in
+    their order (``l2`` stands among them where it is to be searched before some), and fits it again
+    on train and validation inputs together.
     Another is fitted once, on the train inputs, and stops early by itself. ``extra`` names Locum's
     extra that predictions need; empty for none.
     """
 
     family: ClassVar[str]
     searched: ClassVar[bool]
-    tried: ClassVar[Mapping[str, Sequence[float]]]
     extra: ClassVar[str]
     classes_: tuple[str, ...]
 
     def __init__(self, classes: Sequence[str], **settings: Any) -> None:  # noqa: ANN401 - each family has its own
         """Take the labels, in the order of the soft labels' columns, and the settings."""
+
+    @property
+    def tried(self) -> Mapping[str, Sequence[float]]:
+        """Values of settings of its own that are worth trying, the most telling first."""
+        ...
 
     def fit(
         self,

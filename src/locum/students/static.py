@@ -76,7 +76,6 @@ class StaticStudent(BaseStudent):
     family: ClassVar[str] = "static"
     searched: ClassVar[bool] = True
     extra: ClassVar[str] = "static"
-    tried: ClassVar[Mapping[str, Sequence[float]]] = {"embedding_weight": (3.0,)}
 
     def __init__(
         self,
@@ -108,6 +107,11 @@ class StaticStudent(BaseStudent):
     def prepare(self, inputs: Sequence[str]) -> Sequence[str]:
         """Return inputs that several students can be fitted to without cutting them again."""
         return CutTexts(inputs, load_token_embeddings(self.embeddings))
+
+    @property
+    def tried(self) -> Mapping[str, Sequence[float]]:
+        """Values of settings of its own that are worth trying, the most telling first."""
+        return {"embedding_weight": (3.0,)}
 
     def fit(
         self,

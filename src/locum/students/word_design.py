@@ -55,6 +55,10 @@ class WordDesign:
         gradient: Floats = self._columns_transposed @ (self._texts_transposed @ on_logits)
         return gradient
 
+    def matrix(self) -> csr_array:
+        """Return ``X`` itself."""
+        return (self._texts @ self._columns).tocsr()
+
     def mean_squares(self) -> Floats:
         """Return about the mean square of each column, ``[D]``.
 

@@ -46,6 +46,7 @@ __all__ = [
 
 _MOST_SEARCHED = 5_000
 _OF_HEADS = ("l2", "temperature", "word_weight")
+_TRIED = {"word_weight": (1, 4)}
 
 
 class AnsweredTexts(NamedTuple):
@@ -182,7 +183,7 @@ def _head_settings(
     if not len(held_out.texts):
         return {}
     make = partial(LinearStudent, head.options)
-    search = Search(make, prepare(make(), learned), held_out, progress)
+    search = Search(make, prepare(make(), learned), held_out, progress, _TRIED)
     search.run()
     best = search.best.trial.settings
     scaled = best | {"l2": best["l2"] * len(learned.texts) / len(training.texts)}

@@ -10,7 +10,7 @@ from locum.selective_risk import selective_risk_area
 from locum.training.trials import CurvePoint, SyntheticGain, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from locum.students import Judgement, Student
     from locum.training.labelled import Labelled
@@ -79,6 +79,7 @@ class Search:
         training: Inputs to learn from, prepared.
         validation: Inputs to judge by.
         progress: Is told what is being done.
+        tried: Settings of the family's own that are tried; by default as the family says.
     """
 
     def __init__(
@@ -87,22 +88,27 @@ class Search:
         training: Labelled,
         validation: Labelled,
         progress: Callable[[str], None],
+        tried: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self._make_student = make_student
+        self._own = make_student().tried if tried is None else tried
         self._training = training
         self._validation = validation
         self._progress = progress
         self._tried: list[Candidate] = []
 
     def run(self) -> None:
-        """Try the settings, the most telling first: the family's own, then those that all have."""
+        """Try the settings, the most telling first: the family's own, then those that all have.
+
+        None is tried any more once the student errs nowhere.
+        """
         first = {"l2": _L2_START, "temperature": 1.0, "human_weight": 0.0}
         self._attempt(first, soft=not self._training.is_hard)
-        for name, values in self._make_student().tried.items():
-            self._try_all(name, values)
-        self._walk("l2", _L2_START, 1 / _L2_STEP)
-        if self.best.trial.settings["l2"] == _L2_START:
-            self._walk("l2", _L2_START, _L2_STEP)
+        for name in dict.fromkeys([*self._own, "l2"]):
+            if name == "l2":
+                self._search_penalty()
+            else:
+                self._try_all(name, self._own[name])
         if not self._training.is_hard:
             self._try_all("temperature", _TEMPERATURES)
             self._attempt(self.best.trial.settings | {"temperature": 1.0}, soft=False)
@@ -134,6 +140,11 @@ class Search:
         self._tried.append(self._score(trial, both))
         return SyntheticGain(len(synthetic.texts), self._tried[-1].trial, alone)
 
+    def _search_penalty(self) -> None:
+        self._walk("l2", _L2_START, 1 / _L2_STEP)
+        if self.best.trial.settings["l2"] == _L2_START:
+            self._walk("l2", _L2_START, _L2_STEP)
+
     def _walk(self, name: str, start: float, factor: float) -> None:
         """Go on in steps as long as each is the best yet."""
         for step in range(1, _L2_MOST_STEPS + 1):
@@ -144,7 +155,8 @@ class Search:
     def _try_all(self, name: str, values: Sequence[float]) -> None:
         for value in values:
             best = self.best.trial
-            self._attempt(best.settings | {name: value}, soft=best.soft)
+            if best.risk_area:
+                self._attempt(best.settings | {name: value}, soft=best.soft)
 
     def _attempt(self, settings: dict[str, float], *, soft: bool) -> None:
         shown = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value)
