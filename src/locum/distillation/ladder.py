@@ -224,15 +224,11 @@ class _Climber:
         if enough:
             self._omitted[_CASCADE] = enough
             return
-        encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
-        first = self._attempts.get(_FIRST)
-        if not encoders or first is None:
+        first, second = self._attempts.get(_FIRST), self._second_of_cascade()
+        if first is None or second is None:
             left_out = self._omitted.get(_ENCODERS[0], "")
             self._omitted[_CASCADE] = left_out or "it needs a linear student and an encoder"
             return
-        if _ENSEMBLE in self._attempts:
-            encoders.append(self._attempts[_ENSEMBLE])
-        second = max(encoders, key=lambda attempt: attempt.foreseen_coverage)
         too_large = self._too_large(first.size_bytes + second.size_bytes)
         if too_large:
             self._omitted[_CASCADE] = too_large
@@ -241,6 +237,14 @@ class _Climber:
         self._join_cascade(
             *(_Trained(part.trained, part.train_seconds) for part in (first, second))
         )
+
+    def _second_of_cascade(self) -> Attempt | None:
+        """The ensemble if an encoder is worth asking in it, else the better encoder."""
+        ensemble = self._attempts.get(_ENSEMBLE)
+        if ensemble is not None and set(_ENCODERS) & set(ensemble.trained.trials[0].settings):
+            return ensemble
+        encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
+        return max(encoders, key=lambda attempt: attempt.foreseen_coverage, default=None)
 
     def _join_cascade(self, first: _Trained, second: _Trained) -> None:
         """Let a cheap student answer where it is sure, and another one elsewhere."""
