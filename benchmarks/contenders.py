@@ -68,6 +68,9 @@ CONTENDERS: Mapping[str, Contender] = {
     "locum-linear": Contender("locum_ladder", {"student": "linear"}, "locum_student"),
     "locum-static": Contender("locum_ladder", {"student": "static"}, "locum_student"),
     "locum-frozen": Contender("locum_ladder", {"student": "frozen-encoder"}, "locum_student"),
+    "locum-quick": Contender(
+        "locum_ladder", {"student": "linear,frozen-encoder,ensemble"}, "locum_student"
+    ),
     "tfidf-lr": Contender("scikit_learn", {"features": "words"}),
     "sentences-lr": Contender("scikit_learn", {"features": "sentences"}, encoder_on_disk=True),
     "fasttext": Contender("fasttext"),

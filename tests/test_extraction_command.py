@@ -416,6 +416,7 @@ CALLS = ("distill", "mail", "--calls", "calls.csv", "--schema", "schemas/mail.js
     [
         (["--student", "static"], "no student 'static' answers in JSON"),
         (["--student", "oracle"], "no student 'oracle' answers in JSON"),
+        (["--student", "linear,cascade"], "no student 'cascade' answers in JSON"),
         (["--coverage", "80"], "coverage 80.0: expected a number above 0 and at most 1"),
         (["--coverage", "0.5", *LINEAR], "leave one of them out"),
         (["--encoder", "./absent"], "encoder './absent' does not exist"),

@@ -302,6 +302,17 @@ def test_a_student_of_any_family_is_saved_and_asked(
     assert loaded.predict(texts) == result.student.predict(texts)
 
 
+def test_some_students_race_alone(encoder: str) -> None:
+    examples = make_examples(600, noise=0.0, soft=False)
+    named = "ensemble, frozen-encoder,linear"
+    result = distill(make_task(), examples, encoder=encoder, family=named)
+    rungs = by_name(result)
+    assert list(rungs) == ["linear", "frozen-encoder", "ensemble"]
+    assert [rung.chosen for rung in rungs.values()].count(True) == 1
+    assert rungs["frozen-encoder"].figures is not None
+    assert "the student that was asked for" not in result.decision.reason
+
+
 def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
     started = time.monotonic()
     allowed = least_bytes(encoder) - 1
@@ -321,6 +332,8 @@ def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
     ("bad", "said"),
     [
         ({"family": "oracle"}, "no student 'oracle'"),
+        ({"family": "linear,oracle"}, "no student 'oracle'"),
+        ({"family": "linear,"}, "no student ''"),
         ({"coverage": 0.0}, "coverage 0.0"),
         ({"coverage": 1.5}, "coverage 1.5"),
         ({"seconds": 0.0}, "expected more than 0"),

@@ -116,8 +116,8 @@ def distill_command(
     student: Annotated[
         str,
         typer.Option(
-            help="auto, or one alone: linear, static, cascade, frozen-encoder, encoder, ensemble, "
-            "or a family that another package adds."
+            help="auto, or some with commas between: linear, static, cascade, frozen-encoder, "
+            "encoder, ensemble, or a family that another package adds."
         ),
     ] = "auto",
     coverage: Annotated[

@@ -82,7 +82,8 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         confidence: Confidence of the promise.
         family: ``auto`` to try a ladder of students and take the cheapest that is about as good as
             the best; or a rung of it (``linear``, ``static``, ``cascade``, ``frozen-encoder``,
-            ``encoder``, ``ensemble``) or another installed family, to train that one alone.
+            ``encoder``, ``ensemble``) or another installed family, to train that one alone; or
+            several, with commas between them.
         coverage: Coverage that is enough: the cheapest student that is foreseen to reach it is
             taken, and none is tried after it.
         seconds: Bound on the search: no student is begun later.
@@ -143,7 +144,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     labelled = _labelled(corrected, splits)
     written_labelled = synthetic.labelled(choice.calibration)
     found = climb(ladder, task.labels, labelled, written_labelled, promise, told.stage)
-    if family == AUTO:
+    if ladder.is_race:
         chosen = choose_cheapest(found.tried, coverage, certify_inputs, promise)
     else:
         chosen = _asked_for(found.tried[0])

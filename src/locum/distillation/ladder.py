@@ -10,7 +10,6 @@ from locum.distillation.attempt import measure_attempt, saved_size
 from locum.distillation.choice import why_enough
 from locum.distillation.least_size import least_bytes
 from locum.distillation.rungs import LADDER, Rung
-from locum.distillation.search import AUTO
 from locum.errors import LocumError, UsageError
 from locum.students import find_family
 from locum.students.encoder import EncoderStudent
@@ -81,7 +80,7 @@ def climb(
         UsageError: The student that was asked for cannot be had, or all are too large.
     """
     climber = _Climber(settings, classes, labelled, synthetic, promise, told)
-    found = climber.try_all() if settings.student == AUTO else climber.try_one(settings.student)
+    found = climber.try_all() if settings.is_race else climber.try_one(*settings.names)
     if not found.tried:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in found.omitted.items())
         raise UsageError(f"no student could be tried ({reasons})")
@@ -115,36 +114,39 @@ class _Climber:
         self._promise = promise
         self._told = told
         self._deadline = time.monotonic() + settings.seconds
+        self._rungs = _rungs(settings.names)
         self._attempts: dict[str, Attempt] = {}
         self._omitted: dict[str, str] = {}
         self._failed: dict[str, str] = {}
 
     def try_all(self) -> Climb:
         """Go up from the cheapest; those that are made of others come last."""
-        self._try_members()
-        self._try_ensemble()
-        self._try_cascade()
-        return Climb(LADDER, self._attempts, self._omitted)
+        self._try_members(self._rungs)
+        asked_for = {rung.name for rung in self._rungs}
+        if _ENSEMBLE in asked_for:
+            self._try_ensemble()
+        if _CASCADE in asked_for:
+            self._try_cascade()
+        return Climb(self._rungs, self._attempts, self._omitted)
 
     def try_one(self, name: str) -> Climb:
         """Try one alone; what stands in its way is an error."""
-        by_name = {rung.name: rung for rung in LADDER}
-        rung = by_name.get(name, Rung(name, name, {}))
+        (rung,) = self._rungs
         too_large = self._too_large(self._least_bytes(rung))
         if too_large:
             self._omitted[name] = too_large
         elif name == _CASCADE:
-            second, first = (self._train(by_name[part]) for part in (_ENCODERS[-1], _FIRST))
+            second, first = (self._train(_rung(part)) for part in (_ENCODERS[-1], _FIRST))
             self._join_cascade(first, second)
         elif name == _ENSEMBLE:
-            self._try_members()
+            self._try_members(LADDER)
             self._try_ensemble()
         else:
             self._measure(rung, self._train(rung))
-        return Climb((rung,), self._attempts, self._omitted)
+        return Climb(self._rungs, self._attempts, self._omitted)
 
-    def _try_members(self) -> None:
-        for rung in LADDER:
+    def _try_members(self, rungs: Sequence[Rung]) -> None:
+        for rung in rungs:
             if rung.name not in _JOINED:
                 self._try(rung)
 
@@ -267,6 +269,15 @@ class _Climber:
             len(self._labelled["certify"].texts),
             self._promise,
         )
+
+
+def _rungs(names: Sequence[str]) -> tuple[Rung, ...]:
+    """The rungs of these names, in the ladder's order and others last; all where there is none."""
+    if not names:
+        return LADDER
+    known = tuple(rung for rung in LADDER if rung.name in names)
+    others = set(names) - {rung.name for rung in known}
+    return (*known, *(Rung(name, name, {}) for name in names if name in others))
 
 
 def _rung(name: str) -> Rung:

@@ -24,7 +24,7 @@ class SearchSettings(NamedTuple):
     """What is tried, and what ends the search.
 
     Args:
-        student: One to try alone; ``auto`` to try all.
+        student: One to try alone; several, with commas between them; or ``auto`` for all.
         coverage: Foreseen coverage that is enough; by default the best is come close to.
         seconds: No student is begun after so long, and an encoder stops learning then.
         max_bytes: Students that are larger are left out.
@@ -42,6 +42,17 @@ class SearchSettings(NamedTuple):
     embeddings: str | None = None
     seed: int = 0
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The students that are named; none where all are tried."""
+        named = self.student.split(",") if self.student != AUTO else ()
+        return tuple(dict.fromkeys(name.strip() for name in named))
+
+    @property
+    def is_race(self) -> bool:
+        """Whether there is a student to choose."""
+        return len(self.names) != 1
+
     def check(self, known: Collection[str], answers: str) -> None:
         """Refuse values that cannot be used.
 
@@ -54,7 +65,7 @@ class SearchSettings(NamedTuple):
         """
         if self.coverage is not None and not 0 < self.coverage <= 1:
             raise UsageError(f"coverage {self.coverage}: expected a number above 0 and at most 1")
-        if self.coverage is not None and self.student != AUTO:
+        if self.coverage is not None and not self.is_race:
             raise UsageError(
                 f"coverage {self.coverage} says which of several students is enough, and "
                 f"{self.student!r} alone is asked for: leave one of them out"
@@ -69,11 +80,10 @@ class SearchSettings(NamedTuple):
                     f"{role} {place!r} does not exist: expected a folder, or the name of a model "
                     "on the Hugging Face hub"
                 )
-        if self.student not in {AUTO, *known}:
-            names = ", ".join(sorted({AUTO, *known}))
-            raise UsageError(
-                f"no student {self.student!r} answers {answers}: expected one of {names}"
-            )
+        for name in self.names:
+            if name not in known:
+                names = ", ".join(sorted({AUTO, *known}))
+                raise UsageError(f"no student {name!r} answers {answers}: expected one of {names}")
 
 
 def check_promise(promise: Promise, seed: int, minimum_coverage: float) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation import (
-    AUTO,
     Foreseen,
     SearchSettings,
     measure_latency,
@@ -90,7 +89,9 @@ def try_families(
     started = time.monotonic()
     tried: list[TriedFamily] = []
     omitted: dict[str, str] = {}
-    for name in EXTRACTOR_FAMILIES if settings.student == AUTO else [settings.student]:
+    for name in EXTRACTOR_FAMILIES:
+        if settings.names and name not in settings.names:
+            continue
         left = settings.seconds - (time.monotonic() - started)
         over = "the time was over: --time gives more" if left <= 0 and tried else ""
         reason = why_enough({one.name: one for one in tried}, settings.coverage) or over
@@ -100,7 +101,7 @@ def try_families(
         try:
             found = _try(name, settings, max(left, 1.0), trial)
         except UsageError as error:
-            if settings.student != AUTO or not tried:
+            if not settings.is_race or not tried:
                 raise
             omitted[name] = str(error)
             continue
