@@ -1,8 +1,8 @@
 """Record a local LLM's JSON answers, with all that is wrong with them.
 
 This made ``data/restaurants_qwen.jsonl``: Qwen2.5-Coder-0.5B-Instruct (Q4_K_M) is asked, greedily
-and with the prompt of `locum distill --teacher`, what SNIPS's commands to book a restaurant say. It
-needs torch, transformers, accelerate and gguf, 4 GB of memory, and half an hour on one core:
+and with a prompt such as applications have, what SNIPS's commands to book a restaurant say. It
+needs torch, transformers, accelerate and gguf, 4 GB of memory, and 15 minutes on one core:
 
     pip install -e . torch==2.13.0 transformers accelerate gguf
     python -m benchmarks.json_recording --data FOLDER --out FILE.jsonl
@@ -25,10 +25,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from benchmarks.extraction_sets import read_snips
-from benchmarks.restaurants import make_task
 from demo.packaged_model import PackagedModel
-from locum.schema import Task
-from locum.teachers.prompts import build_object_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,13 +39,17 @@ MODEL = PackagedModel(
     "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
 )
 INTENT = "BookRestaurant"
-TEXTS = 1_200
+PROMPT = (
+    "Extract the restaurant, city, cuisine, party_size and when from the request as JSON. Use null "
+    "if it is not said."
+)
+TEXTS = 600
 MAX_TOKENS = 160
 BATCH = 16
 
 
 def read_texts(folder: Path) -> list[str]:
-    """Return 1,200 of the training files' distinct commands to book a restaurant."""
+    """Return 600 of the training files' distinct commands to book a restaurant."""
     tagged = read_snips(folder)
     texts = sorted({text.text for text in tagged.train if text.intent == INTENT})
     return random.Random(0).sample(texts, TEXTS)  # noqa: S311 - which texts is no secret
@@ -73,15 +74,13 @@ class JsonTeacher:
             **load,
         )
         self._model.train(mode=False)
-        self._task = make_task()
-        self._stand_in = Task(self._task.name, ("an object", "nothing"), self._task.instruction)
 
     @torch.inference_mode()
     def answer(self, texts: Sequence[str]) -> list[str]:
         """Return what it says of each text, cut off after 160 tokens."""
         prompts = [
             self._tokenizer.apply_chat_template(
-                build_object_messages(self._task, self._stand_in, text),
+                [{"role": "system", "content": PROMPT}, {"role": "user", "content": text}],
                 tokenize=False,
                 add_generation_prompt=True,
             )

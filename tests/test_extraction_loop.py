@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import math
@@ -280,25 +279,28 @@ def test_what_was_taken_out_of_a_text_is_put_back_into_its_answer(
     }
 
 
-def test_a_value_that_cannot_be_put_back_is_no_answer(redacting: CertifiedExtractor) -> None:
-    mails = make_short_mails(60, seed=2)
-    text = next(mail.text for mail in mails if mail.answer["number"])
-    (said,) = redacting.predict([text])
-    assert said.answered
-    model = redacting.model
-    short = {"properties": {"number": {"maxLength": 9}}}
-    for schema, answered in ((short, True), ({"properties": {"number": {"maxLength": 7}}}, False)):
-        stricter = copy.copy(model)
-        stricter.checker = Checker({**SHORT_SCHEMA, "allOf": [schema]})
-        strict = dataclasses.replace(redacting, model=stricter)
-        (one,) = strict.predict([text])
-        assert one.answered == answered
-        assert strict.answer(text) == one.answer == (said.answer if answered else None)
-        if not answered:
-            assert one.confidence == 0
-            assert {(f.value, f.confidence, f.accepted) for f in one.fields.values()} == {
-                (None, 0.0, False)
-            }
+def test_a_placeholder_that_was_learned_is_never_taken_for_what_a_text_holds() -> None:
+    desks = {"refund": "[EMAIL_1]", "delivery": "[EMAIL_1]"}
+    mails = make_short_mails(250)
+    answers = [{"desk": desks.get(mail.answer["intent"], "[EMAIL_2]")} for mail in mails]
+    schema = {"type": "object", "properties": {"desk": {"type": "string"}}, "required": ["desk"]}
+    examples = [
+        Example(mail.text, json.dumps(answer)) for mail, answer in zip(mails, answers, strict=True)
+    ]
+    distilled = distill_extraction(
+        ExtractionTask("desks", schema), examples, target=TARGET, family="linear"
+    )
+    student = dataclasses.replace(student_of(distilled), redaction=RedactionSettings())
+    text = f"{make_short_mails(1, seed=4)[0].text} I am eve@evil.com"
+    (said,) = student.predict([text])
+    assert said.answer is None
+    assert student.answer(text) is None
+    assert (said.confidence, said.answered) == (0, False)
+    assert said.fields["desk"] == (None, 0.0, False)
+    assert student.predict([f"{text} or [EMAIL_1], [EMAIL_2]"])[0].answer in [
+        {"desk": "[EMAIL_1]"},
+        {"desk": "[EMAIL_2]"},
+    ]
 
 
 def test_the_same_seed_gives_the_same_result(short: ExtractionDistillation) -> None:

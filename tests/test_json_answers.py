@@ -260,10 +260,19 @@ def test_an_object_in_a_field_of_another_is_found(wrapped: dict[str, Any]) -> No
 def test_what_may_be_wrapped_or_nothing_is_a_problem(wrapped: JsonValue, problem: str) -> None:
     optional = schema_of_field({"type": "integer"}, required=False)
     assert read("{}", optional) == ReadAnswer({}, (), None)
-    answer = read(json.dumps(wrapped), optional)
-    assert answer.value is None
-    assert answer.problem is not None
-    assert answer.problem.startswith(problem)
+    nullable = schema_of_field({"type": ["integer", "null"]})
+    assert read("{}", nullable) == ReadAnswer({"a": None}, ("missing null",), None)
+    for schema in (optional, nullable):
+        answer = read(json.dumps(wrapped), schema)
+        assert answer.value is None
+        assert answer.problem is not None
+        assert answer.problem.startswith(problem)
+
+
+def test_an_object_is_unwrapped_where_the_schema_allows_other_fields() -> None:
+    lax = object_of({"a": {"type": "integer"}})
+    assert read('{"answer": {"a": 1}}', lax) == ReadAnswer({"a": 1}, ("wrapped object",), None)
+    assert read('{"note": {"b": 1}}', lax) == ReadAnswer({"note": {"b": 1}}, (), None)
 
 
 def test_fields_that_do_not_count_are_left_out() -> None:
@@ -272,6 +281,9 @@ def test_fields_that_do_not_count_are_left_out() -> None:
     for text in ('{"a": 1, "b": NaN}', '{"a": 1}'):
         assert read_answer(text.replace("NaN", "2"), shape, checker, ["b"]).value == {"a": 1}
     assert read_answer('{"a": 1, "b": 2}', shape, checker, ["b"]).repairs == ()
+    reasons = '{"b": {"a": 7}, "error": "x"}'
+    assert read_answer(reasons, shape, checker, ["b"]).value is None
+    assert read_answer(reasons[:-1] + ', "c": {"a": 8}}', shape, checker, ["b"]).value == {"a": 8}
     wrapped = read_answer('{"x": {"a": "1", "b": 2}}', shape, checker, ["b"])
     assert wrapped == ReadAnswer({"a": 1}, ("wrapped object", "number as text"), None)
 

@@ -304,31 +304,31 @@ def test_what_was_taken_out_of_a_text_can_be_put_back(spots: list[str], before: 
     text = before + " | ".join(spots)
     redacted = REDACTOR.redact_reversibly(text)
     assert redacted.text == REDACTOR.redact_text(text)
-    restored = redacted.restore({"a": [redacted.text, 1, None, True], "b": "plain"})
-    assert REDACTOR.redact_text(restored["a"][0]) == redacted.text
-    assert restored["a"][1:] == [1, None, True]
-    assert restored["b"] == "plain"
+    restored = redacted.restore(redacted.text)
+    assert restored is not None
+    assert REDACTOR.redact_text(restored) == redacted.text
+    assert redacted.holds_placeholder([{"a": redacted.text}, 1]) == bool(redacted.originals)
+    assert not redacted.holds_placeholder([restored, {"b": [None, True, 1.5, "plain"]}])
     if len(redacted.originals) == len(spots):
-        assert restored["a"][0] == text
+        assert restored == text
 
 
-def test_a_value_is_put_back_in_its_first_spelling() -> None:
+def test_what_is_copied_is_put_back_in_its_first_spelling() -> None:
     redacted = REDACTOR.redact_reversibly(
         "From Bob@Example.com to amy@example.com, bob@example.com"
     )
     assert redacted.text == "From [EMAIL_1] to [EMAIL_2], [EMAIL_1]"
-    assert redacted.restore(["[EMAIL_1]", {"x": "to [EMAIL_2]!"}]) == [
-        "Bob@Example.com",
-        {"x": "to amy@example.com!"},
-    ]
+    assert redacted.restore("[EMAIL_1]") == "Bob@Example.com"
+    assert redacted.restore("to [EMAIL_2], [EMAIL_1]") == "to amy@example.com, Bob@Example.com"
 
 
-@pytest.mark.parametrize("said", ["[EMAIL_2]", "see [PHONE_1].", "EMAIL_10", "x EMAIL_10]"])
-def test_a_placeholder_that_stands_for_nothing_is_refused(said: str) -> None:
+@pytest.mark.parametrize("said", ["[EMAIL_2]", "see [phone_1].", "EMAIL_10", "x email_10]"])
+def test_a_placeholder_that_stands_for_nothing_is_found(said: str) -> None:
     redacted = REDACTOR.redact_reversibly("bob@example.com wrote [EMAIL_9]")
     assert redacted.restore("[EMAIL_9] [EMAIL_10]") == "[EMAIL_9] bob@example.com"
-    with pytest.raises(ValueError, match="stands for nothing in this text"):
-        redacted.restore([{"a": said}])
+    assert redacted.restore(said) is None
+    assert redacted.holds_placeholder([{"a": said}])
+    assert not redacted.holds_placeholder("[EMAIL_9] or [email_9]")
 
 
 def test_recall_and_precision_on_the_labelled_set() -> None:

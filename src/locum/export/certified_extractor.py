@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
     from locum.extractors import Extractor, Reading, Temperatures
-    from locum.redaction import RedactedText, Redactor
+    from locum.redaction import Redactor
     from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
 __all__ = ["CertifiedExtractor", "UnitCertificates"]
@@ -58,8 +58,8 @@ class CertifiedExtractor:
         teacher: Name of the model that it stands in for.
         training_sha256: Hash of what it learned from; empty where that is not known.
         redaction: What was taken out of the texts that it learned from, and is taken out of those
-            that it reads and put back into its answers; ``None`` where nothing was. There is no
-            answer where that cannot be done, or gives no object of the schema.
+            that it reads and put back into what it copies; ``None`` where nothing was. There is no
+            answer with a placeholder in it.
     """
 
     task: ExtractionTask
@@ -111,18 +111,8 @@ class CertifiedExtractor:
             reading = self.model.read(text)
             return reading, reading.value
         redacted = self._redactor.redact_reversibly(text)
-        reading = self.model.read(redacted.text)
-        return reading, self._restored(reading.value, redacted)
-
-    def _restored(
-        self, value: dict[str, JsonValue] | None, redacted: RedactedText
-    ) -> dict[str, JsonValue] | None:
-        try:
-            restored: dict[str, JsonValue] | None = redacted.restore(value)
-        except ValueError:
-            return None
-        unchanged = restored == value
-        return restored if unchanged or self.model.checker.is_valid(restored) else None
+        reading = self.model.read(redacted.text, redacted.restore)
+        return reading, None if redacted.holds_placeholder(reading.value) else reading.value
 
     def _confidence(self, reading: Reading, value: dict[str, JsonValue] | None) -> float:
         if value is None:

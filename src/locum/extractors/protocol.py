@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from locum.extractors.assembly import Absence
     from locum.extractors.heads import Head
     from locum.extractors.marks import Mark
+    from locum.extractors.reading import Restore
     from locum.extractors.tagging import Tagging
     from locum.extractors.value_tokens import SpokenAnswer
     from locum.shapes import FieldPath, JsonValue
@@ -134,12 +135,18 @@ class Extractor(ABC):
             if field.kind in SPANNED_KINDS and field.seen and field.path not in marked
         }
 
-    def read(self, text: str) -> Reading:
-        """Return what is read in a text."""
-        text = text[:MAX_CHARACTERS]
-        return self.assemble(text, self.say(text))
+    def read(self, text: str, restore: Restore = str) -> Reading:
+        """Return what is read in a text.
 
-    def assemble(self, text: str, said: Said) -> Reading:
+        Args:
+            text: The text.
+            restore: Turns what is copied from the text into a value, or ``None`` where it is none;
+                by default it stays as it is.
+        """
+        text = text[:MAX_CHARACTERS]
+        return self.assemble(text, self.say(text), restore)
+
+    def assemble(self, text: str, said: Said, restore: Restore = str) -> Reading:
         """Return what is read in a text of at most 20,000 characters, given what `say` says."""
         heads = zip(self.learned_.heads, said.proba, strict=True)
         told = Told(
@@ -152,6 +159,7 @@ class Extractor(ABC):
             self._normalisers,
             self._unmarked,
             self._assembler,
+            restore,
         )
 
 

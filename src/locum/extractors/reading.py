@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from locum.alignment import find_normaliser
 from locum.extractors.assembly import Findings
@@ -13,7 +13,7 @@ from locum.extractors.marks import MarkedSpan, place_spans
 from locum.extractors.options import NOTHING, SOMETHING, show_option
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from locum.alignment import Token
     from locum.extractors.assembly import Assembler
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from locum.extractors.units import Unit
     from locum.shapes import FieldPath, JsonScalar
 
-__all__ = ["Reading", "Told"]
+__all__ = ["Reading", "Restore", "Told"]
+
+Restore: TypeAlias = "Callable[[str], str | None]"
 
 _LEAST = 1e-12
 
@@ -56,6 +58,7 @@ class Reading:
         unmarked: Fields that have values and no mark, as no text taught any, with the share of
             answers in which they have none.
         assembler: Of the answers.
+        restore: Turns what is copied from the text into a value, or ``None`` where it is none.
 
     What was marked and is no part of the object, as it is of another kind or one too many, makes
     the confidence in its unit, and in the object, 0.
@@ -72,9 +75,11 @@ class Reading:
         normalisers: Mapping[FieldPath, str],
         unmarked: Mapping[FieldPath, float],
         assembler: Assembler,
+        restore: Restore = str,
     ) -> None:
         self._unmarked = unmarked
         self._told, self._units, self._marks = told, units, marks
+        self._restore = restore
         self._spans = [] if told.tagging is None else told.tagging.spans
         self._rankings, self._members = _split(told.rankings)
         self._repeated: set[FieldPath] = set()
@@ -103,8 +108,8 @@ class Reading:
 
     def _value_of(self, span: MarkedSpan, normaliser: str | None) -> JsonScalar:
         tokens = self._told.tokens
-        said = self._told.text[tokens[span.begin].start : tokens[span.end - 1].end]
-        return said if normaliser is None else find_normaliser(normaliser)(said)
+        said = self._restore(self._told.text[tokens[span.begin].start : tokens[span.end - 1].end])
+        return said if normaliser is None or said is None else find_normaliser(normaliser)(said)
 
     def marked_characters(self) -> list[tuple[Mark, int, int]]:
         """Return what was marked, from which character and to which, exclusive."""

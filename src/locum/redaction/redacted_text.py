@@ -1,4 +1,4 @@
-"""A redacted text, and how what was taken out of it is put back into an answer about it."""
+"""A redacted text, and how what was taken out of it is put back into what is copied from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RedactedText(NamedTuple):
     Args:
         text: What is left.
         original: The text itself.
-        originals: What each placeholder stands for.
+        originals: What each placeholder stands for, as the text first spells it.
         placeholder: Pattern of placeholders.
     """
 
@@ -25,24 +25,28 @@ class RedactedText(NamedTuple):
     originals: dict[str, str]
     placeholder: re.Pattern[str]
 
-    def restore(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        """Return a JSON value that was read in the text, with the originals in their places.
+    def restore(self, copied: str) -> str | None:
+        """Return a part of the text with the originals in their places.
 
-        Raises:
-            ValueError: It holds a placeholder, or the name of one, that the text itself does not.
+        ``None`` where it holds a part of a placeholder, for which there is no original.
+        """
+        for placeholder, original in reversed(self.originals.items()):
+            copied = copied.replace(placeholder, original)
+        return None if self.holds_placeholder(copied) else copied
+
+    def holds_placeholder(self, value: Any) -> bool:  # noqa: ANN401 - JSON
+        """Tell whether a JSON value holds a placeholder, or its name, that is not in the text.
+
+        Case does not count.
         """
         if isinstance(value, dict):
-            return {name: self.restore(held) for name, held in value.items()}
+            return any(map(self.holds_placeholder, value.values()))
         if isinstance(value, list):
-            return [self.restore(held) for held in value]
-        return self._restored(value) if isinstance(value, str) else value
+            return any(map(self.holds_placeholder, value))
+        return isinstance(value, str) and self._holds(value.upper())
 
-    def _restored(self, said: str) -> str:
-        for placeholder, original in reversed(self.originals.items()):
-            said = said.replace(placeholder, original)
+    def _holds(self, said: str) -> bool:
+        own = self.original.upper()
         found = [match[0] for match in self.placeholder.finditer(said)]
-        names = [name for one in self.originals if (name := one[1:-1]) in said]
-        left = [one for one in (*found, *names) if one not in self.original]
-        if left:
-            raise ValueError(f"{left[0]} stands for nothing in this text")
-        return said
+        names = [name for placeholder in self.originals if (name := placeholder[1:-1]) in said]
+        return any(one not in own for one in (*found, *names))

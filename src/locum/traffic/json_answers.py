@@ -58,15 +58,16 @@ def read_answer(
     except ValueError as error:
         return ReadAnswer(None, (), str(error))
     whole = _without(found.value, leave_out)
-    if checker.is_valid(whole):
+    if checker.is_valid(whole) and not unwrap(whole, shape).repairs:
         return ReadAnswer(whole, found.repairs, None)
-    unwrapped = unwrap(found.as_written(), shape)
+    unwrapped = unwrap(_without(found.as_written(), leave_out), shape)
+    if unwrapped.is_foreign:
+        return ReadAnswer(None, (), "none of its fields is one of the schema's")
     mended = mend(_without(unwrapped.value, leave_out), shape)
     # There and back, numbers that know how they were written become plain ones.
     value = json.loads(json.dumps(mended.value))
     dropped = drop_unexpected(value, shape, checker.unexpected(value))
-    nothing = "none of its fields is one of the schema's" if mended.value and not value else None
-    problem = nothing or checker.problem(value)
+    problem = checker.problem(value)
     if problem:
         return ReadAnswer(None, (), problem)
     parts = (found, unwrapped, mended, dropped)

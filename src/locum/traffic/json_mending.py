@@ -51,10 +51,12 @@ class Unwrapped(NamedTuple):
     Args:
         value: The object.
         repairs: The name of the repair, if there was one.
+        is_foreign: Whether it holds something, and none of the fields that it should have.
     """
 
     value: dict[str, JsonValue]
     repairs: tuple[str, ...] = ()
+    is_foreign: bool = False
 
 
 def unwrap(value: dict[str, JsonValue], shape: Record) -> Unwrapped:
@@ -70,7 +72,9 @@ def unwrap(value: dict[str, JsonValue], shape: Record) -> Unwrapped:
     if _has_a_field(value, shape):
         return Unwrapped(value)
     inner = [one for one in value.values() if isinstance(one, dict) and _has_a_field(one, shape)]
-    return Unwrapped(inner[0], ("wrapped object",)) if len(inner) == 1 else Unwrapped(value)
+    if len(inner) == 1:
+        return Unwrapped(inner[0], ("wrapped object",))
+    return Unwrapped(value, is_foreign=bool(value))
 
 
 def _has_a_field(value: dict[str, JsonValue], shape: Record) -> bool:
