@@ -7,8 +7,8 @@ agreement with 95% confidence: by Locum's certificate for all, on the probabilit
 after a temperature. Products with a threshold of their own, Locum's deferral score among them, are
 also shown as they would answer by that.
 
-The contender ``locum`` climbs the whole ladder, ``locum-quick`` what is trained in two minutes;
-``locum-linear`` and others try one rung alone.
+The contender ``locum`` climbs the whole ladder, ``locum-quick`` the part of it that
+trains no encoder; ``locum-linear`` and others try one rung alone.
 
     python -m benchmarks.students --packages DIR --encoder FOLDER --out FILE.jsonl
     python -m benchmarks.students --out FILE.jsonl --print

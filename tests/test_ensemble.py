@@ -136,8 +136,10 @@ def test_trained_students_are_joined_on_validation_inputs(
         [str(n) for n in range(1500)], np.eye(3)[answers], answers, np.full(1500, -1)
     )
     trained = {name: make_trained(one) for name, one in judged.items()}
-    found = join_ensemble(trained, validation)
-    assert found is not None
+    joined = join_ensemble(trained, validation)
+    assert joined is not None
+    assert joined.members == ("one", "two")
+    found = joined.student
     assert isinstance(found.student, EnsembleStudent)
     rule = fit_rule([judged["one"], judged["two"]], answers)
     assert found.student.rule_ == rule

@@ -180,7 +180,9 @@ def test_every_rung_is_measured_and_one_is_chosen() -> None:
         assert rung.figures.p50_us > 0
         assert rung.figures.train_seconds > 0
     assert rungs["cascade"].figures is None
-    assert rungs["cascade"].reason == "it needs a linear student and an encoder"
+    assert rungs["cascade"].reason == (
+        "it needs a linear student and an encoder among those that are tried"
+    )
     assert result.facts is not None
     assert result.facts.size_bytes == rungs["linear"].figures.size_bytes  # type: ignore[union-attr]
     assert f"linear is {rungs['linear'].reason}" in result.decision.reason
@@ -226,7 +228,7 @@ def test_without_extras_the_table_says_what_else_could_be_had() -> None:
     assert list(rungs) == [rung.name for rung in LADDER]
     assert rungs["linear"].chosen
     assert "pip install 'locum[static]'" in rungs["static"].reason
-    assert rungs["ensemble"].reason == "it needs two students"
+    assert rungs["ensemble"].reason == ("it needs two students among those that are tried")
     for name in ("cascade", "frozen-encoder", "encoder"):
         assert rungs[name].figures is None
         assert "pip install 'locum[encoder]'" in rungs[name].reason
@@ -334,6 +336,7 @@ def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
         ({"family": "oracle"}, "no student 'oracle'"),
         ({"family": "linear,oracle"}, "no student 'oracle'"),
         ({"family": "linear,"}, "no student ''"),
+        ({"family": "auto,linear"}, "'auto' stands for all students"),
         ({"coverage": 0.0}, "coverage 0.0"),
         ({"coverage": 1.5}, "coverage 1.5"),
         ({"seconds": 0.0}, "expected more than 0"),

@@ -13,6 +13,7 @@ from locum.distillation.rungs import LADDER, Rung
 from locum.errors import LocumError, UsageError
 from locum.students import find_family
 from locum.students.encoder import EncoderStudent
+from locum.students.joined import extras_of
 from locum.training import train
 from locum.training.joining import join_cascade, join_ensemble
 
@@ -34,6 +35,7 @@ _CASCADE, _ENSEMBLE = "cascade", "ensemble"
 _JOINED = (_ENSEMBLE, _CASCADE)
 _FIRST = "linear"
 _ENCODERS = ("frozen-encoder", "encoder")
+_ENCODERS_EXTRA = "onnx"
 
 
 class Climb(NamedTuple):
@@ -51,8 +53,9 @@ class Climb(NamedTuple):
 
     @property
     def tried(self) -> list[Attempt]:
-        """The attempts, the cheapest to ask first."""
-        return [self.attempts[rung.name] for rung in self.rungs if rung.name in self.attempts]
+        """The attempts, the cheapest to ask first: those without an encoder."""
+        found = [self.attempts[rung.name] for rung in self.rungs if rung.name in self.attempts]
+        return sorted(found, key=lambda one: _ENCODERS_EXTRA in extras_of(one.trained.student))
 
 
 def climb(
@@ -118,6 +121,7 @@ class _Climber:
         self._attempts: dict[str, Attempt] = {}
         self._omitted: dict[str, str] = {}
         self._failed: dict[str, str] = {}
+        self._pooled: Sequence[str] = ()
 
     def try_all(self) -> Climb:
         """Go up from the cheapest; those that are made of others come last."""
@@ -161,7 +165,8 @@ class _Climber:
         except LocumError as error:
             self._omitted[rung.name] = self._failed[rung.family] = str(error)
             return
-        if rung.name == _ENCODERS[1] and not was_tuned(trained.student.student):
+        as_it_is = _ENCODERS[0] in self._attempts and rung.name == _ENCODERS[1]
+        if as_it_is and not was_tuned(trained.student.student):
             self._omitted[rung.name] = f"{NOT_TUNED}: it is {_ENCODERS[0]}"
             return
         self._measure(rung, trained)
@@ -208,7 +213,7 @@ class _Climber:
     def _try_ensemble(self) -> None:
         reason = self._enough()
         if len(self._attempts) < 2:
-            reason = reason or "it needs two students"
+            reason = reason or "it needs two students among those that are tried"
         if reason:
             self._omitted[_ENSEMBLE] = reason
             return
@@ -218,8 +223,9 @@ class _Climber:
         if joined is None:
             self._omitted[_ENSEMBLE] = "one student alone is as good"
             return
-        seconds = sum(self._attempts[name].train_seconds for name in joined.trials[0].settings)
-        self._measure(_rung(_ENSEMBLE), _Trained(joined, seconds))
+        self._pooled = joined.members
+        seconds = sum(self._attempts[name].train_seconds for name in joined.members)
+        self._measure(_rung(_ENSEMBLE), _Trained(joined.student, seconds))
 
     def _try_cascade(self) -> None:
         enough = self._enough()
@@ -229,7 +235,9 @@ class _Climber:
         first, second = self._attempts.get(_FIRST), self._second_of_cascade()
         if first is None or second is None:
             left_out = self._omitted.get(_ENCODERS[0], "")
-            self._omitted[_CASCADE] = left_out or "it needs a linear student and an encoder"
+            self._omitted[_CASCADE] = left_out or (
+                "it needs a linear student and an encoder among those that are tried"
+            )
             return
         too_large = self._too_large(first.size_bytes + second.size_bytes)
         if too_large:
@@ -242,9 +250,8 @@ class _Climber:
 
     def _second_of_cascade(self) -> Attempt | None:
         """The ensemble if an encoder is worth asking in it, else the better encoder."""
-        ensemble = self._attempts.get(_ENSEMBLE)
-        if ensemble is not None and set(_ENCODERS) & set(ensemble.trained.trials[0].settings):
-            return ensemble
+        if _ENSEMBLE in self._attempts and set(_ENCODERS) & set(self._pooled):
+            return self._attempts[_ENSEMBLE]
         encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
         return max(encoders, key=lambda attempt: attempt.foreseen_coverage, default=None)
 

@@ -67,5 +67,5 @@ LADDER = (
 
 
 def rung_names() -> set[str]:
-    """Return what may be asked for alone: a rung, or an installed family."""
+    """Return what may be asked for by name: the rungs, and the installed families."""
     return {*(rung.name for rung in LADDER), *student_families()}

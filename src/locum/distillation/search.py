@@ -80,6 +80,8 @@ class SearchSettings(NamedTuple):
                     f"{role} {place!r} does not exist: expected a folder, or the name of a model "
                     "on the Hugging Face hub"
                 )
+        if AUTO in self.names:
+            raise UsageError(f"{AUTO!r} stands for all students: leave the others out, or {AUTO!r}")
         for name in self.names:
             if name not in known:
                 names = ", ".join(sorted({AUTO, *known}))

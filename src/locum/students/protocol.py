@@ -45,10 +45,10 @@ class Student(Protocol):
     A family registers its class under the entry point group ``locum.students``, with its name. One
     that is ``searched`` learns in seconds: training tries several values of its ``l2``,
     ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, in
-    their order (``l2`` stands among them where it is to be searched before some), and fits it again
-    on train and validation inputs together.
+    their order, and fits it again on train and validation inputs together. ``l2`` without values
+    stands among them where the penalty is to be searched before some of them, and not after all.
     Another is fitted once, on the train inputs, and stops early by itself. ``extra`` names Locum's
-    extra that predictions need; empty for none.
+    extra that predictions need; empty for none, and where members have extras of their own.
     """
 
     family: ClassVar[str]

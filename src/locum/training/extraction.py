@@ -46,7 +46,8 @@ __all__ = [
 
 _MOST_SEARCHED = 5_000
 _OF_HEADS = ("l2", "temperature", "word_weight")
-_TRIED = {"word_weight": (1, 4)}
+# A rank takes long to train and pays for many labels alone; heads have few.
+_TRIED = {"word_weight": LinearStudent(()).tried["word_weight"]}
 
 
 class AnsweredTexts(NamedTuple):

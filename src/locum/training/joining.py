@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locum.calibration import fit_temperature
 from locum.losses import soften
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from locum.students import Student
     from locum.training.classification import Labelled
 
-__all__ = ["join_cascade", "join_ensemble"]
+__all__ = ["JoinedEnsemble", "join_cascade", "join_ensemble"]
 
 
 def join_cascade(
@@ -54,9 +54,22 @@ def join_cascade(
     return joined._replace(synthetic=first.synthetic)
 
 
+class JoinedEnsemble(NamedTuple):
+    """An ensemble, and the names of the students in it.
+
+    Args:
+        student: The ensemble. Its one trial has the weight of each member by name; there is no
+            learning curve. What synthetic inputs gained is told as of the first.
+        members: Their names.
+    """
+
+    student: TrainedStudent
+    members: tuple[str, ...]
+
+
 def join_ensemble(
     members: Mapping[str, TrainedStudent], validation: Labelled
-) -> TrainedStudent | None:
+) -> JoinedEnsemble | None:
     """Pool the probabilities of trained students.
 
     Members and weights are chosen on the validation inputs, by what students said of them that had
@@ -67,9 +80,7 @@ def join_ensemble(
         validation: The validation inputs that all were trained with.
 
     Returns:
-        The ensemble. Its one trial has the weight of each member by name; there is no learning
-        curve. What synthetic inputs gained is told as of the first. ``None`` where one student is
-        worth nearly all of the weight.
+        The ensemble; ``None`` where one student explains the answers as well as all together.
     """
     names = list(members)
     judged = [_judged(member) for member in members.values()]
@@ -83,7 +94,7 @@ def join_ensemble(
     student = EnsembleStudent.of([member.student for member in kept], rule)
     soft = any(member.trials[0].soft for member in kept)
     joined = _trained(student, rule.join(judged), weights, validation, soft=soft)
-    return joined._replace(synthetic=kept[0].synthetic)
+    return JoinedEnsemble(joined._replace(synthetic=kept[0].synthetic), tuple(weights))
 
 
 def _trained(

@@ -100,18 +100,18 @@ class Search:
     def run(self) -> None:
         """Try the settings, the most telling first: the family's own, then those that all have.
 
-        None is tried any more once the student errs nowhere.
+        Once the student errs nowhere, nothing more is tried.
         """
         first = {"l2": _L2_START, "temperature": 1.0, "human_weight": 0.0}
         self._attempt(first, soft=not self._training.is_hard)
         for name in dict.fromkeys([*self._own, "l2"]):
-            if name == "l2":
+            if name == "l2" and not self._own.get(name):
                 self._search_penalty()
             else:
                 self._try_all(name, self._own[name])
         if not self._training.is_hard:
             self._try_all("temperature", _TEMPERATURES)
-            self._attempt(self.best.trial.settings | {"temperature": 1.0}, soft=False)
+            self._attempt_hard()
         if (self._training.human >= 0).any():
             self._try_all("human_weight", _HUMAN_WEIGHTS)
 
@@ -157,6 +157,11 @@ class Search:
             best = self.best.trial
             if best.risk_area:
                 self._attempt(best.settings | {name: value}, soft=best.soft)
+
+    def _attempt_hard(self) -> None:
+        best = self.best.trial
+        if best.risk_area:
+            self._attempt(best.settings | {"temperature": 1.0}, soft=False)
 
     def _attempt(self, settings: dict[str, float], *, soft: bool) -> None:
         shown = ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value)
