@@ -22,7 +22,7 @@ from locum.distillation.least_size import least_bytes
 from locum.distillation.rungs import LADDER, Rung
 from locum.distillation.search import SearchSettings
 from locum.errors import UsageError
-from locum.evaluation import DeferralChoice, Promise, foreseen_coverage
+from locum.evaluation import DeferralChoice, Promise, coverage_difference, foreseen_coverage
 from locum.export import load_artefact
 from locum.students.encoder import EncoderStudent
 from locum.students.linear import LinearStudent
@@ -80,6 +80,19 @@ def test_the_cheapest_within_one_standard_error_is_chosen() -> None:
     choice = choose_cheapest([cheap, middle, best], None, 800, PROMISE)
     assert choice.student is middle
     assert choice.reason.startswith("the cheapest of 2 within one standard error")
+
+
+def test_a_student_of_whom_little_is_known_is_not_taken_for_that() -> None:
+    generator = np.random.default_rng(0)
+    agrees = generator.random(800) >= np.where(np.arange(800) < 500, 0.03, 0.5)
+    erratic = make_attempt("a", np.linspace(1, 0.2, 800), agrees)
+    best = wrong_among_last("b", 200, 800)
+    behind = coverage_difference(
+        best.foreseen.confidence, best.agrees, erratic.foreseen.confidence, agrees, 800, PROMISE
+    )
+    error = coverage_error(best.foreseen, 800, PROMISE)
+    assert error < behind.difference < behind.standard_error
+    assert choose_cheapest([erratic, best], None, 800, PROMISE).student is best
 
 
 def test_a_rung_that_is_clearly_better_is_chosen() -> None:

@@ -65,8 +65,10 @@ def choose_cheapest(
     """Choose by what is foreseen on the validation inputs, and by nothing else.
 
     The cheapest student is taken whose foreseen coverage lies within one standard error of the best
-    one's (the one-standard-error rule: Breiman, Friedman, Olshen and Stone 1984); the error is that
-    of the difference. Where none is foreseen to be certified, agreement decides likewise.
+    one's (the one-standard-error rule: Breiman, Friedman, Olshen and Stone 1984). The error is that
+    of the difference, or that of the best one's own figure where it is smaller: a student of whom
+    little is known is not taken for that. Where none is foreseen to be certified, agreement decides
+    likewise.
 
     Args:
         tried: The students, the cheapest to ask first; at least one.
@@ -135,7 +137,8 @@ def _is_near(one: Foreseen, best: Foreseen, certify_inputs: int, promise: Promis
     behind = coverage_difference(
         best.confidence, best.agrees, one.confidence, one.agrees, certify_inputs, promise
     )
-    return behind.difference <= behind.standard_error
+    own = coverage_error(best, certify_inputs, promise)
+    return behind.difference <= min(behind.standard_error, own)
 
 
 def _by_agreement(tried: Sequence[Tried]) -> Choice[Tried]:
