@@ -328,6 +328,25 @@ def test_some_students_race_alone(encoder: str) -> None:
     assert "the student that was asked for" not in result.decision.reason
 
 
+def test_a_student_in_an_ensemble_and_a_cascade_is_trained_once(
+    encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "locum.training.joining.choose_members", lambda judged, _: list(range(len(judged)))
+    )
+    result = distill(
+        make_task(),
+        make_examples(600, noise=0.0, soft=False),
+        encoder=encoder,
+        family="linear,frozen-encoder,ensemble,cascade",
+    )
+    taken = {
+        name: rung.figures.train_seconds for name, rung in by_name(result).items() if rung.figures
+    }
+    both = pytest.approx(taken["linear"] + taken["frozen-encoder"])
+    assert taken["ensemble"] == taken["cascade"] == both
+
+
 def test_an_encoder_that_is_too_large_is_not_trained(encoder: str) -> None:
     started = time.monotonic()
     allowed = least_bytes(encoder) - 1

@@ -141,7 +141,7 @@ class _Climber:
             self._omitted[name] = too_large
         elif name == _CASCADE:
             second, first = (self._train(_rung(part)) for part in (_ENCODERS[-1], _FIRST))
-            self._join_cascade(first, second)
+            self._join_cascade(first.student, second.student, first.seconds + second.seconds)
         elif name == _ENSEMBLE:
             self._try_members(LADDER)
             self._try_ensemble()
@@ -244,9 +244,9 @@ class _Climber:
             self._omitted[_CASCADE] = too_large
             return
         self._told(f"student {_CASCADE}: {_FIRST}, then {second.rung.name}")
-        self._join_cascade(
-            *(_Trained(part.trained, part.train_seconds) for part in (first, second))
-        )
+        parts = {_FIRST, *(self._pooled if second.rung.name == _ENSEMBLE else [second.rung.name])}
+        seconds = sum(self._attempts[name].train_seconds for name in parts)
+        self._join_cascade(first.trained, second.trained, seconds)
 
     def _second_of_cascade(self) -> Attempt | None:
         """The ensemble if an encoder is worth asking in it, else the better encoder."""
@@ -255,10 +255,10 @@ class _Climber:
         encoders = [self._attempts[name] for name in _ENCODERS if name in self._attempts]
         return max(encoders, key=lambda attempt: attempt.foreseen_coverage, default=None)
 
-    def _join_cascade(self, first: _Trained, second: _Trained) -> None:
+    def _join_cascade(self, first: TrainedStudent, second: TrainedStudent, seconds: float) -> None:
         """Let a cheap student answer where it is sure, and another one elsewhere."""
-        joined = join_cascade(first.student, second.student, self._labelled["validation"])
-        self._measure(_rung(_CASCADE), _Trained(joined, first.seconds + second.seconds))
+        joined = join_cascade(first, second, self._labelled["validation"])
+        self._measure(_rung(_CASCADE), _Trained(joined, seconds))
 
     def _measure(self, rung: Rung, trained: _Trained) -> None:
         size = saved_size(trained.student.student.save)
