@@ -88,10 +88,11 @@ def choose_cheapest(
         return Choice(best, "the only student that was tried")
     if not reached:
         return _by_agreement(tried)
+    error = coverage_error(best.foreseen, certify_inputs, promise)
     near = [
         one
         for one in tried
-        if one is best or _is_near(one.foreseen, best.foreseen, certify_inputs, promise)
+        if one is best or _is_near(one.foreseen, best.foreseen, error, certify_inputs, promise)
     ]
     if len(near) == 1:
         return Choice(best, "better in foreseen coverage than all others by over a standard error")
@@ -133,12 +134,14 @@ def coverage_error(foreseen: Foreseen, certify_inputs: int, promise: Promise) ->
     ).standard_error
 
 
-def _is_near(one: Foreseen, best: Foreseen, certify_inputs: int, promise: Promise) -> bool:
+def _is_near(
+    one: Foreseen, best: Foreseen, error: float, certify_inputs: int, promise: Promise
+) -> bool:
+    """Whether one is about as good as the best, of whose own figure the error is given."""
     behind = coverage_difference(
         best.confidence, best.agrees, one.confidence, one.agrees, certify_inputs, promise
     )
-    own = coverage_error(best, certify_inputs, promise)
-    return behind.difference <= min(behind.standard_error, own)
+    return behind.difference <= min(behind.standard_error, error)
 
 
 def _by_agreement(tried: Sequence[Tried]) -> Choice[Tried]:
