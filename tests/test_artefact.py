@@ -337,9 +337,11 @@ def test_an_ensemble_alone_and_in_a_cascade_survives_the_disk(
         loaded = load_artefact(folder)
         assert isinstance(loaded, CertifiedStudent)
         assert loaded.predict(texts) == certified.predict(texts)
-    card = (tmp_path / "ensemble" / "README.md").read_text("utf-8")
-    assert "*linear* 0.25, *linear* 0.80." in card
-    assert "it needs" not in card
+    for name in ("ensemble", "nested"):
+        card = (tmp_path / name / "README.md").read_text("utf-8")
+        assert "*linear* 0.25, *linear* 0.80." in card
+        assert "it needs" not in card
+    assert "second\n(*ensemble*) was asked" in card
     within = tmp_path / "nested" / "second" / "member-1"
     (within / "model.pkl").write_bytes(pickle.dumps("payload"))
     with pytest.raises(ArtefactError, match=r"'second/member-1/model\.pkl', which its manifest"):

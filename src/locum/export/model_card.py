@@ -34,12 +34,14 @@ def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
                 for unit in student.model.units
             ],
         )
+    cascade = student.model if isinstance(student.model, CascadeStudent) else None
+    pooled = cascade.second_ if cascade else student.model
     return environment.get_template("model_card.md.jinja").render(
         task=student.task,
         family=student.model.family,
         extra=",".join(extras_of(student.model)),
-        cascade=student.model if isinstance(student.model, CascadeStudent) else None,
-        ensemble=student.model if isinstance(student.model, EnsembleStudent) else None,
+        cascade=cascade,
+        ensemble=pooled if isinstance(pooled, EnsembleStudent) else None,
         learned=student.deferral.kind == "learned",
         teacher=student.teacher,
         certificate=student.certificate,
