@@ -25,6 +25,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from benchmarks.extraction_sets import read_snips
+from benchmarks.restaurants import make_task
 from demo.packaged_model import PackagedModel
 
 if TYPE_CHECKING:
@@ -39,10 +40,6 @@ MODEL = PackagedModel(
     "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
 )
 INTENT = "BookRestaurant"
-PROMPT = (
-    "Extract the restaurant, city, cuisine, party_size and when from the request as JSON. Use null "
-    "if it is not said."
-)
 TEXTS = 600
 MAX_TOKENS = 160
 BATCH = 16
@@ -78,9 +75,10 @@ class JsonTeacher:
     @torch.inference_mode()
     def answer(self, texts: Sequence[str]) -> list[str]:
         """Return what it says of each text, cut off after 160 tokens."""
+        instruction = make_task().instruction
         prompts = [
             self._tokenizer.apply_chat_template(
-                [{"role": "system", "content": PROMPT}, {"role": "user", "content": text}],
+                [{"role": "system", "content": instruction}, {"role": "user", "content": text}],
                 tokenize=False,
                 add_generation_prompt=True,
             )

@@ -27,6 +27,6 @@ def make_task() -> ExtractionTask:
     return ExtractionTask(
         "restaurants",
         SCHEMA,
-        "Read what a person tells a voice assistant, and say which table is to be booked. Copy "
-        "values from the text; null where it does not say.",
+        "Extract the restaurant, city, cuisine, party_size and when from the request as JSON. Use "
+        "null if it is not said.",
     )
