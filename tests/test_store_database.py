@@ -227,6 +227,18 @@ def test_the_settings_of_a_file_keep_what_is_written(tmp_path: Path) -> None:
     }
 
 
+def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    place = tmp_path / "store.sqlite"
+    with closing(sqlite3.connect(place, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN IMMEDIATE")
+        ending = threading.Timer(0.3, other.execute, ["COMMIT"])
+        ending.start()
+        with open_database(place) as database:
+            add_answer(database, "a")
+        ending.join()
+
+
 def test_a_full_disk_is_said_and_leaves_the_store_readable(tmp_path: Path) -> None:
     with open_database(tmp_path / "store.sqlite") as database:
         add_answer(database, "a")

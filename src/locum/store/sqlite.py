@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SqliteDatabase"]
 
 _BUSY_SECONDS = 30.0
+_BUSY_PAUSE_SECONDS = 0.01
 _EMPTYING_MILLISECONDS = 500
 _ROWS_A_FETCH = 200
 
@@ -45,16 +47,29 @@ class SqliteDatabase(Database):
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store {path} cannot be opened: {error}") from None
         try:
-            for setting in (
-                "auto_vacuum = FULL",
-                "journal_mode = WAL",
-                "synchronous = FULL",
-                "secure_delete = ON",
-            ):
-                self.execute(f"PRAGMA {setting}")
+            self.execute("PRAGMA auto_vacuum = FULL")
+            with _said(self.name):
+                self._keep_write_ahead_log()
+            self.execute("PRAGMA synchronous = FULL")
+            self.execute("PRAGMA secure_delete = ON")
         except InputError:
             self.close()
             raise
+
+    def _keep_write_ahead_log(self) -> None:
+        # SQLite does not wait for others here, whatever the timeout: it refuses at once while
+        # another process is making the same new file.
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(_BUSY_PAUSE_SECONDS)
+            else:
+                return
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
