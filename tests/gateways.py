@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from locum.config import GatewaySettings, LimitSettings, UpstreamSettings
+from locum.config import GatewaySettings, LimitSettings, RedactionSettings, UpstreamSettings
 from locum.serving.gateway import Gateway
 from locum.store import CallFilter, CallStore, open_database
 
@@ -160,7 +160,7 @@ def running_gateway(
     home: Path,
     upstreams: dict[str, UpstreamSettings],
     limits: LimitSettings | None = None,
-    redaction: dict[str, Any] | None = None,
+    redaction: RedactionSettings | None = None,
     **settings: Any,  # noqa: ANN401 - those of GatewaySettings
 ) -> Iterator[Running]:
     """Run a gateway on a free port."""
@@ -168,8 +168,8 @@ def running_gateway(
         port=0, upstreams=upstreams, limits=limits or LimitSettings(), **settings
     )
     store = home / "calls.sqlite"
-    recorder = {"store": str(store), "redaction": redaction or {"off": [], "patterns": {}}}
-    gateway, loop = Gateway(chosen, recorder), Loop()
+    redaction = redaction or RedactionSettings()
+    gateway, loop = Gateway(chosen, store, redaction, home / "students"), Loop()
     running = Running(gateway, loop.run(gateway.start()), store, loop)
     try:
         yield running

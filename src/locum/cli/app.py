@@ -17,7 +17,9 @@ from locum.cli.generate import generate_command
 from locum.cli.import_calls import import_command
 from locum.cli.label import label_command
 from locum.cli.predict import predict_command
+from locum.cli.promote import demote_command, promote_command
 from locum.cli.relabel import relabel_command
+from locum.cli.status import status_command
 from locum.errors import LocumError
 
 __all__ = ["app", "main"]
@@ -38,6 +40,9 @@ app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("distill")(distill_command)
 app.command("predict")(predict_command)
+app.command("promote")(promote_command)
+app.command("demote")(demote_command)
+app.command("status")(status_command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer

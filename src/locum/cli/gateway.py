@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Config, Home
-from locum.cli.places import project_settings, store_place
+from locum.cli.places import project_settings, store_place, students_folder
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
 
@@ -49,7 +48,6 @@ def gateway_command(
     redaction are declared in locum.toml; without it, calls go to OpenAI and Anthropic with the
     application's own keys. Stops on SIGINT or SIGTERM, once running calls have ended.
     """
-    from locum.redaction import Redactor
     from locum.serving.run import run_gateway
     from locum.store import open_database
 
@@ -58,17 +56,15 @@ def gateway_command(
     settings = project_settings(config)
     chosen = _choose(settings, upstream, host, port, soft_labels=soft_labels)
     place = store_place(home, settings)
-    Redactor(settings.redaction)
     open_database(place).close()
     logging.basicConfig(format="locum: %(message)s", level=logging.WARNING)
-    recorder_settings = {
-        "store": _absolute(place),
-        "redaction": {
-            "off": sorted(settings.redaction.off),
-            "patterns": dict(settings.redaction.patterns),
-        },
-    }
-    run_gateway(chosen, recorder_settings, lambda bound: _announce(chosen, bound, place))
+    run_gateway(
+        chosen,
+        place.resolve() if isinstance(place, Path) else place,
+        settings.redaction,
+        students_folder(home),
+        lambda bound: _announce(chosen, bound, place),
+    )
 
 
 def _choose(
@@ -98,10 +94,6 @@ def _choose(
     if port is not None:
         changed["port"] = port
     return declared.model_copy(update=changed)
-
-
-def _absolute(place: str | Path) -> str:
-    return os.fspath(place.resolve()) if isinstance(place, Path) else place
 
 
 def _announce(settings: GatewaySettings, port: int, place: str | Path) -> None:

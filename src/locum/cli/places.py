@@ -21,12 +21,15 @@ __all__ = [
     "parse_columns",
     "project_settings",
     "store_place",
+    "students_folder",
     "task_folder",
 ]
 
 HOME_VARIABLE = "LOCUM_HOME"
 _DEFAULT_HOME = Path(".locum")
 _STORE = "locum.sqlite"
+# No task can have this name.
+_PROMOTED = ".promoted"
 
 
 class TaskFolder(NamedTuple):
@@ -65,6 +68,11 @@ def store_place(home: Path | None, settings: Settings) -> str | Path:
     if declared is None:
         return _base(home) / _STORE
     return declared if "://" in declared else Path(declared)
+
+
+def students_folder(home: Path | None) -> Path:
+    """Return where a gateway unpacks promoted students, in the home."""
+    return _base(home).resolve() / _PROMOTED
 
 
 def open_existing(place: str | Path) -> Database:

@@ -16,10 +16,11 @@ from locum.serving.wire import request_bytes
 if TYPE_CHECKING:
     from locum.config import LimitSettings
     from locum.schema import Endpoint, JsonObject
-    from locum.serving.client import ClientConnection
     from locum.serving.metrics import Metrics
+    from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
     from locum.serving.routing import Upstream
+    from locum.serving.stand_ins import Sampled
     from locum.serving.upstream import Sink
     from locum.serving.wire import Headers, Request
 
@@ -41,6 +42,8 @@ class ActiveCall(NamedTuple):
         body: What its body says; empty for other endpoints.
         upstream: Who answers.
         received: When it was there, by the clock that never goes back.
+        task: The promoted task that it belongs to.
+        sampled: What the task's student said of it, where it is to be compared.
     """
 
     request: Request
@@ -48,6 +51,8 @@ class ActiveCall(NamedTuple):
     body: JsonObject
     upstream: Upstream
     received: float
+    task: str | None = None
+    sampled: Sampled | None = None
 
     @property
     def model(self) -> str:
@@ -91,7 +96,7 @@ class Forwarder:
         for pool in self._pools.values():
             pool.close()
 
-    async def forward(self, call: ActiveCall, client: ClientConnection) -> None:
+    async def forward(self, call: ActiveCall, client: Waiting) -> None:
         """Answer a call; its log-probabilities are asked for where that goes unseen."""
         style = self._style(call)
         if await self._ask(call, client, style) is not None:
@@ -111,7 +116,7 @@ class Forwarder:
         return self._memory.style(call.upstream.name, call.model, streamed=streamed)
 
     async def _ask(
-        self, call: ActiveCall, client: ClientConnection, style: soft_labels.Style | None
+        self, call: ActiveCall, client: Waiting, style: soft_labels.Style | None
     ) -> Relay | None:
         """Send a call to its upstream, and its answer to the client.
 
@@ -123,6 +128,7 @@ class Forwarder:
             request=call.request,
             style=style,
             copy_bytes=_COPY_BYTES if call.endpoint != "other" else 0,
+            task=call.task,
             finished=lambda relay: self._finish(call, relay, style),
         )
         attempt = Attempt(relay) if style is not None else None
@@ -138,9 +144,7 @@ class Forwarder:
             raise
         return None if attempt is not None and attempt.refused else relay
 
-    async def _exchange(
-        self, call: ActiveCall, wire: bytes, sink: Sink, client: ClientConnection
-    ) -> None:
+    async def _exchange(self, call: ActiveCall, wire: bytes, sink: Sink, client: Waiting) -> None:
         """Ask over a kept connection, and once more where it turns out to be closed."""
         pool = self._pool(call.upstream)
         without_body = call.request.method == b"HEAD"
@@ -208,6 +212,7 @@ class Forwarder:
             "secrets": call.request.caller.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
+            "sampled": None if call.sampled is None else call.sampled._asdict(),
         }
         self._recorder.record(facts, call.request.body, copy or b"")
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import random
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
+from locum.redaction import Redactor
 from locum.serving.bodies import read_body
 from locum.serving.client import ClientConnection
 from locum.serving.forwarder import ActiveCall, Forwarder
 from locum.serving.metrics import Metrics
+from locum.serving.nobody import Nobody
 from locum.serving.recorder_link import RecorderLink
 from locum.serving.refusals import Refusal
+from locum.serving.roster import Roster
 from locum.serving.routing import Caller, Keys, Router, find_endpoint, speaks_anthropic
+from locum.serving.stand_ins import StandIns
+from locum.store import Tally
 
 if TYPE_CHECKING:
-    from locum.config import GatewaySettings
+    from pathlib import Path
+
+    from locum.config import GatewaySettings, RedactionSettings
     from locum.schema import JsonObject
     from locum.serving.wire import Headers, Request
 
@@ -26,24 +36,36 @@ __all__ = ["Gateway"]
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _START_SECONDS = 60.0
+_MOST_SHADOWS = 64
 _TEXT = b"text/plain; charset=utf-8"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 _READING = frozenset({b"GET", b"HEAD"})
 _OPEN_PAGES = frozenset({b"/health", b"/ready"})
+_log = logging.getLogger("locum.gateway")
 
 
 class Gateway:
     """An HTTP server that changes nothing that a client can see, and records what passes.
 
+    Where a student is promoted, it answers what its certificate covers.
+
     Args:
         settings: Where to listen, who answers, who may call.
-        recorder_settings: Store and redaction, as the recorder is told them.
+        place: The store: path or URL.
+        redaction: What is taken out of calls before they are kept.
+        students: Folder where promoted students are unpacked.
 
     Raises:
         UsageError: A setting cannot be used, or anyone on the network could call.
     """
 
-    def __init__(self, settings: GatewaySettings, recorder_settings: JsonObject) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        place: str | Path,
+        redaction: RedactionSettings,
+        students: Path,
+    ) -> None:
         self.limits = settings.limits
         self.stopping = False
         self.metrics = Metrics()
@@ -52,11 +74,14 @@ class Gateway:
         spends = any(upstream.key for upstream in self._router.upstreams)
         self._keys = Keys(settings.applications, spends=spends)
         _check_host(settings.host, self._keys)
-        self._recorder = RecorderLink(recorder_settings, self.metrics)
+        self._recorder = RecorderLink(_recorder_settings(place, redaction), self.metrics)
         self._forwarder = Forwarder(
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
         )
+        self._roster = Roster(place, students, self.limits.student_seconds)
+        self._stand_ins = StandIns(self._roster, Redactor(redaction), random.Random())  # noqa: S311 - a sample
         self._connections: set[ClientConnection] = set()
+        self._shadows: set[asyncio.Task[None]] = set()
         self._running = self._held = 0
 
     # Its life.
@@ -76,6 +101,7 @@ class Gateway:
         self._hurried = asyncio.Event()
         self._recorder.start()
         await self._recorder.wait_until_ready(_START_SECONDS)
+        await self._roster.look()
         host, port = self._settings.host, self._settings.port
         try:
             self._server = await loop.create_server(
@@ -83,9 +109,11 @@ class Gateway:
             )
         except OSError as error:
             reason = error.strerror or error
+            self._roster.close()
             await self._recorder.close(_START_SECONDS)
             raise UsageError(f"the gateway cannot listen on {host}:{port}: {reason}") from None
         self._sweeper = loop.create_task(self._sweep())
+        self._follower = loop.create_task(self._roster.follow())
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
@@ -108,6 +136,9 @@ class Gateway:
         self.cut()
         await self._quiet.wait()
         self._sweeper.cancel()
+        await _end(self._follower)
+        self._roster.close()
+        self._hand_tallies()
         self._forwarder.close()
         await self._recorder.close(self.limits.drain_seconds)
 
@@ -116,6 +147,8 @@ class Gateway:
         self._hurried.set()
         for connection in list(self._connections):
             connection.abort()
+        for shadow in list(self._shadows):
+            shadow.cancel()
 
     def _note_quiet(self) -> None:
         if self.stopping and not self._connections and not self._running:
@@ -129,6 +162,17 @@ class Gateway:
             for connection in list(self._connections):
                 connection.sweep(now)
             self._forwarder.expire(now)
+            self._roster.sweep(now)
+            self._hand_tallies()
+
+    def _hand_tallies(self) -> None:
+        """Let the recorder write how many calls went which way."""
+        counts = self._stand_ins.take_tallies()
+        if counts:
+            now = time.time()
+            self._recorder.tally(
+                [Tally(k.task, k.artefact, now, k.application, k.route, n) for k, n in counts]
+            )
 
     # What its client connections ask of it.
 
@@ -185,10 +229,36 @@ class Gateway:
             return
         self._running += 1
         try:
-            await self._forwarder.forward(call, client)
+            await self._answer(call, client)
         finally:
             self._running -= 1
             self._note_quiet()
+
+    async def _answer(self, call: ActiveCall, client: ClientConnection) -> None:
+        """Let a student answer where one may, and ask the teacher where it may not."""
+        verdict = await self._stand_ins.answer(call, client)
+        if verdict.task is not None:
+            call = call._replace(task=verdict.task, sampled=verdict.sampled)
+        if not verdict.answered:
+            await self._forwarder.forward(call, client)
+        elif verdict.sampled is not None:
+            self._shadow(call)
+
+    def _shadow(self, call: ActiveCall) -> None:
+        """Ask the teacher too, for the record alone."""
+        if len(self._shadows) >= _MOST_SHADOWS:
+            return
+        self._running += 1
+        shadow = asyncio.get_running_loop().create_task(self._forwarder.forward(call, Nobody()))
+        self._shadows.add(shadow)
+        shadow.add_done_callback(self._shadowed)
+
+    def _shadowed(self, shadow: asyncio.Task[None]) -> None:
+        self._shadows.discard(shadow)
+        self._running -= 1
+        self._note_quiet()
+        if not shadow.cancelled() and shadow.exception() is not None:
+            _log.error("a shadow call failed: %s", shadow.exception())
 
     def _serve_own(self, request: Request, client: ClientConnection) -> bool:
         match request.path:
@@ -222,6 +292,19 @@ class Gateway:
         model = body.get("model")
         upstream = self._router.route(request, model if isinstance(model, str) else "")
         return ActiveCall(request, endpoint, body, upstream, time.monotonic())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _recorder_settings(place: str | Path, redaction: RedactionSettings) -> JsonObject:
+    return {
+        "store": os.fspath(place),
+        "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
+    }
 
 
 def _check_host(host: str, keys: Keys) -> None:

@@ -13,29 +13,30 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from locum.config import RedactionSettings
 from locum.errors import LocumError
 from locum.redaction import Redactor
-from locum.serving.bodies import unpack
 from locum.serving.frames import take_frames
-from locum.serving.refusals import Refusal
-from locum.store import CallStore, open_database
-from locum.traffic import assemble, make_call, stream_events
+from locum.serving.records import Record, teacher_answer, to_call
+from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from locum.schema import Call, JsonObject
+    from locum.promotion import Judge
+    from locum.schema import Call
+    from locum.serving.watch_keeper import WatchKeeper
     from locum.store import Database
 
-__all__ = ["Record", "main", "to_call"]
+__all__ = ["main"]
+
+T = TypeVar("T")
 
 _READ_BYTES = 1024 * 1024
-_UNPACKED_BYTES = 64 * 1024 * 1024
 _GATHER_SECONDS = 0.002
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
@@ -48,20 +49,6 @@ _FAULTS_OF_CALLS = {
     *("DataError", "IntegrityError"),
     *("OverflowError", "RecursionError", "TypeError", "ValueError"),
 }
-
-
-class Record(NamedTuple):
-    """One call as it went over the wire.
-
-    Args:
-        facts: What the gateway knows of it.
-        request: The body of the request.
-        response: The body of the answer, or what came of it.
-    """
-
-    facts: JsonObject
-    request: bytes
-    response: bytes
 
 
 class _Link:
@@ -94,10 +81,22 @@ class _Link:
             return b""
 
     def say(
-        self, *, stored: int = 0, unreadable: int = 0, failing: str = "", reason: str = ""
+        self,
+        *,
+        stored: int = 0,
+        unreadable: int = 0,
+        tallied: int = 0,
+        failing: str = "",
+        reason: str = "",
     ) -> None:
         """Tell the gateway how it goes, if it is still there."""
-        said = {"stored": stored, "unreadable": unreadable, "failing": failing, "reason": reason}
+        said = {
+            "stored": stored,
+            "unreadable": unreadable,
+            "tallied": tallied,
+            "failing": failing,
+            "reason": reason,
+        }
         try:
             self._end.sendall(orjson.dumps(said) + b"\n")
         except OSError:
@@ -143,25 +142,34 @@ class _Writer:
         self._link = link
         self._database: Database | None = None
         self._tries = 0
+        self._keeper: WatchKeeper | None = None
+        self._judges: dict[str, Judge] = {}
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
-        calls, reasons = [], []
+        calls, shadows, reasons = [], [], []
+        counted = [record.facts["tallies"] for record in records if "tallies" in record.facts]
+        tallies = [tally for some in counted for tally in some]
+        records = [record for record in records if "tallies" not in record.facts]
         for record in records:
             with suppress(AttributeError):
                 os.sched_yield()
             try:
-                calls.append(to_call(record, redactor))
+                call = to_call(record, redactor)
+                shadows += self._compare(record, call, redactor)
+                calls.append(call)
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
         try:
             reasons += self._add(calls)
+            self._insist(lambda: self._note(shadows, tallies))
         except _StoreGoneError:
             sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
             return
         unreadable = len(reasons)
         reason = reasons[-1] if reasons else ""
-        self._link.say(stored=len(records) - unreadable, unreadable=unreadable, reason=reason)
+        stored = len(records) - unreadable
+        self._link.say(stored=stored, unreadable=unreadable, reason=reason, tallied=len(counted))
 
     def _add(self, calls: list[Call]) -> list[str]:
         """Write calls; of those that the store does not take, return why."""
@@ -175,12 +183,66 @@ class _Writer:
 
     def _add_all(self, calls: list[Call]) -> str | None:
         """Write all calls, or none where one of them is refused; then return why."""
+        return self._insist(lambda: self._try_all(calls))
+
+    def _insist(self, write: Callable[[], T]) -> T:
+        """Write until the store takes it.
+
+        Raises:
+            _StoreGoneError: It does not, and the gateway is gone.
+        """
         while self._link.open or self._tries < _RETRIES_ALONE:
             try:
-                return self._try_all(calls)
+                return write()
             except LocumError as error:
                 self._wait(error)
         raise _StoreGoneError
+
+    def _note(self, shadows: list[Shadow], tallies: list[list[Any]]) -> None:
+        """Write what promoted students did."""
+        if shadows:
+            self._watch().add(shadows)
+        if tallies:
+            ShadowStore(self._open()).add_tallies(Tally(*tally) for tally in tallies)
+
+    def _watch(self) -> WatchKeeper:
+        if self._keeper is None:
+            from locum.serving.watch_keeper import WatchKeeper
+
+            self._keeper = WatchKeeper(self._open())
+        return self._keeper
+
+    def _compare(self, record: Record, call: Call, redactor: Redactor) -> list[Shadow]:
+        """Return what student and teacher said of a sampled call; none where it was not sampled."""
+        sampled = record.facts.get("sampled")
+        if sampled is None:
+            return []
+        answer = teacher_answer(record) if call.facts.outcome == "whole" else None
+        try:
+            judge = self._judge(sampled["folder"])
+        except LocumError as error:
+            sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
+            return []
+        agrees = None if answer is None else judge(sampled["said"], answer)
+        return [
+            Shadow(
+                task=sampled["task"],
+                artefact=sampled["artefact"],
+                time=call.facts.time,
+                call_id=call.facts.id,
+                answered=sampled["answered"],
+                agrees=agrees,
+                said=redactor.redact_text(sampled["said"]),
+                confidence=sampled["confidence"],
+            )
+        ]
+
+    def _judge(self, folder: str) -> Judge:
+        if folder not in self._judges:
+            from locum.promotion import load_judge
+
+            self._judges[folder] = load_judge(folder)
+        return self._judges[folder]
 
     def _try_all(self, calls: list[Call]) -> str | None:
         store = CallStore(self._open())
@@ -208,7 +270,7 @@ class _Writer:
     def _close(self) -> None:
         if self._database is not None:
             self._database.close()
-            self._database = None
+            self._database = self._keeper = None
 
 
 def _refusal(error: Exception) -> str | None:
@@ -218,64 +280,6 @@ def _refusal(error: Exception) -> str | None:
     kind = type(error.__context__)
     names = {base.__name__ for base in kind.__mro__}
     return None if names.isdisjoint(_FAULTS_OF_CALLS) else kind.__name__
-
-
-def to_call(record: Record, redactor: Redactor) -> Call:
-    """Return a record as a call, with what must not reach the disk taken out.
-
-    Raises:
-        Exception: The record cannot be read.
-    """
-    facts = record.facts
-    endpoint = facts["endpoint"]
-    request = orjson.loads(_unpacked(record.request, facts["request_encoding"]))
-    outcome, response = facts["outcome"], None
-    body = _unpacked(record.response, facts["response_encoding"])
-    if facts["streamed"]:
-        stream = stream_events(body)
-        assembled = assemble(endpoint, stream.events, done=stream.done)
-        response = assembled.response
-        if outcome == "whole" and not assembled.whole:
-            outcome = "incomplete"
-    elif body and outcome == "whole":
-        response = _read_object(body)
-    if outcome == "whole" and (facts["status"] or 500) >= 400:
-        outcome = "failed"
-    return make_call(
-        source="gateway",
-        endpoint=endpoint,
-        request=request,
-        response=response,
-        time=facts["time"],
-        outcome=outcome,
-        status=facts["status"],
-        application=facts["application"],
-        upstream=facts["upstream"],
-        streamed=facts["streamed"],
-        latency_ms=facts["latency_ms"],
-        first_byte_ms=facts["first_byte_ms"],
-        task=facts["task"],
-        redactor=redactor,
-        secrets=facts["secrets"],
-    )
-
-
-def _unpacked(body: bytes, encoding: str | None) -> bytes:
-    if not encoding:
-        return body
-    try:
-        return unpack(body, encoding.encode("latin-1"), _UNPACKED_BYTES)
-    except Refusal as refusal:
-        raise ValueError(refusal.message) from None
-
-
-def _read_object(body: bytes) -> JsonObject | None:
-    """An upstream's error page may be anything."""
-    try:
-        read = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return read if isinstance(read, dict) else None
 
 
 if __name__ == "__main__":

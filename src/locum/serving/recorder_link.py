@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import subprocess
-import sys
 from collections import deque
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -14,11 +12,16 @@ from typing import TYPE_CHECKING
 import orjson
 
 from locum.errors import LocumError
+from locum.serving.child import start_child
 from locum.serving.frames import pack
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
     from locum.schema import JsonObject
     from locum.serving.metrics import Metrics
+    from locum.store import Tally
 
 __all__ = ["RecorderLink"]
 
@@ -83,7 +86,7 @@ class RecorderLink:
             with theirs:
                 for end in (ours, theirs):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
-                self._process = _start_process(theirs)
+                self._process = start_child("locum.serving.recorder", theirs)
             opened.pop_all()
         # One that is dead already is noticed where its replies are read.
         with suppress(OSError):
@@ -120,10 +123,18 @@ class RecorderLink:
         if self._queued + size > self._most_waiting:
             self._lose(1, "queue_full", "the recorder is too slow or stopped")
             return
-        frame = pack(orjson.dumps(facts), request, response)
+        self._push(pack(orjson.dumps(facts), request, response))
+
+    def tally(self, tallies: Sequence[Tally]) -> None:
+        """Hand over what is to be counted; where there is no room, it is lost."""
+        frame = pack(orjson.dumps({"tallies": [list(tally) for tally in tallies]}), b"", b"")
+        if self._queued + len(frame) <= self._most_waiting:
+            self._push(frame)
+
+    def _push(self, frame: bytes) -> None:
+        self._handed += 1
         self._queue.append(frame)
         self._queued += len(frame)
-        self._handed += 1
         if len(self._queue) == 1:
             self._send()
 
@@ -170,7 +181,7 @@ class RecorderLink:
     def _take_reply(self, reply: JsonObject) -> None:
         self._ready.set()
         stored, unreadable, failing = reply["stored"], reply["unreadable"], reply["failing"]
-        self._settled += stored + unreadable
+        self._settled += stored + unreadable + reply["tallied"]
         self._metrics.stored.inc(stored)
         if unreadable:
             self._lose(unreadable, "unreadable", reply["reason"])
@@ -258,18 +269,6 @@ class RecorderLink:
         if self._process is not None and self._process.poll() is None:
             # It goes on with what it was given: that nobody waits for it is meant.
             self._process.returncode = 0
-
-
-def _start_process(theirs: socket.socket) -> subprocess.Popen[bytes]:
-    # -P: no file of the current folder may stand in for a module.
-    command = [sys.executable, "-P", "-m", "locum.serving.recorder", str(theirs.fileno())]
-    return subprocess.Popen(
-        command,
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        process_group=0,
-    )
 
 
 def _reason(error: OSError) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locum.schema import Outcome
-    from locum.serving.client import ClientConnection
+    from locum.serving.nobody import Waiting
     from locum.serving.refusals import Refusal
     from locum.serving.soft_labels import Style
     from locum.serving.wire import Request
@@ -39,17 +39,19 @@ class Relay:
         style: How the answer is to look once log-probabilities are out of it; ``None`` where none
             were asked for.
         copy_bytes: How much of the body is kept; 0 keeps none.
+        task: The promoted task whose call it is, for a header.
         finished: Is called once when the call has ended, however it did; where the answer is
             whole, before its last byte is sent.
     """
 
     def __init__(
         self,
-        client: ClientConnection,
+        client: Waiting,
         *,
         request: Request,
         style: Style | None,
         copy_bytes: int,
+        task: str | None,
         finished: Callable[[Relay], None],
     ) -> None:
         self._client = client
@@ -57,6 +59,7 @@ class Relay:
         self._without_body = request.method == b"HEAD"
         self._style = style
         self._copy_bytes = copy_bytes
+        self._task = task
         self._finished = finished
         self._over = False
         self._filter: JsonFilter | StreamFilter | None = None
@@ -100,6 +103,8 @@ class Relay:
             length = None
         headers = head.headers.end_to_end(_OWN_FRAMING)
         headers.add(b"x-locum-route", b"teacher")
+        if self._task is not None:
+            headers.add(b"x-locum-task", self._task.encode())
         self._add_framing(headers, head.status, length)
         self._out.append(response_head(ResponseHead(head.status, head.reason, headers)))
 

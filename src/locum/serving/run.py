@@ -11,9 +11,9 @@ from locum.serving.gateway import Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from locum.config import GatewaySettings
-    from locum.schema import JsonObject
+    from locum.config import GatewaySettings, RedactionSettings
 
 __all__ = ["run_gateway"]
 
@@ -22,19 +22,25 @@ _OBJECTS_BEFORE_COLLECTION = 50_000
 
 
 def run_gateway(
-    settings: GatewaySettings, recorder_settings: JsonObject, announce: Callable[[int], None]
+    settings: GatewaySettings,
+    place: str | Path,
+    redaction: RedactionSettings,
+    students: Path,
+    announce: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; a second one aborts the calls that still run.
 
     Args:
         settings: Where to listen, who answers, who may call.
-        recorder_settings: Store and redaction, as the recorder is told them.
+        place: The store: path or URL.
+        redaction: What is taken out of calls before they are kept.
+        students: Folder where promoted students are unpacked.
         announce: Is told the port once calls are taken.
 
     Raises:
         UsageError: A setting cannot be used.
     """
-    gateway = Gateway(settings, recorder_settings)
+    gateway = Gateway(settings, place, redaction, students)
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     asyncio.run(_serve(gateway, settings.limits.notice_seconds, announce))

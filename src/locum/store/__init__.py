@@ -10,6 +10,8 @@ from locum.store.derived import DerivedKind
 from locum.store.labels import LabelStore
 from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
 from locum.store.parquet import export_parquet
+from locum.store.promotions import Promotion, PromotionEvent, PromotionStore
+from locum.store.shadows import Route, Shadow, ShadowStore, Tally, lock_watch
 
 __all__ = [
     "NANODOLLARS",
@@ -26,8 +28,16 @@ __all__ = [
     "DerivedKind",
     "LabelStore",
     "Ledger",
+    "Promotion",
+    "PromotionEvent",
+    "PromotionStore",
+    "Route",
     "Settlement",
+    "Shadow",
+    "ShadowStore",
+    "Tally",
     "Verdict",
     "export_parquet",
+    "lock_watch",
     "open_database",
 ]

@@ -39,6 +39,7 @@ _TOTALS = (
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
 _HASHES_A_QUERY = 500
+_IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
 
 
@@ -200,6 +201,18 @@ class CallStore:
                 it stems from.
         """
         link_derived(self._database, kind, links)
+
+    def linked(self, kind: DerivedKind, key: str) -> Iterator[Call]:
+        """Yield the calls that something was derived from, as far as they are still there.
+
+        Args:
+            kind: As for `link`.
+            key: Likewise.
+        """
+        query = "SELECT call_id FROM derived WHERE kind = ? AND key = ? ORDER BY call_id"
+        ids = [call_id for (call_id,) in self._database.execute(query, (kind, key))]
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            yield from self.iterate(CallFilter(ids=tuple(ids[start : start + _IDS_A_QUERY])))
 
     def delete(self, where: CallFilter) -> Deletion:
         """Delete calls, their bodies, and what was derived from them, all or nothing."""

@@ -129,6 +129,10 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
     students = tuple(name for (name,) in database.execute(_STUDENTS))
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
+    # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
+    database.execute(
+        f"UPDATE shadows SET call_id = NULL, said = '' WHERE call_id IN {_DOOMED}"  # noqa: S608 - no value in it
+    )
     for table in ("bodies", "calls"):
         database.execute(
             f"DELETE FROM {table} WHERE number IN "  # noqa: S608 - no value in it

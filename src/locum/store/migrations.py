@@ -136,7 +136,63 @@ _LEDGERS = Migration(
         ){without_rowid}""",
     ),
 )
-MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS)
+_PROMOTIONS = Migration(
+    both=(
+        """CREATE TABLE promotions (
+            task {text} PRIMARY KEY,
+            revision {integer} NOT NULL,
+            state {text} NOT NULL,
+            artefact {text} NOT NULL,
+            percent {real} NOT NULL,
+            shadow {real} NOT NULL,
+            plan {bytes} NOT NULL,
+            changed {real} NOT NULL,
+            reason {text} NOT NULL
+        ){without_rowid}""",
+        """CREATE TABLE promotion_events (
+            number {number},
+            task {text} NOT NULL,
+            time {real} NOT NULL,
+            kind {text} NOT NULL,
+            message {text} NOT NULL
+        )""",
+        """CREATE TABLE artefact_files (
+            artefact {text} NOT NULL,
+            name {text} NOT NULL,
+            content {bytes} NOT NULL,
+            PRIMARY KEY (artefact, name)
+        )""",
+        """CREATE TABLE shadows (
+            number {number},
+            task {text} NOT NULL,
+            artefact {text} NOT NULL,
+            time {real} NOT NULL,
+            call_id {text},
+            answered BOOLEAN NOT NULL,
+            agrees BOOLEAN,
+            said {text} NOT NULL,
+            confidence {real} NOT NULL
+        )""",
+        "CREATE INDEX shadows_task ON shadows (task, artefact, number)",
+        "CREATE INDEX shadows_call ON shadows (call_id)",
+        """CREATE TABLE watches (
+            task {text} NOT NULL,
+            artefact {text} NOT NULL,
+            state {text} NOT NULL,
+            PRIMARY KEY (task, artefact)
+        ){without_rowid}""",
+        """CREATE TABLE tallies (
+            task {text} NOT NULL,
+            artefact {text} NOT NULL,
+            hour {integer} NOT NULL,
+            application {text} NOT NULL,
+            route {text} NOT NULL,
+            calls {integer} NOT NULL,
+            PRIMARY KEY (task, artefact, hour, application, route)
+        ){without_rowid}""",
+    ),
+)
+MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS)
 
 
 def migrate(database: Database) -> None:

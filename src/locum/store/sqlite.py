@@ -125,8 +125,9 @@ class SqliteDatabase(Database):
             self.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Close the file, once no thread is at work on it."""
+        with self._lock:
+            self._connection.close()
 
 
 class _SqliteSnapshot:

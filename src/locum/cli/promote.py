@@ -1,0 +1,138 @@
+"""``locum promote`` and ``locum demote``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.cli.options import Config, Home
+from locum.cli.output import print_json
+from locum.cli.places import find_artefact, open_existing, project_settings, store_place
+from locum.errors import InputError, QualityGateError, UsageError
+
+if TYPE_CHECKING:
+    from locum.store import Promotion, PromotionStore
+
+__all__ = ["demote_command", "promote_command"]
+
+_REVOKED = (
+    "the student of {task!r} was revoked: {reason}. Train another on what was recorded since, with "
+    "locum distill {task}, or let this one be scored beside its teacher, with --percent 0"
+)
+
+
+def promote_command(
+    task: Annotated[str, typer.Argument(help="Name of a distilled task.")],
+    *,
+    percent: Annotated[
+        float,
+        typer.Option(help="Of how many calls in 100 the student is asked; 0 only scores it."),
+    ] = 100.0,
+    shadow: Annotated[
+        float, typer.Option(help="Share of calls on which the teacher is asked besides.")
+    ] = 0.02,
+    config: Config = None,
+    home: Home = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of text.")
+    ] = False,
+) -> None:
+    """Let a student answer in the gateway, where its certificate covers it.
+
+    A running gateway follows within about a second. Calls are recognised by instruction, schema,
+    model and settings, as they were in the calls that the student learned from; all others go to
+    the teacher. The student is kept in the store as it is now, and distilling the task again does
+    not change it.
+    """
+    from locum.export import load_artefact
+    from locum.promotion import prepare_plan, read_artefact_files, write_plan
+    from locum.store import CallStore, PromotionStore
+
+    _check_shares(percent, shadow)
+    settings = project_settings(config)
+    folder = find_artefact(task, home)
+    student = load_artefact(folder)
+    name = student.task.name
+    artefact = read_artefact_files(folder)
+    with open_existing(store_place(home, settings)) as database:
+        store = PromotionStore(database)
+        _refuse_revoked(store, name, artefact.sha256, percent)
+        prepared = prepare_plan(student, CallStore(database).linked("student", name))
+        plan = prepared.plan
+        promotion = store.promote(
+            name, artefact.sha256, artefact.files, write_plan(plan), percent=percent, shadow=shadow
+        )
+    if json_output:
+        said = {"calls": prepared.calls, "recognised": prepared.recognised}
+        print_json(_to_object(promotion) | said)
+        return
+    models = ", ".join(sorted({frame.model for frame in plan.recognition.frames}))
+    typer.echo(_describe(promotion))
+    typer.echo(
+        f"recognises  {prepared.recognised:,} of the {prepared.calls:,} calls that it learned "
+        f"from; model {models}"
+    )
+    typer.echo(
+        f"promise     agreement of {plan.target:g} with {plan.teacher} on what it answers, with "
+        f"confidence {plan.confidence:g}; it is expected to answer {plan.coverage:.1%}"
+    )
+    typer.echo(f"next        locum status {name}")
+
+
+def demote_command(
+    task: Annotated[str, typer.Argument(help="Name of a promoted task.")],
+    *,
+    config: Config = None,
+    home: Home = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of text.")
+    ] = False,
+) -> None:
+    """Let the teacher answer all calls of a task again; a running gateway follows at once."""
+    from locum.store import PromotionStore
+
+    with open_existing(store_place(home, project_settings(config))) as database:
+        store = PromotionStore(database)
+        ended = store.end(task, "demoted", "")
+        if ended is None:
+            active = [one.task for one in store.all() if one.state == "active"]
+            raise InputError(
+                f"no student stands in for task {task!r} (promoted: {', '.join(active) or 'none'})"
+            )
+    if json_output:
+        print_json(_to_object(ended))
+    else:
+        typer.echo(_describe(ended))
+
+
+def _check_shares(percent: float, shadow: float) -> None:
+    if not 0 <= percent <= 100:
+        raise UsageError(f"--percent {percent:g}: expected a number from 0 to 100")
+    if not 0 < shadow <= 1:
+        raise UsageError(
+            f"--shadow {shadow:g}: expected a share above 0, at most 1: without sampled calls "
+            "nobody would see that the promise is broken"
+        )
+
+
+def _refuse_revoked(store: PromotionStore, task: str, artefact: str, percent: float) -> None:
+    before = store.find(task)
+    if before is None or before.state != "revoked" or before.artefact != artefact or not percent:
+        return
+    raise QualityGateError(_REVOKED.format(task=task, reason=before.reason))
+
+
+def _describe(promotion: Promotion) -> str:
+    if promotion.state != "active":
+        return f"{promotion.task}: {promotion.state}; the teacher answers all calls"
+    if not promotion.percent:
+        return f"{promotion.task}: scored beside the teacher, which answers all calls"
+    return (
+        f"{promotion.task}: promoted, {promotion.percent:g}% of calls, {promotion.shadow:.1%} "
+        "shadowed"
+    )
+
+
+def _to_object(promotion: Promotion) -> dict[str, object]:
+    return {name: value for name, value in promotion._asdict().items() if name != "plan"}

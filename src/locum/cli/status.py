@@ -1,0 +1,123 @@
+"""``locum status``."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from locum.cli.options import Config, Home
+from locum.cli.output import dollars, print_json, table
+from locum.cli.places import open_existing, project_settings, store_place
+from locum.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from locum.promotion import Standing
+    from locum.store import Database
+
+__all__ = ["status_command"]
+
+_SHOWN_EVENTS = 3
+_SHOWN_DISAGREEMENTS = 3
+_SHOWN_CHARACTERS = 60
+
+
+def status_command(
+    task: Annotated[str | None, typer.Argument(help="A promoted task; else all.")] = None,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it anew every two seconds, until Ctrl-C.")
+    ] = False,
+    config: Config = None,
+    home: Home = None,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Show how promoted students do: calls, agreement with its interval, savings, alarms."""
+    from rich.console import Console
+    from rich.live import Live
+
+    with open_existing(store_place(home, project_settings(config))) as database:
+        standings = _read(database, task)
+        if json_output:
+            print_json({"tasks": [standing.to_object() for standing in standings]})
+            return
+        console = Console(highlight=False)
+        if not watch:
+            console.print(_show(standings))
+            return
+        with Live(_show(standings), console=console, auto_refresh=False) as live:
+            while True:
+                live.update(_show(_read(database, task)), refresh=True)
+                time.sleep(2)
+
+
+def _read(database: Database, task: str | None) -> list[Standing]:
+    from locum.promotion import read_standings
+
+    standings = read_standings(database, task)
+    if task is not None and not standings:
+        raise InputError(f"task {task!r} was never promoted: locum promote {task}")
+    return standings
+
+
+def _show(standings: list[Standing]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    if not standings:
+        return Text("no task is promoted: locum promote TASK lets a student answer")
+    columns = ["task", "state", "calls", "answered", "coverage", "agreement", "promise", "saved"]
+    shown: list[RenderableType] = [
+        table("promoted students", columns, [_row(standing) for standing in standings])
+    ]
+    for standing in standings:
+        shown += [Text(line) for line in _lines(standing)]
+    return Group(*shown)
+
+
+def _row(standing: Standing) -> list[str]:
+    compared = standing.compared
+    agreement = "none compared"
+    if compared.agreement is not None:
+        agreement = (
+            f"{compared.agreement:.1%}\n({compared.low:.1%} to {compared.high:.1%},\n"
+            f"{compared.answers:,} compared)"
+        )
+    state = standing.state
+    if state == "active":
+        state = f"{standing.percent:g}%" if standing.percent else "scored only"
+    coverage = standing.coverage
+    return [
+        standing.task,
+        state,
+        f"{standing.total:,}",
+        f"{standing.answered:,}",
+        "" if coverage is None else f"{coverage:.1%}\n({standing.expected_coverage:.1%} expected)",
+        agreement,
+        f"{standing.target:.1%}",
+        dollars(standing.saved_usd),
+    ]
+
+
+def _lines(standing: Standing) -> list[str]:
+    """What happened to a task last, the newest first."""
+    lines = [
+        f"{standing.task}: {_moment(event.time)} {event.kind}"
+        + (f": {event.message}" if event.message else "")
+        for event in standing.events[:_SHOWN_EVENTS]
+    ]
+    return lines + [
+        f"{standing.task}: {_moment(one.time)} student said {one.said[:_SHOWN_CHARACTERS]!r}, and "
+        f"the teacher did not: locum calls show {(one.call_id or 'deleted')[:8]}"
+        for one in standing.disagreements[:_SHOWN_DISAGREEMENTS]
+    ]
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

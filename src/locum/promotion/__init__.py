@@ -1,0 +1,44 @@
+"""What a gateway needs to know so that a student can take a teacher's calls over."""
+
+from locum.promotion.answers import (
+    StudentAnswer,
+    chat_body,
+    chat_stream,
+    message_body,
+    message_stream,
+)
+from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, split_request
+from locum.promotion.judge import Judge, load_judge
+from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
+from locum.promotion.prepare import prepare_plan, read_artefact_files
+from locum.promotion.recognition import Recognition
+from locum.promotion.standing import Compared, Standing, read_standings
+from locum.promotion.wording import LabelWording, ObjectWording
+
+__all__ = [
+    "ANY_TURNS",
+    "AnswerText",
+    "Ask",
+    "Compared",
+    "Frame",
+    "Judge",
+    "LabelWording",
+    "ObjectWording",
+    "Plan",
+    "Recognition",
+    "Standing",
+    "StudentAnswer",
+    "ask_of",
+    "chat_body",
+    "chat_stream",
+    "frame_of",
+    "load_judge",
+    "message_body",
+    "message_stream",
+    "prepare_plan",
+    "read_artefact_files",
+    "read_plan",
+    "read_standings",
+    "split_request",
+    "write_plan",
+]

@@ -1,0 +1,199 @@
+"""What a student says, in the shapes in which APIs give answers."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import string
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from locum.promotion.frame import Ask
+    from locum.schema import JsonObject
+
+__all__ = ["StudentAnswer", "chat_body", "chat_stream", "message_body", "message_stream"]
+
+_ALPHABET = string.ascii_letters + string.digits
+_CHAT_DIGITS, _MESSAGE_DIGITS = 29, 22
+_LEAST_LOGPROB = -9999.0
+_DONE = b"data: [DONE]\n\n"
+
+
+class StudentAnswer(NamedTuple):
+    """An answer that is ready to be delivered.
+
+    Args:
+        text: What is said.
+        model: The model that was asked for.
+        prompt_tokens: About how many tokens the teacher would have read.
+        completion_tokens: About how many it would have written.
+        chances: Texts that might have been said with their probabilities, that which was said
+            first; empty where they were not asked for.
+        created: When, in seconds since 1970.
+        artefact: SHA-256 of the student's manifest.
+    """
+
+    text: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    chances: Sequence[tuple[str, float]]
+    created: int
+    artefact: str
+
+
+def chat_body(answer: StudentAnswer, ask: Ask) -> bytes:
+    """Return the answer as a chat completion of OpenAI's.
+
+    A label is one token to a student: where log-probabilities are asked for, the whole text is.
+    """
+    message: JsonObject = {
+        "role": "assistant",
+        "content": answer.text,
+        "refusal": None,
+        "annotations": [],
+    }
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": _logprobs(answer, ask),
+        "finish_reason": "stop",
+    }
+    return orjson.dumps(
+        {**_chat_head(answer, "chat.completion"), "choices": [choice], "usage": _chat_usage(answer)}
+    )
+
+
+def chat_stream(answer: StudentAnswer, ask: Ask) -> bytes:
+    """Return the answer as the server-sent events of a streamed chat completion."""
+    head = _chat_head(answer, "chat.completion.chunk")
+    said: JsonObject = {"role": "assistant", "content": "", "refusal": None}
+    parts: list[tuple[JsonObject, JsonObject | None, str | None]] = [
+        (said, None, None),
+        ({"content": answer.text}, _logprobs(answer, ask), None),
+        ({}, None, "stop"),
+    ]
+    # Where usage is asked for, all chunks but the last say that they have none.
+    usage = {"usage": None} if ask.include_usage else {}
+    events = [
+        {
+            **head,
+            "choices": [{"index": 0, "delta": d, "logprobs": chances, "finish_reason": reason}],
+            **usage,
+        }
+        for d, chances, reason in parts
+    ]
+    if ask.include_usage:
+        events.append({**head, "choices": [], "usage": _chat_usage(answer)})
+    return b"".join(b"data: %b\n\n" % orjson.dumps(event) for event in events) + _DONE
+
+
+def message_body(answer: StudentAnswer) -> bytes:
+    """Return the answer as a message of Anthropic's."""
+    content = [{"type": "text", "text": answer.text}]
+    return orjson.dumps(_message(answer, content, "end_turn", answer.completion_tokens))
+
+
+def message_stream(answer: StudentAnswer) -> bytes:
+    """Return the answer as the server-sent events of a streamed message of Anthropic's."""
+    delta = {"type": "text_delta", "text": answer.text}
+    ended = {"stop_reason": "end_turn", "stop_sequence": None}
+    empty = {"type": "text", "text": ""}
+    return _events(
+        [
+            {"type": "message_start", "message": _message(answer, [], None, 1)},
+            {"type": "content_block_start", "index": 0, "content_block": empty},
+            {"type": "ping"},
+            {"type": "content_block_delta", "index": 0, "delta": delta},
+            {"type": "content_block_stop", "index": 0},
+            {
+                "type": "message_delta",
+                "delta": ended,
+                "usage": {"output_tokens": answer.completion_tokens},
+            },
+            {"type": "message_stop"},
+        ]
+    )
+
+
+def _chat_head(answer: StudentAnswer, kind: str) -> JsonObject:
+    return {
+        "id": f"chatcmpl-{_random(_CHAT_DIGITS)}",
+        "object": kind,
+        "created": answer.created,
+        "model": answer.model,
+        "service_tier": "default",
+        "system_fingerprint": f"locum_{answer.artefact[:12]}",
+    }
+
+
+def _chat_usage(answer: StudentAnswer) -> JsonObject:
+    return {
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+        "total_tokens": answer.prompt_tokens + answer.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _logprobs(answer: StudentAnswer, ask: Ask) -> JsonObject | None:
+    if ask.top_logprobs is None:
+        return None
+    listed = [_scored(text, chance) for text, chance in answer.chances]
+    token = {
+        **_scored(answer.text, answer.chances[0][1]),
+        "top_logprobs": listed[: ask.top_logprobs],
+    }
+    return {"content": [token], "refusal": None}
+
+
+def _scored(text: str, chance: float) -> JsonObject:
+    logprob = math.log(chance) if chance > 0 else _LEAST_LOGPROB
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+
+def _message(
+    answer: StudentAnswer, content: list[JsonObject], reason: str | None, tokens: int
+) -> JsonObject:
+    return {
+        "id": f"msg_01{_random(_MESSAGE_DIGITS)}",
+        "type": "message",
+        "role": "assistant",
+        "model": answer.model,
+        "content": content,
+        "stop_reason": reason,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": answer.prompt_tokens,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "output_tokens": tokens,
+            "service_tier": "standard",
+        },
+    }
+
+
+def _events(events: Iterable[JsonObject]) -> bytes:
+    return b"".join(
+        b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+        for event in events
+    )
+
+
+def _random(digits: int) -> str:
+    number = secrets.randbits(6 * digits)
+    found = []
+    for _ in range(digits):
+        number, place = divmod(number, len(_ALPHABET))
+        found.append(_ALPHABET[place])
+    return "".join(found)

@@ -1,0 +1,181 @@
+"""What of a request is alike in all calls of a task, and what varies: the input."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.traffic import fingerprint
+from locum.traffic.strict_json import canonical_json
+
+if TYPE_CHECKING:
+    from locum.schema import JsonObject
+
+__all__ = ["ANY_TURNS", "Ask", "Frame", "SplitRequest", "ask_of", "frame_of", "split_request"]
+
+ANY_TURNS = "*"
+"""Stands in a frame for whatever turns come before the input."""
+
+
+_DIGITS = 16
+# These change how an answer is delivered or accounted for, and not what it says.
+_DELIVERY = frozenset(
+    {
+        *("model", "messages", "response_format"),
+        *("stream", "stream_options", "logprobs", "top_logprobs", "n", "seed"),
+        *("user", "metadata", "safety_identifier", "prompt_cache_key", "service_tier"),
+    }
+)
+# These may change it, in ways that a student has learned where its teacher was asked so as well.
+_SETTINGS = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens"),
+        *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
+    }
+)
+_MOST_TOP_LOGPROBS = 20
+
+
+class Frame(NamedTuple):
+    """What of a request is alike in all calls of a task.
+
+    Args:
+        fingerprint: Twelve hexadecimal digits of instruction and kind of output.
+        model: Who is asked.
+        settings: Digest of the settings that bear on what is answered.
+        turns: Digest of the messages but the input; where a task's calls show the same examples
+            as earlier turns, these are part of its prompt.
+    """
+
+    fingerprint: str
+    model: str
+    settings: str
+    turns: str
+
+
+class SplitRequest(NamedTuple):
+    """A request in the shape of chat completions, taken apart.
+
+    Args:
+        text: The input: what the last user message says.
+        rest: All but the input, of which a frame is made.
+    """
+
+    text: str
+    rest: JsonObject
+
+
+class Ask(NamedTuple):
+    """How an answer is to be delivered.
+
+    Args:
+        stream: Whether in pieces.
+        include_usage: Whether a stream ends with what was used.
+        top_logprobs: How many alternatives are wanted with their log-probabilities; ``None`` where
+            none are asked for at all.
+        most_tokens: How long the answer may be.
+        stops: Texts that end it.
+    """
+
+    stream: bool
+    include_usage: bool
+    top_logprobs: int | None
+    most_tokens: float
+    stops: tuple[str, ...]
+
+
+def split_request(chat: JsonObject) -> SplitRequest | None:
+    """Take the input out of a request; ``None`` where a student cannot answer such a request.
+
+    That is where it offers tools, wants several answers, holds images, files or sound, does not end
+    with the user's words, or has a parameter that is not known here.
+    """
+    messages = chat.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return None
+    text = _text_of(messages[-1])
+    unknown = chat.keys() - _DELIVERY - _SETTINGS
+    if (
+        text is None
+        or chat.get("n", 1) not in {1, None}
+        or any(chat[k] is not None for k in unknown)
+    ):
+        return None
+    rest = {k: v for k, v in chat.items() if k in _SETTINGS and v is not None}
+    rest["model"] = chat.get("model")
+    rest["response_format"] = chat.get("response_format")
+    rest["messages"] = messages[:-1]
+    return SplitRequest(text, rest)
+
+
+def _text_of(message: object) -> str | None:
+    """The words of a user's message; ``None`` where it is something else, or holds more."""
+    if (
+        not isinstance(message, dict)
+        or message.get("role") != "user"
+        or message.keys()
+        - {
+            "role",
+            "content",
+        }
+    ):
+        return None
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        return None
+    texts = [
+        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
+        for part in content
+    ]
+    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None  # type: ignore[arg-type]
+
+
+def frame_of(rest: JsonObject) -> Frame:
+    """Return the frame of a request without its input.
+
+    Args:
+        rest: That of `split_request`, redacted as recorded calls are.
+    """
+    messages = rest["messages"]
+    settings = {name: rest[name] for name in rest.keys() & _SETTINGS}
+    model = rest.get("model")
+    return Frame(
+        fingerprint("chat", rest),
+        model if isinstance(model, str) else "",
+        _digest(settings),
+        _digest(messages),
+    )
+
+
+def ask_of(chat: JsonObject) -> Ask | None:
+    """Return how a request wants its answer; ``None`` where that is not understood."""
+    logprobs, top = chat.get("logprobs") or False, chat.get("top_logprobs") or 0
+    options = chat.get("stream_options") or {}
+    limits = [chat.get("max_tokens"), chat.get("max_completion_tokens")]
+    given = [limit for limit in limits if limit is not None]
+    stops = chat.get("stop") or []
+    stops = [stops] if isinstance(stops, str) else stops
+    understood = (
+        isinstance(logprobs, bool)
+        and type(top) is int
+        and 0 <= top <= _MOST_TOP_LOGPROBS
+        and isinstance(options, dict)
+        and all(type(limit) is int and limit > 0 for limit in given)
+        and isinstance(stops, list)
+        and all(isinstance(stop, str) for stop in stops)
+    )
+    if not understood:
+        return None
+    return Ask(
+        chat.get("stream") is True,
+        options.get("include_usage") is True,
+        top if logprobs else None,
+        min(given, default=float("inf")),
+        tuple(stops),
+    )
+
+
+def _digest(value: object) -> str:
+    return sha256(canonical_json(value)).hexdigest()[:_DIGITS]

@@ -1,0 +1,148 @@
+"""The plan of a promotion: what is kept of recorded calls so that a student can take them over."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from locum.errors import InputError
+from locum.promotion.frame import Frame  # noqa: TC001 - pydantic reads it
+from locum.promotion.recognition import Recognition
+from locum.promotion.wording import LabelWording, ObjectWording  # noqa: TC001 - pydantic reads it
+
+if TYPE_CHECKING:
+    from locum.schema import JsonObject
+
+__all__ = ["AnswerText", "Plan", "PromptTokens", "read_plan", "write_plan"]
+
+# Of English.
+_CHARACTERS_A_TOKEN = 4
+
+
+class AnswerText(NamedTuple):
+    """An answer as it is written, and about how many tokens the teacher would have needed."""
+
+    text: str
+    tokens: int
+
+
+class PromptTokens(NamedTuple):
+    """How many tokens a prompt has: those of the instruction, and of each character of the input.
+
+    Args:
+        fixed: Tokens of a prompt without its input.
+        a_character: Tokens for each character of the input.
+    """
+
+    fixed: float
+    a_character: float
+
+    def count(self, text: str) -> int:
+        """Return about how many tokens the prompt of an input has."""
+        return max(round(self.fixed + self.a_character * len(text)), 1)
+
+
+class Plan(NamedTuple):
+    """How a task's calls are recognised, and how its student answers them.
+
+    Args:
+        recognition: Which calls are the task's.
+        labels: How each label is worded, by the fingerprint of the call; empty for JSON.
+        objects: What stands around JSON, by the fingerprint of the call.
+        prompt_tokens: How many tokens the prompts have.
+        call_usd: What one of the teacher's answers costs in the mean; ``None`` where not known.
+        call_ms: How long one takes at the median; likewise.
+        target: The promised agreement on what the student answers.
+        confidence: Of the promise.
+        coverage: Share of calls that the student is expected to answer.
+        teacher: Who answers else.
+    """
+
+    recognition: Recognition
+    labels: dict[str, dict[str, LabelWording]]
+    objects: dict[str, ObjectWording]
+    prompt_tokens: PromptTokens
+    call_usd: float | None
+    call_ms: float | None
+    target: float
+    confidence: float
+    coverage: float
+    teacher: str
+
+    def word(self, fingerprint: str, said: str) -> AnswerText | None:
+        """Return what a student says as the teacher would write it.
+
+        Args:
+            fingerprint: Of the call.
+            said: A label, or an object as JSON.
+
+        Returns:
+            ``None`` where it is not known how the teacher writes that.
+        """
+        around = self.objects.get(fingerprint)
+        if around is not None:
+            whole = f"{around.before}{said}{around.after}"
+            return AnswerText(whole, _estimate_tokens(whole))
+        label = self.labels.get(fingerprint, {}).get(said)
+        if label is None:
+            return None
+        return AnswerText(label.text, label.tokens or _estimate_tokens(label.text))
+
+
+def _estimate_tokens(text: str) -> int:
+    return math.ceil(len(text) / _CHARACTERS_A_TOKEN)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _PlanEntry(_Strict):
+    """A plan as it is kept."""
+
+    frames: list[Frame]
+    before: str
+    after: str
+    by_name: bool
+    labels: dict[str, dict[str, LabelWording]]
+    objects: dict[str, ObjectWording]
+    prompt_tokens: PromptTokens
+    call_usd: Finite | None
+    call_ms: Finite | None
+    target: Finite
+    confidence: Finite
+    coverage: Finite
+    teacher: str
+
+
+def write_plan(plan: Plan) -> JsonObject:
+    """Return a plan as JSON."""
+    recognition = plan.recognition
+    rest = {k: v for k, v in plan._asdict().items() if k != "recognition"}
+    return _PlanEntry(
+        frames=sorted(recognition.frames),
+        before=recognition.before,
+        after=recognition.after,
+        by_name=recognition.by_name,
+        **rest,
+    ).model_dump()
+
+
+def read_plan(entry: JsonObject) -> Plan:
+    """Return the plan that JSON describes.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        read = _PlanEntry.model_validate(entry)
+    except ValueError as error:
+        raise InputError(f"a promotion cannot be read, promote the task again: {error}") from None
+    recognition = Recognition(frozenset(read.frames), read.before, read.after, read.by_name)
+    rest = {name: getattr(read, name) for name in Plan._fields if name != "recognition"}
+    return Plan(recognition, **rest)

@@ -1,0 +1,189 @@
+"""From a student and the calls that it learned from to a plan of its promotion."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError, QualityGateError
+from locum.export import CertifiedExtractor
+from locum.promotion.frame import Frame, frame_of, split_request
+from locum.promotion.plan import Plan, PromptTokens
+from locum.promotion.recognition import learn_recognition
+from locum.promotion.wording import Worded, word_labels, word_objects
+from locum.schema import MANIFEST
+from locum.traffic.json_requests import asked_schema, object_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from locum.export import CertifiedStudent
+    from locum.promotion.wording import LabelWording, ObjectWording
+    from locum.schema import Call
+
+__all__ = ["ArtefactFiles", "Prepared", "prepare_plan", "read_artefact_files"]
+
+_FEWEST_FOR_A_LINE = 10
+# A token is about four characters of English.
+_TOKENS_OF_ENGLISH = PromptTokens(0.0, 0.25)
+
+
+class Prepared(NamedTuple):
+    """A plan, and what it was made from.
+
+    Args:
+        plan: The plan.
+        calls: How many recorded calls were looked at.
+        recognised: How many of them it recognises.
+    """
+
+    plan: Plan
+    calls: int
+    recognised: int
+
+
+class ArtefactFiles(NamedTuple):
+    """The files of a student by name, and the SHA-256 of its manifest, which names the others'."""
+
+    sha256: str
+    files: dict[str, bytes]
+
+
+class _Seen(NamedTuple):
+    """A recorded call that a student could have answered."""
+
+    frame: Frame
+    text: str
+    answer: str
+    call: Call
+
+
+def read_artefact_files(folder: Path) -> ArtefactFiles:
+    """Return the files of a student's folder.
+
+    Raises:
+        InputError: One cannot be read.
+    """
+    try:
+        files = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        }
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}") from None
+    return ArtefactFiles(sha256(files[MANIFEST]).hexdigest(), files)
+
+
+def prepare_plan(student: CertifiedStudent | CertifiedExtractor, calls: Iterable[Call]) -> Prepared:
+    """Return how a student's calls are recognised and answered.
+
+    Args:
+        student: The student.
+        calls: The recorded calls that it learned from, and was certified on.
+
+    Raises:
+        InputError: No such call is one that it could answer; or calls have nothing in common that
+            tells them from others; or the teacher's answers say more than the student's can.
+        QualityGateError: The student has no certificate for whole answers.
+    """
+    certificate = student.certificate
+    if certificate is None:
+        raise QualityGateError(
+            f"the student of {student.task.name!r} is certified for single fields alone, and a "
+            "gateway answers with whole objects: use locum predict --partial"
+        )
+    seen, count = _usable(calls)
+    if not seen:
+        raise InputError(
+            f"of the {count:,} calls that the student of {student.task.name!r} learned from, none "
+            "is one that a gateway's student can answer: it needs one answer of text, no tools, no "
+            "images, and the user's message last"
+        )
+    recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
+    seen = [one for one in seen if recognition.admits(one.frame, one.text)]
+    if recognition.by_name and any(one.call.facts.task is None for one in seen):
+        raise InputError(
+            f"the calls of {student.task.name!r} have no instruction, and nothing that all inputs "
+            "begin with, to tell them from others: let the application name them by the header "
+            "x-locum-task, and distil the task again"
+        )
+    labels, objects = _wordings(student, seen)
+    plan = Plan(
+        recognition=recognition,
+        labels=labels,
+        objects=objects,
+        prompt_tokens=_prompt_tokens(seen),
+        call_usd=_mean([one.call.facts.cost_usd for one in seen]),
+        call_ms=_median([one.call.facts.latency_ms for one in seen]),
+        target=certificate.target,
+        confidence=certificate.confidence,
+        coverage=certificate.coverage,
+        teacher=student.teacher,
+    )
+    return Prepared(plan, count, len(seen))
+
+
+def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
+    seen, count = [], 0
+    for call in calls:
+        count += 1
+        split = split_request(call.request)
+        answer = object_text(call.request, call.response) if call.response else None
+        if split is not None and answer is not None:
+            seen.append(_Seen(frame_of(split.rest), split.text, answer, call))
+    return seen, count
+
+
+def _wordings(
+    student: CertifiedStudent | CertifiedExtractor, seen: Sequence[_Seen]
+) -> tuple[dict[str, dict[str, LabelWording]], dict[str, ObjectWording]]:
+    """How answers are worded, by the fingerprint of their calls."""
+    answers: defaultdict[str, list[Worded]] = defaultdict(list)
+    for one in seen:
+        answers[one.frame.fingerprint].append(Worded(one.answer, one.call.facts.output_tokens))
+    if isinstance(student, CertifiedExtractor):
+        for one in seen:
+            _check_required(student, one.call)
+        return {}, {name: word_objects(given) for name, given in answers.items()}
+    classes = student.classes_
+    return {name: word_labels(classes, given) for name, given in answers.items()}, {}
+
+
+def _check_required(student: CertifiedExtractor, call: Call) -> None:
+    """Refuse a student whose objects lack what a call's ``response_format`` asks for."""
+    required = (asked_schema(call.request) or {}).get("required") or ()
+    lacking = [field for field in student.task.leave_out if field in required]
+    if lacking:
+        raise InputError(
+            f"calls of {student.task.name!r} require the field {lacking[0]!r}, which its student "
+            "leaves out: make it optional in the application's schema, or distil without "
+            f"--leave-out {lacking[0]}"
+        )
+
+
+def _prompt_tokens(seen: Sequence[_Seen]) -> PromptTokens:
+    """Fit a line through the lengths of inputs and the tokens of their prompts."""
+    known = [
+        (len(one.text), one.call.facts.input_tokens)
+        for one in seen
+        if one.call.facts.input_tokens is not None
+    ]
+    lengths = [length for length, _ in known]
+    if len(known) < _FEWEST_FOR_A_LINE or len(set(lengths)) == 1:
+        return _TOKENS_OF_ENGLISH
+    line = statistics.linear_regression(lengths, [tokens for _, tokens in known])
+    return PromptTokens(max(line.intercept, 0.0), max(line.slope, 0.0))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

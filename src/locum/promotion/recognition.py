@@ -1,0 +1,103 @@
+"""How the calls of a task are told from others while traffic flows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.promotion.frame import ANY_TURNS, Frame, frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Recognition", "learn_recognition"]
+
+_LEAST_SHARE = 0.02
+_LEAST_COVERED = 0.9
+_SHORTEST_AROUND = 12
+_PLACEHOLDER_BEGINS = re.compile(r"\[[A-Z]")
+_PLACEHOLDER_ENDS = re.compile(r"\d\]")
+_BARE = frame_of({"messages": []})
+
+
+class Recognition(NamedTuple):
+    """What a call must be like for the student to be asked.
+
+    Args:
+        frames: One of these; a frame may stand for any turns before the input.
+        before: How the input begins: a prompt that stands in the user's own message.
+        after: How it ends; likewise.
+        by_name: Whether it must be named by the header ``x-locum-task``, as nothing else tells it
+            from other calls.
+    """
+
+    frames: frozenset[Frame]
+    before: str
+    after: str
+    by_name: bool
+
+    def admits(self, frame: Frame, text: str) -> bool:
+        """Tell whether a call belongs to the task, its name aside."""
+        known = frame in self.frames or frame._replace(turns=ANY_TURNS) in self.frames
+        return (
+            known
+            and len(text) >= len(self.before) + len(self.after)
+            and text.startswith(self.before)
+            and text.endswith(self.after)
+        )
+
+
+def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognition:
+    """Return what the recorded calls of a task have in common.
+
+    Args:
+        frames: Of each call that a student could answer; at least one.
+        texts: The input of each.
+    """
+    common = _common_frames(frames)
+    before, after = _around(texts)
+    bare = {frame.fingerprint for frame in common if _is_bare(frame)}
+    return Recognition(common, before, after, by_name=bool(bare) and not (before or after))
+
+
+def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:
+    """Frames that are no exception; with any turns where these vary from call to call."""
+    kept = _frequent(frames)
+    if sum(frame in kept for frame in frames) >= _LEAST_COVERED * len(frames):
+        return kept
+    return _frequent([frame._replace(turns=ANY_TURNS) for frame in frames])
+
+
+def _frequent(frames: Sequence[Frame]) -> frozenset[Frame]:
+    counts = Counter(frames)
+    return frozenset(f for f, count in counts.items() if count >= _LEAST_SHARE * len(frames))
+
+
+def _around(texts: Sequence[str]) -> tuple[str, str]:
+    """What all texts begin and end with, as far as it holds nothing that was redacted."""
+    if len(set(texts)) < 2:
+        return "", ""
+    before = _common_beginning(texts)
+    placeholder = _PLACEHOLDER_BEGINS.search(before)
+    before = before[: placeholder.start()] if placeholder else before
+    after = _common_beginning([text[::-1] for text in texts])[::-1]
+    for placeholder in [*_PLACEHOLDER_ENDS.finditer(after)][-1:]:
+        after = after[placeholder.end() :]
+    return _if_long(before), _if_long(after)
+
+
+def _common_beginning(texts: Sequence[str]) -> str:
+    # In the order of texts, those between the first and the last begin as both of them do.
+    first, last = min(texts), max(texts)
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((place for place, (one, other) in pairs if one != other), len(first))]
+
+
+def _if_long(part: str) -> str:
+    return part if len(part) >= _SHORTEST_AROUND else ""
+
+
+def _is_bare(frame: Frame) -> bool:
+    """Tell whether nothing but the input says what is wanted."""
+    return frame.fingerprint == _BARE.fingerprint and frame.turns in {_BARE.turns, ANY_TURNS}

@@ -1,0 +1,165 @@
+"""How promoted students do: what ``locum status`` and the gateway's page show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.promotion.plan import read_plan
+from locum.store import PromotionStore, ShadowStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.schema import JsonObject
+    from locum.store import Database, PromotionEvent, Route, Shadow
+
+__all__ = ["Compared", "Standing", "read_standings"]
+
+_EVENTS = 10
+_DISAGREEMENTS = 10
+
+
+class Compared(NamedTuple):
+    """What sampled calls show of a student.
+
+    Args:
+        answers: How many of the student's answers were compared with the teacher's.
+        disagreements: How many of them differ.
+        low: Lower end of an interval of the agreement that holds at all times at once.
+        high: Its upper end.
+    """
+
+    answers: int
+    disagreements: int
+    low: float
+    high: float
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of answers that are as the teacher's; ``None`` where none was compared."""
+        return 1 - self.disagreements / self.answers if self.answers else None
+
+
+class Standing(NamedTuple):
+    """How one promoted student does.
+
+    Args:
+        task: Of which task.
+        state: ``active``, ``demoted`` or ``revoked``.
+        reason: Why; empty where somebody wished so.
+        percent: Of how many calls in a hundred it is asked.
+        shadow: Share of calls that are sampled.
+        artefact: SHA-256 of its manifest.
+        changed: When its state last changed, in seconds since 1970.
+        teacher: Who answers else.
+        target: The promised agreement on what it answers.
+        confidence: Of the promise.
+        expected_coverage: Share of calls that it was certified to answer.
+        calls: How many calls went which way, since it was first promoted.
+        compared: What sampled calls show.
+        call_usd: What a call of the teacher costs in the mean; ``None`` where not known.
+        call_ms: How long one takes at the median; likewise.
+        events: The last ones, the newest first.
+        disagreements: Its last answers that the teacher would not have given, the newest first.
+    """
+
+    task: str
+    state: str
+    reason: str
+    percent: float
+    shadow: float
+    artefact: str
+    changed: float
+    teacher: str
+    target: float
+    confidence: float
+    expected_coverage: float
+    calls: Mapping[Route, int]
+    compared: Compared
+    call_usd: float | None
+    call_ms: float | None
+    events: list[PromotionEvent]
+    disagreements: list[Shadow]
+
+    @property
+    def answered(self) -> int:
+        """Calls that the student answered."""
+        return self.calls.get("student", 0) + self.calls.get("shadow", 0)
+
+    @property
+    def total(self) -> int:
+        """All calls of the task."""
+        return sum(self.calls.values())
+
+    @property
+    def coverage(self) -> float | None:
+        """Share that it answered of the calls on which it was asked; ``None`` where none was."""
+        asked = self.answered + self.calls.get("deferred", 0) + self.calls.get("failed", 0)
+        return self.answered / asked if asked else None
+
+    @property
+    def saved_usd(self) -> float | None:
+        """What the teacher's answers would have cost, less those that were bought to compare."""
+        if self.call_usd is None:
+            return None
+        return self.call_usd * self.calls.get("student", 0)
+
+    def to_object(self) -> JsonObject:
+        """Return it as JSON."""
+        return {
+            **self._asdict(),
+            "calls": dict(self.calls),
+            "compared": {**self.compared._asdict(), "agreement": self.compared.agreement},
+            "events": [event._asdict() for event in self.events],
+            "disagreements": [shadow._asdict() for shadow in self.disagreements],
+            "answered": self.answered,
+            "total": self.total,
+            "coverage": self.coverage,
+            "saved_usd": self.saved_usd,
+        }
+
+
+def read_standings(database: Database, task: str | None = None) -> list[Standing]:
+    """Return how promoted students do, by task.
+
+    Args:
+        database: The store.
+        task: That of this task alone.
+
+    Raises:
+        InputError: The store cannot be read.
+    """
+    promotions, shadows = PromotionStore(database), ShadowStore(database)
+    standings = []
+    for promotion in promotions.all():
+        if task not in {None, promotion.task}:
+            continue
+        plan = read_plan(promotion.plan)
+        watch = shadows.watch(promotion.task, promotion.artefact) or {}
+        standings.append(
+            Standing(
+                task=promotion.task,
+                state=promotion.state,
+                reason=promotion.reason,
+                percent=promotion.percent,
+                shadow=promotion.shadow,
+                artefact=promotion.artefact,
+                changed=promotion.changed,
+                teacher=plan.teacher,
+                target=plan.target,
+                confidence=plan.confidence,
+                expected_coverage=plan.coverage,
+                calls=shadows.counts(promotion.task),
+                compared=Compared(
+                    watch.get("compared", 0),
+                    watch.get("disagreements", 0),
+                    watch.get("agreement_low", 0.0),
+                    watch.get("agreement_high", 1.0),
+                ),
+                call_usd=plan.call_usd,
+                call_ms=plan.call_ms,
+                events=promotions.events(promotion.task, _EVENTS),
+                disagreements=shadows.disagreements(promotion.task, _DISAGREEMENTS),
+            )
+        )
+    return standings

@@ -1,0 +1,93 @@
+"""How a teacher words its answers: what a student's answer is to look like."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError
+from locum.teachers import LabelParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["LabelWording", "ObjectWording", "word_labels", "word_objects"]
+
+_LEAST_SHARE = 0.5
+_SAME_FRAME_SHARE = 0.9
+_SHOWN = 60
+
+
+class LabelWording(NamedTuple):
+    """An answer that gives a label.
+
+    Args:
+        text: As the teacher most often writes it.
+        tokens: How many tokens that takes; ``None`` where it is not known.
+    """
+
+    text: str
+    tokens: int | None
+
+
+class ObjectWording(NamedTuple):
+    """What stands around an object: a code fence, or nothing."""
+
+    before: str = ""
+    after: str = ""
+
+
+class Worded(NamedTuple):
+    """A recorded answer, and how many tokens it took where that is known."""
+
+    text: str
+    tokens: int | None
+
+
+def word_labels(labels: Sequence[str], answers: Iterable[Worded]) -> dict[str, LabelWording]:
+    """Return how each label is written.
+
+    A label that was never answered is written as it stands, if the others are; else it is left out.
+
+    Args:
+        labels: Those of the task.
+        answers: The teacher's.
+
+    Raises:
+        InputError: Answers say more than the label: no two are alike.
+    """
+    parse = LabelParser(labels)
+    texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    tokens: dict[str, int | None] = {}
+    for answer in answers:
+        index = parse(answer.text)
+        if index is not None:
+            texts[labels[index]][answer.text] += 1
+            tokens[answer.text] = answer.tokens
+    worded = {}
+    for label, spellings in texts.items():
+        text, count = spellings.most_common(1)[0]
+        if count < _LEAST_SHARE * spellings.total():
+            raise InputError(
+                f"the teacher's answers say more than the label {label!r}, such as "
+                f"{text[:_SHOWN]!r}, and hardly two are alike, so that a student's would look "
+                "different: distil the task as JSON, with --schema and --leave-out"
+            )
+        worded[label] = LabelWording(text, tokens[text])
+    if all(wording.text == label for label, wording in worded.items()):
+        worded |= {label: LabelWording(label, None) for label in labels if label not in worded}
+    return worded
+
+
+def word_objects(answers: Iterable[Worded]) -> ObjectWording:
+    """Return what stands around the objects of answers, where it is nearly always the same."""
+    around: Counter[ObjectWording] = Counter()
+    for answer in answers:
+        before, brace, _ = answer.text.partition("{")
+        _, end, after = answer.text.rpartition("}")
+        if brace and end:
+            around[ObjectWording(before, after)] += 1
+    if not around:
+        return ObjectWording()
+    wording, count = around.most_common(1)[0]
+    return wording if count >= _SAME_FRAME_SHARE * around.total() else ObjectWording()

@@ -1,0 +1,190 @@
+"""Which students stand in at present, as the store has it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.errors import InputError, LocumError
+from locum.promotion import read_plan
+from locum.schema import MANIFEST
+from locum.serving.student_link import StudentLink
+from locum.store import PromotionStore, open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.promotion import Plan
+    from locum.store import Database, Promotion
+
+__all__ = ["Roster", "StandIn"]
+
+_LOOK_SECONDS = 1.0
+# A watch that cannot be read cannot revoke: then no student answers.
+_BLIND_SECONDS = 60.0
+_log = logging.getLogger("locum.gateway")
+
+
+class StandIn(NamedTuple):
+    """A student that is promoted.
+
+    Args:
+        promotion: What the store says of it.
+        plan: How its calls are recognised and answered.
+        link: Asks it.
+    """
+
+    promotion: Promotion
+    plan: Plan
+    link: StudentLink
+
+
+class _Found(NamedTuple):
+    promotion: Promotion
+    plan: Plan
+    folder: Path
+
+
+class Roster:
+    """Follows the store: what is promoted there answers here within about a second.
+
+    Args:
+        place: Path or URL of the store.
+        folder: Where students are unpacked; what is in it already is used again.
+        seconds: How long a student's answer may take.
+    """
+
+    def __init__(self, place: str | Path, folder: Path, seconds: float) -> None:
+        self._place = place
+        self._folder = folder
+        self._seconds = seconds
+        self._reader = ThreadPoolExecutor(1, "locum-roster")
+        self._database: Database | None = None
+        self._known: dict[str, int] | None = None
+        self._looked = time.monotonic()
+        self._said = ""
+        self.stand_ins: tuple[StandIn, ...] = ()
+
+    @property
+    def blind(self) -> bool:
+        """Whether it is not known any more who is promoted."""
+        return time.monotonic() - self._looked > _BLIND_SECONDS
+
+    async def follow(self) -> None:
+        """Look at the store again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look at the store once; where it cannot be read, all stays as it is for a while."""
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._reader, self._read)
+        except LocumError as error:
+            self._complain(f"promotions cannot be read: {error}")
+            return
+        self._looked = time.monotonic()
+        if found is not None:
+            self._take(found)
+
+    def _complain(self, message: str) -> None:
+        if message != self._said:
+            self._said = message
+            _log.error(message)
+
+    def _read(self) -> list[_Found] | None:
+        """Return the students that are promoted; ``None`` where nothing has changed."""
+        if self._database is None:
+            self._database = open_database(self._place)
+        store = PromotionStore(self._database)
+        revisions = store.revisions()
+        if revisions == self._known:
+            return None
+        found = []
+        for promotion in store.all():
+            if promotion.state != "active":
+                continue
+            try:
+                plan = read_plan(promotion.plan)
+                folder = _unpack(store, promotion.artefact, self._folder)
+            except (LocumError, OSError) as error:
+                _log.error("the promotion of %s cannot be used: %s", promotion.task, error)
+                continue
+            found.append(_Found(promotion, plan, folder))
+        self._known = revisions
+        return found
+
+    def _take(self, found: list[_Found]) -> None:
+        """Keep the links of students that stay, start those of new ones, end the others."""
+        running = {(s.promotion.task, s.promotion.artefact): s.link for s in self.stand_ins}
+        stand_ins = []
+        for promotion, plan, folder in found:
+            link = running.pop((promotion.task, promotion.artefact), None)
+            if link is None:
+                link = StudentLink(promotion.task, folder, self._seconds)
+                link.start()
+            stand_ins.append(StandIn(promotion, plan, link))
+        self.stand_ins = tuple(stand_ins)
+        for link in running.values():
+            link.close()
+
+    def sweep(self, now: float) -> None:
+        """Look after the students' processes."""
+        for stand_in in self.stand_ins:
+            stand_in.link.sweep(now)
+
+    def close(self) -> None:
+        """End all processes."""
+        for stand_in in self.stand_ins:
+            stand_in.link.close()
+        self.stand_ins = ()
+        self._reader.shutdown()
+        if self._database is not None:
+            self._database.close()
+
+
+def _unpack(store: PromotionStore, artefact: str, folder: Path) -> Path:
+    """Return the folder of a student, written whole where it was not there yet."""
+    target = folder / artefact
+    if _is_whole(target, artefact):
+        return target
+    files = store.files(artefact)
+    _check_files(artefact, files)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        whole = Path(scratch) / "student"
+        for name, content in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            whole.replace(target)
+        except OSError:
+            # Another gateway has just put it there.
+            if not _is_whole(target, artefact):
+                raise
+    return target
+
+
+def _is_whole(folder: Path, artefact: str) -> bool:
+    """Tell whether a folder was written; its files are checked by who loads it."""
+    manifest = folder / MANIFEST
+    return manifest.is_file() and sha256(manifest.read_bytes()).hexdigest() == artefact
+
+
+def _check_files(artefact: str, files: Mapping[str, bytes]) -> None:
+    """Refuse a student that is not the one that was promoted, or would be written elsewhere."""
+    if sha256(files.get(MANIFEST, b"")).hexdigest() != artefact:
+        raise InputError(f"the stored student {artefact[:12]} was changed: promote the task again")
+    for name in files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise InputError(f"the stored student {artefact[:12]} holds a file {name!r}")

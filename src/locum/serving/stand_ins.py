@@ -1,0 +1,264 @@
+"""Which calls students answer: those of a promoted task where its certificate covers the answer."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.promotion import (
+    Ask,
+    Frame,
+    StudentAnswer,
+    ask_of,
+    chat_body,
+    chat_stream,
+    frame_of,
+    message_body,
+    message_stream,
+    split_request,
+)
+from locum.traffic import to_chat
+from locum.traffic.strict_json import write_json
+
+if TYPE_CHECKING:
+    import random
+
+    from locum.promotion import AnswerText
+    from locum.redaction import Redactor
+    from locum.schema import JsonObject
+    from locum.serving.client import ClientConnection
+    from locum.serving.forwarder import ActiveCall
+    from locum.serving.roster import Roster, StandIn
+    from locum.serving.student_link import Said
+    from locum.store import Route
+
+__all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
+
+_ENDPOINTS = frozenset({"chat", "messages"})
+_MOST_FRAMES = 4_096
+_JSON = b"application/json"
+_EVENTS = b"text/event-stream; charset=utf-8"
+
+
+class TallyKey(NamedTuple):
+    """What calls are counted by."""
+
+    task: str
+    artefact: str
+    application: str
+    route: Route
+
+
+class Sampled(NamedTuple):
+    """What the student said of a call that was drawn by chance, for the record.
+
+    Args:
+        task: Of which task.
+        artefact: Which student.
+        folder: Where that lies.
+        answered: Whether the certificate covers what it said.
+        said: Its answer.
+        confidence: What it thinks of it.
+    """
+
+    task: str
+    artefact: str
+    folder: str
+    answered: bool
+    said: str
+    confidence: float
+
+
+class Verdict(NamedTuple):
+    """What came of a call.
+
+    Args:
+        task: Whose call it is; ``None`` for one of no promoted task.
+        answered: Whether the student answered.
+        sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
+            asked then, also where the student answered.
+    """
+
+    task: str | None
+    answered: bool
+    sampled: Sampled | None
+
+
+_NOT_OURS = Verdict(None, answered=False, sampled=None)
+
+
+class _Ours(NamedTuple):
+    """A call of a promoted task."""
+
+    stand_in: StandIn
+    frame: Frame
+    text: str
+    ask: Ask
+    chat: JsonObject
+
+
+class StandIns:
+    """Lets students answer.
+
+    Args:
+        roster: Which are promoted.
+        redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
+        chance: Draws which calls are sampled.
+    """
+
+    def __init__(self, roster: Roster, redactor: Redactor, chance: random.Random) -> None:
+        self._roster = roster
+        self._redactor = redactor
+        self._chance = chance
+        self._frames: dict[bytes, Frame] = {}
+        self._tallies: Counter[TallyKey] = Counter()
+
+    def take_tallies(self) -> list[tuple[TallyKey, int]]:
+        """Return how many calls went which way since the last time."""
+        taken, self._tallies = self._tallies, Counter()
+        return list(taken.items())
+
+    async def answer(self, call: ActiveCall, client: ClientConnection) -> Verdict:
+        """Answer a call, if it is one that a student may answer.
+
+        Args:
+            call: The call.
+            client: Who waits for it.
+        """
+        stand_ins = self._roster.stand_ins
+        if not stand_ins or call.endpoint not in _ENDPOINTS or self._roster.blind:
+            return _NOT_OURS
+        ours = self._recognise(call, stand_ins)
+        return _NOT_OURS if ours is None else await self._serve(call, ours, client)
+
+    def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
+        chat = to_chat(call.endpoint, call.body, None).request
+        split = split_request(chat)
+        ask = ask_of(chat)
+        if split is None or ask is None:
+            return None
+        frame = self._frame(split.rest)
+        name = call.request.headers.get_text(b"x-locum-task")
+        for stand_in in stand_ins:
+            recognition = stand_in.plan.recognition
+            named = name == stand_in.promotion.task
+            if (named or (name is None and not recognition.by_name)) and recognition.admits(
+                frame, split.text
+            ):
+                return _Ours(stand_in, frame, split.text, ask, chat)
+        return None
+
+    def _frame(self, rest: JsonObject) -> Frame:
+        """The frame of a request; those of the last ones are kept, as most are alike."""
+        key = write_json(rest)
+        frame = self._frames.get(key)
+        if frame is None:
+            if len(self._frames) >= _MOST_FRAMES:
+                self._frames.clear()
+            [redacted] = self._redactor.redact([rest]).values
+            frame = self._frames[key] = frame_of(redacted)
+        return frame
+
+    async def _serve(self, call: ActiveCall, ours: _Ours, client: ClientConnection) -> Verdict:
+        promotion = ours.stand_in.promotion
+        chosen = _place(ours) < promotion.percent
+        drawn = promotion.percent == 0 or self._chance.random() < promotion.shadow
+        if not (chosen or drawn):
+            self._count(call, ours, "teacher")
+            return Verdict(promotion.task, answered=False, sampled=None)
+        wants_chances = ours.ask.top_logprobs is not None
+        said = await ours.stand_in.link.ask(ours.text, chances=wants_chances)
+        if said is None:
+            self._count(call, ours, "failed")
+            return Verdict(promotion.task, answered=False, sampled=None)
+        worded = _word(ours, said) if chosen else None
+        if worded is not None:
+            self._deliver(call, ours, said, worded, client)
+            self._count(call, ours, "shadow" if drawn else "student")
+        else:
+            self._count(call, ours, "deferred" if chosen else "teacher")
+        sampled = _sample(ours, said) if drawn else None
+        return Verdict(promotion.task, answered=worded is not None, sampled=sampled)
+
+    def _count(self, call: ActiveCall, ours: _Ours, route: Route) -> None:
+        promotion = ours.stand_in.promotion
+        application = call.request.caller.application or ""
+        self._tallies[TallyKey(promotion.task, promotion.artefact, application, route)] += 1
+
+    def _deliver(
+        self,
+        call: ActiveCall,
+        ours: _Ours,
+        said: Said,
+        worded: AnswerText,
+        client: ClientConnection,
+    ) -> None:
+        promotion, plan = ours.stand_in.promotion, ours.stand_in.plan
+        answer = StudentAnswer(
+            text=worded.text,
+            model=ours.frame.model,
+            prompt_tokens=plan.prompt_tokens.count(ours.text),
+            completion_tokens=worded.tokens,
+            chances=_chances(ours, said),
+            created=int(time.time()),
+            artefact=promotion.artefact,
+        )
+        if call.endpoint == "messages":
+            body = message_stream(answer) if ours.ask.stream else message_body(answer)
+        else:
+            body = (chat_stream if ours.ask.stream else chat_body)(answer, ours.ask)
+        said_of_it = (
+            (b"x-locum-route", b"student"),
+            (b"x-locum-task", promotion.task.encode()),
+            (b"x-locum-confidence", b"%.4f" % said.confidence),
+            (
+                b"x-locum-certificate",
+                b"agreement>=%g; confidence=%g; student=%b"
+                % (plan.target, plan.confidence, promotion.artefact[:12].encode()),
+            ),
+        )
+        client.reply(200, body, _EVENTS if ours.ask.stream else _JSON, said_of_it)
+
+
+def _sample(ours: _Ours, said: Said) -> Sampled:
+    promotion, link = ours.stand_in.promotion, ours.stand_in.link
+    return Sampled(
+        task=promotion.task,
+        artefact=promotion.artefact,
+        folder=str(link.folder),
+        answered=said.answered,
+        said=said.text,
+        confidence=said.confidence,
+    )
+
+
+def _place(ours: _Ours) -> float:
+    """Where a call stands among a hundred: the same for all calls of one user, else of one text."""
+    body = ours.chat
+    metadata = body.get("metadata")
+    users = [
+        body.get("safety_identifier"),
+        body.get("user"),
+        metadata.get("user_id") if isinstance(metadata, dict) else None,
+    ]
+    user = next((user for user in users if isinstance(user, str) and user), None)
+    key = f"{ours.stand_in.promotion.task}\0{ours.text if user is None else user}"
+    digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
+    return 100 * int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _word(ours: _Ours, said: Said) -> AnswerText | None:
+    """The answer as the teacher would write it; ``None`` where the student must not answer."""
+    worded = ours.stand_in.plan.word(ours.frame.fingerprint, said.text) if said.answered else None
+    if worded is None or worded.tokens > ours.ask.most_tokens:
+        return None
+    return None if any(stop in worded.text for stop in ours.ask.stops) else worded
+
+
+def _chances(ours: _Ours, said: Said) -> list[tuple[str, float]]:
+    """What might have been said, worded as the teacher would; that which is said comes first."""
+    plan, fingerprint = ours.stand_in.plan, ours.frame.fingerprint
+    worded = [(plan.word(fingerprint, text), text, chance) for text, chance in said.chances]
+    return [(known.text if known else text, chance) for known, text, chance in worded]

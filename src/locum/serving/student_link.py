@@ -1,0 +1,271 @@
+"""The gateway's end of a student's process: asks, waits a little, and starts it again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
+
+from locum.serving.child import start_child
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["LinkState", "Said", "StudentLink"]
+
+_MODULE = "locum.serving.student_process"
+_FIRST_RESTART_SECONDS = 0.5
+_LONGEST_RESTART_SECONDS = 30.0
+_LOAD_SECONDS = 60.0
+_HANG_SECONDS = 2.0
+_LEAVE_SECONDS = 2.0
+_MOST_WAITING = 1_024
+_READ_BYTES = 1024 * 1024
+_log = logging.getLogger("locum.gateway")
+
+LinkState = Literal["loading", "ready", "refused", "down"]
+
+
+class Said(NamedTuple):
+    """What a student says of a text.
+
+    Args:
+        answered: Whether its certificate covers that.
+        text: The label, or the object as JSON.
+        confidence: What it thinks of it.
+        chances: Labels with their probabilities, the best first, where they were asked for.
+    """
+
+    answered: bool
+    text: str
+    confidence: float
+    chances: list[tuple[str, float]]
+
+
+class StudentLink:
+    """Asks one student, in its own process.
+
+    A text to which there is no answer in time has none: the teacher is asked then. A process that
+    dies or hangs is killed and started again, later each time.
+
+    Args:
+        name: Of the task, for messages.
+        folder: The student's artefact.
+        seconds: How long an answer may take.
+    """
+
+    def __init__(self, name: str, folder: Path, seconds: float) -> None:
+        self._name = name
+        self.folder = folder
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, asyncio.Future[Said | None]] = {}
+        self._batch: list[tuple[int, str, bool]] = []
+        self._asked = self._heard = 0
+        self._progress = 0.0
+        self._restart_seconds = _FIRST_RESTART_SECONDS
+        self._restart_at: float | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._killed: list[subprocess.Popen[bytes]] = []
+        self._end: _End | None = None
+        self._closed = False
+        self.state: LinkState = "loading"
+        self.reason = ""
+        self.failures = 0
+
+    def start(self) -> None:
+        """Start the process; it answers once it has loaded the student."""
+        self.state, self._restart_at = "loading", None
+        self._progress = time.monotonic()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = start_child(_MODULE, theirs, str(self.folder))
+        except OSError as error:
+            ours.close()
+            self._fail(f"it cannot be started: {error.strerror or error}")
+            return
+        self._end = _End(self, ours, self._loop)
+
+    async def ask(self, text: str, *, chances: bool) -> Said | None:
+        """Return what the student says; ``None`` where it says nothing in time.
+
+        Args:
+            text: The input.
+            chances: Whether the probabilities of other labels are wanted.
+        """
+        if self.state != "ready" or len(self._waiting) >= _MOST_WAITING:
+            return None
+        if self._heard == self._asked:
+            self._progress = time.monotonic()
+        self._asked += 1
+        answer: asyncio.Future[Said | None] = self._loop.create_future()
+        self._waiting[self._asked] = answer
+        if not self._batch:
+            self._loop.call_soon(self._send)
+        self._batch.append((self._asked, text, chances))
+        return await answer
+
+    def _send(self) -> None:
+        """Send what was asked since the loop last went round, as one batch."""
+        batch, self._batch = self._batch, []
+        numbers = [number for number, _, _ in batch]
+        if self._end is None:
+            self._give_up(numbers)
+            return
+        self._end.write(orjson.dumps(batch) + b"\n")
+        self._loop.call_later(self._seconds, self._expire, numbers)
+
+    def _expire(self, numbers: list[int]) -> None:
+        late = [number for number in numbers if number in self._waiting]
+        self.failures += len(late)
+        self._give_up(late)
+
+    def _give_up(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._settle(number, None)
+
+    def _settle(self, number: int, said: Said | None) -> None:
+        answer = self._waiting.pop(number, None)
+        if answer is not None and not answer.done():
+            answer.set_result(said)
+
+    # What its end of the socket tells.
+
+    def take(self, said: Any) -> None:  # noqa: ANN401 - JSON
+        """Take a line of the process."""
+        self._progress = time.monotonic()
+        if isinstance(said, dict):
+            self._take_state(said)
+            return
+        for number, answer in said:
+            self._heard = max(self._heard, number)
+            if answer is None:
+                self.failures += 1
+            self._settle(number, None if answer is None else Said(*answer))
+
+    def _take_state(self, said: dict[str, Any]) -> None:
+        if "refused" in said:
+            self.state, self.reason = "refused", said["refused"]
+            _log.error("the student of %s cannot be used: %s", self._name, self.reason)
+            return
+        self.state, self.reason = "ready", ""
+        self._heard = self._asked
+        self._restart_seconds = _FIRST_RESTART_SECONDS
+
+    def lost(self, end: _End) -> None:
+        """Take note that the process has closed its end."""
+        if end is self._end and not self._closed and self.state != "refused":
+            self._fail("its process died")
+
+    def _fail(self, reason: str) -> None:
+        """Kill the process, let teachers answer, and start it again in a while."""
+        self._end_process()
+        self.failures += 1
+        self.state, self.reason = "down", reason
+        self._restart_at = time.monotonic() + self._restart_seconds
+        again = f"it starts again in {self._restart_seconds:g} s"
+        _log.error("the student of %s is down: %s; %s", self._name, reason, again)
+        self._restart_seconds = min(2 * self._restart_seconds, _LONGEST_RESTART_SECONDS)
+
+    def _end_process(self) -> None:
+        self._give_up(list(self._waiting))
+        if self._end is not None:
+            self._end.close()
+            self._end = None
+        if self._process is not None:
+            self._process.kill()
+            self._killed.append(self._process)
+            self._process = None
+
+    def sweep(self, now: float) -> None:
+        """Look after the process, once a second: one that hangs is killed, a dead one started."""
+        self._killed = [process for process in self._killed if process.poll() is None]
+        if self._closed or self.state == "refused":
+            return
+        if self._restart_at is not None:
+            if self._restart_at <= now:
+                self.start()
+            return
+        silent = now - self._progress
+        if self.state == "loading" and silent > _LOAD_SECONDS:
+            self._fail(f"it was not loaded within {_LOAD_SECONDS:g} s")
+        elif self.state == "ready" and self._heard < self._asked and silent > _HANG_SECONDS:
+            self._fail(f"it said nothing for {silent:.1f} s")
+
+    def close(self) -> None:
+        """End the process."""
+        self._closed = True
+        self._end_process()
+        for process in self._killed:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LEAVE_SECONDS)
+
+
+class _End:
+    """The gateway's end of the socket: lines of JSON both ways.
+
+    Args:
+        link: Takes what comes.
+        end: The socket.
+        loop: Tells when there is something to read or room to write.
+    """
+
+    def __init__(
+        self, link: StudentLink, end: socket.socket, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._link = link
+        self._end = end
+        self._loop = loop
+        self._read = b""
+        self._unsent = bytearray()
+        end.settimeout(0)
+        loop.add_reader(end.fileno(), self._on_readable)
+
+    def write(self, data: bytes) -> None:
+        """Send data now, or as soon as there is room."""
+        waits = bool(self._unsent)
+        self._unsent += data
+        if not waits:
+            self._on_writable()
+
+    def _on_writable(self) -> None:
+        try:
+            sent = self._end.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._link.lost(self)
+            return
+        del self._unsent[:sent]
+        if self._unsent:
+            self._loop.add_writer(self._end.fileno(), self._on_writable)
+        else:
+            self._loop.remove_writer(self._end.fileno())
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._end.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._end.fileno())
+            self._link.lost(self)
+            return
+        *lines, self._read = (self._read + data).split(b"\n")
+        for line in lines:
+            self._link.take(orjson.loads(line))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._loop.remove_reader(self._end.fileno())
+        self._loop.remove_writer(self._end.fileno())
+        self._end.close()

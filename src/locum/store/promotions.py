@@ -1,0 +1,222 @@
+"""Which students stand in for their teachers, and what is known of how they do."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import orjson
+
+from locum.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.schema import JsonObject
+    from locum.store.database import Database, Row
+
+__all__ = ["EventKind", "Promotion", "PromotionEvent", "PromotionState", "PromotionStore"]
+
+PromotionState = Literal["active", "demoted", "revoked"]
+EventKind = Literal["promoted", "demoted", "revoked", "alarm"]
+
+_COLUMNS = "task, revision, state, artefact, percent, shadow, plan, changed, reason"
+
+
+class Promotion(NamedTuple):
+    """A student that stands in, or did.
+
+    Args:
+        task: Of which task.
+        revision: Counts up with each change.
+        state: ``active``, ``demoted`` by somebody, or ``revoked`` by the watch.
+        artefact: SHA-256 of the student's manifest.
+        percent: Of how many calls in a hundred the student is asked for the answer; 0 lets it be
+            scored beside the teacher alone.
+        shadow: Share of calls on which the teacher is asked besides, by chance.
+        plan: How its calls are recognised and its answers are worded, as JSON.
+        changed: When it was last changed, in seconds since 1970.
+        reason: Why it is in this state; empty where somebody wished so.
+    """
+
+    task: str
+    revision: int
+    state: PromotionState
+    artefact: str
+    percent: float
+    shadow: float
+    plan: JsonObject
+    changed: float
+    reason: str
+
+
+class PromotionEvent(NamedTuple):
+    """Something that happened to a promotion, at a time in seconds since 1970."""
+
+    task: str
+    time: float
+    kind: EventKind
+    message: str
+
+
+class PromotionStore:
+    """The promotions of a store; threads may share it.
+
+    Every method raises `InputError` where the store cannot be read or written.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Promotions.
+
+    def all(self) -> list[Promotion]:
+        """Return all promotions by task."""
+        query = f"SELECT {_COLUMNS} FROM promotions ORDER BY task"  # noqa: S608 - no value in it
+        return [_to_promotion(row) for row in self._database.execute(query)]
+
+    def find(self, task: str) -> Promotion | None:
+        """Return the promotion of a task."""
+        query = f"SELECT {_COLUMNS} FROM promotions WHERE task = ?"  # noqa: S608 - no value in it
+        for row in self._database.execute(query, (task,)):
+            return _to_promotion(row)
+        return None
+
+    def revisions(self) -> dict[str, int]:
+        """Return the revision of each promotion; cheap enough to ask every second."""
+        return dict(self._database.execute("SELECT task, revision FROM promotions"))
+
+    def promote(
+        self,
+        task: str,
+        artefact: str,
+        files: Mapping[str, bytes],
+        plan: JsonObject,
+        *,
+        percent: float,
+        shadow: float,
+    ) -> Promotion:
+        """Let a student stand in from now on, instead of any that did.
+
+        Args:
+            task: Of which task.
+            artefact: SHA-256 of the student's manifest.
+            files: Its files by name: a copy is kept, so that what is promoted cannot change.
+            plan: How its calls are recognised and its answers are worded.
+            percent: See `Promotion`.
+            shadow: See `Promotion`.
+        """
+        share = f"{percent:g}% of calls, {shadow:.1%} shadowed"
+        with self._database.transaction():
+            self._keep_files(artefact, files)
+            before = self.find(task)
+            promotion = Promotion(
+                task,
+                before.revision + 1 if before else 1,
+                "active",
+                artefact,
+                percent,
+                shadow,
+                plan,
+                time.time(),
+                "",
+            )
+            self._write(promotion)
+            self._note(PromotionEvent(task, promotion.changed, "promoted", share))
+            self._drop_unused_files()
+        return promotion
+
+    def end(
+        self, task: str, state: PromotionState, reason: str, artefact: str | None = None
+    ) -> Promotion | None:
+        """Let the teacher answer again.
+
+        Args:
+            task: Of which task.
+            state: ``demoted`` or ``revoked``.
+            reason: Why.
+            artefact: Only where this student stands in.
+
+        Returns:
+            The promotion as it is now; ``None`` where no such student stood in.
+        """
+        with self._database.transaction():
+            before = self.find(task)
+            if (
+                before is None
+                or before.state != "active"
+                or artefact not in {None, before.artefact}
+            ):
+                return None
+            ended = before._replace(
+                revision=before.revision + 1, state=state, changed=time.time(), reason=reason
+            )
+            self._write(ended)
+            kind: EventKind = "revoked" if state == "revoked" else "demoted"
+            self._note(PromotionEvent(task, ended.changed, kind, reason))
+        return ended
+
+    def _write(self, promotion: Promotion) -> None:
+        self._database.execute("DELETE FROM promotions WHERE task = ?", (promotion.task,))
+        values = promotion._replace(plan=orjson.dumps(promotion.plan))  # type: ignore[arg-type]
+        self._database.execute(
+            f"INSERT INTO promotions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
+            values,
+        )
+
+    # Students.
+
+    def _keep_files(self, artefact: str, files: Mapping[str, bytes]) -> None:
+        self._database.executemany(
+            "INSERT INTO artefact_files (artefact, name, content) VALUES (?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            ((artefact, name, content) for name, content in files.items()),
+        )
+
+    def _drop_unused_files(self) -> None:
+        self._database.execute(
+            "DELETE FROM artefact_files WHERE artefact NOT IN (SELECT artefact FROM promotions)"
+        )
+
+    def files(self, artefact: str) -> dict[str, bytes]:
+        """Return the files of a promoted student by name.
+
+        Raises:
+            InputError: The store has none.
+        """
+        rows = self._database.execute(
+            "SELECT name, content FROM artefact_files WHERE artefact = ?", (artefact,)
+        )
+        if not rows:
+            raise InputError(f"{self._database.name} holds no student {artefact[:12]}: promote it")
+        return {name: bytes(content) for name, content in rows}
+
+    # Events.
+
+    def note(self, event: PromotionEvent) -> None:
+        """Keep an event."""
+        with self._database.transaction():
+            self._note(event)
+
+    def _note(self, event: PromotionEvent) -> None:
+        self._database.execute(
+            "INSERT INTO promotion_events (task, time, kind, message) VALUES (?, ?, ?, ?)", event
+        )
+
+    def events(self, task: str, limit: int) -> list[PromotionEvent]:
+        """Return the last events of a task, the newest first."""
+        rows = self._database.execute(
+            "SELECT task, time, kind, message FROM promotion_events WHERE task = ? "
+            "ORDER BY number DESC LIMIT ?",
+            (task, limit),
+        )
+        return [PromotionEvent(*row) for row in rows]
+
+
+def _to_promotion(row: Row) -> Promotion:
+    promotion = Promotion(*row)
+    plan: JsonObject = orjson.loads(bytes(row[6]))
+    return promotion._replace(plan=plan)

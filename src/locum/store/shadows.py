@@ -1,0 +1,162 @@
+"""What promoted students do: how many calls went which way, and how sampled ones compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from locum.schema import JsonObject
+    from locum.store.database import Database, Row
+
+__all__ = ["Route", "Shadow", "ShadowStore", "Tally", "lock_watch"]
+
+Route = Literal["student", "shadow", "deferred", "teacher", "failed"]
+
+_COLUMNS = "task, artefact, time, call_id, answered, agrees, said, confidence"
+_HOUR_SECONDS = 3600
+_WATCH_LOCK = 0x6C6F_6375_6D02
+
+
+class Shadow(NamedTuple):
+    """A call, drawn by chance, of which both student and teacher were asked.
+
+    Args:
+        task: Of which task.
+        artefact: Which student.
+        time: When, in seconds since 1970.
+        call_id: The call with the teacher's answer; ``None`` where it was deleted.
+        answered: Whether the student's certificate covers its answer.
+        agrees: Whether the teacher said the same; ``None`` where it said nothing.
+        said: The student's answer, redacted.
+        confidence: What the student thinks of it.
+    """
+
+    task: str
+    artefact: str
+    time: float
+    call_id: str | None
+    answered: bool
+    agrees: bool | None
+    said: str
+    confidence: float
+
+
+class Tally(NamedTuple):
+    """Calls of one hour that went one way.
+
+    Args:
+        task: Of which task.
+        artefact: Which student was asked.
+        time: Some moment of the hour, in seconds since 1970.
+        application: Who called; empty where the gateway knows no applications.
+        route: ``student`` answered; ``shadow``: it did, and the teacher was asked besides;
+            ``deferred`` to the teacher; ``teacher`` was asked alone; ``failed``: the student did.
+        calls: How many.
+    """
+
+    task: str
+    artefact: str
+    time: float
+    application: str
+    route: Route
+    calls: int
+
+
+def lock_watch(database: Database) -> None:
+    """Let one gateway at a time add sampled calls, until the transaction ends.
+
+    So the order of their numbers is the one in which they are seen.
+    """
+    if database.dialect == "postgres":  # in SQLite a transaction keeps other writers out already
+        database.execute("SELECT pg_advisory_xact_lock(?::bigint)", (_WATCH_LOCK,))
+
+
+class ShadowStore:
+    """Sampled calls and tallies of a store; threads may share it.
+
+    Every method raises `InputError` where the store cannot be read or written.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_shadows(self, shadows: Sequence[Shadow]) -> None:
+        """Keep what students and teachers said of the same calls."""
+        self._database.executemany(
+            f"INSERT INTO shadows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
+            shadows,
+        )
+
+    def shadows(self, task: str, artefact: str, after: int = 0) -> list[tuple[int, Shadow]]:
+        """Return the shadowed calls of a student in their order, each with its number.
+
+        Args:
+            task: Of which task.
+            artefact: Which student.
+            after: Only those with a higher number.
+        """
+        rows = self._database.execute(
+            f"SELECT number, {_COLUMNS} FROM shadows "  # noqa: S608 - no value in it
+            "WHERE task = ? AND artefact = ? AND number > ? ORDER BY number",
+            (task, artefact, after),
+        )
+        return [(row[0], _to_shadow(row[1:])) for row in rows]
+
+    def disagreements(self, task: str, limit: int) -> list[Shadow]:
+        """Return the last answers of a task's students that the teacher would not have given."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM shadows WHERE task = ? AND answered "  # noqa: S608 - no value in it
+            "AND NOT agrees ORDER BY number DESC LIMIT ?",
+            (task, limit),
+        )
+        return [_to_shadow(row) for row in rows]
+
+    def keep_watch(self, task: str, artefact: str, state: JsonObject) -> None:
+        """Keep what the watch over a student has found so far."""
+        self._database.execute(
+            "INSERT INTO watches (task, artefact, state) VALUES (?, ?, ?) "
+            "ON CONFLICT (task, artefact) DO UPDATE SET state = excluded.state",
+            (task, artefact, orjson.dumps(state).decode()),
+        )
+
+    def watch(self, task: str, artefact: str) -> JsonObject | None:
+        """Return what the watch over a student has found so far."""
+        query = "SELECT state FROM watches WHERE task = ? AND artefact = ?"
+        for (state,) in self._database.execute(query, (task, artefact)):
+            found: JsonObject = orjson.loads(state)
+            return found
+        return None
+
+    def add_tallies(self, tallies: Iterable[Tally]) -> None:
+        """Add calls to those that are counted already."""
+        rows = [
+            (t.task, t.artefact, int(t.time) // _HOUR_SECONDS, t.application, t.route, t.calls)
+            for t in tallies
+        ]
+        self._database.executemany(
+            "INSERT INTO tallies (task, artefact, hour, application, route, calls) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task, artefact, hour, application, route) "
+            "DO UPDATE SET calls = tallies.calls + excluded.calls",
+            sorted(rows),
+        )
+
+    def counts(self, task: str, since: float = 0.0) -> dict[Route, int]:
+        """Return how many calls of a task went which way, in hours that end after a time."""
+        rows = self._database.execute(
+            "SELECT route, sum(calls) FROM tallies WHERE task = ? AND hour >= ? GROUP BY route",
+            (task, int(since) // _HOUR_SECONDS),
+        )
+        return {route: int(calls) for route, calls in rows}
+
+
+def _to_shadow(row: Row) -> Shadow:
+    shadow = Shadow(*row)
+    agrees = None if shadow.agrees is None else bool(shadow.agrees)
+    return shadow._replace(answered=bool(shadow.answered), agrees=agrees)
