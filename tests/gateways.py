@@ -129,7 +129,7 @@ class Running:
 
     gateway: Gateway
     port: int
-    store: Path
+    store: Path | str
     loop: Loop
     stopped: bool = False
 
@@ -161,13 +161,14 @@ def running_gateway(
     upstreams: dict[str, UpstreamSettings],
     limits: LimitSettings | None = None,
     redaction: RedactionSettings | None = None,
+    place: str | None = None,
     **settings: Any,  # noqa: ANN401 - those of GatewaySettings
 ) -> Iterator[Running]:
-    """Run a gateway on a free port."""
+    """Run a gateway on a free port; by default its store is a file of its own."""
     chosen = GatewaySettings(
         port=0, upstreams=upstreams, limits=limits or LimitSettings(), **settings
     )
-    store = home / "calls.sqlite"
+    store = place or home / "calls.sqlite"
     redaction = redaction or RedactionSettings()
     gateway, loop = Gateway(chosen, store, redaction, home / "students"), Loop()
     running = Running(gateway, loop.run(gateway.start()), store, loop)

@@ -63,6 +63,7 @@ def gateway_command(
         place.resolve() if isinstance(place, Path) else place,
         settings.redaction,
         students_folder(home),
+        settings.prices,
         lambda bound: _announce(chosen, bound, place),
     )
 
@@ -102,6 +103,7 @@ def _announce(settings: GatewaySettings, port: int, place: str | Path) -> None:
     kept = place if isinstance(place, Path) else "PostgreSQL"
     lines = [
         f"locum gateway: listening on http://{host}:{port}/v1, recording to {kept}",
+        f"  status page: http://{host}:{port}/",
         *(
             f"  {name}: {upstream.url}{', soft labels' * upstream.soft_labels}"
             for name, upstream in settings.upstreams.items()

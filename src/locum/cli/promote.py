@@ -12,7 +12,7 @@ from locum.cli.places import find_artefact, open_existing, project_settings, sto
 from locum.errors import InputError, QualityGateError, UsageError
 
 if TYPE_CHECKING:
-    from locum.store import Promotion, PromotionStore
+    from locum.store import Database, Promotion
 
 __all__ = ["demote_command", "promote_command"]
 
@@ -57,7 +57,8 @@ def promote_command(
     artefact = read_artefact_files(folder)
     with open_existing(store_place(home, settings)) as database:
         store = PromotionStore(database)
-        _refuse_revoked(store, name, artefact.sha256, percent)
+        if percent:
+            _refuse_revoked(database, name, artefact.sha256)
         prepared = prepare_plan(student, CallStore(database).linked("student", name))
         plan = prepared.plan
         promotion = store.promote(
@@ -116,11 +117,16 @@ def _check_shares(percent: float, shadow: float) -> None:
         )
 
 
-def _refuse_revoked(store: PromotionStore, task: str, artefact: str, percent: float) -> None:
-    before = store.find(task)
-    if before is None or before.state != "revoked" or before.artefact != artefact or not percent:
-        return
-    raise QualityGateError(_REVOKED.format(task=task, reason=before.reason))
+def _refuse_revoked(database: Database, task: str, artefact: str) -> None:
+    """Refuse a student that broke its promise, also where it was only scored since."""
+    from locum.store import PromotionStore, ShadowStore
+
+    before = PromotionStore(database).find(task)
+    if before is not None and before.state == "revoked" and before.artefact == artefact:
+        raise QualityGateError(_REVOKED.format(task=task, reason=before.reason))
+    watch = ShadowStore(database).watch(task, artefact)
+    if watch is not None and watch.get("broken"):
+        raise QualityGateError(_REVOKED.format(task=task, reason="it broke its promise"))
 
 
 def _describe(promotion: Promotion) -> str:

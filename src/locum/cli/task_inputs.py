@@ -103,8 +103,9 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
             yield call
 
     with open_existing(place) as database:
-        recorded = CallStore(database).iterate(CallFilter(task=task))
-        examples, skipped = examples_of_calls(counted(recorded))
+        store = CallStore(database)
+        recorded = counted(store.iterate(CallFilter(task=task)))
+        examples, skipped = examples_of_calls(recorded, store.deferred())
     if not examples:
         raise InputError(
             f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "

@@ -12,6 +12,8 @@ __all__ = ["ApplicationSettings", "GatewaySettings", "LimitSettings", "UpstreamS
 
 _MEBIBYTE = 1024 * 1024
 
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class UpstreamSettings(Section):
     """A server that answers calls: ``[gateway.upstreams.NAME]``.
@@ -37,9 +39,14 @@ class ApplicationSettings(Section):
 
     Args:
         key_env: Environment variable of the key that the application sends.
+        day_usd: US dollars that its calls may cost from midnight to midnight (UTC); by default as
+            many as they do.
+        month_usd: Likewise in a calendar month.
     """
 
     key_env: str
+    day_usd: Dollars | None = None
+    month_usd: Dollars | None = None
 
 
 class LimitSettings(Section):

@@ -10,18 +10,21 @@ from locum.traffic import input_text, token_logprobs, token_position, token_text
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from locum.schema import Call, JsonObject, TokenPosition
 
 __all__ = ["examples_of_calls"]
 
 
-def examples_of_calls(calls: Iterable[Call]) -> tuple[list[Example], SkippedRows]:
+def examples_of_calls(
+    calls: Iterable[Call], train_only: Container[str] = ()
+) -> tuple[list[Example], SkippedRows]:
     """Return the input and the answer of each whole call, with its log-probabilities.
 
     Args:
         calls: Recorded calls, in any order.
+        train_only: Ids of calls that are no fair sample.
 
     Returns:
         The examples, and the calls that are none, by reason; they are numbered from one.
@@ -30,7 +33,7 @@ def examples_of_calls(calls: Iterable[Call]) -> tuple[list[Example], SkippedRows
     for number, call in enumerate(calls, start=1):
         reason = _unusable(call)
         if reason is None:
-            examples.append(_to_example(call))
+            examples.append(_to_example(call, train_only))
         else:
             skipped.add(reason, number)
     return examples, skipped
@@ -46,7 +49,7 @@ def _unusable(call: Call) -> str | None:
     return None
 
 
-def _to_example(call: Call) -> Example:
+def _to_example(call: Call, train_only: Container[str]) -> Example:
     facts = call.facts
     response = call.response or {}
     tokens = token_logprobs(response)
@@ -58,6 +61,7 @@ def _to_example(call: Call) -> Example:
         latency_ms=facts.latency_ms,
         cost_usd=facts.cost_usd,
         call_id=facts.id,
+        train_only=facts.id in train_only,
     )
 
 

@@ -45,7 +45,7 @@ def split_pool(pool: Pool, seed: int, *, seeded: bool = False) -> Divided:
 def divide(
     examples: Sequence[Example], stratum: NDArray[np.int64], seed: int, *, seeded: bool = False
 ) -> Divided:
-    """Divide inputs as `split_rows` does.
+    """Divide inputs as `split_rows` does; those for training alone are in the train split.
 
     Args:
         examples: The inputs.
@@ -58,4 +58,28 @@ def divide(
     times = [example.time for example in examples]
     held_out = np.array([example.held_out for example in examples], np.bool_)
     first = may_seed(texts, groups.group, times, held_out) if seeded else None
-    return Divided(groups, split_rows(groups.group, stratum, times, held_out, seed, first=first))
+    fair = np.flatnonzero([not example.train_only for example in examples])
+    splits = split_rows(
+        groups.group[fair],
+        stratum[fair],
+        [times[row] for row in fair],
+        held_out[fair],
+        seed,
+        first=None if first is None else first[fair],
+    )
+    return Divided(groups, _with_train_only(splits, fair, groups.group))
+
+
+def _with_train_only(
+    splits: SplitRows, fair: NDArray[np.int64], group: NDArray[np.int64]
+) -> SplitRows:
+    """Return splits of the fair rows as such of all, and train on the others besides.
+
+    One that is a near-copy of an input that students are judged on goes unused.
+    """
+    rows = {split: fair[chosen] for split, chosen in splits.rows.items()}
+    learned = np.isin(group, group[rows["train"]])
+    others = np.setdiff1d(np.arange(len(group)), fair)
+    free = others[learned[others] | ~np.isin(group[others], group[fair])]
+    rows["train"] = np.concatenate([rows["train"], free])
+    return SplitRows(rows, splits.by_time, splits.unused + len(others) - len(free))

@@ -74,6 +74,13 @@ class CertifiedStudent:
         """
         return self._assess(*self._judge(texts)).proba.astype(np.float32)
 
+    def novelty(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return how unlike its training inputs each text is to the student, ``[N]``.
+
+        0 is for a text all of which is known; see `locum.students.Judgement`.
+        """
+        return self._judge(texts)[0].novelty
+
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
 

@@ -6,6 +6,7 @@ from locum.promotion.answers import (
     chat_stream,
     message_body,
     message_stream,
+    random_name,
 )
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, split_request
 from locum.promotion.judge import Judge, load_judge
@@ -36,6 +37,7 @@ __all__ = [
     "message_body",
     "message_stream",
     "prepare_plan",
+    "random_name",
     "read_artefact_files",
     "read_plan",
     "read_standings",

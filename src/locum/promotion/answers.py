@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import secrets
-import string
+import random
+from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from locum.promotion.frame import Ask
     from locum.schema import JsonObject
 
-__all__ = ["StudentAnswer", "chat_body", "chat_stream", "message_body", "message_stream"]
+__all__ = [
+    "StudentAnswer",
+    "chat_body",
+    "chat_stream",
+    "message_body",
+    "message_stream",
+    "random_name",
+]
 
-_ALPHABET = string.ascii_letters + string.digits
 _CHAT_DIGITS, _MESSAGE_DIGITS = 29, 22
 _LEAST_LOGPROB = -9999.0
+# Ids need to differ, and are no secrets.
+_chance = random.Random()  # noqa: S311
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -122,7 +130,7 @@ def message_stream(answer: StudentAnswer) -> bytes:
 
 def _chat_head(answer: StudentAnswer, kind: str) -> JsonObject:
     return {
-        "id": f"chatcmpl-{_random(_CHAT_DIGITS)}",
+        "id": f"chatcmpl-{random_name(_CHAT_DIGITS)}",
         "object": kind,
         "created": answer.created,
         "model": answer.model,
@@ -166,7 +174,7 @@ def _message(
     answer: StudentAnswer, content: list[JsonObject], reason: str | None, tokens: int
 ) -> JsonObject:
     return {
-        "id": f"msg_01{_random(_MESSAGE_DIGITS)}",
+        "id": f"msg_01{random_name(_MESSAGE_DIGITS)}",
         "type": "message",
         "role": "assistant",
         "model": answer.model,
@@ -190,10 +198,7 @@ def _events(events: Iterable[JsonObject]) -> bytes:
     )
 
 
-def _random(digits: int) -> str:
-    number = secrets.randbits(6 * digits)
-    found = []
-    for _ in range(digits):
-        number, place = divmod(number, len(_ALPHABET))
-        found.append(_ALPHABET[place])
-    return "".join(found)
+def random_name(digits: int) -> str:
+    """Return letters and digits that make a name which nothing else has."""
+    drawn = _chance.getrandbits(8 * digits).to_bytes(digits, "big")
+    return b64encode(drawn, b"aZ")[:digits].decode()

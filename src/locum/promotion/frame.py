@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.traffic import fingerprint
-from locum.traffic.strict_json import canonical_json
+from locum.traffic.strict_json import canonical_json, write_json
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
@@ -18,6 +20,7 @@ ANY_TURNS = "*"
 
 
 _DIGITS = 16
+_PLACEHOLDER = re.compile(rb"\[([A-Z][A-Z0-9_]*)_[0-9]{1,9}\]")
 # These change how an answer is delivered or accounted for, and not what it says.
 _DELIVERY = frozenset(
     {
@@ -95,11 +98,7 @@ def split_request(chat: JsonObject) -> SplitRequest | None:
         return None
     text = _text_of(messages[-1])
     unknown = chat.keys() - _DELIVERY - _SETTINGS
-    if (
-        text is None
-        or chat.get("n", 1) not in {1, None}
-        or any(chat[k] is not None for k in unknown)
-    ):
+    if text is None or chat.get("n") not in (1, None) or any(chat[k] is not None for k in unknown):
         return None
     rest = {k: v for k, v in chat.items() if k in _SETTINGS and v is not None}
     rest["model"] = chat.get("model")
@@ -138,6 +137,7 @@ def frame_of(rest: JsonObject) -> Frame:
     Args:
         rest: That of `split_request`, redacted as recorded calls are.
     """
+    rest = _unnumbered(rest)
     messages = rest["messages"]
     settings = {name: rest[name] for name in rest.keys() & _SETTINGS}
     model = rest.get("model")
@@ -147,6 +147,16 @@ def frame_of(rest: JsonObject) -> Frame:
         _digest(settings),
         _digest(messages),
     )
+
+
+def _unnumbered(rest: JsonObject) -> JsonObject:
+    """Take the numbers out of placeholders: they hang on what else was taken out of a call."""
+    written = write_json(rest)
+    plain = _PLACEHOLDER.sub(rb"[\1]", written)
+    if plain == written:
+        return rest
+    read: JsonObject = json.loads(plain)
+    return read
 
 
 def ask_of(chat: JsonObject) -> Ask | None:

@@ -130,7 +130,7 @@ def write_plan(plan: Plan) -> JsonObject:
         after=recognition.after,
         by_name=recognition.by_name,
         **rest,
-    ).model_dump()
+    ).model_dump(mode="json")
 
 
 def read_plan(entry: JsonObject) -> Plan:

@@ -16,8 +16,9 @@ __all__ = ["Recognition", "learn_recognition"]
 _LEAST_SHARE = 0.02
 _LEAST_COVERED = 0.9
 _SHORTEST_AROUND = 12
-_PLACEHOLDER_BEGINS = re.compile(r"\[[A-Z]")
-_PLACEHOLDER_ENDS = re.compile(r"\d\]")
+# Also of one of which there is nothing but a bracket, as the rest differs.
+_PLACEHOLDER_BEGINS = re.compile(r"\[(?:[A-Z]|\Z)")
+_PLACEHOLDER_ENDS = re.compile(r"(?:\A|\d)\]")
 _BARE = frame_of({"messages": []})
 
 
@@ -39,13 +40,16 @@ class Recognition(NamedTuple):
 
     def admits(self, frame: Frame, text: str) -> bool:
         """Tell whether a call belongs to the task, its name aside."""
-        known = frame in self.frames or frame._replace(turns=ANY_TURNS) in self.frames
         return (
-            known
+            _is_among(self.frames, frame)
             and len(text) >= len(self.before) + len(self.after)
             and text.startswith(self.before)
             and text.endswith(self.after)
         )
+
+
+def _is_among(frames: frozenset[Frame], frame: Frame) -> bool:
+    return frame in frames or frame._replace(turns=ANY_TURNS) in frames
 
 
 def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognition:
@@ -56,7 +60,8 @@ def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognit
         texts: The input of each.
     """
     common = _common_frames(frames)
-    before, after = _around(texts)
+    calls = zip(frames, texts, strict=True)
+    before, after = _around([text for frame, text in calls if _is_among(common, frame)])
     bare = {frame.fingerprint for frame in common if _is_bare(frame)}
     return Recognition(common, before, after, by_name=bool(bare) and not (before or after))
 

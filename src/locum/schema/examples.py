@@ -37,6 +37,8 @@ class Example:
         call_id: The recorded call that the input stems from.
         synthetic: Whether a model wrote the input; such inputs are learned from, and never
             certified or tested on.
+        train_only: Whether the input came to be known because a student was unsure of it: such
+            inputs are no fair sample, and are neither certified nor tested on.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Example:
     held_out: bool = False
     call_id: str | None = None
     synthetic: bool = False
+    train_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Protocol, cast
 from locum.serving.refusals import Refusal, error_body
 from locum.serving.request_reader import RequestReader
 from locum.serving.routing import speaks_anthropic
-from locum.serving.wire import Headers, Request, ResponseHead, response_head
+from locum.serving.wire import STATUS_LINES, Request
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from locum.config import LimitSettings
     from locum.serving.routing import Caller
+    from locum.serving.wire import Headers
 
 __all__ = ["ClientConnection", "Host", "Pausable"]
 
@@ -248,19 +249,24 @@ class ClientConnection(asyncio.Protocol):
         headers: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         """Send a whole answer of the gateway's own."""
-        said = Headers([(b"content-type", content_type), (b"content-length", b"%d" % len(body))])
-        for name, value in headers:
-            said.add(name, value)
+        lines = [
+            STATUS_LINES[status],
+            b"content-type: %b" % content_type,
+            b"content-length: %d" % len(body),
+            *(b"%b: %b" % header for header in headers),
+        ]
         if not self.keep_alive:
-            said.add(b"connection", b"close")
+            lines.append(b"connection: close")
         if self._request is not None and self._request.method == b"HEAD":
             body = b""
-        self.write(response_head(ResponseHead(status, b"", said)) + body)
+        self.write(b"\r\n".join((*lines, b"", body)))
 
     def refuse(self, refusal: Refusal, *, anthropic: bool = False) -> None:
         """Send an error of the gateway's own."""
         self._host.count_refusal(refusal)
         again = refusal.retry_after
         headers = [(b"retry-after", b"%d" % again)] if again is not None else []
+        if refusal.challenge is not None:
+            headers.append((b"www-authenticate", refusal.challenge))
         body = error_body(refusal, anthropic=anthropic)
         self.reply(refusal.status, body, b"application/json", headers)

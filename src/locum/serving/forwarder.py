@@ -44,6 +44,7 @@ class ActiveCall(NamedTuple):
         received: When it was there, by the clock that never goes back.
         task: The promoted task that it belongs to.
         sampled: What the task's student said of it, where it is to be compared.
+        deferred: Whether it is sent because the student was unsure of it.
     """
 
     request: Request
@@ -53,6 +54,7 @@ class ActiveCall(NamedTuple):
     received: float
     task: str | None = None
     sampled: Sampled | None = None
+    deferred: bool = False
 
     @property
     def model(self) -> str:
@@ -213,6 +215,7 @@ class Forwarder:
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
             "sampled": None if call.sampled is None else call.sampled._asdict(),
+            "deferred": call.task if call.deferred else None,
         }
         self._recorder.record(facts, call.request.body, copy or b"")
 

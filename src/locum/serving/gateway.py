@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import random
 import time
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
 from locum.redaction import Redactor
 from locum.serving.bodies import read_body
 from locum.serving.client import ClientConnection
+from locum.serving.dispatcher import Dispatcher
 from locum.serving.forwarder import ActiveCall, Forwarder
 from locum.serving.metrics import Metrics
-from locum.serving.nobody import Nobody
 from locum.serving.recorder_link import RecorderLink
 from locum.serving.refusals import Refusal
 from locum.serving.roster import Roster
 from locum.serving.routing import Caller, Keys, Router, find_endpoint, speaks_anthropic
+from locum.serving.spending import Spending
 from locum.serving.stand_ins import StandIns
+from locum.serving.status_access import admit_reader
+from locum.serving.status_page import StatusPage
+from locum.serving.status_view import Health
 from locum.store import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from locum.config import GatewaySettings, RedactionSettings
-    from locum.schema import JsonObject
+    from locum.schema import JsonObject, OwnPrice
     from locum.serving.wire import Headers, Request
 
 __all__ = ["Gateway"]
@@ -36,12 +41,10 @@ __all__ = ["Gateway"]
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _START_SECONDS = 60.0
-_MOST_SHADOWS = 64
 _TEXT = b"text/plain; charset=utf-8"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 _READING = frozenset({b"GET", b"HEAD"})
 _OPEN_PAGES = frozenset({b"/health", b"/ready"})
-_log = logging.getLogger("locum.gateway")
 
 
 class Gateway:
@@ -54,6 +57,7 @@ class Gateway:
         place: The store: path or URL.
         redaction: What is taken out of calls before they are kept.
         students: Folder where promoted students are unpacked.
+        prices: One's own prices, by model.
 
     Raises:
         UsageError: A setting cannot be used, or anyone on the network could call.
@@ -65,6 +69,7 @@ class Gateway:
         place: str | Path,
         redaction: RedactionSettings,
         students: Path,
+        prices: Mapping[str, OwnPrice] = MappingProxyType({}),
     ) -> None:
         self.limits = settings.limits
         self.stopping = False
@@ -73,15 +78,23 @@ class Gateway:
         self._router = Router(settings.upstreams)
         spends = any(upstream.key for upstream in self._router.upstreams)
         self._keys = Keys(settings.applications, spends=spends)
-        _check_host(settings.host, self._keys)
-        self._recorder = RecorderLink(_recorder_settings(place, redaction), self.metrics)
+        self._keys.check_host(settings.host)
+        self._spending = Spending(settings.applications, prices)
+        recorder_settings = _recorder_settings(place, redaction, prices)
+        self._recorder = RecorderLink(recorder_settings, self.metrics, self._spending.settle)
         self._forwarder = Forwarder(
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
         )
-        self._roster = Roster(place, students, self.limits.student_seconds)
-        self._stand_ins = StandIns(self._roster, Redactor(redaction), random.Random())  # noqa: S311 - a sample
+        self._roster = Roster(place, students, self.limits.student_seconds, self._spending)
+        chance = random.Random()  # noqa: S311 - a sample
+        self._stand_ins = StandIns(
+            self._roster, Redactor(redaction), chance, self.metrics.stand_ins
+        )
+        self._dispatcher = Dispatcher(
+            self._stand_ins, self._forwarder, self._spending, self._note_quiet
+        )
+        self._status = StatusPage(place, self._health)
         self._connections: set[ClientConnection] = set()
-        self._shadows: set[asyncio.Task[None]] = set()
         self._running = self._held = 0
 
     # Its life.
@@ -130,6 +143,7 @@ class Gateway:
         self._server.close()
         for connection in list(self._connections):
             connection.close_if_idle()
+        self._status.let_go()
         self._note_quiet()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), self.limits.drain_seconds)
@@ -137,6 +151,7 @@ class Gateway:
         await self._quiet.wait()
         self._sweeper.cancel()
         await _end(self._follower)
+        await self._status.close()
         self._roster.close()
         self._hand_tallies()
         self._forwarder.close()
@@ -147,11 +162,11 @@ class Gateway:
         self._hurried.set()
         for connection in list(self._connections):
             connection.abort()
-        for shadow in list(self._shadows):
-            shadow.cancel()
+        self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        if self.stopping and not self._connections and not self._running:
+        busy = self._connections or self._running or self._dispatcher.shadows
+        if self.stopping and not busy:
             self._quiet.set()
 
     async def _sweep(self) -> None:
@@ -163,6 +178,7 @@ class Gateway:
                 connection.sweep(now)
             self._forwarder.expire(now)
             self._roster.sweep(now)
+            self._spending.sweep(now)
             self._hand_tallies()
 
     def _hand_tallies(self) -> None:
@@ -171,7 +187,10 @@ class Gateway:
         if counts:
             now = time.time()
             self._recorder.tally(
-                [Tally(k.task, k.artefact, now, k.application, k.route, n) for k, n in counts]
+                [
+                    Tally(task, artefact, now, application, route, calls)
+                    for (task, artefact, application, route), calls in counts
+                ]
             )
 
     # What its client connections ask of it.
@@ -196,6 +215,8 @@ class Gateway:
         """
         if method in _READING and target in _OPEN_PAGES:
             return Caller(None, ())
+        if method in _READING and target.partition(b"?")[0] in StatusPage.routes:
+            return admit_reader(self._keys, headers)
         return self._keys.check(headers)
 
     def hold(self, size: int) -> None:
@@ -219,9 +240,9 @@ class Gateway:
 
     async def serve(self, request: Request, client: ClientConnection) -> None:
         """Answer one request."""
-        if request.method in _READING and self._serve_own(request, client):
-            return
         try:
+            if request.method in _READING and await self._serve_own(request, client):
+                return
             call = self._admit(request)
         except Refusal as refusal:
             anthropic = speaks_anthropic(request.target, request.headers)
@@ -229,38 +250,25 @@ class Gateway:
             return
         self._running += 1
         try:
-            await self._answer(call, client)
+            await self._dispatcher.answer(call, client)
         finally:
             self._running -= 1
             self._note_quiet()
 
-    async def _answer(self, call: ActiveCall, client: ClientConnection) -> None:
-        """Let a student answer where one may, and ask the teacher where it may not."""
-        verdict = await self._stand_ins.answer(call, client)
-        if verdict.task is not None:
-            call = call._replace(task=verdict.task, sampled=verdict.sampled)
-        if not verdict.answered:
-            await self._forwarder.forward(call, client)
-        elif verdict.sampled is not None:
-            self._shadow(call)
+    def _health(self) -> Health:
+        """How it does at this moment."""
+        return Health(
+            stopping=self.stopping,
+            running=self._running,
+            connections=len(self._connections),
+            waiting=self._recorder.waiting,
+            failing=self.metrics.recorder_fails,
+            blind=self._roster.blind,
+            processes=self._roster.processes(),
+            medians=self.metrics.stand_ins.medians(),
+        )
 
-    def _shadow(self, call: ActiveCall) -> None:
-        """Ask the teacher too, for the record alone."""
-        if len(self._shadows) >= _MOST_SHADOWS:
-            return
-        self._running += 1
-        shadow = asyncio.get_running_loop().create_task(self._forwarder.forward(call, Nobody()))
-        self._shadows.add(shadow)
-        shadow.add_done_callback(self._shadowed)
-
-    def _shadowed(self, shadow: asyncio.Task[None]) -> None:
-        self._shadows.discard(shadow)
-        self._running -= 1
-        self._note_quiet()
-        if not shadow.cancelled() and shadow.exception() is not None:
-            _log.error("a shadow call failed: %s", shadow.exception())
-
-    def _serve_own(self, request: Request, client: ClientConnection) -> bool:
+    async def _serve_own(self, request: Request, client: ClientConnection) -> bool:
         match request.path:
             case b"/health":
                 client.reply(200, b"ok\n", _TEXT)
@@ -268,7 +276,11 @@ class Gateway:
                 client.reply(503, b"stopping\n", _TEXT)
             case b"/ready":
                 client.reply(200, b"ready\n", _TEXT)
+            case path if path in StatusPage.routes:
+                await self._status.serve(request, client)
             case b"/metrics":
+                self.metrics.stand_ins.standings = await self._status.standings()
+                self.metrics.stand_ins.processes = self._roster.processes()
                 self.metrics.running.set(self._running)
                 self.metrics.connections.set(len(self._connections))
                 self.metrics.held.set(self._held)
@@ -300,16 +312,11 @@ async def _end(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _recorder_settings(place: str | Path, redaction: RedactionSettings) -> JsonObject:
+def _recorder_settings(
+    place: str | Path, redaction: RedactionSettings, prices: Mapping[str, OwnPrice]
+) -> JsonObject:
     return {
         "store": os.fspath(place),
+        "prices": {model: list(price) for model, price in prices.items()},
         "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
     }
-
-
-def _check_host(host: str, keys: Keys) -> None:
-    if host not in {"127.0.0.1", "::1", "localhost"} and not keys.required:
-        raise UsageError(
-            f"the gateway would listen on {host!r}, where others can call it: declare who may, in "
-            "[gateway.applications.NAME] of locum.toml, or listen on 127.0.0.1"
-        )

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from locum.serving.stand_in_metrics import StandInMetrics
+
 __all__ = ["Metrics"]
 
 # OpenTelemetry's advice for gen_ai.client.operation.duration, in seconds.
@@ -64,6 +66,7 @@ class Metrics:
         self.failing = Gauge(
             "locum_recorder_failing", "1 while calls cannot be written", registry=registry
         )
+        self.stand_ins = StandInMetrics(registry)
 
         self._ended = lru_cache(_SERIES)(self._find_ended)
 
@@ -80,6 +83,11 @@ class Metrics:
     ) -> tuple[Counter, Histogram]:
         calls = self._calls.labels(upstream, endpoint, outcome, str(status))
         return calls, self._duration.labels(upstream, endpoint)
+
+    @property
+    def recorder_fails(self) -> bool:
+        """Whether calls cannot be written."""
+        return any(sample.value for found in self.failing.collect() for sample in found.samples)
 
     def page(self) -> bytes:
         """Return the text that Prometheus reads."""

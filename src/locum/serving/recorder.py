@@ -13,19 +13,24 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from hashlib import sha256
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 from locum.config import RedactionSettings
 from locum.errors import LocumError
 from locum.redaction import Redactor
+from locum.schema import OwnPrice
 from locum.serving.frames import take_frames
+from locum.serving.notes import Notes
 from locum.serving.records import Record, teacher_answer, to_call
-from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database
+from locum.store import CallStore, Shadow, open_database
+from locum.traffic import input_text
+from locum.traffic.apis.lenient import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locum.promotion import Judge
     from locum.schema import Call
@@ -40,6 +45,7 @@ _READ_BYTES = 1024 * 1024
 _GATHER_SECONDS = 0.002
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
+_DIGITS = 16
 # Calls come before their record where both want a processor, and leave no cycles behind.
 _NICE = 10
 _OBJECTS_BEFORE_COLLECTION = 100_000
@@ -88,6 +94,7 @@ class _Link:
         tallied: int = 0,
         failing: str = "",
         reason: str = "",
+        spent: Sequence[tuple[str, float]] = (),
     ) -> None:
         """Tell the gateway how it goes, if it is still there."""
         said = {
@@ -96,6 +103,7 @@ class _Link:
             "tallied": tallied,
             "failing": failing,
             "reason": reason,
+            "spent": spent,
         }
         try:
             self._end.sendall(orjson.dumps(said) + b"\n")
@@ -120,7 +128,10 @@ def main() -> None:
         settings, *first = opening
         redaction = settings.facts["redaction"]
         redactor = Redactor(RedactionSettings(frozenset(redaction["off"]), redaction["patterns"]))
-        writer = _Writer(settings.facts["store"], link)
+        prices = {
+            name: OwnPrice(*price) for name, price in settings.facts.get("prices", {}).items()
+        }
+        writer = _Writer(settings.facts["store"], link, prices)
         writer.write([], redactor)
         writer.write(first, redactor)
         for batch in batches:
@@ -137,8 +148,9 @@ class _Writer:
     A call that the store does not take is found by halving its batch, and left out.
     """
 
-    def __init__(self, place: str, link: _Link) -> None:
+    def __init__(self, place: str, link: _Link, prices: Mapping[str, OwnPrice]) -> None:
         self._place = place
+        self._prices = prices
         self._link = link
         self._database: Database | None = None
         self._tries = 0
@@ -147,29 +159,36 @@ class _Writer:
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
-        calls, shadows, reasons = [], [], []
-        counted = [record.facts["tallies"] for record in records if "tallies" in record.facts]
-        tallies = [tally for some in counted for tally in some]
-        records = [record for record in records if "tallies" not in record.facts]
+        notes = Notes()
+        records = notes.take_tallies(records)
+        calls, reasons = [], []
         for record in records:
             with suppress(AttributeError):
                 os.sched_yield()
             try:
-                call = to_call(record, redactor)
-                shadows += self._compare(record, call, redactor)
+                call = to_call(record, redactor, self._prices)
+                notes.shadows += self._compare(record, call, redactor)
+                notes.take(record, call)
                 calls.append(call)
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
         try:
+            self._insist(lambda: notes.write_deferred(self._open()))
             reasons += self._add(calls)
-            self._insist(lambda: self._note(shadows, tallies))
+            self._insist(lambda: notes.write_spent(self._open()))
+            self._insist(lambda: notes.write_tallies(self._open()))
+            if notes.shadows:
+                self._insist(lambda: self._watch().add(notes.shadows))
         except _StoreGoneError:
             sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
             return
-        unreadable = len(reasons)
-        reason = reasons[-1] if reasons else ""
-        stored = len(records) - unreadable
-        self._link.say(stored=stored, unreadable=unreadable, reason=reason, tallied=len(counted))
+        self._link.say(
+            stored=len(records) - len(reasons),
+            unreadable=len(reasons),
+            reason=reasons[-1] if reasons else "",
+            tallied=notes.frames,
+            spent=notes.spent,
+        )
 
     def _add(self, calls: list[Call]) -> list[str]:
         """Write calls; of those that the store does not take, return why."""
@@ -198,13 +217,6 @@ class _Writer:
                 self._wait(error)
         raise _StoreGoneError
 
-    def _note(self, shadows: list[Shadow], tallies: list[list[Any]]) -> None:
-        """Write what promoted students did."""
-        if shadows:
-            self._watch().add(shadows)
-        if tallies:
-            ShadowStore(self._open()).add_tallies(Tally(*tally) for tally in tallies)
-
     def _watch(self) -> WatchKeeper:
         if self._keeper is None:
             from locum.serving.watch_keeper import WatchKeeper
@@ -223,7 +235,8 @@ class _Writer:
         except LocumError as error:
             sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
             return []
-        agrees = None if answer is None else judge(sampled["said"], answer)
+        said = sampled["said"]
+        response = call.response or {}
         return [
             Shadow(
                 task=sampled["task"],
@@ -231,9 +244,13 @@ class _Writer:
                 time=call.facts.time,
                 call_id=call.facts.id,
                 answered=sampled["answered"],
-                agrees=agrees,
-                said=redactor.redact_text(sampled["said"]),
+                agrees=None if answer is None else judge(said, answer),
+                said=redactor.redact_text(said),
                 confidence=sampled["confidence"],
+                novelty=sampled["novelty"],
+                input_hash=_digest(input_text(call.request)),
+                answer_hash="" if answer is None else _digest(judge.meaning(answer)),
+                teacher=as_text(response.get("model")),
             )
         ]
 
@@ -280,6 +297,10 @@ def _refusal(error: Exception) -> str | None:
     kind = type(error.__context__)
     names = {base.__name__ for base in kind.__mro__}
     return None if names.isdisjoint(_FAULTS_OF_CALLS) else kind.__name__
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:_DIGITS]
 
 
 if __name__ == "__main__":

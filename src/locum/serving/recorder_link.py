@@ -17,7 +17,7 @@ from locum.serving.frames import pack
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from locum.schema import JsonObject
     from locum.serving.metrics import Metrics
@@ -44,14 +44,20 @@ class RecorderLink:
     Args:
         settings: What the recorder is told first: the store and the redaction.
         metrics: Where is counted what was stored and lost.
+        settle: Is told whose call is on disk and what it cost in US dollars.
         queue_bytes: How much may wait.
     """
 
     def __init__(
-        self, settings: JsonObject, metrics: Metrics, queue_bytes: int = _QUEUE_BYTES
+        self,
+        settings: JsonObject,
+        metrics: Metrics,
+        settle: Callable[[str, float], None] | None = None,
+        queue_bytes: int = _QUEUE_BYTES,
     ) -> None:
         self._settings = orjson.dumps(settings)
         self._metrics = metrics
+        self._settle = settle
         self._most_waiting = queue_bytes
         self._queue: deque[bytes] = deque()
         self._queued = 0
@@ -183,6 +189,9 @@ class RecorderLink:
         stored, unreadable, failing = reply["stored"], reply["unreadable"], reply["failing"]
         self._settled += stored + unreadable + reply["tallied"]
         self._metrics.stored.inc(stored)
+        if self._settle is not None:
+            for application, usd in reply["spent"]:
+                self._settle(application, usd)
         if unreadable:
             self._lose(unreadable, "unreadable", reply["reason"])
         self._metrics.failing.set(1 if failing else 0)

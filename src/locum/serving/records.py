@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from locum.prices import Price, Tokens
 from locum.serving.bodies import unpack
 from locum.serving.refusals import Refusal
 from locum.traffic import assemble, make_call, stream_events, to_chat
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locum.redaction import Redactor
-    from locum.schema import Call, JsonObject, Outcome
+    from locum.schema import Call, JsonObject, Outcome, OwnPrice
 
 __all__ = ["Record", "teacher_answer", "to_call"]
 
@@ -67,15 +71,20 @@ def teacher_answer(record: Record) -> str | None:
     return None if chat.response is None else object_text(chat.request, chat.response)
 
 
-def to_call(record: Record, redactor: Redactor) -> Call:
+def to_call(record: Record, redactor: Redactor, prices: Mapping[str, OwnPrice]) -> Call:
     """Return a record as a call, with what must not reach the disk taken out.
+
+    Args:
+        record: What the gateway handed over.
+        redactor: Takes it out.
+        prices: One's own prices, by model; for other models the list's hold.
 
     Raises:
         Exception: The record cannot be read.
     """
     facts = record.facts
     bodies = _read(record)
-    return make_call(
+    call = make_call(
         source="gateway",
         endpoint=facts["endpoint"],
         request=bodies.request,
@@ -92,6 +101,16 @@ def to_call(record: Record, redactor: Redactor) -> Call:
         redactor=redactor,
         secrets=facts["secrets"],
     )
+    own = prices.get(call.facts.model)
+    return call if own is None else _priced(call, Price(call.facts.model, own))
+
+
+def _priced(call: Call, price: Price) -> Call:
+    facts = call.facts
+    if facts.input_tokens is None and facts.output_tokens is None:
+        return call
+    cost = price.cost_usd(Tokens(facts.input_tokens or 0, facts.output_tokens or 0))
+    return call._replace(facts=replace(facts, cost_usd=cost))
 
 
 def _unpacked(body: bytes, encoding: str | None) -> bytes:

@@ -18,12 +18,14 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, no failure of t
         code: Short name of the reason.
         message: What is wrong, and how to cure it.
         retry_after: Seconds after which asking again may help.
+        challenge: How a browser may ask its user for a key; ``None`` where it is not to.
     """
 
     status: int
     code: str
     message: str
     retry_after: int | None = None
+    challenge: bytes | None = None
 
 
 def body_too_large(limit: int) -> Refusal:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import InputError, LocumError
 from locum.promotion import read_plan
 from locum.schema import MANIFEST
+from locum.serving.stand_in_metrics import Process
 from locum.serving.student_link import StudentLink
 from locum.store import PromotionStore, open_database
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locum.promotion import Plan
-    from locum.store import Database, Promotion
+    from locum.serving.spending import Spending
+    from locum.store import Database, Promotion, Spent
 
 __all__ = ["Roster", "StandIn"]
 
@@ -39,11 +41,13 @@ class StandIn(NamedTuple):
         promotion: What the store says of it.
         plan: How its calls are recognised and answered.
         link: Asks it.
+        headers: Say of an answer that it is this student's.
     """
 
     promotion: Promotion
     plan: Plan
     link: StudentLink
+    headers: tuple[tuple[bytes, bytes], ...]
 
 
 class _Found(NamedTuple):
@@ -59,12 +63,14 @@ class Roster:
         place: Path or URL of the store.
         folder: Where students are unpacked; what is in it already is used again.
         seconds: How long a student's answer may take.
+        spending: Is told what the store says of it, too.
     """
 
-    def __init__(self, place: str | Path, folder: Path, seconds: float) -> None:
+    def __init__(self, place: str | Path, folder: Path, seconds: float, spending: Spending) -> None:
         self._place = place
         self._folder = folder
         self._seconds = seconds
+        self._spending = spending
         self._reader = ThreadPoolExecutor(1, "locum-roster")
         self._database: Database | None = None
         self._known: dict[str, int] | None = None
@@ -85,12 +91,16 @@ class Roster:
 
     async def look(self) -> None:
         """Look at the store once; where it cannot be read, all stays as it is for a while."""
+        settled = self._spending.begin_read()
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._reader, self._read)
+            found, spent = await asyncio.get_running_loop().run_in_executor(
+                self._reader, self._read
+            )
         except LocumError as error:
             self._complain(f"promotions cannot be read: {error}")
             return
         self._looked = time.monotonic()
+        self._spending.take(spent, settled)
         if found is not None:
             self._take(found)
 
@@ -99,11 +109,14 @@ class Roster:
             self._said = message
             _log.error(message)
 
-    def _read(self) -> list[_Found] | None:
-        """Return the students that are promoted; ``None`` where nothing has changed."""
+    def _read(self) -> tuple[list[_Found] | None, dict[str, Spent]]:
+        """Return the students that are promoted, if that has changed, and what was spent."""
         if self._database is None:
             self._database = open_database(self._place)
-        store = PromotionStore(self._database)
+        return self._read_promotions(self._database), self._spending.read(self._database)
+
+    def _read_promotions(self, database: Database) -> list[_Found] | None:
+        store = PromotionStore(database)
         revisions = store.revisions()
         if revisions == self._known:
             return None
@@ -126,14 +139,21 @@ class Roster:
         running = {(s.promotion.task, s.promotion.artefact): s.link for s in self.stand_ins}
         stand_ins = []
         for promotion, plan, folder in found:
-            link = running.pop((promotion.task, promotion.artefact), None)
-            if link is None:
+            link = running.get((promotion.task, promotion.artefact))
+            if link is not None and link.state != "refused":
+                del running[promotion.task, promotion.artefact]
+            else:  # what was refused may have been mended since
                 link = StudentLink(promotion.task, folder, self._seconds)
                 link.start()
-            stand_ins.append(StandIn(promotion, plan, link))
+            stand_ins.append(StandIn(promotion, plan, link, _headers(promotion, plan)))
         self.stand_ins = tuple(stand_ins)
         for link in running.values():
             link.close()
+
+    def processes(self) -> list[Process]:
+        """Return how the students' processes do."""
+        links = [(stand_in.promotion.task, stand_in.link) for stand_in in self.stand_ins]
+        return [Process(task, k.state, k.reason, k.failures) for task, k in links]
 
     def sweep(self, now: float) -> None:
         """Look after the students' processes."""
@@ -150,13 +170,23 @@ class Roster:
             self._database.close()
 
 
+def _headers(promotion: Promotion, plan: Plan) -> tuple[tuple[bytes, bytes], ...]:
+    promise = b"agreement>=%g; confidence=%g" % (plan.target, plan.confidence)
+    student = promotion.artefact[:12].encode()
+    return (
+        (b"x-locum-route", b"student"),
+        (b"x-locum-task", promotion.task.encode()),
+        (b"x-locum-certificate", b"%b; student=%b" % (promise, student)),
+    )
+
+
 def _unpack(store: PromotionStore, artefact: str, folder: Path) -> Path:
     """Return the folder of a student, written whole where it was not there yet."""
     target = folder / artefact
-    if _is_whole(target, artefact):
-        return target
     files = store.files(artefact)
     _check_files(artefact, files)
+    if _is_whole(target, files):
+        return target
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
         whole = Path(scratch) / "student"
@@ -169,15 +199,17 @@ def _unpack(store: PromotionStore, artefact: str, folder: Path) -> Path:
             whole.replace(target)
         except OSError:
             # Another gateway has just put it there.
-            if not _is_whole(target, artefact):
+            if not _is_whole(target, files):
                 raise
     return target
 
 
-def _is_whole(folder: Path, artefact: str) -> bool:
-    """Tell whether a folder was written; its files are checked by who loads it."""
-    manifest = folder / MANIFEST
-    return manifest.is_file() and sha256(manifest.read_bytes()).hexdigest() == artefact
+def _is_whole(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Tell whether a folder holds what was promoted."""
+    try:
+        return all((folder / name).read_bytes() == content for name, content in files.items())
+    except OSError:
+        return False
 
 
 def _check_files(artefact: str, files: Mapping[str, bytes]) -> None:

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from locum.schema import Endpoint
     from locum.serving.wire import Headers, Request
 
-__all__ = ["Caller", "Keys", "Router", "Upstream", "find_endpoint", "speaks_anthropic"]
+__all__ = [
+    "Caller",
+    "Keys",
+    "Router",
+    "Upstream",
+    "find_endpoint",
+    "names_this_computer",
+    "speaks_anthropic",
+]
 
 _VERSION = b"/v1"
 _MESSAGES = b"/v1/messages"
@@ -194,6 +202,21 @@ class Keys:
         """Whether a client needs a key."""
         return bool(self._names)
 
+    def check_host(self, host: str) -> None:
+        """Refuse to let anyone on the network call without a key.
+
+        Args:
+            host: Where the gateway is to listen.
+
+        Raises:
+            UsageError: Others can call it there, and no client needs a key.
+        """
+        if host not in {"127.0.0.1", "::1", "localhost"} and not self.required:
+            raise UsageError(
+                f"the gateway would listen on {host!r}, where others can call it: declare who "
+                "may, in [gateway.applications.NAME] of locum.toml, or listen on 127.0.0.1"
+            )
+
     def check(self, headers: Headers) -> Caller:
         """Return who sent a request, by its headers.
 
@@ -215,12 +238,17 @@ class Keys:
 
 def _refuse_web_pages(headers: Headers) -> None:
     """Let no page that a browser shows here spend the gateway's key, by whatever name it calls."""
-    host = headers.get(b"host") or b"localhost"
-    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
     site = headers.get(b"sec-fetch-site") or b"none"
-    if headers.get(b"origin") is not None or site != b"none" or name.lower() not in _LOOPBACK:
+    if headers.get(b"origin") is not None or site != b"none" or not names_this_computer(headers):
         message = "web pages and other hosts may not call a gateway without keys: add applications"
         raise Refusal(403, "web_page", message)
+
+
+def names_this_computer(headers: Headers) -> bool:
+    """Return whether a request calls the gateway localhost, and by no name that leads here."""
+    host = headers.get(b"host") or b"localhost"
+    name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
+    return name.lower() in _LOOPBACK
 
 
 def _secrets(headers: Headers) -> tuple[str, ...]:

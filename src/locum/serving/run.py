@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from locum.serving.gateway import Gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from locum.config import GatewaySettings, RedactionSettings
+    from locum.schema import OwnPrice
 
 __all__ = ["run_gateway"]
 
@@ -26,6 +27,7 @@ def run_gateway(
     place: str | Path,
     redaction: RedactionSettings,
     students: Path,
+    prices: Mapping[str, OwnPrice],
     announce: Callable[[int], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; a second one aborts the calls that still run.
@@ -35,12 +37,13 @@ def run_gateway(
         place: The store: path or URL.
         redaction: What is taken out of calls before they are kept.
         students: Folder where promoted students are unpacked.
+        prices: One's own prices, by model.
         announce: Is told the port once calls are taken.
 
     Raises:
         UsageError: A setting cannot be used.
     """
-    gateway = Gateway(settings, place, redaction, students)
+    gateway = Gateway(settings, place, redaction, students, prices)
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     asyncio.run(_serve(gateway, settings.limits.notice_seconds, announce))

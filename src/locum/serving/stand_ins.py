@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +16,7 @@ from locum.promotion import (
     frame_of,
     message_body,
     message_stream,
+    random_name,
     split_request,
 )
 from locum.traffic import to_chat
@@ -31,24 +31,22 @@ if TYPE_CHECKING:
     from locum.serving.client import ClientConnection
     from locum.serving.forwarder import ActiveCall
     from locum.serving.roster import Roster, StandIn
+    from locum.serving.stand_in_metrics import StandInMetrics
     from locum.serving.student_link import Said
     from locum.store import Route
 
 __all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
 
 _ENDPOINTS = frozenset({"chat", "messages"})
+_ALL = 100
 _MOST_FRAMES = 4_096
+_REQUEST_DIGITS = 24
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 
 
-class TallyKey(NamedTuple):
-    """What calls are counted by."""
-
-    task: str
-    artefact: str
-    application: str
-    route: Route
+TallyKey = tuple[str, str, str, "Route"]
+"""Task, artefact, application and route: what calls are counted by."""
 
 
 class Sampled(NamedTuple):
@@ -61,6 +59,7 @@ class Sampled(NamedTuple):
         answered: Whether the certificate covers what it said.
         said: Its answer.
         confidence: What it thinks of it.
+        novelty: How unlike its training inputs the input is, where it says so.
     """
 
     task: str
@@ -69,6 +68,7 @@ class Sampled(NamedTuple):
     answered: bool
     said: str
     confidence: float
+    novelty: float | None
 
 
 class Verdict(NamedTuple):
@@ -76,17 +76,22 @@ class Verdict(NamedTuple):
 
     Args:
         task: Whose call it is; ``None`` for one of no promoted task.
-        answered: Whether the student answered.
+        route: Where it goes.
         sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
             asked then, also where the student answered.
     """
 
     task: str | None
-    answered: bool
-    sampled: Sampled | None
+    route: Route
+    sampled: Sampled | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the student answered."""
+        return self.route in {"student", "shadow"}
 
 
-_NOT_OURS = Verdict(None, answered=False, sampled=None)
+_NOT_OURS = Verdict(None, "teacher")
 
 
 class _Ours(NamedTuple):
@@ -106,18 +111,22 @@ class StandIns:
         roster: Which are promoted.
         redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
         chance: Draws which calls are sampled.
+        metrics: Counts them.
     """
 
-    def __init__(self, roster: Roster, redactor: Redactor, chance: random.Random) -> None:
+    def __init__(
+        self, roster: Roster, redactor: Redactor, chance: random.Random, metrics: StandInMetrics
+    ) -> None:
         self._roster = roster
+        self._metrics = metrics
         self._redactor = redactor
         self._chance = chance
         self._frames: dict[bytes, Frame] = {}
-        self._tallies: Counter[TallyKey] = Counter()
+        self._tallies: dict[TallyKey, int] = {}
 
     def take_tallies(self) -> list[tuple[TallyKey, int]]:
         """Return how many calls went which way since the last time."""
-        taken, self._tallies = self._tallies, Counter()
+        taken, self._tallies = self._tallies, {}
         return list(taken.items())
 
     async def answer(self, call: ActiveCall, client: ClientConnection) -> Verdict:
@@ -163,29 +172,36 @@ class StandIns:
 
     async def _serve(self, call: ActiveCall, ours: _Ours, client: ClientConnection) -> Verdict:
         promotion = ours.stand_in.promotion
-        chosen = _place(ours) < promotion.percent
+        chosen = promotion.percent == _ALL or _place(ours) < promotion.percent
         drawn = promotion.percent == 0 or self._chance.random() < promotion.shadow
         if not (chosen or drawn):
-            self._count(call, ours, "teacher")
-            return Verdict(promotion.task, answered=False, sampled=None)
+            return self._went(call, ours, "teacher")
         wants_chances = ours.ask.top_logprobs is not None
-        said = await ours.stand_in.link.ask(ours.text, chances=wants_chances)
+        asked = time.perf_counter()
+        said = await ours.stand_in.link.ask(ours.text, chances=wants_chances, novelty=drawn)
         if said is None:
-            self._count(call, ours, "failed")
-            return Verdict(promotion.task, answered=False, sampled=None)
-        worded = _word(ours, said) if chosen else None
-        if worded is not None:
-            self._deliver(call, ours, said, worded, client)
-            self._count(call, ours, "shadow" if drawn else "student")
-        else:
-            self._count(call, ours, "deferred" if chosen else "teacher")
+            return self._went(call, ours, "failed")
+        self._metrics.observe_student(promotion.task, time.perf_counter() - asked)
         sampled = _sample(ours, said) if drawn else None
-        return Verdict(promotion.task, answered=worded is not None, sampled=sampled)
+        worded = _word(ours, said) if chosen else None
+        if worded is None:
+            return self._went(call, ours, "deferred" if chosen else "teacher", sampled)
+        self._deliver(call, ours, said, worded, client)
+        self._metrics.observe_request(promotion.task, time.monotonic() - call.received)
+        return self._went(call, ours, "shadow" if drawn else "student", sampled)
+
+    def _went(
+        self, call: ActiveCall, ours: _Ours, route: Route, sampled: Sampled | None = None
+    ) -> Verdict:
+        self._count(call, ours, route)
+        return Verdict(ours.stand_in.promotion.task, route, sampled)
 
     def _count(self, call: ActiveCall, ours: _Ours, route: Route) -> None:
         promotion = ours.stand_in.promotion
         application = call.request.caller.application or ""
-        self._tallies[TallyKey(promotion.task, promotion.artefact, application, route)] += 1
+        key = (promotion.task, promotion.artefact, application, route)
+        self._tallies[key] = self._tallies.get(key, 0) + 1
+        self._metrics.count(promotion.task, route)
 
     def _deliver(
         self,
@@ -209,17 +225,13 @@ class StandIns:
             body = message_stream(answer) if ours.ask.stream else message_body(answer)
         else:
             body = (chat_stream if ours.ask.stream else chat_body)(answer, ours.ask)
-        said_of_it = (
-            (b"x-locum-route", b"student"),
-            (b"x-locum-task", promotion.task.encode()),
+        request_id = b"request-id" if call.endpoint == "messages" else b"x-request-id"
+        headers = (
+            (request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
+            *ours.stand_in.headers,
             (b"x-locum-confidence", b"%.4f" % said.confidence),
-            (
-                b"x-locum-certificate",
-                b"agreement>=%g; confidence=%g; student=%b"
-                % (plan.target, plan.confidence, promotion.artefact[:12].encode()),
-            ),
         )
-        client.reply(200, body, _EVENTS if ours.ask.stream else _JSON, said_of_it)
+        client.reply(200, body, _EVENTS if ours.ask.stream else _JSON, headers)
 
 
 def _sample(ours: _Ours, said: Said) -> Sampled:
@@ -231,6 +243,7 @@ def _sample(ours: _Ours, said: Said) -> Sampled:
         answered=said.answered,
         said=said.text,
         confidence=said.confidence,
+        novelty=said.novelty,
     )
 
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
@@ -26,6 +27,7 @@ _LOAD_SECONDS = 60.0
 _HANG_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
 _MOST_WAITING = 1_024
+_MOST_A_BATCH = 64
 _READ_BYTES = 1024 * 1024
 _log = logging.getLogger("locum.gateway")
 
@@ -39,13 +41,20 @@ class Said(NamedTuple):
         answered: Whether its certificate covers that.
         text: The label, or the object as JSON.
         confidence: What it thinks of it.
-        chances: Labels with their probabilities, the best first, where they were asked for.
+        chances: Labels with their probabilities, the said one first, where they were asked for.
+        novelty: How unlike its training inputs the text is, where that was asked for.
     """
 
     answered: bool
     text: str
     confidence: float
     chances: list[tuple[str, float]]
+    novelty: float | None
+
+
+class _Question(NamedTuple):
+    answer: asyncio.Future[Said | None]
+    deadline: float
 
 
 class StudentLink:
@@ -65,9 +74,11 @@ class StudentLink:
         self.folder = folder
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Said | None]] = {}
-        self._batch: list[tuple[int, str, bool]] = []
-        self._asked = self._heard = 0
+        self._waiting: dict[int, _Question] = {}
+        self._batch: list[tuple[int, str, bool, bool]] = []
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._asked = 0
         self._progress = 0.0
         self._restart_seconds = _FIRST_RESTART_SECONDS
         self._restart_at: float | None = None
@@ -93,48 +104,55 @@ class StudentLink:
             return
         self._end = _End(self, ours, self._loop)
 
-    async def ask(self, text: str, *, chances: bool) -> Said | None:
+    async def ask(self, text: str, *, chances: bool, novelty: bool) -> Said | None:
         """Return what the student says; ``None`` where it says nothing in time.
 
         Args:
             text: The input.
             chances: Whether the probabilities of other labels are wanted.
+            novelty: Whether it is to say how unlike its training inputs the text is.
         """
-        if self.state != "ready" or len(self._waiting) >= _MOST_WAITING:
+        if self.state != "ready" or len(self._waiting) >= _MOST_WAITING or not _can_be_sent(text):
             return None
-        if self._heard == self._asked:
-            self._progress = time.monotonic()
         self._asked += 1
-        answer: asyncio.Future[Said | None] = self._loop.create_future()
-        self._waiting[self._asked] = answer
-        if not self._batch:
+        question = _Question(self._loop.create_future(), self._loop.time() + self._seconds)
+        self._waiting[self._asked] = question
+        if self._timer is None:
+            self._timer = self._loop.call_at(question.deadline, self._expire)
+        if not self._batch and not self._busy:
             self._loop.call_soon(self._send)
-        self._batch.append((self._asked, text, chances))
-        return await answer
+        self._batch.append((self._asked, text, chances, novelty))
+        return await question.answer
 
     def _send(self) -> None:
-        """Send what was asked since the loop last went round, as one batch."""
-        batch, self._batch = self._batch, []
-        numbers = [number for number, _, _ in batch]
-        if self._end is None:
-            self._give_up(numbers)
-            return
-        self._end.write(orjson.dumps(batch) + b"\n")
-        self._loop.call_later(self._seconds, self._expire, numbers)
+        """Send what was asked since the process last became free, as one batch.
 
-    def _expire(self, numbers: list[int]) -> None:
-        late = [number for number in numbers if number in self._waiting]
+        It works on one batch at a time anyway, and each that is sent wakes it up.
+        """
+        waiting = [question for question in self._batch if question[0] in self._waiting]
+        batch, self._batch = waiting[:_MOST_A_BATCH], waiting[_MOST_A_BATCH:]
+        self._busy = bool(batch) and self._end is not None
+        if self._busy and self._end is not None:
+            self._progress = time.monotonic()
+            self._end.write(orjson.dumps(batch) + b"\n")
+
+    def _expire(self) -> None:
+        """Give up what waits too long; questions wait in the order of their deadlines."""
+        now = self._loop.time()
+        late = list(takewhile(lambda n: self._waiting[n].deadline <= now, self._waiting))
         self.failures += len(late)
         self._give_up(late)
+        oldest = next(iter(self._waiting.values()), None)
+        self._timer = oldest and self._loop.call_at(oldest.deadline, self._expire)
 
     def _give_up(self, numbers: list[int]) -> None:
         for number in numbers:
             self._settle(number, None)
 
     def _settle(self, number: int, said: Said | None) -> None:
-        answer = self._waiting.pop(number, None)
-        if answer is not None and not answer.done():
-            answer.set_result(said)
+        question = self._waiting.pop(number, None)
+        if question is not None and not question.answer.done():
+            question.answer.set_result(said)
 
     # What its end of the socket tells.
 
@@ -145,10 +163,11 @@ class StudentLink:
             self._take_state(said)
             return
         for number, answer in said:
-            self._heard = max(self._heard, number)
             if answer is None:
                 self.failures += 1
             self._settle(number, None if answer is None else Said(*answer))
+        self._restart_seconds = _FIRST_RESTART_SECONDS
+        self._send()
 
     def _take_state(self, said: dict[str, Any]) -> None:
         if "refused" in said:
@@ -156,8 +175,6 @@ class StudentLink:
             _log.error("the student of %s cannot be used: %s", self._name, self.reason)
             return
         self.state, self.reason = "ready", ""
-        self._heard = self._asked
-        self._restart_seconds = _FIRST_RESTART_SECONDS
 
     def lost(self, end: _End) -> None:
         """Take note that the process has closed its end."""
@@ -176,6 +193,7 @@ class StudentLink:
 
     def _end_process(self) -> None:
         self._give_up(list(self._waiting))
+        self._batch, self._busy = [], False
         if self._end is not None:
             self._end.close()
             self._end = None
@@ -196,16 +214,25 @@ class StudentLink:
         silent = now - self._progress
         if self.state == "loading" and silent > _LOAD_SECONDS:
             self._fail(f"it was not loaded within {_LOAD_SECONDS:g} s")
-        elif self.state == "ready" and self._heard < self._asked and silent > _HANG_SECONDS:
+        elif self._busy and silent > _HANG_SECONDS:
             self._fail(f"it said nothing for {silent:.1f} s")
 
     def close(self) -> None:
         """End the process."""
-        self._closed = True
+        self._closed, self.state = True, "down"
         self._end_process()
         for process in self._killed:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_LEAVE_SECONDS)
+
+
+def _can_be_sent(text: str) -> bool:
+    """Tell whether a text holds no half of a surrogate pair, which JSON cannot say."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _End:
@@ -230,24 +257,26 @@ class _End:
 
     def write(self, data: bytes) -> None:
         """Send data now, or as soon as there is room."""
-        waits = bool(self._unsent)
         self._unsent += data
-        if not waits:
-            self._on_writable()
+        if self._push():
+            self._loop.add_writer(self._end.fileno(), self._on_writable)
 
     def _on_writable(self) -> None:
+        if not self._push():
+            self._loop.remove_writer(self._end.fileno())
+
+    def _push(self) -> bool:
+        """Send what there is room for, and tell whether something is left."""
         try:
             sent = self._end.send(self._unsent)
         except BlockingIOError:
-            sent = 0
+            return True
         except OSError:
-            self._link.lost(self)
-            return
+            # Where the process is dead, the end of its answers tells so.
+            self._unsent.clear()
+            return False
         del self._unsent[:sent]
-        if self._unsent:
-            self._loop.add_writer(self._end.fileno(), self._on_writable)
-        else:
-            self._loop.remove_writer(self._end.fileno())
+        return bool(self._unsent)
 
     def _on_readable(self) -> None:
         try:

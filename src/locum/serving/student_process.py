@@ -1,9 +1,9 @@
 """A promoted student in a process of its own: it may hang or die, and no call is lost by it.
 
 Lines of JSON come through a socket, and go back through it. A line that comes in is a list of
-``[number, text, wants chances]``; a line that goes out is a list of ``[number, answer]``, where the
-answer is ``null`` for a text on which the student failed. The first line out is
-``{"loaded": true}``, or ``{"refused": reason}``.
+``[number, text, wants chances, wants novelty]``; a line that goes out is a list of
+``[number, answer]``, where the answer is ``null`` for a text on which the student failed. The first
+line out is ``{"loaded": true}``, or ``{"refused": reason}``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from locum.export import CertifiedExtractor
 
-    Question = tuple[int, str, bool]
+    Question = tuple[int, str, bool, bool]
 
 __all__ = ["main"]
 
@@ -41,7 +41,7 @@ def main() -> None:
         try:
             student = load_artefact(folder)
             answer_all = _answers_of(student)
-            answer_all([(0, "a text", False)])
+            answer_all([(0, "a text", False, False)])
         except LocumError as error:
             _say(end, {"refused": str(error)})
             return
@@ -93,14 +93,14 @@ def _answer_each(
 def _answers_of(
     student: CertifiedStudent | CertifiedExtractor,
 ) -> Callable[[list[Question]], list[Any]]:
+    """Each answer is: answered or not, what is said, confidence, chances, and novelty."""
     if isinstance(student, CertifiedStudent):
         return lambda questions: _label_answers(student, questions)
     return lambda questions: _object_answers(student, questions)
 
 
 def _label_answers(student: CertifiedStudent, questions: list[Question]) -> list[Any]:
-    """Each is answered, label, confidence, and the chances of labels where they are wanted."""
-    predictions = student.predict([text for _, text, _ in questions])
+    predictions = student.predict([text for _, text, _, _ in questions])
     return [
         [
             number,
@@ -108,27 +108,35 @@ def _label_answers(student: CertifiedStudent, questions: list[Question]) -> list
                 prediction.answered,
                 prediction.label,
                 prediction.confidence,
-                _chances(student, text) if wanted else [],
+                _chances(student, text, prediction.label) if wants_chances else [],
+                float(student.novelty([text])[0]) if wants_novelty else None,
             ],
         ]
-        for (number, text, wanted), prediction in zip(questions, predictions, strict=True)
+        for (number, text, wants_chances, wants_novelty), prediction in zip(
+            questions, predictions, strict=True
+        )
     ]
 
 
-def _chances(student: CertifiedStudent, text: str) -> list[tuple[str, float]]:
+def _chances(student: CertifiedStudent, text: str, said: str) -> list[tuple[str, float]]:
+    """Labels with their probabilities: that which was said, then the most probable others."""
     [proba] = student.predict_proba([text])
-    best = (-proba).argsort(kind="stable")[:_MOST_CHANCES]
-    return [(student.classes_[index], float(proba[index])) for index in best]
+    chances = dict(zip(student.classes_, proba.tolist(), strict=True))
+    others = sorted(chances, key=lambda label: (label != said, -chances[label]))
+    return [(label, chances[label]) for label in others[:_MOST_CHANCES]]
 
 
 def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> list[Any]:
-    """Each is answered, the object as text, confidence, and that as its chance."""
+    """The only chance of an object is its confidence, and what it lacks makes the text novel."""
     found = []
-    for number, text, wanted in questions:
+    for number, text, wants_chances, wants_novelty in questions:
         prediction = student.predict([text])[0]
+        sure = prediction.confidence
         said = "" if prediction.answer is None else write_json(prediction.answer).decode()
-        chances = [(said, prediction.confidence)] if wanted else []
-        found.append([number, [prediction.answered, said, prediction.confidence, chances]])
+        chances = [(said, sure)] if wants_chances else []
+        novelty = 1 - sure if wants_novelty else None
+        answered = prediction.answered and prediction.answer is not None
+        found.append([number, [answered, said, sure, chances, novelty]])
     return found
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.monitoring import AgreementWatch
+from locum.errors import InputError
 from locum.promotion import read_plan
-from locum.store import PromotionStore, ShadowStore, lock_watch
+from locum.serving.task_watch import TaskWatch
+from locum.store import PromotionEvent, PromotionStore, ShadowStore, lock_watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locum.schema import JsonObject
     from locum.store import Database, Shadow
 
 __all__ = ["WatchKeeper"]
@@ -23,56 +22,6 @@ __all__ = ["WatchKeeper"]
 class _Student(NamedTuple):
     task: str
     artefact: str
-
-
-class _Watched:
-    """The tests over one student, and how far they have come."""
-
-    def __init__(self, target: float, delta: float) -> None:
-        self.agreement = AgreementWatch(target, delta)
-        self.target = target
-        self.last = 0
-        self.sampled = 0
-        self.would_answer = 0
-        self.times = array("d")
-
-    def take(self, rows: Sequence[tuple[int, Shadow]]) -> None:
-        """Go on with the next sampled calls."""
-        for number, shadow in rows:
-            self.last = number
-            self.sampled += 1
-            self.would_answer += shadow.answered
-            if shadow.answered and shadow.agrees is not None:
-                self.agreement.observe(shadow.agrees)
-                self.times.append(shadow.time)
-
-    def state(self) -> JsonObject:
-        """What is shown of it."""
-        watch = self.agreement
-        low, high = watch.interval()
-        return {
-            "sampled": self.sampled,
-            "answered": self.would_answer,
-            "compared": watch.observed,
-            "disagreements": watch.disagreements,
-            "agreement_low": low,
-            "agreement_high": high,
-            "log_evidence": watch.log_evidence,
-            "broken": watch.broken,
-            "time": time.time(),
-        }
-
-    def reason(self) -> str:
-        """Why the certificate holds no more."""
-        watch = self.agreement
-        began = self.times[(watch.began or 1) - 1]
-        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
-        agreement = 1 - watch.disagreements / watch.observed
-        return (
-            f"agreement fell below the promised {self.target:g}: {watch.disagreements:,} of "
-            f"{watch.observed:,} sampled answers differ from the teacher's ({agreement:.1%} "
-            f"agree), beginning about {when}"
-        )
 
 
 class WatchKeeper:
@@ -88,7 +37,7 @@ class WatchKeeper:
         self._database = database
         self._promotions = PromotionStore(database)
         self._shadows = ShadowStore(database)
-        self._watched: dict[_Student, _Watched] = {}
+        self._watched: dict[_Student, TaskWatch] = {}
 
     def add(self, shadows: Sequence[Shadow]) -> None:
         """Keep sampled calls, and look at each student whose they are.
@@ -99,33 +48,53 @@ class WatchKeeper:
         by_student: defaultdict[_Student, list[Shadow]] = defaultdict(list)
         for shadow in shadows:
             by_student[_Student(shadow.task, shadow.artefact)].append(shadow)
-        for student, own in by_student.items():
-            self._add(student, own)
-
-    def _add(self, student: _Student, shadows: Sequence[Shadow]) -> None:
-        watched = self._watched.get(student) or self._begin(student)
         try:
             with self._database.transaction():
                 lock_watch(self._database)
-                self._shadows.add_shadows(shadows)
-                if watched is not None:
-                    watched.take(self._shadows.shadows(*student, watched.last))
-                    self._shadows.keep_watch(*student, watched.state())
+                for student, own in by_student.items():
+                    self._shadows.add_shadows(own)
+                    self._look_at(student)
         except BaseException:
             # What was seen may not be what is kept: it is read again.
-            self._watched.pop(student, None)
+            self._watched.clear()
             raise
-        if watched is not None and watched.agreement.broken:
-            self._promotions.end(student.task, "revoked", watched.reason(), student.artefact)
 
-    def _begin(self, student: _Student) -> _Watched | None:
+    def _look_at(self, student: _Student) -> None:
+        watched = self._watched.get(student) or self._begin(student)
+        if watched is None:
+            return
+        watched.take(self._shadows.shadows(*student, watched.last))
+        self._keep(student, watched)
+        if watched.agreement.broken:
+            self._revoke(student, watched.broken_promise())
+
+    def _revoke(self, student: _Student, reason: str) -> None:
+        """End a promotion, unless the student is scored alone and answers nobody."""
+        promotion = self._promotions.find(student.task)
+        if promotion is not None and promotion.percent:
+            self._promotions.end_within(student.task, "revoked", reason, student.artefact)
+
+    def _keep(self, student: _Student, watched: TaskWatch) -> None:
+        """Keep what the watch has found, and note what it is alarmed by for the first time."""
+        known = (self._shadows.watch(*student) or {}).get("alarms", {})
+        alarms = watched.alarms()
+        for kind in alarms.keys() - known.keys():
+            event = PromotionEvent(student.task, time.time(), "alarm", alarms[kind])
+            self._promotions.note(event)
+        self._shadows.keep_watch(*student, {**watched.state(), "alarms": alarms | known})
+
+    def _begin(self, student: _Student) -> TaskWatch | None:
         """Begin a watch, which reads what was sampled before.
 
-        There is none where the student is not promoted any more: its last calls are only kept.
+        There is none where the student is not promoted any more, or was promoted by a later Locum
+        whose plan cannot be read here: its calls are only kept.
         """
         promotion = self._promotions.find(student.task)
         if promotion is None or promotion.artefact != student.artefact:
             return None
-        plan = read_plan(promotion.plan)
-        watched = self._watched[student] = _Watched(plan.target, 1 - plan.confidence)
+        try:
+            plan = read_plan(promotion.plan)
+        except InputError:
+            return None
+        watched = self._watched[student] = TaskWatch(plan)
         return watched

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAST_CHUNK",
+    "STATUS_LINES",
     "WITHOUT_BODY",
     "Headers",
     "Request",
@@ -41,6 +42,9 @@ _HOP_BY_HOP = frozenset(
 )
 _CONNECTION = frozenset({b"connection"})
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+STATUS_LINES = {s: b"HTTP/1.1 %d %b" % (s, phrase) for s, phrase in _REASONS.items()}
+"""The first line of an answer, by its status."""
 
 
 class Headers:

@@ -12,6 +12,7 @@ from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, 
 from locum.store.parquet import export_parquet
 from locum.store.promotions import Promotion, PromotionEvent, PromotionStore
 from locum.store.shadows import Route, Shadow, ShadowStore, Tally, lock_watch
+from locum.store.spends import SpendStore, Spent
 
 __all__ = [
     "NANODOLLARS",
@@ -35,6 +36,8 @@ __all__ = [
     "Settlement",
     "Shadow",
     "ShadowStore",
+    "SpendStore",
+    "Spent",
     "Tally",
     "Verdict",
     "export_parquet",

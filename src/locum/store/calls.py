@@ -196,7 +196,8 @@ class CallStore:
         """Note what was derived from calls, so that a deletion finds it.
 
         Args:
-            kind: ``answer`` for bought answers, ``student`` for students.
+            kind: ``answer`` for bought answers, ``student`` for students, ``deferred`` for what a
+                student was unsure of.
             links: The key of an answer, or the task of a student, each with the id of a call that
                 it stems from.
         """
@@ -213,6 +214,11 @@ class CallStore:
         ids = [call_id for (call_id,) in self._database.execute(query, (kind, key))]
         for start in range(0, len(ids), _IDS_A_QUERY):
             yield from self.iterate(CallFilter(ids=tuple(ids[start : start + _IDS_A_QUERY])))
+
+    def deferred(self) -> frozenset[str]:
+        """Return the ids of calls that are known because a student was unsure of them."""
+        rows = self._database.execute("SELECT call_id FROM derived WHERE kind = 'deferred'")
+        return frozenset(call_id for (call_id,) in rows)
 
     def delete(self, where: CallFilter) -> Deletion:
         """Delete calls, their bodies, and what was derived from them, all or nothing."""

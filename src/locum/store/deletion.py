@@ -131,7 +131,7 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
     # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
     database.execute(
-        f"UPDATE shadows SET call_id = NULL, said = '' WHERE call_id IN {_DOOMED}"  # noqa: S608 - no value in it
+        f"UPDATE shadows SET call_id = NULL, said = '', input_hash = '' WHERE call_id IN {_DOOMED}"  # noqa: S608 - no value in it
     )
     for table in ("bodies", "calls"):
         database.execute(

@@ -171,7 +171,11 @@ _PROMOTIONS = Migration(
             answered BOOLEAN NOT NULL,
             agrees BOOLEAN,
             said {text} NOT NULL,
-            confidence {real} NOT NULL
+            confidence {real} NOT NULL,
+            novelty {real},
+            input_hash {text} NOT NULL,
+            answer_hash {text} NOT NULL,
+            teacher {text} NOT NULL
         )""",
         "CREATE INDEX shadows_task ON shadows (task, artefact, number)",
         "CREATE INDEX shadows_call ON shadows (call_id)",
@@ -189,6 +193,12 @@ _PROMOTIONS = Migration(
             route {text} NOT NULL,
             calls {integer} NOT NULL,
             PRIMARY KEY (task, artefact, hour, application, route)
+        ){without_rowid}""",
+        """CREATE TABLE spends (
+            application {text} NOT NULL,
+            day {integer} NOT NULL,
+            usd {real} NOT NULL,
+            PRIMARY KEY (application, day)
         ){without_rowid}""",
     ),
 )

@@ -21,6 +21,7 @@ PromotionState = Literal["active", "demoted", "revoked"]
 EventKind = Literal["promoted", "demoted", "revoked", "alarm"]
 
 _COLUMNS = "task, revision, state, artefact, percent, shadow, plan, changed, reason"
+_LOCK = 0x6C6F_6375_6D03
 
 
 class Promotion(NamedTuple):
@@ -111,6 +112,7 @@ class PromotionStore:
         """
         share = f"{percent:g}% of calls, {shadow:.1%} shadowed"
         with self._database.transaction():
+            self._lock()
             self._keep_files(artefact, files)
             before = self.find(task)
             promotion = Promotion(
@@ -125,7 +127,7 @@ class PromotionStore:
                 "",
             )
             self._write(promotion)
-            self._note(PromotionEvent(task, promotion.changed, "promoted", share))
+            self.note(PromotionEvent(task, promotion.changed, "promoted", share))
             self._drop_unused_files()
         return promotion
 
@@ -144,20 +146,28 @@ class PromotionStore:
             The promotion as it is now; ``None`` where no such student stood in.
         """
         with self._database.transaction():
-            before = self.find(task)
-            if (
-                before is None
-                or before.state != "active"
-                or artefact not in {None, before.artefact}
-            ):
-                return None
-            ended = before._replace(
-                revision=before.revision + 1, state=state, changed=time.time(), reason=reason
-            )
-            self._write(ended)
-            kind: EventKind = "revoked" if state == "revoked" else "demoted"
-            self._note(PromotionEvent(task, ended.changed, kind, reason))
+            return self.end_within(task, state, reason, artefact)
+
+    def end_within(
+        self, task: str, state: PromotionState, reason: str, artefact: str | None = None
+    ) -> Promotion | None:
+        """Do as `end`, as a part of a transaction of the caller's."""
+        self._lock()
+        before = self.find(task)
+        if before is None or before.state != "active" or artefact not in {None, before.artefact}:
+            return None
+        ended = before._replace(
+            revision=before.revision + 1, state=state, changed=time.time(), reason=reason
+        )
+        self._write(ended)
+        kind: EventKind = "revoked" if state == "revoked" else "demoted"
+        self.note(PromotionEvent(task, ended.changed, kind, reason))
         return ended
+
+    def _lock(self) -> None:
+        """Let others wait who would change promotions, until the transaction ends."""
+        if self._database.dialect == "postgres":  # in SQLite it keeps other writers out already
+            self._database.execute("SELECT pg_advisory_xact_lock(?::bigint)", (_LOCK,))
 
     def _write(self, promotion: Promotion) -> None:
         self._database.execute("DELETE FROM promotions WHERE task = ?", (promotion.task,))
@@ -198,10 +208,6 @@ class PromotionStore:
 
     def note(self, event: PromotionEvent) -> None:
         """Keep an event."""
-        with self._database.transaction():
-            self._note(event)
-
-    def _note(self, event: PromotionEvent) -> None:
         self._database.execute(
             "INSERT INTO promotion_events (task, time, kind, message) VALUES (?, ?, ?, ?)", event
         )
@@ -218,5 +224,9 @@ class PromotionStore:
 
 def _to_promotion(row: Row) -> Promotion:
     promotion = Promotion(*row)
-    plan: JsonObject = orjson.loads(bytes(row[6]))
+    try:
+        plan: JsonObject = orjson.loads(bytes(row[6]))
+    except orjson.JSONDecodeError:
+        # Whoever reads the plan says so: other promotions are not to suffer.
+        plan = {}
     return promotion._replace(plan=plan)

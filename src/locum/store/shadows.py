@@ -16,7 +16,10 @@ __all__ = ["Route", "Shadow", "ShadowStore", "Tally", "lock_watch"]
 
 Route = Literal["student", "shadow", "deferred", "teacher", "failed"]
 
-_COLUMNS = "task, artefact, time, call_id, answered, agrees, said, confidence"
+_COLUMNS = (
+    "task, artefact, time, call_id, answered, agrees, said, confidence, novelty, input_hash, "
+    "answer_hash, teacher"
+)
 _HOUR_SECONDS = 3600
 _WATCH_LOCK = 0x6C6F_6375_6D02
 
@@ -33,6 +36,10 @@ class Shadow(NamedTuple):
         agrees: Whether the teacher said the same; ``None`` where it said nothing.
         said: The student's answer, redacted.
         confidence: What the student thinks of it.
+        novelty: How unlike its training inputs the input is to it, where it says so.
+        input_hash: Alike for equal inputs; empty where the call was deleted.
+        answer_hash: Alike for answers of the teacher that mean the same; empty where it gave none.
+        teacher: What the teacher calls itself; empty where it does not.
     """
 
     task: str
@@ -43,6 +50,10 @@ class Shadow(NamedTuple):
     agrees: bool | None
     said: str
     confidence: float
+    novelty: float | None = None
+    input_hash: str = ""
+    answer_hash: str = ""
+    teacher: str = ""
 
 
 class Tally(NamedTuple):
@@ -90,7 +101,7 @@ class ShadowStore:
     def add_shadows(self, shadows: Sequence[Shadow]) -> None:
         """Keep what students and teachers said of the same calls."""
         self._database.executemany(
-            f"INSERT INTO shadows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
+            f"INSERT INTO shadows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
             shadows,
         )
 

@@ -1,0 +1,96 @@
+"""The way of one call: to a student, to its teacher, or to both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from locum.serving.nobody import Nobody
+from locum.serving.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.serving.client import ClientConnection
+    from locum.serving.forwarder import ActiveCall, Forwarder
+    from locum.serving.nobody import Waiting
+    from locum.serving.spending import Spending
+    from locum.serving.stand_ins import StandIns
+
+__all__ = ["Dispatcher"]
+
+_MOST_SHADOWS = 64
+_log = logging.getLogger("locum.gateway")
+
+
+class Dispatcher:
+    """Lets a student answer where one may, and asks the teacher where it may not.
+
+    Args:
+        stand_ins: The students.
+        forwarder: Asks teachers.
+        spending: What applications may spend on that.
+        ended: Is called when a shadow call has ended.
+    """
+
+    def __init__(
+        self,
+        stand_ins: StandIns,
+        forwarder: Forwarder,
+        spending: Spending,
+        ended: Callable[[], None],
+    ) -> None:
+        self._stand_ins = stand_ins
+        self._forwarder = forwarder
+        self._spending = spending
+        self._shadow_ended = ended
+        self._shadows: set[asyncio.Task[None]] = set()
+
+    @property
+    def shadows(self) -> int:
+        """How many calls are being sent to teachers for the record alone."""
+        return len(self._shadows)
+
+    async def answer(self, call: ActiveCall, client: ClientConnection) -> None:
+        """Answer a call."""
+        verdict = await self._stand_ins.answer(call, client)
+        if verdict.task is not None:
+            # Calls that were drawn by chance are a fair sample; others that it left are none.
+            deferred = verdict.route == "deferred" and verdict.sampled is None
+            call = call._replace(task=verdict.task, sampled=verdict.sampled, deferred=deferred)
+        if not verdict.answered:
+            await self._ask_teacher(call, client)
+        elif verdict.sampled is not None and len(self._shadows) < _MOST_SHADOWS:
+            self._shadow(call)
+
+    async def _ask_teacher(self, call: ActiveCall, client: Waiting) -> None:
+        """Send a call to its upstream, if its application may spend what that may cost."""
+        application = call.request.caller.application if call.endpoint != "other" else None
+        try:
+            reserved = self._spending.reserve(application, call.body, len(call.request.body))
+        except Refusal as refusal:
+            client.refuse(refusal, anthropic=call.endpoint == "messages")
+            return
+        try:
+            await self._forwarder.forward(call, client)
+        finally:
+            if reserved is not None:
+                self._spending.end(reserved)
+
+    def _shadow(self, call: ActiveCall) -> None:
+        """Ask the teacher too, for the record alone."""
+        shadow = asyncio.get_running_loop().create_task(self._ask_teacher(call, Nobody()))
+        self._shadows.add(shadow)
+        shadow.add_done_callback(self._shadowed)
+
+    def _shadowed(self, shadow: asyncio.Task[None]) -> None:
+        self._shadows.discard(shadow)
+        if not shadow.cancelled() and shadow.exception() is not None:
+            _log.error("a shadow call failed: %s", shadow.exception())
+        self._shadow_ended()
+
+    def cut(self) -> None:
+        """Give up the calls that are for the record alone."""
+        for shadow in list(self._shadows):
+            shadow.cancel()

@@ -1,0 +1,71 @@
+"""What the recorder writes besides calls: what students did, and what applications spent."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from locum.store import CallStore, Shadow, ShadowStore, SpendStore, Tally
+
+if TYPE_CHECKING:
+    from locum.schema import Call
+    from locum.serving.records import Record
+    from locum.store import Database
+
+__all__ = ["Notes"]
+
+
+@dataclass
+class Notes:
+    """What is noted of a batch of records.
+
+    Args:
+        shadows: What students and teachers said of the same calls.
+        deferred: Tasks with the ids of calls that their students were unsure of.
+        spent: Applications with what a call of theirs cost, in US dollars.
+        tallies: How many calls went which way.
+        frames: How many records held tallies alone.
+    """
+
+    shadows: list[Shadow] = field(default_factory=list)
+    deferred: list[tuple[str, str]] = field(default_factory=list)
+    spent: list[tuple[str, float]] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    frames: int = 0
+
+    def take_tallies(self, records: list[Record]) -> list[Record]:
+        """Take the records that hold tallies alone, and return the others."""
+        calls = []
+        for record in records:
+            if "tallies" in record.facts:
+                self.tallies += [Tally(*tally) for tally in record.facts["tallies"]]
+                self.frames += 1
+            else:
+                calls.append(record)
+        return calls
+
+    def take(self, record: Record, call: Call) -> None:
+        """Take what a record says of its call."""
+        task, application = record.facts.get("deferred"), call.facts.application
+        if task is not None:
+            self.deferred.append((task, call.facts.id))
+        if application is not None:
+            self.spent.append((application, call.facts.cost_usd or 0.0))
+
+    def write_deferred(self, database: Database) -> None:
+        """Mark calls of which students were unsure; before they are there to be learned from."""
+        if self.deferred:
+            CallStore(database).link("deferred", self.deferred)
+
+    def write_spent(self, database: Database) -> None:
+        """Add up what applications spent."""
+        totals: defaultdict[str, float] = defaultdict(float)
+        for application, usd in self.spent:
+            totals[application] += usd
+        SpendStore(database).add(totals, time.time())
+
+    def write_tallies(self, database: Database) -> None:
+        """Add up which way calls went."""
+        ShadowStore(database).add_tallies(self.tallies)

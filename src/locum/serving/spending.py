@@ -1,0 +1,156 @@
+"""What applications may spend: a call that could pass an application's cap is not sent."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.prices import Tokens, find_price
+from locum.serving.refusals import Refusal
+from locum.store import SpendStore, Spent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.config import ApplicationSettings
+    from locum.schema import JsonObject, OwnPrice
+    from locum.store import Database
+
+__all__ = ["Reservation", "Spending"]
+
+# An answer has no more tokens than this where its request does not say how many.
+_LONGEST_ANSWER = 16_384
+# What the recorder has not told of by then was lost.
+_FORGOTTEN_SECONDS = 120.0
+
+
+class Reservation(NamedTuple):
+    """Money that a call may cost, in US dollars, kept from others until it is known what it did."""
+
+    application: str
+    worst_usd: float
+    made: float
+
+
+class Spending:
+    """Keeps applications within their caps.
+
+    What a call may cost at worst is reserved before it is sent: a token for each byte of its
+    request, and as many tokens of an answer as it allows. It is settled when the call is on disk.
+    Gateways at one store know of each other's settled calls within about a second; what is in
+    flight at another one they do not see.
+
+    Args:
+        applications: Who may call, by name.
+        prices: One's own prices, by model.
+    """
+
+    def __init__(
+        self, applications: Mapping[str, ApplicationSettings], prices: Mapping[str, OwnPrice]
+    ) -> None:
+        self._caps = {
+            name: Spent(application.day_usd, application.month_usd)
+            for name, application in applications.items()
+            if application.day_usd is not None or application.month_usd is not None
+        }
+        self._prices = prices
+        self._known: dict[str, Spent] | None = None
+        self._since: defaultdict[str, float] = defaultdict(float)
+        self._reserved: defaultdict[str, float] = defaultdict(float)
+        self._ended: defaultdict[str, deque[Reservation]] = defaultdict(deque)
+
+    @property
+    def limited(self) -> bool:
+        """Whether any application has a cap."""
+        return bool(self._caps)
+
+    def reserve(self, application: str | None, body: JsonObject, size: int) -> Reservation | None:
+        """Keep what a call may cost at worst; ``None`` where its application has no cap.
+
+        Args:
+            application: Who calls.
+            body: What is asked.
+            size: Bytes of the request.
+
+        Raises:
+            Refusal: It could pass the cap, or nobody knows what its model costs.
+        """
+        cap = self._caps.get(application or "")
+        if application is None or cap is None:
+            return None
+        if self._known is None:
+            raise Refusal(503, "spend_unknown", "the store of what was spent cannot be read")
+        worst = self._worst_usd(application, body, size)
+        pending = self._since[application] + self._reserved[application] + worst
+        spent = self._known[application]
+        for name, most, so_far in (
+            ("day", cap.day_usd, spent.day_usd or 0.0),
+            ("month", cap.month_usd, spent.month_usd or 0.0),
+        ):
+            if most is not None and so_far + pending > most:
+                raise _passed(application, name, most, so_far)
+        self._reserved[application] += worst
+        return Reservation(application, worst, time.monotonic())
+
+    def _worst_usd(self, application: str, body: JsonObject, size: int) -> float:
+        model = body.get("model")
+        price = find_price(model, self._prices) if isinstance(model, str) else None
+        if price is None:
+            message = (
+                f"the application {application!r} has a cap, and what the model {model!r} costs is "
+                f"not known: declare it, in [prices.{model!r}] of locum.toml"
+            )
+            raise Refusal(403, "unknown_price", message)
+        limits = (body.get("max_tokens"), body.get("max_completion_tokens"))
+        output = max((n for n in limits if type(n) is int), default=_LONGEST_ANSWER)
+        answers = body.get("n")
+        return price.cost_usd(Tokens(size, output * (answers if type(answers) is int else 1)))
+
+    def end(self, reservation: Reservation) -> None:
+        """Take note that a call has ended and was handed to the recorder."""
+        self._ended[reservation.application].append(reservation)
+
+    def settle(self, application: str, usd: float) -> None:
+        """Take note of what a call of this gateway cost, as it was recorded."""
+        self._since[application] += usd
+        ended = self._ended[application]
+        if ended:
+            self._reserved[application] -= ended.popleft().worst_usd
+
+    def sweep(self, now: float) -> None:
+        """Give up reservations of which the recorder will not tell any more."""
+        for application, ended in self._ended.items():
+            while ended and ended[0].made < now - _FORGOTTEN_SECONDS:
+                self._reserved[application] -= ended.popleft().worst_usd
+
+    # What the store says, of this gateway's calls and others'.
+
+    def read(self, database: Database) -> dict[str, Spent]:
+        """Return what applications have spent; may run in another thread."""
+        return SpendStore(database).spent(list(self._caps), time.time())
+
+    def begin_read(self) -> dict[str, float]:
+        """Return what was settled here before the store is read."""
+        return dict(self._since)
+
+    def take(self, spent: dict[str, Spent], settled: Mapping[str, float]) -> None:
+        """Take what the store says, which holds what had been settled before it was read."""
+        self._known = spent
+        for application, usd in settled.items():
+            self._since[application] -= usd
+
+
+def _passed(application: str, period: str, most: float, spent: float) -> Refusal:
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = midnight + timedelta(days=1)
+    if period == "month":
+        end = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+    message = (
+        f"the application {application!r} may spend ${most:g} a {period}, has spent ${spent:.4g}, "
+        "and this call could pass that: raise its cap in locum.toml, ask for a shorter answer "
+        "(max_tokens), or wait"
+    )
+    return Refusal(429, "spend_cap", message, retry_after=int((end - now).total_seconds()) + 1)
