@@ -29,6 +29,7 @@ from locum.cli.options import (
 )
 from locum.cli.places import TaskFolder, parse_columns, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.cli.task_inputs import (
     declare_task,
     file_inputs,
@@ -145,6 +146,12 @@ def distill_command(
         bool,
         typer.Option(help="Learn from the inputs that locum generate wrote, where that helps."),
     ] = True,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Promote the new student if it is better than the promoted one."
+        ),
+    ] = False,
     home: Home = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
@@ -161,8 +168,9 @@ def distill_command(
 
     Takes the calls that the gateway recorded or that were imported: those whose task has this
     name, or whose fingerprint begins so. Or give --calls with recorded answers, or --inputs with
-    --teacher and --model. The API key is read from LOCUM_API_KEY or OPENAI_API_KEY. Ends with code
-    3 where no student keeps the promise.
+    --teacher and --model. With --refresh the student that is promoted makes place for the new one
+    where that answers more, or the promise was broken. The API key is read from LOCUM_API_KEY or
+    OPENAI_API_KEY. Ends with code 3 where no student keeps the promise.
     """
     from locum.distillation import DEFAULT_ENCODER, distill
     from locum.extraction import distill_extraction
@@ -204,6 +212,7 @@ def distill_command(
         )
         result: Distillation | ExtractionDistillation
         database = stack.enter_context(open_database(place)) if teacher or not file else None
+        before = begin_refresh(task, database, file) if refresh else None
         asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
             refuse_for_json(embeddings, labels, synthetic=synthetic)
@@ -251,7 +260,9 @@ def distill_command(
                 notes=[*given.notes, *declared.notes],
                 progress=progress,
             )
-        if result.student is not None:
+        if before is not None:
+            keep_or_promote(before, result, folder, settings, given.examples, place)
+        elif result.student is not None:
             redaction = None if file else settings.redaction
             replace(result.student, redaction=redaction).save(folder.student)
             note_lineage(task, given.examples, place)

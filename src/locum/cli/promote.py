@@ -46,28 +46,21 @@ def promote_command(
     not change it.
     """
     from locum.export import load_artefact
-    from locum.promotion import prepare_plan, read_artefact_files, write_plan
-    from locum.store import CallStore, PromotionStore
+    from locum.promotion import promote_student, read_artefact_files
 
     _check_shares(percent, shadow)
     settings = project_settings(config)
     folder = find_artefact(task, home)
-    student = load_artefact(folder)
-    name = student.task.name
-    artefact = read_artefact_files(folder)
+    name = load_artefact(folder).task.name
     with open_existing(store_place(home, settings)) as database:
-        store = PromotionStore(database)
         if percent:
-            _refuse_revoked(database, name, artefact.sha256)
-        prepared = prepare_plan(student, CallStore(database).linked("student", name))
-        plan = prepared.plan
-        promotion = store.promote(
-            name, artefact.sha256, artefact.files, write_plan(plan), percent=percent, shadow=shadow
-        )
+            _refuse_revoked(database, name, read_artefact_files(folder).sha256)
+        promotion, prepared = promote_student(database, folder, percent=percent, shadow=shadow)
     if json_output:
         said = {"calls": prepared.calls, "recognised": prepared.recognised}
         print_json(_to_object(promotion) | said)
         return
+    plan = prepared.plan
     models = ", ".join(sorted({frame.model for frame in plan.recognition.frames}))
     typer.echo(_describe(promotion))
     typer.echo(
@@ -78,6 +71,8 @@ def promote_command(
         f"promise     agreement of {plan.target:g} with {plan.teacher} on what it answers, with "
         f"confidence {plan.confidence:g}; it is expected to answer {plan.coverage:.1%}"
     )
+    if plan.recognition.by_name:
+        typer.echo(f"needs       the header x-locum-task: {name} in the application's calls")
     typer.echo(f"next        locum status {name}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -291,6 +291,7 @@ class Distillation:
         evaluation: How it does on the test split; ``None`` where none could be trained.
         frontier: The rungs of the ladder, the cheapest to ask first; none where there were too few
             inputs to train.
+        certified_on: The inputs on which it was certified, with the teacher's answers.
     """
 
     task: Task
@@ -303,3 +304,4 @@ class Distillation:
     certificate: Certificate | None
     evaluation: Evaluation | None
     frontier: list[RungResult]
+    certified_on: list[tuple[str, str]] = field(default_factory=list, repr=False)

@@ -59,6 +59,13 @@ def divide(
     held_out = np.array([example.held_out for example in examples], np.bool_)
     first = may_seed(texts, groups.group, times, held_out) if seeded else None
     fair = np.flatnonzero([not example.train_only for example in examples])
+    if not fair.size:
+        none = np.zeros(0, np.int64)
+        everything = {"train": np.arange(len(examples)), "validation": none}
+        return Divided(
+            groups,
+            SplitRows({**everything, "certify": none, "test": none}, by_time=False, unused=0),
+        )
     splits = split_rows(
         groups.group[fair],
         stratum[fair],

@@ -36,6 +36,7 @@ from locum.extraction.written import refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
 from locum.schema import Example
 from locum.teachers import Budget
+from locum.traffic.strict_json import write_json
 from locum.training import AnsweredTexts
 
 if TYPE_CHECKING:
@@ -256,6 +257,10 @@ def _train_and_certify(
         evaluate_objects(verdicts[chosen.student.name], parts["test"], units, usable, by_unit),
         [_family_result(one, verdicts[one.name], chosen) for one in tried],
         omitted,
+        [
+            (text, write_json(answer).decode())
+            for text, answer in zip(parts["certify"].texts, parts["certify"].answers, strict=True)
+        ],
     )
 
 

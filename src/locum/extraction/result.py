@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ class ExtractionDistillation:
         evaluation: On the test split; ``None`` where none was trained.
         families: The students that were tried, the cheapest first.
         omitted: Others, with why they were not.
+        certified_on: The inputs on which it was certified, with the teacher's answers as JSON.
     """
 
     task: ExtractionTask
@@ -186,3 +187,4 @@ class ExtractionDistillation:
     evaluation: ExtractionEvaluation | None
     families: list[FamilyResult]
     omitted: dict[str, str]
+    certified_on: list[tuple[str, str]] = field(default_factory=list, repr=False)

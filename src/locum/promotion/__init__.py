@@ -12,8 +12,11 @@ from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, split
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan, read_artefact_files
+from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
+from locum.promotion.refresh import Refreshed, compare_with_promoted
 from locum.promotion.standing import Compared, Standing, read_standings
+from locum.promotion.unpacking import unpack_student
 from locum.promotion.wording import LabelWording, ObjectWording
 
 __all__ = [
@@ -26,21 +29,26 @@ __all__ = [
     "LabelWording",
     "ObjectWording",
     "Plan",
+    "Promoted",
     "Recognition",
+    "Refreshed",
     "Standing",
     "StudentAnswer",
     "ask_of",
     "chat_body",
     "chat_stream",
+    "compare_with_promoted",
     "frame_of",
     "load_judge",
     "message_body",
     "message_stream",
     "prepare_plan",
+    "promote_student",
     "random_name",
     "read_artefact_files",
     "read_plan",
     "read_standings",
     "split_request",
+    "unpack_student",
     "write_plan",
 ]

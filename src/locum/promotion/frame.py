@@ -26,7 +26,8 @@ _DELIVERY = frozenset(
     {
         *("model", "messages", "response_format"),
         *("stream", "stream_options", "logprobs", "top_logprobs", "n", "seed"),
-        *("user", "metadata", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("user", "metadata", "safety_identifier", "service_tier", "parallel_tool_calls"),
+        *("prompt_cache_key", "prompt_cache_retention", "store"),
     }
 )
 # These may change it, in ways that a student has learned where its teacher was asked so as well.
@@ -37,6 +38,8 @@ _SETTINGS = frozenset(
     }
 )
 _MOST_TOP_LOGPROBS = 20
+# Role and content.
+_SAID = 2
 
 
 class Frame(NamedTuple):
@@ -98,6 +101,7 @@ def split_request(chat: JsonObject) -> SplitRequest | None:
         return None
     text = _text_of(messages[-1])
     unknown = chat.keys() - _DELIVERY - _SETTINGS
+    unknown |= {"store"} if chat.get("store") else set()
     if text is None or chat.get("n") not in (1, None) or any(chat[k] is not None for k in unknown):
         return None
     rest = {k: v for k, v in chat.items() if k in _SETTINGS and v is not None}
@@ -109,15 +113,7 @@ def split_request(chat: JsonObject) -> SplitRequest | None:
 
 def _text_of(message: object) -> str | None:
     """The words of a user's message; ``None`` where it is something else, or holds more."""
-    if (
-        not isinstance(message, dict)
-        or message.get("role") != "user"
-        or message.keys()
-        - {
-            "role",
-            "content",
-        }
-    ):
+    if not isinstance(message, dict) or message.get("role") != "user" or len(message) > _SAID:
         return None
     content = message.get("content")
     if isinstance(content, str):

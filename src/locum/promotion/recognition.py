@@ -40,8 +40,12 @@ class Recognition(NamedTuple):
 
     def admits(self, frame: Frame, text: str) -> bool:
         """Tell whether a call belongs to the task, its name aside."""
+        return self.may_admit(frame.model, text) and _is_among(self.frames, frame)
+
+    def may_admit(self, model: str, text: str) -> bool:
+        """Tell whether a call could belong to the task, by what needs no redaction to be seen."""
         return (
-            _is_among(self.frames, frame)
+            any(frame.model == model for frame in self.frames)
             and len(text) >= len(self.before) + len(self.after)
             and text.startswith(self.before)
             and text.endswith(self.after)
@@ -80,7 +84,7 @@ def _frequent(frames: Sequence[Frame]) -> frozenset[Frame]:
 
 
 def _around(texts: Sequence[str]) -> tuple[str, str]:
-    """What all texts begin and end with, as far as it holds nothing that was redacted."""
+    """What nearly all texts begin and end with, as far as it holds nothing that was redacted."""
     if len(set(texts)) < 2:
         return "", ""
     before = _common_beginning(texts)
@@ -93,10 +97,18 @@ def _around(texts: Sequence[str]) -> tuple[str, str]:
 
 
 def _common_beginning(texts: Sequence[str]) -> str:
-    # In the order of texts, those between the first and the last begin as both of them do.
-    first, last = min(texts), max(texts)
-    pairs = enumerate(zip(first, last, strict=False))
-    return first[: next((place for place, (one, other) in pairs if one != other), len(first))]
+    """The longest beginning that all texts but exceptions share."""
+    # In the order of texts, those between two of them begin as both of these do.
+    ordered = sorted(texts)
+    exceptions = int(_LEAST_SHARE * len(ordered))
+    pairs = zip(ordered, ordered[len(ordered) - 1 - exceptions :], strict=False)
+    return max((_shared_beginning(first, last) for first, last in pairs), key=len)
+
+
+def _shared_beginning(one: str, other: str) -> str:
+    pairs = enumerate(zip(one, other, strict=False))
+    shortest = min(len(one), len(other))
+    return one[: next((place for place, (mine, its) in pairs if mine != its), shortest)]
 
 
 def _if_long(part: str) -> str:

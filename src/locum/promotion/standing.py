@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion.plan import read_plan
+from locum.errors import InputError
+from locum.promotion.plan import Plan, PromptTokens, read_plan
+from locum.promotion.recognition import Recognition
 from locum.store import PromotionStore, ShadowStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locum.schema import JsonObject
-    from locum.store import Database, PromotionEvent, Route, Shadow
+    from locum.store import Database, Promotion, PromotionEvent, Route, Shadow
 
 __all__ = ["Compared", "Standing", "read_standings"]
 
 _EVENTS = 10
 _DISAGREEMENTS = 10
+_NO_PLAN = Plan(
+    recognition=Recognition(frozenset(), "", "", by_name=False),
+    labels={},
+    objects={},
+    prompt_tokens=PromptTokens(0.0, 0.0),
+    call_usd=None,
+    call_ms=None,
+    target=0.0,
+    confidence=0.0,
+    coverage=0.0,
+    teacher="",
+)
 
 
 class Compared(NamedTuple):
@@ -45,7 +59,7 @@ class Standing(NamedTuple):
 
     Args:
         task: Of which task.
-        state: ``active``, ``demoted`` or ``revoked``.
+        state: ``active``, ``demoted``, ``revoked``, or ``unreadable`` where its plan is damaged.
         reason: Why; empty where somebody wished so.
         percent: Of how many calls in a hundred it is asked.
         shadow: Share of calls that are sampled.
@@ -130,36 +144,45 @@ def read_standings(database: Database, task: str | None = None) -> list[Standing
         InputError: The store cannot be read.
     """
     promotions, shadows = PromotionStore(database), ShadowStore(database)
-    standings = []
-    for promotion in promotions.all():
-        if task not in {None, promotion.task}:
-            continue
-        plan = read_plan(promotion.plan)
-        watch = shadows.watch(promotion.task, promotion.artefact) or {}
-        standings.append(
-            Standing(
-                task=promotion.task,
-                state=promotion.state,
-                reason=promotion.reason,
-                percent=promotion.percent,
-                shadow=promotion.shadow,
-                artefact=promotion.artefact,
-                changed=promotion.changed,
-                teacher=plan.teacher,
-                target=plan.target,
-                confidence=plan.confidence,
-                expected_coverage=plan.coverage,
-                calls=shadows.counts(promotion.task),
-                compared=Compared(
-                    watch.get("compared", 0),
-                    watch.get("disagreements", 0),
-                    watch.get("agreement_low", 0.0),
-                    watch.get("agreement_high", 1.0),
-                ),
-                call_usd=plan.call_usd,
-                call_ms=plan.call_ms,
-                events=promotions.events(promotion.task, _EVENTS),
-                disagreements=shadows.disagreements(promotion.task, _DISAGREEMENTS),
-            )
-        )
-    return standings
+    return [
+        _standing(promotion, promotions, shadows)
+        for promotion in promotions.all()
+        if task in {None, promotion.task}
+    ]
+
+
+def _standing(promotion: Promotion, promotions: PromotionStore, shadows: ShadowStore) -> Standing:
+    watch = shadows.watch(promotion.task, promotion.artefact) or {}
+    plan, state, reason = _read_plan(promotion)
+    return Standing(
+        task=promotion.task,
+        state=state,
+        reason=reason,
+        percent=promotion.percent,
+        shadow=promotion.shadow,
+        artefact=promotion.artefact,
+        changed=promotion.changed,
+        teacher=plan.teacher,
+        target=plan.target,
+        confidence=plan.confidence,
+        expected_coverage=plan.coverage,
+        calls=shadows.counts(promotion.task),
+        compared=Compared(
+            watch.get("compared", 0),
+            watch.get("disagreements", 0),
+            watch.get("agreement_low", 0.0),
+            watch.get("agreement_high", 1.0),
+        ),
+        call_usd=plan.call_usd,
+        call_ms=plan.call_ms,
+        events=promotions.events(promotion.task, _EVENTS),
+        disagreements=shadows.disagreements(promotion.task, _DISAGREEMENTS),
+    )
+
+
+def _read_plan(promotion: Promotion) -> tuple[Plan, str, str]:
+    """The plan of a promotion, its state, and why; one that cannot be read hides no other."""
+    try:
+        return read_plan(promotion.plan), promotion.state, promotion.reason
+    except InputError as error:
+        return _NO_PLAN, "unreadable", str(error)

@@ -74,6 +74,11 @@ def word_labels(labels: Sequence[str], answers: Iterable[Worded]) -> dict[str, L
                 "different: distil the task as JSON, with --schema and --leave-out"
             )
         worded[label] = LabelWording(text, tokens[text])
+    if not worded:
+        raise InputError(
+            f"no answer of the teacher is one of the labels, such as {labels[0]!r}: distil the "
+            "task again, from calls whose answers are"
+        )
     if all(wording.text == label for label, wording in worded.items()):
         worded |= {label: LabelWording(label, None) for label in labels if label not in worded}
     return worded

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dispatcher"]
 
-_MOST_SHADOWS = 64
+_MOST_SHADOWS = 256
 _log = logging.getLogger("locum.gateway")
 
 

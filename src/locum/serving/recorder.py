@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locum.promotion import Judge
-    from locum.schema import Call
+    from locum.schema import Call, JsonObject
     from locum.serving.watch_keeper import WatchKeeper
     from locum.store import Database
 
@@ -167,11 +167,12 @@ class _Writer:
                 os.sched_yield()
             try:
                 call = to_call(record, redactor, self._prices)
-                notes.shadows += self._compare(record, call, redactor)
-                notes.take(record, call)
                 calls.append(call)
+                notes.take(record, call)
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
+            else:
+                notes.shadows += self._compare(record, call, redactor)
         try:
             self._insist(lambda: notes.write_deferred(self._open()))
             reasons += self._add(calls)
@@ -229,30 +230,31 @@ class _Writer:
         sampled = record.facts.get("sampled")
         if sampled is None:
             return []
-        answer = teacher_answer(record) if call.facts.outcome == "whole" else None
         try:
-            judge = self._judge(sampled["folder"])
-        except LocumError as error:
+            return [self._shadow(sampled, record, call, redactor)]
+        except Exception as error:  # noqa: BLE001 - the call itself is to be kept
             sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
             return []
-        said = sampled["said"]
-        response = call.response or {}
-        return [
-            Shadow(
-                task=sampled["task"],
-                artefact=sampled["artefact"],
-                time=call.facts.time,
-                call_id=call.facts.id,
-                answered=sampled["answered"],
-                agrees=None if answer is None else judge(said, answer),
-                said=redactor.redact_text(said),
-                confidence=sampled["confidence"],
-                novelty=sampled["novelty"],
-                input_hash=_digest(input_text(call.request)),
-                answer_hash="" if answer is None else _digest(judge.meaning(answer)),
-                teacher=as_text(response.get("model")),
-            )
-        ]
+
+    def _shadow(
+        self, sampled: JsonObject, record: Record, call: Call, redactor: Redactor
+    ) -> Shadow:
+        answer = teacher_answer(record) if call.facts.outcome == "whole" else None
+        judge, said = self._judge(sampled["folder"]), sampled["said"]
+        return Shadow(
+            task=sampled["task"],
+            artefact=sampled["artefact"],
+            time=call.facts.time,
+            call_id=call.facts.id,
+            answered=sampled["answered"],
+            agrees=None if answer is None else judge(said, answer),
+            said=redactor.redact([said], record.facts["secrets"]).values[0],
+            confidence=sampled["confidence"],
+            novelty=sampled["novelty"],
+            input_hash=_digest(input_text(call.request)),
+            answer_hash="" if answer is None else _digest(judge.meaning(answer)),
+            teacher=as_text((call.response or {}).get("model")),
+        )
 
     def _judge(self, folder: str) -> Judge:
         if folder not in self._judges:

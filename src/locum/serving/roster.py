@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import InputError, LocumError
-from locum.promotion import read_plan
-from locum.schema import MANIFEST
+from locum.errors import LocumError
+from locum.promotion import read_plan, unpack_student
 from locum.serving.stand_in_metrics import Process
 from locum.serving.student_link import StudentLink
 from locum.store import PromotionStore, open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from locum.promotion import Plan
     from locum.serving.spending import Spending
@@ -48,6 +43,18 @@ class StandIn(NamedTuple):
     plan: Plan
     link: StudentLink
     headers: tuple[tuple[bytes, bytes], ...]
+
+    def may_be_asked(self, model: str, name: str | None, text: str) -> bool:
+        """Tell whether a call could be its own.
+
+        Args:
+            model: That it asks for.
+            name: Of the task, by the call's header ``x-locum-task``.
+            text: Its input.
+        """
+        recognition = self.plan.recognition
+        named = name == self.promotion.task or (name is None and not recognition.by_name)
+        return named and recognition.may_admit(model, text)
 
 
 class _Found(NamedTuple):
@@ -126,7 +133,7 @@ class Roster:
                 continue
             try:
                 plan = read_plan(promotion.plan)
-                folder = _unpack(store, promotion.artefact, self._folder)
+                folder = unpack_student(store, promotion.artefact, self._folder)
             except (LocumError, OSError) as error:
                 _log.error("the promotion of %s cannot be used: %s", promotion.task, error)
                 continue
@@ -178,45 +185,3 @@ def _headers(promotion: Promotion, plan: Plan) -> tuple[tuple[bytes, bytes], ...
         (b"x-locum-task", promotion.task.encode()),
         (b"x-locum-certificate", b"%b; student=%b" % (promise, student)),
     )
-
-
-def _unpack(store: PromotionStore, artefact: str, folder: Path) -> Path:
-    """Return the folder of a student, written whole where it was not there yet."""
-    target = folder / artefact
-    files = store.files(artefact)
-    _check_files(artefact, files)
-    if _is_whole(target, files):
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        whole = Path(scratch) / "student"
-        for name, content in files.items():
-            path = whole / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        shutil.rmtree(target, ignore_errors=True)
-        try:
-            whole.replace(target)
-        except OSError:
-            # Another gateway has just put it there.
-            if not _is_whole(target, files):
-                raise
-    return target
-
-
-def _is_whole(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Tell whether a folder holds what was promoted."""
-    try:
-        return all((folder / name).read_bytes() == content for name, content in files.items())
-    except OSError:
-        return False
-
-
-def _check_files(artefact: str, files: Mapping[str, bytes]) -> None:
-    """Refuse a student that is not the one that was promoted, or would be written elsewhere."""
-    if sha256(files.get(MANIFEST, b"")).hexdigest() != artefact:
-        raise InputError(f"the stored student {artefact[:12]} was changed: promote the task again")
-    for name in files:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise InputError(f"the stored student {artefact[:12]} holds a file {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,6 +41,7 @@ __all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
 _ENDPOINTS = frozenset({"chat", "messages"})
 _ALL = 100
 _MOST_FRAMES = 4_096
+_LARGEST_FRAME = 64 * 1024
 _REQUEST_DIGITS = 24
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
@@ -139,36 +141,42 @@ class StandIns:
         stand_ins = self._roster.stand_ins
         if not stand_ins or call.endpoint not in _ENDPOINTS or self._roster.blind:
             return _NOT_OURS
-        ours = self._recognise(call, stand_ins)
+        ours = await self._recognise(call, stand_ins)
         return _NOT_OURS if ours is None else await self._serve(call, ours, client)
 
-    def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
+    async def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
         chat = to_chat(call.endpoint, call.body, None).request
         split = split_request(chat)
         ask = ask_of(chat)
         if split is None or ask is None:
             return None
-        frame = self._frame(split.rest)
         name = call.request.headers.get_text(b"x-locum-task")
-        for stand_in in stand_ins:
-            recognition = stand_in.plan.recognition
-            named = name == stand_in.promotion.task
-            if (named or (name is None and not recognition.by_name)) and recognition.admits(
-                frame, split.text
-            ):
+        likely = [one for one in stand_ins if one.may_be_asked(call.model, name, split.text)]
+        frame = await self._frame(split.rest) if likely else None
+        if frame is None:
+            return None
+        for stand_in in likely:
+            if stand_in.plan.recognition.admits(frame, split.text):
                 return _Ours(stand_in, frame, split.text, ask, chat)
         return None
 
-    def _frame(self, rest: JsonObject) -> Frame:
-        """The frame of a request; those of the last ones are kept, as most are alike."""
-        key = write_json(rest)
+    async def _frame(self, rest: JsonObject) -> Frame | None:
+        """The frame of a request; those of the last ones are kept, as most are alike.
+
+        There is none for one that is so large that to redact it would hold up other calls.
+        """
+        whole = write_json(rest)
+        key = sha256(whole).digest()
         frame = self._frames.get(key)
-        if frame is None:
+        if frame is None and len(whole) <= _LARGEST_FRAME:
             if len(self._frames) >= _MOST_FRAMES:
                 self._frames.clear()
-            [redacted] = self._redactor.redact([rest]).values
-            frame = self._frames[key] = frame_of(redacted)
+            frame = self._frames[key] = await asyncio.to_thread(self._make_frame, rest)
         return frame
+
+    def _make_frame(self, rest: JsonObject) -> Frame:
+        [redacted] = self._redactor.redact([rest]).values
+        return frame_of(redacted)
 
     async def _serve(self, call: ActiveCall, ours: _Ours, client: ClientConnection) -> Verdict:
         promotion = ours.stand_in.promotion

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.store.database import Row
 
-__all__ = ["FACTS", "FACT_COLUMNS", "CallRow", "to_call", "to_facts", "to_row"]
+__all__ = ["FACTS", "FACT_COLUMNS", "CallRow", "storable", "to_call", "to_facts", "to_row"]
 
 FACT_COLUMNS = tuple(field.name for field in fields(CallFacts))
 FACTS = ", ".join(FACT_COLUMNS)
@@ -50,7 +50,7 @@ def to_row(call: Call) -> CallRow:
     Raises:
         InputError: A body is no JSON: it nests too deep, or holds a number that JSON has not.
     """
-    facts = tuple(map(_storable, _values(call.facts)))
+    facts = tuple(map(storable, _values(call.facts)))
     return CallRow(facts, _dump(call.request, call), _dump(call.response, call))
 
 
@@ -72,7 +72,7 @@ def to_call(row: Row) -> Call:
     return Call(facts, _load(request, facts) or {}, _load(response, facts))
 
 
-def _storable(value: object) -> object:
+def storable(value: object) -> object:
     """Replace what no database takes in a text: NUL and halves of surrogate pairs."""
     if not isinstance(value, str) or (value.isascii() and "\0" not in value):
         return value

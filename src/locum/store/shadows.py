@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import orjson
 
+from locum.store.call_rows import storable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -102,7 +104,7 @@ class ShadowStore:
         """Keep what students and teachers said of the same calls."""
         self._database.executemany(
             f"INSERT INTO shadows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
-            shadows,
+            [tuple(map(storable, shadow)) for shadow in shadows],
         )
 
     def shadows(self, task: str, artefact: str, after: int = 0) -> list[tuple[int, Shadow]]:

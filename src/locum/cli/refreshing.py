@@ -1,0 +1,98 @@
+"""``locum distill --refresh``: a better student takes the place of the promoted one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.cli.progress import stderr_console
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from locum.cli.places import TaskFolder
+    from locum.config import Settings
+    from locum.distillation import Distillation
+    from locum.extraction import ExtractionDistillation
+    from locum.schema import Example
+    from locum.store import Database, Promotion
+
+__all__ = ["Refresh", "begin_refresh", "keep_or_promote"]
+
+
+class Refresh(NamedTuple):
+    """What is to be refreshed, in which store."""
+
+    database: Database
+    promotion: Promotion
+
+
+def begin_refresh(task: str, database: Database | None, file: Path | None) -> Refresh:
+    """Return the promotion that a new student may take over.
+
+    Raises:
+        UsageError: Inputs come from a file, or the task was never promoted or is demoted.
+    """
+    from locum.store import PromotionStore
+
+    if file is not None or database is None:
+        raise UsageError("--refresh learns from recorded calls: leave out --calls and --inputs")
+    promotion = PromotionStore(database).find(task)
+    if promotion is None:
+        raise UsageError(f"--refresh: task {task!r} was never promoted: locum promote {task}")
+    if promotion.state == "demoted":
+        raise UsageError(
+            f"--refresh: task {task!r} was demoted, and its teacher is to answer: leave out "
+            f"--refresh, and locum promote {task} where a student is to answer again"
+        )
+    return Refresh(database, promotion)
+
+
+def keep_or_promote(
+    refresh: Refresh,
+    result: Distillation | ExtractionDistillation,
+    folder: TaskFolder,
+    settings: Settings,
+    examples: Sequence[Example],
+    place: str | Path,
+) -> None:
+    """Promote a new student where it is better than the one before; keep that where it is not.
+
+    Args:
+        refresh: The promotion before.
+        result: The new student, if there is one.
+        folder: Where the task's student lies.
+        settings: Those of the project.
+        examples: What it learned from.
+        place: The store.
+    """
+    from locum.cli.task_inputs import note_lineage
+    from locum.promotion import compare_with_promoted, promote_student
+
+    promotion, told = refresh.promotion, stderr_console()
+    if result.student is None:
+        told.print(
+            f"{promotion.task}: nothing new to promote; {_as_it_was(promotion)}", markup=False
+        )
+        return
+    student = replace(result.student, redaction=settings.redaction)
+    found = compare_with_promoted(refresh.database, promotion, student, result.certified_on)
+    if not found.better:
+        said = f"{promotion.task}: not promoted, as it is no better: {found.reason}; "
+        told.print(said + _as_it_was(promotion), markup=False)
+        return
+    student.save(folder.student)
+    note_lineage(promotion.task, examples, place)
+    promote_student(
+        refresh.database, folder.student, percent=promotion.percent, shadow=promotion.shadow
+    )
+    share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"
+    told.print(f"{promotion.task}: promoted, {share}: {found.reason}", markup=False)
+
+
+def _as_it_was(promotion: Promotion) -> str:
+    if promotion.state == "active":
+        return "the promoted student goes on answering"
+    return f"the student stays {promotion.state}"

@@ -1,0 +1,52 @@
+"""Promote a student: read the calls that it learned from, and keep it in the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.export import load_artefact
+from locum.promotion.plan import write_plan
+from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
+from locum.store import CallStore, Promotion, PromotionStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.store import Database
+
+__all__ = ["Promoted", "promote_student"]
+
+
+class Promoted(NamedTuple):
+    """A promotion, and how its calls are recognised."""
+
+    promotion: Promotion
+    prepared: Prepared
+
+
+def promote_student(database: Database, folder: Path, *, percent: float, shadow: float) -> Promoted:
+    """Let a student stand in for its teacher from now on.
+
+    Args:
+        database: The store, with the calls that it learned from.
+        folder: The student's artefact.
+        percent: See `Promotion`.
+        shadow: See `Promotion`.
+
+    Raises:
+        ArtefactError: The folder holds no student that can be read.
+        InputError: The store cannot be used, or the student's calls cannot be recognised.
+        QualityGateError: The student has no certificate for whole answers.
+    """
+    student, artefact = load_artefact(folder), read_artefact_files(folder)
+    name = student.task.name
+    prepared = prepare_plan(student, CallStore(database).linked("student", name))
+    promotion = PromotionStore(database).promote(
+        name,
+        artefact.sha256,
+        artefact.files,
+        write_plan(prepared.plan),
+        percent=percent,
+        shadow=shadow,
+    )
+    return Promoted(promotion, prepared)

@@ -1,0 +1,113 @@
+"""Is a new student better than the one that is promoted?"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.export import CertifiedStudent, load_artefact
+from locum.promotion.judge import Judge
+from locum.promotion.unpacking import unpack_student
+from locum.schema import Prediction
+from locum.store import PromotionStore
+from locum.traffic.strict_json import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.export import CertifiedExtractor
+    from locum.schema import Extraction
+    from locum.store import Database, Promotion
+
+    AnyStudent = CertifiedStudent | CertifiedExtractor
+
+__all__ = ["Refreshed", "compare_with_promoted"]
+
+
+class Refreshed(NamedTuple):
+    """Whether a new student is to take the place of the promoted one, and why."""
+
+    better: bool
+    reason: str
+
+
+class _Answers(NamedTuple):
+    """Which of some inputs a student answers, and whether as its teacher, ``N`` each."""
+
+    answered: list[bool]
+    agrees: list[bool]
+
+    @property
+    def coverage(self) -> float:
+        return sum(self.answered) / len(self.answered)
+
+    @property
+    def agreement(self) -> float:
+        pairs = zip(self.answered, self.agrees, strict=True)
+        return sum(a and b for a, b in pairs) / max(sum(self.answered), 1)
+
+
+def compare_with_promoted(
+    database: Database,
+    promotion: Promotion,
+    new: AnyStudent,
+    certified_on: Sequence[tuple[str, str]],
+) -> Refreshed:
+    """Compare two students on the inputs on which the new one was certified.
+
+    The new one is better where the promoted one was revoked, or keeps its promise no more on these
+    inputs, or where the new one answers more of them, by at least one standard error of the
+    difference. The promoted one may have learned from some of them, which speaks for it alone.
+
+    Args:
+        database: The store.
+        promotion: The student that is promoted, or was.
+        new: Another of the same task.
+        certified_on: Inputs with the teacher's answers, none of which the new one learned from.
+
+    Raises:
+        ArtefactError: The promoted student cannot be read.
+        InputError: The store cannot be read.
+    """
+    if promotion.state == "revoked":
+        return Refreshed(better=True, reason="the student before it was revoked")
+    with tempfile.TemporaryDirectory() as scratch:
+        store = PromotionStore(database)
+        old = load_artefact(unpack_student(store, promotion.artefact, Path(scratch)))
+        before = _answers(old, certified_on)
+    now = _answers(new, certified_on)
+    shown = (
+        f"on {len(certified_on):,} inputs that it did not learn from it answers "
+        f"{now.coverage:.1%} with {now.agreement:.1%} agreement, and the promoted one "
+        f"{before.coverage:.1%} with {before.agreement:.1%}"
+    )
+    certificate = old.certificate
+    kept = certificate is not None and before.agreement >= certificate.target
+    better = not kept or now.coverage - before.coverage > _standard_error(now, before)
+    return Refreshed(better, shown)
+
+
+def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:
+    judge = Judge(student)
+    predictions: Sequence[Prediction | Extraction] = student.predict([text for text, _ in given])
+    pairs = zip(predictions, given, strict=True)
+    return _Answers(
+        [prediction.answered for prediction in predictions],
+        [judge(_said(prediction), answer) for prediction, (_, answer) in pairs],
+    )
+
+
+def _said(prediction: Prediction | Extraction) -> str:
+    if isinstance(prediction, Prediction):
+        return prediction.label
+    return "" if prediction.answer is None else write_json(prediction.answer).decode()
+
+
+def _standard_error(now: _Answers, before: _Answers) -> float:
+    """Of the difference of two coverages on the same inputs."""
+    differences = [a - b for a, b in zip(now.answered, before.answered, strict=True)]
+    mean = sum(differences) / len(differences)
+    squares = sum((difference - mean) ** 2 for difference in differences)
+    return math.sqrt(squares / max(len(differences) - 1, 1) / len(differences))

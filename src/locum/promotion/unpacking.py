@@ -1,0 +1,71 @@
+"""Promoted students from the store to a folder, from which they are loaded."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from locum.errors import InputError
+from locum.schema import MANIFEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locum.store import PromotionStore
+
+__all__ = ["unpack_student"]
+
+
+def unpack_student(store: PromotionStore, artefact: str, folder: Path) -> Path:
+    """Return the folder of a student, written whole where it was not there yet.
+
+    Args:
+        store: Holds its files.
+        artefact: SHA-256 of its manifest.
+        folder: Where folders of students lie.
+
+    Raises:
+        InputError: The store does not hold it, or holds something else.
+        OSError: It cannot be written.
+    """
+    target = folder / artefact
+    files = store.files(artefact)
+    _check_files(artefact, files)
+    if _is_whole(target, files):
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        whole = Path(scratch) / "student"
+        for name, content in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            whole.replace(target)
+        except OSError:
+            # Another gateway has just put it there.
+            if not _is_whole(target, files):
+                raise
+    return target
+
+
+def _is_whole(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Tell whether a folder holds what was promoted."""
+    try:
+        return all((folder / name).read_bytes() == content for name, content in files.items())
+    except OSError:
+        return False
+
+
+def _check_files(artefact: str, files: Mapping[str, bytes]) -> None:
+    """Refuse a student that is not the one that was promoted, or would be written elsewhere."""
+    if sha256(files.get(MANIFEST, b"")).hexdigest() != artefact:
+        raise InputError(f"the stored student {artefact[:12]} was changed: promote the task again")
+    for name in files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            raise InputError(f"the stored student {artefact[:12]} holds a file {name!r}")

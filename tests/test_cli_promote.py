@@ -1,0 +1,208 @@
+"""``locum promote``, ``demote`` and ``status`` as a user runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from locum.cli.app import app
+from locum.errors import LocumError
+from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
+from tests.commands import run
+from tests.promoted import label_calls, label_student, mail_calls, object_student, record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from locum.export import CertifiedExtractor, CertifiedStudent
+    from locum.schema import Call
+
+BREAKS = "agreement fell below the promised 0.9"
+
+
+def distilled(
+    home: Path,
+    student: CertifiedStudent | CertifiedExtractor | None = None,
+    calls: Sequence[Call] = (),
+) -> str:
+    """Leave a home as ``locum distill`` leaves it; return the student's manifest's hash."""
+    student = student or label_student()
+    name = student.task.name
+    student.save(home / name / "student")
+    with open_database(home / "locum.sqlite") as database:
+        store = CallStore(database)
+        store.add(calls)
+        store.link("student", [(name, call.facts.id) for call in calls])
+    return name
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a distilled task."""
+    distilled(tmp_path, calls=label_calls())
+    return tmp_path
+
+
+def locum(home: Path, *arguments: str) -> str:
+    """Run a command in this process, and return what it prints."""
+    done = CliRunner().invoke(app, [*arguments, "--home", str(home)], env={"COLUMNS": "200"})
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def in_json(home: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+    return orjson.loads(locum(home, *arguments, "--json"))
+
+
+def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
+    found = in_json(home, "promote", "support")
+    assert found | {"artefact": "", "changed": 0} == {
+        "task": "support",
+        "revision": 1,
+        "state": "active",
+        "artefact": "",
+        "percent": 100.0,
+        "shadow": 0.02,
+        "changed": 0,
+        "reason": "",
+        "calls": 150,
+        "recognised": 150,
+    }
+    (home / "support" / "student" / "weights.safetensors").unlink()
+    with open_database(home / "locum.sqlite") as database:
+        assert "weights.safetensors" in PromotionStore(database).files(found["artefact"])
+
+
+def test_what_a_promotion_does_is_said(home: Path) -> None:
+    said = locum(home, "promote", "support", "--percent", "5", "--shadow", "0.1")
+    assert "support: promoted, 5% of calls, 10.0% shadowed" in said
+    assert "recognises  150 of the 150 calls that it learned from; model teacher-1" in said
+    assert "agreement of 0.9 with teacher-1" in said
+    assert "scored beside the teacher" in locum(home, "promote", "support", "--percent", "0")
+    assert "support: demoted; the teacher answers all calls" in locum(home, "demote", "support")
+
+
+def test_a_demotion_is_told_in_json(home: Path) -> None:
+    locum(home, "promote", "support")
+    found = in_json(home, "demote", "support")
+    assert (found["state"], found["revision"], found["reason"]) == ("demoted", 2, "")
+    assert "plan" not in found
+
+
+def test_a_student_of_objects_is_promoted_by_its_folder(tmp_path: Path) -> None:
+    name = distilled(tmp_path, object_student(), mail_calls())
+    found = in_json(tmp_path, "promote", str(tmp_path / name / "student"))
+    assert (found["task"], found["recognised"]) == ("mail", 40)
+
+
+def refusal(home: Path, *arguments: str, code: int = 1) -> str:
+    with pytest.raises(LocumError) as refused:
+        locum(home, *arguments)
+    assert refused.value.exit_code == code
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--percent", value) for value in ("-1", "100.5", "nan", "inf")),
+        *(("--shadow", value) for value in ("0", "-0.1", "1.01", "nan")),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(home: Path, option: str, value: str) -> None:
+    assert f"{option} {value}: expected" in refusal(
+        home, "promote", "support", option, value, code=2
+    )
+
+
+def test_an_unknown_task_is_refused(home: Path) -> None:
+    assert "there is no student 'sales'" in refusal(home, "promote", "sales")
+    assert "no student stands in for task 'sales' (promoted: none)" in refusal(
+        home, "demote", "sales"
+    )
+    assert "'sales' was never promoted: locum promote sales" in refusal(home, "status", "sales")
+    locum(home, "promote", "support")
+    assert "(promoted: support)" in refusal(home, "demote", "sales")
+
+
+def test_without_a_store_nothing_can_be_promoted(tmp_path: Path) -> None:
+    label_student().save(tmp_path / "support" / "student")
+    for command in (["promote", "support"], ["demote", "support"], ["status"]):
+        assert "there is no store of calls" in refusal(tmp_path, *command)
+
+
+def test_a_student_that_learned_from_a_file_cannot_be_told_from_others(tmp_path: Path) -> None:
+    distilled(tmp_path)
+    said = refusal(tmp_path, "promote", "support")
+    assert "of the 0 calls that the student of 'support' learned from, none" in said
+
+
+def test_calls_without_an_instruction_have_to_be_named(tmp_path: Path) -> None:
+    asked = [{"model": "m", "messages": [{"role": "user", "content": text}]} for text in "abc"]
+    calls = [record(request, "billing", n, task=None) for n, request in enumerate(asked)]
+    distilled(tmp_path, calls=calls)
+    assert "x-locum-task" in refusal(tmp_path, "promote", "support")
+
+
+def test_a_student_certified_for_single_fields_alone_is_refused(tmp_path: Path) -> None:
+    distilled(tmp_path, dataclasses.replace(object_student(), certificate=None), mail_calls())
+    assert "single fields alone" in refusal(tmp_path, "promote", "mail", code=3)
+
+
+def test_a_revoked_student_may_be_scored_and_not_promoted_again(home: Path) -> None:
+    artefact = in_json(home, "promote", "support")["artefact"]
+    with open_database(home / "locum.sqlite") as database:
+        ShadowStore(database).keep_watch("support", artefact, {"broken": True})
+        PromotionStore(database).end("support", "revoked", BREAKS)
+    said = refusal(home, "promote", "support", code=3)
+    assert BREAKS in said
+    assert "locum distill support" in said
+    assert "no student stands in" in refusal(home, "demote", "support")
+    assert in_json(home, "promote", "support", "--percent", "0")["state"] == "active"
+    assert "--percent 0" in refusal(home, "promote", "support", code=3)
+    locum(home, "demote", "support")
+    assert "--percent 0" in refusal(home, "promote", "support", code=3)
+    other = dataclasses.replace(label_student(), teacher="teacher-2")
+    other.save(home / "support" / "student")
+    assert in_json(home, "promote", "support")["artefact"] != artefact
+
+
+def test_a_status_tells_how_students_do(home: Path) -> None:
+    assert in_json(home, "status") == {"tasks": []}
+    assert "no task is promoted" in locum(home, "status")
+    artefact = in_json(home, "promote", "support", "--percent", "50")["artefact"]
+    with open_database(home / "locum.sqlite") as database:
+        store = ShadowStore(database)
+        store.add_tallies(
+            [
+                Tally("support", artefact, 0.0, "", route, calls)  # type: ignore[arg-type]
+                for route, calls in (("student", 700), ("shadow", 100), ("deferred", 200))
+            ]
+        )
+        shadow = Shadow("support", artefact, 5.0, "c" * 32, True, False, "billing", 0.9)  # noqa: FBT003
+        store.add_shadows([shadow, shadow._replace(call_id=None, said="")])
+        watch = {"compared": 100, "disagreements": 2, "agreement_low": 0.9, "agreement_high": 0.99}
+        store.keep_watch("support", artefact, watch)
+    [found] = in_json(home, "status")["tasks"]
+    assert (found["state"], found["percent"], found["total"]) == ("active", 50.0, 1_000)
+    assert (found["answered"], found["coverage"]) == (800, 0.8)
+    assert found["compared"]["agreement"] == pytest.approx(0.98)
+    assert found["saved_usd"] == pytest.approx(0.7)
+    assert [event["kind"] for event in found["events"]] == ["promoted"]
+    assert len(found["disagreements"]) == 2
+    said = locum(home, "status", "support")
+    for shown in ("50%", "1,000", "98.0%", "90.0% to 99.0%", "100 compared", "cccccccc", "deleted"):
+        assert shown in said
+
+
+def test_a_refusal_reaches_the_shell_without_a_traceback(tmp_path: Path) -> None:
+    done = run("promote", "sales", "--home", "home", folder=tmp_path, code=1)
+    assert b"there is no student 'sales'" in done.stderr
+    assert done.stdout == b""

@@ -1,0 +1,190 @@
+"""A student that hangs, dies or is damaged costs no call: its teacher answers in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.config import LimitSettings
+from locum.store import CallStore, PromotionStore, ShadowStore, open_database
+from tests.commands import run
+from tests.gateway_clients import happens
+from tests.gateways import Running, Upstream, running_gateway, upstream_server
+from tests.promoted import (
+    LIMITS,
+    SURE,
+    change,
+    chat_request,
+    label_calls,
+    label_student,
+    promote,
+    route,
+    said,
+    send,
+    states,
+    upstreams,
+    wait_until_ready,
+)
+from tests.promoted_teacher import Teacher
+from tests.test_gateway_process import gateway_process, wait_for_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from locum.schema import JsonObject
+
+REQUEST = chat_request(SURE["shipping"])
+DEADLINE = 0.25
+QUICK = LIMITS.model_copy(update={"student_seconds": DEADLINE})
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with upstream_server(Teacher()) as server:
+        yield server
+
+
+def student_pid(gateway: Running) -> int:
+    [stand_in] = gateway.gateway._roster.stand_ins  # noqa: SLF001 - to do it harm
+    process = stand_in.link._process  # noqa: SLF001
+    assert process is not None
+    return process.pid
+
+
+def ask_teacher(gateway: Running, seconds: float) -> None:
+    """Ask, and see that the teacher answers in time."""
+    began = time.monotonic()
+    answer = send(gateway, REQUEST)
+    assert (answer.status, answer.headers["x-locum-route"]) == (200, "teacher")
+    assert said(answer) == "Shipping."
+    assert time.monotonic() - began < seconds
+
+
+def test_a_student_that_hangs_or_dies_costs_no_call(tmp_path: Path, upstream: Upstream) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "student", shadow=0.5)
+    with running_gateway(tmp_path, upstreams(upstream.url), QUICK) as gateway:
+        for harm in (signal.SIGSTOP, signal.SIGKILL):
+            wait_until_ready(gateway)
+            assert happens(lambda: route(gateway, REQUEST) == "student")
+            pid = student_pid(gateway)
+            os.kill(pid, harm)
+            for _ in range(3):
+                ask_teacher(gateway, DEADLINE + 1)
+            assert happens(lambda: states(gateway) == ["down"])
+            ask_teacher(gateway, 1)
+            wait_for_end(pid)
+        wait_until_ready(gateway)
+        assert happens(lambda: route(gateway, REQUEST) == "student")
+        gateway.stop()
+        with open_database(gateway.store) as database:
+            counts = ShadowStore(database).counts("support")
+    assert counts["failed"] >= 8
+
+
+def test_a_student_whose_files_were_changed_is_not_asked_until_it_is_promoted_again(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    store = tmp_path / "calls.sqlite"
+    promoted = promote(store, tmp_path / "student")
+    unpacked = tmp_path / "students" / promoted.promotion.artefact
+    label_student().save(unpacked)
+    (unpacked / "weights.safetensors").write_bytes(b"damaged")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        (unpacked / "weights.safetensors").write_bytes(b"damaged")
+        os.kill(student_pid(gateway), signal.SIGKILL)
+        assert happens(lambda: states(gateway) == ["refused"])
+        ask_teacher(gateway, 1)
+        change(store)
+        assert happens(lambda: states(gateway) != ["refused"])
+        wait_until_ready(gateway)
+        assert route(gateway, REQUEST) == "student"
+
+
+def test_damaged_promotions_leave_others_as_they_are(tmp_path: Path, upstream: Upstream) -> None:
+    store, manifest = tmp_path / "calls.sqlite", b"{}"
+    escaping, lacking, good = (
+        sha256(content).hexdigest() for content in (manifest, b"gone", manifest + b" ")
+    )
+    promoted = promote(store, tmp_path / "support")
+    plan = promoted.promotion.plan
+    damaged: list[tuple[str, str, dict[str, bytes], JsonObject]] = [
+        ("a plan of next year", good, {"manifest.json": manifest + b" "}, {**plan, "more": 1}),
+        ("another manifest", "aa", {"manifest.json": manifest}, plan),
+        ("a name", escaping, {"manifest.json": manifest, "../escaped": b""}, plan),
+        ("no files", lacking, {}, plan),
+    ]
+    with open_database(store) as database:
+        for task, artefact, files, kept in damaged:
+            promotions = PromotionStore(database)
+            promotions.promote(task, artefact, files, kept, percent=100, shadow=0.5)
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        assert route(gateway, REQUEST) == "student"
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_a_store_that_cannot_be_read_is_read_again(
+    tmp_path: Path, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "calls.sqlite"
+    promote(store, tmp_path / "student")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        with open_database(store) as database:
+            database.execute("ALTER TABLE promotions RENAME TO gone")
+            assert happens(lambda: "promotions cannot be read" in caplog.text)
+            assert route(gateway, REQUEST) == "student"
+            database.execute("ALTER TABLE gone RENAME TO promotions")
+        change(store, percent=0)
+        assert happens(lambda: route(gateway, REQUEST) == "teacher")
+
+
+def test_without_a_deadline_that_can_be_kept_the_teacher_answers(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "student")
+    limits = LimitSettings(student_seconds=1e-6)
+    with running_gateway(tmp_path, upstreams(upstream.url), limits) as gateway:
+        wait_until_ready(gateway)
+        for _ in range(20):
+            ask_teacher(gateway, 1)
+
+
+def test_the_gateway_command_follows_the_promote_command_and_ends_its_students(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    home = tmp_path / "home"
+    label_student().save(home / "support" / "student")
+    with open_database(home / "locum.sqlite") as database:
+        store = CallStore(database)
+        store.add(label_calls())
+        store.link("student", [("support", call.facts.id) for call in label_calls()])
+    with gateway_process(home, upstream.url) as process:
+        gateway = Running(None, process.port, home, None)  # type: ignore[arg-type]
+        assert route(gateway, REQUEST) == "teacher"
+        run("promote", "support", "--home", "home", "--shadow", "0.001", folder=tmp_path)
+        assert happens(lambda: route(gateway, REQUEST) == "student", 20)
+        pid = process.process.pid
+        children = _children(pid)
+        assert len(children) == 2
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(30) == 0
+        for child in children:
+            wait_for_end(child)
+    assert "Traceback" not in process.log.read_text("utf-8")
+    with open_database(home / "locum.sqlite") as database:
+        assert ShadowStore(database).counts("support")["student"] >= 1
+
+
+def _children(pid: int) -> list[int]:
+    from pathlib import Path
+
+    read = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8")
+    return [int(number) for number in read.split()]

@@ -1,0 +1,254 @@
+"""What is kept of recorded calls so that a student can answer as its teacher did."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.errors import InputError, QualityGateError
+from locum.promotion import (
+    AnswerText,
+    Frame,
+    LabelWording,
+    ObjectWording,
+    Plan,
+    Recognition,
+    prepare_plan,
+    read_artefact_files,
+    read_plan,
+    write_plan,
+)
+from locum.promotion.plan import PromptTokens
+from locum.promotion.wording import Worded, word_labels, word_objects
+from locum.schema import Call
+from tests.json_traffic import SHORT_SCHEMA, make_short_mails
+from tests.promoted import (
+    CERTIFICATE,
+    MODEL,
+    chat_request,
+    label_calls,
+    label_student,
+    mail_calls,
+    mail_request,
+    object_student,
+    record,
+)
+from tests.traffic import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FRAME = Frame("0123456789ab", MODEL, "settings", "turns")
+PLAN = Plan(
+    recognition=Recognition(frozenset({FRAME, FRAME._replace(model="")}), "b", "a", by_name=True),
+    labels={"0123456789ab": {"billing": LabelWording("Billing.", 3), "x": LabelWording("", None)}},
+    objects={"ba9876543210": ObjectWording("```json\n", "\n```")},
+    prompt_tokens=PromptTokens(10.0, 0.25),
+    call_usd=0.001,
+    call_ms=None,
+    target=0.9,
+    confidence=0.95,
+    coverage=0.8,
+    teacher=MODEL,
+)
+
+
+def worded(answers: Sequence[str], labels: Sequence[str] = LABELS) -> dict[str, LabelWording]:
+    return word_labels(labels, [Worded(answer, len(answer)) for answer in answers])
+
+
+# Wording.
+
+
+def test_a_label_is_written_as_the_teacher_most_often_writes_it() -> None:
+    found = worded(["Billing", "Billing", "billing.", "**Shipping**", "nonsense"])
+    assert found == {
+        "billing": LabelWording("Billing", 7),
+        "shipping": LabelWording("**Shipping**", 12),
+    }
+
+
+def test_a_label_inside_json_is_written_so() -> None:
+    said = ['{"team": "billing"}', '{"team": "shipping"}', '```json\n{"team": "returns"}\n```']
+    assert {label: text for label, (text, _) in worded(said).items()} == dict(
+        zip(LABELS, said, strict=True)
+    )
+
+
+def test_a_label_that_was_never_answered_is_written_plainly_where_all_others_are() -> None:
+    assert worded(["billing"])["returns"] == LabelWording("returns", None)
+    assert worded(["billing"]).keys() == set(LABELS)
+    assert worded(["Billing"]).keys() == {"billing"}
+
+
+def test_answers_that_say_more_than_the_label_are_refused() -> None:
+    reasons = [f'{{"why": "reason {number}", "team": "billing"}}' for number in range(9)]
+    with pytest.raises(InputError, match=r"say more than the label 'billing'.*--schema"):
+        worded(reasons)
+    assert worded(["billing"] * 9 + reasons)["billing"].text == "billing"
+
+
+@given(st.lists(st.sampled_from(["billing", "Billing", " BILLING ", '"shipping"', "x", ""])))
+def test_what_is_written_means_the_label(answers: list[str]) -> None:
+    try:
+        found = worded(answers)
+    except InputError:
+        return
+    for label, (text, _) in found.items():
+        assert text in answers or text == label
+        assert worded([text])[label].text == text
+
+
+def test_a_fence_around_objects_is_kept_where_it_is_nearly_always_there() -> None:
+    plain, fenced = Worded('{"a": {"b": 1}}', 5), Worded('```json\n{"a": {}}\n```', 5)
+    assert word_objects([fenced] * 9 + [plain]) == ObjectWording("```json\n", "\n```")
+    assert word_objects([fenced] * 8 + [plain] * 2) == ObjectWording()
+    assert word_objects([plain] * 9 + [fenced]) == ObjectWording()
+    assert word_objects([Worded("none", 1)]) == word_objects([]) == ObjectWording()
+    said = [Worded(f'Here is number {n}: {{"a": {n}}}', 9) for n in range(10)]
+    assert word_objects(said) == ObjectWording()
+
+
+# The plan.
+
+
+def test_a_plan_comes_back_as_it_was_written() -> None:
+    written = orjson.loads(orjson.dumps(write_plan(PLAN)))
+    assert read_plan(written) == PLAN
+    for student, calls in ((label_student(), label_calls()), (object_student(), mail_calls())):
+        plan = prepare_plan(student, calls).plan
+        assert read_plan(orjson.loads(orjson.dumps(write_plan(plan)))) == plan
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"frames": [["a", "b", "c"]]},
+        {"frames": None},
+        {"target": "high"},
+        {"target": None},
+        {"labels": {"f": {"billing": "Billing"}}},
+        {"prompt_tokens": [1.0]},
+        {"added_next_year": 1},
+        {"coverage": float("nan")},
+    ],
+)
+def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="promote the task again"):
+        read_plan(write_plan(PLAN) | damage)
+
+
+def test_no_part_of_a_plan_may_be_missing() -> None:
+    written = write_plan(PLAN)
+    for name in written:
+        with pytest.raises(InputError, match="promote the task again"):
+            read_plan({key: value for key, value in written.items() if key != name})
+
+
+def test_only_what_the_teacher_was_seen_to_write_is_said() -> None:
+    assert PLAN.word("0123456789ab", "billing") == AnswerText("Billing.", 3)
+    assert PLAN.word("0123456789ab", "shipping") is None
+    assert PLAN.word("ffffffffffff", "billing") is None
+    found = PLAN.word("ba9876543210", '{"a":1}')
+    assert found == AnswerText('```json\n{"a":1}\n```', 5)
+
+
+# From calls to a plan.
+
+
+def test_calls_of_both_apis_are_recognised_as_one_task() -> None:
+    prepared = prepare_plan(label_student(), label_calls())
+    plan = prepared.plan
+    assert (prepared.calls, prepared.recognised) == (150, 150)
+    assert {frame.model for frame in plan.recognition.frames} == {MODEL}
+    assert len(plan.recognition.frames) == 5
+    assert not plan.recognition.by_name
+    [labels] = plan.labels.values()
+    assert labels["billing"] == LabelWording("Billing.", 2)
+    assert plan.call_usd == pytest.approx(0.001)
+    assert plan.call_ms == 500.0
+    promise = (plan.target, plan.confidence, plan.coverage)
+    assert promise == (CERTIFICATE.target, CERTIFICATE.confidence, CERTIFICATE.coverage)
+
+
+def test_calls_that_no_student_could_answer_are_passed_over() -> None:
+    tools = [{"type": "function", "function": {"name": "find"}}]
+    odd = record(chat_request("x", tools=tools), "Billing.", 7_000)
+    silent = Call(label_calls()[0].facts, label_calls()[0].request, None)
+    prepared = prepare_plan(label_student(), [*label_calls(), odd, silent])
+    assert (prepared.calls, prepared.recognised) == (152, 150)
+    with pytest.raises(InputError, match=r"of the 2 calls .* none is one that a gateway's student"):
+        prepare_plan(label_student(), [odd, silent])
+    with pytest.raises(InputError, match="of the 0 calls"):
+        prepare_plan(label_student(), [])
+
+
+def test_bare_calls_have_to_be_named() -> None:
+    asked = [{"model": MODEL, "messages": [{"role": "user", "content": text}]} for text in "abc"]
+    named = [record(request, "Billing.", n) for n, request in enumerate(asked)]
+    assert prepare_plan(label_student(), named).plan.recognition.by_name
+    nameless = [record(request, "Billing.", n, task=None) for n, request in enumerate(asked)]
+    with pytest.raises(InputError, match="x-locum-task"):
+        prepare_plan(label_student(), nameless)
+
+
+def test_a_student_without_a_certificate_for_whole_objects_is_not_promoted() -> None:
+    partial = dataclasses.replace(object_student(), certificate=None)
+    with pytest.raises(QualityGateError, match="certified for single fields alone"):
+        prepare_plan(partial, mail_calls())
+
+
+def test_a_field_that_calls_require_may_not_be_left_out() -> None:
+    schema = {**SHORT_SCHEMA, "required": [*SHORT_SCHEMA["required"], "summary"]}
+    form = {"type": "json_schema", "json_schema": {"name": "mail", "schema": schema}}
+    [mail] = make_short_mails(1)
+    said = orjson.dumps(mail.answer | {"summary": "s"}).decode()
+    strict = record(mail_request(mail.text) | {"response_format": form}, said, 8_000)
+    with pytest.raises(InputError, match="require the field 'summary'"):
+        prepare_plan(object_student(), [strict])
+
+
+def test_prompt_tokens_are_a_line_through_what_was_recorded() -> None:
+    calls = [record(chat_request("x" * 4 * size), "Billing.", size) for size in range(10, 40)]
+    counted = [
+        Call(dataclasses.replace(call.facts, input_tokens=20 + size), call.request, call.response)
+        for size, call in zip(range(10, 40), calls, strict=True)
+    ]
+    tokens = prepare_plan(label_student(), counted).plan.prompt_tokens
+    assert tokens.fixed == pytest.approx(20)
+    assert tokens.a_character == pytest.approx(0.25)
+    assert tokens.count("x" * 400) == 120
+    few = prepare_plan(label_student(), counted[:5]).plan.prompt_tokens
+    assert few == PromptTokens(0.0, 0.25)
+    assert few.count("") == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10**6)), min_size=1, max_size=30))
+def test_prompt_tokens_are_never_negative(sizes: list[tuple[int, int]]) -> None:
+    calls = [record(chat_request("x" * size), "Billing.") for size, _ in sizes]
+    counted = [
+        Call(dataclasses.replace(call.facts, input_tokens=tokens), call.request, call.response)
+        for call, (_, tokens) in zip(calls, sizes, strict=True)
+    ]
+    tokens = prepare_plan(label_student(), counted).plan.prompt_tokens
+    assert all(tokens.count("x" * size) >= 1 for size in (0, 1, 10**6))
+
+
+# The student's files.
+
+
+def test_all_files_of_a_student_are_read(tmp_path: Path) -> None:
+    folder = object_student().save(tmp_path / "student")
+    (folder / ".DS_Store").write_bytes(b"")
+    found = read_artefact_files(folder)
+    kept = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert found.files.keys() == kept - {".DS_Store"}
+    assert all((folder / name).read_bytes() == content for name, content in found.files.items())
+    (folder / "manifest.json").write_bytes(b"{}")
+    assert read_artefact_files(folder).sha256 != found.sha256

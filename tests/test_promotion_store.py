@@ -1,0 +1,316 @@
+"""Promotions, and what is known of how they do, in both dialects."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locum.errors import InputError
+from locum.promotion import read_standings, write_plan
+from locum.store import (
+    CallFilter,
+    CallStore,
+    Database,
+    PromotionStore,
+    Shadow,
+    ShadowStore,
+    Tally,
+    open_database,
+)
+from locum.store.promotions import PromotionEvent
+from tests.call_samples import make_call
+from tests.test_promotion_plan import PLAN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.store import Promotion
+
+FILES = {"manifest.json": b"{}", "head-0/weights": bytes(range(256))}
+OTHER = {"manifest.json": b"{ }"}
+
+
+@pytest.fixture
+def promotions(database: Database) -> PromotionStore:
+    return PromotionStore(database)
+
+
+@pytest.fixture
+def shadows(database: Database) -> ShadowStore:
+    return ShadowStore(database)
+
+
+def promote(
+    store: PromotionStore,
+    task: str = "support",
+    artefact: str = "aa",
+    files: dict[str, bytes] | None = None,
+    percent: float = 100.0,
+) -> Promotion:
+    kept = FILES if files is None else files
+    return store.promote(task, artefact, kept, write_plan(PLAN), percent=percent, shadow=0.02)
+
+
+def shadow(task: str = "support", artefact: str = "aa", **changed: Any) -> Shadow:  # noqa: ANN401 - its fields
+    made = Shadow(
+        task,
+        artefact,
+        time=5.0,
+        call_id=None,
+        answered=True,
+        agrees=True,
+        said="billing",
+        confidence=0.9,
+    )
+    return made._replace(**changed)
+
+
+def tally(time: float, route: str = "student", calls: int = 1, **changed: str) -> Tally:
+    made = Tally("support", "aa", time, "shop", "student", calls)
+    return made._replace(route=route, **changed)  # type: ignore[arg-type]
+
+
+# Promotions.
+
+
+def test_a_promotion_comes_back_as_it_was_made(
+    place: str, promotions: PromotionStore, database: Database
+) -> None:
+    made = promote(promotions)
+    assert made.revision == 1
+    assert (made.state, made.percent, made.shadow, made.reason) == ("active", 100.0, 0.02, "")
+    assert promotions.find("support") == made
+    assert promotions.find("Support") is None
+    assert database.name in {place, database.name}
+    with open_database(place) as other:
+        assert PromotionStore(other).all() == [made]
+
+
+def test_each_change_has_a_revision_of_its_own(promotions: PromotionStore) -> None:
+    promote(promotions, "b")
+    promote(promotions, "a")
+    assert promotions.revisions() == {"a": 1, "b": 1}
+    changed = promote(promotions, "b", percent=5.0)
+    assert (changed.revision, changed.percent) == (2, 5.0)
+    ended = promotions.end("b", "demoted", "")
+    assert ended is not None
+    assert ended.revision == 3
+    assert promote(promotions, "b").revision == 4
+    assert promotions.revisions() == {"a": 1, "b": 4}
+    assert [one.task for one in promotions.all()] == ["a", "b"]
+
+
+def test_only_a_student_that_stands_in_can_be_ended(promotions: PromotionStore) -> None:
+    assert promotions.end("support", "demoted", "") is None
+    promote(promotions)
+    assert promotions.end("support", "revoked", "why", artefact="bb") is None
+    ended = promotions.end("support", "revoked", "why", artefact="aa")
+    assert ended is not None
+    assert (ended.state, ended.reason) == ("revoked", "why")
+    assert promotions.find("support") == ended
+    assert promotions.end("support", "demoted", "") is None
+    assert promotions.find("support") == ended
+
+
+def test_files_are_kept_for_as_long_as_a_promotion_names_them(promotions: PromotionStore) -> None:
+    promote(promotions)
+    assert promotions.files("aa") == FILES
+    promote(promotions, "other", "bb", OTHER)
+    promotions.end("support", "demoted", "")
+    assert promotions.files("aa") == FILES
+    promote(promotions, "support", "bb", OTHER)
+    with pytest.raises(InputError, match="holds no student aa"):
+        promotions.files("aa")
+    assert promotions.files("bb") == OTHER
+
+
+def test_what_is_kept_of_a_student_does_not_change(promotions: PromotionStore) -> None:
+    promote(promotions)
+    promote(promotions, files={"manifest.json": b"changed"})
+    assert promotions.files("aa") == FILES
+
+
+def test_events_are_told_newest_first(promotions: PromotionStore) -> None:
+    promote(promotions, percent=5.0)
+    promotions.note(PromotionEvent("support", 7.0, "alarm", "inputs differ"))
+    promotions.end("support", "revoked", "why")
+    promote(promotions, "other")
+    events = promotions.events("support", 10)
+    assert [(event.kind, event.message) for event in events] == [
+        ("revoked", "why"),
+        ("alarm", "inputs differ"),
+        ("promoted", "5% of calls, 2.0% shadowed"),
+    ]
+    assert promotions.events("support", 1) == events[:1]
+    assert promotions.events("unknown", 10) == []
+
+
+def test_those_who_promote_at_once_all_succeed_one_after_the_other(place: str) -> None:
+    open_database(place).close()
+    done: list[int] = []
+
+    def change(act: Callable[[PromotionStore], Promotion | None]) -> None:
+        with open_database(place) as database:
+            for _ in range(5):
+                changed = act(PromotionStore(database))
+                if changed is not None:
+                    done.append(changed.revision)
+
+    acts: list[Callable[[PromotionStore], Promotion | None]] = [
+        lambda store: promote(store, artefact="aa"),
+        lambda store: promote(store, artefact="bb", files=OTHER),
+        lambda store: store.end("support", "demoted", ""),
+        lambda store: store.end("support", "revoked", "why", "aa"),
+    ]
+    threads = [threading.Thread(target=change, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == list(range(1, len(done) + 1))
+    assert len(done) >= 10
+    with open_database(place) as database:
+        store = PromotionStore(database)
+        assert store.revisions() == {"support": len(done)}
+        last = store.find("support")
+        assert last is not None
+        assert store.files(last.artefact)
+        assert len(store.events("support", 100)) == len(done)
+
+
+def test_a_damaged_promotion_says_so_and_hides_no_other(
+    promotions: PromotionStore, database: Database
+) -> None:
+    promote(promotions)
+    for damage in (b"{", b"[]", b"\xff"):
+        database.execute("UPDATE promotions SET plan = ?", (damage,))
+        [standing] = read_standings(database)
+        assert standing.state == "unreadable"
+        assert "promote the task again" in standing.reason
+
+
+# Sampled calls.
+
+
+def test_sampled_calls_come_back_in_their_order(shadows: ShadowStore) -> None:
+    given = [
+        shadow(said="shipping", agrees=False),
+        shadow(answered=False, agrees=None, call_id="x", confidence=0.25),
+        shadow(artefact="bb"),
+        shadow(task="other"),
+        shadow(time=1.0),
+    ]
+    shadows.add_shadows(given)
+    found = shadows.shadows("support", "aa")
+    assert [one for _, one in found] == [given[0], given[1], given[4]]
+    numbers = [number for number, _ in found]
+    assert numbers == sorted(numbers)
+    assert shadows.shadows("support", "aa", after=numbers[1]) == found[2:]
+    assert shadows.shadows("nobody", "aa") == []
+    assert type(found[0][1].answered) is bool
+
+
+def test_texts_that_no_database_takes_are_mended(shadows: ShadowStore) -> None:
+    shadows.add_shadows([shadow(said="a\0b", teacher="teacher\0 \ud800")])
+    [(_, found)] = shadows.shadows("support", "aa")
+    assert (found.said, found.teacher) == ("a\ufffdb", "teacher\ufffd ?")
+
+
+def test_only_answers_that_the_teacher_would_not_have_given_are_disagreements(
+    shadows: ShadowStore,
+) -> None:
+    shadows.add_shadows(
+        [
+            shadow(agrees=False, said="first"),
+            shadow(agrees=False, answered=False, said="deferred"),
+            shadow(agrees=None, said="not compared"),
+            shadow(agrees=True),
+            shadow(agrees=False, task="other"),
+            shadow(agrees=False, artefact="bb", said="last"),
+        ]
+    )
+    assert [one.said for one in shadows.disagreements("support", 10)] == ["last", "first"]
+    assert [one.said for one in shadows.disagreements("support", 1)] == ["last"]
+
+
+def test_a_deleted_call_leaves_the_count_and_nothing_that_was_said(
+    database: Database, shadows: ShadowStore
+) -> None:
+    CallStore(database).add([make_call("kept"), make_call("doomed")])
+    shadows.add_shadows(
+        [
+            shadow(call_id="kept", agrees=False, said="stays"),
+            shadow(call_id="doomed", agrees=False, said="goes"),
+        ]
+    )
+    CallStore(database).delete(CallFilter(ids=("doomed",)))
+    kept, doomed = (one for _, one in shadows.shadows("support", "aa"))
+    assert (kept.call_id, kept.said) == ("kept", "stays")
+    assert doomed == shadow(call_id=None, agrees=False, said="")
+
+
+def test_the_watch_goes_on_where_it_was(shadows: ShadowStore) -> None:
+    assert shadows.watch("support", "aa") is None
+    shadows.keep_watch("support", "aa", {"compared": 1})
+    shadows.keep_watch("support", "bb", {"compared": 7})
+    shadows.keep_watch("support", "aa", {"compared": 2, "broken": True})
+    assert shadows.watch("support", "aa") == {"compared": 2, "broken": True}
+    assert shadows.watch("support", "bb") == {"compared": 7}
+
+
+# Tallies.
+
+
+def test_tallies_add_up_by_hour(shadows: ShadowStore) -> None:
+    hour = 3600.0
+    shadows.add_tallies([tally(10 * hour), tally(10 * hour + 3599, calls=2)])
+    shadows.add_tallies([tally(10 * hour + 5, calls=4), tally(11 * hour, "teacher", 8)])
+    shadows.add_tallies([tally(11 * hour, application="", calls=16), tally(0, task="other")])
+    assert shadows.counts("support") == {"student": 23, "teacher": 8}
+    assert shadows.counts("support", since=11 * hour) == {"student": 16, "teacher": 8}
+    assert shadows.counts("support", since=12 * hour) == {}
+    shadows.add_tallies([])
+
+
+def test_gateways_that_count_at_once_lose_nothing(place: str) -> None:
+    open_database(place).close()
+
+    def count(application: str) -> None:
+        with open_database(place) as database:
+            for _ in range(20):
+                ShadowStore(database).add_tallies(
+                    [tally(0.0, application=name) for name in (application, "", "shop")]
+                )
+
+    threads = [threading.Thread(target=count, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with open_database(place) as database:
+        assert ShadowStore(database).counts("support") == {"student": 180}
+
+
+def test_a_standing_tells_what_is_known(
+    database: Database, promotions: PromotionStore, shadows: ShadowStore
+) -> None:
+    promote(promotions)
+    shadows.add_tallies(
+        [
+            tally(0.0, route, calls)
+            for route, calls in (
+                *(("student", 60), ("shadow", 20), ("deferred", 15), ("failed", 5)),
+                ("teacher", 100),
+            )
+        ]
+    )
+    [standing] = read_standings(database)
+    assert (standing.total, standing.answered, standing.coverage) == (200, 80, 0.8)
+    assert standing.saved_usd == pytest.approx(0.06)
+    assert standing.compared.agreement is None
+    found = standing.to_object()
+    assert found["calls"]["shadow"] == 20
+    assert (found["coverage"], found["state"], found["teacher"]) == (0.8, "active", PLAN.teacher)
+    assert read_standings(database, "unknown") == []
