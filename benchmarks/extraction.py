@@ -127,7 +127,7 @@ def _judged(student: CertifiedExtractor, tagged: ExtractionSet) -> dict[str, flo
         {(slot_name(mark), start, end) for mark, start, end in reading.marked_characters()}
         for reading in readings
     ]
-    answers = [student.answer(text) is not None for text in texts]
+    answers = [student.answer_text(text) is not None for text in texts]
     times = _times(student, texts)
     answered = np.array(answers)
     return {
@@ -147,12 +147,12 @@ def _times(student: CertifiedExtractor, texts: Sequence[str]) -> dict[str, float
         rounds = []
         for _ in range(3):
             began = time.perf_counter()
-            student.answer(text)
+            student.answer_text(text)
             rounds.append(time.perf_counter() - began)
         least.append(1e6 * min(rounds))
     began = time.perf_counter()
     for text in texts:
-        student.answer(text)
+        student.answer_text(text)
     rate = len(texts) / (time.perf_counter() - began)
     p50, p99 = np.percentile(least, [50, 99]).tolist()
     return {"p50_us": p50, "p99_us": p99, "texts_per_s": rate}

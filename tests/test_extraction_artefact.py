@@ -52,7 +52,7 @@ student = load_artefact(sys.argv[1])
 texts = json.load(sys.stdin)
 found = student.predict(texts)
 said = [[one.answer, one.confidence, one.answered, dict(one.fields)] for one in found]
-json.dump([said, [student.answer(text) for text in texts]], sys.stdout)
+json.dump([said, [student.answer_text(text) for text in texts]], sys.stdout)
 """
 
 
@@ -107,7 +107,7 @@ def test_a_loaded_student_is_the_saved_one(student: CertifiedExtractor, folder: 
     found = loaded(folder)
     assert found.predict(TEXTS) == student.predict(TEXTS)
     assert {one.answered for one in found.predict(TEXTS)} == {True, False}
-    assert [found.answer(text) for text in TEXTS] == [student.answer(text) for text in TEXTS]
+    assert [found.answer_text(text) for text in TEXTS] == [student.answer_text(text) for text in TEXTS]
     assert found.certificate == student.certificate
     assert found.field_certificates == student.field_certificates
     assert found.temperatures == student.temperatures
@@ -130,7 +130,7 @@ def test_a_fresh_process_predicts_the_same(student: CertifiedExtractor, folder: 
     )
     said, answers = json.loads(done.stdout)
     assert said == [plain(one) for one in student.predict(TEXTS)]
-    assert answers == [student.answer(text) for text in TEXTS]
+    assert answers == [student.answer_text(text) for text in TEXTS]
 
 
 def test_the_manifest_names_the_schema_the_certificates_and_every_file(

@@ -198,9 +198,9 @@ def test_answer_says_what_predict_says(
     student: CertifiedExtractor, found: Sequence[Extraction], fresh: Sequence[Mail]
 ) -> None:
     for one, mail in zip(found[:150], fresh[:150], strict=True):
-        assert student.answer(mail.text) == (one.answer if one.answered else None)
+        assert student.answer_text(mail.text) == (one.answer if one.answered else None)
     assert {one.answered for one in found[:150]} == {True, False}
-    assert student.answer("") is None
+    assert student.answer_text("") is None
 
 
 def test_disagreements_are_shown_the_surest_first(result: ExtractionDistillation) -> None:
@@ -229,7 +229,7 @@ def test_of_a_blank_text_nothing_is_answered_or_accepted(
     (said,) = lax.predict([blank])
     assert not said.answered
     assert not any(field.accepted for field in said.fields.values())
-    assert lax.answer(blank) is None
+    assert lax.answer_text(blank) is None
     (other,) = lax.predict(["a"])
     assert other.answered
     assert all(field.accepted for field in other.fields.values())
@@ -265,7 +265,7 @@ def test_what_was_taken_out_of_a_text_is_put_back_into_its_answer(
     said = redacting.predict([mail.text for mail in mails])
     assert sum(one.answered for one in said) > 0.8 * len(mails) > 20
     for one, mail in zip(said, mails, strict=True):
-        assert redacting.answer(mail.text) == (one.answer if one.answered else None)
+        assert redacting.answer_text(mail.text) == (one.answer if one.answered else None)
         assert "ORDER" not in json.dumps([one.answer, one.fields["number"].value])
         if one.answered:
             assert one.answer is not None
@@ -294,7 +294,7 @@ def test_a_placeholder_that_was_learned_is_never_taken_for_what_a_text_holds() -
     text = f"{make_short_mails(1, seed=4)[0].text} I am eve@evil.com"
     (said,) = student.predict([text])
     assert said.answer is None
-    assert student.answer(text) is None
+    assert student.answer_text(text) is None
     assert (said.confidence, said.answered) == (0, False)
     assert said.fields["desk"] == (None, 0.0, False)
     assert student.predict([f"{text} or [EMAIL_1], [EMAIL_2]"])[0].answer in [
@@ -404,7 +404,7 @@ def test_beside_the_free_text_single_fields_are_distilled(summarised: Sequence[M
     texts = [mail.text for mail in make_short_mails(60, seed=4, summarised=1.0)]
     found = student.predict(texts)
     assert not any(one.answered for one in found)
-    assert [student.answer(text) for text in texts] == [None] * 60
+    assert [student.answer_text(text) for text in texts] == [None] * 60
     assert not any(one.fields["summary"].accepted for one in found)
     accepted = [one.fields["intent"] for one in found if one.fields["intent"].accepted]
     assert len(accepted) > 30

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locum.promotion import Ask, Frame, ask_of, frame_of, split_request
+from locum.promotion import Ask, Frame, ask_of, frame_of
 from locum.redaction import Redactor
-from locum.traffic import to_chat
+from locum.traffic import split_request, to_chat
 from tests.promoted import INSTRUCTION, chat_request, message_request, record
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.promotion import ANY_TURNS, Frame, Recognition, frame_of, split_request
+from locum.promotion import ANY_TURNS, Frame, Recognition, frame_of
 from locum.promotion.recognition import learn_recognition
 from locum.redaction import Redactor
+from locum.traffic import split_request
 from tests.promoted import chat_request
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.dataset import DuplicateGroups, SplitRows, find_groups, may_seed, split_rows
+from locum.schema import SPLITS, Split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +61,7 @@ def divide(
     first = may_seed(texts, groups.group, times, held_out) if seeded else None
     fair = np.flatnonzero([not example.train_only for example in examples])
     if not fair.size:
-        none = np.zeros(0, np.int64)
-        everything = {"train": np.arange(len(examples)), "validation": none}
-        return Divided(
-            groups,
-            SplitRows({**everything, "certify": none, "test": none}, by_time=False, unused=0),
-        )
+        return Divided(groups, _all_to_train(len(examples)))
     splits = split_rows(
         groups.group[fair],
         stratum[fair],
@@ -75,6 +71,11 @@ def divide(
         first=None if first is None else first[fair],
     )
     return Divided(groups, _with_train_only(splits, fair, groups.group))
+
+
+def _all_to_train(inputs: int) -> SplitRows:
+    rows: dict[Split, NDArray[np.int64]] = {split: np.zeros(0, np.int64) for split in SPLITS}
+    return SplitRows({**rows, "train": np.arange(inputs)}, by_time=False, unused=0)
 
 
 def _with_train_only(

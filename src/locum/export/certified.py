@@ -12,6 +12,7 @@ from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.errors import UsageError
 from locum.losses import soften
 from locum.schema import Prediction
+from locum.traffic import split_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.evaluation import Certificate
     from locum.redaction import Redactor
-    from locum.schema import Task
+    from locum.schema import JsonObject, Task
     from locum.students import Judgement, Student
 
 __all__ = ["CertifiedStudent"]
@@ -73,6 +74,22 @@ class CertifiedStudent:
         A row is uniform where the student gave no finite probabilities.
         """
         return self._assess(*self._judge(texts)).proba.astype(np.float32)
+
+    def answer(self, messages: Sequence[JsonObject]) -> str | None:
+        """Return what the assistant says to a conversation, as a gateway's student would.
+
+        Args:
+            messages: Those of a chat completion; the last one is the user's, and is the input.
+
+        Returns:
+            The label; ``None`` where the teacher is to be asked: where the certificate does not
+            cover the input, or the last message is not the user's words alone.
+        """
+        request = split_request({"messages": list(messages)})
+        if request is None:
+            return None
+        [prediction] = self.predict([request.text])
+        return prediction.label if prediction.answered else None
 
     def novelty(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return how unlike its training inputs each text is to the student, ``[N]``.

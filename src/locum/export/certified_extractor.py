@@ -13,6 +13,8 @@ from locum.errors import UsageError
 from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
+from locum.traffic import split_request
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Certificate
     from locum.extractors import Extractor, Reading, Temperatures
     from locum.redaction import Redactor
+    from locum.schema import JsonObject
     from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
 __all__ = ["CertifiedExtractor", "UnitCertificates"]
@@ -83,7 +86,21 @@ class CertifiedExtractor:
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
         return [self._predict_one(text) for text in texts]
 
-    def answer(self, text: str) -> dict[str, JsonValue] | None:
+    def answer(self, messages: Sequence[JsonObject]) -> str | None:
+        """Return what the assistant says to a conversation, as a gateway's student would.
+
+        Args:
+            messages: Those of a chat completion; the last one is the user's, and is the input.
+
+        Returns:
+            The object as JSON; ``None`` where the teacher is to be asked: where the certificate
+            does not cover the whole of it, or the last message is not the user's words alone.
+        """
+        request = split_request({"messages": list(messages)})
+        value = None if request is None else self.answer_text(request.text)
+        return None if value is None else write_json(value).decode()
+
+    def answer_text(self, text: str) -> dict[str, JsonValue] | None:
         """Return the object for one text, or ``None`` where the certificate does not cover it.
 
         It does not look at single fields, and so is faster than `predict`.

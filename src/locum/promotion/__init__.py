@@ -8,7 +8,7 @@ from locum.promotion.answers import (
     message_stream,
     random_name,
 )
-from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, split_request
+from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan, read_artefact_files
@@ -16,7 +16,7 @@ from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted
 from locum.promotion.standing import Compared, Standing, read_standings
-from locum.promotion.unpacking import unpack_student
+from locum.promotion.unpacking import drop_unused, unpack_student
 from locum.promotion.wording import LabelWording, ObjectWording
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "chat_body",
     "chat_stream",
     "compare_with_promoted",
+    "drop_unused",
     "frame_of",
     "load_judge",
     "message_body",
@@ -48,7 +49,6 @@ __all__ = [
     "read_artefact_files",
     "read_plan",
     "read_standings",
-    "split_request",
     "unpack_student",
     "write_plan",
 ]

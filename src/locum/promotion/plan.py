@@ -109,6 +109,7 @@ class _PlanEntry(_Strict):
     before: str
     after: str
     by_name: bool
+    longest: int
     labels: dict[str, dict[str, LabelWording]]
     objects: dict[str, ObjectWording]
     prompt_tokens: PromptTokens
@@ -129,6 +130,7 @@ def write_plan(plan: Plan) -> JsonObject:
         before=recognition.before,
         after=recognition.after,
         by_name=recognition.by_name,
+        longest=recognition.longest,
         **rest,
     ).model_dump(mode="json")
 
@@ -143,6 +145,8 @@ def read_plan(entry: JsonObject) -> Plan:
         read = _PlanEntry.model_validate(entry)
     except ValueError as error:
         raise InputError(f"a promotion cannot be read, promote the task again: {error}") from None
-    recognition = Recognition(frozenset(read.frames), read.before, read.after, read.by_name)
+    recognition = Recognition(
+        frozenset(read.frames), read.before, read.after, read.by_name, read.longest
+    )
     rest = {name: getattr(read, name) for name in Plan._fields if name != "recognition"}
     return Plan(recognition, **rest)

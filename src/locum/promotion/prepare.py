@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
 from locum.export import CertifiedExtractor
-from locum.promotion.frame import Frame, frame_of, split_request
+from locum.promotion.frame import Frame, frame_of
 from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import learn_recognition
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
+from locum.traffic import split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:

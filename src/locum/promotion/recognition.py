@@ -16,6 +16,8 @@ __all__ = ["Recognition", "learn_recognition"]
 _LEAST_SHARE = 0.02
 _LEAST_COVERED = 0.9
 _SHORTEST_AROUND = 12
+_LONG_ENOUGH = 10_000
+_TIMES_LONGER = 4
 # Also of one of which there is nothing but a bracket, as the rest differs.
 _PLACEHOLDER_BEGINS = re.compile(r"\[(?:[A-Z]|\Z)")
 _PLACEHOLDER_ENDS = re.compile(r"(?:\A|\d)\]")
@@ -31,12 +33,15 @@ class Recognition(NamedTuple):
         after: How it ends; likewise.
         by_name: Whether it must be named by the header ``x-locum-task``, as nothing else tells it
             from other calls.
+        longest: Characters of the longest input; one that is longer than any that the student
+            learned from by far would keep it from others.
     """
 
     frames: frozenset[Frame]
     before: str
     after: str
     by_name: bool
+    longest: int = _LONG_ENOUGH
 
     def admits(self, frame: Frame, text: str) -> bool:
         """Tell whether a call belongs to the task, its name aside."""
@@ -46,7 +51,7 @@ class Recognition(NamedTuple):
         """Tell whether a call could belong to the task, by what needs no redaction to be seen."""
         return (
             any(frame.model == model for frame in self.frames)
-            and len(text) >= len(self.before) + len(self.after)
+            and len(self.before) + len(self.after) <= len(text) <= self.longest
             and text.startswith(self.before)
             and text.endswith(self.after)
         )
@@ -67,7 +72,13 @@ def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognit
     calls = zip(frames, texts, strict=True)
     before, after = _around([text for frame, text in calls if _is_among(common, frame)])
     bare = {frame.fingerprint for frame in common if _is_bare(frame)}
-    return Recognition(common, before, after, by_name=bool(bare) and not (before or after))
+    return Recognition(
+        common,
+        before,
+        after,
+        by_name=bool(bare) and not (before or after),
+        longest=max(_LONG_ENOUGH, _TIMES_LONGER * max(map(len, texts))),
+    )
 
 
 def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+import time
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,11 +14,13 @@ from locum.errors import InputError
 from locum.schema import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from locum.store import PromotionStore
 
-__all__ = ["unpack_student"]
+__all__ = ["drop_unused", "unpack_student"]
+
+_DAY_SECONDS = 86_400
 
 
 def unpack_student(store: PromotionStore, artefact: str, folder: Path) -> Path:
@@ -43,14 +47,33 @@ def unpack_student(store: PromotionStore, artefact: str, folder: Path) -> Path:
             path = whole / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        shutil.rmtree(target, ignore_errors=True)
         try:
             whole.replace(target)
         except OSError:
-            # Another gateway has just put it there.
-            if not _is_whole(target, files):
-                raise
+            _replace_damaged(target, whole, files)
     return target
+
+
+def drop_unused(folder: Path, used: Collection[str]) -> None:
+    """Remove the folders of students that were not used for a day.
+
+    Args:
+        folder: Where they lie.
+        used: SHA-256 of the manifests of those that are.
+    """
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.name in used:
+            os.utime(one)
+        elif one.stat().st_mtime < time.time() - _DAY_SECONDS:
+            shutil.rmtree(one, ignore_errors=True)
+
+
+def _replace_damaged(target: Path, whole: Path, files: Mapping[str, bytes]) -> None:
+    """Put a student in the place of a damaged one; not of one that was just put there."""
+    if _is_whole(target, files):
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    whole.replace(target)
 
 
 def _is_whole(folder: Path, files: Mapping[str, bytes]) -> bool:

@@ -46,6 +46,7 @@ class Dispatcher:
         self._spending = spending
         self._shadow_ended = ended
         self._shadows: set[asyncio.Task[None]] = set()
+        stand_ins.has_room = lambda: len(self._shadows) < _MOST_SHADOWS
 
     @property
     def shadows(self) -> int:
@@ -61,7 +62,7 @@ class Dispatcher:
             call = call._replace(task=verdict.task, sampled=verdict.sampled, deferred=deferred)
         if not verdict.answered:
             await self._ask_teacher(call, client)
-        elif verdict.sampled is not None and len(self._shadows) < _MOST_SHADOWS:
+        elif verdict.sampled is not None:
             self._shadow(call)
 
     async def _ask_teacher(self, call: ActiveCall, client: Waiting) -> None:

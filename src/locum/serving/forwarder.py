@@ -210,7 +210,7 @@ class Forwarder:
             "streamed": relay.streamed,
             "latency_ms": seconds * 1000,
             "first_byte_ms": None if first is None else (first - call.received) * 1000,
-            "task": call.request.headers.get_text(b"x-locum-task"),
+            "task": call.request.headers.get_text(b"x-locum-task") or call.task,
             "secrets": call.request.caller.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,

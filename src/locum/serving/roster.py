@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import LocumError
-from locum.promotion import read_plan, unpack_student
+from locum.promotion import drop_unused, read_plan, unpack_student
 from locum.serving.stand_in_metrics import Process
 from locum.serving.student_link import StudentLink
 from locum.store import PromotionStore, open_database
@@ -138,6 +139,8 @@ class Roster:
                 _log.error("the promotion of %s cannot be used: %s", promotion.task, error)
                 continue
             found.append(_Found(promotion, plan, folder))
+        with suppress(OSError):
+            drop_unused(self._folder, {one.promotion.artefact for one in found})
         self._known = revisions
         return found
 

@@ -18,13 +18,13 @@ from locum.promotion import (
     message_body,
     message_stream,
     random_name,
-    split_request,
 )
-from locum.traffic import to_chat
+from locum.traffic import split_request, to_chat
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
     from locum.promotion import AnswerText
     from locum.redaction import Redactor
@@ -114,6 +114,9 @@ class StandIns:
         redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
         chance: Draws which calls are sampled.
         metrics: Counts them.
+
+    Attributes:
+        has_room: Tells whether one more call may be sent to its teacher for the record alone.
     """
 
     def __init__(
@@ -125,6 +128,7 @@ class StandIns:
         self._chance = chance
         self._frames: dict[bytes, Frame] = {}
         self._tallies: dict[TallyKey, int] = {}
+        self.has_room: Callable[[], bool] = lambda: True
 
     def take_tallies(self) -> list[tuple[TallyKey, int]]:
         """Return how many calls went which way since the last time."""
@@ -181,7 +185,9 @@ class StandIns:
     async def _serve(self, call: ActiveCall, ours: _Ours, client: ClientConnection) -> Verdict:
         promotion = ours.stand_in.promotion
         chosen = promotion.percent == _ALL or _place(ours) < promotion.percent
-        drawn = promotion.percent == 0 or self._chance.random() < promotion.shadow
+        drawn = promotion.percent == 0 or (
+            self._chance.random() < promotion.shadow and self.has_room()
+        )
         if not (chosen or drawn):
             return self._went(call, ours, "teacher")
         wants_chances = ours.ask.top_logprobs is not None

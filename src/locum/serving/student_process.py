@@ -36,7 +36,9 @@ _MOST_CHANCES = 21
 def main() -> None:
     """Answer what comes through the socket that the command line names, to its end."""
     number, folder = sys.argv[1:]
+    # The gateway ends its students, also where a signal is meant for all of its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(number)) as end:
         try:
             student = load_artefact(folder)

@@ -17,11 +17,14 @@ from locum.traffic.conversation import (
     token_logprobs,
 )
 from locum.traffic.make_call import make_call
+from locum.traffic.split_request import SETTINGS, SplitRequest, split_request
 from locum.traffic.token_positions import token_position, token_text
 
 __all__ = [
+    "SETTINGS",
     "Assembled",
     "Exchange",
+    "SplitRequest",
     "StreamEvents",
     "answer_text",
     "assemble",
@@ -30,6 +33,7 @@ __all__ = [
     "input_text",
     "instruction",
     "make_call",
+    "split_request",
     "stream_events",
     "to_chat",
     "token_logprobs",

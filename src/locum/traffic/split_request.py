@@ -1,0 +1,78 @@
+"""A request taken apart: the input, and what is alike in all calls of its task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from locum.schema import JsonObject
+
+__all__ = ["SETTINGS", "SplitRequest", "split_request"]
+
+# These change how an answer is delivered or accounted for, and not what it says.
+_DELIVERY = frozenset(
+    {
+        *("model", "messages", "response_format"),
+        *("stream", "stream_options", "logprobs", "top_logprobs", "n", "seed"),
+        *("user", "metadata", "safety_identifier", "service_tier", "parallel_tool_calls"),
+        *("prompt_cache_key", "prompt_cache_retention", "store"),
+    }
+)
+# These may change it, in ways that a student has learned where its teacher was asked so as well.
+SETTINGS = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens"),
+        *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
+    }
+)
+# Role and content.
+_SAID = 2
+
+
+class SplitRequest(NamedTuple):
+    """A request in the shape of chat completions, taken apart.
+
+    Args:
+        text: The input: what the last user message says.
+        rest: All but the input, of which a frame is made.
+    """
+
+    text: str
+    rest: JsonObject
+
+
+def split_request(chat: JsonObject) -> SplitRequest | None:
+    """Take the input out of a request; ``None`` where a student cannot answer such a request.
+
+    That is where it offers tools, wants several answers, holds images, files or sound, does not end
+    with the user's words, or has a parameter that is not known here.
+    """
+    messages = chat.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return None
+    text = _text_of(messages[-1])
+    unknown = chat.keys() - _DELIVERY - SETTINGS
+    unknown |= {"store"} if chat.get("store") else set()
+    if text is None or chat.get("n") not in (1, None) or any(chat[k] is not None for k in unknown):
+        return None
+    rest = {k: v for k, v in chat.items() if k in SETTINGS and v is not None}
+    rest["model"] = chat.get("model")
+    rest["response_format"] = chat.get("response_format")
+    rest["messages"] = messages[:-1]
+    return SplitRequest(text, rest)
+
+
+def _text_of(message: object) -> str | None:
+    """The words of a user's message; ``None`` where it is something else, or holds more."""
+    if not isinstance(message, dict) or message.get("role") != "user" or len(message) > _SAID:
+        return None
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        return None
+    texts = [
+        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
+        for part in content
+    ]
+    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None  # type: ignore[arg-type]
