@@ -2,6 +2,7 @@
 
 from locum.config.gateway_settings import (
     ApplicationSettings,
+    CacheSettings,
     GatewaySettings,
     LimitSettings,
     UpstreamSettings,
@@ -21,6 +22,7 @@ from locum.config.teacher_settings import TeacherSettings
 __all__ = [
     "CONFIG_FILE",
     "ApplicationSettings",
+    "CacheSettings",
     "ExtractionSettings",
     "GatewaySettings",
     "LimitSettings",

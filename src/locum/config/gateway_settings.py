@@ -8,7 +8,13 @@ from pydantic import Field
 
 from locum.config.section import Count, Seconds, Section
 
-__all__ = ["ApplicationSettings", "GatewaySettings", "LimitSettings", "UpstreamSettings"]
+__all__ = [
+    "ApplicationSettings",
+    "CacheSettings",
+    "GatewaySettings",
+    "LimitSettings",
+    "UpstreamSettings",
+]
 
 _MEBIBYTE = 1024 * 1024
 
@@ -84,6 +90,18 @@ class LimitSettings(Section):
     drain_seconds: Seconds = 30.0
 
 
+class CacheSettings(Section):
+    """Answers that are given again to exactly the same call: ``[gateway.cache]``.
+
+    Args:
+        seconds: How long an answer is given again; by default never.
+        bytes: How many bytes of answers are kept, in memory.
+    """
+
+    seconds: Seconds | None = None
+    bytes: Count = 64 * _MEBIBYTE
+
+
 class GatewaySettings(Section):
     """The gateway: ``[gateway]``.
 
@@ -93,6 +111,7 @@ class GatewaySettings(Section):
         upstreams: Who answers, by name.
         applications: Who may call, by name; where there are none, anyone who can connect.
         limits: What one request may take.
+        cache: Answers that are given again.
     """
 
     host: str = "127.0.0.1"
@@ -100,3 +119,4 @@ class GatewaySettings(Section):
     upstreams: dict[str, UpstreamSettings] = {}
     applications: dict[str, ApplicationSettings] = {}
     limits: LimitSettings = LimitSettings()
+    cache: CacheSettings = CacheSettings()

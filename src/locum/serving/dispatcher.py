@@ -12,8 +12,10 @@ from locum.serving.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from locum.serving.answer_cache import AnswerCache
     from locum.serving.client import ClientConnection
     from locum.serving.forwarder import ActiveCall, Forwarder
+    from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
     from locum.serving.spending import Spending
     from locum.serving.stand_ins import StandIns
@@ -31,6 +33,8 @@ class Dispatcher:
         stand_ins: The students.
         forwarder: Asks teachers.
         spending: What applications may spend on that.
+        cache: Their answers to the same calls before.
+        metrics: Counts those that are given again.
         ended: Is called when a shadow call has ended.
     """
 
@@ -39,11 +43,15 @@ class Dispatcher:
         stand_ins: StandIns,
         forwarder: Forwarder,
         spending: Spending,
+        cache: AnswerCache,
+        metrics: Metrics,
         ended: Callable[[], None],
     ) -> None:
         self._stand_ins = stand_ins
         self._forwarder = forwarder
         self._spending = spending
+        self._cache = cache
+        self._metrics = metrics
         self._shadow_ended = ended
         self._shadows: set[asyncio.Task[None]] = set()
         stand_ins.has_room = lambda: len(self._shadows) < _MOST_SHADOWS
@@ -61,9 +69,24 @@ class Dispatcher:
             deferred = verdict.route == "deferred" and verdict.sampled is None
             call = call._replace(task=verdict.task, sampled=verdict.sampled, deferred=deferred)
         if not verdict.answered:
-            await self._ask_teacher(call, client)
+            await self._answer_as_before(call, client)
         elif verdict.sampled is not None:
             self._shadow(call)
+
+    async def _answer_as_before(self, call: ActiveCall, client: ClientConnection) -> None:
+        """Answer as the teacher did before, if it was asked the same; else ask it.
+
+        A call that is compared is asked anew: what the teacher says now is what counts.
+        """
+        key = self._cache.key(call) if call.sampled is None else None
+        kept = None if key is None else self._cache.find(key)
+        if kept is not None:
+            self._metrics.given_again.inc()
+            client.reply(200, kept.body, kept.content_type, [(b"x-locum-route", b"cache")])
+            return
+        if key is not None:
+            call = call._replace(keep=lambda answer: self._cache.keep(key, answer))
+        await self._ask_teacher(call, client)
 
     async def _ask_teacher(self, call: ActiveCall, client: Waiting) -> None:
         """Send a call to its upstream, if its application may spend what that may cost."""

@@ -8,12 +8,15 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving import soft_labels
+from locum.serving.answer_cache import KeptAnswer
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locum.config import LimitSettings
     from locum.schema import Endpoint, JsonObject
     from locum.serving.metrics import Metrics
@@ -45,6 +48,7 @@ class ActiveCall(NamedTuple):
         task: The promoted task that it belongs to.
         sampled: What the task's student said of it, where it is to be compared.
         deferred: Whether it is sent because the student was unsure of it.
+        keep: Takes the answer, where it is to be given again; ``None`` where it is not.
     """
 
     request: Request
@@ -55,6 +59,7 @@ class ActiveCall(NamedTuple):
     task: str | None = None
     sampled: Sampled | None = None
     deferred: bool = False
+    keep: Callable[[KeptAnswer], None] | None = None
 
     @property
     def model(self) -> str:
@@ -199,6 +204,8 @@ class Forwarder:
             return
         copy = relay.copy
         self._learn(call, relay, copy, style)
+        if call.keep is not None and copy and relay.outcome == "whole" and relay.plain:
+            call.keep(KeptAnswer(relay.as_sent(copy), relay.content_type))
         first = relay.first_byte
         facts = {
             "time": time.time() - seconds,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
 from locum.redaction import Redactor
+from locum.serving.answer_cache import AnswerCache
 from locum.serving.bodies import read_body
 from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
@@ -91,7 +92,12 @@ class Gateway:
             self._roster, Redactor(redaction), chance, self.metrics.stand_ins
         )
         self._dispatcher = Dispatcher(
-            self._stand_ins, self._forwarder, self._spending, self._note_quiet
+            self._stand_ins,
+            self._forwarder,
+            self._spending,
+            AnswerCache(settings.cache),
+            self.metrics,
+            self._note_quiet,
         )
         self._status = StatusPage(place, self._health)
         self._connections: set[ClientConnection] = set()

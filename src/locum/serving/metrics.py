@@ -51,6 +51,11 @@ class Metrics:
             ["upstream", "result"],
             registry=registry,
         )
+        self.given_again = Counter(
+            "locum_answers_given_again",
+            "Calls that were answered from the cache",
+            registry=registry,
+        )
         self.stored = Counter("locum_calls_stored", "Calls that are on disk", registry=registry)
         self.lost = Counter(
             "locum_calls_lost",

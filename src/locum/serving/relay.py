@@ -74,11 +74,28 @@ class Relay:
         self.status: int | None = None
         self.encoding: str | None = None
         self.streamed = False
+        self.content_type = b""
 
     @property
     def copy(self) -> bytes | None:
         """The body as the upstream sent it; ``None`` where it was too large to keep."""
         return b"".join(self._copy) if self._copied <= self._copy_bytes else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a success that is not compressed."""
+        return self.status == 200 and self.encoding is None
+
+    def as_sent(self, copy: bytes) -> bytes:
+        """Return the body as the client got it.
+
+        Args:
+            copy: As the upstream sent it.
+        """
+        if self._filter is None or self._style is None:
+            return copy
+        again = (StreamFilter if self.streamed else JsonFilter)(self._style)
+        return again.feed(copy) + again.end()
 
     # What the upstream's connection calls.
 
@@ -89,6 +106,7 @@ class Relay:
         self.outcome = "incomplete"
         self.encoding = head.headers.get_text(b"content-encoding")
         kind = head.headers.get(b"content-type") or b""
+        self.content_type = kind
         self.streamed = kind.lower().startswith(_STREAM)
         if self._style is not None and head.status == 200 and not self.encoding:
             self._filter = (StreamFilter if self.streamed else JsonFilter)(self._style)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locum.serving.wire import Headers, Request
 
 __all__ = [
+    "KEY_HEADERS",
     "Caller",
     "Keys",
     "Router",
@@ -34,8 +35,10 @@ __all__ = [
 _VERSION = b"/v1"
 _MESSAGES = b"/v1/messages"
 _ANTHROPIC_HEADER = b"anthropic-version"
-_KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
-_SECRET_HEADERS = _KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization"}
+KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+"""Headers in which clients send their keys."""
+
+_SECRET_HEADERS = KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization"}
 _COOKIE = frozenset({b"cookie"})
 _LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
@@ -92,7 +95,7 @@ class Upstream:
         """
         left_out = _REPLACED | also
         if self.key is not None or own_keys:
-            left_out |= _KEY_HEADERS
+            left_out |= KEY_HEADERS
         headers = request.headers.end_to_end(left_out)
         headers.add(b"host", self.origin.authority)
         if self.key is not None:
@@ -228,7 +231,7 @@ class Keys:
             if self._spends:
                 _refuse_web_pages(headers)
             return Caller(None, _secrets(headers))
-        for value in headers.all(_KEY_HEADERS):
+        for value in headers.all(KEY_HEADERS):
             name = self._names.get(_digest(_bare(value)))
             if name is not None:
                 return Caller(name, _secrets(headers))
