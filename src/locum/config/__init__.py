@@ -5,6 +5,7 @@ from locum.config.gateway_settings import (
     CacheSettings,
     GatewaySettings,
     LimitSettings,
+    TraceSettings,
     UpstreamSettings,
 )
 from locum.config.settings import (
@@ -31,6 +32,7 @@ __all__ = [
     "StoreSettings",
     "StudentSettings",
     "TeacherSettings",
+    "TraceSettings",
     "UpstreamSettings",
     "load_settings",
     "load_task",

@@ -13,6 +13,7 @@ __all__ = [
     "CacheSettings",
     "GatewaySettings",
     "LimitSettings",
+    "TraceSettings",
     "UpstreamSettings",
 ]
 
@@ -102,6 +103,17 @@ class CacheSettings(Section):
     bytes: Count = 64 * _MEBIBYTE
 
 
+class TraceSettings(Section):
+    """Spans of calls for OpenTelemetry: ``[gateway.traces]``.
+
+    Args:
+        endpoint: Where a collector takes OTLP over HTTP, such as
+            ``http://127.0.0.1:4318/v1/traces``; by default there are no spans.
+    """
+
+    endpoint: str | None = None
+
+
 class GatewaySettings(Section):
     """The gateway: ``[gateway]``.
 
@@ -112,6 +124,7 @@ class GatewaySettings(Section):
         applications: Who may call, by name; where there are none, anyone who can connect.
         limits: What one request may take.
         cache: Answers that are given again.
+        traces: Spans of calls.
     """
 
     host: str = "127.0.0.1"
@@ -120,3 +133,4 @@ class GatewaySettings(Section):
     applications: dict[str, ApplicationSettings] = {}
     limits: LimitSettings = LimitSettings()
     cache: CacheSettings = CacheSettings()
+    traces: TraceSettings = TraceSettings()

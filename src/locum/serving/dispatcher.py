@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from locum.serving.nobody import Nobody
@@ -12,11 +13,14 @@ from locum.serving.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from locum.promotion import StudentAnswer
+    from locum.schema import JsonObject
     from locum.serving.answer_cache import AnswerCache
     from locum.serving.client import ClientConnection
     from locum.serving.forwarder import ActiveCall, Forwarder
     from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
+    from locum.serving.recorder_link import RecorderLink
     from locum.serving.spending import Spending
     from locum.serving.stand_ins import StandIns
 
@@ -35,6 +39,7 @@ class Dispatcher:
         spending: What applications may spend on that.
         cache: Their answers to the same calls before.
         metrics: Counts those that are given again.
+        tracer: Is told of students' answers; ``None`` where there are no spans.
         ended: Is called when a shadow call has ended.
     """
 
@@ -45,6 +50,7 @@ class Dispatcher:
         spending: Spending,
         cache: AnswerCache,
         metrics: Metrics,
+        tracer: RecorderLink | None,
         ended: Callable[[], None],
     ) -> None:
         self._stand_ins = stand_ins
@@ -52,6 +58,7 @@ class Dispatcher:
         self._spending = spending
         self._cache = cache
         self._metrics = metrics
+        self._tracer = tracer
         self._shadow_ended = ended
         self._shadows: set[asyncio.Task[None]] = set()
         stand_ins.has_room = lambda: len(self._shadows) < _MOST_SHADOWS
@@ -68,6 +75,8 @@ class Dispatcher:
             # Calls that were drawn by chance are a fair sample; others that it left are none.
             deferred = verdict.route == "deferred" and verdict.sampled is None
             call = call._replace(task=verdict.task, sampled=verdict.sampled, deferred=deferred)
+        if verdict.answer is not None and self._tracer is not None:
+            self._tracer.note({"answers": [_describe(call, verdict.answer)]})
         if not verdict.answered:
             await self._answer_as_before(call, client)
         elif verdict.sampled is not None:
@@ -118,3 +127,19 @@ class Dispatcher:
         """Give up the calls that are for the record alone."""
         for shadow in list(self._shadows):
             shadow.cancel()
+
+
+def _describe(call: ActiveCall, answer: StudentAnswer) -> JsonObject:
+    """Return what the span of a student's answer says."""
+    seconds = time.monotonic() - call.received
+    return {
+        "time": time.time() - seconds,
+        "latency_ms": 1_000 * seconds,
+        "task": call.task,
+        "model": call.model,
+        "endpoint": call.endpoint,
+        "application": call.request.caller.application,
+        "input_tokens": answer.prompt_tokens,
+        "output_tokens": answer.completion_tokens,
+        "traceparent": call.request.headers.get_text(b"traceparent"),
+    }

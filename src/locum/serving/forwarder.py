@@ -223,6 +223,7 @@ class Forwarder:
             "response_encoding": relay.encoding,
             "sampled": None if call.sampled is None else call.sampled._asdict(),
             "deferred": call.task if call.deferred else None,
+            "traceparent": call.request.headers.get_text(b"traceparent"),
         }
         self._recorder.record(facts, call.request.body, copy or b"")
 

@@ -27,13 +27,13 @@ from locum.serving.stand_ins import StandIns
 from locum.serving.status_access import admit_reader
 from locum.serving.status_page import StatusPage
 from locum.serving.status_view import Health
-from locum.store import Tally
+from locum.serving.traces import require_traces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from locum.config import GatewaySettings, RedactionSettings
+    from locum.config import GatewaySettings, RedactionSettings, TraceSettings
     from locum.schema import JsonObject, OwnPrice
     from locum.serving.wire import Headers, Request
 
@@ -81,7 +81,9 @@ class Gateway:
         self._keys = Keys(settings.applications, spends=spends)
         self._keys.check_host(settings.host)
         self._spending = Spending(settings.applications, prices)
-        recorder_settings = _recorder_settings(place, redaction, prices)
+        if settings.traces.endpoint:
+            require_traces()
+        recorder_settings = _recorder_settings(place, redaction, prices, settings.traces)
         self._recorder = RecorderLink(recorder_settings, self.metrics, self._spending.settle)
         self._forwarder = Forwarder(
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
@@ -97,6 +99,7 @@ class Gateway:
             self._spending,
             AnswerCache(settings.cache),
             self.metrics,
+            self._recorder if settings.traces.endpoint else None,
             self._note_quiet,
         )
         self._status = StatusPage(place, self._health)
@@ -192,12 +195,11 @@ class Gateway:
         counts = self._stand_ins.take_tallies()
         if counts:
             now = time.time()
-            self._recorder.tally(
-                [
-                    Tally(task, artefact, now, application, route, calls)
-                    for (task, artefact, application, route), calls in counts
-                ]
-            )
+            tallies = [
+                (task, artefact, now, application, route, calls)
+                for (task, artefact, application, route), calls in counts
+            ]
+            self._recorder.note({"tallies": tallies})
 
     # What its client connections ask of it.
 
@@ -319,10 +321,14 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _recorder_settings(
-    place: str | Path, redaction: RedactionSettings, prices: Mapping[str, OwnPrice]
+    place: str | Path,
+    redaction: RedactionSettings,
+    prices: Mapping[str, OwnPrice],
+    traces: TraceSettings,
 ) -> JsonObject:
     return {
         "store": os.fspath(place),
+        "traces": traces.endpoint,
         "prices": {model: list(price) for model, price in prices.items()},
         "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
     }

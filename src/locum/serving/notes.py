@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locum.store import CallStore, Shadow, ShadowStore, SpendStore, Tally
 
 if TYPE_CHECKING:
-    from locum.schema import Call
+    from locum.schema import Call, JsonObject
     from locum.serving.records import Record
     from locum.store import Database
 
@@ -26,24 +26,27 @@ class Notes:
         deferred: Tasks with the ids of calls that their students were unsure of.
         spent: Applications with what a call of theirs cost, in US dollars.
         tallies: How many calls went which way.
-        frames: How many records held tallies alone.
+        answers: Calls that students answered, where these are traced.
+        frames: How many records held no call.
     """
 
     shadows: list[Shadow] = field(default_factory=list)
     deferred: list[tuple[str, str]] = field(default_factory=list)
     spent: list[tuple[str, float]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
+    answers: list[JsonObject] = field(default_factory=list)
     frames: int = 0
 
-    def take_tallies(self, records: list[Record]) -> list[Record]:
-        """Take the records that hold tallies alone, and return the others."""
+    def take_others(self, records: list[Record]) -> list[Record]:
+        """Take the records that hold no call, and return the others."""
         calls = []
         for record in records:
-            if "tallies" in record.facts:
-                self.tallies += [Tally(*tally) for tally in record.facts["tallies"]]
-                self.frames += 1
-            else:
+            if "endpoint" in record.facts:
                 calls.append(record)
+                continue
+            self.tallies += [Tally(*tally) for tally in record.facts.get("tallies", ())]
+            self.answers += record.facts.get("answers", ())
+            self.frames += 1
         return calls
 
     def take(self, record: Record, call: Call) -> None:

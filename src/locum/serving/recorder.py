@@ -25,6 +25,7 @@ from locum.schema import OwnPrice
 from locum.serving.frames import take_frames
 from locum.serving.notes import Notes
 from locum.serving.records import Record, teacher_answer, to_call
+from locum.serving.traces import Traces
 from locum.store import CallStore, Shadow, open_database
 from locum.traffic import input_text
 from locum.traffic.apis.lenient import as_text
@@ -131,11 +132,15 @@ def main() -> None:
         prices = {
             name: OwnPrice(*price) for name, price in settings.facts.get("prices", {}).items()
         }
-        writer = _Writer(settings.facts["store"], link, prices)
+        endpoint = settings.facts.get("traces")
+        traces = Traces(endpoint) if endpoint else None
+        writer = _Writer(settings.facts["store"], link, prices, traces)
         writer.write([], redactor)
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
+        if traces is not None:
+            traces.close()
 
 
 class _StoreGoneError(Exception):
@@ -148,9 +153,12 @@ class _Writer:
     A call that the store does not take is found by halving its batch, and left out.
     """
 
-    def __init__(self, place: str, link: _Link, prices: Mapping[str, OwnPrice]) -> None:
+    def __init__(
+        self, place: str, link: _Link, prices: Mapping[str, OwnPrice], traces: Traces | None
+    ) -> None:
         self._place = place
         self._prices = prices
+        self._traces = traces
         self._link = link
         self._database: Database | None = None
         self._tries = 0
@@ -160,7 +168,7 @@ class _Writer:
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
-        records = notes.take_tallies(records)
+        records = notes.take_others(records)
         calls, reasons = [], []
         for record in records:
             with suppress(AttributeError):
@@ -172,7 +180,12 @@ class _Writer:
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
             else:
+                if self._traces is not None:
+                    self._traces.teacher_call(call, record.facts)
                 notes.shadows += self._compare(record, call, redactor)
+        if self._traces is not None:
+            for answer in notes.answers:
+                self._traces.student_answer(answer)
         try:
             self._insist(lambda: notes.write_deferred(self._open()))
             reasons += self._add(calls)

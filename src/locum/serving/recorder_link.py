@@ -17,11 +17,10 @@ from locum.serving.frames import pack
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from locum.schema import JsonObject
     from locum.serving.metrics import Metrics
-    from locum.store import Tally
 
 __all__ = ["RecorderLink"]
 
@@ -131,9 +130,13 @@ class RecorderLink:
             return
         self._push(pack(orjson.dumps(facts), request, response))
 
-    def tally(self, tallies: Sequence[Tally]) -> None:
-        """Hand over what is to be counted; where there is no room, it is lost."""
-        frame = pack(orjson.dumps({"tallies": [list(tally) for tally in tallies]}), b"", b"")
+    def note(self, notes: JsonObject) -> None:
+        """Hand over what is to be noted besides calls; where there is no room, it is lost.
+
+        Args:
+            notes: ``tallies``, or ``answers`` of students, as `Notes` takes them.
+        """
+        frame = pack(orjson.dumps(notes), b"", b"")
         if self._queued + len(frame) <= self._most_waiting:
             self._push(frame)
 

@@ -79,6 +79,7 @@ class Verdict(NamedTuple):
     Args:
         task: Whose call it is; ``None`` for one of no promoted task.
         route: Where it goes.
+        answer: What the student said, where it answered.
         sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
             asked then, also where the student answered.
     """
@@ -86,6 +87,7 @@ class Verdict(NamedTuple):
     task: str | None
     route: Route
     sampled: Sampled | None = None
+    answer: StudentAnswer | None = None
 
     @property
     def answered(self) -> bool:
@@ -200,15 +202,20 @@ class StandIns:
         worded = _word(ours, said) if chosen else None
         if worded is None:
             return self._went(call, ours, "deferred" if chosen else "teacher", sampled)
-        self._deliver(call, ours, said, worded, client)
+        answer = self._deliver(call, ours, said, worded, client)
         self._metrics.observe_request(promotion.task, time.monotonic() - call.received)
-        return self._went(call, ours, "shadow" if drawn else "student", sampled)
+        return self._went(call, ours, "shadow" if drawn else "student", sampled, answer)
 
     def _went(
-        self, call: ActiveCall, ours: _Ours, route: Route, sampled: Sampled | None = None
+        self,
+        call: ActiveCall,
+        ours: _Ours,
+        route: Route,
+        sampled: Sampled | None = None,
+        answer: StudentAnswer | None = None,
     ) -> Verdict:
         self._count(call, ours, route)
-        return Verdict(ours.stand_in.promotion.task, route, sampled)
+        return Verdict(ours.stand_in.promotion.task, route, sampled, answer)
 
     def _count(self, call: ActiveCall, ours: _Ours, route: Route) -> None:
         promotion = ours.stand_in.promotion
@@ -224,7 +231,7 @@ class StandIns:
         said: Said,
         worded: AnswerText,
         client: ClientConnection,
-    ) -> None:
+    ) -> StudentAnswer:
         promotion, plan = ours.stand_in.promotion, ours.stand_in.plan
         answer = StudentAnswer(
             text=worded.text,
@@ -246,6 +253,7 @@ class StandIns:
             (b"x-locum-confidence", b"%.4f" % said.confidence),
         )
         client.reply(200, body, _EVENTS if ours.ask.stream else _JSON, headers)
+        return answer
 
 
 def _sample(ours: _Ours, said: Said) -> Sampled:
