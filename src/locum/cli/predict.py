@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from locum.schema import Extraction
 
 __all__ = ["predict_command"]
-
-_BATCH = 256
 
 
 def predict_command(
@@ -60,9 +57,9 @@ def predict_command(
     if partial and isinstance(student, CertifiedStudent):
         raise UsageError(f"--partial is for answers in JSON, and {task!r} answers with labels")
     show = _to_json if json_output else _to_line
-    while batch := list(islice(source, _BATCH)):
-        for prediction in student.predict(batch):
-            typer.echo(show(prediction, partial=partial))
+    predictions: Iterator[Prediction | Extraction] = student.predict_batch(source)
+    for prediction in predictions:
+        typer.echo(show(prediction, partial=partial))
 
 
 def _texts(

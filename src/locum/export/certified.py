@@ -10,12 +10,13 @@ import numpy as np
 
 from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.errors import UsageError
+from locum.export.streaming import in_batches
 from locum.losses import soften
 from locum.schema import Prediction
 from locum.traffic import split_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -120,6 +121,18 @@ class CertifiedStudent:
                 texts, best.tolist(), confidence.tolist(), certified, strict=True
             )
         ]
+
+    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Prediction]:
+        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
+
+        Args:
+            texts: Any number of them; one batch at a time is held in memory.
+            size: Texts of a batch.
+
+        Raises:
+            UsageError: ``texts`` is one string, or ``size`` is less than one.
+        """
+        return in_batches(self.predict, texts, size)
 
     def _predict_one(
         self, judgement: Judgement, lengths: NDArray[np.int64], *, blank: bool

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import UsageError
+from locum.export.streaming import in_batches
 from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
@@ -17,7 +18,7 @@ from locum.traffic import split_request
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from locum.config import RedactionSettings
@@ -85,6 +86,18 @@ class CertifiedExtractor:
         if isinstance(texts, str):
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
         return [self._predict_one(text) for text in texts]
+
+    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Extraction]:
+        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
+
+        Args:
+            texts: Any number of them; one batch at a time is held in memory.
+            size: Texts of a batch.
+
+        Raises:
+            UsageError: ``texts`` is one string, or ``size`` is less than one.
+        """
+        return in_batches(self.predict, texts, size)
 
     def answer(self, messages: Sequence[JsonObject]) -> str | None:
         """Return what the assistant says to a conversation, as a gateway's student would.
