@@ -236,14 +236,26 @@ def promote(
     return Promoted(promotion, prepared)
 
 
-def change(place: str | Path, task: str = "support", **shares: float) -> Promotion:
+def change(
+    place: str | Path,
+    task: str = "support",
+    *,
+    percent: float | None = None,
+    shadow: float | None = None,
+) -> Promotion:
     """Promote the student that was promoted already, with other shares."""
     with open_database(place) as database:
         store = PromotionStore(database)
         was = store.find(task)
         assert was is not None
-        kept = {"percent": was.percent, "shadow": was.shadow} | shares
-        return store.promote(task, was.artefact, store.files(was.artefact), was.plan, **kept)
+        return store.promote(
+            task,
+            was.artefact,
+            store.files(was.artefact),
+            was.plan,
+            percent=was.percent if percent is None else percent,
+            shadow=was.shadow if shadow is None else shadow,
+        )
 
 
 def demote(place: str | Path, task: str = "support") -> None:
@@ -255,7 +267,7 @@ def demote(place: str | Path, task: str = "support") -> None:
 def states(gateway: Running) -> list[str]:
     """The states of a gateway's students."""
     stand_ins = gateway.gateway._roster.stand_ins  # noqa: SLF001 - no page tells it
-    return [stand_in.link.state for stand_in in stand_ins]
+    return [stand_in.link.state for stand_in in stand_ins if stand_in.link is not None]
 
 
 def wait_until_ready(gateway: Running, students: int = 1) -> None:

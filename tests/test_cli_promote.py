@@ -164,7 +164,9 @@ def test_a_revoked_student_may_be_scored_and_not_promoted_again(home: Path) -> N
     said = refusal(home, "promote", "support", code=3)
     assert BREAKS in said
     assert "locum distill support" in said
+    assert in_json(home, "demote", "support")["state"] == "demoted"
     assert "no student stands in" in refusal(home, "demote", "support")
+    assert BREAKS not in refusal(home, "promote", "support", code=3)
     assert in_json(home, "promote", "support", "--percent", "0")["state"] == "active"
     assert "--percent 0" in refusal(home, "promote", "support", code=3)
     locum(home, "demote", "support")

@@ -107,7 +107,8 @@ def test_a_loaded_student_is_the_saved_one(student: CertifiedExtractor, folder: 
     found = loaded(folder)
     assert found.predict(TEXTS) == student.predict(TEXTS)
     assert {one.answered for one in found.predict(TEXTS)} == {True, False}
-    assert [found.answer_text(text) for text in TEXTS] == [student.answer_text(text) for text in TEXTS]
+    answers = [student.answer_text(text) for text in TEXTS]
+    assert [found.answer_text(text) for text in TEXTS] == answers
     assert found.certificate == student.certificate
     assert found.field_certificates == student.field_certificates
     assert found.temperatures == student.temperatures

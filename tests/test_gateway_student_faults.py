@@ -52,6 +52,7 @@ def upstream() -> Iterator[Upstream]:
 
 def student_pid(gateway: Running) -> int:
     [stand_in] = gateway.gateway._roster.stand_ins  # noqa: SLF001 - to do it harm
+    assert stand_in.link is not None
     process = stand_in.link._process  # noqa: SLF001
     assert process is not None
     return process.pid

@@ -110,8 +110,22 @@ def test_only_a_student_that_stands_in_can_be_ended(promotions: PromotionStore) 
     assert ended is not None
     assert (ended.state, ended.reason) == ("revoked", "why")
     assert promotions.find("support") == ended
+    pinned = promotions.end("support", "demoted", "")
+    assert pinned is not None
+    assert (pinned.state, pinned.reason) == ("demoted", "")
     assert promotions.end("support", "demoted", "") is None
-    assert promotions.find("support") == ended
+    assert promotions.end("support", "revoked", "why") is None
+    assert promotions.find("support") == pinned
+
+
+def test_a_promotion_that_was_changed_meanwhile_is_not_changed(promotions: PromotionStore) -> None:
+    first = promote(promotions)
+    for expected in (first.revision + 1, first.revision - 1):
+        with pytest.raises(InputError, match="changed meanwhile"):
+            promotions.promote(
+                "support", "aa", {}, first.plan, percent=1, shadow=1, expected=expected
+            )
+    assert promotions.find("support") == first
 
 
 def test_files_are_kept_for_as_long_as_a_promotion_names_them(promotions: PromotionStore) -> None:
@@ -231,8 +245,8 @@ def test_only_answers_that_the_teacher_would_not_have_given_are_disagreements(
             shadow(agrees=False, artefact="bb", said="last"),
         ]
     )
-    assert [one.said for one in shadows.disagreements("support", 10)] == ["last", "first"]
-    assert [one.said for one in shadows.disagreements("support", 1)] == ["last"]
+    assert [one.said for one in shadows.disagreements("support", "aa", 10)] == ["first"]
+    assert [one.said for one in shadows.disagreements("support", "bb", 1)] == ["last"]
 
 
 def test_a_deleted_call_leaves_the_count_and_nothing_that_was_said(
@@ -269,8 +283,10 @@ def test_tallies_add_up_by_hour(shadows: ShadowStore) -> None:
     shadows.add_tallies([tally(10 * hour + 5, calls=4), tally(11 * hour, "teacher", 8)])
     shadows.add_tallies([tally(11 * hour, application="", calls=16), tally(0, task="other")])
     assert shadows.counts("support") == {"student": 23, "teacher": 8}
-    assert shadows.counts("support", since=11 * hour) == {"student": 16, "teacher": 8}
-    assert shadows.counts("support", since=12 * hour) == {}
+    shadows.add_tallies([tally(12 * hour, calls=32)._replace(artefact="bb")])
+    assert shadows.counts("support", "bb") == {"student": 32}
+    assert shadows.counts("support") == {"student": 55, "teacher": 8}
+    assert shadows.counts("support", "cc") == {}
     shadows.add_tallies([])
 
 
@@ -307,10 +323,11 @@ def test_a_standing_tells_what_is_known(
         ]
     )
     [standing] = read_standings(database)
-    assert (standing.total, standing.answered, standing.coverage) == (200, 80, 0.8)
+    assert (standing.total, standing.answered) == (200, 80)
+    assert standing.coverage == pytest.approx(80 / 95)
     assert standing.saved_usd == pytest.approx(0.06)
     assert standing.compared.agreement is None
     found = standing.to_object()
     assert found["calls"]["shadow"] == 20
-    assert (found["coverage"], found["state"], found["teacher"]) == (0.8, "active", PLAN.teacher)
+    assert (found["coverage"], found["state"], found["teacher"]) == (pytest.approx(80 / 95), "active", PLAN.teacher)
     assert read_standings(database, "unknown") == []

@@ -239,6 +239,20 @@ def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path)
         ending.join()
 
 
+def test_a_file_that_is_opened_again_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
+    place = tmp_path / "store.sqlite"
+    script = "import sys; from locum.store import open_database; open_database(sys.argv[1]).close()"
+    with open_database(place) as first:
+        add_answer(first, "a")
+        open_database(place).close()
+        # Closed by the last one that holds it, the log would go, and the first write into nothing.
+        subprocess.run([sys.executable, "-c", script, str(place)], check=True)
+        assert place.with_name("store.sqlite-wal").exists()
+        add_answer(first, "b")
+    with open_database(place) as again:
+        assert count_answers(again) == 2
+
+
 def test_a_full_disk_is_said_and_leaves_the_store_readable(tmp_path: Path) -> None:
     with open_database(tmp_path / "store.sqlite") as database:
         add_answer(database, "a")

@@ -46,6 +46,7 @@ async def linked(folder: Path, seconds: float = 10.0) -> AsyncIterator[StudentLi
     finally:
         sweeper.cancel()
         link.close()
+        link.wait()
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -39,7 +39,7 @@ def shadow(
     agrees: bool | None = True,
     answered: bool = True,
     novelty: float | None = 0.0,
-    input_hash: str = "",
+    input_hash: str | None = None,
     answer_hash: str = "",
     teacher: str = "",
 ) -> tuple[int, Shadow]:
@@ -53,7 +53,7 @@ def shadow(
         said=said,
         confidence=0.9,
         novelty=novelty,
-        input_hash=input_hash,
+        input_hash=str(number) if input_hash is None else input_hash,
         answer_hash=answer_hash,
         teacher=teacher,
     )
@@ -161,3 +161,14 @@ def test_what_is_said_depends_on_the_calls_and_not_on_how_they_come(
         one_by_one.take([row])
     assert at_once.state() == one_by_one.state()
     assert at_once.alarms() == one_by_one.alarms() != {}
+
+
+def test_calls_that_were_deleted_raise_no_alarm(generator: np.random.Generator) -> None:
+    rows = [shadow(n, str(generator.choice(LABELS))) for n in range(1, 4_001)]
+    gone = [
+        (n, one._replace(said="", input_hash="", answer_hash="", call_id=None))
+        for n, one in rows[:1_500]
+    ]
+    watch = TaskWatch(plan())
+    watch.take([*gone, *rows[1_500:]])
+    assert watch.alarms() == {}

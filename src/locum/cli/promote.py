@@ -12,13 +12,15 @@ from locum.cli.places import find_artefact, open_existing, project_settings, sto
 from locum.errors import InputError, QualityGateError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from locum.store import Database, Promotion
 
-__all__ = ["demote_command", "promote_command"]
+__all__ = ["demote_command", "promote_command", "refuse_revoked"]
 
 _REVOKED = (
     "the student of {task!r} was revoked: {reason}. Train another on what was recorded since, with "
-    "locum distill {task}, or let this one be scored beside its teacher, with --percent 0"
+    "locum distill {task} --refresh, or let this one be scored beside its teacher, with --percent 0"
 )
 
 
@@ -46,7 +48,7 @@ def promote_command(
     not change it.
     """
     from locum.export import load_artefact
-    from locum.promotion import promote_student, read_artefact_files
+    from locum.promotion import promote_student
 
     _check_shares(percent, shadow)
     settings = project_settings(config)
@@ -54,7 +56,7 @@ def promote_command(
     name = load_artefact(folder).task.name
     with open_existing(store_place(home, settings)) as database:
         if percent:
-            _refuse_revoked(database, name, read_artefact_files(folder).sha256)
+            refuse_revoked(database, name, folder)
         promotion, prepared = promote_student(database, folder, percent=percent, shadow=shadow)
     if json_output:
         said = {"calls": prepared.calls, "recognised": prepared.recognised}
@@ -112,10 +114,21 @@ def _check_shares(percent: float, shadow: float) -> None:
         )
 
 
-def _refuse_revoked(database: Database, task: str, artefact: str) -> None:
-    """Refuse a student that broke its promise, also where it was only scored since."""
+def refuse_revoked(database: Database, task: str, folder: Path) -> None:
+    """Refuse a student that broke its promise, also where it was only scored since.
+
+    Args:
+        database: The store.
+        task: Of which task.
+        folder: The student's artefact.
+
+    Raises:
+        QualityGateError: It did.
+    """
+    from locum.promotion import read_artefact_files
     from locum.store import PromotionStore, ShadowStore
 
+    artefact = read_artefact_files(folder).sha256
     before = PromotionStore(database).find(task)
     if before is not None and before.state == "revoked" and before.artefact == artefact:
         raise QualityGateError(_REVOKED.format(task=task, reason=before.reason))

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.cli.progress import stderr_console
+from locum.cli.promote import refuse_revoked
+from locum.cli.task_inputs import note_lineage
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,28 +70,34 @@ def keep_or_promote(
         examples: What it learned from.
         place: The store.
     """
-    from locum.cli.task_inputs import note_lineage
     from locum.promotion import compare_with_promoted, promote_student
 
-    promotion, told = refresh.promotion, stderr_console()
+    promotion = begin_refresh(refresh.promotion.task, refresh.database, None).promotion
     if result.student is None:
-        told.print(
-            f"{promotion.task}: nothing new to promote; {_as_it_was(promotion)}", markup=False
-        )
+        _tell(f"{promotion.task}: nothing new to promote; {_as_it_was(promotion)}")
         return
     student = replace(result.student, redaction=settings.redaction)
     found = compare_with_promoted(refresh.database, promotion, student, result.certified_on)
     if not found.better:
-        said = f"{promotion.task}: not promoted, as it is no better: {found.reason}; "
-        told.print(said + _as_it_was(promotion), markup=False)
+        reason = f"not promoted, as it is no better: {found.reason}"
+        _tell(f"{promotion.task}: {reason}; {_as_it_was(promotion)}")
         return
     student.save(folder.student)
     note_lineage(promotion.task, examples, place)
+    refuse_revoked(refresh.database, promotion.task, folder.student)
     promote_student(
-        refresh.database, folder.student, percent=promotion.percent, shadow=promotion.shadow
+        refresh.database,
+        folder.student,
+        percent=promotion.percent,
+        shadow=promotion.shadow,
+        expected=promotion.revision,
     )
     share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"
-    told.print(f"{promotion.task}: promoted, {share}: {found.reason}", markup=False)
+    _tell(f"{promotion.task}: promoted, {share}: {found.reason}")
+
+
+def _tell(sentence: str) -> None:
+    stderr_console().print(sentence, markup=False)
 
 
 def _as_it_was(promotion: Promotion) -> str:

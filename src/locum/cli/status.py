@@ -11,7 +11,7 @@ import typer
 from locum.cli.options import Config, Home
 from locum.cli.output import dollars, print_json, table
 from locum.cli.places import open_existing, project_settings, store_place
-from locum.errors import InputError
+from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,6 +42,8 @@ def status_command(
     from rich.console import Console
     from rich.live import Live
 
+    if watch and json_output:
+        raise UsageError("--watch is for people, --json for programs: give one of them")
     with open_existing(store_place(home, project_settings(config))) as database:
         standings = _read(database, task)
         if json_output:

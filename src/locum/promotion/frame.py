@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from hashlib import sha256
+from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.traffic import SETTINGS, fingerprint
@@ -22,6 +23,7 @@ ANY_TURNS = "*"
 _DIGITS = 16
 _PLACEHOLDER = re.compile(rb"\[([A-Z][A-Z0-9_]*)_[0-9]{1,9}\]")
 _MOST_TOP_LOGPROBS = 20
+_BOOLEANS = (True, False, None)
 
 
 class Frame(NamedTuple):
@@ -100,6 +102,9 @@ def ask_of(chat: JsonObject) -> Ask | None:
         isinstance(logprobs, bool)
         and type(top) is int
         and 0 <= top <= _MOST_TOP_LOGPROBS
+        and (logprobs or not top)
+        and chat.get("stream") in _BOOLEANS
+        and type(chat.get("seed", 0)) in {int, NoneType}
         and isinstance(options, dict)
         and all(type(limit) is int and limit > 0 for limit in given)
         and isinstance(stops, list)

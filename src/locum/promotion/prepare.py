@@ -18,7 +18,7 @@ from locum.traffic import split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from pathlib import Path
 
     from locum.export import CertifiedStudent
@@ -79,12 +79,17 @@ def read_artefact_files(folder: Path) -> ArtefactFiles:
     return ArtefactFiles(sha256(files[MANIFEST]).hexdigest(), files)
 
 
-def prepare_plan(student: CertifiedStudent | CertifiedExtractor, calls: Iterable[Call]) -> Prepared:
+def prepare_plan(
+    student: CertifiedStudent | CertifiedExtractor,
+    calls: Iterable[Call],
+    shared: Container[str] = (),
+) -> Prepared:
     """Return how a student's calls are recognised and answered.
 
     Args:
         student: The student.
         calls: The recorded calls that it learned from, and was certified on.
+        shared: Fingerprints that calls of other named tasks have as well.
 
     Raises:
         InputError: No such call is one that it could answer; or calls have nothing in common that
@@ -101,16 +106,19 @@ def prepare_plan(student: CertifiedStudent | CertifiedExtractor, calls: Iterable
     if not seen:
         raise InputError(
             f"of the {count:,} calls that the student of {student.task.name!r} learned from, none "
-            "is one that a gateway's student can answer: it needs one answer of text, no tools, no "
-            "images, and the user's message last"
+            "is one that a gateway's student can answer: it needs the model's name, one answer of "
+            "text, no tools, no images, and the user's message last; record some with locum "
+            "gateway, and distil the task from those"
         )
     recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
+    if any(frame.fingerprint in shared for frame in recognition.frames):
+        recognition = recognition._replace(by_name=True)
     if recognition.by_name and any(one.call.facts.task is None for one in seen):
         raise InputError(
-            f"the calls of {student.task.name!r} have no instruction, and nothing that all inputs "
-            "begin with, to tell them from others: let the application name them by the header "
-            "x-locum-task, and distil the task again"
+            f"nothing tells the calls of {student.task.name!r} from others: they have no "
+            "instruction, and no beginning of all inputs, of their own; let the application name "
+            "them by the header x-locum-task, and distil the task again"
         )
     labels, objects = _wordings(student, seen)
     plan = Plan(
@@ -134,7 +142,8 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
         count += 1
         split = split_request(call.request)
         answer = object_text(call.request, call.response) if call.response else None
-        if split is not None and answer is not None:
+        # What names no model was no request: nothing says how the application's calls look.
+        if split is not None and answer is not None and split.rest.get("model"):
             seen.append(_Seen(frame_of(split.rest), split.text, answer, call))
     return seen, count
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.export import load_artefact
 from locum.promotion.plan import write_plan
 from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
-from locum.store import CallStore, Promotion, PromotionStore
+from locum.store import CallFilter, CallStore, Promotion, PromotionStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,14 @@ class Promoted(NamedTuple):
     prepared: Prepared
 
 
-def promote_student(database: Database, folder: Path, *, percent: float, shadow: float) -> Promoted:
+def promote_student(
+    database: Database,
+    folder: Path,
+    *,
+    percent: float,
+    shadow: float,
+    expected: int | None = None,
+) -> Promoted:
     """Let a student stand in for its teacher from now on.
 
     Args:
@@ -32,6 +39,7 @@ def promote_student(database: Database, folder: Path, *, percent: float, shadow:
         folder: The student's artefact.
         percent: See `Promotion`.
         shadow: See `Promotion`.
+        expected: The revision that is to be changed; by default whichever there is.
 
     Raises:
         ArtefactError: The folder holds no student that can be read.
@@ -40,7 +48,8 @@ def promote_student(database: Database, folder: Path, *, percent: float, shadow:
     """
     student, artefact = load_artefact(folder), read_artefact_files(folder)
     name = student.task.name
-    prepared = prepare_plan(student, CallStore(database).linked("student", name))
+    store = CallStore(database)
+    prepared = prepare_plan(student, store.linked("student", name), _shared(store, name))
     promotion = PromotionStore(database).promote(
         name,
         artefact.sha256,
@@ -48,5 +57,19 @@ def promote_student(database: Database, folder: Path, *, percent: float, shadow:
         write_plan(prepared.plan),
         percent=percent,
         shadow=shadow,
+        expected=expected,
     )
     return Promoted(promotion, prepared)
+
+
+def _shared(store: CallStore, task: str) -> frozenset[str]:
+    """Fingerprints of a task's calls that calls of tasks with another name have as well."""
+    own = {one.facts.fingerprint for one in store.linked("student", task)}
+    return frozenset(
+        fingerprint
+        for fingerprint in own
+        if any(
+            totals.named and totals.name not in {task, fingerprint}
+            for totals in store.totals(CallFilter(task=fingerprint))
+        )
+    )

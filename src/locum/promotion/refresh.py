@@ -71,6 +71,8 @@ def compare_with_promoted(
         ArtefactError: The promoted student cannot be read.
         InputError: The store cannot be read.
     """
+    if new.certificate is None:
+        return Refreshed(better=False, reason="it is certified for single fields alone")
     if promotion.state == "revoked":
         return Refreshed(better=True, reason="the student before it was revoked")
     with tempfile.TemporaryDirectory() as scratch:

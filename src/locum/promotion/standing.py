@@ -69,7 +69,8 @@ class Standing(NamedTuple):
         target: The promised agreement on what it answers.
         confidence: Of the promise.
         expected_coverage: Share of calls that it was certified to answer.
-        calls: How many calls went which way, since it was first promoted.
+        calls: How many calls of the task went which way, since a student was first promoted.
+        own_calls: Likewise, while this student stood in.
         compared: What sampled calls show.
         call_usd: What a call of the teacher costs in the mean; ``None`` where not known.
         call_ms: How long one takes at the median; likewise.
@@ -89,6 +90,7 @@ class Standing(NamedTuple):
     confidence: float
     expected_coverage: float
     calls: Mapping[Route, int]
+    own_calls: Mapping[Route, int]
     compared: Compared
     call_usd: float | None
     call_ms: float | None
@@ -107,9 +109,10 @@ class Standing(NamedTuple):
 
     @property
     def coverage(self) -> float | None:
-        """Share that it answered of the calls on which it was asked; ``None`` where none was."""
-        asked = self.answered + self.calls.get("deferred", 0) + self.calls.get("failed", 0)
-        return self.answered / asked if asked else None
+        """Share that it answered of the calls on which it said something, if there are any."""
+        answered = self.own_calls.get("student", 0) + self.own_calls.get("shadow", 0)
+        asked = answered + self.own_calls.get("deferred", 0)
+        return answered / asked if asked else None
 
     @property
     def saved_usd(self) -> float | None:
@@ -123,6 +126,7 @@ class Standing(NamedTuple):
         return {
             **self._asdict(),
             "calls": dict(self.calls),
+            "own_calls": dict(self.own_calls),
             "compared": {**self.compared._asdict(), "agreement": self.compared.agreement},
             "events": [event._asdict() for event in self.events],
             "disagreements": [shadow._asdict() for shadow in self.disagreements],
@@ -167,6 +171,7 @@ def _standing(promotion: Promotion, promotions: PromotionStore, shadows: ShadowS
         confidence=plan.confidence,
         expected_coverage=plan.coverage,
         calls=shadows.counts(promotion.task),
+        own_calls=shadows.counts(promotion.task, promotion.artefact),
         compared=Compared(
             watch.get("compared", 0),
             watch.get("disagreements", 0),
@@ -176,7 +181,7 @@ def _standing(promotion: Promotion, promotions: PromotionStore, shadows: ShadowS
         call_usd=plan.call_usd,
         call_ms=plan.call_ms,
         events=promotions.events(promotion.task, _EVENTS),
-        disagreements=shadows.disagreements(promotion.task, _DISAGREEMENTS),
+        disagreements=shadows.disagreements(promotion.task, promotion.artefact, _DISAGREEMENTS),
     )
 
 

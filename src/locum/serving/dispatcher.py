@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Dispatcher"]
 
 _MOST_SHADOWS = 256
+_SCORING_SECONDS = 0.02
 _log = logging.getLogger("locum.gateway")
 
 
@@ -61,7 +62,7 @@ class Dispatcher:
         self._tracer = tracer
         self._shadow_ended = ended
         self._shadows: set[asyncio.Task[None]] = set()
-        stand_ins.has_room = lambda: len(self._shadows) < _MOST_SHADOWS
+        stand_ins.has_room = self._may_shadow
 
     @property
     def shadows(self) -> int:
@@ -73,8 +74,16 @@ class Dispatcher:
         verdict = await self._stand_ins.answer(call, client)
         if verdict.task is not None:
             # Calls that were drawn by chance are a fair sample; others that it left are none.
-            deferred = verdict.route == "deferred" and verdict.sampled is None
-            call = call._replace(task=verdict.task, sampled=verdict.sampled, deferred=deferred)
+            left = verdict.route in {"deferred", "failed"} and verdict.sampled is None
+            call = call._replace(
+                task=verdict.task,
+                sampled=verdict.sampled,
+                deferred=left,
+                scoring=verdict.scoring,
+            )
+        if verdict.scoring is not None:
+            # It takes a millisecond; one that takes longer goes on beside its teacher.
+            await asyncio.wait({verdict.scoring}, timeout=_SCORING_SECONDS)
         if verdict.answer is not None and self._tracer is not None:
             self._tracer.note({"answers": [_describe(call, verdict.answer)]})
         if not verdict.answered:
@@ -82,12 +91,19 @@ class Dispatcher:
         elif verdict.sampled is not None:
             self._shadow(call)
 
+    def _may_shadow(self, call: ActiveCall) -> bool:
+        """Tell whether a call may be sent to its teacher for the record alone."""
+        application, size = call.request.caller.application, len(call.request.body)
+        may_spend = self._spending.may_spend(application, call.body, size)
+        return may_spend and len(self._shadows) < _MOST_SHADOWS
+
     async def _answer_as_before(self, call: ActiveCall, client: ClientConnection) -> None:
         """Answer as the teacher did before, if it was asked the same; else ask it.
 
         A call that is compared is asked anew: what the teacher says now is what counts.
         """
-        key = self._cache.key(call) if call.sampled is None else None
+        compared = call.sampled is not None or call.scoring is not None
+        key = None if compared else self._cache.key(call)
         kept = None if key is None else self._cache.find(key)
         if kept is not None:
             self._metrics.given_again.inc()
@@ -99,9 +115,12 @@ class Dispatcher:
 
     async def _ask_teacher(self, call: ActiveCall, client: Waiting) -> None:
         """Send a call to its upstream, if its application may spend what that may cost."""
-        application = call.request.caller.application if call.endpoint != "other" else None
+        application, size = call.request.caller.application, len(call.request.body)
         try:
-            reserved = self._spending.reserve(application, call.body, len(call.request.body))
+            if call.endpoint == "other":
+                self._spending.refuse_unpriced(application, call.request.method)
+                application = None
+            reserved = self._spending.reserve(application, call.body, size)
         except Refusal as refusal:
             client.refuse(refusal, anthropic=call.endpoint == "messages")
             return

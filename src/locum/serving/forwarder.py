@@ -48,6 +48,7 @@ class ActiveCall(NamedTuple):
         task: The promoted task that it belongs to.
         sampled: What the task's student said of it, where it is to be compared.
         deferred: Whether it is sent because the student was unsure of it.
+        scoring: Asks the task's student meanwhile.
         keep: Takes the answer, where it is to be given again; ``None`` where it is not.
     """
 
@@ -59,7 +60,16 @@ class ActiveCall(NamedTuple):
     task: str | None = None
     sampled: Sampled | None = None
     deferred: bool = False
+    scoring: asyncio.Task[Sampled | None] | None = None
     keep: Callable[[KeptAnswer], None] | None = None
+
+    @property
+    def compared(self) -> Sampled | None:
+        """What is to be compared with the teacher's answer; a student that is late says nothing."""
+        scoring = self.scoring
+        if scoring is None or not scoring.done() or scoring.cancelled():
+            return self.sampled
+        return scoring.result()
 
     @property
     def model(self) -> str:
@@ -206,7 +216,7 @@ class Forwarder:
         self._learn(call, relay, copy, style)
         if call.keep is not None and copy and relay.outcome == "whole" and relay.plain:
             call.keep(KeptAnswer(relay.as_sent(copy), relay.content_type))
-        first = relay.first_byte
+        first, compared = relay.first_byte, call.compared
         facts = {
             "time": time.time() - seconds,
             "endpoint": endpoint,
@@ -221,7 +231,7 @@ class Forwarder:
             "secrets": call.request.caller.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
-            "sampled": None if call.sampled is None else call.sampled._asdict(),
+            "sampled": None if compared is None else compared._asdict(),
             "deferred": call.task if call.deferred else None,
             "traceparent": call.request.headers.get_text(b"traceparent"),
         }

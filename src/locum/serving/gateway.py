@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -42,10 +43,12 @@ __all__ = ["Gateway"]
 _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _START_SECONDS = 60.0
+_BLIND_SECONDS = 60.0
 _TEXT = b"text/plain; charset=utf-8"
 _METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 _READING = frozenset({b"GET", b"HEAD"})
 _OPEN_PAGES = frozenset({b"/health", b"/ready"})
+_log = logging.getLogger("locum.gateway")
 
 
 class Gateway:
@@ -91,7 +94,7 @@ class Gateway:
         self._roster = Roster(place, students, self.limits.student_seconds, self._spending)
         chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(
-            self._roster, Redactor(redaction), chance, self.metrics.stand_ins
+            self._roster, Redactor(redaction), chance, self.metrics.stand_ins, self._is_blind
         )
         self._dispatcher = Dispatcher(
             self._stand_ins,
@@ -182,13 +185,19 @@ class Gateway:
         """Give up what is too slow; one clock for all is cheaper than a timer a request."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            now = time.monotonic()
-            for connection in list(self._connections):
-                connection.sweep(now)
-            self._forwarder.expire(now)
-            self._roster.sweep(now)
+            try:
+                self._sweep_once(time.monotonic())
+            except Exception:  # noqa: BLE001 - it is logged, and calls are looked after all the same
+                _log.exception("looking after calls failed, and goes on")
+
+    def _sweep_once(self, now: float) -> None:
+        for connection in list(self._connections):
+            connection.sweep(now)
+        self._forwarder.expire(now)
+        self._roster.sweep(now)
+        if not self._recorder.failing_seconds:
             self._spending.sweep(now)
-            self._hand_tallies()
+        self._hand_tallies()
 
     def _hand_tallies(self) -> None:
         """Let the recorder write how many calls went which way."""
@@ -263,6 +272,10 @@ class Gateway:
             self._running -= 1
             self._note_quiet()
 
+    def _is_blind(self) -> bool:
+        """Whether nobody would see, or tell, that a promise is broken."""
+        return self._roster.blind or self._recorder.failing_seconds > _BLIND_SECONDS
+
     def _health(self) -> Health:
         """How it does at this moment."""
         return Health(
@@ -271,7 +284,7 @@ class Gateway:
             connections=len(self._connections),
             waiting=self._recorder.waiting,
             failing=self.metrics.recorder_fails,
-            blind=self._roster.blind,
+            blind=self._is_blind(),
             processes=self._roster.processes(),
             medians=self.metrics.stand_ins.medians(),
         )
@@ -316,8 +329,7 @@ class Gateway:
 
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _recorder_settings(

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections import OrderedDict
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
@@ -19,14 +20,14 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 
 from locum.config import RedactionSettings
-from locum.errors import LocumError
+from locum.errors import ArtefactError, LocumError
 from locum.redaction import Redactor
 from locum.schema import OwnPrice
 from locum.serving.frames import take_frames
 from locum.serving.notes import Notes
 from locum.serving.records import Record, teacher_answer, to_call
 from locum.serving.traces import Traces
-from locum.store import CallStore, Shadow, open_database
+from locum.store import CallStore, PromotionStore, Shadow, open_database
 from locum.traffic import input_text
 from locum.traffic.apis.lenient import as_text
 
@@ -42,11 +43,13 @@ __all__ = ["main"]
 
 T = TypeVar("T")
 
-_READ_BYTES = 1024 * 1024
+# Each read makes room for as much: more would be kept by the allocator.
+_READ_BYTES = 64 * 1024
 _GATHER_SECONDS = 0.002
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
 _DIGITS = 16
+_MOST_JUDGES = 4
 # Calls come before their record where both want a processor, and leave no cycles behind.
 _NICE = 10
 _OBJECTS_BEFORE_COLLECTION = 100_000
@@ -163,7 +166,7 @@ class _Writer:
         self._database: Database | None = None
         self._tries = 0
         self._keeper: WatchKeeper | None = None
-        self._judges: dict[str, Judge] = {}
+        self._judges: OrderedDict[str, Judge] = OrderedDict()
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
@@ -245,9 +248,21 @@ class _Writer:
             return []
         try:
             return [self._shadow(sampled, record, call, redactor)]
+        except ArtefactError as error:
+            reason = str(error)
+            self._insist(lambda: self._give_up(sampled, reason))
         except Exception as error:  # noqa: BLE001 - the call itself is to be kept
             sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
-            return []
+        return []
+
+    def _give_up(self, sampled: JsonObject, reason: str) -> None:
+        """Revoke a student of which nobody could see whether it keeps its promise."""
+        PromotionStore(self._open()).end(
+            sampled["task"],
+            "revoked",
+            f"its answers cannot be compared with the teacher's: {reason}",
+            sampled["artefact"],
+        )
 
     def _shadow(
         self, sampled: JsonObject, record: Record, call: Call, redactor: Redactor
@@ -274,6 +289,9 @@ class _Writer:
             from locum.promotion import load_judge
 
             self._judges[folder] = load_judge(folder)
+            if len(self._judges) > _MOST_JUDGES:
+                self._judges.popitem(last=False)
+        self._judges.move_to_end(folder)
         return self._judges[folder]
 
     def _try_all(self, calls: list[Call]) -> str | None:

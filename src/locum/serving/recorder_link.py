@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections import deque
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ class RecorderLink:
         self._sent = 0
         self._handed = self._settled = 0
         self._said: set[str] = set()
+        self._failing_since: float | None = None
         self._restart_seconds = _FIRST_RESTART_SECONDS
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -152,6 +154,19 @@ class RecorderLink:
         """Calls that were handed over and are not known to be on disk."""
         return self._handed - self._settled
 
+    @property
+    def failing_seconds(self) -> float:
+        """For how long nothing could be written; 0 where all is well."""
+        since = self._failing_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _note_failing(self, *, failing: bool) -> None:
+        self._metrics.failing.set(1 if failing else 0)
+        if not failing:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = time.monotonic()
+
     def _send(self) -> None:
         while self._queue and self._socket is not None:
             frame = self._queue[0]
@@ -197,7 +212,7 @@ class RecorderLink:
                 self._settle(application, usd)
         if unreadable:
             self._lose(unreadable, "unreadable", reply["reason"])
-        self._metrics.failing.set(1 if failing else 0)
+        self._note_failing(failing=bool(failing))
         if failing:
             self._say(f"calls cannot be recorded: {failing}; traffic goes on, they wait")
         elif stored:
@@ -211,7 +226,7 @@ class RecorderLink:
         if gone:
             self._lose(gone, "recorder_died", "the recorder died with calls in its hands")
         if not self._closing.is_set():
-            self._metrics.failing.set(1)
+            self._note_failing(failing=True)
             self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
         self._ended.set()
 

@@ -36,13 +36,13 @@ class StandIn(NamedTuple):
     Args:
         promotion: What the store says of it.
         plan: How its calls are recognised and answered.
-        link: Asks it.
+        link: Asks it; ``None`` where it was promoted once, and its calls are known for the record.
         headers: Say of an answer that it is this student's.
     """
 
     promotion: Promotion
     plan: Plan
-    link: StudentLink
+    link: StudentLink | None
     headers: tuple[tuple[bytes, bytes], ...]
 
     def may_be_asked(self, model: str, name: str | None, text: str) -> bool:
@@ -60,8 +60,9 @@ class StandIn(NamedTuple):
 
 class _Found(NamedTuple):
     promotion: Promotion
-    plan: Plan
-    folder: Path
+    plan: Plan | None
+    folder: Path | None
+    usable: bool
 
 
 class Roster:
@@ -84,6 +85,7 @@ class Roster:
         self._known: dict[str, int] | None = None
         self._looked = time.monotonic()
         self._said = ""
+        self._leaving: list[StudentLink] = []
         self.stand_ins: tuple[StandIn, ...] = ()
 
     @property
@@ -94,7 +96,10 @@ class Roster:
     async def follow(self) -> None:
         """Look at the store again and again."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - it is logged, and looked at again
+                _log.exception("looking for promotions failed, and goes on")
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -111,6 +116,8 @@ class Roster:
         self._spending.take(spent, settled)
         if found is not None:
             self._take(found)
+        if self._known is not None:
+            self._said = ""
 
     def _complain(self, message: str) -> None:
         if message != self._said:
@@ -128,54 +135,79 @@ class Roster:
         revisions = store.revisions()
         if revisions == self._known:
             return None
-        found = []
-        for promotion in store.all():
-            if promotion.state != "active":
-                continue
-            try:
-                plan = read_plan(promotion.plan)
-                folder = unpack_student(store, promotion.artefact, self._folder)
-            except (LocumError, OSError) as error:
-                _log.error("the promotion of %s cannot be used: %s", promotion.task, error)
-                continue
-            found.append(_Found(promotion, plan, folder))
+        found = [self._prepare(store, promotion) for promotion in store.all()]
         with suppress(OSError):
             drop_unused(self._folder, {one.promotion.artefact for one in found})
-        self._known = revisions
+        # What cannot be used now may be soon, and is looked at again.
+        self._known = revisions if all(one.usable for one in found) else None
         return found
+
+    def _prepare(self, store: PromotionStore, promotion: Promotion) -> _Found:
+        """Read a promotion; the student of one that has ended is not needed."""
+        plan = folder = None
+        try:
+            plan = read_plan(promotion.plan)
+            if promotion.state == "active":
+                folder = unpack_student(store, promotion.artefact, self._folder)
+        except (LocumError, OSError) as error:
+            self._complain(f"the promotion of {promotion.task} cannot be used: {error}")
+            return _Found(promotion, plan, None, usable=False)
+        return _Found(promotion, plan, folder, usable=True)
 
     def _take(self, found: list[_Found]) -> None:
         """Keep the links of students that stay, start those of new ones, end the others."""
-        running = {(s.promotion.task, s.promotion.artefact): s.link for s in self.stand_ins}
+        running = {
+            (one.promotion.task, one.promotion.artefact): one.link
+            for one in self.stand_ins
+            if one.link is not None
+        }
         stand_ins = []
-        for promotion, plan, folder in found:
-            link = running.get((promotion.task, promotion.artefact))
-            if link is not None and link.state != "refused":
-                del running[promotion.task, promotion.artefact]
-            else:  # what was refused may have been mended since
+        for promotion, plan, folder, usable in found:
+            if plan is None:
+                continue
+            key = (promotion.task, promotion.artefact)
+            link = running.get(key) if promotion.state == "active" else None
+            if link is not None and (link.state != "refused" or not usable):
+                del running[key]
+            elif folder is not None:  # what was refused may have been mended since
                 link = StudentLink(promotion.task, folder, self._seconds)
                 link.start()
             stand_ins.append(StandIn(promotion, plan, link, _headers(promotion, plan)))
-        self.stand_ins = tuple(stand_ins)
-        for link in running.values():
-            link.close()
+        # Where a call could be two tasks', that with a student is asked.
+        self.stand_ins = tuple(sorted(stand_ins, key=lambda one: one.link is None))
+        for ended in running.values():
+            ended.close()
+            self._leaving.append(ended)
 
     def processes(self) -> list[Process]:
         """Return how the students' processes do."""
-        links = [(stand_in.promotion.task, stand_in.link) for stand_in in self.stand_ins]
-        return [Process(task, k.state, k.reason, k.failures) for task, k in links]
+        return [
+            Process(one.promotion.task, one.link.state, one.link.reason, one.link.failures)
+            for one in self.stand_ins
+            if one.link is not None
+        ]
 
     def sweep(self, now: float) -> None:
         """Look after the students' processes."""
         for stand_in in self.stand_ins:
-            stand_in.link.sweep(now)
+            if stand_in.link is not None:
+                stand_in.link.sweep(now)
+        self._leaving = [link for link in self._leaving if not link.left()]
 
     def close(self) -> None:
         """End all processes."""
         for stand_in in self.stand_ins:
-            stand_in.link.close()
+            if stand_in.link is not None:
+                stand_in.link.close()
+                self._leaving.append(stand_in.link)
         self.stand_ins = ()
-        self._reader.shutdown()
+        for link in self._leaving:
+            link.wait()
+        # By the thread that uses it, for which nobody waits: it may hang.
+        self._reader.submit(self._close_database)
+        self._reader.shutdown(wait=False)
+
+    def _close_database(self) -> None:
         if self._database is not None:
             self._database.close()
 

@@ -22,16 +22,25 @@ __all__ = ["Reservation", "Spending"]
 
 # An answer has no more tokens than this where its request does not say how many.
 _LONGEST_ANSWER = 16_384
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_MOST_TOKENS, _MOST_ANSWERS = 10_000_000, 1_000
+_READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # What the recorder has not told of by then was lost.
 _FORGOTTEN_SECONDS = 120.0
 
 
 class Reservation(NamedTuple):
-    """Money that a call may cost, in US dollars, kept from others until it is known what it did."""
+    """Money that a call may cost, in US dollars, kept from others until it is known what it did.
+
+    Args:
+        application: Whose call it is.
+        worst_usd: What it costs at worst.
+        since: When it was made, and then when the call ended, by the clock that never goes back.
+    """
 
     application: str
     worst_usd: float
-    made: float
+    since: float
 
 
 class Spending:
@@ -103,14 +112,42 @@ class Spending:
                 f"not known: declare it, in [prices.{model!r}] of locum.toml"
             )
             raise Refusal(403, "unknown_price", message)
-        limits = (body.get("max_tokens"), body.get("max_completion_tokens"))
-        output = max((n for n in limits if type(n) is int), default=_LONGEST_ANSWER)
+        limits = [body.get(name) for name in _LIMITS]
+        given = [min(n, _MOST_TOKENS) for n in limits if type(n) is int and n > 0]
         answers = body.get("n")
-        return price.cost_usd(Tokens(size, output * (answers if type(answers) is int else 1)))
+        several = min(answers, _MOST_ANSWERS) if type(answers) is int and answers > 0 else 1
+        return price.cost_usd(Tokens(size, max(given, default=_LONGEST_ANSWER) * several))
+
+    def may_spend(self, application: str | None, body: JsonObject, size: int) -> bool:
+        """Tell whether `reserve` would reserve; see there for the arguments."""
+        try:
+            reserved = self.reserve(application, body, size)
+        except Refusal:
+            return False
+        if reserved is not None:
+            self._reserved[reserved.application] -= reserved.worst_usd
+        return True
+
+    def refuse_unpriced(self, application: str | None, method: bytes) -> None:
+        """Refuse what nobody could tell the cost of, where its application has a cap.
+
+        Args:
+            application: Who calls.
+            method: Of a request to none of the APIs whose answers say what they took.
+
+        Raises:
+            Refusal: It does more than read.
+        """
+        if application in self._caps and method not in _READING:
+            message = (
+                f"the application {application!r} has a cap, and what calls of this path cost is "
+                "not known: call chat completions, completions, responses, messages or embeddings"
+            )
+            raise Refusal(403, "unknown_price", message)
 
     def end(self, reservation: Reservation) -> None:
         """Take note that a call has ended and was handed to the recorder."""
-        self._ended[reservation.application].append(reservation)
+        self._ended[reservation.application].append(reservation._replace(since=time.monotonic()))
 
     def settle(self, application: str, usd: float) -> None:
         """Take note of what a call of this gateway cost, as it was recorded."""
@@ -120,9 +157,9 @@ class Spending:
             self._reserved[application] -= ended.popleft().worst_usd
 
     def sweep(self, now: float) -> None:
-        """Give up reservations of which the recorder will not tell any more."""
+        """Give up reservations of which the recorder, which works, will not tell any more."""
         for application, ended in self._ended.items():
-            while ended and ended[0].made < now - _FORGOTTEN_SECONDS:
+            while ended and ended[0].since < now - _FORGOTTEN_SECONDS:
                 self._reserved[application] -= ended.popleft().worst_usd
 
     # What the store says, of this gateway's calls and others'.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locum.serving.forwarder import ActiveCall
     from locum.serving.roster import Roster, StandIn
     from locum.serving.stand_in_metrics import StandInMetrics
-    from locum.serving.student_link import Said
+    from locum.serving.student_link import Said, StudentLink
     from locum.store import Route
 
 __all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
@@ -80,6 +80,7 @@ class Verdict(NamedTuple):
         task: Whose call it is; ``None`` for one of no promoted task.
         route: Where it goes.
         answer: What the student said, where it answered.
+        scoring: Asks the student beside the teacher, whose answer alone counts.
         sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
             asked then, also where the student answered.
     """
@@ -88,6 +89,7 @@ class Verdict(NamedTuple):
     route: Route
     sampled: Sampled | None = None
     answer: StudentAnswer | None = None
+    scoring: asyncio.Task[Sampled | None] | None = None
 
     @property
     def answered(self) -> bool:
@@ -116,13 +118,19 @@ class StandIns:
         redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
         chance: Draws which calls are sampled.
         metrics: Counts them.
+        is_blind: Tells whether nobody would see that a promise is broken; then no student answers.
 
     Attributes:
-        has_room: Tells whether one more call may be sent to its teacher for the record alone.
+        has_room: Tells whether a call may be sent to its teacher for the record alone.
     """
 
     def __init__(
-        self, roster: Roster, redactor: Redactor, chance: random.Random, metrics: StandInMetrics
+        self,
+        roster: Roster,
+        redactor: Redactor,
+        chance: random.Random,
+        metrics: StandInMetrics,
+        is_blind: Callable[[], bool],
     ) -> None:
         self._roster = roster
         self._metrics = metrics
@@ -130,7 +138,8 @@ class StandIns:
         self._chance = chance
         self._frames: dict[bytes, Frame] = {}
         self._tallies: dict[TallyKey, int] = {}
-        self.has_room: Callable[[], bool] = lambda: True
+        self._is_blind = is_blind
+        self.has_room: Callable[[ActiveCall], bool] = bool
 
     def take_tallies(self) -> list[tuple[TallyKey, int]]:
         """Return how many calls went which way since the last time."""
@@ -145,10 +154,15 @@ class StandIns:
             client: Who waits for it.
         """
         stand_ins = self._roster.stand_ins
-        if not stand_ins or call.endpoint not in _ENDPOINTS or self._roster.blind:
+        if not stand_ins or call.endpoint not in _ENDPOINTS:
             return _NOT_OURS
         ours = await self._recognise(call, stand_ins)
-        return _NOT_OURS if ours is None else await self._serve(call, ours, client)
+        if ours is None:
+            return _NOT_OURS
+        link = ours.stand_in.link
+        if link is None or self._is_blind():
+            return Verdict(ours.stand_in.promotion.task, "teacher")
+        return await self._serve(call, ours, link, client)
 
     async def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
         chat = to_chat(call.endpoint, call.body, None).request
@@ -184,27 +198,35 @@ class StandIns:
         [redacted] = self._redactor.redact([rest]).values
         return frame_of(redacted)
 
-    async def _serve(self, call: ActiveCall, ours: _Ours, client: ClientConnection) -> Verdict:
+    async def _serve(
+        self, call: ActiveCall, ours: _Ours, link: StudentLink, client: ClientConnection
+    ) -> Verdict:
         promotion = ours.stand_in.promotion
+        if promotion.percent == 0:
+            scoring = asyncio.get_running_loop().create_task(self._score(ours, link))
+            return self._went(call, ours, "teacher")._replace(scoring=scoring)
         chosen = promotion.percent == _ALL or _place(ours) < promotion.percent
-        drawn = promotion.percent == 0 or (
-            self._chance.random() < promotion.shadow and self.has_room()
-        )
+        drawn = self._chance.random() < promotion.shadow and self.has_room(call)
         if not (chosen or drawn):
             return self._went(call, ours, "teacher")
-        wants_chances = ours.ask.top_logprobs is not None
         asked = time.perf_counter()
-        said = await ours.stand_in.link.ask(ours.text, chances=wants_chances, novelty=drawn)
+        wants_chances = ours.ask.top_logprobs is not None
+        said = await link.ask(ours.text, chances=wants_chances, novelty=drawn)
         if said is None:
             return self._went(call, ours, "failed")
         self._metrics.observe_student(promotion.task, time.perf_counter() - asked)
-        sampled = _sample(ours, said) if drawn else None
+        sampled = _sample(ours, link, said) if drawn else None
         worded = _word(ours, said) if chosen else None
         if worded is None:
             return self._went(call, ours, "deferred" if chosen else "teacher", sampled)
         answer = self._deliver(call, ours, said, worded, client)
         self._metrics.observe_request(promotion.task, time.monotonic() - call.received)
         return self._went(call, ours, "shadow" if drawn else "student", sampled, answer)
+
+    async def _score(self, ours: _Ours, link: StudentLink) -> Sampled | None:
+        """Ask a student while its teacher is asked."""
+        said = await link.ask(ours.text, chances=False, novelty=True)
+        return None if said is None else _sample(ours, link, said)
 
     def _went(
         self,
@@ -256,8 +278,8 @@ class StandIns:
         return answer
 
 
-def _sample(ours: _Ours, said: Said) -> Sampled:
-    promotion, link = ours.stand_in.promotion, ours.stand_in.link
+def _sample(ours: _Ours, link: StudentLink, said: Said) -> Sampled:
+    promotion = ours.stand_in.promotion
     return Sampled(
         task=promotion.task,
         artefact=promotion.artefact,

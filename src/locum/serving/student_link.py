@@ -28,7 +28,8 @@ _HANG_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
 _MOST_WAITING = 1_024
 _MOST_A_BATCH = 64
-_READ_BYTES = 1024 * 1024
+# Each read makes room for as much: more would be kept by the allocator.
+_READ_BYTES = 64 * 1024
 _log = logging.getLogger("locum.gateway")
 
 LinkState = Literal["loading", "ready", "refused", "down"]
@@ -94,7 +95,11 @@ class StudentLink:
         """Start the process; it answers once it has loaded the student."""
         self.state, self._restart_at = "loading", None
         self._progress = time.monotonic()
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._fail(f"it cannot be started: {error.strerror or error}")
+            return
         try:
             with theirs:
                 self._process = start_child(_MODULE, theirs, str(self.folder))
@@ -204,7 +209,7 @@ class StudentLink:
 
     def sweep(self, now: float) -> None:
         """Look after the process, once a second: one that hangs is killed, a dead one started."""
-        self._killed = [process for process in self._killed if process.poll() is None]
+        self.left()
         if self._closed or self.state == "refused":
             return
         if self._restart_at is not None:
@@ -221,6 +226,14 @@ class StudentLink:
         """End the process."""
         self._closed, self.state = True, "down"
         self._end_process()
+
+    def left(self) -> bool:
+        """Return whether no process of its own is left; killed ones take a moment."""
+        self._killed = [process for process in self._killed if process.poll() is None]
+        return not self._killed
+
+    def wait(self) -> None:
+        """Wait until no process of its own is left."""
         for process in self._killed:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_LEAVE_SECONDS)

@@ -64,10 +64,11 @@ class TaskWatch:
         if shadow.novelty is not None:
             self._novelty.observe(shadow.novelty)
             self._times["novelty"].append(shadow.time)
-        if self._labels:
+        # Of a call that was deleted neither label nor input is known any more.
+        if self._labels and shadow.input_hash:
             self._mix.observe(self._labels.get(shadow.said, len(self._labels)))
             self._times["labels"].append(shadow.time)
-        if shadow.answer_hash:
+        if shadow.answer_hash and shadow.input_hash:
             self._take_answer(shadow)
         if shadow.teacher:
             self._take_teacher(shadow)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WatchKeeper"]
 
+_ROWS_A_PAGE = 5_000
+
 
 class _Student(NamedTuple):
     task: str
@@ -49,6 +51,8 @@ class WatchKeeper:
         for shadow in shadows:
             by_student[_Student(shadow.task, shadow.artefact)].append(shadow)
         try:
+            for student in by_student:
+                self._catch_up(student)
             with self._database.transaction():
                 lock_watch(self._database)
                 for student, own in by_student.items():
@@ -59,8 +63,17 @@ class WatchKeeper:
             self._watched.clear()
             raise
 
-    def _look_at(self, student: _Student) -> None:
+    def _catch_up(self, student: _Student) -> None:
+        """Read what was sampled before, some at a time, while others may write."""
         watched = self._watched.get(student) or self._begin(student)
+        rows = watched is not None
+        while watched is not None and rows:
+            some = self._shadows.shadows(*student, watched.last, _ROWS_A_PAGE)
+            watched.take(some)
+            rows = len(some) == _ROWS_A_PAGE
+
+    def _look_at(self, student: _Student) -> None:
+        watched = self._watched.get(student)
         if watched is None:
             return
         watched.take(self._shadows.shadows(*student, watched.last))

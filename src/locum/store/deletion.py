@@ -34,6 +34,8 @@ _STUDENTS = f"""
     SELECT DISTINCT key FROM derived WHERE kind = 'student' AND call_id IN {_DOOMED} ORDER BY key
 """  # noqa: S608 - no value in it
 
+_FORGOTTEN = "call_id = NULL, said = '', input_hash = '', answer_hash = ''"
+
 
 class Deletion(NamedTuple):
     """What was deleted.
@@ -131,7 +133,7 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
     # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
     database.execute(
-        f"UPDATE shadows SET call_id = NULL, said = '', input_hash = '' WHERE call_id IN {_DOOMED}"  # noqa: S608 - no value in it
+        f"UPDATE shadows SET {_FORGOTTEN} WHERE call_id IN {_DOOMED}"  # noqa: S608 - no value in it
     )
     for table in ("bodies", "calls"):
         database.execute(

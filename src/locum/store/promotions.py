@@ -99,6 +99,7 @@ class PromotionStore:
         *,
         percent: float,
         shadow: float,
+        expected: int | None = None,
     ) -> Promotion:
         """Let a student stand in from now on, instead of any that did.
 
@@ -109,12 +110,21 @@ class PromotionStore:
             plan: How its calls are recognised and its answers are worded.
             percent: See `Promotion`.
             shadow: See `Promotion`.
+            expected: The revision that is to be changed; by default whichever there is.
+
+        Raises:
+            InputError: Somebody has changed the promotion meanwhile.
         """
         share = f"{percent:g}% of calls, {shadow:.1%} shadowed"
         with self._database.transaction():
             self._lock()
             self._keep_files(artefact, files)
             before = self.find(task)
+            if expected is not None and (before is None or before.revision != expected):
+                raise InputError(
+                    f"the promotion of {task!r} was changed meanwhile: see locum status, and try "
+                    "again"
+                )
             promotion = Promotion(
                 task,
                 before.revision + 1 if before else 1,
@@ -154,7 +164,10 @@ class PromotionStore:
         """Do as `end`, as a part of a transaction of the caller's."""
         self._lock()
         before = self.find(task)
-        if before is None or before.state != "active" or artefact not in {None, before.artefact}:
+        if before is None or artefact not in {None, before.artefact}:
+            return None
+        # Who demotes what was revoked says that it is to stay so.
+        if before.state != "active" and (before.state, state) != ("revoked", "demoted"):
             return None
         ended = before._replace(
             revision=before.revision + 1, state=state, changed=time.time(), reason=reason

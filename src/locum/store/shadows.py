@@ -23,6 +23,7 @@ _COLUMNS = (
     "answer_hash, teacher"
 )
 _HOUR_SECONDS = 3600
+_MOST = 2**62
 _WATCH_LOCK = 0x6C6F_6375_6D02
 
 
@@ -107,27 +108,30 @@ class ShadowStore:
             [tuple(map(storable, shadow)) for shadow in shadows],
         )
 
-    def shadows(self, task: str, artefact: str, after: int = 0) -> list[tuple[int, Shadow]]:
+    def shadows(
+        self, task: str, artefact: str, after: int = 0, limit: int = _MOST
+    ) -> list[tuple[int, Shadow]]:
         """Return the shadowed calls of a student in their order, each with its number.
 
         Args:
             task: Of which task.
             artefact: Which student.
             after: Only those with a higher number.
+            limit: At most so many.
         """
         rows = self._database.execute(
             f"SELECT number, {_COLUMNS} FROM shadows "  # noqa: S608 - no value in it
-            "WHERE task = ? AND artefact = ? AND number > ? ORDER BY number",
-            (task, artefact, after),
+            "WHERE task = ? AND artefact = ? AND number > ? ORDER BY number LIMIT ?",
+            (task, artefact, after, limit),
         )
         return [(row[0], _to_shadow(row[1:])) for row in rows]
 
-    def disagreements(self, task: str, limit: int) -> list[Shadow]:
-        """Return the last answers of a task's students that the teacher would not have given."""
+    def disagreements(self, task: str, artefact: str, limit: int) -> list[Shadow]:
+        """Return the last answers of a student that the teacher would not have given."""
         rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM shadows WHERE task = ? AND answered "  # noqa: S608 - no value in it
-            "AND NOT agrees ORDER BY number DESC LIMIT ?",
-            (task, limit),
+            f"SELECT {_COLUMNS} FROM shadows WHERE task = ? AND artefact = ? "  # noqa: S608 - no value in it
+            "AND answered AND NOT agrees ORDER BY number DESC LIMIT ?",
+            (task, artefact, limit),
         )
         return [_to_shadow(row) for row in rows]
 
@@ -160,11 +164,17 @@ class ShadowStore:
             sorted(rows),
         )
 
-    def counts(self, task: str, since: float = 0.0) -> dict[Route, int]:
-        """Return how many calls of a task went which way, in hours that end after a time."""
+    def counts(self, task: str, artefact: str | None = None) -> dict[Route, int]:
+        """Return how many calls of a task went which way.
+
+        Args:
+            task: Of which task.
+            artefact: While this student stood in; by default any.
+        """
         rows = self._database.execute(
-            "SELECT route, sum(calls) FROM tallies WHERE task = ? AND hour >= ? GROUP BY route",
-            (task, int(since) // _HOUR_SECONDS),
+            "SELECT route, sum(calls) FROM tallies WHERE task = ? "
+            "AND artefact = coalesce(?, artefact) GROUP BY route",
+            (task, artefact),
         )
         return {route: int(calls) for route, calls in rows}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from locum.schema import JsonObject
 
 __all__ = ["SETTINGS", "SplitRequest", "split_request"]
@@ -25,8 +27,8 @@ SETTINGS = frozenset(
         *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
     }
 )
-# Role and content.
-_SAID = 2
+_SAID = frozenset({"role", "content"})
+_ROLES = frozenset({"system", "developer", "user", "assistant"})
 
 
 class SplitRequest(NamedTuple):
@@ -50,21 +52,29 @@ def split_request(chat: JsonObject) -> SplitRequest | None:
     messages = chat.get("messages")
     if not isinstance(messages, list) or not messages:
         return None
-    text = _text_of(messages[-1])
+    turns, text = messages[:-1], _text_of(messages[-1], {"user"})
     unknown = chat.keys() - _DELIVERY - SETTINGS
     unknown |= {"store"} if chat.get("store") else set()
-    if text is None or chat.get("n") not in (1, None) or any(chat[k] is not None for k in unknown):
+    if text is None or any(_text_of(turn, _ROLES) is None for turn in turns):
+        return None
+    if not _is_one(chat.get("n")) or any(chat[k] is not None for k in unknown):
         return None
     rest = {k: v for k, v in chat.items() if k in SETTINGS and v is not None}
     rest["model"] = chat.get("model")
     rest["response_format"] = chat.get("response_format")
-    rest["messages"] = messages[:-1]
+    rest["messages"] = turns
     return SplitRequest(text, rest)
 
 
-def _text_of(message: object) -> str | None:
-    """The words of a user's message; ``None`` where it is something else, or holds more."""
-    if not isinstance(message, dict) or message.get("role") != "user" or len(message) > _SAID:
+def _is_one(answers: object) -> bool:
+    return answers is None or (type(answers) is int and answers == 1)
+
+
+def _text_of(message: object, roles: Container[str]) -> str | None:
+    """The words of a message; ``None`` where it is of another role, or holds more than words."""
+    if not isinstance(message, dict) or message.get("role") not in roles:
+        return None
+    if any(message[name] for name in message.keys() - _SAID):
         return None
     content = message.get("content")
     if isinstance(content, str):
