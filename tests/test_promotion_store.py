@@ -329,5 +329,9 @@ def test_a_standing_tells_what_is_known(
     assert standing.compared.agreement is None
     found = standing.to_object()
     assert found["calls"]["shadow"] == 20
-    assert (found["coverage"], found["state"], found["teacher"]) == (pytest.approx(80 / 95), "active", PLAN.teacher)
+    assert (found["coverage"], found["state"], found["teacher"]) == (
+        pytest.approx(80 / 95),
+        "active",
+        PLAN.teacher,
+    )
     assert read_standings(database, "unknown") == []
