@@ -189,3 +189,44 @@ def _children(pid: int) -> list[int]:
 
     read = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8")
     return [int(number) for number in read.split()]
+
+
+def test_one_that_is_refused_is_not_started_again_and_again_for_another_s_fault(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    store = tmp_path / "calls.sqlite"
+    promoted = promote(store, tmp_path / "student")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        unpacked = tmp_path / "students" / promoted.promotion.artefact
+        (unpacked / "weights.safetensors").write_bytes(b"damaged")
+        os.kill(student_pid(gateway), signal.SIGKILL)
+        assert happens(lambda: states(gateway) == ["refused"])
+        [before] = [s.link for s in gateway.gateway._roster.stand_ins]  # noqa: SLF001
+        with open_database(store) as database:
+            plan = promoted.promotion.plan
+            PromotionStore(database).promote("a", "aa", {}, plan, percent=100, shadow=0.5)
+        roster = gateway.gateway._roster  # noqa: SLF001
+        assert happens(lambda: len(roster.stand_ins) == 2)
+        for _ in range(2):
+            gateway.loop.run(roster.look())
+        assert [s.link for s in roster.stand_ins if s.link is not None] == [before]
+
+
+def test_one_whose_answers_cannot_be_compared_is_revoked(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    store = tmp_path / "calls.sqlite"
+    promoted = promote(store, tmp_path / "student", shadow=1.0)
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        unpacked = tmp_path / "students" / promoted.promotion.artefact
+        (unpacked / "weights.safetensors").write_bytes(b"damaged")
+        assert route(gateway, REQUEST) == "student"
+        assert happens(lambda: route(gateway, REQUEST) == "teacher")
+        assert gateway.calls()
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+    assert found is not None
+    assert found.state == "revoked"
+    assert "cannot be compared with the teacher's" in found.reason

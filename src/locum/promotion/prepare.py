@@ -18,7 +18,7 @@ from locum.traffic import split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from locum.export import CertifiedStudent
@@ -82,14 +82,14 @@ def read_artefact_files(folder: Path) -> ArtefactFiles:
 def prepare_plan(
     student: CertifiedStudent | CertifiedExtractor,
     calls: Iterable[Call],
-    shared: Container[str] = (),
+    is_shared: Callable[[str], bool] = lambda fingerprint: not fingerprint,
 ) -> Prepared:
     """Return how a student's calls are recognised and answered.
 
     Args:
         student: The student.
         calls: The recorded calls that it learned from, and was certified on.
-        shared: Fingerprints that calls of other named tasks have as well.
+        is_shared: Tells whether calls of tasks with another name have a fingerprint as well.
 
     Raises:
         InputError: No such call is one that it could answer; or calls have nothing in common that
@@ -112,7 +112,7 @@ def prepare_plan(
         )
     recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
-    if any(frame.fingerprint in shared for frame in recognition.frames):
+    if any(map(is_shared, {frame.fingerprint for frame in recognition.frames})):
         recognition = recognition._replace(by_name=True)
     if recognition.by_name and any(one.call.facts.task is None for one in seen):
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.export import load_artefact
@@ -49,7 +50,9 @@ def promote_student(
     student, artefact = load_artefact(folder), read_artefact_files(folder)
     name = student.task.name
     store = CallStore(database)
-    prepared = prepare_plan(student, store.linked("student", name), _shared(store, name))
+    prepared = prepare_plan(
+        student, store.linked("student", name), partial(_is_shared, store, name)
+    )
     promotion = PromotionStore(database).promote(
         name,
         artefact.sha256,
@@ -62,14 +65,9 @@ def promote_student(
     return Promoted(promotion, prepared)
 
 
-def _shared(store: CallStore, task: str) -> frozenset[str]:
-    """Fingerprints of a task's calls that calls of tasks with another name have as well."""
-    own = {one.facts.fingerprint for one in store.linked("student", task)}
-    return frozenset(
-        fingerprint
-        for fingerprint in own
-        if any(
-            totals.named and totals.name not in {task, fingerprint}
-            for totals in store.totals(CallFilter(task=fingerprint))
-        )
+def _is_shared(store: CallStore, task: str, fingerprint: str) -> bool:
+    """Tell whether calls of tasks with another name have a fingerprint as well."""
+    return any(
+        totals.named and totals.name not in {task, fingerprint}
+        for totals in store.totals(CallFilter(task=fingerprint))
     )

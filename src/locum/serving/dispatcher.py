@@ -62,7 +62,6 @@ class Dispatcher:
         self._tracer = tracer
         self._shadow_ended = ended
         self._shadows: set[asyncio.Task[None]] = set()
-        stand_ins.has_room = self._may_shadow
 
     @property
     def shadows(self) -> int:
@@ -71,7 +70,7 @@ class Dispatcher:
 
     async def answer(self, call: ActiveCall, client: ClientConnection) -> None:
         """Answer a call."""
-        verdict = await self._stand_ins.answer(call, client)
+        verdict = await self._stand_ins.answer(call, client, self._may_shadow)
         if verdict.task is not None:
             # Calls that were drawn by chance are a fair sample; others that it left are none.
             left = verdict.route in {"deferred", "failed"} and verdict.sampled is None

@@ -67,7 +67,8 @@ class ActiveCall(NamedTuple):
     def compared(self) -> Sampled | None:
         """What is to be compared with the teacher's answer; a student that is late says nothing."""
         scoring = self.scoring
-        if scoring is None or not scoring.done() or scoring.cancelled():
+        done = scoring is not None and scoring.done() and not scoring.cancelled()
+        if scoring is None or not done or scoring.exception() is not None:
             return self.sampled
         return scoring.result()
 

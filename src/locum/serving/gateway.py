@@ -274,7 +274,8 @@ class Gateway:
 
     def _is_blind(self) -> bool:
         """Whether nobody would see, or tell, that a promise is broken."""
-        return self._roster.blind or self._recorder.failing_seconds > _BLIND_SECONDS
+        blind = max(self._roster.blind_seconds, self._recorder.failing_seconds)
+        return blind > _BLIND_SECONDS
 
     def _health(self) -> Health:
         """How it does at this moment."""

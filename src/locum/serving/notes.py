@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locum.store import CallStore, Shadow, ShadowStore, SpendStore, Tally
+from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, SpendStore, Tally
 
 if TYPE_CHECKING:
     from locum.schema import Call, JsonObject
@@ -27,6 +27,7 @@ class Notes:
         spent: Applications with what a call of theirs cost, in US dollars.
         tallies: How many calls went which way.
         answers: Calls that students answered, where these are traced.
+        unwatched: Students by task and artefact whose answers cannot be compared, and why.
         frames: How many records held no call.
     """
 
@@ -35,6 +36,7 @@ class Notes:
     spent: list[tuple[str, float]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     answers: list[JsonObject] = field(default_factory=list)
+    unwatched: dict[tuple[str, str], str] = field(default_factory=dict)
     frames: int = 0
 
     def take_others(self, records: list[Record]) -> list[Record]:
@@ -68,6 +70,12 @@ class Notes:
         for application, usd in self.spent:
             totals[application] += usd
         SpendStore(database).add(totals, time.time())
+
+    def write_unwatched(self, database: Database) -> None:
+        """Revoke students of which nobody could see whether they keep their promise."""
+        for (task, artefact), error in self.unwatched.items():
+            reason = f"its answers cannot be compared with the teacher's: {error}"
+            PromotionStore(database).end(task, "revoked", reason, artefact)
 
     def write_tallies(self, database: Database) -> None:
         """Add up which way calls went."""

@@ -27,7 +27,7 @@ from locum.serving.frames import take_frames
 from locum.serving.notes import Notes
 from locum.serving.records import Record, teacher_answer, to_call
 from locum.serving.traces import Traces
-from locum.store import CallStore, PromotionStore, Shadow, open_database
+from locum.store import CallStore, Shadow, open_database
 from locum.traffic import input_text
 from locum.traffic.apis.lenient import as_text
 
@@ -172,7 +172,7 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
         records = notes.take_others(records)
-        calls, reasons = [], []
+        calls, reasons, traced = [], [], []
         for record in records:
             with suppress(AttributeError):
                 os.sched_yield()
@@ -183,17 +183,15 @@ class _Writer:
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
             else:
-                if self._traces is not None:
-                    self._traces.teacher_call(call, record.facts)
-                notes.shadows += self._compare(record, call, redactor)
-        if self._traces is not None:
-            for answer in notes.answers:
-                self._traces.student_answer(answer)
+                self._compare(record, call, redactor, notes)
+                traced.append((call, record.facts))
+        self._trace(traced, notes.answers)
         try:
             self._insist(lambda: notes.write_deferred(self._open()))
             reasons += self._add(calls)
             self._insist(lambda: notes.write_spent(self._open()))
             self._insist(lambda: notes.write_tallies(self._open()))
+            self._insist(lambda: notes.write_unwatched(self._open()))
             if notes.shadows:
                 self._insist(lambda: self._watch().add(notes.shadows))
         except _StoreGoneError:
@@ -241,28 +239,29 @@ class _Writer:
             self._keeper = WatchKeeper(self._open())
         return self._keeper
 
-    def _compare(self, record: Record, call: Call, redactor: Redactor) -> list[Shadow]:
-        """Return what student and teacher said of a sampled call; none where it was not sampled."""
+    def _compare(self, record: Record, call: Call, redactor: Redactor, notes: Notes) -> None:
+        """Note what student and teacher said of a call, if it was sampled."""
         sampled = record.facts.get("sampled")
         if sampled is None:
-            return []
+            return
         try:
-            return [self._shadow(sampled, record, call, redactor)]
+            notes.shadows.append(self._shadow(sampled, record, call, redactor))
         except ArtefactError as error:
-            reason = str(error)
-            self._insist(lambda: self._give_up(sampled, reason))
+            notes.unwatched[sampled["task"], sampled["artefact"]] = str(error)
         except Exception as error:  # noqa: BLE001 - the call itself is to be kept
             sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
-        return []
 
-    def _give_up(self, sampled: JsonObject, reason: str) -> None:
-        """Revoke a student of which nobody could see whether it keeps its promise."""
-        PromotionStore(self._open()).end(
-            sampled["task"],
-            "revoked",
-            f"its answers cannot be compared with the teacher's: {reason}",
-            sampled["artefact"],
-        )
+    def _trace(self, calls: list[tuple[Call, JsonObject]], answers: list[JsonObject]) -> None:
+        """Send spans, where there are any; no call may stop for one."""
+        if self._traces is None:
+            return
+        try:
+            for call, facts in calls:
+                self._traces.teacher_call(call, facts)
+            for answer in answers:
+                self._traces.student_answer(answer)
+        except Exception as error:  # noqa: BLE001 - the calls themselves are to be kept
+            sys.stderr.write(f"locum: calls cannot be traced: {error}\n")
 
     def _shadow(
         self, sampled: JsonObject, record: Record, call: Call, redactor: Redactor

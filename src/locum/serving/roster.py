@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Roster", "StandIn"]
 
 _LOOK_SECONDS = 1.0
-# A watch that cannot be read cannot revoke: then no student answers.
-_BLIND_SECONDS = 60.0
 _log = logging.getLogger("locum.gateway")
 
 
@@ -89,9 +87,9 @@ class Roster:
         self.stand_ins: tuple[StandIn, ...] = ()
 
     @property
-    def blind(self) -> bool:
-        """Whether it is not known any more who is promoted."""
-        return time.monotonic() - self._looked > _BLIND_SECONDS
+    def blind_seconds(self) -> float:
+        """For how long it is not known any more who is promoted."""
+        return time.monotonic() - self._looked
 
     async def follow(self) -> None:
         """Look at the store again and again."""
@@ -161,13 +159,15 @@ class Roster:
             for one in self.stand_ins
             if one.link is not None
         }
+        revisions = {one.promotion.task: one.promotion.revision for one in self.stand_ins}
         stand_ins = []
-        for promotion, plan, folder, usable in found:
+        for promotion, plan, folder, _ in found:
             if plan is None:
                 continue
             key = (promotion.task, promotion.artefact)
             link = running.get(key) if promotion.state == "active" else None
-            if link is not None and (link.state != "refused" or not usable):
+            same = revisions.get(promotion.task) == promotion.revision
+            if link is not None and (same or link.state != "refused"):
                 del running[key]
             elif folder is not None:  # what was refused may have been mended since
                 link = StudentLink(promotion.task, folder, self._seconds)

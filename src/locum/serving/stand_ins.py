@@ -119,9 +119,6 @@ class StandIns:
         chance: Draws which calls are sampled.
         metrics: Counts them.
         is_blind: Tells whether nobody would see that a promise is broken; then no student answers.
-
-    Attributes:
-        has_room: Tells whether a call may be sent to its teacher for the record alone.
     """
 
     def __init__(
@@ -139,19 +136,21 @@ class StandIns:
         self._frames: dict[bytes, Frame] = {}
         self._tallies: dict[TallyKey, int] = {}
         self._is_blind = is_blind
-        self.has_room: Callable[[ActiveCall], bool] = bool
 
     def take_tallies(self) -> list[tuple[TallyKey, int]]:
         """Return how many calls went which way since the last time."""
         taken, self._tallies = self._tallies, {}
         return list(taken.items())
 
-    async def answer(self, call: ActiveCall, client: ClientConnection) -> Verdict:
+    async def answer(
+        self, call: ActiveCall, client: ClientConnection, may_shadow: Callable[[ActiveCall], bool]
+    ) -> Verdict:
         """Answer a call, if it is one that a student may answer.
 
         Args:
             call: The call.
             client: Who waits for it.
+            may_shadow: Tells whether a call may be sent to its teacher for the record alone.
         """
         stand_ins = self._roster.stand_ins
         if not stand_ins or call.endpoint not in _ENDPOINTS:
@@ -162,7 +161,11 @@ class StandIns:
         link = ours.stand_in.link
         if link is None or self._is_blind():
             return Verdict(ours.stand_in.promotion.task, "teacher")
-        return await self._serve(call, ours, link, client)
+        if ours.stand_in.promotion.percent == 0:
+            scoring = asyncio.get_running_loop().create_task(self._score(ours, link))
+            return self._went(call, ours, "teacher")._replace(scoring=scoring)
+        drawn = self._chance.random() < ours.stand_in.promotion.shadow and may_shadow(call)
+        return await self._serve(call, ours, link, client, drawn=drawn)
 
     async def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
         chat = to_chat(call.endpoint, call.body, None).request
@@ -199,22 +202,22 @@ class StandIns:
         return frame_of(redacted)
 
     async def _serve(
-        self, call: ActiveCall, ours: _Ours, link: StudentLink, client: ClientConnection
+        self,
+        call: ActiveCall,
+        ours: _Ours,
+        link: StudentLink,
+        client: ClientConnection,
+        *,
+        drawn: bool,
     ) -> Verdict:
         promotion = ours.stand_in.promotion
-        if promotion.percent == 0:
-            scoring = asyncio.get_running_loop().create_task(self._score(ours, link))
-            return self._went(call, ours, "teacher")._replace(scoring=scoring)
         chosen = promotion.percent == _ALL or _place(ours) < promotion.percent
-        drawn = self._chance.random() < promotion.shadow and self.has_room(call)
         if not (chosen or drawn):
             return self._went(call, ours, "teacher")
-        asked = time.perf_counter()
         wants_chances = ours.ask.top_logprobs is not None
-        said = await link.ask(ours.text, chances=wants_chances, novelty=drawn)
+        said = await self._ask(ours, link, chances=wants_chances, novelty=drawn)
         if said is None:
             return self._went(call, ours, "failed")
-        self._metrics.observe_student(promotion.task, time.perf_counter() - asked)
         sampled = _sample(ours, link, said) if drawn else None
         worded = _word(ours, said) if chosen else None
         if worded is None:
@@ -225,8 +228,18 @@ class StandIns:
 
     async def _score(self, ours: _Ours, link: StudentLink) -> Sampled | None:
         """Ask a student while its teacher is asked."""
-        said = await link.ask(ours.text, chances=False, novelty=True)
+        said = await self._ask(ours, link, chances=False, novelty=True)
         return None if said is None else _sample(ours, link, said)
+
+    async def _ask(
+        self, ours: _Ours, link: StudentLink, *, chances: bool, novelty: bool
+    ) -> Said | None:
+        asked = time.perf_counter()
+        said = await link.ask(ours.text, chances=chances, novelty=novelty)
+        if said is not None:
+            task = ours.stand_in.promotion.task
+            self._metrics.observe_student(task, time.perf_counter() - asked)
+        return said
 
     def _went(
         self,
