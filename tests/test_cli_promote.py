@@ -199,9 +199,11 @@ def test_a_status_tells_how_students_do(home: Path) -> None:
     assert found["saved_usd"] == pytest.approx(0.7)
     assert [event["kind"] for event in found["events"]] == ["promoted"]
     assert len(found["disagreements"]) == 2
-    said = locum(home, "status", "support")
-    for shown in ("50%", "1,000", "98.0%", "90.0% to 99.0%", "100 compared", "cccccccc", "deleted"):
+    said = " ".join(locum(home, "status", "support").split())
+    between, compared = "between 90.0% and 99.0%", "(100 answers compared, 2 differ)"
+    for shown in ("50%", "1,000", "98.0%", between, compared, "cccccccc", "deleted", "promised"):
         assert shown in said
+    assert "\u2026" not in said
 
 
 def test_a_refusal_reaches_the_shell_without_a_traceback(tmp_path: Path) -> None:

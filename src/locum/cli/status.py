@@ -74,7 +74,7 @@ def _show(standings: list[Standing]) -> RenderableType:
 
     if not standings:
         return Text("no task is promoted: locum promote TASK lets a student answer")
-    columns = ["task", "state", "calls", "answered", "coverage", "agreement", "promise", "saved"]
+    columns = ["task", "state", "calls", "answered", "coverage", "agreement", "saved"]
     shown: list[RenderableType] = [
         table("promoted students", columns, [_row(standing) for standing in standings])
     ]
@@ -84,41 +84,40 @@ def _show(standings: list[Standing]) -> RenderableType:
 
 
 def _row(standing: Standing) -> list[str]:
-    compared = standing.compared
-    agreement = "none compared"
-    if compared.agreement is not None:
-        agreement = (
-            f"{compared.agreement:.1%}\n({compared.low:.1%} to {compared.high:.1%},\n"
-            f"{compared.answers:,} compared)"
-        )
+    agreement, coverage = standing.compared.agreement, standing.coverage
     state = standing.state
     if state == "active":
         state = f"{standing.percent:g}%" if standing.percent else "scored only"
-    coverage = standing.coverage
     return [
         standing.task,
         state,
         f"{standing.total:,}",
         f"{standing.answered:,}",
-        "" if coverage is None else f"{coverage:.1%}\n({standing.expected_coverage:.1%} expected)",
-        agreement,
-        f"{standing.target:.1%}",
+        "-" if coverage is None else f"{coverage:.1%}",
+        "-" if agreement is None else f"{agreement:.1%}",
         dollars(standing.saved_usd),
     ]
 
 
 def _lines(standing: Standing) -> list[str]:
-    """What happened to a task last, the newest first."""
-    lines = [
+    """How sure its figures are, and what happened to a task last, the newest first."""
+    compared = standing.compared
+    sure = (
+        f"{standing.task}: agreement between {compared.low:.1%} and {compared.high:.1%}, however "
+        f"often one looks ({compared.answers:,} answers compared, {compared.disagreements:,} "
+        f"differ), promised {standing.target:.1%}; coverage expected {standing.expected_coverage:.1%}"
+    )
+    happened = [
         f"{standing.task}: {_moment(event.time)} {event.kind}"
         + (f": {event.message}" if event.message else "")
         for event in standing.events[:_SHOWN_EVENTS]
     ]
-    return lines + [
+    differing = [
         f"{standing.task}: {_moment(one.time)} student said {one.said[:_SHOWN_CHARACTERS]!r}, and "
         f"the teacher did not: locum calls show {(one.call_id or 'deleted')[:8]}"
         for one in standing.disagreements[:_SHOWN_DISAGREEMENTS]
     ]
+    return [sure, *happened, *differing]
 
 
 def _moment(seconds: float) -> str:
