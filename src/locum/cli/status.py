@@ -105,7 +105,8 @@ def _lines(standing: Standing) -> list[str]:
     sure = (
         f"{standing.task}: agreement between {compared.low:.1%} and {compared.high:.1%}, however "
         f"often one looks ({compared.answers:,} answers compared, {compared.disagreements:,} "
-        f"differ), promised {standing.target:.1%}; coverage expected {standing.expected_coverage:.1%}"
+        f"differ), promised {standing.target:.1%}; coverage expected "
+        f"{standing.expected_coverage:.1%}"
     )
     happened = [
         f"{standing.task}: {_moment(event.time)} {event.kind}"

@@ -28,28 +28,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import UsageError
 from locum.monitoring.confidence_sequence import anytime_interval
 from locum.monitoring.starts import start_weight, weight_left
+from locum.monitoring.watch import Watch, check_probability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locum.evaluation import Interval
 
-__all__ = ["AgreementWatch", "check_probability"]
+__all__ = ["AgreementWatch"]
 
 _ODDS_RATIOS = (1.2, 1.6, 2.4, 4.0, 10.0, 50.0)
-
-
-def check_probability(name: str, value: float) -> None:
-    """Refuse a number that does not lie strictly between 0 and 1.
-
-    Raises:
-        UsageError: It does not; NaN neither.
-    """
-    if not 0 < value < 1:
-        raise UsageError(f"{name} {value} cannot be used: expected a number in (0, 1)")
 
 
 class _Rise(NamedTuple):
@@ -59,7 +49,7 @@ class _Rise(NamedTuple):
     start: int = 0
 
 
-class AgreementWatch:
+class AgreementWatch(Watch):
     """Watches shadowed answers and says when the promised agreement is broken.
 
     The state is a function of the sequence of outcomes alone. Once broken it stays broken, and
@@ -75,9 +65,8 @@ class AgreementWatch:
 
     def __init__(self, target: float, delta: float = 0.05) -> None:
         check_probability("target", target)
-        check_probability("delta", delta)
+        super().__init__(delta)
         self.target = target
-        self.delta = delta
         rate = 1 - target
         rates = [ratio * rate / (target + ratio * rate) for ratio in _ODDS_RATIOS]
         self._at_agreement = [(1 - q) / target for q in rates]
@@ -85,31 +74,14 @@ class AgreementWatch:
         self._stakes = [0.0] * len(rates)
         self._rises = [_Rise()] * len(rates)
         self._seed = 0.0
-        self._observed = 0
         self._disagreements = 0
         self._last_disagreement = 0
-        self._broken_at: int | None = None
         self._evidence_at_break = 0.0
-
-    @property
-    def observed(self) -> int:
-        """Outcomes so far."""
-        return self._observed
 
     @property
     def disagreements(self) -> int:
         """Disagreements among them."""
         return self._disagreements
-
-    @property
-    def broken(self) -> bool:
-        """Whether the promise was ever found broken."""
-        return self._broken_at is not None
-
-    @property
-    def broken_at(self) -> int | None:
-        """The outcome at which it was found broken, counted from 1."""
-        return self._broken_at
 
     @property
     def log_evidence(self) -> float:

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.errors import UsageError
-from locum.monitoring.agreement import check_probability
 from locum.monitoring.p_value_bets import PValueBets
 from locum.monitoring.starts import start_weight, weight_left
+from locum.monitoring.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +54,7 @@ class CategoryShare(NamedTuple):
     recent: float
 
 
-class ExchangeabilityWatch:
+class ExchangeabilityWatch(Watch):
     """Watches the categories of live inputs and says when their mix has changed.
 
     The state is a function of the sequence of categories and the seed. Once broken it stays broken,
@@ -72,9 +72,8 @@ class ExchangeabilityWatch:
     """
 
     def __init__(self, reference_counts: Sequence[int], delta: float = 0.01, seed: int = 0) -> None:
-        check_probability("delta", delta)
+        super().__init__(delta)
         self._reference = _check_counts(reference_counts)
-        self.delta = delta
         self._counts = list(self._reference)
         self._pool = sum(self._reference)
         self._uniform = random.Random(seed).random  # noqa: S311 - ties, not secrets
@@ -84,24 +83,7 @@ class ExchangeabilityWatch:
         self._rises = np.zeros(bets)
         self._starts = np.zeros(bets, np.int64)
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
-        self._observed = 0
         self._evidence = 1.0
-        self._broken_at: int | None = None
-
-    @property
-    def observed(self) -> int:
-        """Live inputs so far."""
-        return self._observed
-
-    @property
-    def broken(self) -> bool:
-        """Whether traffic was ever found to differ from the reference."""
-        return self._broken_at is not None
-
-    @property
-    def broken_at(self) -> int | None:
-        """The live input at which it was found to, counted from 1."""
-        return self._broken_at
 
     @property
     def log_evidence(self) -> float:
