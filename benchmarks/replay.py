@@ -184,7 +184,7 @@ async def send_all(replay: Replay, calls: Sequence[BankingCall]) -> list[Answere
 
         async def send() -> None:
             for call in waiting:
-                answered.append(await send_one(client, replay.system, call))  # noqa: PERF401
+                answered.append(await send_one(client, replay.system, call))  # noqa: PERF401 - several add to it
 
         await asyncio.gather(*(send() for _ in range(replay.in_flight)))
     return answered

@@ -230,3 +230,17 @@ def test_one_whose_answers_cannot_be_compared_is_revoked(
     assert found is not None
     assert found.state == "revoked"
     assert "cannot be compared with the teacher's" in found.reason
+
+
+def test_while_nothing_can_be_written_no_student_answers(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "student")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        assert route(gateway, REQUEST) == "student"
+        recorder = gateway.gateway._recorder  # noqa: SLF001 - a disk that is full for a minute
+        with monkeypatch.context() as patched:
+            patched.setattr(recorder, "_failing_since", time.monotonic() - 61)
+            assert route(gateway, REQUEST) == "teacher"
+        assert happens(lambda: route(gateway, REQUEST) == "student")

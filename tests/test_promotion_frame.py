@@ -310,3 +310,38 @@ def test_both_apis_ask_alike() -> None:
     assert ask_of(to_chat("messages", asked, None).request) == Ask(
         stream=True, include_usage=False, top_logprobs=None, most_tokens=32, stops=("END",)
     )
+
+
+@pytest.mark.parametrize("role", [[], {}, None, 1, "tool", "User"])
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_message_of_an_odd_role_is_the_teacher_s(role: object, place: int) -> None:
+    request = chat_request("a text")
+    request["messages"][place]["role"] = role
+    assert split_request(request) is None
+
+
+@pytest.mark.parametrize(
+    "odd", [{"stream": 1}, {"stream": "true"}, {"seed": 1.5}, {"top_logprobs": 3}], ids=str
+)
+def test_what_an_api_would_refuse_is_the_teacher_s(odd: dict[str, Any]) -> None:
+    assert ask_of(chat_request("a text", **odd)) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "image_url", "image_url": {"url": "x"}}],
+        [{"type": "text", "text": "a"}, {"type": "input_audio"}],
+        [],
+        None,
+    ],
+    ids=range(4),
+)
+def test_earlier_turns_hold_words_alone(content: object) -> None:
+    request = chat_request("a text")
+    request["messages"].insert(1, {"role": "user", "content": content})
+    assert split_request(request) is None
+    request["messages"][1] = {"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}
+    assert split_request(request) is None
+    request["messages"][1] = {"role": "assistant", "content": "x", "tool_calls": None}
+    assert split_request(request) is not None

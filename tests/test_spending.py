@@ -101,6 +101,11 @@ def test_a_model_whose_price_is_not_known_is_refused(model: object) -> None:
         ({"max_tokens": 2, "max_completion_tokens": 3}, 3),
         ({"max_tokens": 2, "n": 4}, 8),
         ({"max_tokens": "2"}, 16_384),
+        ({"max_tokens": -10_000_000}, 16_384),
+        ({"max_tokens": 10**400}, 10_000_000),
+        ({"max_tokens": 2, "n": -5}, 2),
+        ({"max_tokens": 2, "n": 10**400}, 2_000),
+        ({"max_output_tokens": 100_000}, 100_000),
         ({}, 16_384),
     ],
 )
@@ -138,3 +143,23 @@ def test_the_store_sums_by_day_and_month(database: Database) -> None:
         "shop": Spent(1.5, 3.5),
         "none": Spent(0, 0),
     }
+
+
+def test_what_nobody_can_price_is_read_alone() -> None:
+    kept = spending()
+    for method in (b"GET", b"HEAD"):
+        kept.refuse_unpriced("shop", method)
+    for application in ("free", None):
+        kept.refuse_unpriced(application, b"POST")
+    with pytest.raises(Refusal, match="has a cap") as refused:
+        kept.refuse_unpriced("shop", b"POST")
+    assert (refused.value.status, refused.value.code) == (403, "unknown_price")
+
+
+def test_to_ask_whether_money_is_left_takes_none() -> None:
+    kept = spending()
+    known(kept, 0.0)
+    assert [kept.may_spend("shop", BODY, 85) for _ in range(3)] == [True] * 3
+    assert kept.reserve("shop", BODY, 85) is not None
+    assert not kept.may_spend("shop", BODY, 85)
+    assert kept.may_spend("free", BODY, 10**9)

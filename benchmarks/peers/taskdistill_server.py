@@ -24,18 +24,18 @@ TASK = "banking77"
 
 
 class NoTeacher:
-    """In the place of a teacher, which is never asked."""
+    """In the place of a teacher: where it is asked, what is measured is not the student."""
 
     mode = "replay"
     model = "none"
 
     async def complete(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - another package's type
         """Refuse."""
-        raise NotImplementedError(body)
+        raise RuntimeError(f"the student did not answer {body}")
 
     def stream(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - another package's type
         """Refuse."""
-        raise NotImplementedError(body)
+        raise RuntimeError(f"the student did not answer {body}")
 
     async def aclose(self) -> None:
         """Close nothing."""

@@ -23,7 +23,6 @@ ANY_TURNS = "*"
 _DIGITS = 16
 _PLACEHOLDER = re.compile(rb"\[([A-Z][A-Z0-9_]*)_[0-9]{1,9}\]")
 _MOST_TOP_LOGPROBS = 20
-_BOOLEANS = (True, False, None)
 
 
 class Frame(NamedTuple):
@@ -103,8 +102,8 @@ def ask_of(chat: JsonObject) -> Ask | None:
         and type(top) is int
         and 0 <= top <= _MOST_TOP_LOGPROBS
         and (logprobs or not top)
-        and chat.get("stream") in _BOOLEANS
-        and type(chat.get("seed", 0)) in {int, NoneType}
+        and type(chat.get("stream")) in {bool, NoneType}
+        and type(chat.get("seed")) in {int, NoneType}
         and isinstance(options, dict)
         and all(type(limit) is int and limit > 0 for limit in given)
         and isinstance(stops, list)

@@ -184,7 +184,8 @@ class PromotionStore:
 
     def _write(self, promotion: Promotion) -> None:
         self._database.execute("DELETE FROM promotions WHERE task = ?", (promotion.task,))
-        values = promotion._replace(plan=orjson.dumps(promotion.plan))  # type: ignore[arg-type]
+        plan = orjson.dumps(promotion.plan)
+        values = [plan if value is promotion.plan else value for value in promotion]
         self._database.execute(
             f"INSERT INTO promotions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - no value in it
             values,

@@ -72,7 +72,8 @@ def _is_one(answers: object) -> bool:
 
 def _text_of(message: object, roles: Container[str]) -> str | None:
     """The words of a message; ``None`` where it is of another role, or holds more than words."""
-    if not isinstance(message, dict) or message.get("role") not in roles:
+    role = message.get("role") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(role, str) or role not in roles:
         return None
     if any(message[name] for name in message.keys() - _SAID):
         return None
@@ -82,7 +83,10 @@ def _text_of(message: object, roles: Container[str]) -> str | None:
     if not isinstance(content, list) or not content:
         return None
     texts = [
-        part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
+        part["text"]
         for part in content
+        if isinstance(part, dict)
+        and part.get("type") == "text"
+        and isinstance(part.get("text"), str)
     ]
-    return "\n".join(texts) if all(isinstance(text, str) for text in texts) else None  # type: ignore[arg-type]
+    return "\n".join(texts) if len(texts) == len(content) else None
