@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 
+from locum.cli.places import TaskFolder
+from locum.cli.refreshing import begin_refresh, keep_or_promote
+from locum.config import Settings
+from locum.errors import QualityGateError, UsageError
 from locum.promotion import compare_with_promoted
-from locum.store import PromotionStore, open_database
-from tests.promoted import CERTIFICATE, SURE, UNSURE, label_student, promote
+from locum.store import CallStore, PromotionStore, open_database
+from tests.promoted import CERTIFICATE, SURE, UNSURE, label_calls, label_student, promote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locum.distillation import Distillation
     from locum.export import CertifiedStudent
     from locum.store import Database
 
@@ -65,3 +70,59 @@ def test_one_that_was_revoked_makes_place(tmp_path: Path) -> None:
         assert revoked is not None
         found = compare_with_promoted(database, revoked, with_threshold(0.9), SEEN)
     assert found == (True, "the student before it was revoked")
+
+
+class _Trained(NamedTuple):
+    """What a distillation found, as far as a refresh looks at it."""
+
+    student: CertifiedStudent | None
+    certified_on: list[tuple[str, str]]
+
+
+def refresh(tmp_path: Path, student: CertifiedStudent | None) -> None:
+    place = tmp_path / "store.sqlite"
+    folder = TaskFolder(tmp_path / "new", tmp_path / "report", tmp_path / "synthetic")
+    found = cast("Distillation", _Trained(student, [*SEEN, *UNSEEN]))
+    with open_database(place) as database:
+        keep_or_promote(
+            begin_refresh("support", database, None), found, folder, Settings(), [], place
+        )
+
+
+def test_a_refresh_promotes_what_is_better_with_the_same_shares(tmp_path: Path) -> None:
+    with promoted(tmp_path) as database:
+        before = PromotionStore(database).find("support")
+        CallStore(database).link("student", [("support", c.facts.id) for c in label_calls()])
+        refresh(tmp_path, with_threshold(0.3))
+        after = PromotionStore(database).find("support")
+    assert before is not None
+    assert after is not None
+    assert after.artefact != before.artefact
+    assert (after.percent, after.shadow) == (before.percent, before.shadow)
+
+
+@pytest.mark.parametrize("threshold", [None, 0.7], ids=["none", "no better"])
+def test_a_refresh_keeps_what_is_as_good(tmp_path: Path, threshold: float | None) -> None:
+    with promoted(tmp_path) as database:
+        before = PromotionStore(database).find("support")
+        refresh(tmp_path, None if threshold is None else with_threshold(threshold))
+        assert PromotionStore(database).find("support") == before
+
+
+def test_a_refresh_brings_no_student_back_that_broke_its_promise(tmp_path: Path) -> None:
+    with promoted(tmp_path) as database:
+        store = PromotionStore(database)
+        store.end("support", "revoked", "it broke its promise")
+        # Training is deterministic: from the same calls comes the same student.
+        with pytest.raises(QualityGateError, match="it broke its promise"):
+            refresh(tmp_path, with_threshold(0.7))
+        found = store.find("support")
+    assert found is not None
+    assert found.state == "revoked"
+
+
+def test_a_task_that_was_demoted_is_not_refreshed(tmp_path: Path) -> None:
+    with promoted(tmp_path) as database:
+        PromotionStore(database).end("support", "demoted", "")
+        with pytest.raises(UsageError, match="was demoted"):
+            refresh(tmp_path, with_threshold(0.3))
