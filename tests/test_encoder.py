@@ -102,6 +102,37 @@ def test_two_fits_of_one_seed_save_the_same_bytes(
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_refitting_lets_the_head_learn_from_more(
+    data: StudentData, unseen: StudentData, student: EncoderStudent, encoder: str
+) -> None:
+    few = len(data.texts) // 8
+    again = EncoderStudent(_CLASSES, encoder).fit(data.texts[:few], data.truth[:few])
+    start, penalty = _loss(again, unseen), again.penalty_
+    assert again.refit(data.texts, data.truth) is again
+    assert again.penalty_ == penalty
+    whole = _loss(student, unseen)
+    assert whole - 0.02 < _loss(again, unseen) < start - 0.01
+
+
+def test_refitting_to_the_same_inputs_changes_nothing(
+    data: StudentData, unseen: StudentData, encoder: str
+) -> None:
+    again = EncoderStudent(_CLASSES, encoder).fit(data.texts, data.truth)
+    before = again.judge(unseen.texts)
+    after = again.refit(data.texts, data.truth).judge(unseen.texts)
+    np.testing.assert_allclose(after.proba, before.proba, atol=1e-5)
+    np.testing.assert_allclose(after.novelty, before.novelty, rtol=1e-3)
+
+
+def test_refitting_leaves_a_trained_encoder_as_it_is(
+    data: StudentData, tuned: EncoderStudent, tmp_path: Path
+) -> None:
+    assert tuned.epochs_
+    before = _saved(tuned, tmp_path / "before")
+    tuned.refit(data.texts[:40], data.truth[:40])
+    assert _saved(tuned, tmp_path / "after") == before
+
+
 def test_fitting_leaves_the_given_arrays_alone(data: StudentData, encoder: str) -> None:
     soft, human = data.truth.copy(), np.zeros(_COUNT, np.int64)
     EncoderStudent(_CLASSES, encoder, temperature=2, human_weight=0.5).fit(data.texts, soft, human)

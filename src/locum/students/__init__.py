@@ -3,17 +3,21 @@
 from locum.students.ngrams import MAX_CHARACTERS
 from locum.students.protocol import (
     Judgement,
+    RefittableStudent,
     Student,
     WindowedStudent,
     find_family,
+    refit,
     student_families,
 )
 
 __all__ = [
     "MAX_CHARACTERS",
     "Judgement",
+    "RefittableStudent",
     "Student",
     "WindowedStudent",
     "find_family",
+    "refit",
     "student_families",
 ]

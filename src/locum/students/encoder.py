@@ -140,7 +140,37 @@ class EncoderStudent(BaseStudent):
         self.quantised_agreement_ = found.same_label
         self.quantisation_loss_ = found.loss
         self.epochs_ = found.epochs
+        self.penalty_ = found.penalty
         self._take(found.content, found.reader, found.novelty)
+        return self
+
+    def refit(
+        self,
+        inputs: Sequence[str],
+        soft_labels: NDArray[np.float64],
+        human_labels: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """Let the head learn again from these inputs, all else staying as `fit` chose it.
+
+        The penalty too stays, and weighs as much against each input. Nothing changes in a student
+        whose encoder was trained: the embeddings of what it learned from no longer
+        look like those of other inputs, and a head of both would believe the former.
+
+        Args:
+            inputs: ``N`` texts, those of `fit` among them.
+            soft_labels: ``[N, C]``.
+            human_labels: An index or -1 for each.
+        """
+        from locum.students.encoder_fitting import learn_head_again
+
+        check_learnable(inputs, soft_labels, self.classes_)
+        if self.epochs_:
+            return self
+        rows = self._reader.read(inputs)
+        content, novelty = learn_head_again(
+            self, self._content, self._session.embed(rows), soft_labels, human_labels
+        )
+        self._take(content, self._reader, novelty)
         return self
 
     def _take(self, content: bytes, reader: TokenReader, novelty: EmbeddingNovelty) -> None:

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.errors import UsageError
-from locum.students.encoder_graph import add_head, compile_graph, export_graph, replace_weights
+from locum.students.encoder_graph import (
+    add_head,
+    compile_graph,
+    export_graph,
+    replace_head,
+    replace_weights,
+)
 from locum.students.encoder_head import Scale, choose_l2, fit_head
 from locum.students.encoder_label_objective import LabelLesson, LabelObjective
 from locum.students.encoder_layers import drop_layers
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from locum.students.encoder_weights import Weights
     from locum.students.softmax_regression import Term
 
-__all__ = ["EncoderFitting", "FittedEncoder"]
+__all__ = ["EncoderFitting", "FittedEncoder", "learn_head_again"]
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +59,7 @@ class FittedEncoder(NamedTuple):
             same in float32 does.
         loss: By how much less it agrees with the teacher there, as a share.
         epochs: After how many epochs training gave this state.
+        penalty: Of the head, against the sum of the losses of the inputs.
     """
 
     content: bytes
@@ -62,6 +69,7 @@ class FittedEncoder(NamedTuple):
     same_label: float
     loss: float
     epochs: int
+    penalty: float
 
 
 class _Compiled(NamedTuple):
@@ -119,11 +127,11 @@ class EncoderFitting:
             head = tuned.state
             replace_weights(self._graph, tuned.weights)
             rounding = self._choose_rounding(self._compile("int8"), lambda _: head)
-            return self._finish(rounding, head, tuned.epochs)
+            return self._finish(rounding, head, tuned.epochs, l2)
         rounding = self._choose_rounding(first, lambda session: self._sample_head(session, l2))
         if rounding.weights != "int8":
             embeddings = rounding.compiled.session.embed(self._rows)
-        return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0)
+        return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0, l2)
 
     def _tune(self, head: Head, scale: Scale) -> TunedEncoder[Head] | None:
         student = self._student
@@ -174,8 +182,8 @@ class EncoderFitting:
         embeddings = session.embed([self._rows[row] for row in some.tolist()])
         return fit_head(embeddings, self._terms_of(some), l2 * len(known) / len(some))
 
-    def _finish(self, rounding: _Rounding, head: Head, epochs: int) -> FittedEncoder:
-        step = -(-len(self._rows) // _MOST_FOR_NOVELTY)
+    def _finish(self, rounding: _Rounding, head: Head, epochs: int, l2: float) -> FittedEncoder:
+        step = _novelty_step(len(self._rows))
         embeddings = rounding.compiled.session.embed(self._rows[::step])
         return FittedEncoder(
             content=add_head(rounding.compiled.graph, *head),
@@ -185,7 +193,37 @@ class EncoderFitting:
             same_label=rounding.same_label,
             loss=rounding.loss,
             epochs=epochs,
+            penalty=l2 * len(self._rows),
         )
 
     def _terms_of(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> list[Term]:
         return [term._replace(targets=term.targets[chosen]) for term in self._terms]
+
+
+def learn_head_again(
+    student: EncoderStudent,
+    content: bytes,
+    embeddings: Floats,
+    soft_labels: NDArray[np.float64],
+    human_labels: NDArray[np.integer] | None,
+) -> tuple[bytes, EmbeddingNovelty]:
+    """Return a student's graph with a head that learned from other inputs, and their novelty.
+
+    Args:
+        student: The fitted student.
+        content: Its graph.
+        embeddings: Of the inputs by that graph, ``[N, d]``.
+        soft_labels: ``[N, C]``.
+        human_labels: An index or -1 for each.
+    """
+    terms = build_terms(soft_labels, human_labels, student.temperature, student.human_weight)
+    head = fit_head(embeddings, terms, student.penalty_ / len(embeddings))
+    step = _novelty_step(len(embeddings))
+    answers = soft_labels.argmax(axis=1)
+    novelty = EmbeddingNovelty.fit(embeddings[::step], answers[::step])
+    return replace_head(content, *head), novelty
+
+
+def _novelty_step(inputs: int) -> int:
+    """Every so many inputs are looked at to tell strange ones."""
+    return -(-inputs // _MOST_FOR_NOVELTY)

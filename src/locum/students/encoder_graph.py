@@ -36,6 +36,7 @@ __all__ = [
     "export_graph",
     "export_states",
     "pooled",
+    "replace_head",
     "replace_weights",
 ]
 
@@ -44,6 +45,7 @@ STATES = "states"
 _OPSET = 20
 _EXAMPLE_TOKENS = 9
 _PREFIX = "encoder."
+_HEAD = ("head.weights", "head.intercept")
 _LOGGERS = ("torch.fx", "torch.onnx", "onnxscript", "root")
 _STRUCTURES: dict[str, bytes] = {}
 # Two steps are faster apart: onnxruntime's joint kernel takes three times as long as its
@@ -235,21 +237,44 @@ def add_head(
         intercept: ``[C]``.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     whole = onnx.ModelProto()
     whole.CopyFrom(graph)
-    names = ("head.weights", "head.intercept")
-    for name, array in zip(names, (weights, intercept), strict=True):
-        held = np.ascontiguousarray(array, np.float32)
-        whole.graph.initializer.append(numpy_helper.from_array(held, name))
-    whole.graph.node.append(helper.make_node("Gemm", [EMBEDDING, *names], [LOGITS], name="head"))
+    whole.graph.initializer.extend(_head_tensors(weights, intercept))
+    whole.graph.node.append(helper.make_node("Gemm", [EMBEDDING, *_HEAD], [LOGITS], name="head"))
     shape = [1, len(intercept)]
     logits = helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, shape)
     whole.graph.output.insert(0, logits)
     del whole.metadata_props[:]
     content: bytes = whole.SerializeToString(deterministic=True)
     return content
+
+
+def replace_head(
+    content: bytes, weights: NDArray[np.float32], intercept: NDArray[np.float32]
+) -> bytes:
+    """Return what `add_head` returned, with another head of the same size."""
+    import onnx
+
+    whole = onnx.ModelProto()
+    whole.ParseFromString(content)
+    tensors = {tensor.name: tensor for tensor in whole.graph.initializer}
+    for tensor in _head_tensors(weights, intercept):
+        tensors[tensor.name].CopyFrom(tensor)
+    again: bytes = whole.SerializeToString(deterministic=True)
+    return again
+
+
+def _head_tensors(
+    weights: NDArray[np.float32], intercept: NDArray[np.float32]
+) -> list[TensorProto]:
+    from onnx import numpy_helper
+
+    return [
+        numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name)
+        for name, array in zip(_HEAD, (weights, intercept), strict=True)
+    ]
 
 
 def add_outputs(graph: ModelProto, products: Mapping[str, Product]) -> bytes:

@@ -10,7 +10,7 @@ import orjson
 from locum.errors import ArtefactError, UsageError
 from locum.losses import soften
 from locum.students.base import BaseStudent
-from locum.students.protocol import Judgement, WindowedStudent, find_family
+from locum.students.protocol import Judgement, WindowedStudent, find_family, refit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class Rehearsal(NamedTuple):
     """Students that were trained together, and what they said of inputs that were held out.
 
     Args:
-        students: The students; those of a family that learns in seconds learned from all inputs.
+        students: The students; what learns in seconds of each learned from all inputs.
         judged: What each said of the ``H`` inputs held out, when it had not learned from them.
         answers: Index of the teacher's label of each of these, ``[H]``.
     """
@@ -146,7 +146,9 @@ def rehearse(
     judged = [student.judge(texts) for student in students]
     every = np.arange(len(inputs))
     students = [
-        fitted(member, every) if student.searched else student
+        fitted(member, every)
+        if student.searched
+        else refit(student, inputs, soft_labels, human_labels)
         for member, student in zip(members, students, strict=True)
     ]
     return Rehearsal(students, judged, soft_labels[held].argmax(axis=1))

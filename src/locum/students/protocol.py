@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 __all__ = [
     "STUDENT_ENTRY_POINTS",
     "Judgement",
+    "RefittableStudent",
     "Student",
     "WindowedStudent",
     "find_family",
+    "refit",
     "student_families",
 ]
 
@@ -47,8 +49,9 @@ class Student(Protocol):
     ``temperature`` and ``human_weight``, and of settings of its own the values in ``tried``, in
     their order, and fits it again on train and validation inputs together. ``l2`` without values
     stands among them where the penalty is to be searched before some of them, and not after all.
-    Another is fitted once, on the train inputs, and stops early by itself. ``extra`` names Locum's
-    extra that predictions need; empty for none, and where members have extras of their own.
+    Another is fitted once, on the train inputs, and stops early by itself; if it can, part of it
+    then learns from the validation inputs as well (see `RefittableStudent`). ``extra`` names
+    Locum's extra that predictions need; empty for none, and where members have extras of their own.
     """
 
     family: ClassVar[str]
@@ -110,6 +113,39 @@ class WindowedStudent(Protocol):
     def cut_share(self, texts: Sequence[str]) -> float:
         """Return the share of texts that are longer."""
         ...
+
+
+@runtime_checkable
+class RefittableStudent(Protocol):
+    """A fitted student of which a part can learn again in little time."""
+
+    def refit(
+        self,
+        inputs: Sequence[str],
+        soft_labels: NDArray[np.float64],
+        human_labels: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """Learn again from these inputs, without making any choice anew."""
+        ...
+
+
+def refit(
+    student: Student,
+    inputs: Sequence[str],
+    soft_labels: NDArray[np.float64],
+    human_labels: NDArray[np.integer] | None = None,
+) -> Student:
+    """Let a fitted student learn from these inputs as far as it can without a search; return it.
+
+    Args:
+        student: The student; it stays as it is where nothing of it can learn again.
+        inputs: ``N`` texts, those that it learned from among them.
+        soft_labels: ``[N, C]``.
+        human_labels: An index or -1 for each.
+    """
+    if not isinstance(student, RefittableStudent):
+        return student
+    return student.refit(inputs, soft_labels, human_labels)
 
 
 def student_families() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.students import refit
 from locum.training.labelled import Labelled
 from locum.training.search import Search, fit_trial, for_other_size, prepare, score_student
 from locum.training.trials import CurvePoint, SyntheticGain, TrainedStudent, Trial
@@ -27,19 +28,20 @@ def train(
 ) -> TrainedStudent:
     """Train a student; a family that is searched says what settings it gets.
 
-    A student that is not searched learns once, from the distributions of the train inputs. Of one
-    that is, settings are chosen one after the other, each by the risk-coverage area on validation
-    inputs. First the penalty, by steps of a factor of three in the direction that improves. Where
-    there are distributions, then the distillation temperature, and whether single answers do better
-    after all. Where there are human labels, then how much they count. At last, where a model wrote
-    inputs, whether they help. Of over 10,000 train inputs so many, evenly spaced, are searched
-    with, and the best settings are fitted to all.
+    A student that is not searched learns from the distributions of the train inputs, and what can
+    of it then from those of all inputs (see `refit`). Of one that is searched, settings are chosen
+    one after the other, each by the risk-coverage area on validation inputs. First the penalty, by
+    steps of a factor of three in the direction that improves. Where there are distributions, then
+    the distillation temperature, and whether single answers do better after all. Where there are
+    human labels, then how much they count. At last, where a model wrote inputs, whether they help.
+    Of over 10,000 train inputs so many, evenly spaced, are searched with, and the best settings are
+    fitted to all.
 
     Args:
         make_student: Takes ``l2``, ``temperature`` and ``human_weight``, or nothing.
         training: Inputs to learn from.
         validation: Inputs to choose by; the final student of a searched family learns from them
-            too.
+            too, and of another what learns in little time.
         progress: Is told what is being done.
         synthetic: Inputs that a model wrote, to learn from if that helps; students that are not
             searched leave them aside.
@@ -87,4 +89,6 @@ def _fit_once(
     student.fit(training.texts, training.soft_labels, training.human)
     trial, judged, temperature = score_student(student, Trial({}, soft, 0.0, 0.0), validation)
     curve = [CurvePoint(len(training.texts), trial.agreement)]
-    return TrainedStudent(student, temperature, judged.proba, judged.novelty, [trial], curve)
+    both = training.joined(validation)
+    final = refit(student, both.texts, both.soft_labels, both.human)
+    return TrainedStudent(final, temperature, judged.proba, judged.novelty, [trial], curve)

@@ -62,7 +62,8 @@ class TrainedStudent(NamedTuple):
 
     Args:
         student: Of a searched family one of the best settings, trained on the train and validation
-            inputs; of another the only one, trained on the train inputs.
+            inputs; of another the only one, trained on the train inputs, and refitted to both where
+            it can be.
         temperature: The student's own, fitted on the validation inputs as the student sees them
             that was trained on the train inputs alone.
         raw_validation_proba: Probabilities of a student of the same settings that was trained on
