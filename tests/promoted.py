@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.gateways import Running
 
 MESSAGES = "/v1/messages"
+RESPONSES = "/v1/responses"
 MODEL = "teacher-1"
 INSTRUCTION = "Which team should answer?"
 SURE = {
@@ -101,6 +102,13 @@ def message_request(text: str, **more: Any) -> JsonObject:  # noqa: ANN401 - JSO
     return {**asked, "messages": messages, **more}
 
 
+def response_request(text: str, /, **more: Any) -> JsonObject:  # noqa: ANN401 - JSON
+    """The same, to OpenAI's Responses API; ``None`` takes a parameter out."""
+    asked = {"model": MODEL, "temperature": 0, "store": False, "instructions": INSTRUCTION}
+    request = {**asked, "input": text, **more}
+    return {name: value for name, value in request.items() if value is not None}
+
+
 def mail_request(text: str, **more: Any) -> JsonObject:  # noqa: ANN401 - JSON
     """A mail that is to be answered in JSON."""
     form = {"type": "json_schema", "json_schema": {"name": "mail", "schema": SHORT_SCHEMA}}
@@ -134,6 +142,31 @@ def message_response(said: str, number: int = 0) -> JsonObject:
     }
 
 
+def response_response(said: str, number: int = 0) -> JsonObject:
+    """The same, of OpenAI's Responses API."""
+    part = {"type": "output_text", "text": said, "annotations": [], "logprobs": []}
+    message = {"id": f"msg_{number}", "type": "message", "role": "assistant", "content": [part]}
+    return {
+        "id": f"resp_teacher{number:020}",
+        "object": "response",
+        "created_at": 1,
+        "status": "completed",
+        "model": f"{MODEL}-2026-01-01",
+        "output": [{**message, "status": "completed"}],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {"input_tokens": 12, "output_tokens": 2, "total_tokens": 14},
+    }
+
+
+_RESPONSE_OF = {
+    "chat": chat_response,
+    "messages": message_response,
+    "responses": response_response,
+}
+
+
 def record(
     request: JsonObject,
     said: str,
@@ -142,12 +175,11 @@ def record(
     task: str | None = "support",
 ) -> Call:
     """A recorded call, made as the gateway's recorder makes it."""
-    answer = message_response if endpoint == "messages" else chat_response
     return make_call(
         source="gateway",
         endpoint=endpoint,
         request=request,
-        response=answer(said, number),
+        response=_RESPONSE_OF[endpoint](said, number),
         time=1_760_000_000.0 + number,
         redactor=Redactor(),
         latency_ms=500.0,
@@ -305,8 +337,10 @@ def route(gateway: Running, request: JsonObject, *headers: str, path: str = CHAT
 
 
 def said(answer: Answer) -> str:
-    """What an answer of either API says."""
+    """What an answer of any API says."""
     body = orjson.loads(answer.body)
+    if "output" in body:
+        return str(body["output"][0]["content"][0]["text"])
     if "content" in body:
         return str(body["content"][0]["text"])
     return str(body["choices"][0]["message"]["content"])

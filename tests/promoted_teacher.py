@@ -8,7 +8,15 @@ import orjson
 
 from tests.gateway_clients import CHAT
 from tests.gateways import STREAM_HEAD, Received, chunk, http
-from tests.promoted import SURE, chat_response, message_response, spelled
+from tests.promoted import (
+    MESSAGES,
+    RESPONSES,
+    SURE,
+    chat_response,
+    message_response,
+    response_response,
+    spelled,
+)
 from tests.traffic import LABELS
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ __all__ = ["Teacher"]
 
 
 class Teacher:
-    """An upstream that gives the label whose telling word a text holds, in both APIs."""
+    """An upstream that gives the label whose telling word a text holds, in all APIs."""
 
     def __init__(self, *, wrong: bool = False) -> None:
         self.wrong = wrong
@@ -31,14 +39,15 @@ class Teacher:
         """Answer one call."""
         self.answers += 1
         asked = request.json
-        said = self.say(orjson.dumps(asked["messages"][-1]).decode())
-        is_chat = request.target == CHAT
-        body = (chat_response if is_chat else message_response)(said, self.answers)
+        turns = asked.get("messages") or asked.get("input")
+        last = turns if isinstance(turns, str) else turns[-1]
+        answer_of, events_of = _FORMS[request.target]
+        body = answer_of(self.say(orjson.dumps(last).decode()), self.answers)
         if not asked.get("stream"):
             writer.write(http(200, orjson.dumps(body)))
             return
-        events = (_chat_events if is_chat else _message_events)(body)
-        writer.write(STREAM_HEAD + b"".join(chunk(event) for event in events) + b"0\r\n\r\n")
+        events = b"".join(chunk(event) for event in events_of(body))
+        writer.write(STREAM_HEAD + events + b"0\r\n\r\n")
 
     def say(self, text: str) -> str:
         """Say the label."""
@@ -71,5 +80,32 @@ def _message_events(body: JsonObject) -> Iterable[bytes]:
         {"type": "message_delta", "delta": ended, "usage": {"output_tokens": 2}},
         {"type": "message_stop"},
     ]
-    for event in events:
-        yield b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+    yield from map(_named, events)
+
+
+def _response_events(body: JsonObject) -> Iterable[bytes]:
+    [item] = body["output"]
+    [part] = item["content"]
+    begun = {**body, "status": "in_progress", "output": [], "usage": None}
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    added = {"output_index": 0, "item": {**item, "content": []}}
+    events: list[JsonObject] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", **added},
+        {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+        {"type": "response.output_text.delta", **place, "delta": part["text"], "logprobs": []},
+        {"type": "response.completed", "response": body},
+    ]
+    numbered = ({**event, "sequence_number": number} for number, event in enumerate(events))
+    yield from map(_named, numbered)
+
+
+def _named(event: JsonObject) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+
+
+_FORMS = {
+    CHAT: (chat_response, _chat_events),
+    MESSAGES: (message_response, _message_events),
+    RESPONSES: (response_response, _response_events),
+}

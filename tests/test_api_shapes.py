@@ -120,6 +120,30 @@ def test_a_response_becomes_a_chat() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("request_part", "chat_part"),
+    [
+        ({"text": {"verbosity": "low"}}, {"verbosity": "low"}),
+        ({"text": {"of": "next year"}}, {"text": {"of": "next year"}}),
+        ({"reasoning": {"effort": "low", "summary": None}}, {"reasoning_effort": "low"}),
+        (
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            {"reasoning_effort": "low", "reasoning": {"summary": "auto"}},
+        ),
+        ({"reasoning": "low"}, {"reasoning": "low"}),
+        ({"include": ["message.output_text.logprobs"]}, {"logprobs": True}),
+        (
+            {"include": ["a", "message.output_text.logprobs"]},
+            {"logprobs": True, "include": ["a"]},
+        ),
+        ({"include": ["a"]}, {"include": ["a"]}),
+        ({"include": None, "reasoning": None}, {"include": None, "reasoning": None}),
+    ],
+)
+def test_settings_of_the_responses_api(request_part: JsonObject, chat_part: JsonObject) -> None:
+    assert to_chat("responses", request_part, None).request == {"messages": [], **chat_part}
+
+
 def test_the_answer_of_the_responses_api() -> None:
     token = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
     parts = [{"type": "output_text", "text": "Hi", "annotations": [], "logprobs": [token]}]

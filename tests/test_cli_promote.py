@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import pytest
-from typer.testing import CliRunner
 
-from locum.cli.app import app
-from locum.errors import LocumError
 from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
-from tests.commands import run
-from tests.promoted import label_calls, label_student, mail_calls, object_student, record
+from tests.commands import in_json, locum, refusal, run
+from tests.promoted import (
+    label_calls,
+    label_student,
+    mail_calls,
+    object_student,
+    record,
+    response_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,19 +51,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def locum(home: Path, *arguments: str) -> str:
-    """Run a command in this process, and return what it prints."""
-    done = CliRunner().invoke(app, [*arguments, "--home", str(home)], env={"COLUMNS": "200"})
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def in_json(home: Path, *arguments: str) -> Any:  # noqa: ANN401 - JSON
-    return orjson.loads(locum(home, *arguments, "--json"))
-
-
 def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
     found = in_json(home, "promote", "support")
     assert found | {"artefact": "", "changed": 0} == {
@@ -74,6 +64,7 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
         "reason": "",
         "calls": 150,
         "recognised": 150,
+        "stored": 0,
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:
@@ -96,17 +87,19 @@ def test_a_demotion_is_told_in_json(home: Path) -> None:
     assert "plan" not in found
 
 
+def test_calls_that_are_to_be_stored_are_told_of(tmp_path: Path) -> None:
+    asked = [response_request(text, store=None) for text in "abc"]
+    calls = [record(one, "Billing.", n, endpoint="responses") for n, one in enumerate(asked)]
+    distilled(tmp_path, calls=calls)
+    said = locum(tmp_path, "promote", "support")
+    assert "needs       store: false in the application's calls: without it, 3 of these" in said
+    assert in_json(tmp_path, "promote", "support")["stored"] == 3
+
+
 def test_a_student_of_objects_is_promoted_by_its_folder(tmp_path: Path) -> None:
     name = distilled(tmp_path, object_student(), mail_calls())
     found = in_json(tmp_path, "promote", str(tmp_path / name / "student"))
     assert (found["task"], found["recognised"]) == ("mail", 40)
-
-
-def refusal(home: Path, *arguments: str, code: int = 1) -> str:
-    with pytest.raises(LocumError) as refused:
-        locum(home, *arguments)
-    assert refused.value.exit_code == code
-    return str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ OTHERS: dict[str, JsonObject] = {
     "earlier turns": chat_request(TEXT, messages=[SYSTEM, user("a"), SYSTEM, user(TEXT)]),
     "a schema": chat_request(TEXT, response_format={"type": "json_object"}),
     "a name": chat_request(TEXT, messages=[SYSTEM, {**user(TEXT), "name": "eve"}]),
+    "to be stored": chat_request(TEXT, store=True),
     "an unknown parameter": chat_request(TEXT, a_parameter_of_next_year=1),
     "an odd delivery": chat_request(TEXT, logprobs=5),
     "less room": chat_request(TEXT, max_tokens=3),

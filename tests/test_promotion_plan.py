@@ -37,6 +37,7 @@ from tests.promoted import (
     mail_request,
     object_student,
     record,
+    response_request,
 )
 from tests.traffic import LABELS
 
@@ -146,7 +147,8 @@ def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
 
 def test_no_part_of_a_plan_may_be_missing() -> None:
     written = write_plan(PLAN)
-    for name in written:
+    # Without models, an answer names the one that was asked for.
+    for name in written.keys() - {"models"}:
         with pytest.raises(InputError, match="promote the task again"):
             read_plan({key: value for key, value in written.items() if key != name})
 
@@ -187,6 +189,24 @@ def test_calls_that_no_student_could_answer_are_passed_over() -> None:
         prepare_plan(label_student(), [odd, silent])
     with pytest.raises(InputError, match="of the 0 calls"):
         prepare_plan(label_student(), [])
+
+
+def test_models_are_named_as_in_most_answers() -> None:
+    asked = response_request("x")
+    calls = [record(asked, "Billing.", n, endpoint="responses") for n in range(3)]
+    chats = [record(chat_request("x"), "Billing.", 10 + n) for n in range(2)]
+    plan = prepare_plan(label_student(), [*calls, *chats]).plan
+    assert plan.models == {MODEL: f"{MODEL}-2026-01-01"}
+
+
+def test_calls_that_were_to_be_stored_are_counted() -> None:
+    chat = [chat_request("x", store=store) for store in (True, False, None)]
+    calls = [record(asked, "Billing.", number) for number, asked in enumerate(chat)]
+    for number, store in enumerate([True, False, None], 10):
+        asked = response_request("x", store=store)
+        calls.append(record(asked, "Billing.", number, endpoint="responses"))
+    prepared = prepare_plan(label_student(), calls)
+    assert (prepared.recognised, prepared.stored) == (6, 3)
 
 
 def test_bare_calls_have_to_be_named() -> None:

@@ -290,6 +290,40 @@ def test_tallies_add_up_by_hour(shadows: ShadowStore) -> None:
     shadows.add_tallies([])
 
 
+def test_tallies_are_told_by_hour_day_and_application(shadows: ShadowStore) -> None:
+    hour, day = 3600, 86_400
+    shadows.add_tallies(
+        [
+            tally(2 * day - 1.0, calls=1),
+            tally(2 * day, "teacher", 2, application=""),
+            tally(2 * day + 1.0, calls=4),
+            tally(3 * day - 1.0, calls=8, artefact="bb"),
+            tally(2 * day, calls=16, task="other"),
+        ]
+    )
+    assert list(shadows.counts_by("hour", "support").items()) == [
+        (3 * day - hour, {"student": 8}),
+        (2 * day, {"student": 4, "teacher": 2}),
+        (2 * day - hour, {"student": 1}),
+    ]
+    assert list(shadows.counts_by("day", "support").items()) == [
+        (2 * day, {"student": 12, "teacher": 2}),
+        (day, {"student": 1}),
+    ]
+    assert list(shadows.counts_by("application", "support").items()) == [
+        ("", {"teacher": 2}),
+        ("shop", {"student": 13}),
+    ]
+    late = 2 * day + hour - 1.0
+    assert shadows.counts("support", since=late) == {"student": 12, "teacher": 2}
+    assert shadows.counts("support", "bb", since=late) == {"student": 8}
+    assert shadows.counts_by("day", "support", "aa", since=late) == {
+        2 * day: {"student": 4, "teacher": 2}
+    }
+    assert shadows.counts_by("hour", "support", since=3 * day) == {}
+    assert shadows.counts_by("application", "unknown") == {}
+
+
 def test_gateways_that_count_at_once_lose_nothing(place: str) -> None:
     open_database(place).close()
 
@@ -323,9 +357,9 @@ def test_a_standing_tells_what_is_known(
         ]
     )
     [standing] = read_standings(database)
-    assert (standing.total, standing.answered) == (200, 80)
+    assert (standing.usage.total, standing.usage.answered) == (200, 80)
     assert standing.coverage == pytest.approx(80 / 95)
-    assert standing.saved_usd == pytest.approx(0.06)
+    assert standing.usage.saved_usd == pytest.approx(0.06)
     assert standing.compared.agreement is None
     found = standing.to_object()
     assert found["calls"]["shadow"] == 20

@@ -267,7 +267,7 @@ def test_a_replica_that_is_killed_takes_no_record_of_others_along(site: Site) ->
         assert third.answers(sure(1), "student")
     assert happens(lambda: kept.ids <= site.recorded(), SOON)
     alive = second.counts() + third.counts()
-    assert happens(lambda: site.standing().total >= alive.total(), SOON)
+    assert happens(lambda: site.standing().usage.total >= alive.total(), SOON)
     assert site.standing().state == "active"
 
 

@@ -32,6 +32,7 @@ __all__ = [
     "make_filter",
     "parse_duration",
     "parse_moment",
+    "parse_past",
     "parse_size",
 ]
 
@@ -168,3 +169,19 @@ def parse_moment(option: str, given: str) -> float:
             "as 2026-01-31 or 2026-01-31T12:00:00+01:00"
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def parse_past(option: str, given: str) -> float:
+    """Return a moment that has passed, in seconds since 1970; see `parse_moment` for its forms.
+
+    Raises:
+        UsageError: It is no moment, or lies in the future.
+    """
+    moment, now = parse_moment(option, given), time.time()
+    if moment > now:
+        raise UsageError(
+            f"{option} {given!r}: expected a time that has passed, and now is "
+            f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M} in UTC: give an earlier one, or a "
+            "time ago, such as 24h"
+        )
+    return max(moment, 0.0)

@@ -59,7 +59,7 @@ def promote_command(
             refuse_revoked(database, name, folder)
         promotion, prepared = promote_student(database, folder, percent=percent, shadow=shadow)
     if json_output:
-        said = {"calls": prepared.calls, "recognised": prepared.recognised}
+        said = {name: getattr(prepared, name) for name in ("calls", "recognised", "stored")}
         print_json(_to_object(promotion) | said)
         return
     plan = prepared.plan
@@ -75,6 +75,11 @@ def promote_command(
     )
     if plan.recognition.by_name:
         typer.echo(f"needs       the header x-locum-task: {name} in the application's calls")
+    if prepared.stored:
+        typer.echo(
+            f"needs       store: false in the application's calls: without it, {prepared.stored:,} "
+            "of these would be the teacher's, as its provider keeps their answers"
+        )
     typer.echo(f"next        locum status {name}")
 
 

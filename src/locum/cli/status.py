@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from locum.cli.options import Config, Home
+from locum.cli.options import Config, Home, parse_past
 from locum.cli.output import dollars, print_json, table
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
-    from locum.promotion import Standing
-    from locum.store import Database
+    from locum.promotion import Standing, Usage
+    from locum.store import Database, Grouping
 
 __all__ = ["status_command"]
 
@@ -29,6 +31,18 @@ _SHOWN_CHARACTERS = 60
 def status_command(
     task: Annotated[str | None, typer.Argument(help="A promoted task; else all.")] = None,
     *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Count calls from the hour of this time on: 90m, 24h, 7d ago, or ISO 8601; else "
+            "all.",
+        ),
+    ] = None,
+    by: Annotated[
+        Literal["hour", "day", "application"] | None,
+        typer.Option("--by", help="Show the calls of each task apart as well."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it anew every two seconds, until Ctrl-C.")
     ] = False,
@@ -45,7 +59,8 @@ def status_command(
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
     with open_existing(store_place(home, project_settings(config))) as database:
-        standings = _read(database, task)
+        read = partial(_read, database, task, since, by)
+        standings = read()
         if json_output:
             print_json({"tasks": [standing.to_object() for standing in standings]})
             return
@@ -55,14 +70,18 @@ def status_command(
             return
         with Live(_show(standings), console=console, auto_refresh=False) as live:
             while True:
-                live.update(_show(_read(database, task)), refresh=True)
+                live.update(_show(read()), refresh=True)
                 time.sleep(2)
 
 
-def _read(database: Database, task: str | None) -> list[Standing]:
+def _read(
+    database: Database, task: str | None, since: str | None, by: Grouping | None
+) -> list[Standing]:
     from locum.promotion import read_standings
 
-    standings = read_standings(database, task)
+    # A time ago moves on while somebody watches.
+    begin = None if since is None else parse_past("--since", since)
+    standings = read_standings(database, task, since=begin, by=by)
     if task is not None and not standings:
         raise InputError(f"task {task!r} was never promoted: locum promote {task}")
     return standings
@@ -75,11 +94,13 @@ def _show(standings: list[Standing]) -> RenderableType:
     if not standings:
         return Text("no task is promoted: locum promote TASK lets a student answer")
     columns = ["task", "state", "calls", "answered", "coverage", "agreement", "saved"]
-    shown: list[RenderableType] = [
-        table("promoted students", columns, [_row(standing) for standing in standings])
-    ]
+    title = "promoted students"
+    if standings[0].since is not None:
+        title += f", their calls since {_moment(standings[0].since)} UTC"
+    shown: list[RenderableType] = [table(title, columns, [_row(one) for one in standings])]
     for standing in standings:
         shown += [Text(line) for line in _lines(standing)]
+    shown += [_rows(standing) for standing in standings if standing.by is not None]
     return Group(*shown)
 
 
@@ -91,11 +112,11 @@ def _row(standing: Standing) -> list[str]:
     return [
         standing.task,
         state,
-        f"{standing.total:,}",
-        f"{standing.answered:,}",
+        f"{standing.usage.total:,}",
+        f"{standing.usage.answered:,}",
         "-" if coverage is None else f"{coverage:.1%}",
         "-" if agreement is None else f"{agreement:.1%}",
-        dollars(standing.saved_usd),
+        dollars(standing.usage.saved_usd),
     ]
 
 
@@ -118,7 +139,34 @@ def _lines(standing: Standing) -> list[str]:
         f"the teacher did not: locum calls show {(one.call_id or 'deleted')[:8]}"
         for one in standing.disagreements[:_SHOWN_DISAGREEMENTS]
     ]
-    return [sure, *happened, *differing]
+    return [sure, f"{standing.task}: {_spent(standing)}", *happened, *differing]
+
+
+def _spent(standing: Standing) -> str:
+    if standing.call_usd is None:
+        return "what a call of the teacher costs is not known"
+    spent, mean = dollars(standing.usage.spent_usd), dollars(standing.call_usd)
+    return f"{spent} spent on the teacher, at its mean of {mean} a call"
+
+
+def _rows(standing: Standing) -> Table:
+    """The calls of a task apart."""
+    columns = [str(standing.by), "calls", "answered", "to teacher", "spent", "saved"]
+    rows = [[_name(standing.by, key), *_cells(usage)] for key, usage in standing.rows.items()]
+    times = "" if standing.by == "application" else " (UTC)"
+    return table(f"{standing.task}: calls by {standing.by}{times}", columns, rows)
+
+
+def _name(by: Grouping | None, key: int | str) -> str:
+    """The hour or the day that begins then, or the application."""
+    if isinstance(key, str):
+        return key or "-"
+    return _moment(key)[: len("2026-01-31" if by == "day" else "2026-01-31 12:00")]
+
+
+def _cells(usage: Usage) -> list[str]:
+    counts = (usage.total, usage.answered, usage.to_teacher)
+    return [*(f"{count:,}" for count in counts), dollars(usage.spent_usd), dollars(usage.saved_usd)]
 
 
 def _moment(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """What a gateway needs to know so that a student can take a teacher's calls over."""
 
+from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answers import (
     StudentAnswer,
     chat_body,
@@ -15,12 +16,16 @@ from locum.promotion.prepare import prepare_plan, read_artefact_files
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted
+from locum.promotion.response_answers import response_body, response_stream
 from locum.promotion.standing import Compared, Standing, read_standings
 from locum.promotion.unpacking import drop_unused, unpack_student
+from locum.promotion.usage import Usage
 from locum.promotion.wording import LabelWording, ObjectWording
 
 __all__ = [
+    "ANSWER_FORMS",
     "ANY_TURNS",
+    "AnswerForm",
     "AnswerText",
     "Ask",
     "Compared",
@@ -34,6 +39,7 @@ __all__ = [
     "Refreshed",
     "Standing",
     "StudentAnswer",
+    "Usage",
     "ask_of",
     "chat_body",
     "chat_stream",
@@ -49,6 +55,8 @@ __all__ = [
     "read_artefact_files",
     "read_plan",
     "read_standings",
+    "response_body",
+    "response_stream",
     "unpack_student",
     "write_plan",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from locum.traffic.strict_json import write_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -21,7 +23,10 @@ __all__ = [
     "chat_stream",
     "message_body",
     "message_stream",
+    "random_digits",
     "random_name",
+    "server_sent_events",
+    "token_scores",
 ]
 
 _CHAT_DIGITS, _MESSAGE_DIGITS = 29, 22
@@ -36,7 +41,7 @@ class StudentAnswer(NamedTuple):
 
     Args:
         text: What is said.
-        model: The model that was asked for.
+        model: The model that answers, as the teacher's answers name it.
         prompt_tokens: About how many tokens the teacher would have read.
         completion_tokens: About how many it would have written.
         chances: Texts that might have been said with their probabilities, that which was said
@@ -111,7 +116,7 @@ def message_stream(answer: StudentAnswer) -> bytes:
     delta = {"type": "text_delta", "text": answer.text}
     ended = {"stop_reason": "end_turn", "stop_sequence": None}
     empty = {"type": "text", "text": ""}
-    return _events(
+    return server_sent_events(
         [
             {"type": "message_start", "message": _message(answer, [], None, 1)},
             {"type": "content_block_start", "index": 0, "content_block": empty},
@@ -157,12 +162,16 @@ def _chat_usage(answer: StudentAnswer) -> JsonObject:
 def _logprobs(answer: StudentAnswer, ask: Ask) -> JsonObject | None:
     if ask.top_logprobs is None:
         return None
+    return {"content": token_scores(answer, ask), "refusal": None}
+
+
+def token_scores(answer: StudentAnswer, ask: Ask) -> list[JsonObject]:
+    """Return an answer's only token with log-probabilities; none where they are not asked for."""
+    if ask.top_logprobs is None:
+        return []
     listed = [_scored(text, chance) for text, chance in answer.chances]
-    token = {
-        **_scored(answer.text, answer.chances[0][1]),
-        "top_logprobs": listed[: ask.top_logprobs],
-    }
-    return {"content": [token], "refusal": None}
+    scored = _scored(answer.text, answer.chances[0][1])
+    return [{**scored, "top_logprobs": listed[: ask.top_logprobs]}]
 
 
 def _scored(text: str, chance: float) -> JsonObject:
@@ -191,10 +200,10 @@ def _message(
     }
 
 
-def _events(events: Iterable[JsonObject]) -> bytes:
+def server_sent_events(events: Iterable[JsonObject]) -> bytes:
+    """Return events under the name of their ``type``, as a stream carries them."""
     return b"".join(
-        b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
-        for event in events
+        b"event: %b\ndata: %b\n\n" % (event["type"].encode(), write_json(event)) for event in events
     )
 
 
@@ -202,3 +211,8 @@ def random_name(digits: int) -> str:
     """Return letters and digits that make a name which nothing else has."""
     drawn = _chance.getrandbits(8 * digits).to_bytes(digits, "big")
     return b64encode(drawn, b"aZ")[:digits].decode()
+
+
+def random_digits(digits: int) -> str:
+    """Return hexadecimal digits that make a name which nothing else has."""
+    return f"{_chance.getrandbits(4 * digits):0{digits}x}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,8 @@ from locum.promotion.recognition import Recognition
 from locum.promotion.wording import LabelWording, ObjectWording  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locum.schema import JsonObject
 
 __all__ = ["AnswerText", "Plan", "PromptTokens", "read_plan", "write_plan"]
@@ -58,6 +61,7 @@ class Plan(NamedTuple):
         confidence: Of the promise.
         coverage: Share of calls that the student is expected to answer.
         teacher: Who answers else.
+        models: How the teacher's answers name the model, by the name that it was asked under.
     """
 
     recognition: Recognition
@@ -70,6 +74,7 @@ class Plan(NamedTuple):
     confidence: float
     coverage: float
     teacher: str
+    models: Mapping[str, str] = MappingProxyType({})
 
     def word(self, fingerprint: str, said: str) -> AnswerText | None:
         """Return what a student says as the teacher would write it.
@@ -119,6 +124,7 @@ class _PlanEntry(_Strict):
     confidence: Finite
     coverage: Finite
     teacher: str
+    models: dict[str, str] = {}
 
 
 def write_plan(plan: Plan) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import learn_recognition
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
-from locum.traffic import split_request
+from locum.traffic import is_stored, split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ class Prepared(NamedTuple):
         plan: The plan.
         calls: How many recorded calls were looked at.
         recognised: How many of them it recognises.
+        stored: How many of these the provider was to keep; a student answers no such calls.
     """
 
     plan: Plan
     calls: int
     recognised: int
+    stored: int
 
 
 class ArtefactFiles(NamedTuple):
@@ -132,8 +134,10 @@ def prepare_plan(
         confidence=certificate.confidence,
         coverage=certificate.coverage,
         teacher=student.teacher,
+        models=_models(seen),
     )
-    return Prepared(plan, count, len(seen))
+    stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
+    return Prepared(plan, count, len(seen), stored)
 
 
 def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
@@ -173,6 +177,16 @@ def _check_required(student: CertifiedExtractor, call: Call) -> None:
             "leaves out: make it optional in the application's schema, or distil without "
             f"--leave-out {lacking[0]}"
         )
+
+
+def _models(seen: Sequence[_Seen]) -> dict[str, str]:
+    """How answers most often name the model that was asked for, such as with a date."""
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for one in seen:
+        named = (one.call.response or {}).get("model")
+        if isinstance(named, str) and named:
+            names[one.frame.model][named] += 1
+    return {asked: given.most_common(1)[0][0] for asked, given in names.items()}
 
 
 def _prompt_tokens(seen: Sequence[_Seen]) -> PromptTokens:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
 from locum.promotion.plan import Plan, PromptTokens, read_plan
 from locum.promotion.recognition import Recognition
-from locum.store import PromotionStore, ShadowStore
+from locum.promotion.usage import Usage
+from locum.store import PromotionStore, Route, ShadowStore, hour_begin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locum.schema import JsonObject
-    from locum.store import Database, Promotion, PromotionEvent, Route, Shadow
+    from locum.store import Database, Grouping, Promotion, PromotionEvent, Shadow
 
 __all__ = ["Compared", "Standing", "read_standings"]
 
@@ -69,8 +71,13 @@ class Standing(NamedTuple):
         target: The promised agreement on what it answers.
         confidence: Of the promise.
         expected_coverage: Share of calls that it was certified to answer.
-        calls: How many calls of the task went which way, since a student was first promoted.
+        since: From when on calls are counted, in seconds since 1970; ``None`` where all are, since
+            a student was first promoted.
+        by: What rows are by; ``None`` where there are none.
+        calls: How many calls of the task went which way.
         own_calls: Likewise, while this student stood in.
+        rows: The same calls apart: by when an hour or a day (in UTC) begins, in seconds since 1970,
+            the newest first; or by the name of an application, empty where a gateway knows none.
         compared: What sampled calls show.
         call_usd: What a call of the teacher costs in the mean; ``None`` where not known.
         call_ms: How long one takes at the median; likewise.
@@ -89,8 +96,11 @@ class Standing(NamedTuple):
     target: float
     confidence: float
     expected_coverage: float
+    since: int | None
+    by: Grouping | None
     calls: Mapping[Route, int]
     own_calls: Mapping[Route, int]
+    rows: Mapping[int | str, Usage]
     compared: Compared
     call_usd: float | None
     call_ms: float | None
@@ -98,64 +108,68 @@ class Standing(NamedTuple):
     disagreements: list[Shadow]
 
     @property
-    def answered(self) -> int:
-        """Calls that the student answered."""
-        return self.calls.get("student", 0) + self.calls.get("shadow", 0)
-
-    @property
-    def total(self) -> int:
-        """All calls of the task."""
-        return sum(self.calls.values())
+    def usage(self) -> Usage:
+        """The calls of the task, and what they cost."""
+        return Usage(self.calls, self.call_usd)
 
     @property
     def coverage(self) -> float | None:
         """Share that it answered of the calls on which it said something, if there are any."""
-        answered = self.own_calls.get("student", 0) + self.own_calls.get("shadow", 0)
+        answered = Usage(self.own_calls, self.call_usd).answered
         asked = answered + self.own_calls.get("deferred", 0)
         return answered / asked if asked else None
-
-    @property
-    def saved_usd(self) -> float | None:
-        """What the teacher's answers would have cost, less those that were bought to compare."""
-        if self.call_usd is None:
-            return None
-        return self.call_usd * self.calls.get("student", 0)
 
     def to_object(self) -> JsonObject:
         """Return it as JSON."""
         return {
             **self._asdict(),
-            "calls": dict(self.calls),
+            **self.usage.to_object(),
             "own_calls": dict(self.own_calls),
+            "rows": [{str(self.by): key, **row.to_object()} for key, row in self.rows.items()],
             "compared": {**self.compared._asdict(), "agreement": self.compared.agreement},
             "events": [event._asdict() for event in self.events],
             "disagreements": [shadow._asdict() for shadow in self.disagreements],
-            "answered": self.answered,
-            "total": self.total,
             "coverage": self.coverage,
-            "saved_usd": self.saved_usd,
         }
 
 
-def read_standings(database: Database, task: str | None = None) -> list[Standing]:
+def read_standings(
+    database: Database,
+    task: str | None = None,
+    *,
+    since: float | None = None,
+    by: Grouping | None = None,
+) -> list[Standing]:
     """Return how promoted students do, by task.
 
     Args:
         database: The store.
-        task: That of this task alone.
+        task: That of this task alone; by default of all.
+        since: Count calls from the beginning of the hour of this moment on, in seconds since 1970;
+            by default all. What sampled calls show, events and disagreements are of all times.
+        by: Of what each row holds the calls; by default there are no rows.
 
     Raises:
         InputError: The store cannot be read.
     """
     promotions, shadows = PromotionStore(database), ShadowStore(database)
+    begin = None if since is None else hour_begin(since)
     return [
-        _standing(promotion, promotions, shadows)
+        _standing(promotion, promotions, shadows, begin, by)
         for promotion in promotions.all()
         if task in {None, promotion.task}
     ]
 
 
-def _standing(promotion: Promotion, promotions: PromotionStore, shadows: ShadowStore) -> Standing:
+def _standing(
+    promotion: Promotion,
+    promotions: PromotionStore,
+    shadows: ShadowStore,
+    since: int | None,
+    by: Grouping | None,
+) -> Standing:
+    # All calls are the sum of the rows: gateways may count more between two queries.
+    rows = shadows.counts_by(by, promotion.task, since=since)
     watch = shadows.watch(promotion.task, promotion.artefact) or {}
     plan, state, reason = _read_plan(promotion)
     return Standing(
@@ -170,8 +184,11 @@ def _standing(promotion: Promotion, promotions: PromotionStore, shadows: ShadowS
         target=plan.target,
         confidence=plan.confidence,
         expected_coverage=plan.coverage,
-        calls=shadows.counts(promotion.task),
-        own_calls=shadows.counts(promotion.task, promotion.artefact),
+        since=since,
+        by=by,
+        calls=sum(rows.values(), Counter[Route]()),
+        own_calls=shadows.counts(promotion.task, promotion.artefact, since=since),
+        rows={key: Usage(row, plan.call_usd) for key, row in rows.items()} if by else {},
         compared=Compared(
             watch.get("compared", 0),
             watch.get("disagreements", 0),

@@ -143,8 +143,8 @@ class StandInMetrics:
             for name, value in _values(standing).items():
                 if value is not None:
                     shown[name].add_metric([standing.task], value)
-            if standing.saved_usd is not None:
-                saved.add_metric([standing.task], standing.saved_usd)
+            if standing.usage.saved_usd is not None:
+                saved.add_metric([standing.task], standing.usage.saved_usd)
         yield from shown.values()
         yield saved
 

@@ -7,26 +7,15 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import (
-    Ask,
-    Frame,
-    StudentAnswer,
-    ask_of,
-    chat_body,
-    chat_stream,
-    frame_of,
-    message_body,
-    message_stream,
-    random_name,
-)
-from locum.traffic import split_request, to_chat
+from locum.promotion import ANSWER_FORMS, Ask, Frame, StudentAnswer, ask_of, frame_of, random_name
+from locum.traffic import is_stored, split_request, to_chat
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from locum.promotion import AnswerText
+    from locum.promotion import AnswerForm, AnswerText
     from locum.redaction import Redactor
     from locum.schema import JsonObject
     from locum.serving.client import ClientConnection
@@ -38,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
 
-_ENDPOINTS = frozenset({"chat", "messages"})
 _ALL = 100
 _MOST_FRAMES = 4_096
 _LARGEST_FRAME = 64 * 1024
@@ -108,6 +96,7 @@ class _Ours(NamedTuple):
     text: str
     ask: Ask
     chat: JsonObject
+    form: AnswerForm
 
 
 class StandIns:
@@ -153,9 +142,10 @@ class StandIns:
             may_shadow: Tells whether a call may be sent to its teacher for the record alone.
         """
         stand_ins = self._roster.stand_ins
-        if not stand_ins or call.endpoint not in _ENDPOINTS:
+        form = ANSWER_FORMS.get(call.endpoint)
+        if not stand_ins or form is None:
             return _NOT_OURS
-        ours = await self._recognise(call, stand_ins)
+        ours = await self._recognise(call, form, stand_ins)
         if ours is None:
             return _NOT_OURS
         link = ours.stand_in.link
@@ -167,7 +157,11 @@ class StandIns:
         drawn = self._chance.random() < ours.stand_in.promotion.shadow and may_shadow(call)
         return await self._serve(call, ours, link, client, drawn=drawn)
 
-    async def _recognise(self, call: ActiveCall, stand_ins: tuple[StandIn, ...]) -> _Ours | None:
+    async def _recognise(
+        self, call: ActiveCall, form: AnswerForm, stand_ins: tuple[StandIn, ...]
+    ) -> _Ours | None:
+        if is_stored(call.endpoint, call.body) or not form.takes(call.body):
+            return None
         chat = to_chat(call.endpoint, call.body, None).request
         split = split_request(chat)
         ask = ask_of(chat)
@@ -180,7 +174,7 @@ class StandIns:
             return None
         for stand_in in likely:
             if stand_in.plan.recognition.admits(frame, split.text):
-                return _Ours(stand_in, frame, split.text, ask, chat)
+                return _Ours(stand_in, frame, split.text, ask, chat, form)
         return None
 
     async def _frame(self, rest: JsonObject) -> Frame | None:
@@ -270,20 +264,17 @@ class StandIns:
         promotion, plan = ours.stand_in.promotion, ours.stand_in.plan
         answer = StudentAnswer(
             text=worded.text,
-            model=ours.frame.model,
+            model=plan.models.get(ours.frame.model, ours.frame.model),
             prompt_tokens=plan.prompt_tokens.count(ours.text),
             completion_tokens=worded.tokens,
             chances=_chances(ours, said),
             created=int(time.time()),
             artefact=promotion.artefact,
         )
-        if call.endpoint == "messages":
-            body = message_stream(answer) if ours.ask.stream else message_body(answer)
-        else:
-            body = (chat_stream if ours.ask.stream else chat_body)(answer, ours.ask)
-        request_id = b"request-id" if call.endpoint == "messages" else b"x-request-id"
+        write = ours.form.stream if ours.ask.stream else ours.form.body
+        body = write(answer, ours.ask, call.body)
         headers = (
-            (request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
+            (ours.form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
             *ours.stand_in.headers,
             (b"x-locum-confidence", b"%.4f" % said.confidence),
         )

@@ -85,7 +85,6 @@ class _Task(NamedTuple):
     student_seconds: float | None
     routes: list[_Route]
     interval: IntervalDrawing
-    spent_usd: float | None
 
 
 def render_live(standings: Iterable[Standing], health: Health, read: float, error: str) -> str:
@@ -162,8 +161,6 @@ def _environment() -> Environment:
 
 def _task(standing: Standing, processes: Mapping[str, Process], health: Health) -> _Task:
     process = processes.get(standing.task)
-    call_usd = standing.call_usd
-    asked = standing.total - standing.calls.get("student", 0)
     return _Task(
         identity=sha256(standing.task.encode("utf-8", "surrogatepass")).hexdigest()[:12],
         standing=standing,
@@ -172,7 +169,6 @@ def _task(standing: Standing, processes: Mapping[str, Process], health: Health) 
         student_seconds=health.medians.get(standing.task),
         routes=_routes(standing),
         interval=draw_interval(standing.compared, standing.target),
-        spent_usd=None if call_usd is None else call_usd * asked,
     )
 
 
@@ -188,7 +184,7 @@ def _badge(standing: Standing) -> _Badge:
 
 def _routes(standing: Standing) -> list[_Route]:
     counts = {str(name): calls for name, calls in standing.calls.items()}
-    total, before, routes = max(standing.total, 1), 0, []
+    total, before, routes = max(standing.usage.total, 1), 0, []
     for name in [*_ROUTES, *sorted(counts.keys() - _ROUTES)]:
         calls = counts.get(name, 0)
         routes.append(_Route(name, _ROUTES.get(name, name), calls, calls / total, before / total))

@@ -11,7 +11,15 @@ from locum.store.labels import LabelStore
 from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
 from locum.store.parquet import export_parquet
 from locum.store.promotions import Promotion, PromotionEvent, PromotionStore
-from locum.store.shadows import Route, Shadow, ShadowStore, Tally, lock_watch
+from locum.store.shadows import (
+    Grouping,
+    Route,
+    Shadow,
+    ShadowStore,
+    Tally,
+    hour_begin,
+    lock_watch,
+)
 from locum.store.spends import SpendStore, Spent
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "Database",
     "Deletion",
     "DerivedKind",
+    "Grouping",
     "LabelStore",
     "Ledger",
     "Promotion",
@@ -41,6 +50,7 @@ __all__ = [
     "Tally",
     "Verdict",
     "export_parquet",
+    "hour_begin",
     "lock_watch",
     "open_database",
 ]

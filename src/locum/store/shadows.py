@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import orjson
@@ -14,15 +15,23 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.store.database import Database, Row
 
-__all__ = ["Route", "Shadow", "ShadowStore", "Tally", "lock_watch"]
+__all__ = ["Grouping", "Route", "Shadow", "ShadowStore", "Tally", "hour_begin", "lock_watch"]
 
 Route = Literal["student", "shadow", "deferred", "teacher", "failed"]
+Grouping = Literal["hour", "day", "application"]
 
 _COLUMNS = (
     "task, artefact, time, call_id, answered, agrees, said, confidence, novelty, input_hash, "
     "answer_hash, teacher"
 )
 _HOUR_SECONDS = 3600
+# What calls are grouped by, and in which order groups come.
+_GROUPS: dict[Grouping | None, tuple[str, str]] = {
+    None: ("task", ""),
+    "hour": ("hour * 3600", "DESC"),
+    "day": ("hour / 24 * 86400", "DESC"),
+    "application": ("application", ""),
+}
 _MOST = 2**62
 _WATCH_LOCK = 0x6C6F_6375_6D02
 
@@ -78,6 +87,11 @@ class Tally(NamedTuple):
     application: str
     route: Route
     calls: int
+
+
+def hour_begin(moment: float) -> int:
+    """Return when the hour of a moment begins, both in seconds since 1970."""
+    return int(moment // _HOUR_SECONDS) * _HOUR_SECONDS
 
 
 def lock_watch(database: Database) -> None:
@@ -164,19 +178,45 @@ class ShadowStore:
             sorted(rows),
         )
 
-    def counts(self, task: str, artefact: str | None = None) -> dict[Route, int]:
-        """Return how many calls of a task went which way.
+    def counts(
+        self, task: str, artefact: str | None = None, *, since: float | None = None
+    ) -> Counter[Route]:
+        """Return how many calls of a task went which way; see `counts_by` for the arguments."""
+        return sum(self.counts_by(None, task, artefact, since=since).values(), Counter[Route]())
+
+    def counts_by(
+        self,
+        by: Grouping | None,
+        task: str,
+        artefact: str | None = None,
+        *,
+        since: float | None = None,
+    ) -> dict[int | str, Counter[Route]]:
+        """Return how many calls of a task went which way, apart by hour, day or application.
 
         Args:
+            by: By what; ``None`` for all at once, by the name of the task.
             task: Of which task.
             artefact: While this student stood in; by default any.
+            since: From the beginning of the hour of this moment on, in seconds since 1970; by
+                default at all times.
+
+        Returns:
+            Those that had calls: hours and days (in UTC) by when they begin, in seconds since 1970,
+            the newest first; or applications by name.
         """
+        key, order = _GROUPS[by]
+        hour = None if since is None else hour_begin(since) // _HOUR_SECONDS
         rows = self._database.execute(
-            "SELECT route, sum(calls) FROM tallies WHERE task = ? "
-            "AND artefact = coalesce(?, artefact) GROUP BY route",
-            (task, artefact),
+            f"SELECT {key}, route, sum(calls) FROM tallies WHERE task = ? "  # noqa: S608 - no value in it
+            "AND artefact = coalesce(?, artefact) AND hour >= coalesce(?, hour) "
+            f"GROUP BY 1, route ORDER BY 1 {order}",
+            (task, artefact, hour),
         )
-        return {route: int(calls) for route, calls in rows}
+        found: defaultdict[int | str, Counter[Route]] = defaultdict(Counter)
+        for group, route, calls in rows:
+            found[group][route] = int(calls)
+        return dict(found)
 
 
 def _to_shadow(row: Row) -> Shadow:

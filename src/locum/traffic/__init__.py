@@ -17,7 +17,7 @@ from locum.traffic.conversation import (
     token_logprobs,
 )
 from locum.traffic.make_call import make_call
-from locum.traffic.split_request import SETTINGS, SplitRequest, split_request
+from locum.traffic.split_request import SETTINGS, SplitRequest, is_stored, split_request
 from locum.traffic.token_positions import token_position, token_text
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "fingerprint",
     "input_text",
     "instruction",
+    "is_stored",
     "make_call",
     "split_request",
     "stream_events",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from locum.schema import JsonObject
+    from locum.schema import Endpoint, JsonObject
 
-__all__ = ["SETTINGS", "SplitRequest", "split_request"]
+__all__ = ["SETTINGS", "SplitRequest", "is_stored", "split_request"]
 
 # These change how an answer is delivered or accounted for, and not what it says.
 _DELIVERY = frozenset(
@@ -27,6 +27,14 @@ SETTINGS = frozenset(
         *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
     }
 )
+# These leave an answer as it is where they have one of these values.
+_WITHOUT_EFFECT: JsonObject = {
+    "background": (False,),
+    "include": ([],),
+    "tool_choice": ("auto", "none"),
+    "tools": ([],),
+    "truncation": ("auto", "disabled"),
+}
 _SAID = frozenset({"role", "content"})
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
 
@@ -54,16 +62,32 @@ def split_request(chat: JsonObject) -> SplitRequest | None:
         return None
     turns, text = messages[:-1], _text_of(messages[-1], {"user"})
     unknown = chat.keys() - _DELIVERY - SETTINGS
-    unknown |= {"store"} if chat.get("store") else set()
     if text is None or any(_text_of(turn, _ROLES) is None for turn in turns):
         return None
-    if not _is_one(chat.get("n")) or any(chat[k] is not None for k in unknown):
+    if not _is_one(chat.get("n")) or any(_has_effect(name, chat[name]) for name in unknown):
         return None
     rest = {k: v for k, v in chat.items() if k in SETTINGS and v is not None}
     rest["model"] = chat.get("model")
     rest["response_format"] = chat.get("response_format")
     rest["messages"] = turns
     return SplitRequest(text, rest)
+
+
+def is_stored(endpoint: Endpoint, request: JsonObject) -> bool:
+    """Tell whether the provider is to keep an answer, so that its id can be named later.
+
+    OpenAI's Responses API keeps each answer of which it is not told otherwise.
+
+    Args:
+        endpoint: Which API the request belongs to.
+        request: The body, as it was sent or in the shape of chat completions.
+    """
+    store = request.get("store")
+    return store is not False if endpoint == "responses" else bool(store)
+
+
+def _has_effect(name: str, value: object) -> bool:
+    return value is not None and value not in _WITHOUT_EFFECT.get(name, ())
 
 
 def _is_one(answers: object) -> bool:

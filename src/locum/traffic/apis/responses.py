@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble_response", "responses_to_chat"]
 
-_CONVERTED = ("instructions", "input", "text", "max_output_tokens", "tools")
+_CONVERTED = (
+    *("instructions", "input", "text", "reasoning", "include", "max_output_tokens", "tools"),
+)
+_LOGPROBS = "message.output_text.logprobs"
 _ANSWERED = ("output", "created_at", "usage", "object")
 _SPOKEN = ("message", "function_call")
 _ENDS = {"response.completed": True, "response.incomplete": True, "response.failed": False}
@@ -46,12 +49,35 @@ def _chat_request(request: JsonObject) -> JsonObject:
         chat["max_completion_tokens"] = request["max_output_tokens"]
     if "tools" in request:
         chat["tools"] = _tools(request["tools"])
+    return chat | _text(request) | _reasoning(request) | _include(request)
+
+
+def _text(request: JsonObject) -> JsonObject:
     text = as_object(request.get("text"))
+    chat: JsonObject = {}
     if "format" in text:
         chat["response_format"] = _response_format(text["format"])
-    if len(text) > ("format" in text):
-        chat["text"] = without(text, "format")
-    return chat
+    if "verbosity" in text:
+        chat["verbosity"] = text["verbosity"]
+    rest = without(text, "format", "verbosity")
+    return {**chat, "text": rest} if rest else chat
+
+
+def _reasoning(request: JsonObject) -> JsonObject:
+    given = request.get("reasoning")
+    if not isinstance(given, dict):
+        return {"reasoning": given} if "reasoning" in request else {}
+    chat = {"reasoning_effort": given["effort"]} if "effort" in given else {}
+    rest = {name: value for name, value in given.items() if name != "effort" and value is not None}
+    return {**chat, "reasoning": rest} if rest else chat
+
+
+def _include(request: JsonObject) -> JsonObject:
+    given = request.get("include")
+    if not isinstance(given, list) or _LOGPROBS not in given:
+        return {"include": given} if "include" in request else {}
+    rest = [name for name in given if name != _LOGPROBS]
+    return {"logprobs": True, "include": rest} if rest else {"logprobs": True}
 
 
 def _system(instructions: object) -> list[JsonObject]:

@@ -1,0 +1,59 @@
+"""In which form each API gives a student's answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.promotion.answers import chat_body, chat_stream, message_body, message_stream
+from locum.promotion.response_answers import response_body, response_stream, takes_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from locum.promotion.answers import StudentAnswer
+    from locum.promotion.frame import Ask
+    from locum.schema import Endpoint, JsonObject
+
+    _Write = Callable[[StudentAnswer, Ask, JsonObject], bytes]
+
+__all__ = ["ANSWER_FORMS", "AnswerForm"]
+
+
+class AnswerForm(NamedTuple):
+    """The form in which an API gives answers.
+
+    Args:
+        takes: Tells of the body of a request whether a student may answer it, beyond what its
+            shape as a chat completion tells.
+        body: Writes an answer as a whole, by how it is to be delivered and the request's body.
+        stream: Writes it as server-sent events.
+        request_id: The header that names a call.
+    """
+
+    takes: Callable[[JsonObject], bool]
+    body: _Write
+    stream: _Write
+    request_id: bytes
+
+
+ANSWER_FORMS: Mapping[Endpoint, AnswerForm] = {
+    "chat": AnswerForm(
+        takes=lambda _: True,
+        body=lambda answer, ask, _: chat_body(answer, ask),
+        stream=lambda answer, ask, _: chat_stream(answer, ask),
+        request_id=b"x-request-id",
+    ),
+    "messages": AnswerForm(
+        takes=lambda _: True,
+        body=lambda answer, _ask, _body: message_body(answer),
+        stream=lambda answer, _ask, _body: message_stream(answer),
+        request_id=b"request-id",
+    ),
+    "responses": AnswerForm(
+        takes=takes_response,
+        body=response_body,
+        stream=response_stream,
+        request_id=b"x-request-id",
+    ),
+}
+"""The APIs whose calls students answer."""
