@@ -3,10 +3,10 @@
     python -m benchmarks.worker_memory STUDENT TEXTS
 
 STUDENT is the folder that ``locum distill`` wrote; TEXTS is a file with an input on each line. Four
-workers answer all of them one by one. In the first round each worker loads the student; in the second
-the process does that they are forked from, as ``gunicorn --preload`` has it. Printed is what a worker
-holds alone, in megabytes: private pages, as Linux counts them (``smaps_rollup``), less what it held
-before it had loaded anything.
+workers answer all of them one by one. In the first round each worker loads the student; in the
+second the process does that they are forked from, as ``gunicorn --preload`` has it. Printed is what
+a worker holds alone, in megabytes: private pages, as Linux counts them (``smaps_rollup``), less
+what it held before it had loaded anything.
 """
 
 from __future__ import annotations
