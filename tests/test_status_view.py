@@ -21,6 +21,7 @@ WELL = Health(
     stopping=False,
     running=3,
     connections=5,
+    held=0,
     waiting=0,
     failing=False,
     blind=False,

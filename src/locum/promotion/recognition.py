@@ -45,7 +45,11 @@ class Recognition(NamedTuple):
 
     def admits(self, frame: Frame, text: str) -> bool:
         """Tell whether a call belongs to the task, its name aside."""
-        return self.may_admit(frame.model, text) and _is_among(self.frames, frame)
+        return self.may_admit(frame.model, text) and self.knows(frame)
+
+    def knows(self, frame: Frame) -> bool:
+        """Tell whether calls of the task had such a frame."""
+        return _is_among(self.frames, frame)
 
     def may_admit(self, model: str, text: str) -> bool:
         """Tell whether a call could belong to the task, by what needs no redaction to be seen."""

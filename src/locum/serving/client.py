@@ -62,8 +62,15 @@ class Host(Protocol):
     def count_refusal(self, refusal: Refusal) -> None:
         """Take note of an error of the gateway's own."""
 
-    def serve(self, request: Request, client: ClientConnection) -> Coroutine[None, None, None]:
-        """Answer one request; is cancelled when the client leaves."""
+    def serve(
+        self, request: Request, client: ClientConnection
+    ) -> Coroutine[None, None, None] | None:
+        """Answer one request.
+
+        Returns:
+            What is to be run for that, and cancelled when the client leaves; ``None`` where the
+            answer is on its way, and `ClientConnection.served` is called later.
+        """
         ...
 
 
@@ -83,6 +90,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reader = RequestReader(host.limits, host.admit, self._hold)
         self._held = 0
+        self._serving = False
         self._task: asyncio.Task[None] | None = None
         self._request: Request | None = None
         self._source: Pausable | None = None
@@ -114,7 +122,7 @@ class ClientConnection(asyncio.Protocol):
         if self._refused:
             return
         self._reader.feed(data)
-        if self._task is None:
+        if not self._serving:
             self._go_on()
         if len(self._reader.requests) >= _QUEUED_REQUESTS:
             self._transport.pause_reading()
@@ -132,7 +140,7 @@ class ClientConnection(asyncio.Protocol):
         self._write_deadline = None
         if self._source is not None:
             self._source.resume_reading()
-        elif self._task is None:
+        elif not self._serving:
             self._go_on()
 
     def sweep(self, now: float) -> None:
@@ -141,7 +149,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()
             return
         self._reader.expire(now)
-        if self._task is not None or self._refused or self._transport.is_closing():
+        if self._serving or self._refused or self._transport.is_closing():
             return
         if self._reader.refusal is not None:
             self._go_on()
@@ -172,21 +180,34 @@ class ClientConnection(asyncio.Protocol):
 
     def _serve(self, request: Request) -> None:
         self._idle_deadline = None
-        self._request = request
+        self._request, self._serving = request, True
         self.keep_alive = request.keep_alive and not self._host.stopping
-        self._task = asyncio.get_running_loop().create_task(self._host.serve(request, self))
-        self._task.add_done_callback(self._served)
+        work = self._host.serve(request, self)
+        if work is not None:
+            self.run(work)
 
-    def _served(self, task: asyncio.Task[None]) -> None:
+    def run(self, work: Coroutine[None, None, None]) -> None:
+        """Let something answer the request that is being served; it ends when the client leaves."""
+        self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(self._ran)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        failed = not task.cancelled() and task.exception() is not None
+        if failed:
+            self._transport.abort()
+        self.served()
+        if failed:
+            task.result()
+
+    def served(self) -> None:
+        """Take note that the request is answered, and go on with the next one."""
         request, self._request = self._request, None
-        self._task = self._source = None
+        self._serving, self._source = False, None
         if request is not None:
             self._release(min(len(request.body), self._held))
-        if task.cancelled() or self._transport.is_closing():
+        if self._transport.is_closing():
             return
-        if task.exception() is not None:
-            self._transport.abort()
-            task.result()
         if not self.keep_alive:
             self._close()
             return
@@ -220,10 +241,15 @@ class ClientConnection(asyncio.Protocol):
     def close_if_idle(self) -> None:
         """Close a connection on which nothing is being read or served."""
         self.keep_alive = False
-        if self._task is None and not self._reader.reading:
+        if not self._serving and not self._reader.reading:
             self._close()
 
     # What is answered.
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._transport.is_closing()
 
     def answered_by(self, source: Pausable) -> None:
         """Say who is to wait when the client reads slowly."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
     from locum.serving.spending import Spending
-    from locum.serving.stand_ins import StandIns
+    from locum.serving.stand_ins import StandIns, Verdict
 
 __all__ = ["Dispatcher"]
 
@@ -68,9 +68,19 @@ class Dispatcher:
         """How many calls are being sent to teachers for the record alone."""
         return len(self._shadows)
 
-    async def answer(self, call: ActiveCall, client: ClientConnection) -> None:
-        """Answer a call."""
-        verdict = await self._stand_ins.answer(call, client, self._may_shadow)
+    async def answer(self, call: ActiveCall, lot: float, client: ClientConnection) -> None:
+        """Answer a call.
+
+        Args:
+            call: The call.
+            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
+            client: Who waits for it.
+        """
+        verdict = await self._stand_ins.answer(call, lot, client, self._may_shadow)
+        await self.go_on(call, verdict, client)
+
+    async def go_on(self, call: ActiveCall, verdict: Verdict, client: ClientConnection) -> None:
+        """Do with a call what is left to do once students were asked."""
         if verdict.task is not None:
             # Calls that were drawn by chance are a fair sample; others that it left are none.
             left = verdict.route in {"deferred", "failed"} and verdict.sampled is None

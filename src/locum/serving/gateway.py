@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import time
 from contextlib import suppress
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,23 +19,26 @@ from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
 from locum.serving.forwarder import ActiveCall, Forwarder
 from locum.serving.metrics import Metrics
-from locum.serving.recorder_link import RecorderLink
+from locum.serving.own_pages import OwnPages
+from locum.serving.recogniser import Recogniser
+from locum.serving.recorder_link import RecorderLink, recorder_settings
 from locum.serving.refusals import Refusal
 from locum.serving.roster import Roster
-from locum.serving.routing import Caller, Keys, Router, find_endpoint, speaks_anthropic
+from locum.serving.routing import Keys, Router, find_endpoint, speaks_anthropic
 from locum.serving.spending import Spending
 from locum.serving.stand_ins import StandIns
-from locum.serving.status_access import admit_reader
 from locum.serving.status_page import StatusPage
 from locum.serving.status_view import Health
 from locum.serving.traces import require_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from pathlib import Path
 
-    from locum.config import GatewaySettings, RedactionSettings, TraceSettings
-    from locum.schema import JsonObject, OwnPrice
+    from locum.config import GatewaySettings, RedactionSettings
+    from locum.schema import OwnPrice
+    from locum.serving.routing import Caller
+    from locum.serving.stand_ins import Verdict
     from locum.serving.wire import Headers, Request
 
 __all__ = ["Gateway"]
@@ -44,10 +47,6 @@ _SWEEP_SECONDS = 1.0
 _BACKLOG = 1024
 _START_SECONDS = 60.0
 _BLIND_SECONDS = 60.0
-_TEXT = b"text/plain; charset=utf-8"
-_METRICS = b"text/plain; version=0.0.4; charset=utf-8"
-_READING = frozenset({b"GET", b"HEAD"})
-_OPEN_PAGES = frozenset({b"/health", b"/ready"})
 _log = logging.getLogger("locum.gateway")
 
 
@@ -86,16 +85,18 @@ class Gateway:
         self._spending = Spending(settings.applications, prices)
         if settings.traces.endpoint:
             require_traces()
-        recorder_settings = _recorder_settings(place, redaction, prices, settings.traces)
-        self._recorder = RecorderLink(recorder_settings, self.metrics, self._spending.settle)
+        told = recorder_settings(place, redaction, prices, settings.traces)
+        self._recorder = RecorderLink(told, self.metrics, self._spending.settle)
         self._forwarder = Forwarder(
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
         )
         self._roster = Roster(place, students, self.limits.student_seconds, self._spending)
-        chance = random.Random()  # noqa: S311 - a sample
+        self._chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(
-            self._roster, Redactor(redaction), chance, self.metrics.stand_ins, self._is_blind
+            Recogniser(self._roster, Redactor(redaction)), self.metrics.stand_ins, self._is_blind
         )
+        # Spans tell of calls what is read of them alone.
+        self._at_once = not settings.traces.endpoint
         self._dispatcher = Dispatcher(
             self._stand_ins,
             self._forwarder,
@@ -105,7 +106,8 @@ class Gateway:
             self._recorder if settings.traces.endpoint else None,
             self._note_quiet,
         )
-        self._status = StatusPage(place, self._health)
+        status = StatusPage(place, self._health)
+        self._pages = OwnPages(status, self._health, self.metrics, self._keys)
         self._connections: set[ClientConnection] = set()
         self._running = self._held = 0
 
@@ -155,7 +157,7 @@ class Gateway:
         self._server.close()
         for connection in list(self._connections):
             connection.close_if_idle()
-        self._status.let_go()
+        self._pages.let_go()
         self._note_quiet()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), self.limits.drain_seconds)
@@ -163,7 +165,7 @@ class Gateway:
         await self._quiet.wait()
         self._sweeper.cancel()
         await _end(self._follower)
-        await self._status.close()
+        await self._pages.close()
         self._roster.close()
         self._hand_tallies()
         self._forwarder.close()
@@ -230,11 +232,8 @@ class Gateway:
         Raises:
             Refusal: It has no key that lets it in.
         """
-        if method in _READING and target in _OPEN_PAGES:
-            return Caller(None, ())
-        if method in _READING and target.partition(b"?")[0] in StatusPage.routes:
-            return admit_reader(self._keys, headers)
-        return self._keys.check(headers)
+        admitted = self._pages.admit(method, target, headers)
+        return admitted or self._keys.check(headers)
 
     def hold(self, size: int) -> None:
         """Note bytes of bodies.
@@ -255,19 +254,58 @@ class Gateway:
         """Take note of an error of the gateway's own."""
         self.metrics.refused.labels(refusal.code).inc()
 
-    async def serve(self, request: Request, client: ClientConnection) -> None:
-        """Answer one request."""
+    def serve(
+        self, request: Request, client: ClientConnection
+    ) -> Coroutine[None, None, None] | None:
+        """Answer one request; see `Host.serve`."""
+        lot = self._chance.random()
+        ended = partial(self._end_at_once, request, client)
+        room = self._at_once and self._running < self.limits.calls
+        if not (room and self._stand_ins.answer_at_once(request, lot, client, ended)):
+            return self._serve(request, lot, client)
+        self._running += 1
+        return None
+
+    def _end_at_once(
+        self, request: Request, client: ClientConnection, verdict: Verdict | None
+    ) -> None:
+        """Go on with a call of which a student was asked at once."""
+        self._running -= 1
+        if verdict is None or verdict.answered:
+            self._note_quiet()
+            client.served()
+        else:
+            client.run(self._serve_left(request, verdict, client))
+
+    async def _serve_left(
+        self, request: Request, verdict: Verdict, client: ClientConnection
+    ) -> None:
+        """Let the teacher answer what a student did not."""
         try:
-            if request.method in _READING and await self._serve_own(request, client):
+            call = self._admit(request)
+        except Refusal as refusal:
+            self._refuse(request, refusal, client)
+            return
+        await self._run(self._dispatcher.go_on(call, verdict, client))
+
+    async def _serve(self, request: Request, lot: float, client: ClientConnection) -> None:
+        try:
+            if await self._pages.serve(request, client):
                 return
             call = self._admit(request)
         except Refusal as refusal:
-            anthropic = speaks_anthropic(request.target, request.headers)
-            client.refuse(refusal, anthropic=anthropic)
+            self._refuse(request, refusal, client)
             return
+        await self._run(self._dispatcher.answer(call, lot, client))
+
+    def _refuse(self, request: Request, refusal: Refusal, client: ClientConnection) -> None:
+        anthropic = speaks_anthropic(request.target, request.headers)
+        client.refuse(refusal, anthropic=anthropic)
+
+    async def _run(self, call: Coroutine[None, None, None]) -> None:
         self._running += 1
         try:
-            await self._dispatcher.answer(call, client)
+            await call
         finally:
             self._running -= 1
             self._note_quiet()
@@ -283,34 +321,13 @@ class Gateway:
             stopping=self.stopping,
             running=self._running,
             connections=len(self._connections),
+            held=self._held,
             waiting=self._recorder.waiting,
             failing=self.metrics.recorder_fails,
             blind=self._is_blind(),
             processes=self._roster.processes(),
             medians=self.metrics.stand_ins.medians(),
         )
-
-    async def _serve_own(self, request: Request, client: ClientConnection) -> bool:
-        match request.path:
-            case b"/health":
-                client.reply(200, b"ok\n", _TEXT)
-            case b"/ready" if self.stopping:
-                client.reply(503, b"stopping\n", _TEXT)
-            case b"/ready":
-                client.reply(200, b"ready\n", _TEXT)
-            case path if path in StatusPage.routes:
-                await self._status.serve(request, client)
-            case b"/metrics":
-                self.metrics.stand_ins.standings = await self._status.standings()
-                self.metrics.stand_ins.processes = self._roster.processes()
-                self.metrics.running.set(self._running)
-                self.metrics.connections.set(len(self._connections))
-                self.metrics.held.set(self._held)
-                self.metrics.waiting.set(self._recorder.waiting)
-                client.reply(200, self.metrics.page(), _METRICS)
-            case _:
-                return False
-        return True
 
     def _admit(self, request: Request) -> ActiveCall:
         """Read a request, and find its upstream.
@@ -331,17 +348,3 @@ class Gateway:
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-def _recorder_settings(
-    place: str | Path,
-    redaction: RedactionSettings,
-    prices: Mapping[str, OwnPrice],
-    traces: TraceSettings,
-) -> JsonObject:
-    return {
-        "store": os.fspath(place),
-        "traces": traces.endpoint,
-        "prices": {model: list(price) for model, price in prices.items()},
-        "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
-    }

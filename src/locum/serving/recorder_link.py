@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import time
 from collections import deque
@@ -18,12 +19,14 @@ from locum.serving.frames import pack
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from locum.schema import JsonObject
+    from locum.config import RedactionSettings, TraceSettings
+    from locum.schema import JsonObject, OwnPrice
     from locum.serving.metrics import Metrics
 
-__all__ = ["RecorderLink"]
+__all__ = ["RecorderLink", "recorder_settings"]
 
 _QUEUE_BYTES = 256 * 1024 * 1024
 _SOCKET_BYTES = 4 * 1024 * 1024
@@ -42,7 +45,7 @@ class RecorderLink:
     lost. A recorder that dies is started again.
 
     Args:
-        settings: What the recorder is told first: the store and the redaction.
+        settings: What the recorder is told first; see `recorder_settings`.
         metrics: Where is counted what was stored and lost.
         settle: Is told whose call is on disk and what it cost in US dollars.
         queue_bytes: How much may wait.
@@ -300,3 +303,25 @@ class RecorderLink:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+def recorder_settings(
+    place: str | Path,
+    redaction: RedactionSettings,
+    prices: Mapping[str, OwnPrice],
+    traces: TraceSettings,
+) -> JsonObject:
+    """Return what a recorder is told first.
+
+    Args:
+        place: The store: path or URL.
+        redaction: What is taken out of calls before they are kept.
+        prices: One's own prices, by model.
+        traces: Where spans go.
+    """
+    return {
+        "store": os.fspath(place),
+        "traces": traces.endpoint,
+        "prices": {model: list(price) for model, price in prices.items()},
+        "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
+    }

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import ANSWER_FORMS, Ask, Frame, StudentAnswer, ask_of, frame_of, random_name
-from locum.traffic import is_stored, split_request, to_chat
-from locum.traffic.strict_json import write_json
+from locum.promotion import StudentAnswer, random_name
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
 
-    from locum.promotion import AnswerForm, AnswerText
-    from locum.redaction import Redactor
-    from locum.schema import JsonObject
+    from locum.promotion import AnswerText
     from locum.serving.client import ClientConnection
     from locum.serving.forwarder import ActiveCall
-    from locum.serving.roster import Roster, StandIn
+    from locum.serving.recogniser import OurCall, Recogniser
     from locum.serving.stand_in_metrics import StandInMetrics
     from locum.serving.student_link import Said, StudentLink
+    from locum.serving.wire import Request
     from locum.store import Route
 
 __all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
 
-_ALL = 100
-_MOST_FRAMES = 4_096
-_LARGEST_FRAME = 64 * 1024
 _REQUEST_DIGITS = 24
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
+_log = logging.getLogger("locum.gateway")
 
 
 TallyKey = tuple[str, str, str, "Route"]
@@ -88,41 +82,23 @@ class Verdict(NamedTuple):
 _NOT_OURS = Verdict(None, "teacher")
 
 
-class _Ours(NamedTuple):
-    """A call of a promoted task."""
-
-    stand_in: StandIn
-    frame: Frame
-    text: str
-    ask: Ask
-    chat: JsonObject
-    form: AnswerForm
-
-
 class StandIns:
     """Lets students answer.
 
     Args:
-        roster: Which are promoted.
-        redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
-        chance: Draws which calls are sampled.
+        recogniser: Tells which calls are theirs.
         metrics: Counts them.
         is_blind: Tells whether nobody would see that a promise is broken; then no student answers.
     """
 
     def __init__(
         self,
-        roster: Roster,
-        redactor: Redactor,
-        chance: random.Random,
+        recogniser: Recogniser,
         metrics: StandInMetrics,
         is_blind: Callable[[], bool],
     ) -> None:
-        self._roster = roster
+        self._recogniser = recogniser
         self._metrics = metrics
-        self._redactor = redactor
-        self._chance = chance
-        self._frames: dict[bytes, Frame] = {}
         self._tallies: dict[TallyKey, int] = {}
         self._is_blind = is_blind
 
@@ -131,21 +107,57 @@ class StandIns:
         taken, self._tallies = self._tallies, {}
         return list(taken.items())
 
+    def answer_at_once(
+        self,
+        request: Request,
+        lot: float,
+        client: ClientConnection,
+        ended: Callable[[Verdict | None], None],
+    ) -> bool:
+        """Let a student answer, if the call is like one before in all but its input.
+
+        Such a call need not be read, and nobody waits for it in a task.
+
+        Args:
+            request: What the client sent.
+            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
+            client: Who waits for it.
+            ended: Is told later what came of it; ``None`` where the client has left.
+
+        Returns:
+            Whether the student was asked; else nothing was done.
+        """
+        ours = self._recogniser.find(request)
+        if ours is None or ours.stand_in.link is None or self._is_blind():
+            return False
+        promotion = ours.stand_in.promotion
+        if lot < promotion.shadow or not ours.is_chosen:
+            return False
+        asked = time.perf_counter()
+
+        def take(said: Said | None) -> None:
+            self._observe(ours, said, asked)
+            ended(None if client.gone else self._conclude_safely(ours, said, client))
+
+        wants_chances = ours.kind.ask.top_logprobs is not None
+        return ours.stand_in.link.ask_for(ours.text, take, chances=wants_chances, novelty=False)
+
     async def answer(
-        self, call: ActiveCall, client: ClientConnection, may_shadow: Callable[[ActiveCall], bool]
+        self,
+        call: ActiveCall,
+        lot: float,
+        client: ClientConnection,
+        may_shadow: Callable[[ActiveCall], bool],
     ) -> Verdict:
         """Answer a call, if it is one that a student may answer.
 
         Args:
             call: The call.
+            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
             client: Who waits for it.
             may_shadow: Tells whether a call may be sent to its teacher for the record alone.
         """
-        stand_ins = self._roster.stand_ins
-        form = ANSWER_FORMS.get(call.endpoint)
-        if not stand_ins or form is None:
-            return _NOT_OURS
-        ours = await self._recognise(call, form, stand_ins)
+        ours = await self._recogniser.recognise(call)
         if ours is None:
             return _NOT_OURS
         link = ours.stand_in.link
@@ -153,136 +165,112 @@ class StandIns:
             return Verdict(ours.stand_in.promotion.task, "teacher")
         if ours.stand_in.promotion.percent == 0:
             scoring = asyncio.get_running_loop().create_task(self._score(ours, link))
-            return self._went(call, ours, "teacher")._replace(scoring=scoring)
-        drawn = self._chance.random() < ours.stand_in.promotion.shadow and may_shadow(call)
-        return await self._serve(call, ours, link, client, drawn=drawn)
-
-    async def _recognise(
-        self, call: ActiveCall, form: AnswerForm, stand_ins: tuple[StandIn, ...]
-    ) -> _Ours | None:
-        if is_stored(call.endpoint, call.body) or not form.takes(call.body):
-            return None
-        chat = to_chat(call.endpoint, call.body, None).request
-        split = split_request(chat)
-        ask = ask_of(chat)
-        if split is None or ask is None:
-            return None
-        name = call.request.headers.get_text(b"x-locum-task")
-        likely = [one for one in stand_ins if one.may_be_asked(call.model, name, split.text)]
-        frame = await self._frame(split.rest) if likely else None
-        if frame is None:
-            return None
-        for stand_in in likely:
-            if stand_in.plan.recognition.admits(frame, split.text):
-                return _Ours(stand_in, frame, split.text, ask, chat, form)
-        return None
-
-    async def _frame(self, rest: JsonObject) -> Frame | None:
-        """The frame of a request; those of the last ones are kept, as most are alike.
-
-        There is none for one that is so large that to redact it would hold up other calls.
-        """
-        whole = write_json(rest)
-        key = sha256(whole).digest()
-        frame = self._frames.get(key)
-        if frame is None and len(whole) <= _LARGEST_FRAME:
-            if len(self._frames) >= _MOST_FRAMES:
-                self._frames.clear()
-            frame = self._frames[key] = await asyncio.to_thread(self._make_frame, rest)
-        return frame
-
-    def _make_frame(self, rest: JsonObject) -> Frame:
-        [redacted] = self._redactor.redact([rest]).values
-        return frame_of(redacted)
-
-    async def _serve(
-        self,
-        call: ActiveCall,
-        ours: _Ours,
-        link: StudentLink,
-        client: ClientConnection,
-        *,
-        drawn: bool,
-    ) -> Verdict:
-        promotion = ours.stand_in.promotion
-        chosen = promotion.percent == _ALL or _place(ours) < promotion.percent
+            return self._went(ours, "teacher")._replace(scoring=scoring)
+        drawn = lot < ours.stand_in.promotion.shadow and may_shadow(call)
+        chosen = ours.is_chosen
         if not (chosen or drawn):
-            return self._went(call, ours, "teacher")
-        wants_chances = ours.ask.top_logprobs is not None
+            return self._went(ours, "teacher")
+        wants_chances = ours.kind.ask.top_logprobs is not None
         said = await self._ask(ours, link, chances=wants_chances, novelty=drawn)
-        if said is None:
-            return self._went(call, ours, "failed")
-        sampled = _sample(ours, link, said) if drawn else None
-        worded = _word(ours, said) if chosen else None
-        if worded is None:
-            return self._went(call, ours, "deferred" if chosen else "teacher", sampled)
-        answer = self._deliver(call, ours, said, worded, client)
-        self._metrics.observe_request(promotion.task, time.monotonic() - call.received)
-        return self._went(call, ours, "shadow" if drawn else "student", sampled, answer)
+        sampled = _sample(ours, link, said) if drawn and said is not None else None
+        return self._conclude(ours, said, client, chosen=chosen, sampled=sampled)
 
-    async def _score(self, ours: _Ours, link: StudentLink) -> Sampled | None:
+    async def _score(self, ours: OurCall, link: StudentLink) -> Sampled | None:
         """Ask a student while its teacher is asked."""
         said = await self._ask(ours, link, chances=False, novelty=True)
         return None if said is None else _sample(ours, link, said)
 
     async def _ask(
-        self, ours: _Ours, link: StudentLink, *, chances: bool, novelty: bool
+        self, ours: OurCall, link: StudentLink, *, chances: bool, novelty: bool
     ) -> Said | None:
         asked = time.perf_counter()
         said = await link.ask(ours.text, chances=chances, novelty=novelty)
+        self._observe(ours, said, asked)
+        return said
+
+    def _observe(self, ours: OurCall, said: Said | None, asked: float) -> None:
         if said is not None:
             task = ours.stand_in.promotion.task
             self._metrics.observe_student(task, time.perf_counter() - asked)
-        return said
+
+    def _conclude_safely(
+        self, ours: OurCall, said: Said | None, client: ClientConnection
+    ) -> Verdict | None:
+        """Deliver what the student said, or let the client see that its answer is not whole."""
+        try:
+            return self._conclude(ours, said, client, chosen=True)
+        except Exception:  # noqa: BLE001 - it is logged, and other calls of the batch go on
+            _log.exception("a student's answer could not be given")
+            client.abort()
+            return None
+
+    def _conclude(
+        self,
+        ours: OurCall,
+        said: Said | None,
+        client: ClientConnection,
+        *,
+        chosen: bool,
+        sampled: Sampled | None = None,
+    ) -> Verdict:
+        """Deliver what the student said, if it may answer.
+
+        Args:
+            ours: The call.
+            said: What the student said; ``None`` where it said nothing in time.
+            client: Who waits for it.
+            chosen: Whether the call is among the share that the student is to answer.
+            sampled: What is to be recorded, where the call was drawn by chance.
+        """
+        if said is None:
+            return self._went(ours, "failed")
+        worded = _word(ours, said) if chosen else None
+        if worded is None:
+            return self._went(ours, "deferred" if chosen else "teacher", sampled)
+        answer = self._deliver(ours, said, worded, client)
+        self._metrics.observe_request(
+            ours.stand_in.promotion.task, time.monotonic() - ours.received
+        )
+        return self._went(ours, "shadow" if sampled else "student", sampled, answer)
 
     def _went(
         self,
-        call: ActiveCall,
-        ours: _Ours,
+        ours: OurCall,
         route: Route,
         sampled: Sampled | None = None,
         answer: StudentAnswer | None = None,
     ) -> Verdict:
-        self._count(call, ours, route)
-        return Verdict(ours.stand_in.promotion.task, route, sampled, answer)
-
-    def _count(self, call: ActiveCall, ours: _Ours, route: Route) -> None:
         promotion = ours.stand_in.promotion
-        application = call.request.caller.application or ""
-        key = (promotion.task, promotion.artefact, application, route)
+        key = (promotion.task, promotion.artefact, ours.application, route)
         self._tallies[key] = self._tallies.get(key, 0) + 1
         self._metrics.count(promotion.task, route)
+        return Verdict(promotion.task, route, sampled, answer)
 
     def _deliver(
-        self,
-        call: ActiveCall,
-        ours: _Ours,
-        said: Said,
-        worded: AnswerText,
-        client: ClientConnection,
+        self, ours: OurCall, said: Said, worded: AnswerText, client: ClientConnection
     ) -> StudentAnswer:
         promotion, plan = ours.stand_in.promotion, ours.stand_in.plan
+        form, ask, model = ours.kind.form, ours.kind.ask, ours.kind.frame.model
         answer = StudentAnswer(
             text=worded.text,
-            model=plan.models.get(ours.frame.model, ours.frame.model),
+            model=plan.models.get(model, model),
             prompt_tokens=plan.prompt_tokens.count(ours.text),
             completion_tokens=worded.tokens,
             chances=_chances(ours, said),
             created=int(time.time()),
             artefact=promotion.artefact,
         )
-        write = ours.form.stream if ours.ask.stream else ours.form.body
-        body = write(answer, ours.ask, call.body)
+        body = (form.stream if ask.stream else form.body)(answer, ask, ours.kind.body)
         headers = (
-            (ours.form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
+            (form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
             *ours.stand_in.headers,
             (b"x-locum-confidence", b"%.4f" % said.confidence),
         )
-        client.reply(200, body, _EVENTS if ours.ask.stream else _JSON, headers)
+        client.reply(200, body, _EVENTS if ask.stream else _JSON, headers)
         return answer
 
 
-def _sample(ours: _Ours, link: StudentLink, said: Said) -> Sampled:
+def _sample(ours: OurCall, link: StudentLink, said: Said) -> Sampled:
     promotion = ours.stand_in.promotion
     return Sampled(
         task=promotion.task,
@@ -295,31 +283,18 @@ def _sample(ours: _Ours, link: StudentLink, said: Said) -> Sampled:
     )
 
 
-def _place(ours: _Ours) -> float:
-    """Where a call stands among a hundred: the same for all calls of one user, else of one text."""
-    body = ours.chat
-    metadata = body.get("metadata")
-    users = [
-        body.get("safety_identifier"),
-        body.get("user"),
-        metadata.get("user_id") if isinstance(metadata, dict) else None,
-    ]
-    user = next((user for user in users if isinstance(user, str) and user), None)
-    key = f"{ours.stand_in.promotion.task}\0{ours.text if user is None else user}"
-    digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
-    return 100 * int.from_bytes(digest[:8], "big") / 2**64
-
-
-def _word(ours: _Ours, said: Said) -> AnswerText | None:
+def _word(ours: OurCall, said: Said) -> AnswerText | None:
     """The answer as the teacher would write it; ``None`` where the student must not answer."""
-    worded = ours.stand_in.plan.word(ours.frame.fingerprint, said.text) if said.answered else None
-    if worded is None or worded.tokens > ours.ask.most_tokens:
+    worded = (
+        ours.stand_in.plan.word(ours.kind.frame.fingerprint, said.text) if said.answered else None
+    )
+    if worded is None or worded.tokens > ours.kind.ask.most_tokens:
         return None
-    return None if any(stop in worded.text for stop in ours.ask.stops) else worded
+    return None if any(stop in worded.text for stop in ours.kind.ask.stops) else worded
 
 
-def _chances(ours: _Ours, said: Said) -> list[tuple[str, float]]:
+def _chances(ours: OurCall, said: Said) -> list[tuple[str, float]]:
     """What might have been said, worded as the teacher would; that which is said comes first."""
-    plan, fingerprint = ours.stand_in.plan, ours.frame.fingerprint
+    plan, fingerprint = ours.stand_in.plan, ours.kind.frame.fingerprint
     worded = [(plan.word(fingerprint, text), text, chance) for text, chance in said.chances]
     return [(known.text if known else text, chance) for known, text, chance in worded]

@@ -41,6 +41,7 @@ class Health(NamedTuple):
         stopping: Whether it is about to stop.
         running: Calls being answered.
         connections: Open ones of clients.
+        held: Bytes of bodies in memory.
         waiting: Calls that are not on disk yet.
         failing: Whether calls cannot be written.
         blind: Whether it is not known any more who is promoted.
@@ -51,6 +52,7 @@ class Health(NamedTuple):
     stopping: bool
     running: int
     connections: int
+    held: int
     waiting: int
     failing: bool
     blind: bool

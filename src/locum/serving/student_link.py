@@ -16,6 +16,7 @@ import orjson
 from locum.serving.child import start_child
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["LinkState", "Said", "StudentLink"]
@@ -54,7 +55,7 @@ class Said(NamedTuple):
 
 
 class _Question(NamedTuple):
-    answer: asyncio.Future[Said | None]
+    take: Callable[[Said | None], None]
     deadline: float
 
 
@@ -117,17 +118,41 @@ class StudentLink:
             chances: Whether the probabilities of other labels are wanted.
             novelty: Whether it is to say how unlike its training inputs the text is.
         """
+        answer: asyncio.Future[Said | None] = self._loop.create_future()
+
+        def take(said: Said | None) -> None:
+            if not answer.done():
+                answer.set_result(said)
+
+        asked = self.ask_for(text, take, chances=chances, novelty=novelty)
+        return await answer if asked else None
+
+    def ask_for(
+        self, text: str, take: Callable[[Said | None], None], *, chances: bool, novelty: bool
+    ) -> bool:
+        """Ask, if the student is ready.
+
+        Args:
+            text: The input.
+            take: Takes what the student says, ``None`` where it says nothing in time; is called
+                later, once.
+            chances: Whether the probabilities of other labels are wanted.
+            novelty: Whether it is to say how unlike its training inputs the text is.
+
+        Returns:
+            Whether the student was asked.
+        """
         if self.state != "ready" or len(self._waiting) >= _MOST_WAITING or not _can_be_sent(text):
-            return None
+            return False
         self._asked += 1
-        question = _Question(self._loop.create_future(), self._loop.time() + self._seconds)
+        question = _Question(take, self._loop.time() + self._seconds)
         self._waiting[self._asked] = question
         if self._timer is None:
             self._timer = self._loop.call_at(question.deadline, self._expire)
         if not self._batch and not self._busy:
             self._loop.call_soon(self._send)
         self._batch.append((self._asked, text, chances, novelty))
-        return await question.answer
+        return True
 
     def _send(self) -> None:
         """Send what was asked since the process last became free, as one batch.
@@ -156,8 +181,8 @@ class StudentLink:
 
     def _settle(self, number: int, said: Said | None) -> None:
         question = self._waiting.pop(number, None)
-        if question is not None and not question.answer.done():
-            question.answer.set_result(said)
+        if question is not None:
+            question.take(said)
 
     # What its end of the socket tells.
 
@@ -188,9 +213,10 @@ class StudentLink:
 
     def _fail(self, reason: str) -> None:
         """Kill the process, let teachers answer, and start it again in a while."""
-        self._end_process()
-        self.failures += 1
+        # Who is told that there is no answer may ask again at once.
         self.state, self.reason = "down", reason
+        self.failures += 1
+        self._end_process()
         self._restart_at = time.monotonic() + self._restart_seconds
         again = f"it starts again in {self._restart_seconds:g} s"
         _log.error("the student of %s is down: %s; %s", self._name, reason, again)

@@ -1,0 +1,216 @@
+"""Which calls are those of promoted tasks, and what a student has to know of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, ask_of, frame_of
+from locum.serving.known_bodies import KnownBodies
+from locum.traffic import is_stored, split_request, to_chat
+from locum.traffic.strict_json import parse_json, write_json
+
+if TYPE_CHECKING:
+    from locum.redaction import Redactor
+    from locum.schema import Endpoint, JsonObject
+    from locum.serving.forwarder import ActiveCall
+    from locum.serving.roster import Roster, StandIn
+    from locum.serving.wire import Request
+
+__all__ = ["CallKind", "OurCall", "Recogniser"]
+
+_ALL = 100
+_MOST_FRAMES = 4_096
+_LARGEST_FRAME = 64 * 1024
+
+
+class CallKind(NamedTuple):
+    """What calls have in common that differ in their input alone.
+
+    Args:
+        stand_ins: Students whose tasks have such calls, if the input is one of theirs too.
+        form: In which the API that is called gives answers.
+        model: The model that is asked for.
+        name: Of the task, where the call's header says it.
+        user: Who the call is for, where it says so.
+        frame: All but input and delivery.
+        ask: How the answer is wanted.
+        body: Of one of them, for what an answer repeats of it.
+    """
+
+    stand_ins: tuple[StandIn, ...]
+    form: AnswerForm
+    model: str
+    name: str | None
+    user: str | None
+    frame: Frame
+    ask: Ask
+    body: JsonObject
+
+    def stand_in_for(self, text: str) -> StandIn | None:
+        """Return the student whose call it is with this input."""
+        model, name = self.model, self.name
+        return next((one for one in self.stand_ins if one.may_be_asked(model, name, text)), None)
+
+
+class OurCall(NamedTuple):
+    """A call of a promoted task.
+
+    Args:
+        stand_in: The task's student.
+        kind: What it has in common with others.
+        text: Its input.
+        application: Who sent it; empty where applications need no keys.
+        received: When it was there, by the clock that never goes back.
+    """
+
+    stand_in: StandIn
+    kind: CallKind
+    text: str
+    application: str
+    received: float
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it is among the share that the student is to answer."""
+        percent = self.stand_in.promotion.percent
+        return percent == _ALL or self._place() < percent
+
+    def _place(self) -> float:
+        """Where it stands among a hundred: the same for all calls of a user, else of a text."""
+        whose = self.text if self.kind.user is None else self.kind.user
+        key = f"{self.stand_in.promotion.task}\0{whose}"
+        digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
+        return 100 * int.from_bytes(digest[:8], "big") / 2**64
+
+
+class Recogniser:
+    """Tells calls of promoted tasks from others.
+
+    Args:
+        roster: Which are promoted.
+        redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
+    """
+
+    def __init__(self, roster: Roster, redactor: Redactor) -> None:
+        self._roster = roster
+        self._redactor = redactor
+        self._frames: dict[bytes, Frame] = {}
+        self._known: KnownBodies[CallKind] = KnownBodies()
+        self._known_of: tuple[StandIn, ...] = ()
+
+    def find(self, request: Request) -> OurCall | None:
+        """Return the call of a promoted task that a request is, by its body's bytes alone.
+
+        ``None`` says nothing of it: the request is to be read then.
+        """
+        if self._known_of is not self._roster.stand_ins:
+            self._known_of = self._roster.stand_ins
+            self._known.forget()
+        key = _key(request)
+        found = None if key is None else self._known.find(key, request.body)
+        stand_in = None if found is None else found[1].stand_in_for(found[0])
+        if found is None or stand_in is None:
+            return None
+        application = request.caller.application or ""
+        return OurCall(stand_in, found[1], found[0], application, time.monotonic())
+
+    async def recognise(self, call: ActiveCall) -> OurCall | None:
+        """Return the call of a promoted task that a call is; ``None`` where it is none."""
+        stand_ins = self._roster.stand_ins
+        read = _read(call.endpoint, call.body) if stand_ins else None
+        if read is None:
+            return None
+        text, name = read.text, call.request.headers.get_text(b"x-locum-task")
+        likely = [one for one in stand_ins if one.may_be_asked(call.model, name, text)]
+        frame = await self._frame(read.rest) if likely else None
+        if frame is None:
+            return None
+        knowing = tuple(one for one in stand_ins if one.plan.recognition.knows(frame))
+        form = ANSWER_FORMS[call.endpoint]
+        kind = CallKind(knowing, form, call.model, name, read.user, frame, read.ask, call.body)
+        stand_in = kind.stand_in_for(text)
+        if stand_in is None:
+            return None
+        if self._known_of is stand_ins is self._roster.stand_ins:
+            self._learn(call, kind)
+        application = call.request.caller.application or ""
+        return OurCall(stand_in, kind, text, application, call.received)
+
+    def _learn(self, call: ActiveCall, kind: CallKind) -> None:
+        """Remember a call, so that others like it are known without being read."""
+        key = _key(call.request)
+        if key is not None:
+            self._known.learn(key, call.request.body, kind, partial(_read_body, call.endpoint))
+
+    async def _frame(self, rest: JsonObject) -> Frame | None:
+        """The frame of a request; those of the last ones are kept, as most are alike.
+
+        There is none for one that is so large that to redact it would hold up other calls.
+        """
+        whole = write_json(rest)
+        key = sha256(whole).digest()
+        frame = self._frames.get(key)
+        if frame is None and len(whole) <= _LARGEST_FRAME:
+            if len(self._frames) >= _MOST_FRAMES:
+                self._frames.clear()
+            frame = self._frames[key] = await asyncio.to_thread(self._make_frame, rest)
+        return frame
+
+    def _make_frame(self, rest: JsonObject) -> Frame:
+        [redacted] = self._redactor.redact([rest]).values
+        return frame_of(redacted)
+
+
+class _Read(NamedTuple):
+    """What a request says, as far as a student cares."""
+
+    text: str
+    rest: JsonObject
+    ask: Ask
+    user: str | None
+
+
+def _read(endpoint: Endpoint, body: JsonObject) -> _Read | None:
+    """Read a request; ``None`` where a student cannot answer it."""
+    form = ANSWER_FORMS.get(endpoint)
+    if form is None or is_stored(endpoint, body) or not form.takes(body):
+        return None
+    chat = to_chat(endpoint, body, None).request
+    split = split_request(chat)
+    ask = ask_of(chat)
+    if split is None or ask is None:
+        return None
+    return _Read(split.text, split.rest, ask, _user(chat))
+
+
+def _read_body(endpoint: Endpoint, body: bytes) -> tuple[str, object] | None:
+    """Return the input of a request, and what else is to be like that of another."""
+    parsed = parse_json(body)
+    read = _read(endpoint, parsed) if isinstance(parsed, dict) else None
+    return None if read is None else (read.text, read[1:])
+
+
+def _key(request: Request) -> tuple[bytes | None, ...] | None:
+    """Requests of the same key go to the same API, and their bodies are read by the same rules.
+
+    There is none for requests that are never a student's, and for those whose bodies are packed.
+    """
+    headers = request.headers
+    if request.method != b"POST" or headers.get(b"content-encoding") is not None:
+        return None
+    return (request.target, headers.get(b"x-locum-task"), headers.get(b"anthropic-version"))
+
+
+def _user(chat: JsonObject) -> str | None:
+    """Who a call is for."""
+    metadata = chat.get("metadata")
+    users = [
+        chat.get("safety_identifier"),
+        chat.get("user"),
+        metadata.get("user_id") if isinstance(metadata, dict) else None,
+    ]
+    return next((user for user in users if isinstance(user, str) and user), None)
