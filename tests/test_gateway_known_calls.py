@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from locum.promotion.plan import PromptTokens
 from locum.serving.routing import Caller
 from locum.serving.wire import Headers, Request
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
@@ -58,15 +62,28 @@ def gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Running]:
         yield running
 
 
-def find(gateway: Running, body: bytes, path: str = CHAT, **headers: str) -> str | None:
+def find(
+    gateway: Running,
+    body: bytes,
+    path: str = CHAT,
+    application: str | None = None,
+    **headers: str,
+) -> str | None:
     """Return the input of a call that is known."""
     if path == MESSAGES:
         headers["anthropic-version"] = "2023-06-01"
     lines = Headers([(name.replace("_", "-").encode(), v.encode()) for name, v in headers.items()])
     request = Request(
-        b"POST", path.encode(), lines, body, http_1_1=True, keep_alive=True, caller=Caller(None, ())
+        b"POST",
+        path.encode(),
+        lines,
+        body,
+        http_1_1=True,
+        keep_alive=True,
+        caller=Caller(application, ()),
     )
-    found = gateway.gateway._stand_ins._recogniser.find(request)  # noqa: SLF001 - seen by nobody else
+    recogniser = gateway.gateway._stand_ins._recogniser  # noqa: SLF001 - nothing else shows it
+    found = recogniser.find(request, 0.0)
     return None if found is None else found.text
 
 
@@ -107,6 +124,76 @@ def test_streams_and_plain_answers_are_kept_apart(gateway: Running) -> None:
         streamed = send(gateway, chat_request(TEXT, stream=True))
         assert orjson.loads(plainly.body)["object"] == "chat.completion"
         assert streamed.body.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_call_that_waited_for_the_student_first_took_that_long_too(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "support")
+    limits = LIMITS.model_copy(update={"student_seconds": 0.4})
+    with running_gateway(tmp_path, upstreams(upstream.url), limits) as gateway:
+        wait_until_ready(gateway)
+        assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
+        [link] = [one.link for one in gateway.gateway._roster.stand_ins]  # noqa: SLF001 - its process
+        assert link is not None
+        assert link._process is not None  # noqa: SLF001
+        os.kill(link._process.pid, signal.SIGSTOP)  # noqa: SLF001
+        assert route(gateway, chat_request(TEXT)) == "teacher"
+        gateway.stop()
+        calls = gateway.readable()
+    late = calls[-1].facts.latency_ms
+    assert late is not None
+    assert late >= 400
+
+
+def test_a_call_that_is_left_to_the_teacher_keeps_its_place(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "support")
+    limits = LIMITS.model_copy(update={"calls": 3})
+    with running_gateway(tmp_path, upstreams(upstream.url), limits) as gateway:
+        wait_until_ready(gateway)
+        assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
+        with ThreadPoolExecutor(3) as pool:
+            statuses = list(
+                pool.map(lambda _: send(gateway, chat_request(UNSURE)).status, range(60))
+            )
+        assert statuses == [200] * 60
+        assert metrics(gateway)["locum_calls_running"] == 0
+
+
+def test_sampled_calls_are_remembered_once(tmp_path: Path, upstream: Upstream) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "support", shadow=0.5)
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        streamed = chat_request(TEXT, stream=True)
+        assert happens(lambda: route(gateway, streamed) in {"student", "shadow"})
+        for _ in range(40):
+            send(gateway, chat_request(TEXT))
+        assert find(gateway, orjson.dumps(streamed)) == TEXT
+        assert find(gateway, orjson.dumps(chat_request(OTHER))) == OTHER
+
+
+def test_an_answer_that_cannot_be_written_is_its_teachers(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
+
+    def fail(*_: object) -> int:
+        raise ValueError("no such number")
+
+    monkeypatch.setattr(PromptTokens, "count", fail)
+    for _ in range(3):
+        assert route(gateway, chat_request(TEXT)) == "teacher"
+    monkeypatch.undo()
+    assert route(gateway, chat_request(TEXT)) == "student"
+
+
+def test_an_application_is_known_by_its_own_calls_alone(gateway: Running) -> None:
+    assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
+    body = orjson.dumps(chat_request(OTHER))
+    assert find(gateway, body) == OTHER
+    assert find(gateway, body, application="another") is None
 
 
 def test_what_differs_elsewhere_is_read(gateway: Running) -> None:

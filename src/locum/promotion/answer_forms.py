@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.promotion.answers import chat_body, chat_stream, message_body, message_stream
-from locum.promotion.response_answers import response_body, response_stream, takes_response
+from locum.promotion.response_answers import (
+    repeated_in_response,
+    response_body,
+    response_stream,
+    takes_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,12 +30,15 @@ class AnswerForm(NamedTuple):
     Args:
         takes: Tells of the body of a request whether a student may answer it, beyond what its
             shape as a chat completion tells.
-        body: Writes an answer as a whole, by how it is to be delivered and the request's body.
+        repeated: Returns what an answer repeats of the body of its request, which is never the
+            input.
+        body: Writes an answer as a whole, by how it is to be delivered and what it repeats.
         stream: Writes it as server-sent events.
         request_id: The header that names a call.
     """
 
     takes: Callable[[JsonObject], bool]
+    repeated: Callable[[JsonObject], JsonObject]
     body: _Write
     stream: _Write
     request_id: bytes
@@ -39,18 +47,21 @@ class AnswerForm(NamedTuple):
 ANSWER_FORMS: Mapping[Endpoint, AnswerForm] = {
     "chat": AnswerForm(
         takes=lambda _: True,
+        repeated=lambda _: {},
         body=lambda answer, ask, _: chat_body(answer, ask),
         stream=lambda answer, ask, _: chat_stream(answer, ask),
         request_id=b"x-request-id",
     ),
     "messages": AnswerForm(
         takes=lambda _: True,
+        repeated=lambda _: {},
         body=lambda answer, _ask, _body: message_body(answer),
         stream=lambda answer, _ask, _body: message_stream(answer),
         request_id=b"request-id",
     ),
     "responses": AnswerForm(
         takes=takes_response,
+        repeated=repeated_in_response,
         body=response_body,
         stream=response_stream,
         request_id=b"x-request-id",

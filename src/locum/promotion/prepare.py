@@ -144,7 +144,7 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
     seen, count = [], 0
     for call in calls:
         count += 1
-        split = split_request(call.request)
+        split = split_request(call.request, call.facts.endpoint)
         answer = object_text(call.request, call.response) if call.response else None
         # What names no model was no request: nothing says how the application's calls look.
         if split is not None and answer is not None and split.rest.get("model"):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from locum.promotion.frame import Ask
     from locum.schema import JsonObject
 
-__all__ = ["response_body", "response_stream", "takes_response"]
+__all__ = ["repeated_in_response", "response_body", "response_stream", "takes_response"]
 
 _ID_DIGITS = 48
 _NUMBER = (int, float)
@@ -95,7 +95,17 @@ def takes_response(body: JsonObject) -> bool:
     return known and type((body.get("text") or {}).get("format")) in {dict, NoneType}
 
 
-def response_body(answer: StudentAnswer, ask: Ask, body: JsonObject) -> bytes:
+def repeated_in_response(body: JsonObject) -> JsonObject:
+    """Return what a response repeats of its request.
+
+    Args:
+        body: The request as it was sent; `takes_response` allows it.
+    """
+    names = (*_REPEATED, "reasoning", "text")
+    return {name: body[name] for name in names if body.get(name) is not None}
+
+
+def response_body(answer: StudentAnswer, ask: Ask, repeated: JsonObject) -> bytes:
     """Return the answer as a response.
 
     A label is one token to a student: where log-probabilities are asked for, the whole text is.
@@ -103,20 +113,20 @@ def response_body(answer: StudentAnswer, ask: Ask, body: JsonObject) -> bytes:
     Args:
         answer: What is said.
         ask: How it is to be delivered.
-        body: The request as it was sent; `takes_response` allows it.
+        repeated: Of the request; see `repeated_in_response`.
     """
     ids = _new_ids()
     part = _part(answer.text, token_scores(answer, ask))
-    return write_json(_completed(answer, body, ids, _message(ids, "completed", [part])))
+    return write_json(_completed(answer, repeated, ids, _message(ids, "completed", [part])))
 
 
-def response_stream(answer: StudentAnswer, ask: Ask, body: JsonObject) -> bytes:
+def response_stream(answer: StudentAnswer, ask: Ask, repeated: JsonObject) -> bytes:
     """Return the answer as the server-sent events of a streamed response; see `response_body`."""
     ids = _new_ids()
     scores = token_scores(answer, ask)
     part = _part(answer.text, scores)
     message = _message(ids, "completed", [part])
-    begun = _response(answer, body, ids, "in_progress")
+    begun = _response(answer, repeated, ids, "in_progress")
     item: JsonObject = {"output_index": 0}
     place: JsonObject = {"item_id": ids.message, "output_index": 0, "content_index": 0}
     # The scores of these events have no bytes, unlike those of the part.
@@ -130,7 +140,7 @@ def response_stream(answer: StudentAnswer, ask: Ask, body: JsonObject) -> bytes:
         ("output_text.done", {**said, "text": answer.text}),
         ("content_part.done", {**place, "part": part}),
         ("output_item.done", {**item, "item": message}),
-        ("completed", {"response": _completed(answer, body, ids, message)}),
+        ("completed", {"response": _completed(answer, repeated, ids, message)}),
     ]
     return server_sent_events(
         {"type": f"response.{kind}", "sequence_number": number, **event}
@@ -143,33 +153,29 @@ def _new_ids() -> _Ids:
 
 
 def _completed(
-    answer: StudentAnswer, body: JsonObject, ids: _Ids, message: JsonObject
+    answer: StudentAnswer, repeated: JsonObject, ids: _Ids, message: JsonObject
 ) -> JsonObject:
     return {
-        **_response(answer, body, ids, "completed"),
+        **_response(answer, repeated, ids, "completed"),
         "completed_at": answer.created,
         "output": [message],
         "usage": _usage(answer),
     }
 
 
-def _response(answer: StudentAnswer, body: JsonObject, ids: _Ids, status: str) -> JsonObject:
+def _response(answer: StudentAnswer, repeated: JsonObject, ids: _Ids, status: str) -> JsonObject:
     """A response of which nothing has been said yet."""
-    repeated = {
-        name: default if body.get(name) is None else body[name]
-        for name, default in _REPEATED.items()
-    }
     return {
         "id": ids.response,
         **_CONSTANT,
-        **repeated,
+        **{name: repeated.get(name, default) for name, default in _REPEATED.items()},
         "created_at": answer.created,
         "completed_at": None,
         "status": status,
         "model": answer.model,
         "output": [],
-        "reasoning": {"effort": None, "summary": None, **(body.get("reasoning") or {})},
-        "text": _text_settings(body.get("text") or {}),
+        "reasoning": {"effort": None, "summary": None, **repeated.get("reasoning", {})},
+        "text": _text_settings(repeated.get("text", {})),
         "usage": None,
     }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
     from locum.serving.spending import Spending
-    from locum.serving.stand_ins import StandIns, Verdict
+    from locum.serving.stand_ins import Arrival, StandIns, Verdict
 
 __all__ = ["Dispatcher"]
 
@@ -68,16 +68,15 @@ class Dispatcher:
         """How many calls are being sent to teachers for the record alone."""
         return len(self._shadows)
 
-    async def answer(self, call: ActiveCall, lot: float, client: ClientConnection) -> None:
+    async def answer(self, call: ActiveCall, arrival: Arrival) -> None:
         """Answer a call.
 
         Args:
             call: The call.
-            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
-            client: Who waits for it.
+            arrival: Likewise, as it came.
         """
-        verdict = await self._stand_ins.answer(call, lot, client, self._may_shadow)
-        await self.go_on(call, verdict, client)
+        verdict = await self._stand_ins.answer(call, arrival, self._may_shadow)
+        await self.go_on(call, verdict, arrival.client)
 
     async def go_on(self, call: ActiveCall, verdict: Verdict, client: ClientConnection) -> None:
         """Do with a call what is left to do once students were asked."""

@@ -26,7 +26,7 @@ from locum.serving.refusals import Refusal
 from locum.serving.roster import Roster
 from locum.serving.routing import Keys, Router, find_endpoint, speaks_anthropic
 from locum.serving.spending import Spending
-from locum.serving.stand_ins import StandIns
+from locum.serving.stand_ins import Arrival, StandIns
 from locum.serving.status_page import StatusPage
 from locum.serving.status_view import Health
 from locum.serving.traces import require_traces
@@ -96,7 +96,7 @@ class Gateway:
             Recogniser(self._roster, Redactor(redaction)), self.metrics.stand_ins, self._is_blind
         )
         # Spans tell of calls what is read of them alone.
-        self._at_once = not settings.traces.endpoint
+        self._reads_all = bool(settings.traces.endpoint)
         self._dispatcher = Dispatcher(
             self._stand_ins,
             self._forwarder,
@@ -176,6 +176,7 @@ class Gateway:
         self._hurried.set()
         for connection in list(self._connections):
             connection.abort()
+        self._roster.give_up()
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
@@ -258,54 +259,49 @@ class Gateway:
         self, request: Request, client: ClientConnection
     ) -> Coroutine[None, None, None] | None:
         """Answer one request; see `Host.serve`."""
-        lot = self._chance.random()
-        ended = partial(self._end_at_once, request, client)
-        room = self._at_once and self._running < self.limits.calls
-        if not (room and self._stand_ins.answer_at_once(request, lot, client, ended)):
-            return self._serve(request, lot, client)
+        arrival = Arrival(request, client, time.monotonic(), self._chance.random())
+        go_on = partial(self._go_on, arrival)
+        may_ask = not self._reads_all and self._running < self.limits.calls
+        if not (may_ask and self._stand_ins.answer_at_once(arrival, go_on)):
+            return self._serve(arrival)
         self._running += 1
         return None
 
-    def _end_at_once(
-        self, request: Request, client: ClientConnection, verdict: Verdict | None
-    ) -> None:
-        """Go on with a call of which a student was asked at once."""
+    def _go_on(self, arrival: Arrival, verdict: Verdict | None) -> None:
+        """Go on with a call of which a student was asked at once, unless the client has left."""
         self._running -= 1
         if verdict is None or verdict.answered:
             self._note_quiet()
-            client.served()
+            arrival.client.served()
         else:
-            client.run(self._serve_left(request, verdict, client))
+            arrival.client.run(self._answer(arrival, verdict))
 
-    async def _serve_left(
-        self, request: Request, verdict: Verdict, client: ClientConnection
-    ) -> None:
-        """Let the teacher answer what a student did not."""
-        try:
-            call = self._admit(request)
-        except Refusal as refusal:
-            self._refuse(request, refusal, client)
+    async def _serve(self, arrival: Arrival) -> None:
+        request, client = arrival.request, arrival.client
+        if await self._pages.serve(request, client):
             return
-        await self._run(self._dispatcher.go_on(call, verdict, client))
-
-    async def _serve(self, request: Request, lot: float, client: ClientConnection) -> None:
-        try:
-            if await self._pages.serve(request, client):
-                return
-            call = self._admit(request)
-        except Refusal as refusal:
-            self._refuse(request, refusal, client)
+        if self._running >= self.limits.calls:
+            message = f"{self.limits.calls:,} calls are running: ask again"
+            _refuse(arrival, Refusal(503, "too_many_calls", message, retry_after=1))
             return
-        await self._run(self._dispatcher.answer(call, lot, client))
+        await self._answer(arrival, None)
 
-    def _refuse(self, request: Request, refusal: Refusal, client: ClientConnection) -> None:
-        anthropic = speaks_anthropic(request.target, request.headers)
-        client.refuse(refusal, anthropic=anthropic)
+    async def _answer(self, arrival: Arrival, verdict: Verdict | None) -> None:
+        """Read a call and answer it.
 
-    async def _run(self, call: Coroutine[None, None, None]) -> None:
+        Args:
+            arrival: The call.
+            verdict: What came of asking a student; ``None`` where none was asked yet.
+        """
         self._running += 1
         try:
-            await call
+            call = self._read(arrival)
+            if verdict is None:
+                await self._dispatcher.answer(call, arrival)
+            else:
+                await self._dispatcher.go_on(call, verdict, arrival.client)
+        except Refusal as refusal:
+            _refuse(arrival, refusal)
         finally:
             self._running -= 1
             self._note_quiet()
@@ -329,20 +325,23 @@ class Gateway:
             medians=self.metrics.stand_ins.medians(),
         )
 
-    def _admit(self, request: Request) -> ActiveCall:
+    def _read(self, arrival: Arrival) -> ActiveCall:
         """Read a request, and find its upstream.
 
         Raises:
             Refusal: It may not pass.
         """
-        if self._running >= self.limits.calls:
-            message = f"{self.limits.calls:,} calls are running: ask again"
-            raise Refusal(503, "too_many_calls", message, retry_after=1)
+        request = arrival.request
         endpoint = find_endpoint(request)
         body = {} if endpoint == "other" else read_body(request, self.limits.body_bytes)
         model = body.get("model")
         upstream = self._router.route(request, model if isinstance(model, str) else "")
-        return ActiveCall(request, endpoint, body, upstream, time.monotonic())
+        return ActiveCall(request, endpoint, body, upstream, arrival.received)
+
+
+def _refuse(arrival: Arrival, refusal: Refusal) -> None:
+    anthropic = speaks_anthropic(arrival.request.target, arrival.request.headers)
+    arrival.client.refuse(refusal, anthropic=anthropic)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

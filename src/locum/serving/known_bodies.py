@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import random
+import re
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import orjson
@@ -10,14 +12,20 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    Read = Callable[[bytes], tuple[str, object] | None]
+
 __all__ = ["KnownBodies"]
 
 Meaning = TypeVar("Meaning")
 
-_MOST_FOR_A_KEY = 8
+_MOST_FOR_A_KEY = 16
 _MOST_KEYS = 256
-_MOST_IN_VAIN = 32
+_MOST_BYTES = 32 * 1024 * 1024
 _LARGEST = 64 * 1024
+_TRIED_IN_VAIN = 32
+_TRIED_LATER = 1 / 16
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_chance = random.Random()  # noqa: S311 - a sample
 # What might be taken off an input's ends, or be escaped in it, is in there.
 _MARKER = '\n "locum\\" \u00fc\u2028\U0001f600 \t'
 
@@ -28,6 +36,11 @@ class _Slot(NamedTuple, Generic[Meaning]):
     before: bytes
     after: bytes
     meaning: Meaning
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return len(self.before) + len(self.after)
 
     def find(self, body: bytes) -> str | None:
         """Return what a body says in the string's place, where all else is the same."""
@@ -42,41 +55,72 @@ class _Slot(NamedTuple, Generic[Meaning]):
         return found
 
 
+class _Shelf(Generic[Meaning]):
+    """What is known of one key.
+
+    Args:
+        slots: Bodies, those found last at the front.
+        in_vain: How many bodies were tried to be remembered, less how many were found.
+    """
+
+    def __init__(self) -> None:
+        self.slots: list[_Slot[Meaning]] = []
+        self.in_vain = 0
+
+    def find(self, body: bytes) -> tuple[str, Meaning] | None:
+        """Return input and meaning of a body that is known."""
+        for place, slot in enumerate(self.slots):
+            text = slot.find(body)
+            if text is not None:
+                self.in_vain = max(self.in_vain - 1, 0)
+                if place:
+                    self.slots.insert(0, self.slots.pop(place))
+                return text, slot.meaning
+        return None
+
+    def may_try(self) -> bool:
+        """Tell whether it is worth a try to remember one more, which takes as long as to read it.
+
+        Where 32 were tried in vain, one of 16 still is, drawn at random: calls may come in turns.
+        """
+        return self.in_vain < _TRIED_IN_VAIN or _chance.random() < _TRIED_LATER
+
+    def keep(self, slot: _Slot[Meaning]) -> int:
+        """Put a body at the front; return how many bytes more are held now."""
+        self.slots.insert(0, slot)
+        let_go = self.slots[_MOST_FOR_A_KEY:]
+        del self.slots[_MOST_FOR_A_KEY:]
+        return slot.size - sum(one.size for one in let_go)
+
+
 class KnownBodies(Generic[Meaning]):
     """Remembers what bodies meant in which one string, the input, changes from call to call.
 
     A body means the same as another of which each byte but those of the input is the same, if both
-    are read by the same rules: bodies are looked up by a key that stands for these.
+    are read by the same rules: bodies are looked up by a key that stands for these. 16 bodies of a
+    key are remembered, of 256 keys, 32 MB at most in all; those that were not needed for longest
+    are forgotten.
     """
 
     def __init__(self) -> None:
-        self._slots: dict[Hashable, list[_Slot[Meaning]]] = {}
-        self._in_vain: dict[Hashable, int] = {}
+        self._shelves: OrderedDict[Hashable, _Shelf[Meaning]] = OrderedDict()
+        self._bytes = 0
 
     def forget(self) -> None:
         """Forget all."""
-        self._slots.clear()
-        self._in_vain.clear()
+        self._shelves.clear()
+        self._bytes = 0
 
     def find(self, key: Hashable, body: bytes) -> tuple[str, Meaning] | None:
         """Return input and meaning of a body that is known."""
-        for slot in self._slots.get(key, ()):
-            text = slot.find(body)
-            if text is not None:
-                self._in_vain[key] = 0
-                return text, slot.meaning
-        return None
+        shelf = self._shelves.get(key)
+        if shelf is None:
+            return None
+        self._shelves.move_to_end(key)
+        return shelf.find(body)
 
-    def learn(
-        self,
-        key: Hashable,
-        body: bytes,
-        meaning: Meaning,
-        read: Callable[[bytes], tuple[str, object] | None],
-    ) -> None:
-        """Remember a body, if its input is one string of it.
-
-        After 32 bodies of a key by which no other was known, no more of them are remembered.
+    def learn(self, key: Hashable, body: bytes, meaning: Meaning, read: Read) -> None:
+        """Remember a body that is not known yet, if its input is one string of it.
 
         Args:
             key: Bodies of the same key are read by the same rules.
@@ -84,28 +128,38 @@ class KnownBodies(Generic[Meaning]):
             meaning: What it means, its input aside.
             read: Returns the input of a body, and all that its meaning depends on besides.
         """
-        tried = self._in_vain.get(key, 0)
-        if tried >= _MOST_IN_VAIN or len(body) > _LARGEST or len(self._in_vain) > _MOST_KEYS:
+        if len(body) > _LARGEST or self.find(key, body) is not None:
             return
-        self._in_vain[key] = tried + 1
+        shelf = self._shelves.setdefault(key, _Shelf())
+        if not shelf.may_try():
+            return
+        shelf.in_vain += 1
         around = _cut(body, read)
         if around is not None:
-            slot = _Slot(*around, meaning)
-            self._slots[key] = [slot, *self._slots.get(key, [])][:_MOST_FOR_A_KEY]
+            self._bytes += shelf.keep(_Slot(*around, meaning))
+        while len(self._shelves) > _MOST_KEYS or self._bytes > _MOST_BYTES:
+            _, oldest = self._shelves.popitem(last=False)
+            self._bytes -= sum(slot.size for slot in oldest.slots)
 
 
-def _cut(
-    body: bytes, read: Callable[[bytes], tuple[str, object] | None]
-) -> tuple[bytes, bytes] | None:
+def _cut(body: bytes, read: Read) -> tuple[bytes, bytes] | None:
     """What stands before and after the string that is the input, quotes included."""
     found = read(body)
     if found is None:
         return None
     text, others = found
-    for written in (orjson.dumps(text), json.dumps(text).encode()):
-        before, held, after = body.partition(written)
+    for string in reversed([*_STRING.finditer(body)]):
+        if not _says(string[0], text):
+            continue
+        before, after = body[: string.start()], body[string.end() :]
         # Whatever stands there has to be the input, and to change nothing else.
-        marked = b"".join((before, orjson.dumps(_MARKER), after))
-        if held and written not in after and read(marked) == (_MARKER, others):
+        if read(b"".join((before, orjson.dumps(_MARKER), after))) == (_MARKER, others):
             return before + b'"', b'"' + after
     return None
+
+
+def _says(written: bytes, text: str) -> bool:
+    try:
+        return bool(orjson.loads(written) == text)
+    except orjson.JSONDecodeError:
+        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,7 +37,7 @@ class CallKind(NamedTuple):
         user: Who the call is for, where it says so.
         frame: All but input and delivery.
         ask: How the answer is wanted.
-        body: Of one of them, for what an answer repeats of it.
+        repeated: What an answer repeats of them.
     """
 
     stand_ins: tuple[StandIn, ...]
@@ -48,12 +47,21 @@ class CallKind(NamedTuple):
     user: str | None
     frame: Frame
     ask: Ask
-    body: JsonObject
+    repeated: JsonObject
 
-    def stand_in_for(self, text: str) -> StandIn | None:
-        """Return the student whose call it is with this input."""
-        model, name = self.model, self.name
-        return next((one for one in self.stand_ins if one.may_be_asked(model, name, text)), None)
+    def call(self, text: str, request: Request, received: float) -> OurCall | None:
+        """Return the call with this input; ``None`` where that is no student's.
+
+        Args:
+            text: The input.
+            request: What the client sent.
+            received: When it was there, by the clock that never goes back.
+        """
+        for stand_in in self.stand_ins:
+            if stand_in.may_be_asked(self.model, self.name, text):
+                application = request.caller.application or ""
+                return OurCall(stand_in, self, text, application, received)
+        return None
 
 
 class OurCall(NamedTuple):
@@ -72,6 +80,11 @@ class OurCall(NamedTuple):
     text: str
     application: str
     received: float
+
+    @property
+    def wants_chances(self) -> bool:
+        """Whether the probabilities of other answers are asked for."""
+        return self.kind.ask.top_logprobs is not None
 
     @property
     def is_chosen(self) -> bool:
@@ -102,21 +115,22 @@ class Recogniser:
         self._known: KnownBodies[CallKind] = KnownBodies()
         self._known_of: tuple[StandIn, ...] = ()
 
-    def find(self, request: Request) -> OurCall | None:
+    def find(self, request: Request, received: float) -> OurCall | None:
         """Return the call of a promoted task that a request is, by its body's bytes alone.
 
         ``None`` says nothing of it: the request is to be read then.
+
+        Args:
+            request: What the client sent.
+            received: When it was there.
         """
-        if self._known_of is not self._roster.stand_ins:
-            self._known_of = self._roster.stand_ins
-            self._known.forget()
+        self._follow_roster()
         key = _key(request)
         found = None if key is None else self._known.find(key, request.body)
-        stand_in = None if found is None else found[1].stand_in_for(found[0])
-        if found is None or stand_in is None:
+        if found is None:
             return None
-        application = request.caller.application or ""
-        return OurCall(stand_in, found[1], found[0], application, time.monotonic())
+        text, kind = found
+        return kind.call(text, request, received)
 
     async def recognise(self, call: ActiveCall) -> OurCall | None:
         """Return the call of a promoted task that a call is; ``None`` where it is none."""
@@ -131,17 +145,23 @@ class Recogniser:
             return None
         knowing = tuple(one for one in stand_ins if one.plan.recognition.knows(frame))
         form = ANSWER_FORMS[call.endpoint]
-        kind = CallKind(knowing, form, call.model, name, read.user, frame, read.ask, call.body)
-        stand_in = kind.stand_in_for(text)
-        if stand_in is None:
-            return None
-        if self._known_of is stand_ins is self._roster.stand_ins:
+        repeated = form.repeated(call.body)
+        kind = CallKind(knowing, form, call.model, name, read.user, frame, read.ask, repeated)
+        ours = kind.call(text, call.request, call.received)
+        # Meanwhile others may have been promoted.
+        if ours is not None and stand_ins is self._roster.stand_ins:
             self._learn(call, kind)
-        application = call.request.caller.application or ""
-        return OurCall(stand_in, kind, text, application, call.received)
+        return ours
+
+    def _follow_roster(self) -> None:
+        """Forget what was known of students that were promoted before."""
+        if self._known_of is not self._roster.stand_ins:
+            self._known_of = self._roster.stand_ins
+            self._known.forget()
 
     def _learn(self, call: ActiveCall, kind: CallKind) -> None:
         """Remember a call, so that others like it are known without being read."""
+        self._follow_roster()
         key = _key(call.request)
         if key is not None:
             self._known.learn(key, call.request.body, kind, partial(_read_body, call.endpoint))
@@ -180,7 +200,7 @@ def _read(endpoint: Endpoint, body: JsonObject) -> _Read | None:
     if form is None or is_stored(endpoint, body) or not form.takes(body):
         return None
     chat = to_chat(endpoint, body, None).request
-    split = split_request(chat)
+    split = split_request(chat, endpoint)
     ask = ask_of(chat)
     if split is None or ask is None:
         return None
@@ -191,18 +211,20 @@ def _read_body(endpoint: Endpoint, body: bytes) -> tuple[str, object] | None:
     """Return the input of a request, and what else is to be like that of another."""
     parsed = parse_json(body)
     read = _read(endpoint, parsed) if isinstance(parsed, dict) else None
-    return None if read is None else (read.text, read[1:])
+    return None if read is None else (read.text, read._replace(text=""))
 
 
-def _key(request: Request) -> tuple[bytes | None, ...] | None:
+def _key(request: Request) -> tuple[str | bytes | None, ...] | None:
     """Requests of the same key go to the same API, and their bodies are read by the same rules.
 
-    There is none for requests that are never a student's, and for those whose bodies are packed.
+    There is none for requests that are never a student's, for those whose bodies are packed, and
+    where the target has a query. What one application sends says nothing of what others do.
     """
-    headers = request.headers
-    if request.method != b"POST" or headers.get(b"content-encoding") is not None:
+    headers, target = request.headers, request.target
+    if request.method != b"POST" or b"?" in target or headers.get(b"content-encoding") is not None:
         return None
-    return (request.target, headers.get(b"x-locum-task"), headers.get(b"anthropic-version"))
+    application = request.caller.application
+    return (application, target, headers.get(b"x-locum-task"), headers.get(b"anthropic-version"))
 
 
 def _user(chat: JsonObject) -> str | None:

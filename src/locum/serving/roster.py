@@ -174,7 +174,10 @@ class Roster:
                 link.start()
             stand_ins.append(StandIn(promotion, plan, link, _headers(promotion, plan)))
         # Where a call could be two tasks', that with a student is asked.
-        self.stand_ins = tuple(sorted(stand_ins, key=lambda one: one.link is None))
+        sorted_ones = tuple(sorted(stand_ins, key=lambda one: one.link is None))
+        # What is known of calls is forgotten where it is another tuple.
+        if sorted_ones != self.stand_ins:
+            self.stand_ins = sorted_ones
         for ended in running.values():
             ended.close()
             self._leaving.append(ended)
@@ -193,6 +196,12 @@ class Roster:
             if stand_in.link is not None:
                 stand_in.link.sweep(now)
         self._leaving = [link for link in self._leaving if not link.left()]
+
+    def give_up(self) -> None:
+        """Let nobody wait for a student's answer any more."""
+        for stand_in in self.stand_ins:
+            if stand_in.link is not None:
+                stand_in.link.give_up()
 
     def close(self) -> None:
         """End all processes."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from locum.serving.wire import Request
     from locum.store import Route
 
-__all__ = ["Sampled", "StandIns", "TallyKey", "Verdict"]
+__all__ = ["Arrival", "Sampled", "StandIns", "TallyKey", "Verdict"]
 
 _REQUEST_DIGITS = 24
 _JSON = b"application/json"
@@ -82,6 +82,44 @@ class Verdict(NamedTuple):
 _NOT_OURS = Verdict(None, "teacher")
 
 
+class Arrival(NamedTuple):
+    """A call as it came.
+
+    Args:
+        request: What the client sent.
+        client: Who waits for the answer.
+        received: When it was there, by the clock that never goes back.
+        lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
+    """
+
+    request: Request
+    client: ClientConnection
+    received: float
+    lot: float
+
+
+class _Turn(NamedTuple):
+    """A student that may be asked.
+
+    Args:
+        link: Asks it.
+        chosen: Whether the call is among the share that it is to answer.
+        drawn: Whether the call is to be sampled.
+    """
+
+    link: StudentLink
+    chosen: bool
+    drawn: bool
+
+
+class _Reply(NamedTuple):
+    """What a client gets."""
+
+    body: bytes
+    kind: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
 class StandIns:
     """Lets students answer.
 
@@ -107,73 +145,65 @@ class StandIns:
         taken, self._tallies = self._tallies, {}
         return list(taken.items())
 
-    def answer_at_once(
-        self,
-        request: Request,
-        lot: float,
-        client: ClientConnection,
-        ended: Callable[[Verdict | None], None],
-    ) -> bool:
+    def answer_at_once(self, arrival: Arrival, go_on: Callable[[Verdict | None], None]) -> bool:
         """Let a student answer, if the call is like one before in all but its input.
 
         Such a call need not be read, and nobody waits for it in a task.
 
         Args:
-            request: What the client sent.
-            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
-            client: Who waits for it.
-            ended: Is told later what came of it; ``None`` where the client has left.
+            arrival: The call.
+            go_on: Is told later what came of it; ``None`` where the client has left.
 
         Returns:
             Whether the student was asked; else nothing was done.
         """
-        ours = self._recogniser.find(request)
-        if ours is None or ours.stand_in.link is None or self._is_blind():
+        ours = self._recogniser.find(arrival.request, arrival.received)
+        turn = None if ours is None else self._turn(ours, arrival.lot)
+        if ours is None or turn is None or turn.drawn or not turn.chosen:
             return False
-        promotion = ours.stand_in.promotion
-        if lot < promotion.shadow or not ours.is_chosen:
-            return False
-        asked = time.perf_counter()
+        client, asked = arrival.client, time.perf_counter()
 
         def take(said: Said | None) -> None:
             self._observe(ours, said, asked)
-            ended(None if client.gone else self._conclude_safely(ours, said, client))
+            go_on(None if client.gone else self._conclude(ours, said, client, chosen=True))
 
-        wants_chances = ours.kind.ask.top_logprobs is not None
-        return ours.stand_in.link.ask_for(ours.text, take, chances=wants_chances, novelty=False)
+        return turn.link.ask_for(ours.text, take, chances=ours.wants_chances, novelty=False)
 
     async def answer(
         self,
         call: ActiveCall,
-        lot: float,
-        client: ClientConnection,
+        arrival: Arrival,
         may_shadow: Callable[[ActiveCall], bool],
     ) -> Verdict:
         """Answer a call, if it is one that a student may answer.
 
         Args:
             call: The call.
-            lot: Between 0 and 1, drawn at random: calls of low ones are sampled.
-            client: Who waits for it.
+            arrival: Likewise, as it came.
             may_shadow: Tells whether a call may be sent to its teacher for the record alone.
         """
         ours = await self._recogniser.recognise(call)
         if ours is None:
             return _NOT_OURS
-        link = ours.stand_in.link
-        if link is None or self._is_blind():
+        turn = self._turn(ours, arrival.lot)
+        if turn is None:
             return Verdict(ours.stand_in.promotion.task, "teacher")
         if ours.stand_in.promotion.percent == 0:
-            scoring = asyncio.get_running_loop().create_task(self._score(ours, link))
+            scoring = asyncio.get_running_loop().create_task(self._score(ours, turn.link))
             return self._went(ours, "teacher")._replace(scoring=scoring)
-        drawn = lot < ours.stand_in.promotion.shadow and may_shadow(call)
-        chosen = ours.is_chosen
-        if not (chosen or drawn):
+        drawn = turn.drawn and may_shadow(call)
+        if not (turn.chosen or drawn):
             return self._went(ours, "teacher")
-        wants_chances = ours.kind.ask.top_logprobs is not None
-        said = await self._ask(ours, link, chances=wants_chances, novelty=drawn)
-        sampled = _sample(ours, link, said) if drawn and said is not None else None
-        return self._conclude(ours, said, client, chosen=chosen, sampled=sampled)
+        said = await self._ask(ours, turn.link, chances=ours.wants_chances, novelty=drawn)
+        sampled = _sample(ours, turn.link, said) if drawn and said is not None else None
+        return self._conclude(ours, said, arrival.client, chosen=turn.chosen, sampled=sampled)
+
+    def _turn(self, ours: OurCall, lot: float) -> _Turn | None:
+        """Whether it is the student's turn; ``None`` where it cannot, or must not, be asked."""
+        link = ours.stand_in.link
+        if link is None or self._is_blind():
+            return None
+        return _Turn(link, ours.is_chosen, lot < ours.stand_in.promotion.shadow)
 
     async def _score(self, ours: OurCall, link: StudentLink) -> Sampled | None:
         """Ask a student while its teacher is asked."""
@@ -192,17 +222,6 @@ class StandIns:
         if said is not None:
             task = ours.stand_in.promotion.task
             self._metrics.observe_student(task, time.perf_counter() - asked)
-
-    def _conclude_safely(
-        self, ours: OurCall, said: Said | None, client: ClientConnection
-    ) -> Verdict | None:
-        """Deliver what the student said, or let the client see that its answer is not whole."""
-        try:
-            return self._conclude(ours, said, client, chosen=True)
-        except Exception:  # noqa: BLE001 - it is logged, and other calls of the batch go on
-            _log.exception("a student's answer could not be given")
-            client.abort()
-            return None
 
     def _conclude(
         self,
@@ -227,10 +246,14 @@ class StandIns:
         worded = _word(ours, said) if chosen else None
         if worded is None:
             return self._went(ours, "deferred" if chosen else "teacher", sampled)
-        answer = self._deliver(ours, said, worded, client)
-        self._metrics.observe_request(
-            ours.stand_in.promotion.task, time.monotonic() - ours.received
-        )
+        try:
+            answer, reply = _write(ours, said, worded)
+        except Exception:  # noqa: BLE001 - whatever it is, the teacher can answer
+            _log.exception("a student's answer could not be written")
+            return self._went(ours, "failed")
+        client.reply(200, reply.body, reply.kind, reply.headers)
+        promotion = ours.stand_in.promotion
+        self._metrics.observe_request(promotion.task, time.monotonic() - ours.received)
         return self._went(ours, "shadow" if sampled else "student", sampled, answer)
 
     def _went(
@@ -246,28 +269,27 @@ class StandIns:
         self._metrics.count(promotion.task, route)
         return Verdict(promotion.task, route, sampled, answer)
 
-    def _deliver(
-        self, ours: OurCall, said: Said, worded: AnswerText, client: ClientConnection
-    ) -> StudentAnswer:
-        promotion, plan = ours.stand_in.promotion, ours.stand_in.plan
-        form, ask, model = ours.kind.form, ours.kind.ask, ours.kind.frame.model
-        answer = StudentAnswer(
-            text=worded.text,
-            model=plan.models.get(model, model),
-            prompt_tokens=plan.prompt_tokens.count(ours.text),
-            completion_tokens=worded.tokens,
-            chances=_chances(ours, said),
-            created=int(time.time()),
-            artefact=promotion.artefact,
-        )
-        body = (form.stream if ask.stream else form.body)(answer, ask, ours.kind.body)
-        headers = (
-            (form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
-            *ours.stand_in.headers,
-            (b"x-locum-confidence", b"%.4f" % said.confidence),
-        )
-        client.reply(200, body, _EVENTS if ask.stream else _JSON, headers)
-        return answer
+
+def _write(ours: OurCall, said: Said, worded: AnswerText) -> tuple[StudentAnswer, _Reply]:
+    """Write an answer as the API gives it."""
+    stand_in, kind = ours.stand_in, ours.kind
+    form, ask, model = kind.form, kind.ask, kind.frame.model
+    answer = StudentAnswer(
+        text=worded.text,
+        model=stand_in.plan.models.get(model, model),
+        prompt_tokens=stand_in.plan.prompt_tokens.count(ours.text),
+        completion_tokens=worded.tokens,
+        chances=_chances(ours, said),
+        created=int(time.time()),
+        artefact=stand_in.promotion.artefact,
+    )
+    body = (form.stream if ask.stream else form.body)(answer, ask, kind.repeated)
+    headers = (
+        (form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
+        *stand_in.headers,
+        (b"x-locum-confidence", b"%.4f" % said.confidence),
+    )
+    return answer, _Reply(body, _EVENTS if ask.stream else _JSON, headers)
 
 
 def _sample(ours: OurCall, link: StudentLink, said: Said) -> Sampled:

@@ -171,18 +171,26 @@ class StudentLink:
         now = self._loop.time()
         late = list(takewhile(lambda n: self._waiting[n].deadline <= now, self._waiting))
         self.failures += len(late)
-        self._give_up(late)
+        self._settle_all(late)
         oldest = next(iter(self._waiting.values()), None)
         self._timer = oldest and self._loop.call_at(oldest.deadline, self._expire)
 
-    def _give_up(self, numbers: list[int]) -> None:
+    def give_up(self) -> None:
+        """Let nobody wait any more."""
+        self._settle_all(list(self._waiting))
+
+    def _settle_all(self, numbers: list[int]) -> None:
         for number in numbers:
             self._settle(number, None)
 
     def _settle(self, number: int, said: Said | None) -> None:
         question = self._waiting.pop(number, None)
-        if question is not None:
+        if question is None:
+            return
+        try:
             question.take(said)
+        except Exception:  # noqa: BLE001 - it is logged, and others wait for theirs
+            _log.exception("an answer of the student of %s could not be taken", self._name)
 
     # What its end of the socket tells.
 
@@ -223,7 +231,7 @@ class StudentLink:
         self._restart_seconds = min(2 * self._restart_seconds, _LONGEST_RESTART_SECONDS)
 
     def _end_process(self) -> None:
-        self._give_up(list(self._waiting))
+        self.give_up()
         self._batch, self._busy = [], False
         if self._end is not None:
             self._end.close()

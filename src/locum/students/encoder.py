@@ -19,6 +19,7 @@ from locum.students.encoder_source import shown_name
 from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
 from locum.students.encoder_weights import WEIGHTS
 from locum.students.protocol import Judgement
+from locum.students.softmax_regression import build_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,7 @@ class EncoderStudent(BaseStudent):
         self.max_tokens = max_tokens
         self.seconds = seconds
         self.seed = seed
+        self.penalty_: float | None = None
 
     def fit(
         self,
@@ -160,15 +162,22 @@ class EncoderStudent(BaseStudent):
             inputs: ``N`` texts, those of `fit` among them.
             soft_labels: ``[N, C]``.
             human_labels: An index or -1 for each.
+
+        Raises:
+            UsageError: The student was loaded, so that its penalty is not known.
         """
         from locum.students.encoder_fitting import learn_head_again
 
         check_learnable(inputs, soft_labels, self.classes_)
+        if self.penalty_ is None:
+            raise UsageError("a student that was loaded cannot be refitted: fit it")
         if self.epochs_:
             return self
         rows = self._reader.read(inputs)
+        terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
+        embeddings = self._session.embed(rows)
         content, novelty = learn_head_again(
-            self, self._content, self._session.embed(rows), soft_labels, human_labels
+            self._content, embeddings, terms, soft_labels.argmax(axis=1), self.penalty_
         )
         self._take(content, self._reader, novelty)
         return self

@@ -201,25 +201,23 @@ class EncoderFitting:
 
 
 def learn_head_again(
-    student: EncoderStudent,
     content: bytes,
     embeddings: Floats,
-    soft_labels: NDArray[np.float64],
-    human_labels: NDArray[np.integer] | None,
+    terms: Sequence[Term],
+    answers: NDArray[np.int64],
+    penalty: float,
 ) -> tuple[bytes, EmbeddingNovelty]:
-    """Return a student's graph with a head that learned from other inputs, and their novelty.
+    """Return a graph with a head that learned from other inputs, and their novelty.
 
     Args:
-        student: The fitted student.
-        content: Its graph.
+        content: The graph with its head.
         embeddings: Of the inputs by that graph, ``[N, d]``.
-        soft_labels: ``[N, C]``.
-        human_labels: An index or -1 for each.
+        terms: What is to be learned of them.
+        answers: Index of the teacher's label of each, ``[N]``.
+        penalty: Of the head, against the sum of the losses of the inputs.
     """
-    terms = build_terms(soft_labels, human_labels, student.temperature, student.human_weight)
-    head = fit_head(embeddings, terms, student.penalty_ / len(embeddings))
+    head = fit_head(embeddings, terms, penalty / len(embeddings))
     step = _novelty_step(len(embeddings))
-    answers = soft_labels.argmax(axis=1)
     novelty = EmbeddingNovelty.fit(embeddings[::step], answers[::step])
     return replace_head(content, *head), novelty
 

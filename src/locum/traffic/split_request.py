@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from locum.schema import Endpoint, JsonObject
 
@@ -27,7 +27,7 @@ SETTINGS = frozenset(
         *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
     }
 )
-# These leave an answer as it is where they have one of these values.
+# Of the Responses API, these leave an answer as it is where they have one of these values.
 _WITHOUT_EFFECT: JsonObject = {
     "background": (False,),
     "include": ([],),
@@ -51,20 +51,27 @@ class SplitRequest(NamedTuple):
     rest: JsonObject
 
 
-def split_request(chat: JsonObject) -> SplitRequest | None:
+def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest | None:
     """Take the input out of a request; ``None`` where a student cannot answer such a request.
 
     That is where it offers tools, wants several answers, holds images, files or sound, does not end
     with the user's words, or has a parameter that is not known here.
+
+    Args:
+        chat: The request in the shape of chat completions.
+        endpoint: The API that it was sent to.
     """
     messages = chat.get("messages")
     if not isinstance(messages, list) or not messages:
         return None
     turns, text = messages[:-1], _text_of(messages[-1], {"user"})
-    unknown = chat.keys() - _DELIVERY - SETTINGS
+    unknown = [name for name in chat if name not in _DELIVERY and name not in SETTINGS]
+    harmless = _WITHOUT_EFFECT if endpoint == "responses" else {}
     if text is None or any(_text_of(turn, _ROLES) is None for turn in turns):
         return None
-    if not _is_one(chat.get("n")) or any(_has_effect(name, chat[name]) for name in unknown):
+    if not _is_one(chat.get("n")) or any(
+        _has_effect(chat[name], harmless.get(name, ())) for name in unknown
+    ):
         return None
     rest = {k: v for k, v in chat.items() if k in SETTINGS and v is not None}
     rest["model"] = chat.get("model")
@@ -86,8 +93,8 @@ def is_stored(endpoint: Endpoint, request: JsonObject) -> bool:
     return store is not False if endpoint == "responses" else bool(store)
 
 
-def _has_effect(name: str, value: object) -> bool:
-    return value is not None and value not in _WITHOUT_EFFECT.get(name, ())
+def _has_effect(value: object, without: Sequence[object]) -> bool:
+    return value is not None and value not in without
 
 
 def _is_one(answers: object) -> bool:
