@@ -15,7 +15,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from locum.promotion import ask_of, response_body, response_stream
-from locum.promotion.response_answers import takes_response
+from locum.promotion.response_answers import repeated_in_response, takes_response
 from locum.traffic import (
     answer_text,
     assemble,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 ASKED = response_request("Where is it?")
+REPEATED = repeated_in_response(ASKED)
 LOGPROBS = {"include": ["message.output_text.logprobs"]}
 SCHEMA = {"type": "json_schema", "name": "a", "schema": {"type": "object"}, "strict": True}
 KINDS = [
@@ -50,7 +51,9 @@ KINDS = [
 
 
 def written(asked: JsonObject = ASKED, **ask: Any) -> JsonObject:  # noqa: ANN401 - of Ask
-    body: JsonObject = orjson.loads(response_body(ANSWER, PLAIN._replace(**ask), asked))
+    body: JsonObject = orjson.loads(
+        response_body(ANSWER, PLAIN._replace(**ask), repeated_in_response(asked))
+    )
     return body
 
 
@@ -134,7 +137,7 @@ def test_a_response_repeats_what_was_asked_for() -> None:
 
 
 def test_a_stream_is_what_the_sdk_expects() -> None:
-    raw = response_stream(ANSWER, PLAIN._replace(stream=True), {**ASKED, "stream": True})
+    raw = response_stream(ANSWER, PLAIN._replace(stream=True), REPEATED)
     stream = stream_events(raw)
     assert (stream.bad, stream.done) == (0, False)
     names = [line[7:].decode() for line in raw.split(b"\n") if line.startswith(b"event: ")]
@@ -157,10 +160,10 @@ def test_a_stream_is_what_the_sdk_expects() -> None:
 @given(TEXTS, TEXTS)
 def test_all_shapes_say_the_same_to_whoever_records_them(text: str, model: str) -> None:
     answer = ANSWER._replace(text=text, model=model)
-    events = stream_events(response_stream(answer, PLAIN, ASKED)).events
+    events = stream_events(response_stream(answer, PLAIN, REPEATED)).events
     whole, broken = assemble("responses", events), assemble("responses", events[:-1])
     assert (whole.whole, broken.whole) == (True, False)
-    bodies = [orjson.loads(response_body(answer, PLAIN, ASKED)), whole.response]
+    bodies = [orjson.loads(response_body(answer, PLAIN, REPEATED)), whole.response]
     for body in bodies:
         chat = to_chat("responses", {}, body).response
         assert chat is not None
@@ -192,7 +195,7 @@ def test_log_probabilities_are_those_of_whole_answers() -> None:
 
 
 def test_a_stream_gives_log_probabilities_with_its_text() -> None:
-    events = stream_events(response_stream(ANSWER, PLAIN._replace(top_logprobs=1), ASKED)).events
+    events = stream_events(response_stream(ANSWER, PLAIN._replace(top_logprobs=1), REPEATED)).events
     for kind in ("response.output_text.delta", "response.output_text.done"):
         [event] = [event for event in events if event["type"] == kind]
         assert_known(EVENT.validate_python(event))
@@ -204,7 +207,7 @@ def test_a_stream_gives_log_probabilities_with_its_text() -> None:
 
 def test_a_schema_with_numbers_beyond_64_bits_is_repeated() -> None:
     form = {"type": "json_schema", "name": "a", "schema": {"maximum": 10**30}}
-    body = response_body(ANSWER, PLAIN, response_request("x", text={"format": form}))
+    body = response_body(ANSWER, PLAIN, {"text": {"format": form}})
     assert b'"maximum":1000000000000000000000000000000' in body
 
 
@@ -215,7 +218,7 @@ def may_be_answered(asked: JsonObject) -> bool:
     """Tell whether a student could answer, were the call one of its task."""
     chat = to_chat("responses", asked, None).request
     known = takes_response(asked) and not is_stored("responses", asked)
-    return known and split_request(chat) is not None and ask_of(chat) is not None
+    return known and split_request(chat, "responses") is not None and ask_of(chat) is not None
 
 
 @pytest.mark.parametrize(
@@ -310,7 +313,8 @@ NAMED = st.dictionaries(
 def test_no_request_makes_the_gateway_stumble(asked: dict[str, Any]) -> None:
     given = copy.deepcopy(asked)
     if may_be_answered(ASKED | asked):
-        body: JsonObject = orjson.loads(response_body(ANSWER, PLAIN, ASKED | asked))
+        repeated = repeated_in_response(ASKED | asked)
+        body: JsonObject = orjson.loads(response_body(ANSWER, PLAIN, repeated))
         assert body["status"] == "completed"
-        assert stream_events(response_stream(ANSWER, PLAIN, ASKED | asked)).bad == 0
+        assert stream_events(response_stream(ANSWER, PLAIN, repeated)).bad == 0
     assert asked == given
