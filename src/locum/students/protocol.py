@@ -117,7 +117,7 @@ class WindowedStudent(Protocol):
 
 @runtime_checkable
 class RefittableStudent(Protocol):
-    """A fitted student of which a part can learn again in little time."""
+    """A fitted student of which a part can learn again without a search."""
 
     def refit(
         self,

@@ -41,7 +41,7 @@ def train(
         make_student: Takes ``l2``, ``temperature`` and ``human_weight``, or nothing.
         training: Inputs to learn from.
         validation: Inputs to choose by; the final student of a searched family learns from them
-            too, and of another what learns in little time.
+            too, and of another what can learn without a search.
         progress: Is told what is being done.
         synthetic: Inputs that a model wrote, to learn from if that helps; students that are not
             searched leave them aside.
