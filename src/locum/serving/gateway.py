@@ -164,7 +164,8 @@ class Gateway:
         self.cut()
         await self._quiet.wait()
         self._sweeper.cancel()
-        await _end(self._follower)
+        self._follower.cancel()
+        await asyncio.gather(self._follower, return_exceptions=True)
         await self._pages.close()
         self._roster.close()
         self._hand_tallies()
@@ -277,14 +278,19 @@ class Gateway:
             arrival.client.run(self._answer(arrival, verdict))
 
     async def _serve(self, arrival: Arrival) -> None:
-        request, client = arrival.request, arrival.client
-        if await self._pages.serve(request, client):
-            return
-        if self._running >= self.limits.calls:
-            message = f"{self.limits.calls:,} calls are running: ask again"
-            _refuse(arrival, Refusal(503, "too_many_calls", message, retry_after=1))
+        try:
+            if await self._pages.serve(arrival.request, arrival.client):
+                return
+            self._check_room()
+        except Refusal as refusal:
+            _refuse(arrival, refusal)
             return
         await self._answer(arrival, None)
+
+    def _check_room(self) -> None:
+        if self._running >= self.limits.calls:
+            message = f"{self.limits.calls:,} calls are running: ask again"
+            raise Refusal(503, "too_many_calls", message, retry_after=1)
 
     async def _answer(self, arrival: Arrival, verdict: Verdict | None) -> None:
         """Read a call and answer it.
@@ -342,8 +348,3 @@ class Gateway:
 def _refuse(arrival: Arrival, refusal: Refusal) -> None:
     anthropic = speaks_anthropic(arrival.request.target, arrival.request.headers)
     arrival.client.refuse(refusal, anthropic=anthropic)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
