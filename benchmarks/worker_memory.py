@@ -5,8 +5,8 @@
 STUDENT is the folder that ``locum distill`` wrote; TEXTS is a file with an input on each line. Four
 workers answer all of them one by one. In the first round each worker loads the student; in the
 second the process does that they are forked from, as ``gunicorn --preload`` has it. Printed is what
-a worker holds alone, in megabytes: private pages, as Linux counts them (``smaps_rollup``), less
-what it held before it had loaded anything.
+a worker holds alone, in megabytes: private pages that were written to, as Linux counts them
+(``smaps_rollup``), less what it held before it had loaded anything.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import gc
 import os
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ WORKERS = 4
 def private_megabytes() -> float:
     """Return what this process shares with no other."""
     lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1024
 
 
 def in_workers(work: Callable[[], float]) -> list[float]:
@@ -51,6 +52,15 @@ def _in_worker(work: Callable[[], float]) -> float:
     return found
 
 
+def held(load: Callable[[], Any], texts: Sequence[str]) -> float:
+    """Return how many megabytes a worker holds alone after it has got a student and used it."""
+    before = private_megabytes()
+    student = load()
+    for text in texts:
+        student.predict([text])
+    return private_megabytes() - before
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print one line for each round."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -59,33 +69,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     texts = arguments.texts.read_text(encoding="utf-8").splitlines()
 
-    def answer_all() -> float:
+    def load() -> Any:  # noqa: ANN401 - a student of labels or of objects
+        # Imported in the worker where it is the worker that loads.
         import locum
 
-        before = private_megabytes()
-        student = locum.load(arguments.student)
-        for text in texts:
-            student.predict([text])
-        return private_megabytes() - before
+        return locum.load(arguments.student)
 
-    alone = in_workers(answer_all)
-
-    import locum
-
-    student = locum.load(arguments.student)
+    alone = in_workers(partial(held, load, texts))
+    student = load()
     student.predict(texts[:1])
     gc.freeze()
-
-    def answer_with_parents() -> float:
-        before = private_megabytes()
-        for text in texts:
-            student.predict([text])
-        return private_megabytes() - before
-
+    shared = in_workers(partial(held, lambda: student, texts))
     print(f"{len(texts):,} texts, megabytes that a worker holds alone (median of {WORKERS})")
     for name, found in (
         ("each worker loads the student", alone),
-        ("loaded before the fork", in_workers(answer_with_parents)),
+        ("loaded before the fork", shared),
     ):
         print(f"{name:32}{statistics.median(found):8.1f}")
 
