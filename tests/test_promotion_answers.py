@@ -14,14 +14,8 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, TypeAdapter
 
-from locum.promotion import (
-    Ask,
-    StudentAnswer,
-    chat_body,
-    chat_stream,
-    message_body,
-    message_stream,
-)
+from locum.promotion import Ask, StudentAnswer
+from locum.promotion.answers import chat_body, chat_stream, message_body, message_stream
 from locum.traffic import answer_text, assemble, stream_events, to_chat, token_logprobs
 
 if TYPE_CHECKING:

@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from locum.promotion import ask_of, response_body, response_stream
-from locum.promotion.response_answers import repeated_in_response, takes_response
+from locum.promotion import ask_of
+from locum.promotion.response_answers import (
+    repeated_in_response,
+    response_body,
+    response_stream,
+    takes_response,
+)
 from locum.traffic import (
     answer_text,
     assemble,

@@ -1,14 +1,7 @@
 """What a gateway needs to know so that a student can take a teacher's calls over."""
 
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
-from locum.promotion.answers import (
-    StudentAnswer,
-    chat_body,
-    chat_stream,
-    message_body,
-    message_stream,
-    random_name,
-)
+from locum.promotion.answers import StudentAnswer, random_name
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
@@ -16,7 +9,6 @@ from locum.promotion.prepare import prepare_plan, read_artefact_files
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted
-from locum.promotion.response_answers import response_body, response_stream
 from locum.promotion.standing import Compared, Standing, read_standings
 from locum.promotion.unpacking import drop_unused, unpack_student
 from locum.promotion.usage import Usage
@@ -41,22 +33,16 @@ __all__ = [
     "StudentAnswer",
     "Usage",
     "ask_of",
-    "chat_body",
-    "chat_stream",
     "compare_with_promoted",
     "drop_unused",
     "frame_of",
     "load_judge",
-    "message_body",
-    "message_stream",
     "prepare_plan",
     "promote_student",
     "random_name",
     "read_artefact_files",
     "read_plan",
     "read_standings",
-    "response_body",
-    "response_stream",
     "unpack_student",
     "write_plan",
 ]

@@ -28,43 +28,39 @@ class AnswerForm(NamedTuple):
     """The form in which an API gives answers.
 
     Args:
-        takes: Tells of the body of a request whether a student may answer it, beyond what its
-            shape as a chat completion tells.
-        repeated: Returns what an answer repeats of the body of its request, which is never the
-            input.
         body: Writes an answer as a whole, by how it is to be delivered and what it repeats.
         stream: Writes it as server-sent events.
         request_id: The header that names a call.
+        takes: Tells of the body of a request whether a student may answer it, beyond what its
+            shape as a chat completion tells; any, by default.
+        repeated: Returns what an answer repeats of the body of its request, which is never the
+            input; nothing, by default.
     """
 
-    takes: Callable[[JsonObject], bool]
-    repeated: Callable[[JsonObject], JsonObject]
     body: _Write
     stream: _Write
     request_id: bytes
+    takes: Callable[[JsonObject], bool] = lambda _: True
+    repeated: Callable[[JsonObject], JsonObject] = lambda _: {}
 
 
 ANSWER_FORMS: Mapping[Endpoint, AnswerForm] = {
     "chat": AnswerForm(
-        takes=lambda _: True,
-        repeated=lambda _: {},
         body=lambda answer, ask, _: chat_body(answer, ask),
         stream=lambda answer, ask, _: chat_stream(answer, ask),
         request_id=b"x-request-id",
     ),
     "messages": AnswerForm(
-        takes=lambda _: True,
-        repeated=lambda _: {},
-        body=lambda answer, _ask, _body: message_body(answer),
-        stream=lambda answer, _ask, _body: message_stream(answer),
+        body=lambda answer, _ask, _repeated: message_body(answer),
+        stream=lambda answer, _ask, _repeated: message_stream(answer),
         request_id=b"request-id",
     ),
     "responses": AnswerForm(
-        takes=takes_response,
-        repeated=repeated_in_response,
         body=response_body,
         stream=response_stream,
         request_id=b"x-request-id",
+        takes=takes_response,
+        repeated=repeated_in_response,
     ),
 }
 """The APIs whose calls students answer."""
