@@ -302,6 +302,14 @@ def states(gateway: Running) -> list[str]:
     return [stand_in.link.state for stand_in in stand_ins if stand_in.link is not None]
 
 
+def student_pid(gateway: Running) -> int:
+    [stand_in] = gateway.gateway._roster.stand_ins  # noqa: SLF001 - to do it harm
+    assert stand_in.link is not None
+    process = stand_in.link._process  # noqa: SLF001
+    assert process is not None
+    return process.pid
+
+
 def wait_until_ready(gateway: Running, students: int = 1) -> None:
     """Wait until the students of a gateway have been loaded."""
     assert happens(lambda: states(gateway) == ["ready"] * students), states(gateway)

@@ -6,12 +6,14 @@ import gzip
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from locum.promotion.plan import PromptTokens
+from locum.config import LimitSettings
+from locum.promotion.plan import Plan, PromptTokens
 from locum.serving.routing import Caller
 from locum.serving.wire import Headers, Request
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
@@ -29,6 +31,7 @@ from tests.promoted import (
     response_request,
     route,
     send,
+    student_pid,
     upstreams,
     wait_until_ready,
 )
@@ -56,8 +59,17 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Running]:
-    promote(tmp_path / "calls.sqlite", tmp_path / "support")
-    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as running:
+    with serving(tmp_path, upstream) as running:
+        yield running
+
+
+@contextmanager
+def serving(
+    home: Path, upstream: Upstream, limits: LimitSettings = LIMITS, shadow: float = 1e-9
+) -> Iterator[Running]:
+    """Run a gateway whose student is ready."""
+    promote(home / "calls.sqlite", home / "support", shadow=shadow)
+    with running_gateway(home, upstreams(upstream.url), limits) as running:
         wait_until_ready(running)
         yield running
 
@@ -129,15 +141,9 @@ def test_streams_and_plain_answers_are_kept_apart(gateway: Running) -> None:
 def test_a_call_that_waited_for_the_student_first_took_that_long_too(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    promote(tmp_path / "calls.sqlite", tmp_path / "support")
-    limits = LIMITS.model_copy(update={"student_seconds": 0.4})
-    with running_gateway(tmp_path, upstreams(upstream.url), limits) as gateway:
-        wait_until_ready(gateway)
+    with serving(tmp_path, upstream, LimitSettings(student_seconds=0.4)) as gateway:
         assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
-        [link] = [one.link for one in gateway.gateway._roster.stand_ins]  # noqa: SLF001 - its process
-        assert link is not None
-        assert link._process is not None  # noqa: SLF001
-        os.kill(link._process.pid, signal.SIGSTOP)  # noqa: SLF001
+        os.kill(student_pid(gateway), signal.SIGSTOP)
         assert route(gateway, chat_request(TEXT)) == "teacher"
         gateway.stop()
         calls = gateway.readable()
@@ -149,10 +155,7 @@ def test_a_call_that_waited_for_the_student_first_took_that_long_too(
 def test_a_call_that_is_left_to_the_teacher_keeps_its_place(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    promote(tmp_path / "calls.sqlite", tmp_path / "support")
-    limits = LIMITS.model_copy(update={"calls": 3})
-    with running_gateway(tmp_path, upstreams(upstream.url), limits) as gateway:
-        wait_until_ready(gateway)
+    with serving(tmp_path, upstream, LIMITS.model_copy(update={"calls": 3})) as gateway:
         assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
         with ThreadPoolExecutor(3) as pool:
             statuses = list(
@@ -163,9 +166,7 @@ def test_a_call_that_is_left_to_the_teacher_keeps_its_place(
 
 
 def test_sampled_calls_are_remembered_once(tmp_path: Path, upstream: Upstream) -> None:
-    promote(tmp_path / "calls.sqlite", tmp_path / "support", shadow=0.5)
-    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
-        wait_until_ready(gateway)
+    with serving(tmp_path, upstream, shadow=0.5) as gateway:
         streamed = chat_request(TEXT, stream=True)
         assert happens(lambda: route(gateway, streamed) in {"student", "shadow"})
         for _ in range(40):
@@ -174,15 +175,16 @@ def test_sampled_calls_are_remembered_once(tmp_path: Path, upstream: Upstream) -
         assert find(gateway, orjson.dumps(chat_request(OTHER))) == OTHER
 
 
+@pytest.mark.parametrize(("owner", "name"), [(PromptTokens, "count"), (Plan, "word")])
 def test_an_answer_that_cannot_be_written_is_its_teachers(
-    gateway: Running, monkeypatch: pytest.MonkeyPatch
+    gateway: Running, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
 ) -> None:
     assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
 
     def fail(*_: object) -> int:
         raise ValueError("no such number")
 
-    monkeypatch.setattr(PromptTokens, "count", fail)
+    monkeypatch.setattr(owner, name, fail)
     for _ in range(3):
         assert route(gateway, chat_request(TEXT)) == "teacher"
     monkeypatch.undo()

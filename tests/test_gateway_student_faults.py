@@ -27,6 +27,7 @@ from tests.promoted import (
     said,
     send,
     states,
+    student_pid,
     upstreams,
     wait_until_ready,
 )
@@ -48,14 +49,6 @@ QUICK = LIMITS.model_copy(update={"student_seconds": DEADLINE})
 def upstream() -> Iterator[Upstream]:
     with upstream_server(Teacher()) as server:
         yield server
-
-
-def student_pid(gateway: Running) -> int:
-    [stand_in] = gateway.gateway._roster.stand_ins  # noqa: SLF001 - to do it harm
-    assert stand_in.link is not None
-    process = stand_in.link._process  # noqa: SLF001
-    assert process is not None
-    return process.pid
 
 
 def ask_teacher(gateway: Running, seconds: float) -> None:

@@ -243,14 +243,14 @@ class StandIns:
         """
         if said is None:
             return self._went(ours, "failed")
-        worded = _word(ours, said) if chosen else None
-        if worded is None:
-            return self._went(ours, "deferred" if chosen else "teacher", sampled)
         try:
-            answer, reply = _write(ours, said, worded)
+            written = _write(ours, said) if chosen else None
         except Exception:  # noqa: BLE001 - whatever it is, the teacher can answer
             _log.exception("a student's answer could not be written")
             return self._went(ours, "failed")
+        if written is None:
+            return self._went(ours, "deferred" if chosen else "teacher", sampled)
+        answer, reply = written
         client.reply(200, reply.body, reply.kind, reply.headers)
         promotion = ours.stand_in.promotion
         self._metrics.observe_request(promotion.task, time.monotonic() - ours.received)
@@ -270,8 +270,11 @@ class StandIns:
         return Verdict(promotion.task, route, sampled, answer)
 
 
-def _write(ours: OurCall, said: Said, worded: AnswerText) -> tuple[StudentAnswer, _Reply]:
-    """Write an answer as the API gives it."""
+def _write(ours: OurCall, said: Said) -> tuple[StudentAnswer, _Reply] | None:
+    """Write an answer as the API gives it; ``None`` where the student must not answer."""
+    worded = _word(ours, said)
+    if worded is None:
+        return None
     stand_in, kind = ours.stand_in, ours.kind
     form, ask, model = kind.form, kind.ask, kind.frame.model
     answer = StudentAnswer(
