@@ -107,7 +107,9 @@ class Gateway:
             self._note_quiet,
         )
         status = StatusPage(place, self._health)
-        self._pages = OwnPages(status, self._health, self.metrics, self._keys)
+        self._pages = OwnPages(
+            status, lambda: self.stopping, self._health, self.metrics, self._keys
+        )
         self._connections: set[ClientConnection] = set()
         self._running = self._held = 0
 
@@ -234,8 +236,7 @@ class Gateway:
         Raises:
             Refusal: It has no key that lets it in.
         """
-        admitted = self._pages.admit(method, target, headers)
-        return admitted or self._keys.check(headers)
+        return self._pages.admit(method, target, headers) or self._keys.check(headers)
 
     def hold(self, size: int) -> None:
         """Note bytes of bodies.
@@ -261,9 +262,8 @@ class Gateway:
     ) -> Coroutine[None, None, None] | None:
         """Answer one request; see `Host.serve`."""
         arrival = Arrival(request, client, time.monotonic(), self._chance.random())
-        go_on = partial(self._go_on, arrival)
         may_ask = not self._reads_all and self._running < self.limits.calls
-        if not (may_ask and self._stand_ins.answer_at_once(arrival, go_on)):
+        if not (may_ask and self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival))):
             return self._serve(arrival)
         self._running += 1
         return None

@@ -31,15 +31,22 @@ class OwnPages:
 
     Args:
         status: The status page.
-        health: Tells how the gateway does at this moment.
+        is_stopping: Tells whether the gateway is about to stop.
+        health: Tells how it does at this moment.
         metrics: Its metrics.
         keys: Let readers in.
     """
 
     def __init__(
-        self, status: StatusPage, health: Callable[[], Health], metrics: Metrics, keys: Keys
+        self,
+        status: StatusPage,
+        is_stopping: Callable[[], bool],
+        health: Callable[[], Health],
+        metrics: Metrics,
+        keys: Keys,
     ) -> None:
         self._status = status
+        self._is_stopping = is_stopping
         self._health = health
         self._metrics = metrics
         self._keys = keys
@@ -65,7 +72,7 @@ class OwnPages:
         match request.path:
             case b"/health":
                 client.reply(200, b"ok\n", _TEXT)
-            case b"/ready" if self._health().stopping:
+            case b"/ready" if self._is_stopping():
                 client.reply(503, b"stopping\n", _TEXT)
             case b"/ready":
                 client.reply(200, b"ready\n", _TEXT)
