@@ -19,7 +19,8 @@ banking queries, promoted with ``--shadow`` for all calls. wrk sends held-out qu
 other and round again, with a prompt of 1.8 KB. All processes of a server are bound to one
 processor; wrk and the teacher, nginx, to another.
 
-* ``locum``: calls that the student answers. ``locum-mixed``: all; the teacher answers the others,
+* ``locum``: calls that the student answers, known by their bytes. ``locum-read``: the same with a
+  query in the path, so that each is read. ``locum-mixed``: all; the teacher answers the others,
   and each of those is recorded. ``locum-json``: commands that a student answers with JSON.
 * ``echo``: Locum's own HTTP protocol with a fixed answer; ``asgi`` and ``starlette``: uvicorn with
   uvloop and httptools, likewise.

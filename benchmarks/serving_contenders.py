@@ -92,14 +92,27 @@ def locum_student(bench: Bench) -> Iterator[Contender]:
 
 
 @contextmanager
+def locum_read(bench: Bench) -> Iterator[Contender]:
+    """Locum: the same calls with a query, by which each has to be read."""
+    task = copied(bench, "read-home")
+    with serve_locum(bench, task, task.answered, "answered") as contender:
+        yield contender._replace(url=f"{contender.url}?read")
+
+
+@contextmanager
 def locum_mixed(bench: Bench) -> Iterator[Contender]:
     """Locum: all held-out calls; the student answers about two in three, nginx the others."""
-    home = bench.folder / "mixed-home"
-    if not home.is_dir():
-        shutil.copytree(bench.task.home, home)
-    task = bench.task._replace(home=home)
+    task = copied(bench, "mixed-home")
     with serve_locum(bench, task, task.calls, "mixed") as contender:
         yield contender
+
+
+def copied(bench: Bench, name: str) -> ServedTask:
+    """Return the task with a store of its own, for a gateway that runs beside the first."""
+    home = bench.folder / name
+    if not home.is_dir():
+        shutil.copytree(bench.task.home, home)
+    return bench.task._replace(home=home)
 
 
 @contextmanager
@@ -216,6 +229,7 @@ def python_path() -> str:
 
 CONTENDERS: dict[str, Callable[[Bench], AbstractContextManager[Contender]]] = {
     "locum": locum_student,
+    "locum-read": locum_read,
     "locum-mixed": locum_mixed,
     "locum-json": locum_extractor,
     "echo": locum_echo,

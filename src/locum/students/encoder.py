@@ -155,8 +155,8 @@ class EncoderStudent(BaseStudent):
         """Let the head learn again from these inputs, all else staying as `fit` chose it.
 
         The penalty too stays, and weighs as much against each input. Nothing changes in a student
-        whose encoder was trained: the embeddings of what it learned from no longer
-        look like those of other inputs, and a head of both would believe the former.
+        whose encoder was trained: the embeddings of what it learned from no longer look like those
+        of other inputs, and a head of both would believe the former.
 
         Args:
             inputs: ``N`` texts, those of `fit` among them.
