@@ -38,6 +38,7 @@ import os
 import shutil
 import statistics
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,6 +60,9 @@ CONNECTIONS = (1, 16, 128)
 WARM_SECONDS = 1.0
 CHUNK_SECONDS = 5.0
 MEMORY_LINES = 5
+MOST_IDLE_SECONDS = 20.0
+LOOK_SECONDS = 0.5
+IDLE_SHARE = 0.2
 
 
 class Round(NamedTuple):
@@ -98,11 +102,22 @@ def one_round(
     before = usage_of(contender.pid)
     load = run_wrk(Wrk(contender.url, contender.requests, connections, seconds), placement)
     after = usage_of(contender.pid)
+    wait_until_idle(contender.pid)
     micros = {
         role: (usage.seconds - before.get(role, usage).seconds) / max(load.requests, 1) * 1e6
         for role, usage in after.items()
     }
     return Round(load, micros)
+
+
+def wait_until_idle(pid: int) -> None:
+    """Wait until a server works no more on what it was sent, which would slow the next one down."""
+    deadline, spent = time.monotonic() + MOST_IDLE_SECONDS, -1.0
+    while time.monotonic() < deadline:
+        before, spent = spent, sum(usage.seconds for usage in usage_of(pid).values())
+        if spent - before < IDLE_SHARE * LOOK_SECONDS:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def print_rounds(connections: int, rounds: dict[str, list[Round]]) -> None:
