@@ -1,0 +1,1 @@
+"""Finds calls of language models in source code that a small model could answer."""
