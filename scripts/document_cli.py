@@ -17,8 +17,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "cli.md"
 HEAD = """# The command line
 
 Data goes to standard output, progress and notes to standard error. Exit codes: 0 done, 1 error,
-2 usage, 3 no student keeps the promise, 130 interrupted. Made by `scripts/document_cli.py`; a test
-compares.
+2 usage, 3 no student keeps the promise or a scan has findings that `--fail-on` forbids, 130
+interrupted. Made by `scripts/document_cli.py`; a test compares.
 """
 
 

@@ -32,6 +32,7 @@ ROWS = (
     ("report",),
     ("promotion",),
     ("serving",),
+    ("scan",),
     ("cli",),
     ("__main__",),
 )

@@ -5,7 +5,7 @@ LocumError
 ├── InputError        a file or a text that was given cannot be read        exit code 1
 ├── TeacherError      the teacher cannot be reached, or refuses             exit code 1
 ├── ArtefactError     a saved student is missing, damaged or not trusted    exit code 1
-└── QualityGateError  no student that keeps the promise can be had          exit code 3
+└── QualityGateError  no student keeps the promise, or a scan has findings  exit code 3
 
 A message names the value, says what was expected and how to cure it. The command line prints it
 without a traceback and ends with the exit code of its class.
@@ -50,6 +50,6 @@ class ArtefactError(LocumError):
 
 
 class QualityGateError(LocumError):
-    """No student that keeps the promise can be had from these examples."""
+    """What was asked for is not reached: no student keeps the promise, or a scan has findings."""
 
     exit_code = 3

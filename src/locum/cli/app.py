@@ -19,6 +19,7 @@ from locum.cli.label import label_command
 from locum.cli.predict import predict_command
 from locum.cli.promote import demote_command, promote_command
 from locum.cli.relabel import relabel_command
+from locum.cli.scan import scan_command
 from locum.cli.status import status_command
 from locum.errors import LocumError
 
@@ -30,8 +31,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 no student keeps the promise.",
+    epilog="Exit codes: 0 done, 1 error, 2 usage, 3 no student keeps the promise, or a scan "
+    "has findings that --fail-on forbids.",
 )
+app.command("scan")(scan_command)
 app.command("gateway")(gateway_command)
 app.command("import")(import_command)
 app.add_typer(calls_app, name="calls")

@@ -1,0 +1,342 @@
+"""What all languages share when a syntax tree is turned into expressions."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from locum.scan.tree import (
+    Argument,
+    Binary,
+    Binding,
+    Call,
+    Class,
+    Function,
+    Index,
+    Literal,
+    Member,
+    Module,
+    Name,
+    Opaque,
+    Parameter,
+    Place,
+    Record,
+    Sequence,
+    Span,
+    Spread,
+    Switch,
+    Template,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ast_grep_py import SgNode
+
+    from locum.scan.tree import BindingKind, Expression
+
+__all__ = [
+    "Handler",
+    "Lowering",
+    "last_name",
+    "name_text",
+    "sequence",
+    "span_of",
+    "spread",
+    "template",
+    "through",
+    "unescape",
+]
+
+Handler: TypeAlias = "Callable[[Lowering, SgNode], Expression]"
+
+_GROWING = frozenset({"append", "push", "add", "addall", "addrange", "extend", "concat"})
+_ATTEMPTS = re.compile(r"attempt|retr(?:y|ies)|\btries\b|backoff", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"\brange\(|[<>]=?\s*\w+\s*;|\.times\b|while\s*\(?\s*(?:true|True|1)\b|\bloop\b|\.\."
+)
+_CATCHES = re.compile(r"\b(?:except|catch|rescue)\b|err\s*!=\s*nil")
+_LEAVES = re.compile(r"\b(?:return|break)\b")
+_NO_ITEMS = frozenset({"comment", "heredoc_body"})
+_CHANGING = re.compile(r"(?:set|add|append|with|Set|Add|Append|With)(?:_|[A-Z])")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|\r?\n|.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+_LONGEST_HEADER = 600
+
+
+class Lowering:
+    """Walks one syntax tree.
+
+    Args:
+        handlers: By kind of node; what has no handler is opaque, and its children are walked.
+        module: Filled while walking.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], module: Module) -> None:
+        self.module = module
+        self.function = module.root
+        self.owner: Class | None = None
+        self.in_class_body = False
+        self.loops = 0
+        self.later: dict[int, SgNode] = {}
+        self._handlers = handlers
+
+    def lower(self, node: SgNode | None) -> Expression:
+        """Return a node as an expression."""
+        if node is None:
+            return Opaque([])
+        handler = self._handlers.get(node.kind())
+        return handler(self, node) if handler else self.opaque(node)
+
+    def opaque(self, node: SgNode) -> Opaque:
+        """Walk a node of which nothing but its children is of interest."""
+        return Opaque(self.lower_all(node.named_children()))
+
+    def lower_all(self, nodes: Iterable[SgNode]) -> list[Expression]:
+        """Return nodes as expressions."""
+        return [self.lower(node) for node in nodes]
+
+    def placed(self, expression: Call | Binary | Index | Switch) -> Expression:
+        """Note where an expression stands, and return it."""
+        place = Place(expression, self.function, self.loops)
+        self.module.places.append(place)
+        if isinstance(expression, Call):
+            name = last_name(expression.callee)
+            self.module.calls_by_name.setdefault(name, []).append(place)
+        return expression
+
+    def call(
+        self,
+        node: SgNode,
+        callee: Expression,
+        arguments: list[Argument],
+        types: tuple[str, ...] = (),
+    ) -> Expression:
+        """Return a call; lambdas among its arguments know it, and lists that it adds to grow."""
+        call = Call(callee, arguments, span_of(node), types)
+        for argument in arguments:
+            if isinstance(argument.value, Function):
+                argument.value.passed_to = call
+        if isinstance(callee, Member) and callee.name.lower() in _GROWING:
+            for argument in arguments:
+                self.bind(callee.base, argument.value, "append", call.span.line)
+        elif isinstance(callee, Member) and _CHANGING.match(callee.name) and arguments:
+            key = Literal(callee.name)
+            self.bind(Index(callee.base, key), arguments[0].value, "element", call.span.line)
+        return self.placed(call)
+
+    def bind(
+        self, target: Expression, value: Expression, kind: BindingKind = "set", line: int = 0
+    ) -> None:
+        """Note that a name, a field or an element gets a value."""
+        if isinstance(target, Name):
+            self._bind_name(target.text, Binding(value, kind, line, self.loops, self.function))
+        elif isinstance(target, Member):
+            self._bind_member(target, Binding(value, kind, line, self.loops, self.function))
+        elif isinstance(target, Index):
+            self._bind_element(target.base, target.key, value, line)
+        elif isinstance(target, Sequence):
+            for number, item in enumerate(target.items):
+                self.bind(item, Index(value, Literal(number)), kind, line)
+        elif isinstance(target, Record):
+            self._bind_record(target, value, line)
+
+    def _bind_record(self, target: Record, value: Expression, line: int) -> None:
+        for key, item in target.entries:
+            name = key.value if isinstance(key, Literal) else None
+            part = Member(value, name) if isinstance(name, str) else Opaque([])
+            self.bind(item, part, "set", line)
+
+    def _bind_name(self, name: str, binding: Binding) -> None:
+        if self.in_class_body and self.owner is not None:
+            self.owner.attributes.setdefault(name, []).append(binding)
+            return
+        known = self.function.bindings.setdefault(name, [])
+        if binding.kind == "append" and not any(one.kind == "set" for one in known):
+            self.module.grown.add(name)
+        known.append(binding)
+
+    def _bind_member(self, target: Member, binding: Binding) -> None:
+        base = target.base
+        if isinstance(base, Name) and base.text in {"self", "this", self.function.receiver}:
+            owner = self.function_owner()
+            if owner is not None:
+                owner.attributes.setdefault(target.name, []).append(binding)
+        elif isinstance(base, Name) and binding.kind == "set":
+            key = Literal(target.name)
+            self._bind_name(base.text, binding._replace(kind="element", key=key))
+
+    def _bind_element(
+        self, base: Expression, key: Expression, value: Expression, line: int
+    ) -> None:
+        kind: BindingKind = "append" if isinstance(key, Opaque) and not key.parts else "element"
+        binding = Binding(value, kind, line, self.loops, self.function, key)
+        if isinstance(base, Name):
+            self._bind_name(base.text, binding)
+        elif isinstance(base, Member):
+            self._bind_member(base, binding)
+
+    def function_owner(self) -> Class | None:
+        """Return the class whose method is being walked, also from within its lambdas."""
+        function: Function | None = self.function
+        while function is not None:
+            if function.owner is not None:
+                return function.owner
+            function = function.parent
+        return self.owner
+
+    def define(
+        self,
+        node: SgNode,
+        name: str,
+        parameters: list[Parameter],
+        body: SgNode | None,
+        decorators: Iterable[str] = (),
+        *,
+        is_value: bool = False,
+        receiver: str = "",
+        owner: Class | None = None,
+    ) -> Function:
+        """Walk a function; a lambda whose body ``is_value`` returns it."""
+        function = Function(
+            name,
+            parameters,
+            list(decorators),
+            self.function,
+            owner or (self.owner if self.in_class_body else None),
+            span_of(node),
+            self.loops,
+            _header(node, body),
+            receiver,
+        )
+        if name:
+            self.module.functions.setdefault(name, []).append(function)
+        with self._within(function):
+            value = self.lower(body)
+            if is_value:
+                function.returns.append(value)
+        return function
+
+    @contextmanager
+    def _within(self, function: Function) -> Iterator[None]:
+        before = (self.function, self.loops, self.in_class_body)
+        self.function, self.loops, self.in_class_body = function, 0, False
+        yield
+        self.function, self.loops, self.in_class_body = before
+
+    @contextmanager
+    def class_body(self, defined: Class) -> Iterator[None]:
+        """Walk the body of a class, whose assignments are its attributes."""
+        before = (self.owner, self.in_class_body)
+        self.module.classes.setdefault(defined.name, defined)
+        self.owner, self.in_class_body = self.module.classes[defined.name], True
+        yield
+        self.owner, self.in_class_body = before
+
+    def looped(self, node: SgNode) -> Expression:
+        """Walk the parts of a loop."""
+        step = 0 if retries(node) else 1
+        self.loops += step
+        self.opaque(node)
+        self.loops -= step
+        return Opaque([])
+
+    def loop_over(
+        self, targets: Iterable[SgNode], items: SgNode | None, body: SgNode | None
+    ) -> None:
+        """Walk a loop over items, whose variables are unknown."""
+        iterated = self.lower(items)
+        loop = body.parent() if body is not None else None
+        step = 0 if loop is not None and retries(loop) else 1
+        self.loops += step
+        for target in targets:
+            self.bind(self.lower(target), Opaque([iterated], "item"))
+        self.lower(body)
+        self.loops -= step
+
+    def returned(self, node: SgNode) -> Expression:
+        """Walk a return statement."""
+        for child in node.named_children():
+            self.function.returns.append(self.lower(child))
+        return Opaque([])
+
+
+def through(field: str | None = None) -> Handler:
+    """Return a handler for what is as good as one of its parts: a field, or else the last child."""
+
+    def handle(low: Lowering, node: SgNode) -> Expression:
+        inner = node.field(field) if field else None
+        children = node.named_children() if inner is None else []
+        return low.lower(children[-1] if children else inner)
+
+    return handle
+
+
+def span_of(node: SgNode) -> Span:
+    """Return where a node stands."""
+    found = node.range()
+    return Span(
+        found.start.line + 1, found.start.column + 1, found.end.line + 1, found.end.column + 1
+    )
+
+
+def last_name(expression: Expression) -> str:
+    """Return the last name of a callee; empty where it has none."""
+    if isinstance(expression, Name):
+        return expression.text
+    return expression.name if isinstance(expression, Member) else ""
+
+
+def name_text(node: SgNode | None) -> str:
+    """Return the text of a node; empty where there is none."""
+    return "" if node is None else node.text()
+
+
+def unescape(text: str) -> str:
+    """Return what a string literal stands for."""
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    if code.startswith("u") and len(code) > 1:
+        return chr(int(code[1:], 16))
+    return "" if code[-1] == "\n" else _ESCAPED.get(code, code)
+
+
+def _header(node: SgNode, body: SgNode | None) -> str:
+    text = node.text()[:_LONGEST_HEADER]
+    if body is None:
+        return text
+    length = body.range().start.index - node.range().start.index
+    return text[: max(length, 0)]
+
+
+def template(parts: list[Expression]) -> Expression:
+    """Return strings and expressions as one literal where nothing in them varies."""
+    if all(isinstance(part, Literal) for part in parts):
+        return Literal("".join(str(part.value) for part in parts if isinstance(part, Literal)))
+    return Template(parts)
+
+
+def spread(low: Lowering, node: SgNode) -> Expression:
+    """Return ``*value`` or ``...value``."""
+    children = node.named_children()
+    return Spread(low.lower(children[-1] if children else None))
+
+
+def sequence(low: Lowering, node: SgNode) -> Expression:
+    """Return a list of all children."""
+    kept = [child for child in node.named_children() if child.kind() not in _NO_ITEMS]
+    return Sequence(low.lower_all(kept))
+
+
+def retries(loop: SgNode) -> bool:
+    """Return whether a loop only makes several attempts at the same thing."""
+    text = loop.text()
+    header = text.split("\n", 1)[0]
+    if _ATTEMPTS.search(header):
+        return True
+    counts = _COUNTS.search(header) is not None
+    return counts and bool(_CATCHES.search(text)) and bool(_LEAVES.search(text))

@@ -1,0 +1,153 @@
+"""The files of a project, read when one of them is asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locum.scan.evaluation import Evaluator
+from locum.scan.files import read_source
+from locum.scan.languages import language_of, read_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from locum.scan.tree import Import, Module
+    from locum.scan.values import Value
+
+__all__ = ["Project"]
+
+_MOST_SIBLINGS = 60
+_MOST_DEPTH = 3
+# In these languages files of one folder see each other's names.
+_SHARED_FOLDERS = {"go": ".go", "java": ".java", "csharp": ".cs", "php": ".php"}
+_SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.tsx", "/index.js")
+
+
+class Project:
+    """The files around the one that is scanned.
+
+    Args:
+        root: Nothing outside this folder is read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._modules: dict[Path, Module | None] = {}
+        self._evaluators: dict[int, Evaluator] = {}
+        self._places: dict[int, Path] = {}
+        self._siblings: dict[Path, list[tuple[Path, str]]] = {}
+        self._depth = 0
+
+    def add(self, module: Module, path: Path) -> Evaluator:
+        """Note a file that has been read, and return its evaluator."""
+        self._modules[path] = module
+        self._places[id(module)] = path
+        return self.evaluator(module)
+
+    def evaluator(self, module: Module) -> Evaluator:
+        """Return the evaluator of a file, in which no caller is chosen."""
+        known = self._evaluators.get(id(module))
+        if known is None:
+            known = self._evaluators[id(module)] = Evaluator(module, self)
+        return known
+
+    def imported(self, module: Module, name: str) -> Value | None:
+        """Return what a name stands for that comes from another file; ``None`` if none is found."""
+        place = self._places.get(id(module))
+        if place is None or self._depth >= _MOST_DEPTH:
+            return None
+        self._depth += 1
+        try:
+            for path, wanted in self._candidates(module, place, name):
+                found = self._value_in(path, wanted)
+                if found is not None:
+                    return found
+        finally:
+            self._depth -= 1
+        return None
+
+    def _value_in(self, path: Path, name: str) -> Value | None:
+        module = self._read(path)
+        if module is None:
+            return None
+        return self.evaluator(module).global_value(name) or self.imported(module, name)
+
+    def _candidates(self, module: Module, place: Path, name: str) -> Iterator[tuple[Path, str]]:
+        imported = module.imports.get(name)
+        if imported is not None and module.language == "python":
+            yield from self._python(place, imported)
+        elif imported is not None and module.language in {"typescript", "javascript"}:
+            yield from self._script(place, imported, name)
+        elif module.language in _SHARED_FOLDERS and re.fullmatch(r"\w+", name):
+            yield from self._shared(place, _SHARED_FOLDERS[module.language], name)
+
+    def _python(self, place: Path, imported: Import) -> Iterator[tuple[Path, str]]:
+        dotted = imported.module.lstrip(".")
+        dots = len(imported.module) - len(dotted)
+        parts = [part for part in dotted.split(".") if part]
+        folders = (
+            [place.parents[dots - 1]] if 0 < dots <= len(place.parents) else self._above(place)
+        )
+        for folder in folders:
+            whole = folder.joinpath(*parts)
+            for path in (whole.with_suffix(".py"), whole / "__init__.py"):
+                if (parts or dots) and self._is_inside(path) and path.is_file():
+                    yield path, imported.name
+
+    def _script(self, place: Path, imported: Import, name: str) -> Iterator[tuple[Path, str]]:
+        module = imported.module
+        wanted = name if imported.name in {"default", ""} else imported.name
+        if module.startswith("."):
+            starts = [place.parent / module]
+        elif module.startswith(("@/", "~/")):
+            starts = [
+                above / part / module[2:] for above in self._above(place) for part in ("", "src")
+            ]
+        else:
+            return
+        for start in starts:
+            stem = start.with_suffix("") if start.suffix in {".js", ".ts"} else start
+            for ending in _SCRIPTS:
+                path = (stem.parent / (stem.name + ending)).resolve()
+                if self._is_inside(path) and path.is_file():
+                    yield path, wanted
+
+    def _shared(self, place: Path, suffix: str, name: str) -> Iterator[tuple[Path, str]]:
+        folder = place.parent
+        if folder not in self._siblings:
+            paths = [path for path in sorted(folder.glob(f"*{suffix}")) if path.is_file()]
+            sources = ((path, read_source(path)) for path in paths[:_MOST_SIBLINGS])
+            self._siblings[folder] = [
+                (path, text) for path, text in sources if isinstance(text, str)
+            ]
+        defines = re.compile(
+            rf"\b(?:const|var|type|class|enum|record|interface|func)\s+{name}\b|^\s+{name}\s*=",
+            re.MULTILINE,
+        )
+        for path, text in self._siblings[folder]:
+            if path != place and defines.search(text):
+                yield path, name
+
+    def _above(self, place: Path) -> list[Path]:
+        folders = [folder for folder in place.parents if self._is_inside(folder)]
+        return [*folders, *(folder / "src" for folder in folders)]
+
+    def _is_inside(self, path: Path) -> bool:
+        return path == self._root or self._root in path.parents
+
+    def _read(self, path: Path) -> Module | None:
+        if path in self._modules:
+            return self._modules[path]
+        self._modules[path] = None
+        language, source = language_of(path.name), read_source(path)
+        if language is None or not isinstance(source, str):
+            return None
+        try:
+            module = read_module(language, source, str(path))
+        except RecursionError:
+            return None
+        self._modules[path] = module
+        self._places[id(module)] = path
+        return module

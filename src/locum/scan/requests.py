@@ -1,0 +1,182 @@
+"""What a call of a model asks for, put together from all the places where SDKs have it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.scan.gathering import (
+    CHOICE,
+    FORMAT,
+    MESSAGES,
+    MODEL,
+    NESTED,
+    PROMPT,
+    SYSTEM,
+    TOKENS,
+    TOOLS,
+    Gathered,
+)
+from locum.scan.json_texts import from_json
+from locum.scan.messages import Words, add_words
+from locum.scan.tools import count_tools, must_call
+from locum.scan.values import (
+    Fields,
+    Items,
+    Made,
+    Reference,
+    Scalar,
+    Value,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.scan.evaluation import Evaluator
+
+__all__ = ["Request", "from_json", "read_request"]
+
+_MESSAGE = re.compile(r"(?:system|user|assistant|chat|human|ai)message(?:param)?$")
+_LOCAL = re.compile(
+    r"localhost|127\.0\.0\.1|0\.0\.0\.0|host\.docker\.internal|\[::1\]|:11434|\.local\b|"
+    r"//(10|192\.168|172\.(1[6-9]|2\d|3[01]))\.",
+)
+_LOCAL_NAMES = re.compile(r"ollama|llamacpp|llama_cpp|localai|lmstudio|vllm", re.IGNORECASE)
+
+
+class Request(NamedTuple):
+    """What a call of a model asks for.
+
+    Args:
+        model: Its value, as far as one is given.
+        words: What is said.
+        format: Values that may describe the answer's shape.
+        is_json_mode: Whether any JSON is asked for.
+        tools: How many tools there are; ``None`` where that is unknown.
+        is_forced: Whether a tool must be called.
+        most_tokens: Bound on the answer.
+        temperature: As a constant.
+        is_local: Whether the model runs on a machine of one's own.
+        is_open: Whether arguments are passed on that cannot be seen.
+    """
+
+    model: Value | None
+    words: Words
+    format: tuple[Value, ...]
+    is_json_mode: bool
+    tools: int | None
+    is_forced: bool
+    most_tokens: int | None
+    temperature: float | None
+    is_local: bool
+    is_open: bool
+
+
+def read_request(
+    ev: Evaluator, made: Made, places: tuple[str, ...], first_argument: int = 0
+) -> Request:
+    """Return what a call of a model asks for.
+
+    Args:
+        ev: For lambdas among the arguments.
+        made: The call, and what it is called on.
+        places: Names of arguments by their place.
+        first_argument: How many arguments in front are none of the request.
+    """
+    gathered = Gathered(ev)
+    last = made.last()
+    if made.steps:
+        gathered.spread_made(
+            Made(made.name, made.is_call, made.arguments, made.named, made.types, made.steps[:-1])
+        )
+    for number, argument in enumerate(_without_context(last.arguments[first_argument:])):
+        name = places[number] if number < len(places) else "request"
+        gathered.names.append("")
+        if isinstance(argument, Fields) and _is_request(argument):
+            name = "request"
+        if name == "variables":
+            continue
+        if isinstance(argument, Made) and _MESSAGE.search(plain(argument.name)):
+            name = "messages"
+        if plain(last.name) in FORMAT:
+            gathered.add(last.name, argument)
+        elif name in NESTED and not isinstance(argument, Fields):
+            gathered.positional([argument])
+        else:
+            gathered.add(name, argument)
+    for key, argument in last.named.items():
+        gathered.add(key, argument)
+    gathered.formats += [Reference(one) for one in last.types]
+    return _request(gathered)
+
+
+def _is_request(value: Fields) -> bool:
+    keys = {plain(key) for key in value.entries}
+    return bool(keys & {*MODEL, *MESSAGES, "system", "prompt"} - {"message", "text"})
+
+
+def _without_context(arguments: Sequence[Value]) -> list[Value]:
+    """Go passes a context first."""
+    if arguments and _is_context(arguments[0]):
+        return list(arguments[1:])
+    return list(arguments)
+
+
+def _is_context(value: Value) -> bool:
+    if isinstance(value, Made):
+        return value.path().startswith(("context.", "ctx")) or value.path().endswith(".context")
+    return getattr(value, "name", "") in {"ctx", "context", "c"}
+
+
+def _request(gathered: Gathered) -> Request:
+    words = Words(is_conversation=gathered.grows)
+    for value in gathered.all(SYSTEM):
+        add_words(words, value, "system")
+    for value in gathered.all(MESSAGES):
+        add_words(words, value, "user", is_list=value in gathered.by_key.get("messages", ()))
+    for value in gathered.all(PROMPT):
+        if not (isinstance(value, Fields) and "format" in value.entries):
+            add_words(words, value, "user")
+    tools = count_tools(gathered.all(TOOLS))
+    formats = [*gathered.all(FORMAT), *gathered.formats]
+    formats += [Fields({"enum": one}) for one in gathered.all(("enum",)) if isinstance(one, Items)]
+    is_forced = must_call(gathered.first(CHOICE))
+    if is_forced or (tools == 1 and _is_extraction(gathered)):
+        formats += gathered.all(TOOLS)
+    model = gathered.first(MODEL)
+    if model is None and gathered.models:
+        model = gathered.models[-1]
+    most = _number(gathered.first(TOKENS))
+    return Request(
+        model=model,
+        words=words,
+        format=tuple(formats),
+        is_json_mode=any("json" in text and len(text) < 30 for text in gathered.texts),
+        tools=tools,
+        is_forced=is_forced,
+        most_tokens=None if most is None else int(most),
+        temperature=_number(gathered.first(("temperature",))),
+        is_local=_is_local(gathered),
+        is_open=gathered.is_open,
+    )
+
+
+def _is_extraction(gathered: Gathered) -> bool:
+    return any(plain(name) in {"bindtools", "withtools"} for name in gathered.names) and bool(
+        gathered.first(CHOICE)
+    )
+
+
+def _is_local(gathered: Gathered) -> bool:
+    if any(_LOCAL.search(text) for text in gathered.texts):
+        return True
+    return any(_LOCAL_NAMES.search(name) for name in gathered.names)
+
+
+def _number(value: Value | None) -> float | None:
+    if isinstance(value, Scalar) and isinstance(value.value, int | float):
+        return None if isinstance(value.value, bool) else value.value
+    if isinstance(value, Items) and len(value.items) == 1:
+        return _number(value.items[0])
+    return None

@@ -1,0 +1,158 @@
+"""From paths to findings."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.scan.files import Skipped, is_test, nested_too_deep, read_source, walk
+from locum.scan.judging import judge
+from locum.scan.languages import language_of, read_module
+from locum.scan.project import Project
+from locum.scan.reports import LocatedSite, ScanReport
+from locum.scan.sdks import may_call
+from locum.scan.sites import model_calls
+from locum.scan.suppression import is_suppressed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from locum.scan.findings import Finding
+    from locum.scan.tree import Module
+
+__all__ = ["scan_paths"]
+
+_FEW_FILES = 400
+_CHUNK = 100
+
+
+class _Wanted(NamedTuple):
+    """A file that is to be read, the folder that it is in, and how findings name it."""
+
+    path: Path
+    root: Path
+    name: str
+
+
+class _Found(NamedTuple):
+    """What one file, or several, gave."""
+
+    findings: list[Finding]
+    sites: list[LocatedSite]
+    lines: int
+    files: int
+    skipped: list[tuple[str, str]]
+    suppressed: list[Finding]
+
+
+def scan_paths(
+    paths: Sequence[Path], *, tests: bool = False, processes: int | None = None
+) -> ScanReport:
+    """Return what is found in files and in all files of folders.
+
+    Vendored and generated code is left out. Files that cannot be read as source code (too large,
+    minified, not UTF-8, nested too deep, links) are skipped and counted; so is a file at which the
+    scanner fails (not understood).
+
+    Args:
+        paths: Files and folders.
+        tests: Whether test files are scanned too.
+        processes: How many work at once; by default one, or as many as there are cores where there
+            are more than 400 files.
+    """
+    wanted: list[_Wanted] = []
+    skipped: list[tuple[str, str]] = []
+    for path in paths:
+        _list(path, wanted, skipped, tests=tests)
+    unique = list({one.path: one for one in wanted}.values())
+    parts = [*_scanned(unique, processes), _Found([], [], 0, 0, skipped, [])]
+    return _report(parts)
+
+
+def _list(
+    path: Path, wanted: list[_Wanted], skipped: list[tuple[str, str]], *, tests: bool
+) -> None:
+    resolved = path.resolve()
+    root = resolved if resolved.is_dir() else resolved.parent
+    for file, problem in walk(resolved):
+        name = file.relative_to(root).as_posix() if file != root else path.as_posix()
+        if problem is not None:
+            skipped.append((problem.reason, name))
+        elif tests or not is_test(file, root):
+            wanted.append(_Wanted(file, root, name))
+
+
+def _scanned(wanted: list[_Wanted], processes: int | None) -> Iterable[_Found]:
+    if processes is None:
+        processes = (os.cpu_count() or 1) if len(wanted) > _FEW_FILES else 1
+    chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
+    if processes <= 1 or len(chunks) <= 1:
+        return [_scan_files(chunk) for chunk in chunks]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_scan_files, chunks))
+
+
+def _report(parts: Iterable[_Found]) -> ScanReport:
+    findings: list[Finding] = []
+    sites: list[LocatedSite] = []
+    suppressed: list[Finding] = []
+    skipped: dict[str, list[str]] = {}
+    lines = files = 0
+    for part in parts:
+        findings += part.findings
+        sites += part.sites
+        suppressed += part.suppressed
+        lines, files = lines + part.lines, files + part.files
+        for reason, name in part.skipped:
+            skipped.setdefault(reason, []).append(name)
+    findings.sort(key=lambda one: (one.path, one.line, one.column))
+    sites.sort(key=lambda one: (one.path, one.line, one.column))
+    suppressed.sort(key=lambda one: (one.path, one.line, one.column))
+    return ScanReport(findings, sites, files, lines, skipped, suppressed)
+
+
+def _scan_files(wanted: Sequence[_Wanted]) -> _Found:
+    found = _Found([], [], 0, 0, [], [])
+    projects: dict[Path, Project] = {}
+    lines = files = 0
+    for one in wanted:
+        source = read_source(one.path)
+        if isinstance(source, Skipped):
+            found.skipped.append((source.reason, one.name))
+            continue
+        files += 1
+        lines += source.count("\n") + (not source.endswith("\n"))
+        if may_call(source):
+            project = projects.setdefault(one.root, Project(one.root))
+            _scan_source(one, source, project, found)
+    return found._replace(lines=lines, files=files)
+
+
+def _scan_source(wanted: _Wanted, source: str, project: Project, found: _Found) -> None:
+    language = language_of(wanted.path.name)
+    if language is None:
+        return
+    if nested_too_deep(source):
+        found.skipped.append(("nested too deep", wanted.name))
+        return
+    try:
+        module = read_module(language, source, wanted.name)
+        _scan_module(module, wanted, project, found)
+    except RecursionError:
+        found.skipped.append(("nested too deep", wanted.name))
+    except Exception:  # noqa: BLE001 - no file may end the scan of all others
+        found.skipped.append(("not understood", wanted.name))
+
+
+def _scan_module(module: Module, wanted: _Wanted, project: Project, found: _Found) -> None:
+    ev = project.add(module, wanted.path)
+    for call in model_calls(ev):
+        site, findings = judge(call, wanted.name)
+        span = call.call.span
+        found.sites.append(LocatedSite(wanted.name, span.line, span.column, site))
+        for finding in findings:
+            ignored = is_suppressed(module, finding)
+            (found.suppressed if ignored else found.findings).append(finding)

@@ -1,0 +1,243 @@
+"""Calls of models in a file, and what each asks for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.scan.evaluation import Evaluator
+from locum.scan.formatting import placeholders
+from locum.scan.http_requests import http_request
+from locum.scan.instructions import has_instruction
+from locum.scan.languages.lowering import last_name
+from locum.scan.requests import Request, read_request
+from locum.scan.sdks import ENDPOINTS, Endpoint
+from locum.scan.tree import Call, Function, Module, Place
+from locum.scan.values import Fields, Made, Slot, Text, plain, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ModelCall", "model_calls"]
+
+_MOST_CALLERS = 12
+_DEEPEST = 2
+_ENDINGS = frozenset(
+    {
+        *("create", "parse", "stream", "runtools", "new", "newstreaming", "createstreaming"),
+        *("createstreamed", "acreate", "createchatcompletion", "createchatcompletionstream"),
+        *("chat", "completions", "messages", "complete", "completeasync", "converse", "send"),
+        *("invoke", "ainvoke", "batch", "abatch", "predict", "apredict", "call", "run", "arun"),
+        *("astream", "acompletion", "completion", "batchcompletion", "responses", "aresponses"),
+        *("generatetext", "streamtext", "generateobject", "streamobject", "chatstream", "generate"),
+        *("ask", "say", "astext", "asstructured", "asstream", "content", "entity", "chatresponse"),
+        *("responseentity", "generatefromsingleprompt", "acomplete", "achat", "structuredpredict"),
+        *("astructuredpredict", "getclaudemessage", "getclaudemessageasync", "parseasync"),
+        *("streamclaudemessageasync", "streamasync", "conversestream", "converseasync"),
+        *("conversestreaming", "invokemodel", "invokemodelasync", "invokemodelwithresponsestream"),
+    }
+)
+_ENDS = re.compile(
+    r"completechat|getchatcompletion|invokeprompt|getchatmessagecontent|getresponse|"
+    r"getstreaming|generatecontent"
+)
+
+
+class ModelCall(NamedTuple):
+    """A call of a model.
+
+    Args:
+        call: The call as it stands in the file: of the SDK, or of the function around it that is
+            given the instruction.
+        function: In which function it stands.
+        loops: In how many loops of that.
+        sdk: What is called in the end.
+        request: What is asked for.
+        ev: By which values were read.
+        inner: The call of the SDK.
+    """
+
+    call: Call
+    function: Function
+    loops: int
+    sdk: str
+    request: Request
+    ev: Evaluator
+    inner: Call
+
+
+def model_calls(ev: Evaluator) -> list[ModelCall]:
+    """Return all calls of models in a file, in the order of the text."""
+    code = ev.module.code.lower()
+    found: list[ModelCall] = []
+    for place in ev.module.places:
+        if isinstance(place.expression, Call):
+            found += _at_place(ev, place, code)
+    return _outermost(found)
+
+
+def _outermost(calls: list[ModelCall]) -> list[ModelCall]:
+    """Of calls that begin at the same place, such as the links of a chain, the longest."""
+    by_start: dict[tuple[int, int], ModelCall] = {}
+    for call in calls:
+        span = call.call.span
+        start = (span.line, span.column)
+        known = by_start.get(start)
+        if known is None or (span.end_line, span.end_column) > (
+            known.call.span.end_line,
+            known.call.span.end_column,
+        ):
+            by_start[start] = call
+    return sorted(by_start.values(), key=lambda call: call.call.span)
+
+
+def _at_place(ev: Evaluator, place: Place, code: str) -> Iterator[ModelCall]:
+    call = place.expression
+    assert isinstance(call, Call)
+    found = _read(ev, place, code)
+    if found is None:
+        return
+    sdk, request = found
+    direct = ModelCall(call, place.function, place.loops, sdk, request, ev, call)
+    if is_fixed(request):
+        yield direct
+        return
+    by_callers = list(_by_callers(ev, direct, code, 0))
+    yield from by_callers or [direct]
+
+
+def is_fixed(request: Request) -> bool:
+    """Return whether the words of a request hold an instruction that is written in the code."""
+    texts = request.words.texts()
+    systems = [words(text) for text in request.words.system]
+    if systems and not any(has_instruction(text) for text in systems):
+        return False
+    return any(has_instruction(words(text)) for text in texts)
+
+
+def _by_callers(ev: Evaluator, direct: ModelCall, code: str, depth: int) -> Iterator[ModelCall]:
+    """Calls of the function around a call, where that is given the instruction by them."""
+    owners = _owners(direct.request)
+    if depth >= _DEEPEST or not owners:
+        return
+    for owner in owners:
+        for caller in _calls_of(ev.module, owner):
+            inner = Evaluator(ev.module, ev.project, {**ev.callers, id(owner): caller})
+            place = Place(direct.inner, _function_of(ev, direct.inner), 0)
+            found = _read(inner, place, code)
+            if found is None:
+                continue
+            assert isinstance(caller.expression, Call)
+            made = ModelCall(
+                caller.expression,
+                caller.function,
+                caller.loops,
+                found[0],
+                found[1],
+                inner,
+                direct.inner,
+            )
+            if is_fixed(found[1]):
+                yield made
+            else:
+                yield from _by_callers(inner, made, code, depth + 1)
+
+
+def _function_of(ev: Evaluator, call: Call) -> Function:
+    return next(one.function for one in ev.module.places if one.expression is call)
+
+
+def _owners(request: Request) -> list[Function]:
+    """Functions whose parameters the instruction comes from."""
+    owners: dict[int, Function] = {}
+    for text in request.words.texts():
+        for part in text.parts:
+            if isinstance(part, Slot) and part.owner is not None and part.owner.name:
+                owners.setdefault(id(part.owner), part.owner)
+    for given in request.words.inputs:
+        if given.owner.name:
+            owners.setdefault(id(given.owner), given.owner)
+    return list(owners.values())
+
+
+def _calls_of(module: Module, function: Function) -> list[Place]:
+    names = [function.name]
+    if function.name in {"__call__", "call", "__invoke"}:
+        names.append("()")
+    if function.name in {"constructor", "__init__", "initialize", "__construct"}:
+        return []
+    places = [place for name in names for place in module.calls_by_name.get(name, ())]
+    return [place for place in places if place.function is not function][:_MOST_CALLERS]
+
+
+def _read(ev: Evaluator, place: Place, code: str) -> tuple[str, Request] | None:
+    call = place.expression
+    assert isinstance(call, Call)
+    name = plain(last_name(call.callee))
+    if name in _ENDINGS or _ENDS.search(name):
+        found = _by_sdk(ev, place, code)
+        if found is not None:
+            return found
+    return http_request(ev, place)
+
+
+def _by_sdk(ev: Evaluator, place: Place, code: str) -> tuple[str, Request] | None:
+    call = place.expression
+    assert isinstance(call, Call)
+    made = ev.value(call, place.function)
+    if not isinstance(made, Made) or made.call is not call:
+        made = _unread(ev, call, place.function)
+    path = made.path()
+    for endpoint in ENDPOINTS:
+        if endpoint.path.search(path) and _fits(endpoint, made, code):
+            request = read_request(ev, made, endpoint.places)
+            if endpoint.sdk in _TEMPLATED:
+                _fill_placeholders(request)
+            return _sdk(endpoint, made), request
+    return None
+
+
+def _fill_placeholders(request: Request) -> None:
+    """Names in braces vary in all prompts of some SDKs."""
+    request.words.system[:] = [placeholders(text) for text in request.words.system]
+    request.words.user[:] = [placeholders(text) for text in request.words.user]
+
+
+def _unread(ev: Evaluator, call: Call, function: Function) -> Made:
+    """A call whose value is taken to be something else: as it is written."""
+    from locum.scan.calls import written_call
+
+    return written_call(ev, call, function)
+
+
+def _fits(endpoint: Endpoint, made: Made, code: str) -> bool:
+    if endpoint.evidence is not None and not endpoint.evidence.search(code):
+        return False
+    if not endpoint.keys:
+        return True
+    last = made.last()
+    keys = {plain(key) or key for key in last.named}
+    for argument in last.arguments:
+        if isinstance(argument, Fields):
+            keys |= {plain(key) for key in argument.entries}
+        elif "request" in endpoint.keys and not isinstance(argument, Text):
+            keys.add("request")
+    return bool(keys & endpoint.keys)
+
+
+_TEMPLATED = frozenset({"semantic-kernel", "spring-ai", "langchain4j"})
+_PROVIDERS = {
+    "groq": "groq",
+    "together": "together",
+    "deepseek": "deepseek",
+    "openrouter": "openrouter",
+    "mistral": "mistral",
+}
+
+
+def _sdk(endpoint: Endpoint, made: Made) -> str:
+    root = plain(made.name)
+    for known, sdk in _PROVIDERS.items():
+        if endpoint.sdk == "openai" and known in root:
+            return sdk
+    return endpoint.sdk

@@ -1,0 +1,138 @@
+"""Files that no parser should be given, and trees of them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.scan import scan_paths
+from locum.scan.instructions import listed_answers, listed_fields
+from tests.scanning import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+GOOD = (
+    "from openai import OpenAI\nclient = OpenAI()\n"
+    "def f(t):\n    return client.responses.create(model='gpt-4o', input='Is it spam? Answer yes "
+    "or no. ' + t)\n"
+)
+HOSTILE: dict[str, tuple[str, bytes]] = {
+    "too large": ("large.py", b"import openai\n" + b"x = 1\n" * 400_000),
+    "minified": ("small.js", b"import OpenAI from 'openai';" + b"var a=1;" * 5_000),
+    "not UTF-8": ("latin.py", "import openai\nx = 'é'\n".encode("latin-1")),
+    "nested too deep": ("deep.py", b"import openai\nx = " + b"(\n" * 5_000 + b")\n" * 5_000),
+}
+
+
+@pytest.mark.parametrize("reason", HOSTILE)
+def test_hostile_files_are_skipped_with_the_reason(tmp_path: Path, reason: str) -> None:
+    name, data = HOSTILE[reason]
+    (tmp_path / name).write_bytes(data)
+    report = scan(tmp_path, GOOD)
+    assert report.skipped == {reason: [name]}
+    assert len(report.findings) == 1
+
+
+def test_null_bytes_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "null.py").write_bytes(b"import openai\0\n")
+    assert scan(tmp_path, GOOD).skipped == {"not UTF-8": ["null.py"]}
+
+
+def test_ten_megabytes_are_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.ts").open("wb") as file:
+        file.truncate(10_000_000)
+    assert scan(tmp_path, GOOD).skipped == {"too large": ["huge.ts"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("sum.py", "import openai\nx = (" + "a +\n" * 20_000 + "a)"),
+        ("chain.ts", "import 'openai';\nx" + ".a()\n" * 3_000),
+        ("else.py", "import openai\nif x:\n    pass\n" + "elif x:\n    pass\n" * 3_000),
+        ("array.php", "<?php // openai\n$x = " + "[\n" * 350 + "]\n" * 350 + ";"),
+        ("block.go", 'package a\nimport "openai"\nfunc f() {\n' + "if a {\n" * 380 + "}\n" * 381),
+    ],
+)
+def test_deep_trees_end_in_no_exception(tmp_path: Path, name: str, code: str) -> None:
+    (tmp_path / name).write_text(code)
+    report = scan(tmp_path, GOOD)
+    assert len(report.findings) == 1
+    assert set(report.skipped) <= {"nested too deep"}
+
+
+@pytest.mark.parametrize(
+    "suffix", [".py", ".ts", ".tsx", ".js", ".php", ".go", ".java", ".rb", ".cs"]
+)
+def test_broken_code_ends_in_no_exception(tmp_path: Path, suffix: str) -> None:
+    broken = (
+        "openai anthropic {{{ ((( ]]] \"'` <?php class def fun <<<EOT => -> @@ #{ $$ \\ \n" * 30
+    )
+    assert scan(tmp_path, broken, f"broken{suffix}").findings == []
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    scan(tmp_path, GOOD, "a/code.py")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "a" / "self.py").symlink_to(tmp_path / "a" / "self.py")
+    (tmp_path / "b.py").symlink_to(tmp_path / "a" / "code.py")
+    report = scan_paths([tmp_path])
+    assert len(report.findings) == 1
+    assert sorted(report.skipped["symbolic link"]) == ["a/loop", "a/self.py", "b.py"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_what_may_not_be_read_is_skipped(tmp_path: Path) -> None:
+    locked = tmp_path / "locked.py"
+    locked.write_text(GOOD)
+    locked.chmod(0)
+    assert scan(tmp_path, GOOD).skipped == {"not readable": ["locked.py"]}
+
+
+def test_what_is_no_file_is_skipped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    assert scan(tmp_path, GOOD).skipped == {"not readable": ["pipe.py"]}
+
+
+def test_a_path_that_is_not_there_is_skipped(tmp_path: Path) -> None:
+    assert scan_paths([tmp_path / "absent.py"]).skipped == {"not readable": ["absent.py"]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["node_modules/a.py", "vendor/a.py", ".venv/a.py", "x/dist/a.py", "build/a.py", "a_pb2.py"],
+)
+def test_vendored_and_generated_code_is_left_out(tmp_path: Path, name: str) -> None:
+    report = scan(tmp_path, GOOD, name)
+    assert (report.files, report.sites) == (0, [])
+
+
+def test_several_processes_find_the_same(tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"m{number}.py").write_text(GOOD if number % 50 == 0 else "x = 1\n")
+    alone, together = scan_paths([tmp_path], processes=1), scan_paths([tmp_path], processes=2)
+    assert alone == together
+    assert (len(alone.findings), alone.files, alone.lines) == (5, 250, 5 * 4 + 245)
+
+
+@pytest.mark.parametrize("read", [listed_answers, listed_fields])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "say a, b, " * 3_000,
+        "answer only the word " * 3_000,
+        "one of abc def, " * 3_000,
+        "\n" * 20_000,
+        '{"a": ' * 5_000 + "json",
+        "return a if b " * 3_000,
+        "decide whether if is " * 2_000,
+    ],
+)
+def test_long_prompts_take_no_time(
+    read: Callable[[str], object], text: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("result", read(text))
