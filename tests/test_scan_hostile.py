@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +120,60 @@ def test_several_processes_find_the_same(tmp_path: Path) -> None:
     alone, together = scan_paths([tmp_path], processes=1), scan_paths([tmp_path], processes=2)
     assert alone == together
     assert (len(alone.findings), alone.files, alone.lines) == (5, 250, 5 * 4 + 245)
+
+
+def test_a_script_without_a_guard_can_scan_in_several_processes(tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"m{number}.py").write_text(GOOD if number % 50 == 0 else "x = 1\n")
+    script = tmp_path / "node_modules" / "script.py"
+    script.parent.mkdir()
+    script.write_text(
+        "from pathlib import Path\nfrom locum.scan import scan_paths\n"
+        f"report = scan_paths([Path({str(tmp_path)!r})], processes=2)\n"
+        "print(report.files, len(report.findings))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("250 5\n", "")
+
+
+ONE_OF_MANY = """
+class Model{n}(Base):
+    def __call__(self, prompt, **kwargs):
+        response = self.request(prompt, **kwargs)
+        return [self.read(one) for one in response]
+
+    def request(self, prompt, **kwargs):
+        if self.is_chat:
+            return self.basic_request(prompt, **kwargs)
+        return self.complete(prompt, **{{**self.kwargs, **kwargs}})
+
+    def basic_request(self, prompt, **kwargs):
+        kwargs = {{**self.kwargs, "prompt": prompt, **kwargs}}
+        response = self.complete(prompt, **kwargs)
+        self.history.append({{"prompt": prompt, "response": response, "kwargs": kwargs}})
+        return response
+
+    def complete(self, prompt, **kwargs):
+        answer = self.client.chat.completions.create(
+            messages=[{{"role": "user", "content": prompt}}], **kwargs
+        )
+        return self.read(self.request(answer, **kwargs))
+
+    def read(self, response):
+        text = response if isinstance(response, str) else self.read(response["text"])
+        return self.request(text) if text == "again" else self.basic_request(text)
+"""
+
+
+def test_methods_that_pass_a_prompt_on_and_on_are_given_up(tmp_path: Path) -> None:
+    code = "import openai\n" + "".join(ONE_OF_MANY.format(n=number) for number in range(30))
+    began = time.monotonic()
+    report = scan(tmp_path, code)
+    assert time.monotonic() - began < 20
+    assert report.findings == []
+    assert report.sites
 
 
 @pytest.mark.parametrize("read", [listed_answers, listed_fields])

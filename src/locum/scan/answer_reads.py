@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.answers import is_not_said
 from locum.scan.following import AnswerFollower
-from locum.scan.tree import (
-    Binary,
-    Call,
-    Choice,
-    Function,
-    Literal,
-    Opaque,
-    Record,
-    Sequence,
-    Switch,
-    Template,
-)
+from locum.scan.tree import Binary, Call, Function, Literal, Record, Switch, Template, parts_of
 
 if TYPE_CHECKING:
     from locum.scan.evaluation import Evaluator
@@ -70,28 +60,11 @@ def _reads(following: AnswerFollower, value: Expression, function: Function) -> 
     """Whether the answer is a part of an expression."""
     if isinstance(value, Binary) and _is_nothing(value.right):
         return False
-    if following.path(value, function) is not None:
-        return True
-    return any(_reads(following, part, function) for part in _parts_of(value))
+    path = following.path(value, function)
+    if path is not None:
+        return not is_not_said(path)
+    return any(_reads(following, part, function) for part in parts_of(value))
 
 
 def _is_nothing(expression: Expression) -> bool:
     return isinstance(expression, Literal) and expression.value in {None, ""}
-
-
-def _parts_of(value: Expression) -> list[Expression]:  # noqa: PLR0911 - one for each form
-    match value:
-        case Record(entries=entries):
-            return [one for _, one in entries]
-        case Template(parts=parts) | Opaque(parts=parts) | Sequence(items=parts):
-            return parts
-        case Choice(options=options):
-            return options
-        case Binary(left=left, right=right):
-            return [left, right]
-        case Switch(subject=subject):
-            return [subject]
-        case Call(arguments=arguments):
-            return [argument.value for argument in arguments]
-        case _:
-            return []

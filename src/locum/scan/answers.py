@@ -17,6 +17,7 @@ from locum.scan.tree import (
     Name,
     Sequence,
     Switch,
+    Template,
 )
 from locum.scan.values import Fields, Items, Reference, Value, constant_text, plain
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from locum.scan.evaluation import Evaluator
     from locum.scan.tree import Expression, Place
 
-__all__ = ["Uses", "answer_uses"]
+__all__ = ["Uses", "answer_uses", "is_not_said"]
 
 _LONGEST_LABEL = 40
 _LABEL = re.compile(r"[\w\-+][\w \-+/&.,'?!%]*")
@@ -36,9 +37,20 @@ _NOT_SAID = frozenset(
         *("finishreason", "stopreason", "role", "type", "status", "statuscode", "ok", "error"),
         *("id", "usage", "refusal", "length", "count", "size", "object", "incompletedetails"),
         *("headers", "toolcalls", "name", "issuccessstatuscode", "code", "errors", "model"),
-        *("len", "safetyratings", "blockreason", "statustext", "exception", "completed", "index"),
+        *(
+            "delta",
+            "len",
+            "safetyratings",
+            "blockreason",
+            "statustext",
+            "exception",
+            "completed",
+            "index",
+        ),
     }
 )
+# Texts: what comes one after the other in them are characters or lines.
+_SAID = frozenset({"content", "text", "outputtext"})
 _CONTAINING = frozenset(
     {
         *("includes", "contains", "has", "include", "containskey", "get", "fetch", "getordefault"),
@@ -50,7 +62,6 @@ _CONTAINING = frozenset(
             "some",
             "haskey",
             "getvalueordefault",
-            "search",
         ),
         *("values_at", "__getitem__", "index", "find", "exists", "offsetget", "dig"),
     }
@@ -73,11 +84,11 @@ _SUBSTRING = frozenset(
         "strpos",
         "stripos",
         "containsany",
-        "search",
-        "match",
     }
 )
-_LISTED_IN = frozenset({"inarray", "contains", "arraykeyexists", "containsfunc", "oneof", "index"})
+_LISTED_IN = frozenset(
+    {"inarray", "contains", "arraykeyexists", "containsfunc", "oneof", "index", "indexof"}
+)
 _ENUM_METHODS = frozenset(
     {
         "from",
@@ -118,7 +129,8 @@ class Uses(NamedTuple):
     Args:
         labels: All labels, in the order of the text.
         is_set: Whether several labels, or a set of them, are looked for.
-        is_free: Whether the answer also goes on as it is.
+        is_free: Whether the answer also goes on as it is, though it is only searched for labels or
+            compared with one.
         fields: Fields of a JSON answer that are held against labels.
         lines: Where.
     """
@@ -130,6 +142,22 @@ class Uses(NamedTuple):
     lines: tuple[int, ...]
 
 
+class _Held(NamedTuple):
+    """What is held against labels.
+
+    Args:
+        subject: Such as an answer.
+        labels: Which.
+        is_whole: Whether they are all that are allowed.
+        is_within: Whether they are only looked for somewhere in the subject.
+    """
+
+    subject: Expression
+    labels: list[str]
+    is_whole: bool
+    is_within: bool = False
+
+
 def answer_uses(ev: Evaluator, site: Call) -> Uses:
     """Return what the answer of a call is held against.
 
@@ -138,33 +166,42 @@ def answer_uses(ev: Evaluator, site: Call) -> Uses:
         site: The call.
     """
     following = AnswerFollower(ev, site)
-    labels: dict[str, None] = {}
+    labels: dict[str, bool] = {}
     fields: dict[str, None] = {}
     lines: list[int] = []
     is_set = False
     functions: list[Function] = []
     for place in ev.module.places:
-        for subject, held, whole in _held(ev, place):
-            path = following.path(subject, place.function)
-            if path is None or _is_not_said(path):
+        for held in _held(ev, place):
+            path = following.path(held.subject, place.function)
+            if path is None or is_not_said(path):
                 continue
-            labels.update(dict.fromkeys(held))
+            labels.update(dict.fromkeys(held.labels, held.is_within))
             fields.update(dict.fromkeys(part for part in path if _is_field(part)))
-            is_set = is_set or whole
+            is_set = is_set or held.is_whole
             functions.append(place.function)
             if isinstance(place.expression, Call):
                 lines.append(place.expression.span.line)
             break
-    is_set = is_set or len(labels) > 1
+    is_set = is_set or sum(not is_within for is_within in labels.values()) > 1
     is_free = bool(labels) and not is_set and _is_free(ev, following, functions)
+    is_set = is_set or (len(labels) > 1 and not is_free)
     return Uses(tuple(labels), is_set, is_free, tuple(fields), tuple(lines))
 
 
-def _is_not_said(path: tuple[str, ...]) -> bool:
-    """Whether a part of an answer is none of its words, or only a piece that they are cut into."""
-    cuts = [number for number, part in enumerate(path) if part in _CUTTING]
-    is_piece = bool(cuts) and PIECE in path[cuts[0] :]
+def is_not_said(path: tuple[str, ...]) -> bool:
+    """Return whether a part of an answer is none of its words, or a piece that they are cut into.
+
+    Args:
+        path: Of the part.
+    """
+    cuts = [number for number, part in enumerate(path) if part in _CUTTING | _SAID]
+    is_piece = bool(cuts) and PIECE in path[cuts[0] :] and not _SAID & set(_after_piece(path))
     return is_piece or any(part in _NOT_SAID for part in path)
+
+
+def _after_piece(path: tuple[str, ...]) -> tuple[str, ...]:
+    return path[len(path) - path[::-1].index(PIECE) :]
 
 
 def _is_field(part: str) -> bool:
@@ -184,23 +221,28 @@ def _is_free(ev: Evaluator, following: AnswerFollower, functions: list[Function]
         if name in _LOGS | SAME_AS_FIRST | _COMPARING | _SUBSTRING | _CONTAINING:
             continue
         for argument in call.arguments:
-            value = argument.value
-            if (
-                isinstance(value, Name | Member)
-                and following.path(value, place.function) is not None
-            ):
-                return True
+            parts = (
+                argument.value.parts if isinstance(argument.value, Template) else [argument.value]
+            )
+            for value in parts:
+                if (
+                    isinstance(value, Name | Member)
+                    and following.path(value, place.function) is not None
+                ):
+                    return True
     return False
 
 
-def _held(ev: Evaluator, place: Place) -> Iterator[tuple[Expression, list[str], bool]]:
+def _held(ev: Evaluator, place: Place) -> Iterator[_Held]:
     """What is held against which labels at a place, and whether they are all that are allowed."""
     match place.expression:
         case Binary(operator="==" | "!=", left=left, right=right):
             yield from _compared(ev, None, [left, right], place.function)
         case Binary(operator="in" | "not in", left=left, right=right):
             yield from _looked_up(ev, left, right, place.function)
-            yield from _labelled(right, [_label(ev, left, place.function)])
+            label = _label(ev, left, place.function)
+            if label is not None:
+                yield _Held(right, [label], is_whole=False, is_within=True)
         case Switch(subject=subject, cases=cases):
             yield from _labelled(subject, [_label(ev, case, place.function) for case in cases])
         case Index(base=base, key=key):
@@ -211,43 +253,40 @@ def _held(ev: Evaluator, place: Place) -> Iterator[tuple[Expression, list[str], 
             pass
 
 
-def _labelled(
-    subject: Expression, found: list[str | None]
-) -> Iterator[tuple[Expression, list[str], bool]]:
+def _labelled(subject: Expression, found: list[str | None]) -> Iterator[_Held]:
     known = [label for label in found if label is not None]
     if known:
-        yield subject, known, len(known) > 1
+        yield _Held(subject, known, len(known) > 1)
 
 
 def _looked_up(
     ev: Evaluator, subject: Expression, among: Expression, function: Function
-) -> Iterator[tuple[Expression, list[str], bool]]:
+) -> Iterator[_Held]:
     held = _members(ev.value(among, function))
     if held:
-        yield subject, held, True
+        yield _Held(subject, held, is_whole=True)
 
 
-def _held_by_call(
-    ev: Evaluator, call: Call, function: Function
-) -> Iterator[tuple[Expression, list[str], bool]]:
+def _held_by_call(ev: Evaluator, call: Call, function: Function) -> Iterator[_Held]:
     name = plain(last_name(call.callee))
     arguments = [argument.value for argument in call.arguments]
     base = call.callee.base if isinstance(call.callee, Member) else None
     if base is not None and arguments and name in _CONTAINING:
         yield from _looked_up(ev, arguments[0], base, function)
     if name in _COMPARING | _SUBSTRING and arguments:
-        yield from _compared(ev, base, arguments, function)
+        for held in _compared(ev, base, arguments, function):
+            yield held._replace(is_within=name in _SUBSTRING)
     if name in _LISTED_IN and len(arguments) > 1:
         yield from _looked_up(ev, arguments[0], arguments[1], function)
         yield from _looked_up(ev, arguments[1], arguments[0], function)
     enum = _enum(ev, call, name, function)
     if enum and arguments:
-        yield arguments[0], enum, True
+        yield _Held(arguments[0], enum, is_whole=True)
 
 
 def _compared(
     ev: Evaluator, base: Expression | None, arguments: list[Expression], function: Function
-) -> Iterator[tuple[Expression, list[str], bool]]:
+) -> Iterator[_Held]:
     pairs = (
         [(arguments[0], arguments[1]), (arguments[1], arguments[0])] if len(arguments) > 1 else []
     )

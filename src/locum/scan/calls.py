@@ -81,14 +81,17 @@ def _made(
     if isinstance(target, Reference) and target.path:
         name = target.path
     if isinstance(target, Made):
-        step = Step("()", is_call=True, arguments=arguments, named=named, types=call.types)
+        # A method that was kept under a name, or else an object that is called itself.
+        kept = target.steps[-1:] if target.steps and not target.steps[-1].is_call else ()
+        name = kept[0].name if kept else "()"
+        step = Step(name, is_call=True, arguments=arguments, named=named, types=call.types)
         return Made(
             target.name,
             target.is_call,
             target.arguments,
             target.named,
             target.types,
-            (*target.steps, step),
+            (*target.steps[: len(target.steps) - len(kept)], step),
             call,
         )
     return Made(name, arguments=arguments, named=named, types=call.types, call=call)
@@ -133,6 +136,9 @@ def _method(
     if isinstance(base, Made) and not base.steps:
         base = ev.own_class(base.name) or base
     found = _of_own_class(ev, base, call, function) if isinstance(base, Reference) else None
+    if found is None and isinstance(base, Reference):
+        kept = _kept_function(ev, base, call.callee.name)
+        found = None if kept is None else _made(kept, call.callee, arguments, named, call)
     if found is None and isinstance(base, Reference | Unknown | Input):
         found = _of_package(base, call.callee.name, arguments, named)
     if found is not None:
@@ -152,6 +158,16 @@ def _of_own_class(ev: Evaluator, base: Reference, call: Call, function: Function
     if result is None and base.defined.members and plain(call.callee.name) in _LISTING:
         return Items(tuple(Text((one,)) for one in base.defined.members.values()))
     return result
+
+
+def _kept_function(ev: Evaluator, base: Reference, name: str) -> Value | None:
+    """A package's function that is an attribute: ``completion = litellm.completion``."""
+    if base.defined is None or name not in base.defined.attributes:
+        return None
+    kept = ev.member(base, name)
+    is_method = isinstance(kept, Made) and bool(kept.steps) and not kept.steps[-1].is_call
+    is_function = isinstance(kept, Reference) and kept.defined is None and "." in kept.path
+    return kept if is_method or is_function else None
 
 
 def _of_package(
@@ -211,7 +227,7 @@ def _returned(ev: Evaluator, target: Reference, call: Call, function: Function) 
     if target.module is not ev.module or id(called) in ev.callers:
         return _returned_elsewhere(ev, target)
     place = Place(call, function, 0)
-    inner = type(ev)(ev.module, ev.project, {**ev.callers, id(called): place})
+    inner = ev.called_by(called, place)
     value = choice_value([inner.value(one, called) for one in called.returns])
     return None if isinstance(value, Unknown | Input | Scalar) else value
 

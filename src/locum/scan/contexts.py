@@ -323,7 +323,7 @@ def _program(module: Module, function: Function) -> Iterator[Context]:
 
 
 def _serves(module: Module) -> bool:
-    return bool(re.search(r"\.(?:run|listen|MapPost|MapGet)\(|uvicorn\.run", module.code))
+    return bool(re.search(r"(?<!asyncio)\.(?:run|listen|MapPost|MapGet)\(", module.code))
 
 
 def _passed(module: Module, call: Call) -> Iterator[Context]:

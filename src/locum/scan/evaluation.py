@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Evaluator"]
 
 _DEEPEST = 60
+# One call site is given up after so many expressions: callers of callers multiply without end.
+_MOST_STEPS = 40_000
 _SELVES = frozenset({"self", "this", "cls"})
 _PLAIN_TYPES = re.compile(
     r"^(str|string|int|integer|float|double|bool|boolean|number|list|array|dict|map|any|object|"
@@ -61,7 +63,7 @@ class Evaluator:
 
     Args:
         module: The file.
-        project: Finds what is imported from other files.
+        project: Finds what is imported from other files, and counts the steps of all evaluators.
         callers: For functions whose parameters are to have the values of one call: that call.
     """
 
@@ -74,18 +76,25 @@ class Evaluator:
         self._known: dict[tuple[int, int], Value] = {}
         self._depth = 0
 
+    def called_by(self, function: Function, place: Place) -> Evaluator:
+        """Return an evaluator in which a function's parameters have the values of one call."""
+        return Evaluator(self.module, self.project, {**self.callers, id(function): place})
+
     def value(self, expression: Expression, function: Function) -> Value:
         """Return what an expression in a function stands for."""
         key = (id(expression), id(function))
         if key in self._known:
             return self._known[key]
-        if self._depth > _DEEPEST:
+        if self._depth > _DEEPEST or self.project.steps > _MOST_STEPS:
             return Unknown()
+        self.project.steps += 1
         self._known[key] = Unknown()
         self._depth += 1
         found = self._value(expression, function)
         self._depth -= 1
         self._known[key] = found
+        if self.project.steps > _MOST_STEPS:
+            del self._known[key]
         return found
 
     def _value(self, expression: Expression, function: Function) -> Value:  # noqa: PLR0911 - one for each form

@@ -28,6 +28,7 @@ _BY_KEY = frozenset({"get", "dig", "at", "path", "getproperty", "json", "fetch"}
 PIECE = "*"
 _CHAINED = frozenset({"then", "map", "flatmap", "thenapply", "let", "also", "tap"})
 _DEEPEST = 25
+_MOST_STEPS = 20_000
 
 
 # What surrounds the words of an answer in SDKs and bodies.
@@ -82,6 +83,7 @@ class AnswerFollower:
         self._site = site
         self._known: dict[tuple[int, int], tuple[str, ...] | None] = {}
         self._depth = 0
+        self._steps = 0
 
     def path(self, expression: Expression, function: Function) -> tuple[str, ...] | None:
         """Return which part of the answer an expression is; ``None`` where it is none of it."""
@@ -90,8 +92,9 @@ class AnswerFollower:
         key = (id(expression), id(function))
         if key in self._known:
             return self._known[key]
-        if self._depth > _DEEPEST:
+        if self._depth > _DEEPEST or self._steps > _MOST_STEPS:
             return None
+        self._steps += 1
         self._known[key] = None
         self._depth += 1
         self._known[key] = self._path(expression, function)
@@ -149,7 +152,8 @@ class AnswerFollower:
             for binding in _live(bindings, name.line if scope is function else 0):
                 path = self.path(binding.value, binding.function)
                 if path is not None:
-                    return path
+                    # Pieces of a stream that are put together are the whole answer.
+                    return () if binding.kind == "extend" else path
             decoded = self._decoded(name.text, scope) if bindings else None
             path = self._of_parameter(name.text, scope) if decoded is None else decoded
             if path is not None:

@@ -167,6 +167,8 @@ class Gathered:
     def spread_made(self, value: Made) -> None:
         """Note all that a call was given, and all that was called on what it made."""
         self.names.append(value.name)
+        if "outputparser" in plain(value.name):
+            self.formats.append(value)
         if is_template(value):
             self._add_template(value)
             return

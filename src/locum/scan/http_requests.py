@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from locum.scan.calls import written_call
+from locum.scan.json_texts import from_json
 from locum.scan.languages.lowering import last_name
-from locum.scan.requests import Request, from_json, read_request
+from locum.scan.requests import Request, read_request
 from locum.scan.tree import Call
 from locum.scan.values import Fields, Items, Made, Step, Text, constant_text, plain
 

@@ -9,7 +9,6 @@ from locum.scan.shapes import OPEN, Shape, closed, record
 __all__ = ["has_instruction", "listed_answers", "listed_fields"]
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_CONSTANT = re.compile(r"\[(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,})\]")
 _LEAST_WORDS = 3
 # What says no more than that the model is one.
 _PERSONA = re.compile(
@@ -151,6 +150,7 @@ _CLOSED_VALUE = re.compile(r"^\"?\s*(?:[\w-]+\s*(?:\||/| or )\s*)+[\w-]+\s*\"?$"
 _BOOLEAN_VALUE = re.compile(
     r"^\"?(?:bool|boolean|true|false|true/false|true\|false)\"?$", re.IGNORECASE
 )
+_QUOTES = frozenset("\"'`“")
 _JOINING = frozenset({"and", "or", "the", "with", "of"})
 
 
@@ -160,8 +160,7 @@ def has_instruction(text: str) -> bool:
     Args:
         text: With ``{}`` for each part that varies.
     """
-    told = _PERSONA.sub("", text)
-    return bool(_CONSTANT.search(told)) or len(_WORD.findall(told)) >= _LEAST_WORDS
+    return len(_WORD.findall(_PERSONA.sub("", text))) >= _LEAST_WORDS
 
 
 def listed_answers(text: str) -> tuple[str, ...]:
@@ -232,7 +231,8 @@ def listed_fields(text: str) -> Shape | None:
     if match is None:
         return None
     keys = [key for key in _KEY.findall(match[1]) if key.lower() not in _JOINING]
-    return record(dict.fromkeys(keys, OPEN)) if keys else None
+    is_named = len(keys) > 1 or match[1][:1] in _QUOTES
+    return record(dict.fromkeys(keys, OPEN)) if keys and is_named else None
 
 
 def _field(value: str) -> Shape:

@@ -9,8 +9,9 @@ from locum.scan.answer_reads import is_read
 from locum.scan.answers import Uses, answer_uses
 from locum.scan.contexts import contexts_of
 from locum.scan.findings import CallSite, Finding
-from locum.scan.instructions import listed_answers, listed_fields
+from locum.scan.instructions import has_instruction, listed_answers, listed_fields
 from locum.scan.models import model_name, tier_of
+from locum.scan.rounds import needs_last_answer
 from locum.scan.rules import RULES
 from locum.scan.schemas import schema_shape
 from locum.scan.sites import is_fixed
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["judge"]
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_CHECK = re.compile(
+    r"health|check|probe|ping|valid|verif|is_?(?:alive|ready|available)|test_?(?:conn|key|api)|warm",
+    re.IGNORECASE,
+)
 _SHORT_ANSWER = 64
 _NARROW_ANSWER = 256
 _CREATIVE = 0.3
@@ -33,15 +37,10 @@ _PROBE_TOKENS = 3
 _MOST_SLOTS = 6
 _LONGEST_SHOWN = 120
 _REPEATING: frozenset[Context] = frozenset({"web handler", "loop", "queue worker", "cron"})
-# Providers that answer batches at a lower price.
-_BATCHES = frozenset(
-    {
-        *("openai", "anthropic", "google", "bedrock", "mistral", "azure-openai", "litellm"),
-        *("langchain", "vercel-ai", "llama-index", "semantic-kernel", "microsoft-ai", "spring-ai"),
-        *("langchain4j", "langchaingo", "langchainrb", "ruby-llm", "prism", "groq", "together"),
-        *("fireworks", "cohere", "deepseek", "openrouter", "x-ai", "perplexity"),
-    }
+_AT_ONCE = re.compile(
+    r"\bgather\(|as_completed|ThreadPool|Promise\.all|TaskGroup|WhenAll|errgroup|WaitGroup"
 )
+_NO_BATCHES = frozenset({"cohere", "deepseek", "openrouter", "x-ai", "perplexity"})
 
 
 class _Verdict(NamedTuple):
@@ -103,8 +102,8 @@ def _read(call: ModelCall) -> _Reading:
         temperature=request.temperature,
         contexts=contexts_of(call.ev.module, call.function, call.loops),
     )
-    says = any(_WORD.search(words(one)) for one in request.words.user)
-    is_constant = says and not slots and not request.is_open
+    says = any(has_instruction(words(one)) for one in request.words.user)
+    is_constant = says and not slots and not request.is_open and request.tools == 0
     open_words = request.words.is_conversation or request.words.has_media
     return _Reading(
         call=call,
@@ -114,7 +113,7 @@ def _read(call: ModelCall) -> _Reading:
         listed=listed,
         named_fields=named_fields,
         is_constant=is_constant and not open_words,
-        is_task=fixed and not open_words and not is_agent,
+        is_task=fixed and bool(slots) and not open_words and not is_agent,
     )
 
 
@@ -152,7 +151,9 @@ def _first_rule(reading: _Reading) -> _Verdict | None:
 def _constant(reading: _Reading) -> _Verdict | None:
     temperature, most = reading.site.temperature, reading.site.most_tokens
     is_creative = temperature is not None and temperature > _CREATIVE
-    is_probe = most is not None and most <= _PROBE_TOKENS
+    is_probe = (most is not None and most <= _PROBE_TOKENS) or bool(
+        _CHECK.search(reading.call.function.name)
+    )
     if is_creative or is_probe or not is_read(reading.call.ev, reading.call.call):
         return None
     return _Verdict(
@@ -228,15 +229,23 @@ def _offline(reading: _Reading) -> _Verdict | None:
     site = reading.site
     contexts = set(site.contexts)
     repeated = contexts & {"loop", "queue worker"} or {"cron"} <= contexts
-    if not reading.is_task or reading.is_constant or "web handler" in contexts or not repeated:
+    if not reading.is_task or "web handler" in contexts or not repeated:
         return None
-    if site.sdk not in _BATCHES:
+    if site.sdk in _NO_BATCHES or not reading.call.request.sells_batches:
+        return None
+    if needs_last_answer(reading.call) or _may_wait(reading):
         return None
     return _Verdict(
         "offline-loop",
         "Calls are made one after the other where nobody waits, though batches cost less.",
         [f"The call stands in: {', '.join(site.contexts)}.", *_instruction(reading)],
     )
+
+
+def _may_wait(reading: _Reading) -> bool:
+    """Whether calls are made at once, and nothing tells that nobody waits for them."""
+    told = {"queue worker", "cron", "command line"} & set(reading.site.contexts)
+    return not told and bool(_AT_ONCE.search(reading.call.ev.module.code))
 
 
 def _instruction(reading: _Reading) -> Iterator[str]:

@@ -21,11 +21,10 @@ from locum.scan.values import (
     Value,
     as_text,
     constant_text,
-    has_unseen_words,
     plain,
 )
 
-__all__ = ["Words", "add_words", "is_template"]
+__all__ = ["Words", "add_words", "is_role_pair", "is_template"]
 
 _ROLES = {
     "system": "system",
@@ -42,7 +41,9 @@ _MEDIA = re.compile(
 )
 _TEXT_TYPES = frozenset({"text", "inputtext", "outputtext"})
 _PLACEHOLDERS = re.compile(r"placeholder", re.IGNORECASE)
-_TEMPLATE = re.compile(r"template$|fromtemplate|frommessages|prompttemplate")
+_TEMPLATE = re.compile(
+    r"(?:^|[.:\\])(?=[A-Z])\w*Template(?:$|[.:])|(?:^|[.:])from_?(?:[Tt]emplate|[Mm]essages)$"
+)
 _HISTORY = re.compile(r"messages|history|conversation|turns|dialog|^thread$|^chat$|chatlog")
 _BUILT = re.compile(r"content|message|part|text|prompt|block|build|history|turn")
 _SPELLED_OUT = frozenset({"system", "developer", "user", "human", "assistant", "chatbot"})
@@ -111,8 +112,7 @@ def add_words(words: Words, value: Value, role: str, *, is_list: bool = False) -
                 words.add(role, as_text(value))
         case Unknown() | Reference():
             name = value.name if isinstance(value, Unknown) else value.path.rsplit(".", 1)[-1]
-            is_constant = name.isupper() and len(name) > 2
-            if not is_constant and (is_list or _HISTORY.search(plain(name))):
+            if is_list or _HISTORY.search(plain(name)):
                 words.is_conversation = True
             else:
                 words.add(role, as_text(value))
@@ -147,6 +147,11 @@ def _pair(value: Items) -> tuple[str, Value] | None:
         return None
     first = plain(constant_text(value.items[0]) or "")
     return (first, value.items[1]) if first in {*_ROLES, "placeholder"} else None
+
+
+def is_role_pair(value: Value) -> bool:
+    """Return whether a value is a message as a tuple, ``("system", text)``."""
+    return isinstance(value, Items) and _pair(value) is not None
 
 
 def _role_of(value: Value | None, otherwise: str) -> str:
@@ -189,7 +194,7 @@ def _add_made(words: Words, value: Made, role: str, *, is_list: bool) -> None:
     own = plain(value.name)
     if _PLACEHOLDERS.search(own):
         words.is_conversation = True
-    elif _TEMPLATE.search(path) and (value.arguments or value.named or value.steps):
+    elif is_template(value) and (value.arguments or value.named or value.steps):
         _add_template(words, value, role)
     elif value.is_call and _MEDIA.search(own) and not re.search(r"user|system|message", own):
         words.has_media = True
@@ -211,15 +216,9 @@ def _is_built(value: Made) -> bool:
     return first is not None and bool(first.arguments) and plain(first.name) in _BUILDING
 
 
-def _filled_in(text: Text) -> Text:
-    """A template whose words are not known may have places to fill in."""
-    filled = placeholders(text)
-    return Text((*filled.parts, Slot("variables"))) if has_unseen_words(filled) else filled
-
-
 def is_template(value: Made) -> bool:
-    """Return whether a call makes a template of a prompt."""
-    return bool(_TEMPLATE.search(plain(value.name)))
+    """Return whether a call makes a template of a prompt, by a class and not by any function."""
+    return value.is_call and bool(_TEMPLATE.search(value.name))
 
 
 def _add_template(words: Words, value: Made, role: str) -> None:
@@ -232,8 +231,8 @@ def _add_template(words: Words, value: Made, role: str) -> None:
         for key, argument in part.named.items():
             if plain(key) in {"template", "messages", "prompt"}:
                 add_words(inner, argument, role)
-    words.system += [_filled_in(text) for text in inner.system]
-    words.user += [_filled_in(text) for text in inner.user]
+    words.system += [placeholders(text) for text in inner.system]
+    words.user += [placeholders(text) for text in inner.user]
     words.is_conversation = words.is_conversation or inner.is_conversation
     words.has_media = words.has_media or inner.has_media
 

@@ -28,6 +28,8 @@ _SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.tsx", "/i
 class Project:
     """The files around the one that is scanned.
 
+    ``steps`` counts the expressions that were followed since it was last set to 0.
+
     Args:
         root: Nothing outside this folder is read.
     """
@@ -39,6 +41,7 @@ class Project:
         self._places: dict[int, Path] = {}
         self._siblings: dict[Path, list[tuple[Path, str]]] = {}
         self._depth = 0
+        self.steps = 0
 
     def add(self, module: Module, path: Path) -> Evaluator:
         """Note a file that has been read, and return its evaluator."""

@@ -17,16 +17,18 @@ from locum.scan.gathering import (
     TOOLS,
     Gathered,
 )
-from locum.scan.json_texts import from_json
 from locum.scan.messages import Words, add_words
+from locum.scan.models import model_name
 from locum.scan.tools import count_tools, must_call
 from locum.scan.values import (
     Fields,
+    Input,
     Items,
     Made,
     Reference,
     Scalar,
     Value,
+    is_constant,
     plain,
 )
 
@@ -35,13 +37,20 @@ if TYPE_CHECKING:
 
     from locum.scan.evaluation import Evaluator
 
-__all__ = ["Request", "from_json", "read_request"]
+__all__ = ["Request", "read_request"]
 
 _MESSAGE = re.compile(r"(?:system|user|assistant|chat|human|ai)message(?:param)?$")
 _LOCAL = re.compile(
     r"localhost|127\.0\.0\.1|0\.0\.0\.0|host\.docker\.internal|\[::1\]|:11434|\.local\b|"
     r"//(10|192\.168|172\.(1[6-9]|2\d|3[01]))\.",
 )
+# Providers that had no lower price for batches in 2026.
+_NO_BATCHES = re.compile(
+    r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras",
+    re.IGNORECASE,
+)
+# What makes a request vary though its words do not.
+_SETTING = (*MODEL, *TOKENS, *FORMAT, "temperature", "extrabody", "config", "params")
 _LOCAL_NAMES = re.compile(r"ollama|llamacpp|llama_cpp|localai|lmstudio|vllm", re.IGNORECASE)
 
 
@@ -52,37 +61,34 @@ class Request(NamedTuple):
         model: Its value, as far as one is given.
         words: What is said.
         format: Values that may describe the answer's shape.
-        is_json_mode: Whether any JSON is asked for.
         tools: How many tools there are; ``None`` where that is unknown.
         is_forced: Whether a tool must be called.
         most_tokens: Bound on the answer.
         temperature: As a constant.
         is_local: Whether the model runs on a machine of one's own.
-        is_open: Whether arguments are passed on that cannot be seen.
+        sells_batches: Whether the provider may have a lower price for batches.
+        is_open: Whether the model or other arguments come from outside.
     """
 
     model: Value | None
     words: Words
     format: tuple[Value, ...]
-    is_json_mode: bool
     tools: int | None
     is_forced: bool
     most_tokens: int | None
     temperature: float | None
     is_local: bool
+    sells_batches: bool
     is_open: bool
 
 
-def read_request(
-    ev: Evaluator, made: Made, places: tuple[str, ...], first_argument: int = 0
-) -> Request:
+def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
     """Return what a call of a model asks for.
 
     Args:
         ev: For lambdas among the arguments.
         made: The call, and what it is called on.
         places: Names of arguments by their place.
-        first_argument: How many arguments in front are none of the request.
     """
     gathered = Gathered(ev)
     last = made.last()
@@ -90,12 +96,13 @@ def read_request(
         gathered.spread_made(
             Made(made.name, made.is_call, made.arguments, made.named, made.types, made.steps[:-1])
         )
-    for number, argument in enumerate(_without_context(last.arguments[first_argument:])):
+    for number, argument in enumerate(_without_context(last.arguments)):
         name = places[number] if number < len(places) else "request"
         gathered.names.append("")
         if isinstance(argument, Fields) and _is_request(argument):
             name = "request"
         if name == "variables":
+            gathered.is_open = gathered.is_open or not is_constant(argument)
             continue
         if isinstance(argument, Made) and _MESSAGE.search(plain(argument.name)):
             name = "messages"
@@ -152,13 +159,13 @@ def _request(gathered: Gathered) -> Request:
         model=model,
         words=words,
         format=tuple(formats),
-        is_json_mode=any("json" in text and len(text) < 30 for text in gathered.texts),
         tools=tools,
         is_forced=is_forced,
         most_tokens=None if most is None else int(most),
         temperature=_number(gathered.first(("temperature",))),
         is_local=_is_local(gathered),
-        is_open=gathered.is_open,
+        sells_batches=_sells_batches(gathered, model),
+        is_open=gathered.is_open or any(map(_is_from_outside, gathered.all(_SETTING))),
     )
 
 
@@ -172,6 +179,18 @@ def _is_local(gathered: Gathered) -> bool:
     if any(_LOCAL.search(text) for text in gathered.texts):
         return True
     return any(_LOCAL_NAMES.search(name) for name in gathered.names)
+
+
+def _is_from_outside(value: Value) -> bool:
+    """Whether a parameter, or a field of one, decides."""
+    return isinstance(value, Input) or (isinstance(value, Made) and not value.is_call)
+
+
+def _sells_batches(gathered: Gathered, model: Value | None) -> bool:
+    chosen = model.path() if isinstance(model, Made) else model_name(model) or ""
+    named = [*gathered.names, chosen]
+    addresses = [text for text in gathered.texts if "//" in text]
+    return not any(_NO_BATCHES.search(one) for one in [*named, *addresses])
 
 
 def _number(value: Value | None) -> float | None:

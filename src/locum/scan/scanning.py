@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.scan.files import Skipped, is_test, nested_too_deep, read_source, walk
@@ -15,6 +13,7 @@ from locum.scan.reports import LocatedSite, ScanReport
 from locum.scan.sdks import may_call
 from locum.scan.sites import model_calls
 from locum.scan.suppression import is_suppressed
+from locum.scan.workers import scan_in_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,21 +22,27 @@ if TYPE_CHECKING:
     from locum.scan.findings import Finding
     from locum.scan.tree import Module
 
-__all__ = ["scan_paths"]
+__all__ = ["FilesFound", "WantedFile", "scan_files", "scan_paths"]
 
 _FEW_FILES = 400
 _CHUNK = 100
 
 
-class _Wanted(NamedTuple):
-    """A file that is to be read, the folder that it is in, and how findings name it."""
+class WantedFile(NamedTuple):
+    """A file that is to be scanned.
+
+    Args:
+        path: Absolute.
+        project: Folder of which other files are read where it imports them.
+        name: As findings have it.
+    """
 
     path: Path
-    root: Path
+    project: Path
     name: str
 
 
-class _Found(NamedTuple):
+class FilesFound(NamedTuple):
     """What one file, or several, gave."""
 
     findings: list[Finding]
@@ -49,7 +54,11 @@ class _Found(NamedTuple):
 
 
 def scan_paths(
-    paths: Sequence[Path], *, tests: bool = False, processes: int | None = None
+    paths: Sequence[Path],
+    *,
+    tests: bool = False,
+    processes: int | None = None,
+    base: Path | None = None,
 ) -> ScanReport:
     """Return what is found in files and in all files of folders.
 
@@ -62,40 +71,48 @@ def scan_paths(
         tests: Whether test files are scanned too.
         processes: How many work at once; by default one, or as many as there are cores where there
             are more than 400 files.
+        base: Folder of the project: its other files are read where one that is scanned imports
+            them. By default only the given folders, and those in which given files lie.
     """
-    wanted: list[_Wanted] = []
+    project = None if base is None else base.resolve()
+    wanted: list[WantedFile] = []
     skipped: list[tuple[str, str]] = []
     for path in paths:
-        _list(path, wanted, skipped, tests=tests)
+        _list(path, project, wanted, skipped, tests=tests)
     unique = list({one.path: one for one in wanted}.values())
-    parts = [*_scanned(unique, processes), _Found([], [], 0, 0, skipped, [])]
+    parts = [*_scanned(unique, processes), FilesFound([], [], 0, 0, skipped, [])]
     return _report(parts)
 
 
 def _list(
-    path: Path, wanted: list[_Wanted], skipped: list[tuple[str, str]], *, tests: bool
+    path: Path,
+    project: Path | None,
+    wanted: list[WantedFile],
+    skipped: list[tuple[str, str]],
+    *,
+    tests: bool,
 ) -> None:
     resolved = path.resolve()
     root = resolved if resolved.is_dir() else resolved.parent
+    around = project if project is not None and root.is_relative_to(project) else root
     for file, problem in walk(resolved):
         name = file.relative_to(root).as_posix() if file != root else path.as_posix()
         if problem is not None:
             skipped.append((problem.reason, name))
         elif tests or not is_test(file, root):
-            wanted.append(_Wanted(file, root, name))
+            wanted.append(WantedFile(file, around, name))
 
 
-def _scanned(wanted: list[_Wanted], processes: int | None) -> Iterable[_Found]:
+def _scanned(wanted: list[WantedFile], processes: int | None) -> Iterable[FilesFound]:
     if processes is None:
         processes = (os.cpu_count() or 1) if len(wanted) > _FEW_FILES else 1
     chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
     if processes <= 1 or len(chunks) <= 1:
-        return [_scan_files(chunk) for chunk in chunks]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_scan_files, chunks))
+        return [scan_files(chunk) for chunk in chunks]
+    return scan_in_workers(chunks, min(processes, len(chunks)))
 
 
-def _report(parts: Iterable[_Found]) -> ScanReport:
+def _report(parts: Iterable[FilesFound]) -> ScanReport:
     findings: list[Finding] = []
     sites: list[LocatedSite] = []
     suppressed: list[Finding] = []
@@ -114,8 +131,9 @@ def _report(parts: Iterable[_Found]) -> ScanReport:
     return ScanReport(findings, sites, files, lines, skipped, suppressed)
 
 
-def _scan_files(wanted: Sequence[_Wanted]) -> _Found:
-    found = _Found([], [], 0, 0, [], [])
+def scan_files(wanted: Sequence[WantedFile]) -> FilesFound:
+    """Return what is found in some files, one after the other."""
+    found = FilesFound([], [], 0, 0, [], [])
     projects: dict[Path, Project] = {}
     lines = files = 0
     for one in wanted:
@@ -126,12 +144,12 @@ def _scan_files(wanted: Sequence[_Wanted]) -> _Found:
         files += 1
         lines += source.count("\n") + (not source.endswith("\n"))
         if may_call(source):
-            project = projects.setdefault(one.root, Project(one.root))
+            project = projects.setdefault(one.project, Project(one.project))
             _scan_source(one, source, project, found)
     return found._replace(lines=lines, files=files)
 
 
-def _scan_source(wanted: _Wanted, source: str, project: Project, found: _Found) -> None:
+def _scan_source(wanted: WantedFile, source: str, project: Project, found: FilesFound) -> None:
     language = language_of(wanted.path.name)
     if language is None:
         return
@@ -147,7 +165,7 @@ def _scan_source(wanted: _Wanted, source: str, project: Project, found: _Found) 
         found.skipped.append(("not understood", wanted.name))
 
 
-def _scan_module(module: Module, wanted: _Wanted, project: Project, found: _Found) -> None:
+def _scan_module(module: Module, wanted: WantedFile, project: Project, found: FilesFound) -> None:
     ev = project.add(module, wanted.path)
     for call in model_calls(ev):
         site, findings = judge(call, wanted.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from locum.scan.requests import from_json
+from locum.scan.json_texts import from_json
 from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, record
 from locum.scan.type_shapes import class_shape, type_shape
 from locum.scan.values import (
@@ -156,8 +156,10 @@ def _of_made(value: Made, ev: Evaluator, depth: int) -> Shape | None:  # noqa: P
         return BOOLEAN
     if name in {"stringschema", "numberschema", "integerschema", "string", "number"}:
         return OPEN
-    if name == "objectschema":
+    if name in {"objectschema", "fromresponseschemas"}:
         return _object_schema(value, ev, depth)
+    if name == "fromnamesanddescriptions" and isinstance(first, Fields):
+        return record(dict.fromkeys(first.entries, OPEN))
     if name in {"choice", "enum"}:
         return _listed(value)
     if value.named and name in {"schema", "object", "definition"}:

@@ -18,9 +18,9 @@ class Endpoint(NamedTuple):
         sdk: As findings show it.
         path: What the names on the way to the call look like, in lower case without underscores.
         evidence: What must stand in the file's code besides, in lower case; empty for nothing.
-        keys: Names of arguments, of which one must be given; empty for none.
+        keys: Names of arguments, of which one must be given; empty for none. ``role pairs`` stands
+            for a list of ``("system", text)``, which is LangChain's.
         places: Names that arguments have by their place.
-        skips: How many arguments in front are none of the request.
     """
 
     sdk: str
@@ -210,6 +210,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         r"llama_?index|llamaindex",
         places=("schema", "prompt"),
     ),
+    _endpoint(
+        "langchain",
+        r"(^|\.)(invoke|ainvoke|stream|astream)$",
+        keys={"role pairs"},
+        places=("messages",),
+    ),
     _endpoint("langchainrb", r"^langchain\.llm\.\w+\.(chat|complete)$", places=("request",)),
 )
 """The first that fits a call counts."""
@@ -221,7 +227,7 @@ _MARKS = (
     *("semantickernel", "semantic_kernel", "extensions.ai", "openrouter", "deepseek", "groq"),
     *("import together", "together.xyz", "together.ai", "chat/completions", "chat.completions"),
     *('"ai"', "'ai'", "claude", "chatclient", "import instructor", "fireworks.ai"),
-    *("api.perplexity", "api.x.ai"),
+    *("api.perplexity", "api.x.ai", '("system",', '["system",'),
 )
 
 

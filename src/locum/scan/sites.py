@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.evaluation import Evaluator
 from locum.scan.formatting import placeholders
 from locum.scan.http_requests import http_request
 from locum.scan.instructions import has_instruction
 from locum.scan.languages.lowering import last_name
+from locum.scan.messages import is_role_pair
 from locum.scan.requests import Request, read_request
 from locum.scan.sdks import ENDPOINTS, Endpoint
 from locum.scan.tree import Call, Function, Module, Place
-from locum.scan.values import Fields, Made, Slot, Text, plain, words
+from locum.scan.values import Fields, Items, Made, Slot, Text, plain, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from locum.scan.evaluation import Evaluator
 
 __all__ = ["ModelCall", "model_calls"]
 
@@ -72,6 +74,7 @@ def model_calls(ev: Evaluator) -> list[ModelCall]:
     found: list[ModelCall] = []
     for place in ev.module.places:
         if isinstance(place.expression, Call):
+            ev.project.steps = 0
             found += _at_place(ev, place, code)
     return _outermost(found)
 
@@ -122,7 +125,7 @@ def _by_callers(ev: Evaluator, direct: ModelCall, code: str, depth: int) -> Iter
         return
     for owner in owners:
         for caller in _calls_of(ev.module, owner):
-            inner = Evaluator(ev.module, ev.project, {**ev.callers, id(owner): caller})
+            inner = ev.called_by(owner, caller)
             place = Place(direct.inner, _function_of(ev, direct.inner), 0)
             found = _read(inner, place, code)
             if found is None:
@@ -193,8 +196,16 @@ def _by_sdk(ev: Evaluator, place: Place, code: str) -> tuple[str, Request] | Non
             request = read_request(ev, made, endpoint.places)
             if endpoint.sdk in _TEMPLATED:
                 _fill_placeholders(request)
+            if _runs_here(ev.module):
+                request = request._replace(is_local=True)
             return _sdk(endpoint, made), request
     return None
+
+
+def _runs_here(module: Module) -> bool:
+    """Whether a file imports what runs models on its own machine, and no provider's SDK."""
+    packages = {one.module.split(".")[0] for one in module.imports.values()}
+    return bool(packages & _LOCAL_PACKAGES) and not packages & _HOSTED_PACKAGES
 
 
 def _fill_placeholders(request: Request) -> None:
@@ -220,11 +231,17 @@ def _fits(endpoint: Endpoint, made: Made, code: str) -> bool:
     for argument in last.arguments:
         if isinstance(argument, Fields):
             keys |= {plain(key) for key in argument.entries}
+        elif isinstance(argument, Items) and any(map(is_role_pair, argument.items)):
+            keys.add("role pairs")
         elif "request" in endpoint.keys and not isinstance(argument, Text):
             keys.add("request")
     return bool(keys & endpoint.keys)
 
 
+_LOCAL_PACKAGES = frozenset({"llama_cpp", "ollama", "vllm", "gpt4all", "mlx_lm", "ctransformers"})
+_HOSTED_PACKAGES = frozenset(
+    {"openai", "anthropic", "litellm", "google", "mistralai", "cohere", "groq", "boto3", "together"}
+)
 _TEMPLATED = frozenset({"semantic-kernel", "spring-ai", "langchain4j"})
 _PROVIDERS = {
     "groq": "groq",

@@ -30,6 +30,7 @@ __all__ = [
     "Spread",
     "Switch",
     "Template",
+    "parts_of",
 ]
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -313,3 +314,28 @@ Expression: TypeAlias = (
     | Opaque
     | Function
 )
+
+
+def parts_of(expression: Expression) -> list[Expression]:  # noqa: PLR0911 - one for each form
+    """Return the expressions that an expression is made of; none of a function's."""
+    match expression:
+        case Member(base=base):
+            return [base]
+        case Index(base=base, key=key):
+            return [base, key]
+        case Call(callee=callee, arguments=arguments):
+            return [callee, *(argument.value for argument in arguments)]
+        case Template(parts=parts) | Opaque(parts=parts) | Sequence(items=parts):
+            return parts
+        case Record(entries=entries):
+            return [one for entry in entries for one in entry if one is not None]
+        case Choice(options=options):
+            return options
+        case Binary(left=left, right=right):
+            return [left, right]
+        case Switch(subject=subject, cases=cases):
+            return [subject, *cases]
+        case Spread(value=value):
+            return [value]
+        case _:
+            return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -10,9 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locum.scan.tree import Call, Class, Function, Module
-
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,}")
-_UNSEEN = re.compile(r"\[(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,})\]")
 
 __all__ = [
     "Fields",
@@ -28,7 +24,7 @@ __all__ = [
     "Value",
     "as_text",
     "constant_text",
-    "has_unseen_words",
+    "is_constant",
     "joined",
     "plain",
     "words",
@@ -173,6 +169,21 @@ def constant_text(value: Value | None) -> str | None:
     return None
 
 
+def is_constant(value: Value) -> bool:
+    """Return whether nothing in a value varies."""
+    match value:
+        case Text(parts=parts):
+            return all(isinstance(part, str) for part in parts)
+        case Scalar():
+            return True
+        case Items(items=items, is_open=is_open):
+            return not is_open and all(map(is_constant, items))
+        case Fields(entries=entries, is_open=is_open):
+            return not is_open and all(map(is_constant, entries.values()))
+        case _:
+            return False
+
+
 def as_text(value: Value) -> Text:
     """Return what a value looks like within a text."""
     if isinstance(value, Text):
@@ -183,15 +194,7 @@ def as_text(value: Value) -> Text:
         return joined([as_text(item) for item in value.items], ", ")
     if isinstance(value, Input):
         return Text((Slot(value.name, value.owner),))
-    name = _slot_name(value)
-    if isinstance(value, Reference | Unknown) and _CONSTANT.fullmatch(name.rsplit(".", 1)[-1]):
-        return Text((f"[{name.rsplit('.', 1)[-1]}]",))
-    return Text((Slot(name),))
-
-
-def has_unseen_words(text: Text) -> bool:
-    """Return whether a constant that is not in the code stands in a text."""
-    return any(isinstance(part, str) and bool(_UNSEEN.search(part)) for part in text.parts)
+    return Text((Slot(_slot_name(value)),))
 
 
 def joined(texts: Iterable[Text], between: str = "") -> Text:

@@ -31,7 +31,7 @@ def scan_workspace(workspace: Path, paths: Sequence[Path], *, tests: bool = Fals
     base = workspace.resolve()
     given = [path.resolve() for path in paths]
     reports = [
-        _renamed(scan_paths(inside, tests=tests), _prefix(root, base))
+        _renamed(scan_paths(inside, tests=tests, base=base), _prefix(root, base))
         for root, inside in _by_root(given, base, tests=tests).items()
     ]
     report: ScanReport = _writable(_merged(reports))

@@ -6,7 +6,7 @@ const SYSTEM =
   "Translate the line of subtitles from Danish into German. Keep it as short as the original.";
 
 export async function translateLine(line: string): Promise<string> {
-  const response = await mistral.chat.complete({ // expect: narrow-prompt, offline-loop
+  const response = await mistral.chat.complete({ // expect: narrow-prompt
     model: "mistral-large-latest",
     temperature: 0,
     maxTokens: 100,

@@ -52,7 +52,12 @@ __all__ = [
 Handler: TypeAlias = "Callable[[Lowering, SgNode], Expression]"
 
 _GROWING = frozenset({"append", "push", "add", "addall", "addrange", "extend", "concat"})
-_ATTEMPTS = re.compile(r"attempt|retr(?:y|ies)|\btries\b|backoff", re.IGNORECASE)
+_ATTEMPTS = re.compile(
+    r"attempt|retr(?:y|ies)|\btries\b|backoff|iteration|\brounds?\b|max_?(?:steps|turns)",
+    re.IGNORECASE,
+)
+# A loop whose variable is not used does one thing several times.
+_UNUSED = re.compile(r"\bfor\s+_\w*\s+in\s+range\(")
 _COUNTS = re.compile(
     r"\brange\(|[<>]=?\s*\w+\s*;|\.times\b|while\s*\(?\s*(?:true|True|1)\b|\bloop\b|\.\."
 )
@@ -338,5 +343,6 @@ def retries(loop: SgNode) -> bool:
     header = text.split("\n", 1)[0]
     if _ATTEMPTS.search(header):
         return True
-    counts = _COUNTS.search(header) is not None
-    return counts and bool(_CATCHES.search(text)) and bool(_LEAVES.search(text))
+    leaves = _LEAVES.search(text) is not None
+    counts = _COUNTS.search(header) is not None and _CATCHES.search(text) is not None
+    return leaves and (counts or _UNUSED.search(header) is not None)

@@ -1,0 +1,74 @@
+"""Whether calls in a loop each need the answer of the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.scan.tree import Name, Opaque, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from locum.scan.sites import ModelCall
+    from locum.scan.tree import Binding, Call, Expression
+
+__all__ = ["needs_last_answer"]
+
+
+def needs_last_answer(call: ModelCall) -> bool:
+    """Return whether a variable that the request is made of comes, in the loop, from the answer.
+
+    Such calls improve one thing in rounds, and cannot be sent together.
+
+    Args:
+        call: Of a model.
+    """
+    site = call.call
+    looped = {
+        name: found
+        for name, bindings in call.function.bindings.items()
+        if (found := [one for one in bindings if one.loops])
+    }
+    reached = _reached(looped, site)
+    used = {part.text for part in _within(site) if isinstance(part, Name)}
+    return any(not _is_fresh(looped[name], reached, site) for name in used & reached)
+
+
+def _reached(bindings: Mapping[str, Sequence[Binding]], site: Call) -> set[str]:
+    """Names whose values come from a call."""
+    reached: set[str] = set()
+    while True:
+        more = {
+            name
+            for name, some in bindings.items()
+            if name not in reached and any(_holds(one.value, reached, site) for one in some)
+        }
+        if not more:
+            return reached
+        reached |= more
+
+
+def _is_fresh(bindings: Sequence[Binding], reached: Collection[str], site: Call) -> bool:
+    """Whether a name gets another value in each turn before the call."""
+    return any(
+        (isinstance(one.value, Opaque) and one.value.text == "item")
+        or (
+            one.kind == "set" and one.line < site.span.line and not _holds(one.value, reached, site)
+        )
+        for one in bindings
+    )
+
+
+def _holds(expression: Expression, names: Collection[str], site: Call) -> bool:
+    return any(
+        part is site or (isinstance(part, Name) and part.text in names)
+        for part in _within(expression)
+    )
+
+
+def _within(expression: Expression) -> list[Expression]:
+    """All parts of an expression, itself among them."""
+    found = [expression]
+    for one in found:
+        found += parts_of(one)
+    return found
