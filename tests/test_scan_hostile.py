@@ -168,7 +168,7 @@ class Model{n}(Base):
 
 
 def test_methods_that_pass_a_prompt_on_and_on_are_given_up(tmp_path: Path) -> None:
-    code = "import openai\n" + "".join(ONE_OF_MANY.format(n=number) for number in range(30))
+    code = "import openai\n" + "".join(ONE_OF_MANY.format(n=number) for number in range(15))
     began = time.monotonic()
     report = scan(tmp_path, code)
     assert time.monotonic() - began < 20

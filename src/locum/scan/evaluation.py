@@ -49,7 +49,7 @@ __all__ = ["Evaluator"]
 
 _DEEPEST = 60
 # One call site is given up after so many expressions: callers of callers multiply without end.
-_MOST_STEPS = 40_000
+_MOST_STEPS = 10_000
 _SELVES = frozenset({"self", "this", "cls"})
 _PLAIN_TYPES = re.compile(
     r"^(str|string|int|integer|float|double|bool|boolean|number|list|array|dict|map|any|object|"

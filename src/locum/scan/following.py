@@ -28,7 +28,7 @@ _BY_KEY = frozenset({"get", "dig", "at", "path", "getproperty", "json", "fetch"}
 PIECE = "*"
 _CHAINED = frozenset({"then", "map", "flatmap", "thenapply", "let", "also", "tap"})
 _DEEPEST = 25
-_MOST_STEPS = 20_000
+_MOST_STEPS = 2_000
 
 
 # What surrounds the words of an answer in SDKs and bodies.
@@ -81,7 +81,9 @@ class AnswerFollower:
     def __init__(self, ev: Evaluator, site: Call) -> None:
         self._ev = ev
         self._site = site
-        self._known: dict[tuple[int, int], tuple[str, ...] | None] = {}
+        self._known: dict[tuple[int, int, int], tuple[str, ...] | None] = {}
+        # By which call a function is being looked at, so that its parameters are that one's.
+        self._entered: dict[int, tuple[Call, Function]] = {}
         self._depth = 0
         self._steps = 0
 
@@ -89,7 +91,8 @@ class AnswerFollower:
         """Return which part of the answer an expression is; ``None`` where it is none of it."""
         if expression is self._site:
             return ()
-        key = (id(expression), id(function))
+        entered = self._entered.get(id(function))
+        key = (id(expression), id(function), id(entered[0]) if entered else 0)
         if key in self._known:
             return self._known[key]
         if self._depth > _DEEPEST or self._steps > _MOST_STEPS:
@@ -190,6 +193,10 @@ class AnswerFollower:
 
     def _of_argument(self, place: int, function: Function) -> tuple[str, ...] | None:
         """A parameter of a function of the file that is called with the answer."""
+        if id(function) in self._entered:
+            entered, caller = self._entered[id(function)]
+            given = entered.arguments[place : place + 1]
+            return self.path(given[0].value, caller) if given else None
         for found in self._ev.module.calls_by_name.get(function.name, ()):
             call = found.expression
             assert isinstance(call, Call)
@@ -209,11 +216,24 @@ class AnswerFollower:
             path = self.path(call.arguments[0].value, function)
             if path is not None:
                 return (*path, *_keys(call.arguments[1:])) if name == "dataget" else path
-        called = [one.value for one in call.arguments if isinstance(one.value, Function)]
-        named = self._ev.module.functions.get(last_name(call.callee), ())
-        called += [one for one in named if one is not function]
-        paths = (self._first(one.returns, one) for one in called)
-        return next((path for path in paths if path is not None), None)
+        for one in call.arguments:
+            if isinstance(one.value, Function):
+                path = self._first(one.value.returns, one.value)
+                if path is not None:
+                    return path
+        return self._returned(call, function)
+
+    def _returned(self, call: Call, function: Function) -> tuple[str, ...] | None:
+        """What a function of the file returns that is given the answer, or asks for it."""
+        for called in self._ev.module.functions.get(last_name(call.callee), ()):
+            if called is function or id(called) in self._entered:
+                continue
+            self._entered[id(called)] = (call, function)
+            path = self._first(called.returns, called)
+            del self._entered[id(called)]
+            if path is not None:
+                return path
+        return None
 
 
 def _live(bindings: list[Binding], line: int) -> list[Binding]:

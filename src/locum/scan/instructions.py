@@ -128,6 +128,8 @@ _NO_LABEL = re.compile(
     r"^(?:an?|the|with|in|to|your|no|without|e\.?g|such|for|any|if) ", re.IGNORECASE
 )
 _LONGEST = 12_000
+# Code and examples, which say nothing of the answer in words.
+_FENCED = re.compile(r"```.*?```", re.DOTALL)
 _COUNTING = frozenset(
     {
         *("one", "two", "three", "four", "five", "six", "seven", "eight", "ten", "fewer", "less"),
@@ -165,7 +167,7 @@ def has_instruction(text: str) -> bool:
 
 def listed_answers(text: str) -> tuple[str, ...]:
     """Return the answers that an instruction allows; none where it does not list them all."""
-    text = text[:_LONGEST]
+    text = _FENCED.sub("", text[:_LONGEST])
     for pattern in (_OTHERWISE, _OTHERWISE_LAST):
         match = pattern.search(text)
         if match is not None and _are_labels(pair := (_bare(match[1]), _bare(match[2]))):

@@ -37,7 +37,7 @@ _ROLES = {
     "chatbot": "assistant",
 }
 _MEDIA = re.compile(
-    r"image|audio|inlinedata|filedata|blob|video|document|inputfile|fromuri|frombytes|media"
+    r"image|audio|inlinedata|filedata|blob|video|document|inputfile|fromuri|frombytes|media|^file$|^pdf$"
 )
 _TEXT_TYPES = frozenset({"text", "inputtext", "outputtext"})
 _PLACEHOLDERS = re.compile(r"placeholder", re.IGNORECASE)

@@ -40,6 +40,7 @@ class Project:
         self._evaluators: dict[int, Evaluator] = {}
         self._places: dict[int, Path] = {}
         self._siblings: dict[Path, list[tuple[Path, str]]] = {}
+        self._packages: dict[tuple[Path, str], list[Path]] = {}
         self._depth = 0
         self.steps = 0
 
@@ -87,8 +88,15 @@ class Project:
             yield from self._shared(place, _SHARED_FOLDERS[module.language], name)
 
     def _python(self, place: Path, imported: Import) -> Iterator[tuple[Path, str]]:
-        dotted = imported.module.lstrip(".")
-        dots = len(imported.module) - len(dotted)
+        key = (place.parent, imported.module)
+        if key not in self._packages:
+            self._packages[key] = list(self._python_files(place, imported.module))
+        for path in self._packages[key]:
+            yield path, imported.name
+
+    def _python_files(self, place: Path, module: str) -> Iterator[Path]:
+        dotted = module.lstrip(".")
+        dots = len(module) - len(dotted)
         parts = [part for part in dotted.split(".") if part]
         folders = (
             [place.parents[dots - 1]] if 0 < dots <= len(place.parents) else self._above(place)
@@ -97,7 +105,7 @@ class Project:
             whole = folder.joinpath(*parts)
             for path in (whole.with_suffix(".py"), whole / "__init__.py"):
                 if (parts or dots) and self._is_inside(path) and path.is_file():
-                    yield path, imported.name
+                    yield path
 
     def _script(self, place: Path, imported: Import, name: str) -> Iterator[tuple[Path, str]]:
         module = imported.module

@@ -60,7 +60,7 @@ def scan_paths(
     processes: int | None = None,
     base: Path | None = None,
 ) -> ScanReport:
-    """Return what is found in files and in all files of folders.
+    """Return what is found in files and in all files of folders; a file is scanned once.
 
     Vendored and generated code is left out. Files that cannot be read as source code (too large,
     minified, not UTF-8, nested too deep, links) are skipped and counted; so is a file at which the
@@ -71,8 +71,9 @@ def scan_paths(
         tests: Whether test files are scanned too.
         processes: How many work at once; by default one, or as many as there are cores where there
             are more than 400 files.
-        base: Folder of the project: its other files are read where one that is scanned imports
-            them. By default only the given folders, and those in which given files lie.
+        base: Folder of the project, from which paths are told, and whose other files are read where
+            one that is scanned imports them; what lies outside is told by its absolute path. By
+            default each folder that is given, and the folder of each file that is given.
     """
     project = None if base is None else base.resolve()
     wanted: list[WantedFile] = []
@@ -80,7 +81,8 @@ def scan_paths(
     for path in paths:
         _list(path, project, wanted, skipped, tests=tests)
     unique = list({one.path: one for one in wanted}.values())
-    parts = [*_scanned(unique, processes), FilesFound([], [], 0, 0, skipped, [])]
+    unread = FilesFound([], [], 0, 0, list(dict.fromkeys(skipped)), [])
+    parts = [*_scanned(unique, processes), unread]
     return _report(parts)
 
 
@@ -95,11 +97,12 @@ def _list(
     resolved = path.resolve()
     root = resolved if resolved.is_dir() else resolved.parent
     around = project if project is not None and root.is_relative_to(project) else root
+    is_told_whole = project not in {None, around}
     for file, problem in walk(resolved):
-        name = file.relative_to(root).as_posix() if file != root else path.as_posix()
+        name = file.as_posix() if is_told_whole else file.relative_to(around).as_posix()
         if problem is not None:
             skipped.append((problem.reason, name))
-        elif tests or not is_test(file, root):
+        elif tests or not is_test(file, root if resolved.is_dir() else around):
             wanted.append(WantedFile(file, around, name))
 
 
