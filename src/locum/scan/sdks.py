@@ -76,6 +76,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _REQUEST,
     ),
     _endpoint("openai", r"(^|\.)chatcompletion\.a?create$", places=_REQUEST),
+    _endpoint("openai", r"(^|\.)completion\.a?create$", _OPENAI, {"prompt", "**"}, _REQUEST),
     _endpoint(
         "openai",
         r"(?<!chat\.)(^|\.)completions\.(create|new)$",
@@ -227,7 +228,7 @@ _MARKS = (
     *("semantickernel", "semantic_kernel", "extensions.ai", "openrouter", "deepseek", "groq"),
     *("import together", "together.xyz", "together.ai", "chat/completions", "chat.completions"),
     *('"ai"', "'ai'", "claude", "chatclient", "import instructor", "fireworks.ai"),
-    *("api.perplexity", "api.x.ai", '("system",', '["system",'),
+    *("api.perplexity", "api.x.ai", '("system",', '["system",', "('system',", "['system',"),
 )
 
 

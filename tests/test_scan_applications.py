@@ -1,0 +1,204 @@
+"""What was wrong or missed in real applications, in small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.scan import scan_paths
+from tests.scanning import found, only_site, scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "from openai import OpenAI\nclient = OpenAI()\n"
+ROUTER = "from openai import OpenAI\nclient = OpenAI(base_url='https://openrouter.ai/api/v1')\n"
+POOL = f"from concurrent.futures import ThreadPoolExecutor\n{HEAD}"
+CHAIN = (
+    "from langchain_core.prompts import PromptTemplate\n"
+    "from langchain_openai import ChatOpenAI\nllm = ChatOpenAI(model='gpt-4o')\n"
+)
+
+
+def rules(folder: Path, code: str, name: str = "code.py") -> set[str]:
+    return {rule for _, _, rule in found(scan(folder, code, name))}
+
+
+def call(prompt: str, model: str = "'gpt-4o'", rest: str = "") -> str:
+    message = f"{{'role': 'user', 'content': {prompt}}}"
+    return f"client.chat.completions.create(model={model}, messages=[{message}]{rest})"
+
+
+@pytest.mark.parametrize("template", ["template_for('syntax')", "PROMPT_FROM_ELSEWHERE"])
+def test_an_unknown_template_is_no_constant(tmp_path: Path, template: str) -> None:
+    code = (
+        f"{CHAIN}from prompts_package import template_for, PROMPT_FROM_ELSEWHERE\n"
+        f"def f(x):\n    prompt = PromptTemplate(template={template}, input_variables=['x'])\n"
+        "    return (prompt | llm).invoke({'x': x}).content\n"
+    )
+    assert rules(tmp_path, code) == set()
+
+
+def test_a_chain_that_is_given_variables_varies(tmp_path: Path) -> None:
+    code = (
+        f"{CHAIN}def f(x):\n"
+        "    chain = PromptTemplate(template='Describe the harbour of Kiel.') | llm\n"
+        "    return chain.invoke({given}).content\n"
+    )
+    assert rules(tmp_path, code.format(given="{}")) == {"constant-prompt"}
+    assert rules(tmp_path, code.format(given="{'x': x}")) == set()
+
+
+@pytest.mark.parametrize(
+    ("signature", "request_of"),
+    [
+        ("f(model)", call("'Name the three largest lakes.'", "model")),
+        ("f(body)", call("'Name the three largest lakes.'", rest=", extra_body=body or None")),
+        ("check_key()", call("'Name the three largest lakes.'")),
+        ("f()", call("'Name the three largest lakes.'", rest=", tools=[{'type': 'web_search'}]")),
+        ("f()", call("'Hello'")),
+    ],
+)
+def test_probes_and_agents_ask_no_constant_question(
+    tmp_path: Path, signature: str, request_of: str
+) -> None:
+    code = f"{HEAD}def {signature}:\n    return {request_of}.choices[0].message.content\n"
+    assert rules(tmp_path, code) == set()
+    constant = call("'Name the three largest lakes.'")
+    code = f"{HEAD}def f():\n    return {constant}.choices[0].message.content\n"
+    assert rules(tmp_path, code) == {"constant-prompt"}
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "[line for line in answer.split('\\n') if line == 'Question' or line == 'Answer']",
+        "[one for one in answer if one == 'a' or one == 'b']",
+        "re.search('yes', answer) or re.search('no', answer) and answer",
+        "None if 'No problem found' in answer or 'No problems found' in answer else answer",
+    ],
+)
+def test_pieces_of_a_long_answer_are_no_labels(tmp_path: Path, use: str) -> None:
+    asked = call("'Write about the flaws of this text: ' + t")
+    code = (
+        f"import re\n{HEAD}def f(t):\n    answer = {asked}.choices[0].message.content\n"
+        f"    return {use}\n"
+    )
+    assert rules(tmp_path, code) == set()
+
+
+def test_an_answer_is_followed_into_the_call_that_it_entered_by(tmp_path: Path) -> None:
+    summary, kind = call("'Sum this report up: ' + t"), call("'What is this? ' + t")
+    code = (
+        f"{HEAD}def clean(value):\n    return value.strip()\n"
+        f"def summary(t):\n    return clean({summary}.choices[0].message.content)\n"
+        f"def kind(t):\n    label = clean({kind}.choices[0].message.content)\n"
+        "    return 1 if label == 'report' else 2 if label == 'letter' else 3\n"
+    )
+    ((_, line, rule),) = found(scan(tmp_path, code))
+    assert (line, rule) == (8, "closed-answer")
+
+
+LOOP = "for one in many:\n        text = {call}.choices[0].message.content\n        save(one, text)"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (LOOP.format(call=call("'Describe this product: ' + one")), {"offline-loop"}),
+        (
+            LOOP.format(call=call("'Add a sentence: ' + one + story")).replace("text", "story"),
+            set(),
+        ),
+        (
+            "for _ in range(3):\n        text = "
+            + call("'Improve: ' + many")
+            + "\n        if text:"
+            "\n            break",
+            set(),
+        ),
+        (
+            "while True:\n        many = input()\n        print("
+            + call("'Describe: ' + many")
+            + ")",
+            set(),
+        ),
+    ],
+)
+def test_only_calls_that_need_no_other_could_be_sent_together(
+    tmp_path: Path, body: str, expected: set[str]
+) -> None:
+    code = f"{HEAD}def f(many):\n    story = ''\n    {body}\n"
+    assert rules(tmp_path, code) == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (HEAD, {"offline-loop"}),
+        (ROUTER, set()),
+        ("from llama_cpp import Llama\nclient = Llama('a.gguf')\n", set()),
+        (POOL, set()),
+        (f"import sys\n{POOL}", {"offline-loop"}),
+    ],
+)
+def test_a_batch_needs_a_price_and_nobody_who_waits(
+    tmp_path: Path, head: str, expected: set[str]
+) -> None:
+    body = LOOP.format(call=call("'Describe this product: ' + one"))
+    started = "if __name__ == '__main__':\n    f(sys.argv[1:])\n" if "import sys" in head else ""
+    assert rules(tmp_path, f"{head}def f(many):\n    {body}\n{started}") == expected
+
+
+def test_messages_as_tuples_are_langchain_s(tmp_path: Path) -> None:
+    code = (
+        "class Reader:\n    def f(self, t):\n        return self.llm.invoke("
+        "[('system', 'Return a JSON object with the keys name and age.'), ('human', t)])\n"
+        "    def g(self, state):\n        return self.graph.invoke(state)\n"
+    )
+    assert rules(tmp_path, code) == {"fixed-schema"}
+
+
+def test_a_parser_of_response_schemas_gives_the_fields(tmp_path: Path) -> None:
+    code = (
+        f"{CHAIN}from langchain.output_parsers import ResponseSchema, StructuredOutputParser\n"
+        "parser = StructuredOutputParser.from_response_schemas("
+        "[ResponseSchema(name='city', description='Where'), ResponseSchema(name='day')])\n"
+        "prompt = PromptTemplate.from_template('Read where and when from this letter: {x}')\n"
+        "def f(x):\n    return (prompt | llm | parser).invoke({'x': x})\n"
+    )
+    assert only_site(tmp_path, code).schema == ("city", "day")
+
+
+@pytest.mark.parametrize(
+    ("alias", "used"),
+    [
+        ("complete = litellm.completion\n", "complete"),
+        ("complete = openai.OpenAI().chat.completions.create\n", "complete"),
+        ("class C:\n    completion = litellm.completion\n", "self.completion"),
+    ],
+)
+def test_a_function_is_known_by_another_name(tmp_path: Path, alias: str, used: str) -> None:
+    indent = "    " if "class" in alias else ""
+    code = (
+        (
+            f"import litellm, openai\n{alias}{indent}def f(self, t):\n{indent}    return {used}("
+            "model='gpt-4o', messages=[{'role': 'user', 'content': 'Name the city in ' + t}])\n"
+        )
+        .replace("complete(", "completion(")
+        .replace("complete =", "completion =")
+    )
+    assert only_site(tmp_path, code).instruction == "Name the city in {}"
+
+
+def test_other_files_of_the_project_are_read_and_not_told(tmp_path: Path) -> None:
+    (tmp_path / "app" / "nodes").mkdir(parents=True)
+    prompts = f"TASK = 'Is this spam? Answer yes or no. '\n{HEAD}print({call('TASK')})\n"
+    (tmp_path / "app" / "prompts.py").write_text(prompts)
+    file = tmp_path / "app" / "nodes" / "spam.py"
+    file.write_text(f"from ..prompts import TASK\n{HEAD}def f(t):\n    return {call('TASK + t')}\n")
+    assert scan_paths([file]).findings == []
+    report = scan_paths([file], base=tmp_path)
+    assert found(report) == {("app/nodes/spam.py", 5, "closed-answer")}
+    assert report.files == 1
