@@ -1,0 +1,1 @@
+"""Finds the tasks in recorded traffic, and says which are worth distilling."""
