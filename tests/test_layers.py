@@ -32,6 +32,7 @@ ROWS = (
     ("report",),
     ("promotion",),
     ("serving",),
+    ("audit",),
     ("cli",),
     ("__main__",),
 )
