@@ -8,7 +8,6 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.tasks import Measures, OutputKind, SelfAgreement
-from locum.audit.words import read_words
 from locum.dataset import find_groups
 from locum.evaluation import clopper_pearson
 from locum.schema import bare_key, label_key
@@ -24,9 +23,10 @@ __all__ = ["Told", "measure", "narrowness", "output_kind", "self_agreement"]
 
 _MOSTLY = 0.9
 _CLOSED = 0.95
+_CLOSED_OF_FEW = 0.8
+_MANY = 1_000
 _MOST_LABELS = 1_000
 _LONGEST_LABEL = 100
-_LABELS_SHOWN = 100
 
 
 class Told(NamedTuple):
@@ -67,10 +67,10 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
 def output_kind(asked: Sequence[Asked]) -> OutputKind:
     """Return what answers are.
 
-    Labels are a closed set where those that occur at least twice are 95% of the answers, at most
-    1,000 of up to 100 characters each; spellings that differ in case and punctuation around them
-    are one. Answers are of a schema where 90% of them are JSON objects; a field belongs to it that
-    half of them have.
+    Labels are a closed set where those that occur at least twice are 95% of the answers, 80% of
+    fewer than 1,000, and at most 1,000 labels of up to 100 characters each; spellings that differ
+    in case and punctuation around them are one. Answers are of a schema where 90% of them are JSON
+    objects; a field belongs to it that half of them have.
     """
     if 2 * sum(one.called and one.answer is None for one in asked) > len(asked):
         return OutputKind("tools")
@@ -87,7 +87,8 @@ def _closed_set(answers: Sequence[str]) -> OutputKind | None:
     labels = {key: count for key, count in counts.items() if count > 1}
     if not labels or len(labels) > _MOST_LABELS or max(map(len, labels)) > _LONGEST_LABEL:
         return None
-    if sum(labels.values()) < _CLOSED * len(answers):
+    closed = _CLOSED if len(answers) >= _MANY else _CLOSED_OF_FEW
+    if sum(labels.values()) < closed * len(answers):
         return None
     spelled: dict[str, Counter[str]] = {}
     for answer in answers:
@@ -131,7 +132,7 @@ def narrowness(calls: Sequence[Told]) -> float:
     """
     asked = [call.asked for call in calls]
     answers = [part for one in asked if one.answer is not None for part in _parts(one.answer)]
-    words = (key.lower() for call in calls for key in read_words(call.text).keys)
+    words = (word for call in calls for word in call.text.lower().split())
     plain = Counter(one.turns for one in asked if not one.uses_tools)
     single = max(plain.values(), default=0) / len(asked)
     return _known(answers) / 2 + _known(words) / 4 + single / 4

@@ -240,14 +240,21 @@ def _frame(
     if not whole:
         return None
     shown = min(whole, key=lambda member: (len(texts[member].keys), member))
-    spans = _fixed_spans(fixed[shingles.of(shown)], len(texts[shown].keys))
-    while (pattern := pattern_of(spans, texts[shown])).is_evident():
-        placed = [(member, pattern.gaps(texts[member], joined[member])) for member in members]
-        aligned = [(member, gaps) for member, gaps in placed if gaps is not None]
+    words, placed = texts[shown], fixed[shingles.of(shown)]
+    spans = _fixed_spans(placed, len(words.keys))
+    starts, ends = bool(placed[0]), bool(placed[-1])
+    while spans:
+        pattern = pattern_of(spans, words, starts=starts, ends=ends)
+        if not pattern.is_evident():
+            return None
+        found = [(member, pattern.gaps(texts[member], joined[member])) for member in members]
+        aligned = [(member, gaps) for member, gaps in found if gaps is not None]
         # Those that have the shingles, and not in this order, are texts of another template.
         if len(aligned) >= _FIXED * len(whole):
             return _Frame(pattern, [m for m, _ in aligned], [gaps for _, gaps in aligned])
-        spans.remove(min(spans, key=lambda span: (span.end - span.begin, span)))
+        shortest = min(spans, key=lambda span: (span.end - span.begin, span))
+        starts, ends = starts and shortest != spans[0], ends and shortest != spans[-1]
+        spans.remove(shortest)
     return None
 
 

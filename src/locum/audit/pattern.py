@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.audit.words import BETWEEN, NOISE, VARYING, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from locum.schema import JsonObject
 
 __all__ = ["GAP", "WHOLE", "Pattern", "Span", "pattern_of", "pattern_of_json", "whole_text"]
 
 GAP = "{}"
-_WORDS_ALONE = 5
-_LETTERS_ALONE = 18
 _TIMES_ALONE = 3
-_WORDS_AT_A_MARK = 3
-_LETTERS_AT_A_MARK = 12
+_TIMES_A_HEADING = 5
+_HEADING_MARKS = frozenset(":\n")
 _MARKS = frozenset("\n:\"“”„«»'`<>[]{}()|#=*~")
 
 
@@ -130,21 +128,31 @@ class Pattern(_Fields):
         return "\n".join(text for _, text in sorted(parts))
 
     def is_evident(self) -> bool:
-        """Tell whether the fixed text may be a prompt, and not a phrase that several people use.
-
-        A prompt has three fixed words of 12 letters, in segments of which one is set off from what
-        varies: by a colon, a quotation mark, a bracket or the end of a line. Otherwise it has five
-        words of 18 letters at its beginning or end.
-        """
-        if self._is_set_off():
-            words = self.fixed_words
-            return len(words) >= _WORDS_AT_A_MARK and _letters(words) >= _LETTERS_AT_A_MARK
-        outer = self._outer_words()
-        return len(outer) >= _WORDS_ALONE and _letters(outer) >= _LETTERS_ALONE
+        """Tell whether the fixed text may be a prompt, if enough texts have it."""
+        return self._times() is not None
 
     def least(self, texts: int) -> int:
-        """Return how many different texts show a prompt: three times as many if not set off."""
-        return texts if self._is_set_off() else _TIMES_ALONE * texts
+        """Return how many different texts show that the fixed text is a prompt.
+
+        A prompt has three different words of 12 letters, in segments of which one is set off from
+        what varies: by a colon, a quotation mark, a bracket or the end of a line. People use other
+        phrases in common as well. So five words of 18 letters at the beginning or the end take
+        three times as many texts, and one word of five letters as a heading five times as many.
+
+        Args:
+            texts: How many show the first kind.
+        """
+        return texts * (self._times() or 1)
+
+    def _times(self) -> int | None:
+        words, outer = frozenset(self.fixed_words), self._outer_words()
+        is_set_off = self._is_set_off()
+        if is_set_off and len(words) >= 3 and _letters(words) >= 12:
+            return 1
+        if not is_set_off and len(outer) >= 5 and _letters(outer) >= 18:
+            return _TIMES_ALONE
+        is_heading = self.starts and self.has_gap and self.segments[0][-1] in _HEADING_MARKS
+        return _TIMES_A_HEADING if is_heading and _letters(outer) >= 5 else None
 
     def _outer_words(self) -> list[str]:
         outer = [*self.segments[:1]] * self.starts + [*self.segments[-1:]] * self.ends
@@ -183,26 +191,29 @@ def pattern_of_json(value: JsonObject) -> Pattern:
     return Pattern(segments, bool(value["starts"]), bool(value["ends"]), str(value["shown"]))
 
 
-def pattern_of(spans: Sequence[Span], words: Words) -> Pattern:
-    """Return the pattern whose segments are spans of a text, in their order."""
-    size = len(words.keys)
-    starts = bool(spans) and spans[0].begin == 0
-    ends = bool(spans) and spans[-1].end == size
+def pattern_of(spans: Sequence[Span], words: Words, *, starts: bool, ends: bool) -> Pattern:
+    """Return the pattern whose segments are spans of a text, in their order.
+
+    Args:
+        spans: What is fixed.
+        words: The text.
+        starts: Whether the first span begins all texts of the pattern.
+        ends: Whether the last one ends them.
+    """
     segments = tuple(words.keys[span.begin : span.end] for span in spans)
-    return Pattern(segments, starts, ends, _show(spans, words))
+    return Pattern(segments, starts, ends, _show(spans, words, starts=starts, ends=ends))
 
 
 def whole_text(words: Words) -> Pattern:
     """Return the pattern of a text in which nothing varies but numbers and the like."""
-    return pattern_of([Span(0, len(words.keys))], words)
+    return pattern_of([Span(0, len(words.keys))], words, starts=True, ends=True)
 
 
-def _show(spans: Sequence[Span], words: Words) -> str:
+def _show(spans: Sequence[Span], words: Words, *, starts: bool, ends: bool) -> str:
     """Write the fixed text down with ``{}`` for what varies."""
     size = len(words.keys)
     around = [Span(0, 0), *spans, Span(size, size)]
     gaps = [Span(one.end, other.begin) for one, other in pairwise(around)]
-    starts, ends = bool(spans) and spans[0].begin == 0, bool(spans) and spans[-1].end == size
     varying = [_characters(words, gap) for gap in gaps[starts : len(gaps) - ends]]
     varying += [
         _characters(words, Span(place, place + 1))
@@ -230,10 +241,10 @@ def _is_word(key: str) -> bool:
 
 
 def _is_line(segment: Sequence[str]) -> bool:
-    return "\n" in segment and sum(map(_is_word, segment)) >= _WORDS_ALONE
+    return "\n" in segment and sum(map(_is_word, segment)) >= 5
 
 
-def _letters(words: Sequence[str]) -> int:
+def _letters(words: Iterable[str]) -> int:
     return sum(map(len, words))
 
 

@@ -37,8 +37,10 @@ __all__ = [
 ]
 
 _MOST_STRATA = 1_000
+_LARGEST = 20
 _MOST_IDS = 200_000
 _FEWEST_A_STRATUM = 200
+_MOST_A_STRATUM = 4_000
 _BITS = 2.0**64
 
 
@@ -192,25 +194,34 @@ def draw_calls(
         where: Which calls.
         strata: Those of `read_strata`.
         seed: Another one draws others.
-        most: Calls of a stratum; fewer where there are many strata, so that about 200,000 are drawn
-            at most, and 200 of each.
+        most: Calls of the rest and of each of the 20 largest strata. Of others 4,000 at most, or
+            their share of 200,000, but 200 of each.
 
     Raises:
         InputError: The store cannot be read.
     """
-    size = min(most, max(_FEWEST_A_STRATUM, _MOST_IDS // max(1, len(strata.sums))))
+    sizes = _sizes(strata, most)
     heaps: dict[Stratum, list[tuple[float, str]]] = {stratum: [] for stratum in strata.sums}
     place = _places(seed)
     for key in stream_keys(database, where):
-        heap = heaps.get(strata.of(key))
+        stratum = strata.of(key)
+        heap = heaps.get(stratum)
         if heap is None:  # recorded since the strata were read
             continue
         entry = (-place(key.id), key.id)
-        if len(heap) < size:
+        if len(heap) < sizes[stratum]:
             heapq.heappush(heap, entry)
         elif entry > heap[0]:
             heapq.heapreplace(heap, entry)
-    return {stratum: _to_drawn(heap, size) for stratum, heap in heaps.items()}
+    return {stratum: _to_drawn(heap, sizes[stratum]) for stratum, heap in heaps.items()}
+
+
+def _sizes(strata: Strata, most: int) -> dict[Stratum, int]:
+    by_calls = sorted(strata.sums, key=lambda stratum: (-strata.sums[stratum].calls, stratum))
+    largest = {*by_calls[:_LARGEST], REST}
+    share = max(_FEWEST_A_STRATUM, _MOST_IDS // max(1, len(by_calls)))
+    others = min(most, _MOST_A_STRATUM, share)
+    return {stratum: most if stratum in largest else others for stratum in by_calls}
 
 
 def union_of(drawn: Sequence[Drawn], most: int) -> list[str]:
