@@ -190,7 +190,7 @@ def _repeated(
     for text in sorted(left):
         totals[words[text].keys] += counts[text]
         shown.setdefault(words[text].keys, words[text])
-    often = [keys for keys, count in totals.items() if count >= _LEAST_REPEATS]
+    often = [keys for keys, count in totals.items() if keys and count >= _LEAST_REPEATS]
     return sorted(_evident(whole_text(shown[keys]) for keys in often))
 
 
