@@ -6,6 +6,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.audit.asked import digest
 from locum.audit.mining import find_patterns
 from locum.audit.pattern import Pattern, whole_text
 from locum.audit.words import Words, read_words
@@ -92,7 +93,8 @@ def _group(
     form: str, wordings: Sequence[_Wording], calls: Mapping[str, int]
 ) -> Iterable[InstructionGroup]:
     left = list(wordings)
-    for pattern in find_patterns([one.words for one in left[:_MOST_MINED]], LEAST_VALUES):
+    some = sorted((one.words for one in left), key=lambda words: digest(words.text))[:_MOST_MINED]
+    for pattern in find_patterns(some, LEAST_VALUES):
         alike = [one for one in left if pattern.admits(one.words.joined)]
         if len(alike) >= LEAST_VALUES and _is_one(pattern, alike, calls):
             left = [one for one in left if not pattern.admits(one.words.joined)]

@@ -41,6 +41,7 @@ _LARGEST = 20
 _MOST_IDS = 200_000
 _FEWEST_A_STRATUM = 200
 _MOST_A_STRATUM = 4_000
+_MOST_RARE = 8_000
 _BITS = 2.0**64
 
 
@@ -194,8 +195,8 @@ def draw_calls(
         where: Which calls.
         strata: Those of `read_strata`.
         seed: Another one draws others.
-        most: Calls of the rest and of each of the 20 largest strata. Of others 4,000 at most, or
-            their share of 200,000, but 200 of each.
+        most: Calls of each of the 20 largest strata. Of others 4,000 at most, or their share of
+            200,000, but 200 of each; of the rest 8,000.
 
     Raises:
         InputError: The store cannot be read.
@@ -218,10 +219,11 @@ def draw_calls(
 
 def _sizes(strata: Strata, most: int) -> dict[Stratum, int]:
     by_calls = sorted(strata.sums, key=lambda stratum: (-strata.sums[stratum].calls, stratum))
-    largest = {*by_calls[:_LARGEST], REST}
+    largest = set(by_calls[:_LARGEST])
     share = max(_FEWEST_A_STRATUM, _MOST_IDS // max(1, len(by_calls)))
     others = min(most, _MOST_A_STRATUM, share)
-    return {stratum: most if stratum in largest else others for stratum in by_calls}
+    sizes = {stratum: most if stratum in largest else others for stratum in by_calls}
+    return {**sizes, REST: min(most, _MOST_RARE)}
 
 
 def union_of(drawn: Sequence[Drawn], most: int) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from array import array
+from sys import intern
 from typing import NamedTuple
 
 __all__ = ["BETWEEN", "NOISE", "NUMBER", "VARYING", "Words", "read_words"]
@@ -46,6 +48,7 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _PLAIN = frozenset({"word", "mark"})
+_SHOWN = {"line": "\n", **{name[1:-1]: name for name in VARYING}}
 
 
 class Words(NamedTuple):
@@ -60,8 +63,8 @@ class Words(NamedTuple):
 
     text: str
     keys: tuple[str, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
+    starts: array[int]
+    ends: array[int]
 
     @property
     def joined(self) -> str:
@@ -84,13 +87,14 @@ def read_words(text: str) -> Words:
     Moments, numbers, identifiers (words with digits in them, UUIDs) and placeholders of redaction
     become one key each; spaces do not count, and an end of line is a word.
     """
-    keys, starts, ends = [], [], []
+    keys, starts, ends = list[str](), array("I"), array("I")
     for found in _WORD.finditer(text):
         kind = found.lastgroup
         if kind in _PLAIN:
-            keys.append(found.group())
+            keys.append(intern(found.group()))
         else:
-            keys.append("\n" if kind == "line" else f"{{{kind}}}")
-        starts.append(found.start())
-        ends.append(found.end())
-    return Words(text, tuple(keys), tuple(starts), tuple(ends))
+            keys.append(_SHOWN[kind or "line"])
+        begin, end = found.span()
+        starts.append(begin)
+        ends.append(end)
+    return Words(text, tuple(keys), starts, ends)
