@@ -6,8 +6,9 @@ and tools belong together, and so do those whose instructions differ in what var
 several prompts apart (`locum.audit.mining`), and talk, agents and examples are told by their turns
 (`locum.audit.rules`).
 
-Sums are the database's. Bodies are read of a sample alone, which decides nothing by shares of the
-whole, so that a task is found the same whatever else is in the store.
+Sums are the database's. Bodies are read of a sample alone. No share of all calls decides anything,
+so that a task is found the same whatever else is in the store, as long as ten different messages of
+it are in the sample.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ stands in a gap decides whether a template is one task (IPLoM, Makanju et al. 20
 count): up to seven values (30 where most are four words or longer) are as many tasks, more are a
 slot's; texts that are templates of their own are tasks.
 
-Counts are of different texts, ties go by the text, and no share of the whole decides: so neither
+Counts are of different texts, ties go by the text, and no share of all texts decides: so neither
 the order of texts nor those of another task change what is found.
 """
 
