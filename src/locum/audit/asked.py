@@ -52,6 +52,7 @@ class Asked(NamedTuple):
         input_tokens: Tokens of the request.
         output_tokens: Tokens of the answer.
         cost_usd: What the call cost.
+        request: Digest of the whole request and the application that sent it.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Asked(NamedTuple):
     input_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
+    request: bytes
 
 
 def read_asked(database: Database, ids: Sequence[str]) -> list[Asked]:
@@ -122,6 +124,7 @@ def ask(call: Call) -> Asked:
         input_tokens=facts.input_tokens,
         output_tokens=facts.output_tokens,
         cost_usd=facts.cost_usd,
+        request=sha256(canonical_json([facts.application, request])).digest()[:_DIGITS],
     )
 
 

@@ -52,6 +52,8 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         narrowness=narrowness(calls),
         exact_duplicates=groups.exact / len(calls),
         near_duplicates=groups.near / len(calls),
+        repeated=_repeated(asked) / len(calls),
+        cacheable=_repeated([one for one in asked if one.temperature == 0]) / len(calls),
         self_agreement=self_agreement(calls),
         turns=fmean(one.replies for one in asked),
         tools=fmean(one.uses_tools for one in asked),
@@ -62,6 +64,10 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         refused=1 - len(answers) / len(calls),
         instruction_varies=instruction_varies,
     )
+
+
+def _repeated(asked: Sequence[Asked]) -> int:
+    return len(asked) - len({one.request for one in asked})
 
 
 def output_kind(asked: Sequence[Asked]) -> OutputKind:

@@ -145,6 +145,9 @@ class Measures(NamedTuple):
             been read.
         near_duplicates: Share of other calls whose input is a near-copy of an earlier one;
             likewise.
+        repeated: Share of calls whose whole request the same application sent before, model and
+            settings too; likewise.
+        cacheable: Share of calls that are such at temperature 0, which a cache may answer.
         self_agreement: ``None`` where no question was asked twice.
         turns: Mean number of the model's answers before the one that was asked for.
         tools: Share of calls in which a model may choose among tools.
@@ -161,6 +164,8 @@ class Measures(NamedTuple):
     narrowness: float
     exact_duplicates: float
     near_duplicates: float
+    repeated: float
+    cacheable: float
     self_agreement: SelfAgreement | None
     turns: float
     tools: float
