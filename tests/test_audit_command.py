@@ -13,6 +13,7 @@ from locum.store import CallStore, PromotionStore, open_database
 from locum.traffic.split_request import split_request
 from tests.audit_traffic import make_call, make_traffic, phrase, system, user
 from tests.commands import in_json, locum, refusal, run
+from tests.test_report import XSS, check_page
 from tests.traffic import make_examples
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_what_no_student_answers_is_not_probed(audited: dict[str, Any]) -> None:
 def test_the_table_is_readable_in_a_hundred_columns(home: Path) -> None:
     shown = locum(home, "audit", "--quiet", columns=100)
     assert max(map(len, shown.splitlines())) <= 100
-    assert "distil now" in shown
+    assert "Distil now" in shown
     assert "next     locum distill " in shown
 
 
@@ -220,3 +221,42 @@ def test_a_store_that_is_damaged_is_named(tmp_path: Path) -> None:
     place = home / "locum.sqlite"
     place.write_bytes(b"no database at all" * 100)
     assert str(place) in refusal(home, "audit", "--quiet")
+
+
+# The report.
+
+
+def test_the_report_is_one_page_without_script(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "deep" / "audit.html"
+    locum(home, "audit", "--quiet", "--html", str(page))
+    html = page.read_text("utf-8")
+    found = check_page(html)
+    assert "svg" in found.tags
+    assert "Distil now" in html
+    assert "<mark>varies</mark>" in html
+    assert html.count('class="task"') == 4
+
+
+def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
+    hostile = " ".join(XSS)
+    calls = [
+        make_call(number, [system(f"{hostile} Say it."), user(f"{text} {hostile}")], label)
+        for number, (text, label) in enumerate(
+            (phrase(random.Random(number)), XSS[number % 3])  # noqa: S311 - no secret
+            for number in range(80)
+        )
+    ]
+    home = fill(tmp_path / "home", calls)
+    page = tmp_path / "audit.html"
+    locum(home, "audit", "--quiet", "--html", str(page))
+    html = page.read_text("utf-8")
+    check_page(html)
+    assert "alert(1)" in html
+    assert "<script>alert" not in html
+
+
+def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    place = tmp_path / "file" / "audit.html"
+    refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
+    assert str(place) in refused

@@ -4,6 +4,7 @@ from locum.audit.auditing import Audit, JudgedTask, audit_calls
 from locum.audit.definition import calls_of_task, remember_tasks
 from locum.audit.discovery import discover
 from locum.audit.foresight import Foresight
+from locum.audit.page import VERDICTS, render_audit
 from locum.audit.probe import Probe, ProbePoint, ProbeSettings
 from locum.audit.result_object import audit_object
 from locum.audit.tasks import (
@@ -21,6 +22,7 @@ from locum.audit.tasks import (
 from locum.audit.verdict import Amount, Saving, Verdict
 
 __all__ = [
+    "VERDICTS",
     "Amount",
     "Audit",
     "Discovery",
@@ -45,4 +47,5 @@ __all__ = [
     "calls_of_task",
     "discover",
     "remember_tasks",
+    "render_audit",
 ]

@@ -104,7 +104,7 @@ def _chosen(found: Discovery, names: Collection[str], least_calls: int) -> list[
 def _rank(judged: JudgedTask) -> tuple[float, ...]:
     """By dollars that are saved now, then by those that will be, then by cost, then by calls."""
     verdict, volume = judged.verdict, judged.task.volume
-    now = verdict.kind in {"distil", "cache", "batch"}
+    now = verdict.saves_now
     saving = verdict.saving
     dollars = saving.dollars.value if saving and saving.dollars else 0.0
     calls = saving.calls.value if saving else 0.0

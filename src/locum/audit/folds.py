@@ -97,18 +97,18 @@ def judge_sizes(
     Args:
         folds: How inputs are divided.
         sizes: Shares of the inputs to learn from, ascending.
-        seconds: Time that there is.
+        seconds: Processor time that there is.
         learn: Trains a probe on so many inputs of a fold, and returns what it says.
     """
-    started = time.monotonic()
+    started = time.process_time()
     found = list[Sized[Judged]]()
     for place, share in enumerate(sizes):
-        begun = time.monotonic()
+        begun = time.process_time()
         counts = [max(2, round(share * len(fold.learned))) for fold in folds]
         judged = [learn(fold, count) for fold, count in zip(folds, counts, strict=True)]
         found.append(Sized(round(float(np.mean(counts))), judged))
-        taken = time.monotonic() - begun
+        taken = time.process_time() - begun
         ahead = [taken * size / share for size in sizes[place + 1 : place + 2]]
-        if time.monotonic() - started + sum(ahead) > seconds:
+        if time.process_time() - started + sum(ahead) > seconds:
             break
     return found

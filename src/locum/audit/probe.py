@@ -50,7 +50,7 @@ class ProbeSettings(NamedTuple):
     Args:
         promise: What would be certified.
         minimum_coverage: Coverage under which a student is not worth having.
-        seconds: For one task; a larger probe is not begun later.
+        seconds: Processor time for one task; a larger probe is not begun later.
         seed: Of folds and draws.
     """
 
@@ -177,7 +177,7 @@ def _conclude(
     ahead = {round(LEARNED_SHARE * one.calls) for one in (now, later) if one is not None}
     farthest = round(FARTHEST * held.learned[-1])
     for learned in sorted({min(one, farthest) for one in ahead}):
-        if learned > 1.1 * points[-1].learned:
+        if len(held.learned) > 1 and learned > 1.1 * points[-1].learned:
             points.append(ProbePoint(learned, learning_curve(held, learned), measured=False))
     agreement = share(held.agrees[-1])
     assert agreement is not None, "a probe judges every input"

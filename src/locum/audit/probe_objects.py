@@ -78,7 +78,7 @@ def judge_objects(
         task: What is asked.
         examples: Inputs with the teacher's answers.
         seed: Of the folds.
-        seconds: Time that there is.
+        seconds: Processor time that there is.
 
     Returns:
         What they say, and what stands in the way of saying more, a sentence each.

@@ -73,6 +73,11 @@ class Verdict(NamedTuple):
     more_calls: int | None = None
     months: float | None = None
 
+    @property
+    def saves_now(self) -> bool:
+        """Whether what it saves needs nothing more."""
+        return self.kind in {"distil", "cache", "batch"}
+
 
 def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Verdict:
     """Decide on a task.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,14 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_command"]
 
-_NAMES = {
-    "distil": "distil now",
-    "collect_more": "collect more",
-    "cache": "cache it",
-    "batch": "batch price",
-    "do_not_distil": "do not distil",
-    "unknown": "not probed",
-}
 _WIDTH_IN_FILES = 100
 
 
@@ -68,6 +61,9 @@ def audit_command(
         str, typer.Option("--time", help="No larger probe of a task is begun after so long.")
     ] = "20s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report as well: one HTML file.")
+    ] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -82,9 +78,16 @@ def audit_command(
     JSON, small students are trained on its own calls, to foresee what locum distill would certify.
     Tasks are ranked by dollars a month that would be saved. locum distill takes their names.
     """
-    from locum.audit import ProbeSettings, audit_calls, audit_object, remember_tasks
+    from locum.audit import (
+        ProbeSettings,
+        audit_calls,
+        audit_object,
+        remember_tasks,
+        render_audit,
+    )
     from locum.distillation import check_promise
     from locum.evaluation import Promise
+    from locum.report import write_page
 
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
@@ -110,6 +113,8 @@ def audit_command(
                 "locum import, or give wider filters"
             )
         remember_tasks(database, found.discovery.tasks, time.time())
+    if html is not None:
+        write_page(render_audit(found), html)
     if json_output:
         print_json(audit_object(found))
     else:
@@ -156,7 +161,7 @@ def _table(audit: Audit) -> Table:
 
 
 def _row(judged: JudgedTask, *, priced: bool) -> list[str]:
-    from locum.audit import Probe
+    from locum.audit import VERDICTS, Probe
 
     task, verdict, volume = judged.task, judged.verdict, judged.task.volume
     cost = dollars(volume.cost_a_month_usd) if priced else f"{volume.calls_a_month:,.0f}"
@@ -164,7 +169,7 @@ def _row(judged: JudgedTask, *, priced: bool) -> list[str]:
     coverage = f"{probed.now.coverage:.0%}" if isinstance(probed, Probe) else "-"
     return [
         task.name,
-        _NAMES[verdict.kind],
+        VERDICTS[verdict.kind],
         _saved(verdict.saving, priced=priced),
         coverage,
         f"{'' if volume.exact else '~'}{volume.calls:,}",
