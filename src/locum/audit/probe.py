@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from locum.evaluation import Promise
     from locum.store import Database
 
-__all__ = ["LIKELY", "Probe", "ProbePoint", "ProbeSettings", "probe"]
+__all__ = ["LIKELY", "Probe", "ProbePoint", "ProbeSettings", "farthest_calls", "probe"]
 
-_MOST_LABELLED = 2_500
-_MOST_OBJECTS = 800
-_MOST_CHARACTERS = 1_500_000
-_GROWTH = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
+_MOST_LABELLED = 2_000
+_MOST_OBJECTS = 500
+_MOST_CHARACTERS = 1_000_000
+_GROWTH = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 50.0)
+_ENOUGH = 2_000
 LIKELY = 0.8
 """Chance of a certificate from which on a task is worth distilling."""
 
@@ -56,7 +57,7 @@ class ProbeSettings(NamedTuple):
 
     promise: Promise
     minimum_coverage: float = 0.05
-    seconds: float = 20.0
+    seconds: float = 10.0
     seed: int = 0
 
 
@@ -193,10 +194,20 @@ def _later(held: HeldOut, now: Foresight, settings: ProbeSettings) -> Foresight 
     """What more calls would bring, where they probably bring anything."""
     if now.chance >= LIKELY:
         return _foresee(held, 2 * now.calls, settings)
-    if _foresee(held, round(_GROWTH[-1] * now.calls), settings).chance < LIKELY:
+    most = farthest_calls(now.calls)
+    if _foresee(held, most, settings).chance < LIKELY:
         return None
     for growth in _GROWTH:
-        found = _foresee(held, round(growth * now.calls), settings)
+        found = _foresee(held, min(round(growth * now.calls), most), settings)
         if found.chance >= LIKELY:
             return found
     return None
+
+
+def farthest_calls(calls: int) -> int:
+    """Return how many calls are looked ahead to from those that there are.
+
+    Eight times as many, as far as a learning curve is followed; or 2,000 where that is more, since
+    few calls cannot bring a certificate however good the student is.
+    """
+    return max(round(FARTHEST * calls), _ENOUGH)

@@ -30,7 +30,7 @@ __all__ = ["SIZES", "judge_labels"]
 
 SIZES = (0.25, 0.5, 1.0)
 """Shares of the inputs that probes learn from, for a learning curve."""
-_MOST_SEARCHED = 800
+_MOST_SEARCHED = 600
 
 
 class _Found(NamedTuple):

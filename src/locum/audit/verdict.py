@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
-from locum.audit.probe import LIKELY, Probe
+from locum.audit.probe import LIKELY, Probe, farthest_calls
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
 from locum.distillation import least_certify_inputs, too_few
@@ -140,7 +140,7 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         "do_not_distil",
         f"it is too diverse for a small student, which agrees with the model on "
         f"{probed.agreement.value:.0%} of inputs that it did not learn from, and on none of them "
-        f"surely enough for {asked}, with 32 times as many calls neither",
+        f"surely enough for {asked}, with {farthest_calls(probed.now.calls):,} calls neither",
         tuple(notes),
     )
 

@@ -58,8 +58,9 @@ def audit_command(
         bool, typer.Option(help="Train small students, to measure what could be certified.")
     ] = True,
     time_a_task: Annotated[
-        str, typer.Option("--time", help="No larger probe of a task is begun after so long.")
-    ] = "20s",
+        str,
+        typer.Option("--time", help="Processor time for a task's probes; none is begun later."),
+    ] = "10s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
     html: Annotated[
         Path | None, typer.Option(help="Write a report as well: one HTML file.")
