@@ -33,6 +33,7 @@ ROWS = (
     ("promotion",),
     ("serving",),
     ("scan",),
+    ("audit",),
     ("cli",),
     ("__main__",),
 )

@@ -13,7 +13,14 @@ import pytest
 from locum.distillation import RungFigures, RungResult, distill
 from locum.errors import InputError
 from locum.evaluation import share
-from locum.report import compare, frontier_table, render_report, write_report
+from locum.report import (
+    Line,
+    compare,
+    frontier_table,
+    line_chart,
+    render_report,
+    write_report,
+)
 from locum.report.frontier import frontier_chart
 from locum.schema import Task
 from tests.traffic import LABELS, make_examples, make_task
@@ -210,3 +217,14 @@ def test_a_report_that_cannot_be_written_is_said(distilled: Distillation, tmp_pa
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         write_report(distilled, tmp_path / "file" / "report.html")
+
+
+@pytest.mark.parametrize("shares", [(0.4, 0.4), (0.33960292, 0.33960291), (0.0, 1.0), (0.7,)])
+def test_a_chart_of_shares_that_are_all_but_equal_is_drawn(shares: tuple[float, ...]) -> None:
+    drawn = line_chart(
+        [Line("agreement", list(enumerate(shares)), dots=True)],
+        "inputs",
+        identity="flat",
+        x_labels=[0, 1],
+    )
+    assert "%" in drawn

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from locum.cli.audit import audit_command
 from locum.cli.calls import calls_app
 from locum.cli.distill import distill_command
 from locum.cli.gateway import gateway_command
@@ -38,6 +39,7 @@ app.command("scan")(scan_command)
 app.command("gateway")(gateway_command)
 app.command("import")(import_command)
 app.add_typer(calls_app, name="calls")
+app.command("audit")(audit_command)
 app.command("generate")(generate_command)
 app.command("label")(label_command)
 app.command("relabel")(relabel_command)

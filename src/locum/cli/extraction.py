@@ -99,18 +99,14 @@ def _inferred(given: Given) -> tuple[dict[str, object], list[str]]:
     """Return the schema that recorded calls asked for, else the one that the answers share."""
     if given.schema is not None:
         return given.schema, ["the schema is that of the recorded calls"]
-    from locum.shapes import infer_schema
-    from locum.traffic.json_objects import find_object
+    from locum.extraction import schema_of_answers
 
-    values = []
-    for example in given.examples:
-        try:
-            values.append(find_object(example.answer or "").value)
-        except ValueError:
-            continue
-    found = infer_schema(values)
+    answers = [example.answer for example in given.examples if example.answer is not None]
+    found = schema_of_answers(answers)
     shown = ", ".join(found.schema["properties"])
-    note = f"the schema was inferred from {len(values):,} answers ({shown}): --schema gives another"
+    note = (
+        f"the schema was inferred from {len(answers):,} answers ({shown}): --schema gives another"
+    )
     return found.schema, [note, *found.notes]
 
 

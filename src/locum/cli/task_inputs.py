@@ -78,13 +78,14 @@ def file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
 
 
 def recorded_inputs(task: str, place: str | Path) -> Given:
-    """Return the inputs of recorded calls.
+    """Return the inputs of recorded calls: those that name the task, or that an audit found.
 
     Raises:
         InputError: There is no store, or none of its calls of this task has a whole answer.
     """
+    from locum.audit import calls_of_task
     from locum.dataset import examples_of_calls
-    from locum.store import CallFilter, CallStore
+    from locum.store import CallStore
     from locum.traffic.json_requests import asked_schema
     from locum.traffic.strict_json import canonical_json
 
@@ -104,7 +105,7 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
 
     with open_existing(place) as database:
         store = CallStore(database)
-        recorded = counted(store.iterate(CallFilter(task=task)))
+        recorded = counted(calls_of_task(database, task))
         examples, skipped = examples_of_calls(recorded, store.deferred())
     if not examples:
         raise InputError(

@@ -13,6 +13,7 @@ from locum.evaluation.certificate import (
 from locum.evaluation.deferral import DeferralChoice, choose_deferral
 from locum.evaluation.foreseen import (
     CoverageDifference,
+    certified_coverages,
     coverage_difference,
     foreseen_coverage,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Promise",
     "SelectivePoint",
     "Share",
+    "certified_coverages",
     "certify",
     "choose_deferral",
     "clopper_pearson",

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from locum.evaluation.certificate import Promise
 
-__all__ = ["CoverageDifference", "coverage_difference", "foreseen_coverage"]
+__all__ = [
+    "CoverageDifference",
+    "certified_coverages",
+    "coverage_difference",
+    "foreseen_coverage",
+]
 
 _RESAMPLES = 200
 
@@ -97,6 +102,32 @@ def coverage_difference(
     return CoverageDifference(difference, float(apart.std(ddof=1)))
 
 
+def certified_coverages(
+    confidence: NDArray[np.floating],
+    agrees: NDArray[np.bool_],
+    planned: NDArray[np.integer],
+    tested: NDArray[np.integer],
+    promise: Promise,
+) -> NDArray[np.float64]:
+    """Return the coverages that certificates reach on inputs drawn from known ones, ``[R]``.
+
+    In each draw, thresholds are planned on some inputs and tested on others, as `plan_thresholds`
+    and `certify` do; a certificate that is not had covers 0.
+
+    Args:
+        confidence: What the student answers by, for each input, ``[N]``.
+        agrees: Whether student and teacher agree on it, ``[R, N]``.
+        planned: How often each is among the inputs that are planned on, ``[R, N]``.
+        tested: Likewise of those that are tested on.
+        promise: Target and confidence.
+    """
+    seen = _count(confidence, agrees, planned.astype(np.float64))
+    new = _count(confidence, agrees, tested.astype(np.float64))
+    scale = new.answered[:, -1:] / np.maximum(seen.answered[:, -1:], 1)
+    start = _p_values(seen, scale, promise).argmin(axis=1)
+    return _walk(new, _p_values(new, np.ones((1, 1)), promise), start, promise)
+
+
 def _count(
     confidence: NDArray[np.floating], agrees: NDArray[np.bool_], times: NDArray[np.float64]
 ) -> _Counts:
@@ -106,22 +137,36 @@ def _count(
     drawn = times[:, order]
     return _Counts(
         np.cumsum(drawn, axis=1)[:, ends],
-        np.cumsum(drawn * ~agrees[order], axis=1)[:, ends],
+        np.cumsum(drawn * ~agrees[..., order], axis=1)[:, ends],
     )
 
 
 def _coverages(counts: _Counts, scale: float, promise: Promise) -> NDArray[np.float64]:
     """Coverage at the last threshold that passes, walked from the smallest p-value on, ``[R]``."""
+    p_values = _p_values(counts, np.full((1, 1), scale), promise)
+    return _walk(counts, p_values, p_values.argmin(axis=1), promise)
+
+
+def _p_values(counts: _Counts, scale: NDArray[np.float64], promise: Promise) -> NDArray[np.float64]:
+    """P-value at each threshold where counts are so many times as large, ``[R, K]``."""
     from scipy.special import bdtr
 
     answered = np.round(counts.answered * scale).astype(np.int64)
     disagreements = np.minimum(np.ceil(counts.disagreements * scale), answered)
-    p_values = bdtr(disagreements, answered, 1 - promise.target)
-    start = p_values.argmin(axis=1, keepdims=True)
+    p_values: NDArray[np.float64] = bdtr(disagreements, answered, 1 - promise.target)
+    return p_values
+
+
+def _walk(
+    counts: _Counts, p_values: NDArray[np.float64], start: NDArray[np.int64], promise: Promise
+) -> NDArray[np.float64]:
+    """Coverage at the last threshold that passes in a row, walked from one on, ``[R]``."""
     passed = p_values <= promise.test_level
-    walked = (passed | (np.arange(p_values.shape[1]) < start)).cumprod(axis=1).sum(axis=1)
+    before = np.arange(p_values.shape[1]) < start[:, None]
+    walked = (passed | before).cumprod(axis=1).sum(axis=1)
     last = np.maximum(walked, 1) - 1
     rows = np.arange(len(p_values))
-    share = counts.answered[rows, last] / counts.answered[:, -1]
-    coverage: NDArray[np.float64] = np.where(passed[rows, last], share, 0.0)
+    share = counts.answered[rows, last] / np.maximum(counts.answered[:, -1], 1)
+    reached = passed[rows, last] & (last >= start)
+    coverage: NDArray[np.float64] = np.where(reached, share, 0.0)
     return coverage

@@ -1,6 +1,11 @@
 """The loop for tasks whose answers are JSON: from inputs and answers to a certified extractor."""
 
-from locum.extraction.answers import AnswerPool, AnswerProblem, build_answer_pool
+from locum.extraction.answers import (
+    AnswerPool,
+    AnswerProblem,
+    build_answer_pool,
+    schema_of_answers,
+)
 from locum.extraction.distill import distill_extraction
 from locum.extraction.result import (
     ExtractionDistillation,
@@ -24,4 +29,5 @@ __all__ = [
     "UnitResult",
     "build_answer_pool",
     "distill_extraction",
+    "schema_of_answers",
 ]

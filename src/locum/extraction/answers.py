@@ -6,16 +6,17 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.shapes import Checker
+from locum.shapes import Checker, infer_schema
 from locum.traffic.json_answers import read_answer
+from locum.traffic.json_objects import find_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locum.schema import Example
-    from locum.shapes import ExtractionTask, JsonValue
+    from locum.shapes import ExtractionTask, InferredSchema, JsonValue
 
-__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool"]
+__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool", "schema_of_answers"]
 
 _SHOWN_CHARACTERS = 120
 _LONGEST_PROBLEM = 100
@@ -92,6 +93,21 @@ def build_answer_pool(
     missing = sum(text is None for text in answers)
     objects = [value for _, value in kept]
     return AnswerPool([example for example, _ in kept], objects, missing, problems, repairs)
+
+
+def schema_of_answers(answers: Sequence[str]) -> InferredSchema:
+    """Return the schema that answers share; those that hold no object are left out.
+
+    Raises:
+        UsageError: They share none, or one that no student can answer with.
+    """
+    values = []
+    for answer in answers:
+        try:
+            values.append(find_object(answer).value)
+        except ValueError:
+            continue
+    return infer_schema(values)
 
 
 def _kind(problem: str) -> str:

@@ -1,15 +1,17 @@
 """What a distillation found out, for people and for programs."""
 
+from locum.report.charts import Line, line_chart
 from locum.report.comparison import Comparison, compare, compare_extraction, format_dollars
 from locum.report.fields import FieldTable, extraction_object, family_table, field_table
 from locum.report.frontier import Frontier, frontier_table
-from locum.report.page import render_report, write_report
+from locum.report.page import make_environment, render_report, write_page, write_report
 from locum.report.result_object import result_object
 
 __all__ = [
     "Comparison",
     "FieldTable",
     "Frontier",
+    "Line",
     "compare",
     "compare_extraction",
     "extraction_object",
@@ -17,7 +19,10 @@ __all__ = [
     "field_table",
     "format_dollars",
     "frontier_table",
+    "line_chart",
+    "make_environment",
     "render_report",
     "result_object",
+    "write_page",
     "write_report",
 ]

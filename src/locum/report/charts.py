@@ -18,6 +18,8 @@ __all__ = ["Dot", "Line", "line_chart", "scatter_chart"]
 _WIDTH, _HEIGHT = 460, 300
 _LEGEND_COLUMNS, _LEGEND_ROW = 3, 20
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STEP_SIZES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_MOST_STEPS = 6
 _STYLE = Style(
     background="transparent",
     plot_background="transparent",
@@ -83,6 +85,8 @@ def line_chart(
         spacing=8,
     )
     chart.x_labels = list(x_labels or _QUARTERS)
+    steps = _steps([float(y) for line in lines for _, y in line.points])
+    chart.y_labels, chart.range = steps, (steps[0], steps[-1])
     for line in lines:
         chart.add(
             line.name,
@@ -91,6 +95,17 @@ def line_chart(
             stroke_style={"width": 2, "dasharray": "4, 5"} if line.dashed else {"width": 2.5},
         )
     return _without_script(chart, identity)
+
+
+def _steps(shares: Sequence[float]) -> list[float]:
+    """Return round shares from below the least to above the greatest.
+
+    Left to itself, pygal looks for steps between shares that are all but equal without an end.
+    """
+    least, most = min(shares, default=0.0), max(shares, default=1.0)
+    size = next(size for size in _STEP_SIZES if (most - least) / size <= _MOST_STEPS)
+    first, last = math.floor(least / size), math.ceil(most / size)
+    return [size * step for step in range(first, max(last, first + 1) + 1)]
 
 
 class Dot(NamedTuple):

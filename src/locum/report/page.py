@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from locum.errors import InputError
 from locum.extraction import ExtractionDistillation
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Promise
     from locum.extraction import ExtractionEvaluation
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["make_environment", "render_report", "write_page", "write_report"]
 
 _SHOWN_CHARACTERS = 400
 _NAMES = {"l2": "penalty"}
@@ -45,21 +45,34 @@ def write_report(distillation: Distillation | ExtractionDistillation, path: str 
     Raises:
         InputError: The file cannot be written.
     """
+    return write_page(render_report(distillation), path)
+
+
+def write_page(html: str, path: str | Path) -> Path:
+    """Write a page to a file, whole or not at all, and return its path.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     target = Path(path)
     scratch = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(render_report(distillation), "utf-8", "xmlcharrefreplace")
+        scratch.write_text(html, "utf-8", "xmlcharrefreplace")
         scratch.replace(target)
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
     return target
 
 
-def render_report(distillation: Distillation | ExtractionDistillation) -> str:
-    """Return the report of a distillation as HTML."""
+def make_environment(*packages: str) -> Environment:
+    """Return how pages are rendered: all that is put in is escaped.
+
+    Args:
+        packages: Whose templates there are besides those of reports.
+    """
     environment = Environment(
-        loader=PackageLoader("locum.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "locum.report")]),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
@@ -76,6 +89,12 @@ def render_report(distillation: Distillation | ExtractionDistillation) -> str:
         "size": format_size,
         "settings": _settings,
     }
+    return environment
+
+
+def render_report(distillation: Distillation | ExtractionDistillation) -> str:
+    """Return the report of a distillation as HTML."""
+    environment = make_environment()
     if isinstance(distillation, ExtractionDistillation):
         return _render_extraction(environment, distillation)
     evaluation, facts = distillation.evaluation, distillation.facts

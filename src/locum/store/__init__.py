@@ -1,8 +1,18 @@
 """The one way to disk."""
 
 from locum.store.archive import Compaction
+from locum.store.audited import AuditedTask, AuditedTaskStore
 from locum.store.batches import BatchRow, BatchStore
 from locum.store.call_filter import CallFilter
+from locum.store.call_sums import (
+    CallKey,
+    CallSums,
+    UnusableCalls,
+    stream_keys,
+    stream_leads,
+    stream_sums,
+    unusable_calls,
+)
 from locum.store.calls import CallStore, CallTotals
 from locum.store.database import Database, open_database
 from locum.store.deletion import Deletion
@@ -24,11 +34,15 @@ from locum.store.spends import SpendStore, Spent
 
 __all__ = [
     "NANODOLLARS",
+    "AuditedTask",
+    "AuditedTaskStore",
     "Balance",
     "BatchRow",
     "BatchStore",
     "CallFilter",
+    "CallKey",
     "CallStore",
+    "CallSums",
     "CallTotals",
     "Claim",
     "Compaction",
@@ -48,9 +62,14 @@ __all__ = [
     "SpendStore",
     "Spent",
     "Tally",
+    "UnusableCalls",
     "Verdict",
     "export_parquet",
     "hour_begin",
     "lock_watch",
     "open_database",
+    "stream_keys",
+    "stream_leads",
+    "stream_sums",
+    "unusable_calls",
 ]

@@ -43,9 +43,11 @@ class CallFilter:
         since: Not earlier than this, in seconds since 1970.
         until: Earlier than this, in seconds since 1970.
         ids: One of these calls; at most 10,000.
+        fingerprints: One of these fingerprints, twelve digits each; at most 10,000.
+        named: Whether a task was named.
 
     Raises:
-        UsageError: There are too many ids.
+        UsageError: There are too many ids or fingerprints.
     """
 
     task: str | None = None
@@ -57,13 +59,16 @@ class CallFilter:
     since: float | None = None
     until: float | None = None
     ids: tuple[str, ...] | None = None
+    fingerprints: tuple[str, ...] | None = None
+    named: bool | None = None
 
     def __post_init__(self) -> None:
-        """Check the number of ids."""
-        if self.ids is not None and len(self.ids) > _MOST_IDS:
-            raise UsageError(
-                f"{len(self.ids):,} calls are named: name at most {_MOST_IDS:,} at once"
-            )
+        """Check the number of ids and of fingerprints."""
+        for what, given in (("calls", self.ids), ("fingerprints", self.fingerprints)):
+            if given is not None and len(given) > _MOST_IDS:
+                raise UsageError(
+                    f"{len(given):,} {what} are named: name at most {_MOST_IDS:,} at once"
+                )
 
     def condition(self) -> Condition:
         """Return the filter in the SQL that SQLite, PostgreSQL and DuckDB share."""
@@ -81,7 +86,11 @@ class CallFilter:
         if self.until is not None:
             parts.append(("time < ?", [self.until]))
         if self.ids is not None:
-            parts.append(_ids_part(self.ids))
+            parts.append(_one_of("id", self.ids))
+        if self.fingerprints is not None:
+            parts.append(_one_of("fingerprint", self.fingerprints))
+        if self.named is not None:
+            parts.append((f"task IS {'NOT ' * self.named}NULL", []))
         sql = " AND ".join(sql for sql, _ in parts) or "TRUE"
         return Condition(sql, [value for _, values in parts for value in values])
 
@@ -103,7 +112,7 @@ def _model_part(model: str) -> tuple[str, list[object]]:
     return "(model >= ? AND model < ?)", prefix_range(model.removesuffix("*"))
 
 
-def _ids_part(ids: tuple[str, ...]) -> tuple[str, list[object]]:
-    if not ids:
+def _one_of(column: str, values: tuple[str, ...]) -> tuple[str, list[object]]:
+    if not values:
         return "FALSE", []
-    return f"id IN ({','.join('?' * len(ids))})", list(ids)
+    return f"{column} IN ({','.join('?' * len(values))})", list(values)

@@ -202,7 +202,16 @@ _PROMOTIONS = Migration(
         ){without_rowid}""",
     ),
 )
-MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS)
+_AUDITS = Migration(
+    both=(
+        """CREATE TABLE audited_tasks (
+            name {text} PRIMARY KEY,
+            definition {text} NOT NULL,
+            time {real} NOT NULL
+        ){without_rowid}""",
+    ),
+)
+MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS)
 
 
 def migrate(database: Database) -> None:

@@ -14,6 +14,7 @@ from locum.training.extraction import (
     TrainedExtractor,
     train_encoder_extractor,
     train_linear_extractor,
+    try_linear_extractor,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "train",
     "train_encoder_extractor",
     "train_linear_extractor",
+    "try_linear_extractor",
 ]

@@ -42,6 +42,7 @@ __all__ = [
     "TrainedExtractor",
     "train_encoder_extractor",
     "train_linear_extractor",
+    "try_linear_extractor",
 ]
 
 _MOST_SEARCHED = 5_000
@@ -111,8 +112,7 @@ def train_linear_extractor(
     """
     settings = _head_settings(schema, plan, training, validation, progress)
     make = partial(LinearExtractor, schema, plan, head_settings=settings, max_bytes=max_bytes)
-    progress(f"training linear on {len(training.texts):,} inputs")
-    first = _calibrate(make().fit(*training), validation)
+    first = _try_linear(make, training, validation, progress)
     both = training.joined(validation)
     progress(f"training linear on all {len(both.texts):,} inputs it may see")
     extractor = make().fit(*both)
@@ -120,6 +120,29 @@ def train_linear_extractor(
     for head in extractor.learned_.heads:
         head.temperature = found.get((head.plan.path, head.plan.member), 1.0)
     return first._replace(extractor=extractor)
+
+
+def try_linear_extractor(
+    schema: Mapping[str, Any],
+    plan: ExtractionPlan,
+    training: AnsweredTexts,
+    validation: AnsweredTexts,
+    progress: Callable[[str], None],
+) -> TrainedExtractor:
+    """Train a linear extractor on the train inputs alone; else as `train_linear_extractor`."""
+    settings = _head_settings(schema, plan, training, validation, progress)
+    make = partial(LinearExtractor, schema, plan, head_settings=settings)
+    return _try_linear(make, training, validation, progress)
+
+
+def _try_linear(
+    make: Callable[[], LinearExtractor],
+    training: AnsweredTexts,
+    validation: AnsweredTexts,
+    progress: Callable[[str], None],
+) -> TrainedExtractor:
+    progress(f"training linear on {len(training.texts):,} inputs")
+    return _calibrate(make().fit(*training), validation)
 
 
 def train_encoder_extractor(

@@ -1,0 +1,51 @@
+"""Finds the tasks in recorded traffic, and says which are worth distilling."""
+
+from locum.audit.auditing import Audit, JudgedTask, audit_calls
+from locum.audit.definition import calls_of_task, remember_tasks
+from locum.audit.discovery import discover
+from locum.audit.foresight import Foresight
+from locum.audit.page import VERDICTS, render_audit
+from locum.audit.probe import Probe, ProbePoint, ProbeSettings
+from locum.audit.result_object import audit_object
+from locum.audit.tasks import (
+    Discovery,
+    Measures,
+    OtherCalls,
+    OutputKind,
+    SampledCall,
+    SelfAgreement,
+    TaskKind,
+    TaskTemplate,
+    TrafficTask,
+    Volume,
+)
+from locum.audit.verdict import Amount, Saving, Verdict
+
+__all__ = [
+    "VERDICTS",
+    "Amount",
+    "Audit",
+    "Discovery",
+    "Foresight",
+    "JudgedTask",
+    "Measures",
+    "OtherCalls",
+    "OutputKind",
+    "Probe",
+    "ProbePoint",
+    "ProbeSettings",
+    "SampledCall",
+    "Saving",
+    "SelfAgreement",
+    "TaskKind",
+    "TaskTemplate",
+    "TrafficTask",
+    "Verdict",
+    "Volume",
+    "audit_calls",
+    "audit_object",
+    "calls_of_task",
+    "discover",
+    "remember_tasks",
+    "render_audit",
+]

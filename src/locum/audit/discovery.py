@@ -1,0 +1,250 @@
+"""Finds the tasks in recorded traffic.
+
+First come the calls that name their task. Of the others, those with one instruction, output format
+and tools belong together, and so do those whose instructions differ in what varies alone
+(`locum.audit.instructions`). Among calls of one instruction, the text around the inputs tells
+several prompts apart (`locum.audit.mining`), and talk, agents and examples are told by their turns
+(`locum.audit.rules`).
+
+Sums are the database's. Bodies are read of a sample alone. No share of all calls decides anything,
+so that a task is found the same whatever else is in the store, as long as ten different messages of
+it are in the sample.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.audit.asked import read_asked
+from locum.audit.definition import Definition
+from locum.audit.instructions import group_instructions
+from locum.audit.making import make_named_task, make_task
+from locum.audit.measures import output_kind
+from locum.audit.rules import Rule, is_generic, learn_rules, place_of
+from locum.audit.sampling import REST, Stratum, draw_calls, read_strata, scaled, sum_up, union_of
+from locum.audit.tasks import Discovery, OtherCalls
+from locum.audit.volumes import share_of, volume_of
+from locum.store import CallFilter, unusable_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from locum.audit.asked import Asked
+    from locum.audit.instructions import InstructionGroup
+    from locum.audit.sampling import Drawn, Strata, Sums
+    from locum.audit.tasks import TrafficTask
+    from locum.store import Database
+
+__all__ = ["MOST_SAMPLED", "discover"]
+
+MOST_SAMPLED = 4_000
+"""Calls of a task that are kept, and those of an instruction that show what it holds."""
+_MOST_READ = 20_000
+_LEAST_CALLS = 10
+_WORTH_A_TASK = 0.1
+_BROKEN = "no whole answer came"
+_NOT_TEXT = "embeddings, and paths that are not known"
+_RARE = "instructions that few calls share"
+_FEW = "kinds of prompts of which few calls were read"
+_ODD = "prompts that share no text, under an instruction that says nothing"
+_LEFT = "prompts of their own, under an instruction whose other calls are several tasks"
+
+
+class _Found(NamedTuple):
+    tasks: list[TrafficTask]
+    others: list[OtherCalls]
+    read: int
+
+
+class _Source(NamedTuple):
+    """Where calls come from, and which were drawn."""
+
+    database: Database
+    strata: Strata
+    drawn: dict[Stratum, Drawn]
+
+    def read(self, strata: Sequence[Stratum], most: int, among: frozenset[str]) -> list[Asked]:
+        """Read a sample of several strata; of the rest, ``among`` these calls."""
+        parts = [self.drawn[one].among(among) if one == REST else self.drawn[one] for one in strata]
+        return read_asked(self.database, union_of(parts, most))
+
+
+def discover(
+    database: Database,
+    where: CallFilter | None = None,
+    *,
+    seed: int = 0,
+    told: Callable[[str], None] | None = None,
+) -> Discovery:
+    """Return the tasks in the calls of a store, with their volumes, samples and measures.
+
+    All calls are summed up by the database, and their ids are drawn from in one pass. Bodies are
+    read of up to 4,000 calls of one instruction, and of up to 20,000 where it holds several tasks.
+
+    Args:
+        database: The store.
+        where: Which calls; by default all.
+        seed: Of the samples.
+        told: Is told what was done, a short sentence each; by default nobody.
+
+    Raises:
+        InputError: The store cannot be read.
+        UsageError: Calls are archived, and ``locum[parquet]`` is not installed.
+    """
+    chosen, tell = where or CallFilter(), told or _nobody
+    strata = read_strata(database, chosen, _LEAST_CALLS)
+    unusable = unusable_calls(database, chosen)
+    tell(f"summed up {strata.all.calls:,} whole calls for text")
+    source = _Source(database, strata, draw_calls(database, chosen, strata, seed, _MOST_READ))
+    parts = list(_parts(source, tell))
+    others = [
+        OtherCalls(_BROKEN, unusable.broken, unusable.broken_usd),
+        OtherCalls(_NOT_TEXT, unusable.other, unusable.other_usd),
+        *(other for part in parts for other in part.others),
+    ]
+    tasks = [task for part in parts for task in part.tasks]
+    tasks.sort(key=lambda task: (-(task.volume.cost_usd or 0.0), -task.volume.calls, task.name))
+    return Discovery(
+        tasks,
+        _merged(others),
+        strata.all.calls + unusable.broken + unusable.other,
+        sum(part.read for part in parts),
+        strata.all.first,
+        strata.all.last,
+    )
+
+
+def _nobody(_: str) -> None:
+    pass
+
+
+def _merged(others: Sequence[OtherCalls]) -> list[OtherCalls]:
+    """Sum others up by their reason, the most first; those that are none are left out."""
+    merged: dict[str, OtherCalls] = {}
+    for other in others:
+        before = merged.get(other.reason, OtherCalls(other.reason, 0, None))
+        costs = [cost for cost in (before.cost_usd, other.cost_usd) if cost is not None]
+        merged[other.reason] = OtherCalls(
+            other.reason, before.calls + other.calls, sum(costs) if costs else None
+        )
+    kept = [other for other in merged.values() if other.calls]
+    return sorted(kept, key=lambda other: (-other.calls, other.reason))
+
+
+def _parts(source: _Source, tell: Callable[[str], None]) -> Iterator[_Found]:
+    for stratum in sorted(source.strata.sums):
+        if stratum.kind == "task":
+            yield _named(source, stratum)
+            tell(f"read calls of {stratum.name}")
+    leads = _leads(source)
+    rare = _rare(source)
+    calls = {stratum.name: sums.calls for stratum, sums in source.strata.sums.items()}
+    groups = group_instructions(leads, rare, calls)
+    yield _ungrouped(source, groups, rare)
+    for number, group in enumerate(groups, start=1):
+        yield _of_group(source, group, len(rare))
+        tell(f"read calls of {number:,} of {len(groups):,} instructions")
+
+
+def _named(source: _Source, stratum: Stratum) -> _Found:
+    asked = source.read([stratum], MOST_SAMPLED, frozenset())
+    if not asked:
+        return _Found([], [], 0)
+    sums = source.strata.sums[stratum]
+    volume = volume_of(sums, asked, source.strata.all.last, exact=True)
+    return _Found([make_named_task(stratum.name, asked, volume)], [], len(asked))
+
+
+def _leads(source: _Source) -> Mapping[str, Asked]:
+    """One call of each frequent fingerprint."""
+    first = [
+        sample.ids[0][1]
+        for stratum, sample in source.drawn.items()
+        if stratum.kind == "fingerprint" and sample.ids
+    ]
+    return {asked.fingerprint: asked for asked in read_asked(source.database, sorted(first))}
+
+
+def _rare(source: _Source) -> list[Asked]:
+    """A sample of the calls with rare fingerprints."""
+    if REST not in source.drawn:
+        return []
+    return read_asked(source.database, union_of([source.drawn[REST]], _MOST_READ))
+
+
+def _ungrouped(
+    source: _Source, groups: Sequence[InstructionGroup], rare: Sequence[Asked]
+) -> _Found:
+    """Calls with rare fingerprints whose instructions belong to no group."""
+    grouped = {call_id for group in groups for call_id in group.rare}
+    left = [asked for asked in rare if asked.id not in grouped]
+    if not left:
+        return _Found([], [], 0)
+    sums = share_of(source.strata.sums[REST], left, rare)
+    return _Found([], [OtherCalls(_RARE, sums.calls, sums.cost_usd)], len(left))
+
+
+def _of_group(source: _Source, group: InstructionGroup, rare: int) -> _Found:
+    """Return the tasks of one instruction."""
+    strata = [Stratum("fingerprint", name) for name in group.fingerprints] + [REST] * bool(
+        group.rare
+    )
+    among = frozenset(group.rare)
+    asked = source.read(strata, MOST_SAMPLED, among)
+    if not asked:
+        return _Found([], [], 0)
+    generic = is_generic(" ".join(group.pattern.fixed_words))
+    rules = tuple(learn_rules(asked, generic=generic))
+    if len(rules) > 1:
+        asked = source.read(strata, _MOST_READ, among)
+    sums = _sums(source.strata, group, rare)
+    places = [place_of(rules, one) for one in asked]
+    found = _Found([], [], len(asked))
+    for place in range(len(rules)):
+        part = [one for one, where in zip(asked, places, strict=True) if where == place]
+        if part:
+            _add(found, source, Definition(group, rules, place), part, asked, sums, generic=generic)
+    return found
+
+
+def _sums(strata: Strata, group: InstructionGroup, rare: int) -> Sums:
+    """Sums of a group: those of its fingerprints, and its share of the rest."""
+    parts = [strata.sums[Stratum("fingerprint", name)] for name in group.fingerprints]
+    if group.rare:
+        parts.append(scaled(strata.sums[REST], len(group.rare) / rare))
+    return sum_up(parts)
+
+
+def _add(
+    found: _Found,
+    source: _Source,
+    definition: Definition,
+    part: list[Asked],
+    asked: list[Asked],
+    sums: Sums,
+    *,
+    generic: bool,
+) -> None:
+    """Add what one rule takes of a group: a task, or calls that are none."""
+    whole = len(part) == len(asked)
+    own = sums if whole else share_of(sums, part, asked)
+    reason = _no_task(definition.rules[definition.place], part, asked, generic=generic)
+    if reason is not None:
+        found.others.append(OtherCalls(reason, own.calls, own.cost_usd))
+        return
+    is_counted = len(asked) == sums.calls or (whole and not definition.group.rare)
+    volume = volume_of(own, part, source.strata.all.last, exact=is_counted)
+    found.tasks.append(make_task(definition, part[:MOST_SAMPLED], volume))
+
+
+def _no_task(
+    rule: Rule, part: Sequence[Asked], asked: Sequence[Asked], *, generic: bool
+) -> str | None:
+    """Say why calls are no task; ``None`` where they are one."""
+    if len(part) < _LEAST_CALLS:
+        return _FEW
+    if rule.kind != "any" or output_kind(part).kind == "closed set":
+        return None
+    if generic:
+        return _ODD
+    return None if len(part) > _WORTH_A_TASK * len(asked) else _LEFT

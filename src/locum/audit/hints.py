@@ -1,0 +1,116 @@
+"""What calls could save without a student: answers given again, a day's delay, shorter answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.prices import Tokens, find_price
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locum.audit.tasks import SampledCall, TrafficTask
+
+__all__ = ["Hint", "batch_hint", "cache_hint", "label_hint"]
+
+_WORTH_SAYING = 0.05
+_HALF = 0.5
+_MOSTLY = 0.9
+_FEW_HOURS = 0.1
+_LEAST_HOURS = 48
+_SECONDS_AN_HOUR = 3_600
+_BATCH_PRICED = ("gpt-", "chatgpt-", "o1", "o3", "o4", "claude-", "gemini-")
+
+
+class Hint(NamedTuple):
+    """One way to save.
+
+    Args:
+        share: Of what the task costs that would be saved.
+        reason: Why, in a sentence with its figures.
+    """
+
+    share: float
+    reason: str
+
+
+def cache_hint(task: TrafficTask) -> Hint | None:
+    """Return what the gateway's cache of exact calls would save, where that is worth saying."""
+    measures = task.measures
+    share = measures.repeated
+    if share < _WORTH_SAYING:
+        return None
+    least = "" if task.volume.read == task.volume.calls else "at least "
+    reason = (
+        f"{least}{share:.0%} of calls are exactly ones that were asked before, which "
+        "[gateway.cache] answers again for nothing"
+    )
+    if measures.cacheable < share:
+        reason += (
+            f"; it keeps answers at temperature 0 alone, which {measures.cacheable:.0%} are asked "
+            "again at"
+        )
+    return Hint(share, reason)
+
+
+def batch_hint(task: TrafficTask) -> Hint | None:
+    """Return what a batch price would save, where calls look as if nobody waits for them.
+
+    That is so where next to none is streamed, and nine in ten come in a tenth of the hours from the
+    task's first call to its last, over two days at least. The providers' batch prices are half.
+    """
+    models = [model.rpartition("/")[2] for model, _ in task.volume.models]
+    priced = bool(models) and models[0].startswith(_BATCH_PRICED)
+    if not priced or task.measures.streamed > _WORTH_SAYING:
+        return None
+    share = busy_hours(task.sample)
+    if share is None or share > _FEW_HOURS:
+        return None
+    reason = (
+        f"nine in ten calls come in {share:.0%} of the hours, and none is streamed: if they may "
+        f"wait a day, the batch API of {models[0]}'s provider answers them at half the price"
+    )
+    return Hint(_HALF, reason)
+
+
+def busy_hours(calls: Sequence[SampledCall]) -> float | None:
+    """Return the share of hours in which nine in ten calls come.
+
+    Returns:
+        ``None`` within two days, and with fewer calls than hours, which show no hours of rest.
+    """
+    hours = Counter(int(call.time // _SECONDS_AN_HOUR) for call in calls)
+    span = max(hours) - min(hours) + 1
+    if span < _LEAST_HOURS or len(calls) < span:
+        return None
+    wanted, found = _MOSTLY * len(calls), 0
+    for place, (_, count) in enumerate(hours.most_common(), start=1):
+        found += count
+        if found >= wanted:
+            return place / span
+    return 1.0
+
+
+def label_hint(task: TrafficTask) -> Hint | None:
+    """Return what answers of the label alone would save.
+
+    A label has at most as many tokens as bytes, so that the rest of the answers' tokens, thoughts
+    among them, is more than was decided by at least the difference.
+    """
+    volume, output = task.volume, task.measures.output
+    known = volume.cost_usd is not None and volume.output_tokens is not None
+    price = find_price(volume.models[0][0]) if volume.models else None
+    if output.kind != "closed set" or not known or price is None or not volume.cost_usd:
+        return None
+    label = sum(len(name.encode()) * share for name, share in output.labels)
+    more = (volume.output_tokens or 0.0) - label
+    saved = more * price.cost_usd(Tokens(0, 1_000)) / 1_000
+    share = saved * volume.calls / volume.cost_usd if more > 0 else 0.0
+    if share < _WORTH_SAYING:
+        return None
+    reason = (
+        f"answers take {volume.output_tokens:,.0f} tokens where the label has {label:.0f} bytes: "
+        f"without thoughts and words around it, at least {min(share, 1):.0%} of the cost is saved"
+    )
+    return Hint(min(share, 1.0), reason)

@@ -1,0 +1,104 @@
+"""An audit as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from locum.audit.auditing import Audit, JudgedTask
+    from locum.audit.foresight import Foresight
+    from locum.audit.probe import Probe
+    from locum.audit.tasks import Measures
+    from locum.audit.verdict import Saving
+
+__all__ = ["audit_object"]
+
+
+def audit_object(audit: Audit) -> dict[str, Any]:
+    """Return what an audit found as an object of JSON; shares lie between 0 and 1.
+
+    Amounts of money are US dollars, times seconds since 1970, and what a month holds is of 30.44
+    days.
+    """
+    found, settings = audit.discovery, audit.settings
+    return {
+        "calls": found.calls,
+        "read": found.read,
+        "first": found.first if found.calls else None,
+        "last": found.last if found.calls else None,
+        "target": settings.promise.target,
+        "confidence": settings.promise.confidence,
+        "minimum_coverage": settings.minimum_coverage,
+        "ranked_by": "dollars" if audit.priced else "calls",
+        "tasks": [_of_task(judged) for judged in audit.tasks],
+        "others": [other._asdict() for other in found.others],
+    }
+
+
+def _of_task(judged: JudgedTask) -> dict[str, Any]:
+    task, verdict = judged.task, judged.verdict
+    return {
+        "name": task.name,
+        "found_by": task.kind,
+        "verdict": verdict.kind,
+        "reason": verdict.reason,
+        "notes": list(verdict.notes),
+        "saving": _of_saving(verdict.saving),
+        "more_calls": verdict.more_calls,
+        "months_to_break_even": verdict.months,
+        "instruction": task.template.instruction,
+        "prompt": task.template.prompt,
+        "volume": {
+            **task.volume._asdict(),
+            "models": dict(task.volume.models),
+            "applications": dict(task.volume.applications),
+        },
+        "measures": _of_measures(task.measures),
+        "probe": _of_probe(judged.probed),
+    }
+
+
+def _of_saving(saving: Saving | None) -> dict[str, Any] | None:
+    if saving is None:
+        return None
+    dollars = None if saving.dollars is None else saving.dollars._asdict()
+    return {"calls_a_month": saving.calls._asdict(), "dollars_a_month": dollars}
+
+
+def _of_measures(measures: Measures) -> dict[str, Any]:
+    agreement = measures.self_agreement
+    return {
+        **measures._asdict(),
+        "output": {
+            "kind": measures.output.kind,
+            "labels": dict(measures.output.labels),
+            "fields": list(measures.output.fields),
+        },
+        "self_agreement": agreement
+        and {
+            "pairs": agreement.pairs,
+            "share": agreement.share,
+            "interval": list(agreement.interval),
+        },
+    }
+
+
+def _of_probe(probed: Probe | str | None) -> dict[str, Any] | None:
+    if probed is None:
+        return None
+    if isinstance(probed, str):
+        return {"problem": probed}
+    return {
+        "inputs": probed.inputs,
+        "usable": probed.usable,
+        "agreement": probed.agreement.value,
+        "agreement_interval": list(probed.agreement.interval),
+        "curve": [point._asdict() for point in probed.curve],
+        "now": _of_foresight(probed.now),
+        "later": None if probed.later is None else _of_foresight(probed.later),
+        "seconds": probed.seconds,
+    }
+
+
+def _of_foresight(foresight: Foresight) -> dict[str, Any]:
+    return {**foresight._asdict(), "interval": list(foresight.interval)}

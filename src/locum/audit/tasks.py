@@ -1,0 +1,234 @@
+"""What an audit finds in traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from locum.audit.pattern import Pattern
+    from locum.evaluation import Interval
+    from locum.schema import JsonObject
+
+__all__ = [
+    "Discovery",
+    "Measures",
+    "OtherCalls",
+    "OutputKind",
+    "SampledCall",
+    "SelfAgreement",
+    "TaskKind",
+    "TaskTemplate",
+    "TrafficTask",
+    "Volume",
+]
+
+TaskKind = Literal["named", "instruction", "prompt", "examples", "conversation", "agent"]
+"""How a task was told from others: by its name, by what the model is told to do, by the text around
+its input, by examples in earlier turns; or it is talk of several turns, or the work of an agent."""
+
+
+class TaskTemplate(NamedTuple):
+    """What is alike in all calls of a task.
+
+    Args:
+        instruction: What the model is told to do, with ``{}`` for what varies in it; empty where
+            nothing is said.
+        prompt: The last user message, with ``{}`` for what varies.
+        pattern: The prompt as segments of words.
+        fingerprints: Of its calls, sorted; those of a call in the sample, where they are too many.
+    """
+
+    instruction: str
+    prompt: str
+    pattern: Pattern
+    fingerprints: tuple[str, ...]
+
+
+class Volume(NamedTuple):
+    """How much a task is used; US dollars, milliseconds, seconds since 1970.
+
+    Args:
+        calls: How many there are; the nearest whole number where they were estimated.
+        exact: Whether they were counted: else they are the share of those that were read.
+        read: Calls that were read.
+        first: Time of its first call, of those that were read where calls were estimated.
+        last: Likewise of its last one.
+        days: Days that the calls of a month are foreseen from: from the task's first call to the
+            last one of any task, and one day where that is less, so that a burst is not taken for
+            the pace of a month.
+        calls_a_month: In 30.44 days, at the pace of those days.
+        cost_usd: What the calls cost; ``None`` where that is not known of any.
+        cost_a_month_usd: Likewise of a month.
+        models: Share of each model that was asked, the largest first.
+        applications: Share of each application, of the calls that were read; empty names are
+            calls without one.
+        latency_p50_ms: Median of those that were read; ``None`` where it is not known.
+        latency_p95_ms: 95th percentile.
+        input_tokens: Mean of a request; ``None`` where it is not known.
+        output_tokens: Mean of an answer.
+    """
+
+    calls: int
+    exact: bool
+    read: int
+    first: float
+    last: float
+    days: float
+    calls_a_month: float
+    cost_usd: float | None
+    cost_a_month_usd: float | None
+    models: tuple[tuple[str, float], ...]
+    applications: tuple[tuple[str, float], ...]
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    input_tokens: float | None
+    output_tokens: float | None
+
+
+class SampledCall(NamedTuple):
+    """One call of a task, drawn at random.
+
+    Args:
+        call_id: Its id.
+        time: When it was sent, in seconds since 1970.
+        model: The model that was asked for.
+        text: The part of the last user message that varies.
+        message: The whole message, as a student would read it.
+        answer: What was answered; ``None`` where that is no text.
+    """
+
+    call_id: str
+    time: float
+    model: str
+    text: str
+    message: str
+    answer: str | None
+
+
+class OutputKind(NamedTuple):
+    """What the answers are.
+
+    Args:
+        kind: ``closed set`` of labels, ``schema`` for JSON objects, ``free text``, or ``tools``
+            that are called.
+        labels: Share of each label of a closed set, the most frequent first.
+        fields: Fields of the objects, of the schema that was asked for where there is one.
+    """
+
+    kind: Literal["closed set", "schema", "free text", "tools"]
+    labels: tuple[tuple[str, float], ...] = ()
+    fields: tuple[str, ...] = ()
+
+
+class SelfAgreement(NamedTuple):
+    """How often a teacher gave the same answer to the same question.
+
+    Args:
+        pairs: Questions that were asked again; of each, the first two askings count.
+        share: Share of them answered alike.
+        interval: Of that share, 95%, exact (Clopper and Pearson 1934).
+    """
+
+    pairs: int
+    share: float
+    interval: Interval
+
+
+class Measures(NamedTuple):
+    """What the calls of a task are like, by those that were read.
+
+    Args:
+        output: What the answers are.
+        narrowness: From 0 to 1; see `locum.audit.measures.narrowness`.
+        exact_duplicates: Share of calls whose input was there before, but for case, spaces and
+            numbers. Where not all calls were read it is too low, as the other call may not have
+            been read.
+        near_duplicates: Share of other calls whose input is a near-copy of an earlier one;
+            likewise.
+        repeated: Share of calls whose whole request the same application sent before, model and
+            settings too; likewise.
+        cacheable: Share of calls that are such at temperature 0, which a cache may answer.
+        self_agreement: ``None`` where no question was asked twice.
+        turns: Mean number of the model's answers before the one that was asked for.
+        tools: Share of calls in which a model may choose among tools.
+        streamed: Share of answers that were streamed.
+        temperature: Median of those that were asked for; ``None`` where none was.
+        input_words: Median words of the part that varies.
+        answer_words: Median words of an answer.
+        refused: Share of calls without an answer in text.
+        instruction_varies: Whether the instruction has parts that vary: a student that reads the
+            user's message alone does not see them.
+    """
+
+    output: OutputKind
+    narrowness: float
+    exact_duplicates: float
+    near_duplicates: float
+    repeated: float
+    cacheable: float
+    self_agreement: SelfAgreement | None
+    turns: float
+    tools: float
+    streamed: float
+    temperature: float | None
+    input_words: float
+    answer_words: float
+    refused: float
+    instruction_varies: bool
+
+
+class TrafficTask(NamedTuple):
+    """A task in traffic.
+
+    Args:
+        name: Names it for good: the named task, or words of the instruction or the prompt and
+            digits of their hash.
+        kind: How it was told from others.
+        template: What is alike in all of its calls.
+        definition: How its calls are found again, as JSON; empty for a named task.
+        volume: How much it is used.
+        sample: At most 4,000 of its calls, drawn uniformly at random, fewer where they are long.
+        measures: What its calls are like.
+    """
+
+    name: str
+    kind: TaskKind
+    template: TaskTemplate
+    definition: JsonObject
+    volume: Volume
+    sample: tuple[SampledCall, ...]
+    measures: Measures
+
+
+class OtherCalls(NamedTuple):
+    """Calls that are no task.
+
+    Args:
+        reason: Why.
+        calls: How many; estimated where they were told apart by reading some.
+        cost_usd: What they cost, in US dollars; ``None`` where that is not known.
+    """
+
+    reason: str
+    calls: int
+    cost_usd: float | None
+
+
+class Discovery(NamedTuple):
+    """The tasks of a store.
+
+    Args:
+        tasks: Those with the highest cost first, then those with most calls.
+        others: Calls that are no task, the most first.
+        calls: All calls that were looked at.
+        read: Calls whose bodies were read.
+        first: Time of the first call, in seconds since 1970.
+        last: Time of the last call.
+    """
+
+    tasks: list[TrafficTask]
+    others: list[OtherCalls]
+    calls: int
+    read: int
+    first: float
+    last: float

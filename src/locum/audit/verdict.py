@@ -1,0 +1,254 @@
+"""Whether a task is worth distilling, or what else is worth doing, and what that saves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from locum.audit.hints import batch_hint, cache_hint, label_hint
+from locum.audit.probe import LIKELY, Probe, farthest_calls
+from locum.audit.volumes import DAYS_A_MONTH
+from locum.dataset import SHARES
+from locum.distillation import least_certify_inputs, too_few
+from locum.report import format_dollars
+
+if TYPE_CHECKING:
+    from locum.audit.foresight import Foresight
+    from locum.audit.hints import Hint
+    from locum.audit.tasks import TrafficTask
+    from locum.evaluation import Promise
+
+__all__ = ["Amount", "Saving", "Verdict", "VerdictKind", "judge"]
+
+VerdictKind = Literal["distil", "collect_more", "cache", "batch", "do_not_distil", "unknown"]
+
+_SHADOWED = 0.02  # as locum promote samples by default; the teacher is paid for those
+_WORTH_CACHING = 0.1
+_TALK = 0.5
+_TWICE_AS_GOOD = 0.05
+
+
+class Amount(NamedTuple):
+    """An estimate with its 95% interval; both ends are the estimate where nothing is estimated."""
+
+    value: float
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Amount:
+        """Return so many times as much."""
+        return Amount(self.value * factor, self.low * factor, self.high * factor)
+
+
+class Saving(NamedTuple):
+    """What would be saved each month.
+
+    Args:
+        calls: Calls that are not sent to the model, or at half its price.
+        dollars: What they cost; ``None`` where no cost is known.
+    """
+
+    calls: Amount
+    dollars: Amount | None
+
+
+class Verdict(NamedTuple):
+    """What to do with a task.
+
+    Args:
+        kind: ``distil`` now; ``collect_more`` calls first; ``cache`` exact repetitions; use a
+            ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not probed.
+        reason: Why, in a sentence with its figures.
+        notes: What else is worth knowing or doing, a sentence each.
+        saving: What it saves; for ``collect_more``, what it will; nothing for the last two.
+        more_calls: Calls to collect.
+        months: Months after which what was paid for distilling is back, 0 where nothing is paid;
+            ``None`` where that is not known, or nothing is saved.
+    """
+
+    kind: VerdictKind
+    reason: str
+    notes: tuple[str, ...] = ()
+    saving: Saving | None = None
+    more_calls: int | None = None
+    months: float | None = None
+
+    @property
+    def saves_now(self) -> bool:
+        """Whether what it saves needs nothing more."""
+        return self.kind in {"distil", "cache", "batch"}
+
+
+def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Verdict:
+    """Decide on a task.
+
+    A student is worth having where a certificate of the minimum coverage is had with a chance of
+    four in five. What is saved counts the calls that a student may answer, less the 2% that a
+    gateway still sends to the model for comparison. Distilling recorded calls costs nothing but
+    some minutes of a CPU; what more calls cost is counted at the task's mean cost of a call.
+
+    Args:
+        task: What was found of it.
+        probed: What a probe found, or why there was none; ``None`` where none was asked for.
+        promise: What was to be certified.
+    """
+    stands_in_the_way = _no_student(task)
+    if stands_in_the_way is not None:
+        found = Verdict("do_not_distil", stands_in_the_way)
+    elif isinstance(probed, Probe):
+        found = _by_probe(task, probed, promise)
+    else:
+        found = _unprobed(task, probed, promise)
+    return _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task))
+
+
+def _no_student(task: TrafficTask) -> str | None:
+    """Say why no student can stand in, whatever is learned."""
+    measures, output = task.measures, task.measures.output
+    if output.kind == "tools" or measures.tools > _TALK:
+        return "it uses tools: what the model does next hangs on what they answer"
+    if task.kind == "conversation":
+        return (
+            f"it is a conversation: {measures.turns:.1f} answers of the model come before each "
+            "message on average, and a student reads the last message alone"
+        )
+    if output.kind == "free text":
+        return (
+            f"its answers are free text of {measures.answer_words:,.0f} words at the median, too "
+            f"open for a student (narrowness {measures.narrowness:.2f} of 1)"
+        )
+    if output.kind == "closed set" and len(output.labels) == 1:
+        return f"every answer is {output.labels[0][0]!r}: there is nothing to decide"
+    return None
+
+
+def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
+    notes = [*probed.notes, *_varying(task)]
+    asked = f"{promise.target:.0%} agreement"
+    if probed.now.chance >= LIKELY:
+        saving = _saving(task, probed, probed.now)
+        reason = (
+            f"a small student may answer {_span(probed.now)} of calls at {asked}"
+            f"{_worth(saving)}; its lessons are recorded already, so that it pays at once"
+        )
+        if probed.later and probed.later.coverage > probed.now.coverage + _TWICE_AS_GOOD:
+            notes.append(f"twice as many calls would bring it to about {probed.later.coverage:.0%}")
+        return Verdict("distil", reason, tuple(notes), saving, months=0.0)
+    if probed.later is not None:
+        return _collect(task, probed, probed.later, notes)
+    return Verdict(
+        "do_not_distil",
+        f"it is too diverse for a small student, which agrees with the model on "
+        f"{probed.agreement.value:.0%} of inputs that it did not learn from, and on none of them "
+        f"surely enough for {asked}, with {farthest_calls(probed.now.calls):,} calls neither",
+        tuple(notes),
+    )
+
+
+def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str]) -> Verdict:
+    more = _rounded((later.calls - probed.now.calls) / max(probed.usable, 1e-9))
+    volume, saving = task.volume, _saving(task, probed, later)
+    days = DAYS_A_MONTH * more / volume.calls_a_month
+    reason = (
+        f"{probed.now.calls:,} usable calls bring a certificate with a chance of "
+        f"{probed.now.chance:.0%}; with about {more:,} more, {_days(days)} at its pace, a small "
+        f"student would answer {_span(later)} of calls{_worth(saving)}"
+    )
+    months = None
+    if volume.cost_usd is not None and saving.dollars and saving.dollars.value:
+        price = more * volume.cost_usd / volume.calls
+        months = price / saving.dollars.value
+        reason += f"; bought from the model now they cost ${price:,.2f}, back in {_months(months)}"
+    return Verdict("collect_more", reason, tuple(notes), saving, more, months)
+
+
+def _unprobed(task: TrafficTask, why: str | None, promise: Promise) -> Verdict:
+    calls = task.volume.calls
+    certify = round(SHARES["certify"] * calls)
+    if certify < least_certify_inputs(promise):
+        decision = too_few(calls, certify, SHARES["certify"], promise)
+        return Verdict("collect_more", decision.reason, more_calls=decision.more_inputs)
+    if why is None:
+        return Verdict("unknown", "it was not probed: what a student may answer is not known")
+    return Verdict("do_not_distil", f"it could not be probed: {why}")
+
+
+def _with_hints(
+    found: Verdict, task: TrafficTask, cache: Hint | None, batch: Hint | None, label: Hint | None
+) -> Verdict:
+    """Add what else would save; where no student does, the first of it is the verdict."""
+    hints = [("cache", cache), ("batch", batch), ("label", label)]
+    kind: VerdictKind | None = None
+    if found.kind in {"do_not_distil", "unknown"}:
+        if cache is not None and cache.share >= _WORTH_CACHING:
+            kind = "cache"
+        elif batch is not None:
+            kind = "batch"
+    rest = tuple(hint.reason for name, hint in hints if hint is not None and name != kind)
+    if kind is None:
+        return found._replace(notes=(*found.notes, *rest))
+    chosen = cache if kind == "cache" else batch
+    assert chosen is not None, "the verdict is the hint's"
+    saving = _of_share(task, chosen.share)
+    notes = (found.reason, *found.notes, *rest)
+    return Verdict(kind, f"{chosen.reason}{_worth(saving)}", notes, saving, months=0.0)
+
+
+def _of_share(task: TrafficTask, share: float) -> Saving:
+    volume = task.volume
+    calls, cost = volume.calls_a_month * share, volume.cost_a_month_usd
+    dollars = None if cost is None else Amount(cost * share, cost * share, cost * share)
+    return Saving(Amount(calls, calls, calls), dollars)
+
+
+def _saving(task: TrafficTask, probed: Probe, foresight: Foresight) -> Saving:
+    """What a student saves that covers so much of the calls whose answers are usable."""
+    covered = Amount(foresight.coverage, *foresight.interval).times(probed.usable * (1 - _SHADOWED))
+    cost = task.volume.cost_a_month_usd
+    return Saving(
+        covered.times(task.volume.calls_a_month), None if cost is None else covered.times(cost)
+    )
+
+
+def _varying(task: TrafficTask) -> list[str]:
+    if not task.measures.instruction_varies:
+        return []
+    told = (
+        "its instruction varies from call to call: a student reads the message alone, and a "
+        "gateway recognises only instructions that it has seen, so move what varies into the "
+        "message, or leave it out, before distilling"
+    )
+    return [told]
+
+
+def _worth(saving: Saving) -> str:
+    if saving.dollars is None:
+        return ""
+    amount = saving.dollars
+    if amount.low == amount.high:
+        return f", which saves {format_dollars(amount.value)} a month"
+    return (
+        f", which saves {format_dollars(amount.value)} a month "
+        f"({format_dollars(amount.low)} to {format_dollars(amount.high)})"
+    )
+
+
+def _span(foresight: Foresight) -> str:
+    low, high = foresight.interval
+    return f"{foresight.coverage:.0%} ({low:.0%} to {high:.0%})"
+
+
+def _rounded(calls: float) -> int:
+    """Round up to two digits: an estimate is no more exact."""
+    unit = int(10 ** max(0, math.floor(math.log10(max(calls, 1))) - 1))
+    return max(1, math.ceil(calls / unit) * unit)
+
+
+def _days(days: float) -> str:
+    if days < 2:
+        return f"{24 * days:,.0f} hours"
+    return f"{days:,.0f} days" if days < 90 else f"{days / DAYS_A_MONTH:,.0f} months"
+
+
+def _months(months: float) -> str:
+    return _days(months * DAYS_A_MONTH)

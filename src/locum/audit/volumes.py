@@ -1,0 +1,89 @@
+"""How much a task is used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locum.audit.tasks import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from locum.audit.asked import Asked
+    from locum.audit.sampling import Sums
+
+__all__ = ["DAYS_A_MONTH", "share_of", "volume_of"]
+
+DAYS_A_MONTH = 365.25 / 12
+_SECONDS_A_DAY = 86_400.0
+_SHORTEST_DAYS = 1.0
+
+
+def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> Volume:
+    """Return the volume of calls.
+
+    Args:
+        sums: Of all of them.
+        read: Those that were read.
+        end: Time of the last call of any task, in seconds since 1970.
+        exact: Whether they were counted.
+    """
+    days = max(_SHORTEST_DAYS, (end - sums.first) / _SECONDS_A_DAY)
+    months = days / DAYS_A_MONTH
+    latencies = [one.latency_ms for one in read if one.latency_ms is not None]
+    middle, slow = np.quantile(latencies, (0.5, 0.95)).tolist() if latencies else (None, None)
+    return Volume(
+        calls=sums.calls,
+        exact=exact,
+        read=len(read),
+        first=sums.first,
+        last=sums.last,
+        days=days,
+        calls_a_month=sums.calls / months,
+        cost_usd=sums.cost_usd,
+        cost_a_month_usd=None if sums.cost_usd is None else sums.cost_usd / months,
+        models=_shares(sums.models),
+        applications=_shares(Counter(one.application for one in read)),
+        latency_p50_ms=middle,
+        latency_p95_ms=slow,
+        input_tokens=sums.input_tokens / sums.counted if sums.counted else None,
+        output_tokens=sums.output_tokens / sums.counted if sums.counted else None,
+    )
+
+
+def share_of(sums: Sums, part: Sequence[Asked], whole: Sequence[Asked]) -> Sums:
+    """Return the sums of a part of calls, by its share of those that were read.
+
+    What calls cost goes by the cost of those that were read, where that is known.
+
+    Args:
+        sums: Of all calls.
+        part: Those of the part that were read.
+        whole: All that were read.
+    """
+    own = type(sums)()
+    own.calls = round(sums.calls * len(part) / len(whole))
+    costs = _total(one.cost_usd for one in whole)
+    if sums.cost_usd is not None:
+        share = _total(one.cost_usd for one in part) / costs if costs else len(part) / len(whole)
+        own.cost_usd = sums.cost_usd * share
+    known = [one for one in part if one.output_tokens is not None]
+    own.counted = len(known)
+    own.input_tokens = sum(one.input_tokens or 0 for one in known)
+    own.output_tokens = sum(one.output_tokens or 0 for one in known)
+    own.first = min(one.time for one in part)
+    own.last = max(one.time for one in part)
+    own.models = Counter(one.model for one in part)
+    return own
+
+
+def _total(values: Iterable[float | None]) -> float:
+    return sum(value for value in values if value is not None)
+
+
+def _shares(counts: Counter[str]) -> tuple[tuple[str, float], ...]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((name, count / counts.total()) for name, count in ordered)

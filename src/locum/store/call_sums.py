@@ -1,0 +1,159 @@
+"""Sums over calls, and their ids, streamed: for stores of which a list would not fit in memory."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import ExitStack
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from locum.store.archive import list_archives
+from locum.store.parquet import ParquetReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.store.call_filter import CallFilter, Condition
+    from locum.store.database import Database, Row
+
+__all__ = [
+    "CallKey",
+    "CallSums",
+    "UnusableCalls",
+    "stream_keys",
+    "stream_leads",
+    "stream_sums",
+    "unusable_calls",
+]
+
+_USABLE = "outcome = 'whole' AND endpoint IN ('chat', 'completions', 'responses', 'messages')"
+_SUMS = (
+    "fingerprint, task, model, count(*), sum(input_tokens), sum(output_tokens), "
+    "count(output_tokens), sum(cost_usd), min(time), max(time)"
+)
+_UNUSABLE = (
+    "sum(CASE WHEN outcome <> 'whole' THEN 1 ELSE 0 END), "
+    "sum(CASE WHEN outcome <> 'whole' THEN cost_usd ELSE 0 END), "
+    f"sum(CASE WHEN outcome = 'whole' AND NOT ({_USABLE}) THEN 1 ELSE 0 END), "
+    f"sum(CASE WHEN outcome = 'whole' AND NOT ({_USABLE}) THEN cost_usd ELSE 0 END)"
+)
+
+
+class CallSums(NamedTuple):
+    """Sums over whole calls for text with one fingerprint, one named task and one model.
+
+    Args:
+        fingerprint: Of instruction and kind of output.
+        task: The named task; ``None`` where none was.
+        model: The model that was asked for.
+        calls: How many.
+        input_tokens: Tokens of the requests, where they are known.
+        output_tokens: Tokens of the answers, where they are known.
+        counted: Calls whose tokens are known.
+        cost_usd: What those cost whose cost is known; ``None`` where none is.
+        first: Time of the first call, in seconds since 1970.
+        last: Time of the last call.
+    """
+
+    fingerprint: str
+    task: str | None
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    counted: int
+    cost_usd: float | None
+    first: float
+    last: float
+
+
+class CallKey(NamedTuple):
+    """What a call is found by."""
+
+    id: str
+    fingerprint: str
+    task: str | None
+
+
+class UnusableCalls(NamedTuple):
+    """Calls that show no task.
+
+    Args:
+        broken: Calls without a whole answer.
+        broken_usd: What they cost, in US dollars.
+        other: Whole calls that did not ask for text: embeddings, and paths that are not known.
+        other_usd: What they cost.
+    """
+
+    broken: int
+    broken_usd: float
+    other: int
+    other_usd: float
+
+
+def stream_sums(database: Database, where: CallFilter) -> Iterator[CallSums]:
+    """Yield sums over the whole calls for text, by fingerprint in order.
+
+    Those of one fingerprint, task and model come twice where some of them are archived.
+
+    Args:
+        database: The store.
+        where: Which calls.
+
+    Raises:
+        InputError: The store cannot be read.
+        UsageError: Calls are archived, and ``locum[parquet]`` is not installed.
+    """
+    grouped = where.condition().then(
+        f"AND {_USABLE} GROUP BY fingerprint, task, model ORDER BY fingerprint"
+    )
+    with ExitStack() as opened:
+        streams = [map(_to_sums, s) for s in _streams(database, where, _SUMS, grouped, opened)]
+        yield from heapq.merge(*streams, key=attrgetter("fingerprint"))
+
+
+def stream_keys(database: Database, where: CallFilter) -> Iterator[CallKey]:
+    """Yield the keys of the whole calls for text, in no order; arguments as of `stream_sums`."""
+    usable = where.condition().then(f"AND {_USABLE}")
+    with ExitStack() as opened:
+        for stream in _streams(database, where, "id, fingerprint, task", usable, opened):
+            yield from map(CallKey._make, stream)
+
+
+def stream_leads(database: Database, where: CallFilter) -> Iterator[CallKey]:
+    """Yield one call of each fingerprint, by fingerprint; arguments as of `stream_sums`.
+
+    A fingerprint comes twice where some of its calls are archived.
+    """
+    grouped = where.condition().then(f"AND {_USABLE} GROUP BY fingerprint ORDER BY fingerprint")
+    with ExitStack() as opened:
+        for stream in _streams(database, where, "min(id), fingerprint, NULL", grouped, opened):
+            yield from map(CallKey._make, stream)
+
+
+def unusable_calls(database: Database, where: CallFilter) -> UnusableCalls:
+    """Count the calls that show no task; arguments as of `stream_sums`."""
+    with ExitStack() as opened:
+        streams = _streams(database, where, _UNUSABLE, where.condition(), opened)
+        rows = [[value or 0 for value in row] for stream in streams for row in stream]
+    broken, broken_usd, other, other_usd = map(sum, zip(*rows, strict=True))
+    return UnusableCalls(int(broken), float(broken_usd), int(other), float(other_usd))
+
+
+def _streams(
+    database: Database, where: CallFilter, columns: str, condition: Condition, opened: ExitStack
+) -> list[Iterator[Row]]:
+    """Rows of a query over the tables, and of the same query over the Parquet files."""
+    snapshot = opened.enter_context(database.snapshot())
+    streams = [snapshot.stream(condition.select(columns), condition.parameters)]
+    files = [file.file for file in list_archives(database, snapshot, where)]
+    if database.archive is not None and files:
+        reader = opened.enter_context(ParquetReader(database.archive))
+        streams.append(reader.stream(columns, files, condition))
+    return streams
+
+
+def _to_sums(row: Row) -> CallSums:
+    fingerprint, task, model, calls, input_tokens, output_tokens, counted, cost_usd, *times = row
+    counts = (int(calls), int(input_tokens or 0), int(output_tokens or 0), int(counted))
+    return CallSums(fingerprint, task, model, *counts, cost_usd, *times)

@@ -1,0 +1,262 @@
+"""``locum audit`` as a user runs it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from locum.promotion import frame_of, read_plan
+from locum.store import CallStore, PromotionStore, open_database
+from locum.traffic.split_request import split_request
+from tests.audit_traffic import make_call, make_traffic, phrase, system, user
+from tests.commands import in_json, locum, refusal, run
+from tests.test_report import XSS, check_page
+from tests.traffic import make_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from locum.schema import Call
+
+ROUTE = "Which team should answer? Say billing, shipping or returns."
+COIN = "Toss a coin for the letter: heads or tails."
+
+
+def route_calls(count: int, start: int = 0) -> list[Call]:
+    """Calls of a task that a small student learns."""
+    return [
+        make_call(
+            start + number,
+            [system(ROUTE), user(example.text)],
+            example.answer,
+            day=number * 28 / count,
+        )
+        for number, example in enumerate(make_examples(count, noise=0.005))
+    ]
+
+
+def coin_calls(count: int, start: int) -> list[Call]:
+    """Calls of a task that nothing learns."""
+    generator = random.Random(1)  # noqa: S311 - no secret
+    return [
+        make_call(
+            start + number,
+            [system(COIN), user(phrase(generator))],
+            generator.choice(["heads", "tails"]),
+            day=number * 28 / count,
+        )
+        for number in range(count)
+    ]
+
+
+def texts_calls(kinds: Iterable[str], each: int) -> list[Call]:
+    return [one.call for one in make_traffic(dict.fromkeys(kinds, each))]
+
+
+def fill(home: Path, calls: Iterable[Call]) -> Path:
+    home.mkdir(exist_ok=True)
+    with open_database(home / "locum.sqlite") as database:
+        CallStore(database).add(list(calls))
+    return home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with calls of five tasks."""
+    place = tmp_path_factory.mktemp("audited") / "home"
+    calls = [*route_calls(1_200), *coin_calls(400, 2_000), *texts_calls(["poem", "talk"], 60)]
+    return fill(place, calls)
+
+
+@pytest.fixture(scope="module")
+def audited(home: Path) -> dict[str, Any]:
+    """What an audit of it says."""
+    found: dict[str, Any] = in_json(home, "audit", "--quiet")
+    return found
+
+
+def task_of(audited: dict[str, Any], begin: str) -> dict[str, Any]:
+    [task] = [task for task in audited["tasks"] if task["name"].startswith(begin)]
+    return dict(task)
+
+
+def test_tasks_are_ranked_by_what_they_save(audited: dict[str, Any]) -> None:
+    assert audited["ranked_by"] == "dollars"
+    verdicts = [task["verdict"] for task in audited["tasks"]]
+    assert verdicts == ["distil", "do_not_distil", "do_not_distil", "do_not_distil"]
+
+
+def test_a_task_that_a_student_learns_is_worth_distilling(audited: dict[str, Any]) -> None:
+    task = audited["tasks"][0]
+    assert task["instruction"] == ROUTE
+    probe, saving = task["probe"], task["saving"]["dollars_a_month"]
+    low, high = probe["now"]["interval"]
+    assert low <= probe["now"]["coverage"] <= high
+    assert probe["now"]["chance"] >= 0.8
+    cost = task["volume"]["cost_a_month_usd"]
+    assert saving["value"] == pytest.approx(0.98 * cost * probe["now"]["coverage"])
+    assert (saving["low"], saving["high"]) == pytest.approx((0.98 * cost * low, 0.98 * cost * high))
+    assert task["months_to_break_even"] == 0
+    assert "a month" in task["reason"]
+
+
+def test_a_task_that_nothing_learns_is_not(audited: dict[str, Any]) -> None:
+    task = task_of(audited, "toss-coin")
+    assert task["probe"]["agreement"] < 0.7
+    assert task["saving"] is None
+    assert "too diverse" in task["reason"]
+
+
+def test_what_no_student_answers_is_not_probed(audited: dict[str, Any]) -> None:
+    assert "free text" in task_of(audited, "write-short")["reason"]
+    [talk] = [task for task in audited["tasks"] if task["found_by"] == "conversation"]
+    assert "reads the last message alone" in talk["reason"]
+
+
+def test_the_table_is_readable_in_a_hundred_columns(home: Path) -> None:
+    shown = locum(home, "audit", "--quiet", columns=100)
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "Distil now" in shown
+    assert "next     locum distill " in shown
+
+
+def test_an_audited_task_is_distilled_promoted_and_recognised(
+    home: Path, audited: dict[str, Any]
+) -> None:
+    name = audited["tasks"][0]["name"]
+    result = in_json(home, "distill", name, "--student", "linear", "--quiet")
+    assert result["decision"]["verdict"] == "distil"
+    low, high = audited["tasks"][0]["probe"]["now"]["interval"]
+    assert low <= result["certificate"]["coverage"] <= high
+    in_json(home, "promote", name)
+    with open_database(home / "locum.sqlite") as database:
+        promotion = PromotionStore(database).find(name)
+    assert promotion is not None
+    recognition = read_plan(promotion.plan).recognition
+    for call, mine in ((route_calls(1, 9_000)[0], True), (coin_calls(1, 9_001)[0], False)):
+        split = split_request(call.request)
+        assert split is not None
+        assert recognition.admits(frame_of(split.rest), split.text) is mine
+
+
+def test_one_task_is_judged_by_its_name(home: Path, audited: dict[str, Any]) -> None:
+    name = task_of(audited, "toss-coin")["name"]
+    [task] = in_json(home, "audit", name, "--no-probe", "--quiet")["tasks"]
+    assert (task["name"], task["verdict"], task["probe"]) == (name, "unknown", None)
+    assert "no task 'other'" in refusal(home, "audit", "other", "--quiet")
+
+
+def test_tasks_with_few_calls_are_left_out(home: Path) -> None:
+    shown = in_json(home, "audit", "--no-probe", "--min-calls", "200", "--quiet")
+    assert [task["volume"]["calls"] for task in shown["tasks"]] == [1_200, 400]
+
+
+def test_filters_choose_the_calls(home: Path) -> None:
+    assert "wider filters" in refusal(home, "audit", "--model", "other", "--quiet")
+    assert "expected a number in (0, 1)" in refusal(
+        home, "audit", "--target", "2", "--quiet", code=2
+    )
+
+
+def test_without_prices_tasks_are_ranked_by_calls(tmp_path: Path) -> None:
+    calls = [
+        call._replace(facts=replace(call.facts, cost_usd=None))
+        for call in [*coin_calls(100, 0), *texts_calls(["poem"], 60)]
+    ]
+    home = fill(tmp_path / "home", calls)
+    found = in_json(home, "audit", "--no-probe", "--quiet")
+    assert found["ranked_by"] == "calls"
+    assert [task["volume"]["calls"] for task in found["tasks"]] == [100, 60]
+    done = run("audit", "--no-probe", "--home", str(home), folder=tmp_path)
+    assert b"no call has a known cost" in done.stderr
+
+
+def test_an_empty_store_is_refused_with_the_cure(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", [])
+    assert "locum gateway" in refusal(home, "audit", "--quiet")
+    assert "locum import" in refusal(tmp_path / "none", "audit", "--quiet")
+
+
+def test_one_call_is_no_task(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", coin_calls(1, 0))
+    found = in_json(home, "audit", "--quiet")
+    assert found["tasks"] == []
+    [other] = found["others"]
+    assert other["calls"] == 1
+    assert other["reason"] in locum(home, "audit", "--quiet")
+
+
+def test_calls_without_answers_are_counted_and_never_probed(tmp_path: Path) -> None:
+    calls = [call._replace(response={"choices": []}) for call in coin_calls(60, 0)]
+    home = fill(tmp_path / "home", calls)
+    [task] = in_json(home, "audit", "--quiet")["tasks"]
+    assert task["verdict"] in {"do_not_distil", "collect_more"}
+    assert task["measures"]["refused"] == 1
+
+
+def test_exact_repetitions_are_to_be_cached(tmp_path: Path) -> None:
+    calls = [
+        make_call(
+            number, [system("Write a poem."), user(f"of {number % 40} words, {word}")], answer
+        )
+        for number, word, answer in (
+            (number, "green " * (number % 40), phrase(random.Random(number)))  # noqa: S311
+            for number in range(200)
+        )
+    ]
+    home = fill(tmp_path / "home", calls)
+    [task] = in_json(home, "audit", "--quiet")["tasks"]
+    assert task["verdict"] == "cache"
+    assert task["measures"]["repeated"] == pytest.approx(0.8)
+    saved = task["saving"]["dollars_a_month"]["value"]
+    assert saved == pytest.approx(0.8 * task["volume"]["cost_a_month_usd"])
+
+
+def test_a_store_that_is_damaged_is_named(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", coin_calls(60, 0))
+    place = home / "locum.sqlite"
+    place.write_bytes(b"no database at all" * 100)
+    assert str(place) in refusal(home, "audit", "--quiet")
+
+
+# The report.
+
+
+def test_the_report_is_one_page_without_script(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "deep" / "audit.html"
+    locum(home, "audit", "--quiet", "--html", str(page))
+    html = page.read_text("utf-8")
+    found = check_page(html)
+    assert "svg" in found.tags
+    assert "Distil now" in html
+    assert "<mark>varies</mark>" in html
+    assert html.count('class="task"') == 4
+
+
+def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
+    hostile = " ".join(XSS)
+    calls = [
+        make_call(number, [system(f"{hostile} Say it."), user(f"{text} {hostile}")], label)
+        for number, (text, label) in enumerate(
+            (phrase(random.Random(number)), XSS[number % 3])  # noqa: S311 - no secret
+            for number in range(80)
+        )
+    ]
+    home = fill(tmp_path / "home", calls)
+    page = tmp_path / "audit.html"
+    locum(home, "audit", "--quiet", "--html", str(page))
+    html = page.read_text("utf-8")
+    check_page(html)
+    assert "alert(1)" in html
+    assert "<script>alert" not in html
+
+
+def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    place = tmp_path / "file" / "audit.html"
+    refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
+    assert str(place) in refused

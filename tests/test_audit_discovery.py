@@ -1,0 +1,422 @@
+"""Tasks found in recorded traffic."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from collections import Counter, defaultdict
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locum.audit import Discovery, TrafficTask, calls_of_task, discover, remember_tasks
+from locum.audit import discovery as discovery_of
+from locum.errors import InputError
+from locum.store import AuditedTask, AuditedTaskStore, CallFilter, CallStore, open_database
+from tests.audit_traffic import KINDS, make_call, make_traffic, phrase, system, user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from locum.schema import Call, JsonObject
+    from locum.store import Database
+    from tests.audit_traffic import Labelled
+
+EACH = 30
+ALL = dict.fromkeys(KINDS, EACH)
+FEW = ("topic", "film", "book", "summary", "clock", "talk", "few turns")
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Database]:
+    """An empty store."""
+    with open_database(tmp_path / "store.sqlite") as database:
+        yield database
+
+
+def add(database: Database, calls: Iterable[Call]) -> None:
+    CallStore(database).add(list(calls))
+
+
+def audit(traffic: Iterable[Labelled], seed: int = 0) -> Discovery:
+    """What is found in a store of some traffic."""
+    with TemporaryDirectory() as folder, open_database(Path(folder, "store.sqlite")) as database:
+        add(database, (one.call for one in traffic))
+        return discover(database, seed=seed)
+
+
+def ids_of(task: TrafficTask) -> frozenset[str]:
+    return frozenset(call.call_id for call in task.sample)
+
+
+def groups_of(discovery: Discovery) -> dict[str, frozenset[str]]:
+    return {task.name: ids_of(task) for task in discovery.tasks}
+
+
+def by_kind(traffic: Iterable[Labelled]) -> dict[str, frozenset[str]]:
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for one in traffic:
+        groups[one.task].add(one.call.facts.id)
+    return {kind: frozenset(ids) for kind, ids in groups.items()}
+
+
+def kind_of(ids: frozenset[str]) -> str:
+    """The true kind of calls that are all of one."""
+    [kind] = {call_id.rsplit("-", 2)[0] for call_id in ids}
+    return kind
+
+
+@cache
+def found_in_all() -> Discovery:
+    """What is found in traffic of all kinds."""
+    return audit(make_traffic(ALL))
+
+
+@pytest.fixture
+def found() -> Discovery:
+    """Likewise; a property of Hypothesis would write it out."""
+    return found_in_all()
+
+
+def test_every_task_is_found_with_its_calls_and_no_others(found: Discovery) -> None:
+    assert set(groups_of(found).values()) == set(by_kind(make_traffic(ALL)).values())
+    assert found.others == []
+    assert found.calls == found.read == EACH * len(KINDS)
+
+
+def test_a_task_says_how_it_was_told_from_others(found: Discovery) -> None:
+    kinds = {kind_of(ids_of(task)): task.kind for task in found.tasks}
+    assert kinds["topic"] == "instruction"
+    assert kinds["clock"] == "instruction"
+    assert kinds["film"] == "prompt"
+    assert kinds["few turns"] == "examples"
+    assert kinds["talk"] == "conversation"
+
+
+def test_a_template_has_slots_where_calls_differ(found: Discovery) -> None:
+    shown = {kind_of(ids_of(task)): task.template for task in found.tasks}
+    assert shown["clock"].instruction == "Today is {}. Sort the ticket into billing or other."
+    assert shown["customer"].instruction.startswith("You answer letters for the company {}.")
+    assert shown["question"].prompt == "Context:\n{}\n\nQuestion: {}\nAnswer in one word:"
+    assert shown["topic"].prompt == "{}"
+    assert len(shown["clock"].fingerprints) > 20
+    assert len(shown["topic"].fingerprints) == 1
+
+
+def test_the_sample_has_the_part_that_varies_and_the_whole_message(found: Discovery) -> None:
+    [task] = [task for task in found.tasks if kind_of(ids_of(task)) == "film"]
+    for call in task.sample:
+        assert (
+            call.message
+            == f"Is this film review positive or negative?\n\nReview: {call.text}\n\nAnswer:"
+        )
+
+
+def test_volumes_are_counted_where_all_calls_were_read(found: Discovery) -> None:
+    for task in found.tasks:
+        volume = task.volume
+        assert (volume.calls, volume.exact, volume.read) == (EACH, True, EACH)
+        assert volume.cost_usd == pytest.approx(EACH * 0.001)
+        assert volume.days == pytest.approx(27, abs=0.1)
+        assert volume.calls_a_month == pytest.approx(EACH * 30.4375 / volume.days)
+        assert volume.models == (("gpt-5.2-mini", 1.0),)
+        assert volume.applications == (("shop", 1.0),)
+        assert 200 < (volume.latency_p50_ms or 0) < (volume.latency_p95_ms or 0) < 300
+        assert (volume.input_tokens, volume.output_tokens) == (100, 5)
+
+
+def test_measures_tell_labels_for_short_texts_from_talk(found: Discovery) -> None:
+    measures = {kind_of(ids_of(task)): task.measures for task in found.tasks}
+    assert measures["topic"].output.kind == "closed set"
+    assert measures["topic"].narrowness > 0.85
+    assert measures["few turns"].narrowness > 0.85
+    assert measures["poem"].output.kind == "free text"
+    assert measures["talk"].narrowness < 0.4 < measures["summary"].narrowness < 0.6
+    assert measures["talk"].turns > 0.5
+    assert measures["customer"].instruction_varies
+    assert not measures["topic"].instruction_varies
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_calls_does_not_matter(order: random.Random) -> None:
+    traffic = make_traffic(ALL)
+    order.shuffle(traffic)
+    assert audit(traffic) == found_in_all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(KINDS)), st.integers(1, 120), min_size=1))
+def test_calls_of_one_task_change_neither_the_calls_nor_the_name_of_another(
+    sizes: Mapping[str, int],
+) -> None:
+    added = make_traffic(sizes, seed=1)
+    together = groups_of(audit([*make_traffic(ALL), *added]))
+    before = groups_of(found_in_all())
+    new = {one.call.facts.id for one in added}
+    assert {name: ids - new for name, ids in together.items()} == before
+    for name, ids in together.items():
+        assert len(ids) == EACH + sizes.get(kind_of(before[name]), 0)
+
+
+def test_a_seed_draws_the_same_calls_and_another_one_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery_of, "MOST_SAMPLED", 20)
+    traffic = make_traffic({"topic": 200})
+    samples = [groups_of(audit(traffic, seed)) for seed in (0, 0, 1)]
+    assert samples[0] == samples[1]
+    assert samples[0].keys() == samples[2].keys()
+    assert samples[0] != samples[2]
+
+
+def test_a_named_task_is_one_whatever_its_calls_are(opened: Database) -> None:
+    traffic = make_traffic(dict.fromkeys(("film", "topic", "talk"), EACH))
+    add(opened, (c._replace(facts=replace(c.facts, task="support")) for _, c in traffic))
+    add(opened, (one.call for one in make_traffic({"topic": EACH}, seed=1)))
+    named, other = sorted(discover(opened).tasks, key=lambda task: task.kind, reverse=True)
+    assert (named.name, named.kind, named.volume.calls) == ("support", "named", 3 * EACH)
+    assert named.definition == {}
+    assert (other.kind, other.volume.calls) == ("instruction", EACH)
+
+
+def test_agents_are_one_task_however_long_they_work(opened: Database) -> None:
+    tools: list[JsonObject] = [
+        {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
+        for name in ("weather", "trains")
+    ]
+    told = system("You plan trips with the tools that you are given.")
+    used: JsonObject = {
+        "role": "assistant",
+        "tool_calls": [{"id": "1", "function": {"name": "weather"}}],
+    }
+    calls = []
+    for number, (_, call) in enumerate(make_traffic({"topic": 40})):
+        asked = user(call.request["messages"][-1]["content"])
+        steps = [used, {"role": "tool", "tool_call_id": "1", "content": "rain"}] * (number % 4)
+        calls.append(make_call(number, [told, asked, *steps], None, message=used, tools=tools))
+    add(opened, calls)
+    [task] = discover(opened).tasks
+    assert (task.kind, task.volume.calls, task.measures.output.kind) == ("agent", 40, "tools")
+    assert task.name.startswith("agent-")
+    assert task.measures.tools == 1
+    assert task.measures.narrowness < 0.5
+
+
+def test_one_tool_is_a_schema(opened: Database) -> None:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tools = [{"type": "function", "function": {"name": "place", "parameters": parameters}}]
+    said = {"function": {"name": "place", "arguments": '{"city": "Bonn"}'}, "id": "1"}
+    calls = [
+        make_call(
+            number,
+            [system("Name the city of the letter."), *call.request["messages"][1:]],
+            None,
+            message={"role": "assistant", "tool_calls": [said]},
+            tools=tools,
+        )
+        for number, (_, call) in enumerate(make_traffic({"topic": 40}))
+    ]
+    add(opened, calls)
+    [task] = discover(opened).tasks
+    assert (task.measures.output.kind, task.measures.output.fields) == ("schema", ("city",))
+    assert task.sample[0].answer == '{"city": "Bonn"}'
+
+
+def test_what_is_no_task_is_counted_with_its_reason(opened: Database) -> None:
+    talk = [one.call for one in make_traffic({"summary": 60})]
+    odd = [
+        make_call(1000 + number, [user(call.request["messages"][-1]["content"][27:])], f"{number}")
+        for number, call in enumerate(talk)
+    ]
+    broken = [make_call(number, [user("a")], None) for number in range(2000, 2003)]
+    broken = [c._replace(facts=replace(c.facts, outcome="failed")) for c in broken]
+    vectors = [make_call(number, [user("a")], None) for number in range(3000, 3002)]
+    vectors = [c._replace(facts=replace(c.facts, endpoint="embeddings")) for c in vectors]
+    add(opened, [*talk, *odd, *broken, *vectors])
+    discovery = discover(opened)
+    assert [task.volume.calls for task in discovery.tasks] == [60]
+    assert [(other.calls, other.reason.split(",")[0]) for other in discovery.others] == [
+        (60, "prompts that share no text"),
+        (3, "no whole answer came"),
+        (2, "embeddings"),
+    ]
+    assert discovery.calls == 125
+
+
+def test_instructions_of_which_every_call_has_its_own_are_no_task(opened: Database) -> None:
+    calls = [one.call for one in make_traffic({"topic": 60})]
+    add(
+        opened,
+        (
+            make_call(number, [system(c.request["messages"][-1]["content"]), user("go")], "yes")
+            for number, c in enumerate(calls)
+        ),
+    )
+    discovery = discover(opened)
+    assert discovery.tasks == []
+    assert [(other.calls, other.reason) for other in discovery.others] == [
+        (60, "instructions that few calls share")
+    ]
+
+
+def test_the_empty_store_has_no_tasks(opened: Database) -> None:
+    discovery = discover(opened)
+    assert (discovery.tasks, discovery.others, discovery.calls) == ([], [], 0)
+
+
+def test_a_filter_chooses_calls(opened: Database) -> None:
+    add(opened, (one.call for one in make_traffic(dict.fromkeys(FEW, EACH))))
+    some = discover(opened, CallFilter(since=1_760_000_000.0 + 14 * 86_400))
+    assert {task.volume.calls for task in some.tasks} == {14}
+
+
+def test_volumes_of_many_calls_are_shares_of_those_that_were_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery_of, "MOST_SAMPLED", 300)
+    monkeypatch.setattr(discovery_of, "_MOST_READ", 600)
+    sizes = {"summary": 600, "poem": 300, "topic": 900}
+    found = audit(make_traffic(sizes))
+    volumes = {kind_of(ids_of(task)): task.volume for task in found.tasks}
+    assert (volumes["topic"].calls, volumes["topic"].exact) == (900, True)
+    for kind in ("summary", "poem"):
+        assert volumes[kind].calls == pytest.approx(sizes[kind], rel=0.15)
+        assert volumes[kind].cost_usd == pytest.approx(sizes[kind] * 0.001, rel=0.15)
+        assert not volumes[kind].exact
+    assert sum(volumes[kind].calls for kind in ("summary", "poem")) == 900
+    assert max(len(task.sample) for task in found.tasks) == 300
+
+
+def test_memory_does_not_grow_with_the_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery_of, "MOST_SAMPLED", 100)
+    monkeypatch.setattr(discovery_of, "_MOST_READ", 200)
+    peaks = []
+    for calls in (1_000, 8_000):
+        with open_database(tmp_path / f"{calls}.sqlite") as database:
+            add(
+                database,
+                (one.call for one in make_traffic({"topic": calls // 2, "clock": calls // 2})),
+            )
+            discover(database)
+            tracemalloc.start()
+            discover(database)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
+
+
+# What an audit found is found again.
+
+
+def test_a_name_that_an_audit_printed_brings_the_calls_of_the_task(opened: Database) -> None:
+    add(opened, (one.call for one in make_traffic(ALL)))
+    tasks = discover(opened).tasks
+    remember_tasks(opened, tasks, 5.0)
+    for task in tasks:
+        calls = list(calls_of_task(opened, task.name))
+        assert {call.facts.id for call in calls} == ids_of(task)
+        assert [call.facts.time for call in calls] == sorted(call.facts.time for call in calls)
+    assert AuditedTaskStore(opened).names() == sorted(task.name for task in tasks)
+
+
+def test_later_calls_of_a_task_are_found_too(opened: Database) -> None:
+    add(opened, (one.call for one in make_traffic(ALL)))
+    tasks = discover(opened).tasks
+    remember_tasks(opened, tasks, 5.0)
+    add(opened, (one.call for one in make_traffic(ALL, seed=1)))
+    for task in tasks:
+        assert len(list(calls_of_task(opened, task.name))) == 2 * EACH
+
+
+def test_calls_that_name_a_task_come_with_those_that_were_found(opened: Database) -> None:
+    add(opened, (one.call for one in make_traffic({"film": EACH})))
+    [task] = discover(opened).tasks
+    remember_tasks(opened, [task], 5.0)
+    [later] = [one.call for one in make_traffic({"book": 1})]
+    add(opened, [later._replace(facts=replace(later.facts, task=task.name))])
+    assert len(list(calls_of_task(opened, task.name))) == EACH + 1
+
+
+def test_a_name_that_no_audit_found_means_what_it_did(opened: Database) -> None:
+    calls = [one.call for one in make_traffic({"topic": 3, "spam": 2})]
+    add(opened, [calls[0]._replace(facts=replace(calls[0].facts, task="one")), *calls[1:]])
+    assert [call.facts.id for call in calls_of_task(opened, "one")] == [calls[0].facts.id]
+    fingerprint = calls[-1].facts.fingerprint[:8]
+    assert len(list(calls_of_task(opened, fingerprint))) == 2
+    assert list(calls_of_task(opened, "nothing")) == []
+
+
+def test_a_definition_of_another_version_is_refused(opened: Database) -> None:
+    AuditedTaskStore(opened).keep([AuditedTask("old", {"version": 99}, 1.0)])
+    with pytest.raises(InputError, match="run locum audit again"):
+        list(calls_of_task(opened, "old"))
+
+
+def test_a_task_is_kept_once(database: Database) -> None:
+    store = AuditedTaskStore(database)
+    assert store.find("a") is None
+    store.keep([AuditedTask("a", {"b": [1, "é"]}, 1.0), AuditedTask("c", {}, 1.0)])
+    store.keep([AuditedTask("a", {"b": 2}, 2.0)])
+    assert store.find("a") == AuditedTask("a", {"b": 2}, 2.0)
+    assert store.names() == ["a", "c"]
+
+
+def test_archived_calls_count(tmp_path: Path, found: Discovery) -> None:
+    pytest.importorskip("duckdb")
+    with open_database(tmp_path / "store.sqlite") as database:
+        add(database, (one.call for one in make_traffic(ALL)))
+        CallStore(database).compact(1_760_000_000.0 + 14 * 86_400)
+        again = discover(database)
+        assert groups_of(again) == groups_of(found)
+        assert {task.volume.calls for task in again.tasks} == {EACH}
+        assert again.tasks[0].volume.cost_usd == pytest.approx(EACH * 0.001)
+        remember_tasks(database, again.tasks, 5.0)
+        for task in again.tasks:
+            assert len(list(calls_of_task(database, task.name))) == EACH
+
+
+def test_a_postgres_store_is_audited_alike(postgres_url: str, found: Discovery) -> None:
+    with open_database(postgres_url) as database:
+        add(database, (one.call for one in make_traffic(ALL)))
+        again = discover(database)
+    assert groups_of(again) == groups_of(found)
+    assert Counter(task.kind for task in again.tasks) == Counter(task.kind for task in found.tasks)
+
+
+def test_questions_that_were_asked_again_show_how_a_teacher_agrees_with_itself(
+    opened: Database,
+) -> None:
+    told = system("Name the topic of the message.")
+    calls = []
+    for number, (_, call) in enumerate(make_traffic({"topic": 40})):
+        asked = [told, user(call.request["messages"][-1]["content"])]
+        answers = ["Billing", "billing." if number < 30 else "other"]
+        calls += [
+            make_call(number * 2 + again, asked, answer, day=again)
+            for again, answer in enumerate(answers)
+        ]
+    add(opened, calls)
+    [task] = discover(opened).tasks
+    agreement = task.measures.self_agreement
+    assert agreement is not None
+    assert (agreement.pairs, agreement.share) == (40, 0.75)
+    assert agreement.interval == pytest.approx((0.588, 0.873), abs=0.001)
+    assert task.measures.exact_duplicates == pytest.approx(0.5)
+
+
+def test_a_prompt_without_a_gap_that_is_asked_again_and_again_is_a_task(opened: Database) -> None:
+    asked = [user("Write the newsletter of our shop for today, please.")]
+    generator = random.Random(0)  # noqa: S311 - no secret
+    add(opened, (make_call(number, asked, phrase(generator)) for number in range(25)))
+    [task] = discover(opened).tasks
+    assert task.kind == "prompt"
+    assert task.measures.exact_duplicates == pytest.approx(24 / 25)

@@ -1,0 +1,173 @@
+"""The parts of an audit: samples, volumes, measures, and the names that other commands take."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.audit_discovery import score
+from benchmarks.audit_mixture import ONE_OFF
+from locum.audit import discover, remember_tasks
+from locum.audit.asked import Asked, ask
+from locum.audit.measures import Told, narrowness, output_kind
+from locum.audit.sampling import Drawn, Stratum, Sums, draw_calls, read_strata, scaled, union_of
+from locum.audit.volumes import share_of, volume_of
+from locum.cli.task_inputs import recorded_inputs
+from locum.errors import UsageError
+from locum.store import CallFilter, CallStore, open_database
+from tests.audit_traffic import KINDS, START, make_call, make_traffic, phrase, user
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = 86_400.0
+
+
+def asked_of(answers: list[str | None], texts: list[str] | None = None) -> list[Asked]:
+    """Calls with given answers."""
+    return [
+        ask(make_call(number, [user((texts or answers)[number] or "")], answer))
+        for number, answer in enumerate(answers)
+    ]
+
+
+# Samples.
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), min_size=1, max_size=4))
+def test_samples_of_strata_join_to_the_first_calls_of_them_all(
+    sizes: list[tuple[int, int]],
+) -> None:
+    generator = random.Random(len(sizes))  # noqa: S311 - no secret
+    everything, drawn = [], []
+    for stratum, (calls, size) in enumerate(sizes):
+        entries = sorted((generator.random(), f"{stratum} {number}") for number in range(calls))
+        everything += entries
+        kept = entries[:size]
+        drawn.append(Drawn(kept, kept[-1][0] if len(kept) == size else 1.0))
+    found = union_of(drawn, 1_000)
+    assert found == [call_id for _, call_id in sorted(everything)[: len(found)]]
+    assert len(found) >= min(min(size, calls) for calls, size in sizes)
+
+
+def test_strata_are_named_tasks_frequent_fingerprints_and_the_rest(tmp_path: Path) -> None:
+    traffic = make_traffic({"topic": 30, "clock": 40})
+    with open_database(tmp_path / "store.sqlite") as database:
+        CallStore(database).add([one.call for one in traffic])
+        strata = read_strata(database, CallFilter(), 10)
+        drawn = draw_calls(database, CallFilter(), strata, 0, 5)
+    topic = Stratum("fingerprint", traffic[0].call.facts.fingerprint)
+    assert {stratum: sums.calls for stratum, sums in strata.sums.items()} == {
+        topic: 30,
+        Stratum("rest", ""): 40,
+    }
+    assert {stratum: len(sample.ids) for stratum, sample in drawn.items()} == {
+        topic: 5,
+        Stratum("rest", ""): 5,
+    }
+
+
+def test_a_filter_takes_fingerprints_and_calls_without_a_name() -> None:
+    condition = CallFilter(fingerprints=("a" * 12,), named=False).condition()
+    assert condition.sql == "fingerprint IN (?) AND task IS NULL"
+    assert CallFilter(named=True).condition().sql == "task IS NOT NULL"
+    with pytest.raises(UsageError, match="10,001 fingerprints are named"):
+        CallFilter(fingerprints=("a",) * 10_001)
+
+
+# Volumes.
+
+
+def sums_of(calls: int, first: float, last: float) -> Sums:
+    sums = Sums(calls, 100 * calls, 5 * calls, calls, 0.001 * calls, first, last)
+    sums.models["one"] = calls
+    return sums
+
+
+def test_a_burst_is_not_taken_for_the_pace_of_a_month() -> None:
+    read = asked_of(["a"])
+    volume = volume_of(sums_of(500, START, START + 60), read, START + 60, exact=True)
+    assert volume.days == 1
+    assert volume.calls_a_month == pytest.approx(500 * 30.4375)
+
+
+def test_a_task_that_ended_is_slower_than_while_it_ran() -> None:
+    read = asked_of(["a"])
+    volume = volume_of(sums_of(100, START, START + DAY), read, START + 10 * DAY, exact=True)
+    assert volume.days == 10
+    assert volume.cost_a_month_usd == pytest.approx(0.1 / 10 * 30.4375)
+
+
+def test_a_share_goes_by_calls_and_by_what_they_cost() -> None:
+    whole = [one._replace(cost_usd=float(number)) for number, one in enumerate(asked_of(["a"] * 4))]
+    share = share_of(sums_of(1_000, START, START), whole[3:], whole)
+    assert share.calls == 250
+    assert share.cost_usd == pytest.approx(0.5)
+    unknown = [one._replace(cost_usd=None) for one in whole]
+    assert share_of(sums_of(1_000, 0, 1), unknown[3:], unknown).cost_usd == pytest.approx(0.25)
+    assert scaled(sums_of(1_000, 0, 1), 0.25).calls == 250
+
+
+# Measures.
+
+
+def test_labels_are_a_closed_set_with_their_shares() -> None:
+    kind = output_kind(asked_of(["Yes", "yes.", "no", "no", "yes ", "Yes"] * 5))
+    assert kind.kind == "closed set"
+    assert dict(kind.labels) == pytest.approx({"Yes": 4 / 6, "no": 2 / 6})
+
+
+def test_objects_are_a_schema_with_the_fields_that_most_have() -> None:
+    answers: list[str | None] = ['{"a": 1, "b": 2}', '```json\n{"a": 3}\n```', '{"a": 4, "b": 5}']
+    kind = output_kind(asked_of(answers))
+    assert (kind.kind, kind.fields) == ("schema", ("a", "b"))
+
+
+def test_other_answers_are_free_text() -> None:
+    generator = random.Random(0)  # noqa: S311 - no secret
+    assert output_kind(asked_of([phrase(generator) for _ in range(40)])).kind == "free text"
+    assert output_kind(asked_of([None, None])).kind == "free text"
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.none() | st.text(max_size=8)), min_size=1))
+def test_narrowness_lies_between_zero_and_one(calls: list[tuple[str, str | None]]) -> None:
+    asked = asked_of([answer for _, answer in calls], [text for text, _ in calls])
+    told = [Told(one, one.text) for one in asked]
+    assert 0 <= narrowness(told) <= 1
+
+
+# What other commands take.
+
+
+def test_inputs_of_a_task_that_an_audit_found_are_read_by_its_name(tmp_path: Path) -> None:
+    place = tmp_path / "store.sqlite"
+    with open_database(place) as database:
+        CallStore(database).add([one.call for one in make_traffic(dict.fromkeys(KINDS, 30))])
+        tasks = discover(database).tasks
+        remember_tasks(database, tasks, START)
+    [film] = [task for task in tasks if task.name.startswith("film-")]
+    given = recorded_inputs(film.name, place)
+    assert {example.text for example in given.examples} == {call.message for call in film.sample}
+    assert {example.answer for example in given.examples} <= {
+        "billing",
+        "delivery",
+        "refund",
+        "other",
+    }
+    assert given.teacher == "gpt-5.2-mini"
+
+
+def test_a_grouping_is_scored_by_pairs_and_by_tasks() -> None:
+    tasks = ["a"] * 4 + ["b"] * 4 + [ONE_OFF] * 2
+    perfect = score(tasks, [*"aaaabbbb", None, None])
+    assert (perfect.pair_f1, perfect.task_precision, perfect.task_recall) == (1, 1, 1)
+    split = score(tasks, [*"aaccbbbb", None, None])
+    assert (split.pair_precision, split.pair_recall) == pytest.approx((1, 8 / 12))
+    assert (split.task_precision, split.task_recall) == pytest.approx((1 / 3, 0.5))
+    merged = score(tasks, "x" * 10)
+    assert merged.pair_precision == pytest.approx(12 / 45)
+    assert (merged.pair_recall, merged.task_recall) == (1, 0)

@@ -1,0 +1,193 @@
+"""What an audit decides, and what it says that is worth."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from locum.audit import Foresight, Probe, TrafficTask, discover
+from locum.audit.hints import batch_hint, busy_hours, cache_hint, label_hint
+from locum.audit.probe import farthest_calls
+from locum.audit.tasks import OutputKind, SampledCall
+from locum.audit.verdict import judge
+from locum.evaluation import Interval, Promise, Share
+from locum.store import CallStore, open_database
+from tests.audit_traffic import DAY, START, make_traffic
+
+PROMISE = Promise(0.95, 0.95)
+HOUR = 3_600.0
+
+
+@cache
+def topic() -> TrafficTask:
+    """A task whose answers are one of four labels: 1,000 calls a month, at a dollar."""
+    with TemporaryDirectory() as folder, open_database(Path(folder, "store.sqlite")) as database:
+        CallStore(database).add([one.call for one in make_traffic({"topic": 40})])
+        [task] = discover(database).tasks
+    volume = task.volume._replace(
+        calls=500, read=500, cost_usd=0.5, calls_a_month=1_000.0, cost_a_month_usd=1.0
+    )
+    return task._replace(volume=volume)
+
+
+def foreseen(calls: int, coverage: float, chance: float) -> Foresight:
+    return Foresight(calls, coverage, Interval(coverage / 2, min(1.0, coverage * 1.5)), chance)
+
+
+def probed(now: Foresight, later: Foresight | None = None, usable: float = 0.9) -> Probe:
+    agreement = Share(0.8, Interval(0.75, 0.85), 400)
+    return Probe(450, usable, agreement, (), now, later, (), 1.0)
+
+
+def measured(**changes: object) -> TrafficTask:
+    """The task with other measures."""
+    return topic()._replace(measures=topic().measures._replace(**changes))
+
+
+def sent(*times: float) -> tuple[SampledCall, ...]:
+    return tuple(
+        SampledCall(str(number), time, "gpt-5.2", "", "", None) for number, time in enumerate(times)
+    )
+
+
+# Students.
+
+
+def test_a_likely_certificate_saves_its_share_of_the_cost_at_once() -> None:
+    verdict = judge(topic(), probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert (verdict.kind, verdict.months, verdict.more_calls) == ("distil", 0, None)
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.441, 0.2205, 0.6615))
+    assert verdict.saving.calls.value == pytest.approx(441)
+    assert "$0.441 a month (" in verdict.reason
+
+
+def test_more_calls_are_counted_priced_and_paid_back() -> None:
+    verdict = judge(topic(), probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
+    assert verdict.kind == "collect_more"
+    assert verdict.more_calls == 500  # usable calls are nine in ten
+    assert verdict.months == pytest.approx(500 * 0.001 / 0.441)
+    assert "15 days at its pace" in verdict.reason
+    assert "bought from the model now they cost $0.50, back in 35 days" in verdict.reason
+
+
+def test_what_no_calls_help_is_left_alone() -> None:
+    verdict = judge(topic(), probed(foreseen(450, 0, 0.1)), PROMISE)
+    assert (verdict.kind, verdict.saving) == ("do_not_distil", None)
+    assert "with 3,600 calls neither" in verdict.reason
+
+
+def test_few_calls_are_looked_ahead_from_to_enough_for_a_certificate() -> None:
+    assert [farthest_calls(calls) for calls in (40, 250, 1_000)] == [2_000, 2_000, 8_000]
+
+
+def test_without_a_cost_calls_are_what_is_saved() -> None:
+    volume = topic().volume._replace(cost_usd=None, cost_a_month_usd=None)
+    verdict = judge(topic()._replace(volume=volume), probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert verdict.saving is not None
+    assert verdict.saving.dollars is None
+    assert "$" not in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        (measured(output=OutputKind("tools")), "uses tools"),
+        (measured(tools=0.9), "uses tools"),
+        (measured(output=OutputKind("free text")), "free text"),
+        (measured(output=OutputKind("closed set", (("yes", 1.0),))), "every answer is 'yes'"),
+        (topic()._replace(kind="conversation"), "conversation"),
+    ],
+)
+def test_some_tasks_no_student_takes(task: TrafficTask, why: str) -> None:
+    verdict = judge(task, None, PROMISE)
+    assert verdict.kind == "do_not_distil"
+    assert why in verdict.reason
+
+
+def test_a_varying_instruction_is_noted() -> None:
+    task = measured(instruction_varies=True)
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert verdict.kind == "distil"
+    assert any("instruction varies" in note for note in verdict.notes)
+
+
+def test_too_few_calls_to_certify_are_to_be_collected() -> None:
+    volume = topic().volume._replace(calls=100)
+    verdict = judge(topic()._replace(volume=volume), "too few to probe", PROMISE)
+    assert verdict.kind == "collect_more"
+    assert verdict.more_calls == 510  # 61 answered ones, half of a fifth
+
+
+# What else saves.
+
+
+def test_repeated_requests_are_to_be_cached_where_nothing_is_distilled() -> None:
+    task = measured(repeated=0.4, cacheable=0.4, output=OutputKind("free text"))
+    verdict = judge(task, None, PROMISE)
+    assert verdict.kind == "cache"
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.4, 0.4, 0.4))
+    assert any("free text" in note for note in verdict.notes)
+
+
+def test_a_task_that_is_distilled_may_be_cached_besides() -> None:
+    task = measured(repeated=0.4, cacheable=0.1)
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert verdict.kind == "distil"
+    assert any("40% of calls are exactly" in note for note in verdict.notes)
+
+
+def test_a_sample_shows_the_least_that_is_repeated() -> None:
+    volume = topic().volume._replace(calls=5_000)
+    task = measured(repeated=0.4, cacheable=0.4)._replace(volume=volume)
+    hint = cache_hint(task)
+    assert hint is not None
+    assert hint.reason.startswith("at least 40%")
+    assert cache_hint(measured(repeated=0.01)) is None
+
+
+def test_calls_that_come_at_night_may_have_a_batch_price() -> None:
+    night = sent(*(START + day * DAY + minute * 60 for day in range(10) for minute in range(60)))
+    task = topic()._replace(sample=night)
+    hint = batch_hint(task)
+    assert hint is not None
+    assert hint.share == 0.5
+    assert "half the price" in hint.reason
+    free = judge(measured(output=OutputKind("free text"))._replace(sample=night), None, PROMISE)
+    assert free.kind == "batch"
+    assert batch_hint(task._replace(measures=measured(streamed=1.0).measures)) is None
+    local = topic().volume._replace(models=(("llama3", 1.0),))
+    assert batch_hint(task._replace(volume=local)) is None
+
+
+def test_calls_at_all_hours_have_somebody_who_waits() -> None:
+    generator = random.Random(0)  # noqa: S311 - no secret
+    times = [START + generator.random() * 5 * DAY for _ in range(2_000)]
+    share = busy_hours(sent(*times))
+    assert share is not None
+    assert share > 0.7
+
+
+@given(st.lists(st.floats(0, 100 * HOUR), min_size=1, max_size=150))
+def test_busy_hours_are_a_share(times: list[float]) -> None:
+    share = busy_hours(sent(*times))
+    assert share is None or 0 < share <= 1
+
+
+def test_tokens_beyond_the_label_are_priced() -> None:
+    volume = topic().volume._replace(
+        models=(("gpt-4o-mini", 1.0),), output_tokens=500.0, cost_usd=0.5, calls=1_000
+    )
+    hint = label_hint(topic()._replace(volume=volume))
+    assert hint is not None
+    label = sum(len(name) * share for name, share in topic().measures.output.labels)
+    assert hint.share == pytest.approx((500 - label) * 0.6e-6 * 1_000 / 0.5)
+    short = volume._replace(output_tokens=2.0)
+    assert label_hint(topic()._replace(volume=short)) is None
