@@ -260,3 +260,61 @@ def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) 
     place = tmp_path / "file" / "audit.html"
     refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
     assert str(place) in refused
+
+
+# Code beside traffic.
+
+ROUTER = f"""from openai import OpenAI
+
+client = OpenAI()
+ROUTE = "{ROUTE}"
+
+
+def route(text: str) -> str:
+    answer = client.chat.completions.create(
+        model="gpt-4o",
+        messages=[{{"role": "system", "content": ROUTE}}, {{"role": "user", "content": text}}],
+    )
+    return answer.choices[0].message.content
+
+
+def other(text: str) -> str:
+    answer = client.chat.completions.create(
+        model="gpt-4o",
+        messages=[{{"role": "user", "content": f"Translate into French, word by word: {{text}}"}}],
+    )
+    return answer.choices[0].message.content
+"""
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "router.py").write_text(ROUTER)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_tasks_name_the_code_that_makes_their_calls(home: Path, code: Path) -> None:
+    found = in_json(home, "audit", "--no-probe", "--quiet", "--code", "app")
+    [route] = [task for task in found["tasks"] if task["instruction"] == ROUTE]
+    assert route["code"] == [{"path": "app/router.py", "line": 8, "rules": ["closed-answer"]}]
+    assert all(
+        task["code"] == []
+        for task in found["tasks"]
+        if task is not route and task["name"] != route["name"]
+    )
+    assert [place["line"] for place in found["code_of_no_task"]] == [16]
+    page = code / "audit.html"
+    told = locum(home, "audit", "--no-probe", "--quiet", "--code", "app", "--html", str(page))
+    assert "  code: app/router.py:8 closed-answer\n" in told
+    assert "no task: calls in code at app/router.py:16\n" in told
+    assert "app/router.py:8 (closed-answer)" in page.read_text()
+
+
+def test_without_code_nothing_is_said_of_it(audited: dict[str, Any]) -> None:
+    assert audited["code_of_no_task"] is None
+
+
+def test_code_that_is_not_there_is_refused(home: Path) -> None:
+    assert "nothing to scan at 'nowhere'" in refusal(home, "audit", "--code", "nowhere")

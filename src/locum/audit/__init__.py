@@ -1,6 +1,7 @@
 """Finds the tasks in recorded traffic, and says which are worth distilling."""
 
 from locum.audit.auditing import Audit, JudgedTask, audit_calls
+from locum.audit.call_sites import CodePlace, with_code
 from locum.audit.definition import calls_of_task, remember_tasks
 from locum.audit.discovery import discover
 from locum.audit.foresight import Foresight
@@ -25,6 +26,7 @@ __all__ = [
     "VERDICTS",
     "Amount",
     "Audit",
+    "CodePlace",
     "Discovery",
     "Foresight",
     "JudgedTask",
@@ -48,4 +50,5 @@ __all__ = [
     "discover",
     "remember_tasks",
     "render_audit",
+    "with_code",
 ]

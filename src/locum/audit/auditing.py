@@ -12,6 +12,7 @@ from locum.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from locum.audit.call_sites import CodePlace
     from locum.audit.tasks import Discovery, TrafficTask
     from locum.distillation import Progress
     from locum.store import CallFilter, Database
@@ -26,11 +27,13 @@ class JudgedTask(NamedTuple):
         task: What was found of it.
         probed: What a probe found, or why there was none; ``None`` where none was asked for.
         verdict: What to do.
+        places: Where in code its calls are made, as far as `with_code` was asked.
     """
 
     task: TrafficTask
     probed: Probe | str | None
     verdict: Verdict
+    places: tuple[CodePlace, ...] = ()
 
 
 class Audit(NamedTuple):
@@ -41,12 +44,15 @@ class Audit(NamedTuple):
         tasks: The tasks that were asked for, judged, those that save most first.
         settings: What probes were to certify.
         priced: Whether the cost of any call is known; without one, tasks are ranked by calls.
+        places_of_no_task: Call sites in code that make the calls of none of the tasks; ``None``
+            where no code was looked at.
     """
 
     discovery: Discovery
     tasks: list[JudgedTask]
     settings: ProbeSettings
     priced: bool
+    places_of_no_task: tuple[CodePlace, ...] | None = None
 
 
 def audit_calls(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from locum.audit.auditing import Audit, JudgedTask
+    from locum.audit.call_sites import CodePlace
     from locum.audit.foresight import Foresight
     from locum.audit.probe import Probe
     from locum.audit.tasks import Measures
@@ -32,6 +35,9 @@ def audit_object(audit: Audit) -> dict[str, Any]:
         "ranked_by": "dollars" if audit.priced else "calls",
         "tasks": [_of_task(judged) for judged in audit.tasks],
         "others": [other._asdict() for other in found.others],
+        "code_of_no_task": None
+        if audit.places_of_no_task is None
+        else _of_places(audit.places_of_no_task),
     }
 
 
@@ -55,7 +61,12 @@ def _of_task(judged: JudgedTask) -> dict[str, Any]:
         },
         "measures": _of_measures(task.measures),
         "probe": _of_probe(judged.probed),
+        "code": _of_places(judged.places),
     }
+
+
+def _of_places(places: Iterable[CodePlace]) -> list[dict[str, Any]]:
+    return [{**place._asdict(), "rules": list(place.rules)} for place in places]
 
 
 def _of_saving(saving: Saving | None) -> dict[str, Any] | None:

@@ -22,9 +22,12 @@ from locum.cli.options import (
 from locum.cli.output import dollars, print_json
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.scan import check_paths
 from locum.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
     from rich.table import Table
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["audit_command"]
 
 _WIDTH_IN_FILES = 100
+_SITES_SHOWN = 10
 
 
 def audit_command(
@@ -62,6 +66,13 @@ def audit_command(
         typer.Option("--time", help="Processor time for a task's probes; none is begun later."),
     ] = "10s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
+    code: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of code, relative to the current one, in which to find where the calls of "
+            "each task are made, as locum scan reads it; repeatable.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write a report as well: one HTML file.")
     ] = None,
@@ -92,6 +103,7 @@ def audit_command(
 
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
+    check_paths(code or [])
     seconds = parse_duration("--time", time_a_task)
     where = make_filter(None, model, since, until, source, application, None)
     settings = ProbeSettings(promise, minimum_coverage, seconds, seed)
@@ -114,12 +126,21 @@ def audit_command(
                 "locum import, or give wider filters"
             )
         remember_tasks(database, found.discovery.tasks, time.time())
+    if code:
+        found = _with_code(found, code)
     if html is not None:
         write_page(render_audit(found), html)
     if json_output:
         print_json(audit_object(found))
     else:
         _print(found)
+
+
+def _with_code(audit: Audit, paths: Sequence[Path]) -> Audit:
+    from locum.audit import with_code
+    from locum.scan.workspace import scan_workspace
+
+    return with_code(audit, scan_workspace(Path(), paths))
 
 
 def _print(audit: Audit) -> None:
@@ -135,6 +156,8 @@ def _print(audit: Audit) -> None:
         console.print(Text(f"\n{judged.task.name}: {judged.verdict.reason}."))
         for note in judged.verdict.notes:
             console.print(Text(f"  note: {note}"))
+        for place in judged.places:
+            console.print(Text(f"  code: {place} {', '.join(place.rules)}".rstrip()))
     _print_rest(audit, console)
 
 
@@ -196,6 +219,11 @@ def _print_rest(audit: Audit, console: Console) -> None:
     for other in audit.discovery.others:
         cost = "" if other.cost_usd is None else f", {dollars(other.cost_usd)}"
         console.print(Text(f"\nno task: {other.calls:,} calls{cost}: {other.reason}"))
+    if audit.places_of_no_task:
+        shown = ", ".join(map(str, audit.places_of_no_task[:_SITES_SHOWN]))
+        more = len(audit.places_of_no_task) - _SITES_SHOWN
+        rest = f" and {more:,} others" if more > 0 else ""
+        console.print(Text(f"\nno task: calls in code at {shown}{rest}"))
     if not audit.priced:
         stderr_console().print(
             "note: no call has a known cost, so that tasks are ranked by calls", markup=False

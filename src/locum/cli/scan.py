@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locum.scan import Finding, ScanReport
 
-__all__ = ["scan_command"]
+__all__ = ["check_paths", "scan_command"]
 
 _WIDTH_IN_FILES = 80
 Format = Literal["table", "json", "sarif", "github"]
@@ -83,7 +83,7 @@ def scan_command(
         )
     chosen = _check_rules(rules or [])
     known = read_baseline(baseline) if baseline else frozenset()
-    found = scan_workspace(Path(), _check_paths(paths or [Path()]), tests=tests)
+    found = scan_workspace(Path(), check_paths(paths or [Path()]), tests=tests)
     found = found._replace(
         findings=[one for one in found.findings if one.rule in chosen],
         suppressed=[one for one in found.suppressed if one.rule in chosen],
@@ -109,7 +109,8 @@ def _check_rules(given: Sequence[str]) -> frozenset[str]:
     return frozenset(given or RULES)
 
 
-def _check_paths(paths: Sequence[Path]) -> Sequence[Path]:
+def check_paths(paths: Sequence[Path]) -> Sequence[Path]:
+    """Refuse what is not there."""
     for path in paths:
         if not path.exists():
             raise InputError(
