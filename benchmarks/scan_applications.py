@@ -11,7 +11,7 @@ not.
 
 ``known``
     The 37 applications that the scan was mended by; findings after that.
-``held-out 1`` to ``held-out 4``
+``held-out 1`` to ``held-out 5``
     Applications that were scanned for the first time with the scan as it was then, and read before
     anything was mended. What was wrong in one was mended before the next was scanned.
 """

@@ -112,6 +112,12 @@ LOOP = "for one in many:\n        text = {call}.choices[0].message.content\n    
             set(),
         ),
         (
+            "def draft(given):\n        return "
+            + call("'Draft the next part: ' + given")
+            + ".choices[0].message.content\n    for one in many:\n        story += draft(story)",
+            set(),
+        ),
+        (
             "for _ in range(3):\n        text = "
             + call("'Improve: ' + many")
             + "\n        if text:"

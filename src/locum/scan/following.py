@@ -28,7 +28,9 @@ _BY_KEY = frozenset({"get", "dig", "at", "path", "getproperty", "json", "fetch"}
 PIECE = "*"
 _CHAINED = frozenset({"then", "map", "flatmap", "thenapply", "let", "also", "tap"})
 _DEEPEST = 25
-_MOST_STEPS = 2_000
+_MOST_STEPS = 10_000
+# Of a name that more functions have, nothing is known.
+_MOST_ALIKE = 8
 
 
 # What surrounds the words of an answer in SDKs and bodies.
@@ -91,13 +93,13 @@ class AnswerFollower:
         """Return which part of the answer an expression is; ``None`` where it is none of it."""
         if expression is self._site:
             return ()
+        self._steps += 1
         entered = self._entered.get(id(function))
         key = (id(expression), id(function), id(entered[0]) if entered else 0)
         if key in self._known:
             return self._known[key]
         if self._depth > _DEEPEST or self._steps > _MOST_STEPS:
             return None
-        self._steps += 1
         self._known[key] = None
         self._depth += 1
         self._known[key] = self._path(expression, function)
@@ -225,7 +227,8 @@ class AnswerFollower:
 
     def _returned(self, call: Call, function: Function) -> tuple[str, ...] | None:
         """What a function of the file returns that is given the answer, or asks for it."""
-        for called in self._ev.module.functions.get(last_name(call.callee), ()):
+        alike = self._ev.module.functions.get(last_name(call.callee), ())
+        for called in alike if len(alike) <= _MOST_ALIKE else ():
             if called is function or id(called) in self._entered:
                 continue
             self._entered[id(called)] = (call, function)

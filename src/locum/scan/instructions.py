@@ -153,7 +153,7 @@ _BOOLEAN_VALUE = re.compile(
     r"^\"?(?:bool|boolean|true|false|true/false|true\|false)\"?$", re.IGNORECASE
 )
 _QUOTES = frozenset("\"'`“")
-_JOINING = frozenset({"and", "or", "the", "with", "of"})
+_JOINING = frozenset({"and", "or", "the", "with", "of", "where"})
 
 
 def has_instruction(text: str) -> bool:

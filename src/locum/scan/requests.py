@@ -178,6 +178,9 @@ def _is_extraction(gathered: Gathered) -> bool:
 def _is_local(gathered: Gathered) -> bool:
     if any(_LOCAL.search(text) for text in gathered.texts):
         return True
+    addresses = gathered.all(("baseurl", "apibase", "endpoint", "host"))
+    if any("local" in getattr(one, "name", "").lower() for one in addresses):
+        return True
     return any(_LOCAL_NAMES.search(name) for name in gathered.names)
 
 

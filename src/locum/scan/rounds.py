@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.tree import Name, Opaque, parts_of
+from locum.scan.tree import Call, Name, Opaque, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from locum.scan.sites import ModelCall
-    from locum.scan.tree import Binding, Call, Expression
+    from locum.scan.tree import Binding, Expression, Function
 
 __all__ = ["needs_last_answer"]
 
@@ -18,15 +18,23 @@ __all__ = ["needs_last_answer"]
 def needs_last_answer(call: ModelCall) -> bool:
     """Return whether a variable that the request is made of comes, in the loop, from the answer.
 
-    Such calls improve one thing in rounds, and cannot be sent together.
+    Such calls improve one thing in rounds, and cannot be sent together. The loop is around the call
+    or around a call of the function that it stands in.
 
     Args:
         call: Of a model.
     """
-    site = call.call
+    module, function = call.ev.module, call.function
+    callers = [one for one in module.calls_by_name.get(function.name, ()) if one.loops]
+    sites = [(call.call, function), *((one.expression, one.function) for one in callers)]
+    return any(isinstance(site, Call) and _is_carried(site, around) for site, around in sites)
+
+
+def _is_carried(site: Call, function: Function) -> bool:
+    """Whether what a call is given comes, in the loop around it, from what it gave."""
     looped = {
         name: found
-        for name, bindings in call.function.bindings.items()
+        for name, bindings in function.bindings.items()
         if (found := [one for one in bindings if one.loops])
     }
     reached = _reached(looped, site)
