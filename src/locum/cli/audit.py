@@ -60,7 +60,7 @@ def audit_command(
     time_a_task: Annotated[
         str,
         typer.Option("--time", help="Processor time for a task's probes; none is begun later."),
-    ] = "10s",
+    ] = "30s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
     html: Annotated[
         Path | None, typer.Option(help="Write a report as well: one HTML file.")
