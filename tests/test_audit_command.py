@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -274,3 +275,11 @@ def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) 
     place = tmp_path / "file" / "audit.html"
     refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
     assert str(place) in refused
+
+
+def test_a_body_that_is_damaged_is_named(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", coin_calls(60, 0))
+    with sqlite3.connect(home / "locum.sqlite") as store:
+        store.execute("UPDATE bodies SET request = x'00112233' WHERE number = 3")
+    store.close()
+    assert "body of call call-0000002 is damaged" in refusal(home, "audit", "--quiet")
