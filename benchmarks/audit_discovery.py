@@ -153,14 +153,14 @@ def measure_scale(sources: Sequence[Source], most: int) -> None:
         with TemporaryDirectory() as folder:
             place = Path(folder, "store.sqlite")
             with open_database(place) as database:
-                _fill(CallStore(database), sources, size)
+                fill(CallStore(database), sources, size)
             subprocess.run(
                 [sys.executable, "-m", "benchmarks.audit_discovery", "--audit", str(place)],
                 check=True,
             )
 
 
-def _fill(store: CallStore, sources: Sequence[Source], size: int) -> None:
+def fill(store: CallStore, sources: Sequence[Source], size: int) -> None:
     """Add calls of all tasks; the n-th has a share of 1 / n."""
     shares = [1 / rank for rank in range(1, len(sources) + 1)]
     streams = [

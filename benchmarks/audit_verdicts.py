@@ -71,7 +71,7 @@ class Row(NamedTuple):
         return named.get(self.found, self.found) == self.truth.verdict
 
 
-def measure(source: Source, calls: int, seed: int, distilled: set[str]) -> Row:
+def measure(source: Source, calls: int, seed: int) -> Row:
     """Audit and distil calls of one task."""
     with TemporaryDirectory() as folder, open_database(Path(folder, "store.sqlite")) as database:
         CallStore(database).add([one.call for one in source.calls(calls, seed)])
@@ -80,7 +80,7 @@ def measure(source: Source, calls: int, seed: int, distilled: set[str]) -> Row:
         remember_tasks(database, audit.discovery.tasks, 0.0)
         judged = max(audit.tasks, key=lambda one: one.task.volume.calls)
         truth = Truth("do_not_distil", 0.0, 0.0)
-        if judged.task.measures.output.kind in distilled:
+        if judged.task.measures.output.kind in {"closed set", "schema"}:
             truth = distil_task(database, judged, seed)
     probed = judged.probed if isinstance(judged.probed, Probe) else None
     return Row(
@@ -139,10 +139,9 @@ def main() -> None:
     parser.add_argument("--conll", type=Path, required=True)
     parser.add_argument("--each", type=int, nargs="+", default=[1_000, 3_000])
     parser.add_argument("--seeds", type=int, default=1, help="draws of the calls")
-    parser.add_argument("--labels-only", action="store_true", help="distil no JSON, to be quick")
+    parser.add_argument("--only", nargs="+", default=[""], help="beginnings of tasks' names")
     given = parser.parse_args()
     sources = read_sources(Places(given.packages, given.snips, given.conll))
-    distilled = {"closed set"} if given.labels_only else {"closed set", "schema"}
     print(
         f"{'task':<36}{'calls':>7} {'audit says':<14}{'fore-':>5} {'interval':>9} {'chance':>6} "
         f"{'distilling':<14}{'found':>5} {'held':>5} {'right':>5} {'probe':>6} {'distil':>7}"
@@ -151,8 +150,8 @@ def main() -> None:
     for calls in given.each:
         for seed in range(given.seeds):
             for source in sources:
-                if source.task != ONE_OFF:
-                    rows.append(measure(source, calls, seed, distilled))
+                if source.task != ONE_OFF and source.task.startswith(tuple(given.only)):
+                    rows.append(measure(source, calls, seed))
                     print_row(rows[-1])
     held = [row.holds for row in rows if row.holds is not None]
     right = [row.is_right for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,19 @@ def route_calls(count: int, start: int = 0) -> list[Call]:
     ]
 
 
+def letter_calls(count: int, start: int) -> list[Call]:
+    """The same task with its prompt in the message."""
+    return [
+        make_call(
+            start + number,
+            [user(f"Sort a letter.\n\nLetter: {example.text}\n\nTeam:")],
+            example.answer,
+            day=number * 28 / count,
+        )
+        for number, example in enumerate(make_examples(count, noise=0.005, seed=start))
+    ]
+
+
 def coin_calls(count: int, start: int) -> list[Call]:
     """Calls of a task that nothing learns."""
     generator = random.Random(1)  # noqa: S311 - no secret
@@ -68,8 +82,8 @@ def fill(home: Path, calls: Iterable[Call]) -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with calls of five tasks."""
     place = tmp_path_factory.mktemp("audited") / "home"
-    calls = [*route_calls(1_200), *coin_calls(400, 2_000), *texts_calls(["poem", "talk"], 60)]
-    return fill(place, calls)
+    calls = [*route_calls(1_200), *letter_calls(900, 3_000), *coin_calls(400, 2_000)]
+    return fill(place, [*calls, *texts_calls(["poem", "talk"], 60)])
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +101,7 @@ def task_of(audited: dict[str, Any], begin: str) -> dict[str, Any]:
 def test_tasks_are_ranked_by_what_they_save(audited: dict[str, Any]) -> None:
     assert audited["ranked_by"] == "dollars"
     verdicts = [task["verdict"] for task in audited["tasks"]]
-    assert verdicts == ["distil", "do_not_distil", "do_not_distil", "do_not_distil"]
+    assert verdicts == ["distil"] * 2 + ["do_not_distil"] * 3
 
 
 def test_a_task_that_a_student_learns_is_worth_distilling(audited: dict[str, Any]) -> None:
@@ -124,23 +138,24 @@ def test_the_table_is_readable_in_a_hundred_columns(home: Path) -> None:
     assert "next     locum distill " in shown
 
 
+@pytest.mark.parametrize("place", [0, 1])
 def test_an_audited_task_is_distilled_promoted_and_recognised(
-    home: Path, audited: dict[str, Any]
+    home: Path, audited: dict[str, Any], place: int
 ) -> None:
-    name = audited["tasks"][0]["name"]
+    name, probe = audited["tasks"][place]["name"], audited["tasks"][place]["probe"]
     result = in_json(home, "distill", name, "--student", "linear", "--quiet")
     assert result["decision"]["verdict"] == "distil"
-    low, high = audited["tasks"][0]["probe"]["now"]["interval"]
+    low, high = probe["now"]["interval"]
     assert low <= result["certificate"]["coverage"] <= high
     in_json(home, "promote", name)
     with open_database(home / "locum.sqlite") as database:
         promotion = PromotionStore(database).find(name)
     assert promotion is not None
     recognition = read_plan(promotion.plan).recognition
-    for call, mine in ((route_calls(1, 9_000)[0], True), (coin_calls(1, 9_001)[0], False)):
-        split = split_request(call.request)
+    for number, make in enumerate((route_calls, letter_calls, coin_calls)):
+        split = split_request(make(1, 9_000)[0].request)
         assert split is not None
-        assert recognition.admits(frame_of(split.rest), split.text) is mine
+        assert recognition.admits(frame_of(split.rest), split.text) is (number == place)
 
 
 def test_one_task_is_judged_by_its_name(home: Path, audited: dict[str, Any]) -> None:
@@ -152,7 +167,7 @@ def test_one_task_is_judged_by_its_name(home: Path, audited: dict[str, Any]) -> 
 
 def test_tasks_with_few_calls_are_left_out(home: Path) -> None:
     shown = in_json(home, "audit", "--no-probe", "--min-calls", "200", "--quiet")
-    assert [task["volume"]["calls"] for task in shown["tasks"]] == [1_200, 400]
+    assert [task["volume"]["calls"] for task in shown["tasks"]] == [1_200, 900, 400]
 
 
 def test_filters_choose_the_calls(home: Path) -> None:
@@ -234,7 +249,7 @@ def test_the_report_is_one_page_without_script(home: Path, tmp_path: Path) -> No
     assert "svg" in found.tags
     assert "Distil now" in html
     assert "<mark>varies</mark>" in html
-    assert html.count('class="task"') == 4
+    assert html.count('class="task"') == 5
 
 
 def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
@@ -260,6 +275,14 @@ def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) 
     place = tmp_path / "file" / "audit.html"
     refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
     assert str(place) in refused
+
+
+def test_a_body_that_is_damaged_is_named(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", coin_calls(60, 0))
+    with sqlite3.connect(home / "locum.sqlite") as store:
+        store.execute("UPDATE bodies SET request = x'00112233' WHERE number = 3")
+    store.close()
+    assert "body of call call-0000002 is damaged" in refusal(home, "audit", "--quiet")
 
 
 # Code beside traffic.
@@ -299,11 +322,7 @@ def test_tasks_name_the_code_that_makes_their_calls(home: Path, code: Path) -> N
     found = in_json(home, "audit", "--no-probe", "--quiet", "--code", "app")
     [route] = [task for task in found["tasks"] if task["instruction"] == ROUTE]
     assert route["code"] == [{"path": "app/router.py", "line": 8, "rules": ["closed-answer"]}]
-    assert all(
-        task["code"] == []
-        for task in found["tasks"]
-        if task is not route and task["name"] != route["name"]
-    )
+    assert all(task["code"] == [] for task in found["tasks"] if task is not route)
     assert [place["line"] for place in found["code_of_no_task"]] == [16]
     page = code / "audit.html"
     told = locum(home, "audit", "--no-probe", "--quiet", "--code", "app", "--html", str(page))

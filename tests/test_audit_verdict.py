@@ -6,12 +6,13 @@ import random
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.audit import Foresight, Probe, TrafficTask, discover
+from locum.audit import Foresight, Probe, ProbePoint, TrafficTask, discover
 from locum.audit.hints import batch_hint, busy_hours, cache_hint, label_hint
 from locum.audit.probe import farthest_calls
 from locum.audit.tasks import OutputKind, SampledCall
@@ -40,12 +41,13 @@ def foreseen(calls: int, coverage: float, chance: float) -> Foresight:
     return Foresight(calls, coverage, Interval(coverage / 2, min(1.0, coverage * 1.5)), chance)
 
 
-def probed(now: Foresight, later: Foresight | None = None, usable: float = 0.9) -> Probe:
+def probed(now: Foresight, later: Foresight | None = None, *, whole: bool = True) -> Probe:
     agreement = Share(0.8, Interval(0.75, 0.85), 400)
-    return Probe(450, usable, agreement, (), now, later, (), 1.0)
+    curve = (ProbePoint(340, 0.8, measured=True),)
+    return Probe(450, 0.9, agreement, curve, now, later, (), whole, 1.0)
 
 
-def measured(**changes: object) -> TrafficTask:
+def measured(**changes: Any) -> TrafficTask:  # noqa: ANN401 - any measure
     """The task with other measures."""
     return topic()._replace(measures=topic().measures._replace(**changes))
 
@@ -81,6 +83,13 @@ def test_what_no_calls_help_is_left_alone() -> None:
     verdict = judge(topic(), probed(foreseen(450, 0, 0.1)), PROMISE)
     assert (verdict.kind, verdict.saving) == ("do_not_distil", None)
     assert "with 3,600 calls neither" in verdict.reason
+
+
+def test_a_probe_that_was_cut_short_decides_nothing_but_for_the_student() -> None:
+    none = judge(topic(), probed(foreseen(450, 0, 0.1), whole=False), PROMISE)
+    assert none.kind == "unknown"
+    assert "learned from 340 inputs" in none.reason
+    assert judge(topic(), probed(foreseen(450, 0.5, 0.9), whole=False), PROMISE).kind == "distil"
 
 
 def test_few_calls_are_looked_ahead_from_to_enough_for_a_certificate() -> None:

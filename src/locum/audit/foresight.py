@@ -54,12 +54,14 @@ class HeldOut(NamedTuple):
         agrees: Whether probe and teacher agree, at each size, ``[S, N]``.
         score: What the largest answers by, ``[N]``.
         calls: Calls that the inputs stem from, near-copies among them.
+        whole: Whether there was time for all sizes.
     """
 
     learned: tuple[int, ...]
     agrees: NDArray[np.bool_]
     score: NDArray[np.float64]
     calls: int
+    whole: bool = True
 
 
 class Foresight(NamedTuple):

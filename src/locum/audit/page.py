@@ -26,7 +26,7 @@ VERDICTS: dict[VerdictKind, str] = {
     "cache": "Cache it",
     "batch": "Use the batch price",
     "do_not_distil": "Do not distil",
-    "unknown": "Not probed",
+    "unknown": "Not known",
 }
 """What each verdict is called."""
 _SECONDS_A_DAY = 86_400

@@ -57,7 +57,7 @@ class ProbeSettings(NamedTuple):
 
     promise: Promise
     minimum_coverage: float = 0.05
-    seconds: float = 10.0
+    seconds: float = 30.0
     seed: int = 0
 
 
@@ -87,6 +87,7 @@ class Probe(NamedTuple):
         later: What more calls would: the fewest that probably bring a certificate where there is
             none now, else twice as many as now; ``None`` where none probably do.
         notes: What stands in the way of more, a sentence each.
+        whole: Whether there was time for the largest probes; else more is certified than foreseen.
         seconds: What it took.
     """
 
@@ -97,6 +98,7 @@ class Probe(NamedTuple):
     now: Foresight
     later: Foresight | None
     notes: tuple[str, ...]
+    whole: bool
     seconds: float
 
 
@@ -183,7 +185,9 @@ def _conclude(
     agreement = share(held.agrees[-1])
     assert agreement is not None, "a probe judges every input"
     seconds = time.monotonic() - started
-    return Probe(held.calls, usable, agreement, tuple(points), now, later, tuple(notes), seconds)
+    return Probe(
+        held.calls, usable, agreement, tuple(points), now, later, tuple(notes), held.whole, seconds
+    )
 
 
 def _foresee(held: HeldOut, calls: int, settings: ProbeSettings) -> Foresight:

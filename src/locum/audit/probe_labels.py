@@ -85,7 +85,8 @@ def judge_labels(
         promise,
     )
     learned = tuple(size.learned for size in sizes)
-    return HeldOut(learned, np.stack(agrees), deferral.confidence, len(labelled.texts))
+    whole = len(sizes) == len(SIZES)
+    return HeldOut(learned, np.stack(agrees), deferral.confidence, len(labelled.texts), whole)
 
 
 def _search(classes: Sequence[str], labelled: Labelled, fold: Fold) -> _Found:

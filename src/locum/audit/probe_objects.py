@@ -97,7 +97,8 @@ def judge_objects(
     agrees = [np.concatenate([one.validation.agrees for one in size.judged]) for size in sizes]
     score = np.concatenate([one.validation.confidence for one in sizes[-1].judged])
     learned = tuple(size.learned for size in sizes)
-    held = HeldOut(learned, np.stack(agrees), score, len(pool.examples))
+    whole = len(sizes) == len(_SIZES)
+    held = HeldOut(learned, np.stack(agrees), score, len(pool.examples), whole)
     written = written_shares(sizes[-1].judged[0].extractor.units, pool.answers)
     return held, [_of_written(unit, share) for unit, share in written if share > _OFTEN]
 

@@ -107,6 +107,7 @@ def _of_probe(probed: Probe | str | None) -> dict[str, Any] | None:
         "curve": [point._asdict() for point in probed.curve],
         "now": _of_foresight(probed.now),
         "later": None if probed.later is None else _of_foresight(probed.later),
+        "whole": probed.whole,
         "seconds": probed.seconds,
     }
 

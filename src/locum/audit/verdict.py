@@ -57,7 +57,8 @@ class Verdict(NamedTuple):
 
     Args:
         kind: ``distil`` now; ``collect_more`` calls first; ``cache`` exact repetitions; use a
-            ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not probed.
+            ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not probed, or not
+            for long enough.
         reason: Why, in a sentence with its figures.
         notes: What else is worth knowing or doing, a sentence each.
         saving: What it saves; for ``collect_more``, what it will; nothing for the last two.
@@ -134,6 +135,13 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         if probed.later and probed.later.coverage > probed.now.coverage + _TWICE_AS_GOOD:
             notes.append(f"twice as many calls would bring it to about {probed.later.coverage:.0%}")
         return Verdict("distil", reason, tuple(notes), saving, months=0.0)
+    if not probed.whole:
+        reason = (
+            f"its probe was cut short: small students that learned from "
+            f"{probed.curve[-1].learned:,} inputs agree with the model in "
+            f"{probed.agreement.value:.0%}, and larger ones need more time: --time gives it"
+        )
+        return Verdict("unknown", reason, tuple(notes))
     if probed.later is not None:
         return _collect(task, probed, probed.later, notes)
     return Verdict(

@@ -64,7 +64,7 @@ def audit_command(
     time_a_task: Annotated[
         str,
         typer.Option("--time", help="Processor time for a task's probes; none is begun later."),
-    ] = "10s",
+    ] = "30s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
     code: Annotated[
         list[Path] | None,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "STEPS",
     "Certificate",
     "Promise",
     "SelectivePoint",
@@ -49,7 +50,8 @@ __all__ = [
     "selective_point",
 ]
 
-_STEPS = 100
+STEPS = 100
+"""Candidate thresholds."""
 _SHARE_OF_TESTS = 0.9
 _MOST_INPUTS_FACTOR = 1000.0
 _PLANNING_MARGIN = 0.8416  # the 80th percentile of the standard normal distribution
@@ -174,7 +176,7 @@ def candidate_thresholds(confidence: NDArray[np.floating]) -> NDArray[np.floatin
         confidence: Student's confidence in each input, ``[N]``; equal ones share a threshold.
     """
     descending = np.sort(confidence)[::-1]
-    ranks = np.unique(np.ceil(np.arange(1, _STEPS + 1) * len(descending) / _STEPS)).astype(int)
+    ranks = np.unique(np.ceil(np.arange(1, STEPS + 1) * len(descending) / STEPS)).astype(int)
     return np.unique(descending[ranks[ranks > 0] - 1])[::-1]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.evaluation.certificate import candidate_thresholds
+from locum.evaluation.certificate import STEPS, candidate_thresholds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,30 +121,50 @@ def certified_coverages(
         tested: Likewise of those that are tested on.
         promise: Target and confidence.
     """
-    seen = _count(confidence, agrees, planned.astype(np.float64))
-    new = _count(confidence, agrees, tested.astype(np.float64))
-    scale = new.answered[:, -1:] / np.maximum(seen.answered[:, -1:], 1)
+    seen = _cumulate(confidence, agrees, planned)
+    new = _cumulate(confidence, agrees, tested)
+    steps = np.ceil(np.arange(1, STEPS + 1) * seen.answered[:, -1:] / STEPS)
+    pairs = zip(seen.answered, steps, strict=True)
+    columns = np.stack([np.searchsorted(counts, ranks) for counts, ranks in pairs])
+    seen, new = (
+        _Counts(*(np.take_along_axis(part, columns, axis=1) for part in counts))
+        for counts in (seen, new)
+    )
+    inputs = tested.sum(axis=1)
+    scale = inputs[:, None] / np.maximum(seen.answered[:, -1:], 1)
     start = _p_values(seen, scale, promise).argmin(axis=1)
-    return _walk(new, _p_values(new, np.ones((1, 1)), promise), start, promise)
+    p_values = _p_values(new, np.ones((1, 1)), promise)
+    return _walk(new, p_values, start, inputs, promise)
 
 
-def _count(
-    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], times: NDArray[np.float64]
+def _cumulate(
+    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], times: NDArray[np.number]
 ) -> _Counts:
-    """Count at each candidate threshold, with each input ``times`` over, ``[R, N]``."""
+    """Count at each distinct confidence, with each input ``times`` over, ``[R, N]``."""
     order = np.argsort(-confidence, kind="stable")
-    ends = np.searchsorted(-confidence[order], -candidate_thresholds(confidence), "right") - 1
-    drawn = times[:, order]
+    falling = confidence[order]
+    ends = np.append(np.flatnonzero(falling[1:] != falling[:-1]), len(falling) - 1)
+    drawn = times[:, order].astype(np.float64)
     return _Counts(
         np.cumsum(drawn, axis=1)[:, ends],
         np.cumsum(drawn * ~agrees[..., order], axis=1)[:, ends],
     )
 
 
+def _count(
+    confidence: NDArray[np.floating], agrees: NDArray[np.bool_], times: NDArray[np.float64]
+) -> _Counts:
+    """Count at each candidate threshold, with each input ``times`` over, ``[R, N]``."""
+    counts = _cumulate(confidence, agrees, times)
+    distinct = np.unique(-confidence)
+    columns = np.searchsorted(distinct, -candidate_thresholds(confidence))
+    return _Counts(counts.answered[:, columns], counts.disagreements[:, columns])
+
+
 def _coverages(counts: _Counts, scale: float, promise: Promise) -> NDArray[np.float64]:
     """Coverage at the last threshold that passes, walked from the smallest p-value on, ``[R]``."""
     p_values = _p_values(counts, np.full((1, 1), scale), promise)
-    return _walk(counts, p_values, p_values.argmin(axis=1), promise)
+    return _walk(counts, p_values, p_values.argmin(axis=1), counts.answered[:, -1], promise)
 
 
 def _p_values(counts: _Counts, scale: NDArray[np.float64], promise: Promise) -> NDArray[np.float64]:
@@ -158,7 +178,11 @@ def _p_values(counts: _Counts, scale: NDArray[np.float64], promise: Promise) -> 
 
 
 def _walk(
-    counts: _Counts, p_values: NDArray[np.float64], start: NDArray[np.int64], promise: Promise
+    counts: _Counts,
+    p_values: NDArray[np.float64],
+    start: NDArray[np.int64],
+    inputs: NDArray[np.number],
+    promise: Promise,
 ) -> NDArray[np.float64]:
     """Coverage at the last threshold that passes in a row, walked from one on, ``[R]``."""
     passed = p_values <= promise.test_level
@@ -166,7 +190,7 @@ def _walk(
     walked = (passed | before).cumprod(axis=1).sum(axis=1)
     last = np.maximum(walked, 1) - 1
     rows = np.arange(len(p_values))
-    share = counts.answered[rows, last] / np.maximum(counts.answered[:, -1], 1)
+    share = counts.answered[rows, last] / np.maximum(inputs, 1)
     reached = passed[rows, last] & (last >= start)
     coverage: NDArray[np.float64] = np.where(reached, share, 0.0)
     return coverage
