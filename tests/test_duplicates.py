@@ -96,6 +96,41 @@ def test_thousands_of_texts_from_one_template_form_one_group() -> None:
     assert found.exact == 4999
 
 
+def framed(generator: np.random.Generator, words: int, others: int = 0) -> list[str]:
+    """Sixty short inputs in one prompt, ten of them twice but for a mark, and other texts."""
+
+    def written(count: int) -> str:
+        letters = generator.integers(ord("a"), ord("z") + 1, (count, 6))
+        return " ".join("".join(map(chr, word)) for word in letters)
+
+    before, after = written(words), written(words)
+    inputs = [written(5) for _ in range(60)]
+    inputs += [f"{text}!" for text in inputs[:10]]
+    return [
+        *(f"{before}\nMessage: {text}\nAnswer: {after}" for text in inputs),
+        *(written(12) for _ in range(others)),
+    ]
+
+
+@pytest.mark.parametrize("words", [20, 100, 2_000])
+def test_of_inputs_in_one_prompt_what_varies_is_compared(
+    words: int, generator: np.random.Generator
+) -> None:
+    found = find_groups(framed(generator, words))
+    assert found.group.tolist() == [*range(60), *range(10)]
+    assert (found.exact, found.near) == (0, 10)
+
+
+def test_a_prompt_is_told_among_other_texts(generator: np.random.Generator) -> None:
+    found = find_groups(framed(generator, 100, others=10))
+    assert found.group.tolist() == [*range(60), *range(10), *range(60, 70)]
+
+
+def test_a_prompt_around_nothing_is_one_group(generator: np.random.Generator) -> None:
+    [text, *_] = framed(generator, 50)
+    assert set(groups([text + " " * number for number in range(30)])) == {0}
+
+
 @settings(deadline=None, max_examples=60)
 @given(TEXTS)
 def test_inputs_with_the_same_key_are_in_one_group(texts: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,8 +25,13 @@ _PERMUTATIONS = 64
 _BANDS = 16
 _SEED = 20201
 _END_CHARACTERS = 1_000
+_MOST_CHARACTERS = 40_000
 _DIGESTED_AT_ONCE = 1_000
 _KEPT_SETS = 4_096
+_FRAME_SAMPLE = 200
+_FRAME_FEWEST = 20
+_FRAME_COMMON = 0.8
+_FRAME_SHARE = 0.5
 
 
 class DuplicateGroups(NamedTuple):
@@ -53,6 +59,10 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
     Candidates come from MinHash with locality-sensitive hashing (Broder 1997) and are then
     compared exactly; the groups are the connected components. Of a long text the first and the
     last 1,000 characters count.
+
+    Inputs of one prompt around a short slot are alike in nearly all, and yet not copies. So where
+    at least half of a text, at the median, is what four in five of the texts have, only the rest
+    is compared: what varies.
     """
     keys = [_NUMBER.sub("0", label_key(text)) for text in texts]
     first_with_key: dict[str, int] = {}
@@ -84,21 +94,36 @@ def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
 
 
 def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
-    bands = _digests(keys).reshape(len(keys), _BANDS, -1)
+    frame = _frame(keys)
+    bands = _digests(keys, frame).reshape(len(keys), _BANDS, -1)
     candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
-    shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position]))
+    shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position], frame))
     for first, second in sorted(candidates):
         if _jaccard(shingles(first), shingles(second)) >= _SIMILAR:
             yield first, second
 
 
-def _digests(keys: Sequence[str]) -> NDArray[np.uint32]:
+def _frame(keys: Sequence[str]) -> frozenset[str]:
+    """The shingles of the prompt around what varies; none where the texts are not mostly that."""
+    sample = keys[:: -(-len(keys) // _FRAME_SAMPLE)]
+    if len(sample) < _FRAME_FEWEST:
+        return frozenset()
+    sets = [set(_windows(_bounded(key))) for key in sample]
+    counts = Counter(shingle for one in sets for shingle in one)
+    common = frozenset(
+        shingle for shingle, count in counts.items() if count >= _FRAME_COMMON * len(sample)
+    )
+    share = np.median([len(one & common) / len(one) for one in sets])
+    return common if share >= _FRAME_SHARE else frozenset()
+
+
+def _digests(keys: Sequence[str], frame: frozenset[str]) -> NDArray[np.uint32]:
     """MinHash digest of each key, ``[N, permutations]``; some at a time, to bound memory."""
     from rensa import RMinHash
 
     parts = [
         RMinHash.digests_from_token_sets(
-            [list(_shingles(key)) for key in keys[start : start + _DIGESTED_AT_ONCE]],
+            [list(_shingles(key, frame)) for key in keys[start : start + _DIGESTED_AT_ONCE]],
             _PERMUTATIONS,
             _SEED,
         )
@@ -122,12 +147,27 @@ def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
     yield from zip(order[heads].tolist(), order[follows].tolist(), strict=True)
 
 
-def _shingles(key: str) -> set[str]:
-    if len(key) > 2 * _END_CHARACTERS:
-        key = f"{key[:_END_CHARACTERS]} {key[-_END_CHARACTERS:]}"
-    return {key[start : start + _SHINGLE] for start in range(max(1, len(key) - _SHINGLE + 1))}
+def _shingles(key: str, frame: frozenset[str]) -> set[str]:
+    """What counts of a text: its shingles, or those of what varies in it."""
+    if not frame:
+        if len(key) > 2 * _END_CHARACTERS:
+            key = f"{key[:_END_CHARACTERS]} {key[-_END_CHARACTERS:]}"
+        return set(_windows(key))
+    varying = [shingle for shingle in _windows(_bounded(key)) if shingle not in frame]
+    if len(varying) > 2 * _END_CHARACTERS:
+        varying = [*varying[:_END_CHARACTERS], *varying[-_END_CHARACTERS:]]
+    return set(varying)
+
+
+def _windows(text: str) -> Iterator[str]:
+    return (text[start : start + _SHINGLE] for start in range(max(1, len(text) - _SHINGLE + 1)))
+
+
+def _bounded(key: str) -> str:
+    half = _MOST_CHARACTERS // 2
+    return key if len(key) <= _MOST_CHARACTERS else f"{key[:half]} {key[-half:]}"
 
 
 def _jaccard(first: set[str], second: set[str]) -> float:
-    shared = len(first & second)
-    return shared / (len(first) + len(second) - shared)
+    every = len(first | second)
+    return len(first & second) / every if every else 1.0
