@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from locum.teachers import MessagesTeacher as MessagesTeacher
     from locum.teachers import Panel as Panel
     from locum.teachers import Votes as Votes
+    from locum.training import distill_module as distill_module
 
 _HOMES = {
     "AnswerFile": ("locum.teachers", "AnswerFile"),
@@ -56,6 +57,7 @@ _HOMES = {
     "Votes": ("locum.teachers", "Votes"),
     "distill": ("locum.distillation", "distill"),
     "distill_extraction": ("locum.extraction", "distill_extraction"),
+    "distill_module": ("locum.training", "distill_module"),
     "load": ("locum.export", "load_artefact"),
     "load_task": ("locum.config", "load_task"),
     "write_report": ("locum.report", "write_report"),
@@ -83,6 +85,7 @@ __all__ = [
     "Votes",
     "distill",
     "distill_extraction",
+    "distill_module",
     "load",
     "load_task",
     "write_report",

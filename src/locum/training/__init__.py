@@ -16,18 +16,22 @@ from locum.training.extraction import (
     train_linear_extractor,
     try_linear_extractor,
 )
+from locum.training.modules import Epoch, distill_module, hinton_loss
 
 __all__ = [
     "AnsweredTexts",
     "CurvePoint",
     "DistilledEncoder",
     "EncoderTraining",
+    "Epoch",
     "Labelled",
     "SyntheticGain",
     "TrainedExtractor",
     "TrainedStudent",
     "Trial",
     "distil_encoder",
+    "distill_module",
+    "hinton_loss",
     "train",
     "train_encoder_extractor",
     "train_linear_extractor",

@@ -1,0 +1,210 @@
+"""Any torch module distilled into any other."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from locum import distill_module
+from locum.errors import UsageError
+from locum.losses import forward_kl, total_variation
+from locum.training import hinton_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+INPUTS, WIDTH, CLASSES = 400, 8, 5
+
+
+def network(hidden: int, seed: int, dropout: float = 0.0) -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Linear(WIDTH, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, CLASSES)
+        )
+
+
+@pytest.fixture
+def inputs() -> Tensor:
+    return torch.randn(INPUTS, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def teacher() -> nn.Module:
+    """Random, and sure of its answers."""
+    model = network(64, 1, dropout=0.5)
+    with torch.no_grad():
+        list(model.parameters())[-2].mul_(6)  # the last layer's weights
+    return model
+
+
+def agreement(student: nn.Module, teacher: nn.Module, inputs: Tensor) -> float:
+    teacher.eval()
+    with torch.no_grad():
+        same = student(inputs).argmax(-1) == teacher(inputs).argmax(-1)
+    return float(same.float().mean())
+
+
+def test_a_student_comes_to_agree(inputs: Tensor, teacher: nn.Module) -> None:
+    labels = teacher.eval()(inputs).argmax(-1)
+    student = network(32, 2)
+    before = agreement(student, teacher, inputs)
+    loader = DataLoader(TensorDataset(inputs, labels), batch_size=40, shuffle=True)
+    epochs = distill_module(
+        student, teacher, loader, epochs=30, optimizer=lambda given: torch.optim.AdamW(given, 0.01)
+    )
+    assert agreement(student, teacher, inputs) > max(0.9, before + 0.3)
+    assert epochs[-1].loss < epochs[0].loss / 3
+    assert [epoch.number for epoch in epochs] == list(range(1, 31))
+    assert {epoch.inputs for epoch in epochs} == {INPUTS}
+
+
+def test_one_step_is_the_gradient_of_the_loss(inputs: Tensor, teacher: nn.Module) -> None:
+    student = network(16, 3)
+    by_hand = deepcopy(student)
+    labels = torch.arange(INPUTS) % CLASSES
+    distill_module(
+        student,
+        teacher,
+        [(inputs, labels)],
+        loss=hinton_loss(temperature=3, soft_share=0.25),
+        epochs=1,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+    )
+    teacher.eval()
+    soft = (teacher(inputs).detach() / 3).softmax(-1)
+    logits = by_hand(inputs)
+    value = 9 * 0.25 * -(soft * (logits / 3).log_softmax(-1)).sum(-1).mean()
+    value = value + 0.75 * nn.functional.cross_entropy(logits, labels)
+    for ours, parameter in zip(student.parameters(), by_hand.parameters(), strict=True):
+        (slope,) = torch.autograd.grad(value, parameter, retain_graph=True)
+        torch.testing.assert_close(ours, parameter - 0.1 * slope)
+
+
+def test_modes_and_random_numbers_are_left_as_they_were(inputs: Tensor, teacher: nn.Module) -> None:
+    teacher.train()
+    teacher[2].eval()  # type: ignore[index]
+    before, state = deepcopy(teacher.state_dict()), torch.get_rng_state()
+    student = network(16, 4, dropout=0.5)
+    distill_module(student, teacher, [inputs], epochs=2)
+    assert not any(module.training for module in student.modules())
+    assert teacher.training
+    assert not teacher[2].training  # type: ignore[index]
+    assert all(bool((before[name] == value).all()) for name, value in teacher.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_a_seed_gives_the_same_weights(inputs: Tensor, teacher: nn.Module) -> None:
+    loader = DataLoader(TensorDataset(inputs), batch_size=50, shuffle=True)
+    one, same, other = (network(16, 5, dropout=0.3) for _ in range(3))
+    for student, seed in ((one, 1), (same, 1), (other, 2)):
+        torch.rand(seed)
+        distill_module(student, teacher, loader, epochs=2, seed=seed)
+    first, again, apart = (next(student.parameters()) for student in (one, same, other))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, apart)
+
+
+class Named(nn.Module):
+    """Takes its inputs by name and answers with an object, as Hugging Face's models do."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *, features: Tensor, scale: Tensor) -> SimpleNamespace:
+        """Answer."""
+        return SimpleNamespace(logits=self.inner(features * scale))
+
+
+def test_batches_by_name(inputs: Tensor, teacher: nn.Module) -> None:
+    scale = torch.full((INPUTS, 1), 0.5)
+    batch = {
+        "features": inputs,
+        "scale": scale,
+        "labels": torch.zeros(INPUTS, dtype=torch.long),
+    }
+    by_name, plain = network(16, 6), network(16, 6)
+    distill_module(Named(by_name), Named(teacher), [batch], epochs=2)
+    distill_module(plain, teacher, [(inputs * scale, batch["labels"])], epochs=2)
+    torch.testing.assert_close(by_name[0].weight, plain[0].weight)
+    assert set(batch) == {"features", "scale", "labels"}
+
+
+def test_a_loss_of_ones_own(inputs: Tensor, teacher: nn.Module) -> None:
+    seen: list[Tensor | None] = []
+
+    def loss(student: Tensor, wanted: Tensor, labels: Tensor | None) -> Tensor:
+        seen.append(labels)
+        return total_variation(student, wanted)
+
+    student = network(32, 7)
+    epochs = distill_module(student, teacher, [[inputs]], loss=loss, epochs=40)
+    assert epochs[-1].loss < epochs[0].loss * 0.8
+    assert seen == [None] * 40
+
+
+def test_epochs_are_told(inputs: Tensor, teacher: nn.Module) -> None:
+    told: list[int] = []
+    distill_module(
+        network(4, 8), teacher, [inputs], epochs=3, tell=lambda epoch: told.append(epoch.number)
+    )
+    assert told == [1, 2, 3]
+
+
+def test_a_loss_that_breaks_stops_with_the_weights_before(
+    inputs: Tensor, teacher: nn.Module
+) -> None:
+    broken = inputs.clone()
+    broken[3] = torch.nan
+    student, same = network(8, 9), network(8, 9)
+    with pytest.raises(UsageError, match="loss is nan in epoch 1"):
+        distill_module(student, teacher, [inputs, broken], epochs=2)
+    distill_module(same, teacher, [inputs], epochs=1)
+    torch.testing.assert_close(student[0].weight, same[0].weight)
+    assert not student.training
+
+
+@pytest.mark.parametrize(
+    ("loader", "changes", "said"),
+    [
+        ([], {}, "gave no batch in epoch 1"),
+        ([(1, 2, 3)], {}, "a batch is a tuple of 3"),
+        (["text"], {}, "a batch is a str, expected"),
+        ([torch.zeros(2, WIDTH)], {"epochs": 0}, "epochs is 0"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    loader: list[Any], changes: dict[str, Any], said: str, teacher: nn.Module
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        distill_module(network(4, 10), teacher, loader, **changes)
+
+
+def test_a_generator_that_ends_is_named(inputs: Tensor, teacher: nn.Module) -> None:
+    with pytest.raises(UsageError, match=r"no batch in epoch 2.*DataLoader"):
+        distill_module(network(4, 11), teacher, (one for one in [inputs]), epochs=2)
+
+
+def test_a_frozen_student_is_refused(inputs: Tensor, teacher: nn.Module) -> None:
+    with pytest.raises(UsageError, match="no parameter of the student learns"):
+        distill_module(network(4, 12).requires_grad_(requires_grad=False), teacher, [inputs])
+
+
+def test_unlike_classes_are_refused(inputs: Tensor, teacher: nn.Module) -> None:
+    with pytest.raises(ValueError, match="cut both"):
+        distill_module(nn.Linear(WIDTH, 3), teacher, [inputs])
+
+
+def test_soft_targets_alone_where_there_are_no_labels(inputs: Tensor, teacher: nn.Module) -> None:
+    student = network(4, 13)
+    wanted, given = teacher.eval()(inputs), student(inputs)
+    value = hinton_loss(2.0)(given, wanted, None)
+    torch.testing.assert_close(value, forward_kl(given, wanted, temperature=2))
