@@ -371,6 +371,18 @@ def test_chunks_are_the_whole(divergence: Callable[..., Tensor], chunk_rows: int
     torch.testing.assert_close(torch.autograd.grad(3 * chunked, leaves), slopes)
 
 
+def test_chunks_take_lists_as_well() -> None:
+    listed, mask = first(whole_list(logits(45)), 3), torch.tensor([1, 0, 1, 1, 0, 1]).bool()
+    hidden, weight = (logits(seed, *shape) for seed, shape in HEAD[:2])
+    chunked = projected_loss(
+        hidden,
+        weight,
+        lambda z, rows: reverse_kl(z, listed.rows(rows), mask=mask[rows], count=mask.sum()),
+        chunk_rows=4,
+    )
+    torch.testing.assert_close(chunked, reverse_kl(hidden @ weight.mT, listed, mask=mask))
+
+
 HEAD = ((28, (ROWS, WIDTH)), (29, (TOKENS, WIDTH)), (30, (TOKENS,)))
 
 
