@@ -5,20 +5,24 @@ from locum.dataset.labels import InferredLabels, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
 from locum.dataset.recorded import examples_of_calls
 from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
+from locum.dataset.surroundings import NO_SURROUNDINGS, Surroundings, find_surroundings
 from locum.dataset.written import WrittenExample, admit_written, seed_name, write_written
 
 __all__ = [
     "COLUMNS",
+    "NO_SURROUNDINGS",
     "SHARES",
     "DuplicateGroups",
     "InferredLabels",
     "ReadResult",
     "SkippedRows",
     "SplitRows",
+    "Surroundings",
     "WrittenExample",
     "admit_written",
     "examples_of_calls",
     "find_groups",
+    "find_surroundings",
     "infer_labels",
     "likely_answer",
     "may_seed",

@@ -17,6 +17,7 @@ from locum.distillation.search import (
     check_promise,
 )
 from locum.distillation.splitting import Divided, divide
+from locum.distillation.summary import describe_surroundings
 from locum.distillation.teacher_facts import TeacherCosts, measure_costs
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "check_texts",
     "choose_cheapest",
     "decide",
+    "describe_surroundings",
     "distill",
     "divide",
     "least_certify_inputs",

@@ -16,6 +16,7 @@ from locum.export import CertifiedStudent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from locum.dataset import Surroundings
     from locum.distillation.attempt import Attempt, Verdicts
     from locum.distillation.choice import Choice
     from locum.distillation.ladder import Climb
@@ -82,6 +83,7 @@ def conclude(
     labelled: Mapping[Split, Labelled],
     data: DataSummary,
     teacher: TeacherFacts,
+    surroundings: Surroundings,
 ) -> Distillation:
     """Measure all students on the test split, and return what was found out.
 
@@ -94,6 +96,7 @@ def conclude(
         labelled: The inputs of each split.
         data: What the students learned from.
         teacher: What is known of the teacher.
+        surroundings: What was taken off the inputs.
     """
     decision, certificate = certified
     outside = data.outside.answers / (data.inputs + data.outside.answers)
@@ -114,6 +117,7 @@ def conclude(
             teacher.name,
             data.training_sha256,
             deferral=chosen.deferral.score,
+            surroundings=surroundings,
         )
     facts = StudentFacts(
         family=trained.student.family,

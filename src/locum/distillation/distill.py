@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.dataset import find_surroundings
 from locum.distillation.answers import collect_answers
 from locum.distillation.choice import Choice, choose_cheapest
 from locum.distillation.conclude import certify_choice, conclude
@@ -21,7 +22,7 @@ from locum.distillation.search import (
     check_promise,
 )
 from locum.distillation.splitting import split_pool
-from locum.distillation.summary import note_cut_texts, summarise
+from locum.distillation.summary import note_cut_texts, note_surroundings, summarise
 from locum.distillation.synthetic import Synthetic, conclude_synthetic, divide_answers
 from locum.distillation.teacher_facts import (
     calibrate_teacher,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from locum.dataset import SplitRows
+    from locum.dataset import SplitRows, Surroundings
     from locum.distillation.attempt import Attempt
     from locum.distillation.pool import Pool
     from locum.store import Database
@@ -141,8 +142,10 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         data = conclude_synthetic(data, synthetic, None)
         return Distillation(task, promise, decision, data, facts, None, None, None, None, [])
 
-    labelled = _labelled(corrected, splits)
-    written_labelled = synthetic.labelled(choice.calibration)
+    around = find_surroundings([pool.examples[row].text for row in splits.rows["train"].tolist()])
+    data = note_surroundings(data, around)
+    labelled = _labelled(corrected, splits, around)
+    written_labelled = synthetic.labelled(choice.calibration, around)
     found = climb(ladder, task.labels, labelled, written_labelled, promise, told.stage)
     if ladder.is_race:
         chosen = choose_cheapest(found.tried, coverage, certify_inputs, promise)
@@ -155,7 +158,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
     if max_bytes is not None and certified.decision.verdict != "distil":
         certified = certified.because(f"students were kept within {max_bytes:,} bytes")
-    return conclude(task, promise, found, chosen, certified, labelled, data, facts)
+    return conclude(task, promise, found, chosen, certified, labelled, data, facts, around)
 
 
 def _asked_for(attempt: Attempt) -> Choice[Attempt]:
@@ -176,10 +179,10 @@ def check_texts(examples: Sequence[Example]) -> None:
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
 
 
-def _labelled(pool: Pool, splits: SplitRows) -> dict[Split, Labelled]:
-    """Each split's inputs, with the teacher's corrected distributions."""
+def _labelled(pool: Pool, splits: SplitRows, around: Surroundings) -> dict[Split, Labelled]:
+    """Each split's inputs as students read them, with the teacher's corrected distributions."""
     soft_labels = pool.soft_labels.probabilities
-    texts = [example.text for example in pool.examples]
+    texts = [around.inner(example.text) for example in pool.examples]
 
     def take(rows: NDArray[np.int64]) -> Labelled:
         chosen = [texts[row] for row in rows.tolist()]

@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.dataset import DuplicateGroups, SplitRows
+    from locum.dataset import DuplicateGroups, SplitRows, Surroundings
     from locum.distillation.pool import Pool
     from locum.schema import Task
     from locum.students import Student
 
-__all__ = ["hash_learned", "note_cut_texts", "summarise"]
+__all__ = [
+    "describe_surroundings",
+    "hash_learned",
+    "note_cut_texts",
+    "note_surroundings",
+    "summarise",
+]
 
 _FEW_OF_A_CLASS = 20
 _MANY_OUTSIDE = 0.02
@@ -119,6 +125,24 @@ def _outside(pool: Pool) -> str:
         f"{outside:,} of {total:,} answers ({outside / total:.1%}) are outside the label set "
         f"({shown}) and were left out: the certificate speaks of the others"
     )
+
+
+def describe_surroundings(surroundings: Surroundings) -> list[str]:
+    """Say what was taken off the inputs, in a sentence; nothing where nothing was."""
+    if not any(surroundings):
+        return []
+    before, after = map(len, surroundings)
+    said = (
+        f"nearly all inputs begin with the same {before:,} characters and end with the same "
+        f"{after:,}: the student reads what is between, of inputs with and without them"
+    )
+    return [said]
+
+
+def note_surroundings(data: DataSummary, surroundings: Surroundings) -> DataSummary:
+    """Return the summary with what was taken off the inputs."""
+    said = describe_surroundings(surroundings)
+    return data._replace(warnings=[*said, *data.warnings])
 
 
 def note_cut_texts(data: DataSummary, student: Student, texts: Sequence[str]) -> DataSummary:

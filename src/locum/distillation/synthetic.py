@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.calibration import LabelCalibration
+    from locum.dataset import Surroundings
     from locum.distillation.pool import Pool
     from locum.distillation.result import DataSummary
     from locum.distillation.splitting import Divided
@@ -77,16 +78,19 @@ class Synthetic(NamedTuple):
         facts = SyntheticFacts(given, given - labelled, labelled - len(rows))
         return cls(_rows_of(pool, rows), facts)
 
-    def labelled(self, calibration: LabelCalibration) -> Labelled | None:
+    def labelled(
+        self, calibration: LabelCalibration, surroundings: Surroundings
+    ) -> Labelled | None:
         """Return what a student can learn from; ``None`` where there is nothing.
 
         Args:
             calibration: The teacher's correction.
+            surroundings: What is taken off the inputs.
         """
         if not self.pool.examples:
             return None
         corrected = correct_pool(self.pool, calibration)
-        texts = [example.text for example in corrected.examples]
+        texts = [surroundings.inner(example.text) for example in corrected.examples]
         probabilities = corrected.soft_labels.probabilities
         return Labelled(texts, probabilities, corrected.answers, corrected.human)
 

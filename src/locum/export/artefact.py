@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.calibration import PLAIN_SCORE, DeferralScore
 from locum.config import RedactionSettings
+from locum.dataset import NO_SURROUNDINGS, Surroundings
 from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
@@ -33,6 +34,7 @@ from locum.export.manifest import (
     FileEntry,
     Manifest,
     RedactionEntry,
+    SurroundingsEntry,
     TaskEntry,
     read_manifest,
 )
@@ -97,6 +99,7 @@ def _write(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> N
         "teacher": student.teacher,
         "training_data_sha256": student.training_sha256,
         "redaction": _redaction_entry(student.redaction),
+        "surroundings": _surroundings_entry(student.surroundings),
         "files": {
             path.relative_to(directory).as_posix(): FileEntry(**describe_file(path)._asdict())
             for path in [*files, card]
@@ -169,6 +172,16 @@ def _redaction_entry(redaction: RedactionSettings | None) -> RedactionEntry | No
     return RedactionEntry(off=sorted(redaction.off), patterns=dict(redaction.patterns))
 
 
+def _surroundings_entry(surroundings: Surroundings) -> SurroundingsEntry | None:
+    if surroundings == NO_SURROUNDINGS:
+        return None
+    return SurroundingsEntry.model_validate(surroundings._asdict())
+
+
+def _surroundings(entry: SurroundingsEntry | None) -> Surroundings:
+    return NO_SURROUNDINGS if entry is None else Surroundings(**entry.model_dump())
+
+
 def _deferral_entry(deferral: DeferralScore) -> DeferralEntry | None:
     """What is not there is the plain score."""
     if deferral.kind == "plain":
@@ -218,6 +231,7 @@ def _load_student(folder: Path, manifest: Manifest) -> CertifiedStudent:
         training_sha256=manifest.training_data_sha256,
         redaction=_redaction(folder, manifest.redaction),
         deferral=_deferral(manifest.deferral),
+        surroundings=_surroundings(manifest.surroundings),
     )
 
 
@@ -251,6 +265,7 @@ def _load_extractor(folder: Path, manifest: ExtractionManifest) -> CertifiedExtr
         teacher=manifest.teacher,
         training_sha256=manifest.training_data_sha256,
         redaction=_redaction(folder, manifest.redaction),
+        surroundings=_surroundings(manifest.surroundings),
     )
 
 

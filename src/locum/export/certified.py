@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.calibration import PLAIN_SCORE, text_lengths
+from locum.dataset import NO_SURROUNDINGS
 from locum.errors import UsageError
 from locum.export.streaming import in_batches
 from locum.losses import soften
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from locum.calibration import DeferralScore
     from locum.config import RedactionSettings
+    from locum.dataset import Surroundings
     from locum.evaluation import Certificate
     from locum.redaction import Redactor
     from locum.schema import JsonObject, Task
@@ -53,6 +55,8 @@ class CertifiedStudent:
             that it is asked about; ``None`` where nothing was.
         deferral: Scores each input; the certificate's threshold is one of this score. By default
             the probability of the best label.
+        surroundings: What stood around nearly all inputs that it learned from. It is taken off
+            those that it is asked about, as far as it is there: a student reads what is between.
     """
 
     task: Task
@@ -63,6 +67,7 @@ class CertifiedStudent:
     training_sha256: str = ""
     redaction: RedactionSettings | None = None
     deferral: DeferralScore = PLAIN_SCORE
+    surroundings: Surroundings = NO_SURROUNDINGS
 
     @property
     def classes_(self) -> tuple[str, ...]:
@@ -74,7 +79,7 @@ class CertifiedStudent:
 
         A row is uniform where the student gave no finite probabilities.
         """
-        return self._assess(*self._judge(texts)).proba.astype(np.float32)
+        return self._assess(*self._judge(self._read(texts))).proba.astype(np.float32)
 
     def answer(self, messages: Sequence[JsonObject]) -> str | None:
         """Return what the assistant says to a conversation, as a gateway's student would.
@@ -97,7 +102,7 @@ class CertifiedStudent:
 
         0 is for a text all of which is known; see `locum.students.Judgement`.
         """
-        return self._judge(texts)[0].novelty
+        return self._judge(self._read(texts))[0].novelty
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return a label for each text, and whether the certificate covers it.
@@ -109,6 +114,7 @@ class CertifiedStudent:
         """
         if isinstance(texts, str):
             raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        texts = self._read(texts)
         judgement, lengths = self._judge(texts)
         if len(texts) == 1 and 0 < judgement.proba[0].sum() < np.inf:
             return [self._predict_one(judgement, lengths, blank=not texts[0].strip())]
@@ -146,9 +152,15 @@ class CertifiedStudent:
         answered = score >= self.certificate.threshold and not blank
         return Prediction(self.classes_[index], sure, answered)
 
-    def _judge(self, texts: Sequence[str]) -> tuple[Judgement, NDArray[np.int64]]:
+    def _read(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return what the student reads of texts."""
         if self._redactor is not None:
             texts = [self._redactor.redact_text(text) for text in texts]
+        if self.surroundings != NO_SURROUNDINGS:
+            texts = [self.surroundings.inner(text) for text in texts]
+        return texts
+
+    def _judge(self, texts: Sequence[str]) -> tuple[Judgement, NDArray[np.int64]]:
         return self.model.judge(texts), text_lengths(texts)
 
     def _assess(self, judgement: Judgement, lengths: NDArray[np.int64]) -> _Assessment:

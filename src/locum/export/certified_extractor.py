@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from locum.dataset import NO_SURROUNDINGS
 from locum.errors import UsageError
 from locum.export.streaming import in_batches
 from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.config import RedactionSettings
+    from locum.dataset import Surroundings
     from locum.evaluation import Certificate
     from locum.extractors import Extractor, Reading, Temperatures
     from locum.redaction import Redactor
@@ -64,6 +66,8 @@ class CertifiedExtractor:
         redaction: What was taken out of the texts that it learned from, and is taken out of those
             that it reads and put back into what it copies; ``None`` where nothing was. There is no
             answer with a placeholder in it.
+        surroundings: What stood around nearly all inputs that it learned from. It is taken off
+            those that it is asked about, as far as it is there: a student reads what is between.
     """
 
     task: ExtractionTask
@@ -74,6 +78,7 @@ class CertifiedExtractor:
     teacher: str
     training_sha256: str = ""
     redaction: RedactionSettings | None = None
+    surroundings: Surroundings = NO_SURROUNDINGS
 
     def predict(self, texts: Sequence[str], *, fields: bool = True) -> list[Extraction]:
         """Return an object for each text, and which of it the certificates cover.
@@ -137,17 +142,17 @@ class CertifiedExtractor:
             sure = 0.0 if answer is None else _calibrated(told, self.temperatures.units[path])
             given = meaning(value, self._sets, path) != NOTHING_SAID
             alone = self.field_certificates[path].accept(sure, given=given)
-            accepted = answered or (alone and bool(text.strip()))
+            accepted = answered or (alone and bool(self.surroundings.inner(text).strip()))
             found[show_path(path)] = FieldValue(value, sure, accepted)
         return Extraction(answer, confidence, answered, found)
 
     def _read(self, text: str) -> tuple[Reading, dict[str, JsonValue] | None]:
         """Return what was read in a text, and the object, with what was taken out put back."""
         if self._redactor is None:
-            reading = self.model.read(text)
+            reading = self.model.read(self.surroundings.inner(text))
             return reading, reading.value
         redacted = self._redactor.redact_reversibly(text)
-        reading = self.model.read(redacted.text, redacted.restore)
+        reading = self.model.read(self.surroundings.inner(redacted.text), redacted.restore)
         return reading, None if redacted.holds_placeholder(reading.value) else reading.value
 
     def _confidence(self, reading: Reading, value: dict[str, JsonValue] | None) -> float:
@@ -158,7 +163,9 @@ class CertifiedExtractor:
     def _is_answered(self, text: str, confidence: float) -> bool:
         certificate = self.certificate
         return (
-            certificate is not None and confidence >= certificate.threshold and bool(text.strip())
+            certificate is not None
+            and confidence >= certificate.threshold
+            and bool(self.surroundings.inner(text).strip())
         )
 
     @cached_property

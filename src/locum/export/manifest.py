@@ -24,6 +24,7 @@ __all__ = [
     "FileEntry",
     "Manifest",
     "RedactionEntry",
+    "SurroundingsEntry",
     "TaskEntry",
     "read_manifest",
 ]
@@ -111,6 +112,13 @@ class RedactionEntry(_Strict):
     patterns: dict[str, str]
 
 
+class SurroundingsEntry(_Strict):
+    """What stands around the inputs that the student learned from, and is not read by it."""
+
+    before: str
+    after: str
+
+
 class FieldEntry(_Strict):
     """A field of an answer, or a list in it, and where the student may answer with it alone.
 
@@ -133,6 +141,7 @@ class _AnyManifest(_Strict):
     temperature: Positive
     training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     redaction: RedactionEntry | None = None
+    surroundings: SurroundingsEntry | None = None
     files: dict[FileName, FileEntry]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.alignment import measure_alignment, plan_fields
+from locum.dataset import find_surroundings
 from locum.distillation import (
     AUTO,
     DEFAULT_ENCODER,
@@ -16,6 +17,7 @@ from locum.distillation import (
     check_promise,
     check_texts,
     choose_cheapest,
+    describe_surroundings,
     divide,
     least_certify_inputs,
     measure_costs,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.dataset import Surroundings
     from locum.distillation import Choice, Decision, Progress, TeacherCosts
     from locum.extraction.answers import AnswerPool
     from locum.extraction.families import TriedFamily
@@ -69,6 +72,7 @@ class _Known(NamedTuple):
     data: ExtractionSummary
     teacher: str
     costs: TeacherCosts
+    surroundings: Surroundings
 
     def without_student(self, decision: Decision) -> ExtractionDistillation:
         return ExtractionDistillation(
@@ -163,18 +167,24 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         raise InputError(_no_answers(task, pool))
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, strata(task, pool), seed)
-    said = [*notes, *written.notes, *_left_out(len(examples) - len(real))]
+    rows = divided.splits.rows
+    around = find_surroundings([pool.examples[row].text for row in rows["train"].tolist()])
+    said = [
+        *notes,
+        *describe_surroundings(around),
+        *written.notes,
+        *_left_out(len(examples) - len(real)),
+    ]
     data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool.examples, written.bought, name, money)
-    known = _Known(task, promise, data, name, costs)
-    rows = divided.splits.rows
+    known = _Known(task, promise, data, name, costs, around)
     certify_inputs = len(rows["certify"])
     if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
         part = max(certify_inputs, 1) / len(pool.examples)
         return known.without_student(too_few(len(pool.examples), certify_inputs, part, promise))
     return _train_and_certify(
-        known, _parts(pool, rows), settings, minimum_coverage, told, partial=partial
+        known, _parts(pool, rows, around), settings, minimum_coverage, told, partial=partial
     )
 
 
@@ -233,6 +243,7 @@ def _train_and_certify(
             by_unit,
             known.teacher,
             known.data.training_sha256,
+            surroundings=known.surroundings,
         )
     verdicts = {one.name: _judge(one.trained, parts["test"]) for one in tried}
     facts = ExtractorFacts(
@@ -283,12 +294,15 @@ def _family_result(one: TriedFamily, test: Verdicts, chosen: Choice[TriedFamily]
     )
 
 
-def _parts(pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]]) -> Parts:
+def _parts(
+    pool: AnswerPool, rows: Mapping[Split, NDArray[np.int64]], around: Surroundings
+) -> Parts:
     def take(chosen: NDArray[np.int64]) -> AnsweredTexts:
         examples = [pool.examples[row] for row in chosen.tolist()]
         spoken = [SpokenAnswer.read(e.positions) if e.positions else None for e in examples]
         answers = [pool.answers[row] for row in chosen.tolist()]
-        return AnsweredTexts([example.text for example in examples], answers, spoken)
+        texts = [around.inner(example.text) for example in examples]
+        return AnsweredTexts(texts, answers, spoken)
 
     return {split: take(np.sort(of_split)) for split, of_split in rows.items()}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.dataset import find_surroundings
 from locum.promotion.frame import ANY_TURNS, Frame, frame_of
 
 if TYPE_CHECKING:
@@ -15,12 +15,8 @@ __all__ = ["Recognition", "learn_recognition"]
 
 _LEAST_SHARE = 0.02
 _LEAST_COVERED = 0.9
-_SHORTEST_AROUND = 12
 _LONG_ENOUGH = 10_000
 _TIMES_LONGER = 4
-# Also of one of which there is nothing but a bracket, as the rest differs.
-_PLACEHOLDER_BEGINS = re.compile(r"\[(?:[A-Z]|\Z)")
-_PLACEHOLDER_ENDS = re.compile(r"(?:\A|\d)\]")
 _BARE = frame_of({"messages": []})
 
 
@@ -74,13 +70,12 @@ def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognit
     """
     common = _common_frames(frames)
     calls = zip(frames, texts, strict=True)
-    before, after = _around([text for frame, text in calls if _is_among(common, frame)])
+    around = find_surroundings([text for frame, text in calls if _is_among(common, frame)])
     bare = {frame.fingerprint for frame in common if _is_bare(frame)}
     return Recognition(
         common,
-        before,
-        after,
-        by_name=bool(bare) and not (before or after),
+        *around,
+        by_name=bool(bare) and not any(around),
         longest=max(_LONG_ENOUGH, _TIMES_LONGER * max(map(len, texts))),
     )
 
@@ -96,38 +91,6 @@ def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:
 def _frequent(frames: Sequence[Frame]) -> frozenset[Frame]:
     counts = Counter(frames)
     return frozenset(f for f, count in counts.items() if count >= _LEAST_SHARE * len(frames))
-
-
-def _around(texts: Sequence[str]) -> tuple[str, str]:
-    """What nearly all texts begin and end with, as far as it holds nothing that was redacted."""
-    if len(set(texts)) < 2:
-        return "", ""
-    before = _common_beginning(texts)
-    placeholder = _PLACEHOLDER_BEGINS.search(before)
-    before = before[: placeholder.start()] if placeholder else before
-    after = _common_beginning([text[::-1] for text in texts])[::-1]
-    for placeholder in [*_PLACEHOLDER_ENDS.finditer(after)][-1:]:
-        after = after[placeholder.end() :]
-    return _if_long(before), _if_long(after)
-
-
-def _common_beginning(texts: Sequence[str]) -> str:
-    """The longest beginning that all texts but exceptions share."""
-    # In the order of texts, those between two of them begin as both of these do.
-    ordered = sorted(texts)
-    exceptions = int(_LEAST_SHARE * len(ordered))
-    pairs = zip(ordered, ordered[len(ordered) - 1 - exceptions :], strict=False)
-    return max((_shared_beginning(first, last) for first, last in pairs), key=len)
-
-
-def _shared_beginning(one: str, other: str) -> str:
-    pairs = enumerate(zip(one, other, strict=False))
-    shortest = min(len(one), len(other))
-    return one[: next((place for place, (mine, its) in pairs if mine != its), shortest)]
-
-
-def _if_long(part: str) -> str:
-    return part if len(part) >= _SHORTEST_AROUND else ""
 
 
 def _is_bare(frame: Frame) -> bool:
