@@ -111,7 +111,6 @@ class Gathered:
         self.formats: list[Value] = []
         self.texts: list[str] = []
         self.names: list[str] = []
-        self.is_open = False
         self.grows = False
         self._ev = ev
         self._depth = 0
@@ -122,8 +121,6 @@ class Gathered:
         value = self._resolved(value)
         self._note_text(value)
         self.by_key.setdefault(name, []).append(value)
-        if name == "**":
-            self.is_open = True
         if name in NESTED or (name == "text" and isinstance(value, Fields)):
             self.spread(value)
 

@@ -22,13 +22,11 @@ from locum.scan.models import model_name
 from locum.scan.tools import count_tools, must_call
 from locum.scan.values import (
     Fields,
-    Input,
     Items,
     Made,
     Reference,
     Scalar,
     Value,
-    is_constant,
     plain,
 )
 
@@ -49,8 +47,6 @@ _NO_BATCHES = re.compile(
     r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras",
     re.IGNORECASE,
 )
-# What makes a request vary though its words do not.
-_SETTING = (*MODEL, *TOKENS, *FORMAT, "temperature", "extrabody", "config", "params")
 _LOCAL_NAMES = re.compile(r"ollama|llamacpp|llama_cpp|localai|lmstudio|vllm", re.IGNORECASE)
 
 
@@ -67,7 +63,6 @@ class Request(NamedTuple):
         temperature: As a constant.
         is_local: Whether the model runs on a machine of one's own.
         sells_batches: Whether the provider may have a lower price for batches.
-        is_open: Whether the model or other arguments come from outside.
     """
 
     model: Value | None
@@ -79,7 +74,6 @@ class Request(NamedTuple):
     temperature: float | None
     is_local: bool
     sells_batches: bool
-    is_open: bool
 
 
 def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
@@ -102,7 +96,6 @@ def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
         if isinstance(argument, Fields) and _is_request(argument):
             name = "request"
         if name == "variables":
-            gathered.is_open = gathered.is_open or not is_constant(argument)
             continue
         if isinstance(argument, Made) and _MESSAGE.search(plain(argument.name)):
             name = "messages"
@@ -165,7 +158,6 @@ def _request(gathered: Gathered) -> Request:
         temperature=_number(gathered.first(("temperature",))),
         is_local=_is_local(gathered),
         sells_batches=_sells_batches(gathered, model),
-        is_open=gathered.is_open or any(map(_is_from_outside, gathered.all(_SETTING))),
     )
 
 
@@ -182,11 +174,6 @@ def _is_local(gathered: Gathered) -> bool:
     if any("local" in getattr(one, "name", "").lower() for one in addresses):
         return True
     return any(_LOCAL_NAMES.search(name) for name in gathered.names)
-
-
-def _is_from_outside(value: Value) -> bool:
-    """Whether a parameter, or a field of one, decides."""
-    return isinstance(value, Input) or (isinstance(value, Made) and not value.is_call)
 
 
 def _sells_batches(gathered: Gathered, model: Value | None) -> bool:
