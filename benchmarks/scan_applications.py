@@ -56,7 +56,7 @@ def print_scans(folder: Path) -> None:
     total: Counter[str] = Counter()
     for application in sorted(path for path in folder.iterdir() if path.is_dir()):
         done = subprocess.run(
-            [sys.executable, "-m", "locum", "scan", "--format", "json", "."],
+            [sys.executable, "-P", "-m", "locum", "scan", "--format", "json", "."],
             cwd=application,
             capture_output=True,
             check=True,

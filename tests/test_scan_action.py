@@ -169,3 +169,12 @@ def test_the_action_takes_several_paths_and_a_baseline(action: Yaml, project: Pa
     done, _ = act(action, project, inputs)
     assert done.stdout == ""
     assert orjson.loads((project / "x.sarif").read_bytes())["runs"][0]["results"] == []
+
+
+def test_the_action_runs_nothing_of_what_it_scans(action: Yaml, project: Path) -> None:
+    for name in ("typer.py", "orjson.py", "locum.py", "pip.py"):
+        (project / name).write_text("open('ran.txt', 'w')\n")
+    act(action, project, {"format": "json"})
+    assert not (project / "ran.txt").exists()
+    for one in action["runs"]["steps"]:
+        assert '"$PYTHON" -m' not in one.get("run", "")
