@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.following import AROUND, PIECE, SAME_AS_FIRST, AnswerFollower
+from locum.scan.following import AROUND, PASSED_ON, PIECE, AnswerFollower
 from locum.scan.languages.lowering import last_name
 from locum.scan.tree import (
     Binary,
@@ -63,14 +63,14 @@ _CONTAINING = frozenset(
             "haskey",
             "getvalueordefault",
         ),
-        *("values_at", "__getitem__", "index", "find", "exists", "offsetget", "dig"),
+        *("valuesat", "index", "find", "exists", "offsetget", "dig"),
     }
 )
 _COMPARING = frozenset(
     {
         *("equals", "equalsignorecase", "startswith", "endswith", "hasprefix", "hassuffix"),
         *("equalfold", "strstartswith", "strendswith", "startwith", "endwith", "eql", "equal"),
-        *("strcasecmp", "localecompare", "casecmp", "is", "strcmp", "casecmp?", "compare"),
+        *("strcasecmp", "localecompare", "casecmp", "is", "strcmp", "compare"),
         *("stringequals", "contentequals", "compareto", "stringstartswith"),
     }
 )
@@ -218,7 +218,7 @@ def _is_free(ev: Evaluator, following: AnswerFollower, functions: list[Function]
         if not isinstance(call, Call) or place.function not in functions:
             continue
         name = plain(last_name(call.callee))
-        if name in _LOGS | SAME_AS_FIRST | _COMPARING | _SUBSTRING | _CONTAINING:
+        if name in _LOGS | PASSED_ON | _COMPARING | _SUBSTRING | _CONTAINING:
             continue
         for argument in call.arguments:
             parts = (

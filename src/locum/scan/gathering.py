@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.json_texts import from_json
 from locum.scan.messages import is_template
 from locum.scan.models import looks_like_model, model_name
 from locum.scan.values import (
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locum.scan.evaluation import Evaluator
-
-from locum.scan.json_texts import from_json
 
 __all__ = [
     "CHOICE",

@@ -10,6 +10,7 @@ from locum.scan.contexts import contexts_of
 from locum.scan.findings import CallSite, Finding
 from locum.scan.instructions import listed_answers, listed_fields
 from locum.scan.models import model_name, tier_of
+from locum.scan.requests import NO_BATCHES
 from locum.scan.rounds import needs_last_answer
 from locum.scan.rules import RULES
 from locum.scan.schemas import schema_shape
@@ -33,7 +34,6 @@ _REPEATING: frozenset[Context] = frozenset({"web handler", "loop", "queue worker
 _AT_ONCE = re.compile(
     r"\bgather\(|as_completed|ThreadPool|Promise\.all|TaskGroup|WhenAll|errgroup|WaitGroup"
 )
-_NO_BATCHES = frozenset({"cohere", "deepseek", "openrouter", "x-ai", "perplexity"})
 
 
 class _Verdict(NamedTuple):
@@ -203,7 +203,7 @@ def _offline(reading: _Reading) -> _Verdict | None:
     repeated = contexts & {"loop", "queue worker"} or {"cron"} <= contexts
     if not reading.is_task or "web handler" in contexts or not repeated:
         return None
-    if site.sdk in _NO_BATCHES or not reading.call.request.sells_batches:
+    if NO_BATCHES.search(site.sdk) or not reading.call.request.sells_batches:
         return None
     if needs_last_answer(reading.call) or _may_wait(reading):
         return None
