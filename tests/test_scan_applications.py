@@ -67,6 +67,34 @@ def test_an_answer_is_followed_into_the_call_that_it_entered_by(tmp_path: Path) 
     assert (line, rule) == (8, "closed-answer")
 
 
+@pytest.mark.parametrize(
+    ("labels", "rule"),
+    [
+        ("['spam', 'mail']", "closed-answer"),
+        ("[*LABELS, 'mail']", "closed-answer"),
+        ("given", "fixed-schema"),
+        ("['spam', *given]", "fixed-schema"),
+        ("['spam', given[0]]", "fixed-schema"),
+        ("[one.name for one in read()]", "fixed-schema"),
+    ],
+)
+def test_labels_from_elsewhere_are_no_closed_set(tmp_path: Path, labels: str, rule: str) -> None:
+    schema = f"{{'type': 'object', 'properties': {{'kind': {{'enum': {labels}}}}}}}"
+    form = f"{{'type': 'json_schema', 'json_schema': {{'name': 'kind', 'schema': {schema}}}}}"
+    asked = call("'Of which kind is this message? ' + t", rest=f", response_format={form}")
+    code = f"{HEAD}LABELS = ('spam', 'news')\ndef f(t, given):\n    return {asked}\n"
+    assert rules(tmp_path, code) == {rule}
+
+
+def test_a_consumer_of_a_queue_is_a_worker(tmp_path: Path) -> None:
+    asked = call("'Sum up this letter for the file: ' + body")
+    code = (
+        f"import pika\n{HEAD}def take(channel, method, properties, body):\n    save({asked})\n"
+        "channel.basic_consume(queue='letters', on_message_callback=take)\n"
+    )
+    assert only_site(tmp_path, code).contexts == ("queue worker",)
+
+
 LOOP = "for one in many:\n        text = {call}.choices[0].message.content\n        save(one, text)"
 
 
