@@ -19,7 +19,6 @@ __all__ = [
     "is_test",
     "nested_too_deep",
     "read_source",
-    "text_of",
     "walk",
     "why_left_out",
 ]
@@ -130,10 +129,10 @@ def read_source(path: Path) -> str | Skipped:
         data = path.read_bytes()
     except OSError:
         return Skipped("not readable")
-    return text_of(data)
+    return _text_of(data)
 
 
-def text_of(data: bytes) -> str | Skipped:
+def _text_of(data: bytes) -> str | Skipped:
     """Return bytes as text, or why they are not to be read as source code."""
     if b"\0" in data:
         return Skipped("not UTF-8")

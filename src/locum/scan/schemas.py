@@ -37,7 +37,6 @@ _AROUND = (
     *("json", "ofjsonschema", "responseformat", "functiondeclarations", "tools", "ofjsonobject"),
     *("oftool", "output", "outputschema", "textformat", "responseschema", "structure"),
 )
-_SCALAR_TYPES = frozenset({"string", "number", "integer", "null", "text", "jsonobject"})
 
 
 def schema_shape(value: Value, ev: Evaluator, depth: int = 0) -> Shape | None:  # noqa: PLR0911 - one for each form
