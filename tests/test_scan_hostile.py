@@ -204,7 +204,7 @@ def wait_for_workers(process: subprocess.Popen[str], count: int) -> list[int]:
 def busy(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A scan in two processes that takes some time."""
     for number in range(402):
-        (tmp_path / f"m{number}.py").write_text(GOOD * 60)
+        (tmp_path / f"m{number}.py").write_text(GOOD * 8)
     script = "import locum.scan.scanning as s; s._cores = lambda: 2; from locum.cli.app import main"
     command = [sys.executable, "-c", f"{script}; import sys; sys.argv = ['locum', 'scan']; main()"]
     pipe = subprocess.PIPE
