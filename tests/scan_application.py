@@ -46,14 +46,14 @@ export async function reply(messages: OpenAI.ChatCompletionMessageParam[]) {
 }
 """
 
-_MOTTO = """import OpenAI from "openai";
+_ORDER = """import OpenAI from "openai";
 
 const client = new OpenAI();
 
-export async function motto() {
+export async function order(text: string) {
   const answer = await client.chat.completions.create({
     model: "gpt-4o-mini",
-    messages: [{ role: "user", content: "Write a motto for a shop that sells tea." }],
+    messages: [{ role: "user", content: `Return JSON with the keys product and count: ${text}` }],
   });
   return answer.choices[0].message.content;
 }
@@ -63,13 +63,13 @@ export async function motto() {
 def write_application(folder: Path) -> Path:
     """Write an application with three call sites, two of which break a rule.
 
-    They are ``src/triage.py`` (closed-answer) and ``src/motto.ts`` (constant-prompt).
+    They are ``src/triage.py`` (closed-answer) and ``src/order.ts`` (fixed-schema).
     """
     source = folder / "src"
     source.mkdir()
     (source / "triage.py").write_text(TRIAGE)
     (source / "chat.ts").write_text(_CHAT)
-    (source / "motto.ts").write_text(_MOTTO)
+    (source / "order.ts").write_text(_ORDER)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_triage.py").write_text(TRIAGE)
     return folder

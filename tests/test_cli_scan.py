@@ -52,7 +52,7 @@ def told(*arguments: str) -> list[tuple[str, str]]:
 
 
 FORMS = ("table", "json", "sarif", "github")
-BOTH = [("src/motto.ts", "constant-prompt"), ("src/triage.py", "closed-answer")]
+BOTH = [("src/order.ts", "fixed-schema"), ("src/triage.py", "closed-answer")]
 
 
 # What is found.
@@ -71,7 +71,7 @@ def test_calls_that_break_a_rule_are_found(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "paths", [["."], ["src"], ["src/"], ["./src"], ["src/motto.ts", "src/triage.py"], ["src", "."]]
+    "paths", [["."], ["src"], ["src/"], ["./src"], ["src/order.ts", "src/triage.py"], ["src", "."]]
 )
 def test_paths_are_told_from_the_current_folder(project: Path, paths: list[str]) -> None:
     assert told(*paths) == BOTH
@@ -93,14 +93,14 @@ def test_what_lies_elsewhere_is_told_with_its_whole_path(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project / "tests")
-    path = (project / "src" / "motto.ts").as_posix()
-    assert told("../src/motto.ts") == [(path, "constant-prompt")]
-    assert told("../src")[0] == (path, "constant-prompt")
+    path = (project / "src" / "order.ts").as_posix()
+    assert told("../src/order.ts") == [(path, "fixed-schema")]
+    assert told("../src")[0] == (path, "fixed-schema")
 
 
 def test_rules_can_be_chosen(project: Path) -> None:
-    assert told("--rule", "constant-prompt") == BOTH[:1]
-    assert told("--rule", "constant-prompt", "--rule", "closed-answer") == BOTH
+    assert told("--rule", "fixed-schema") == BOTH[:1]
+    assert told("--rule", "fixed-schema", "--rule", "closed-answer") == BOTH
     assert told("--rule", "offline-loop", str(project)) == []
 
 
@@ -111,12 +111,12 @@ def test_a_comment_in_the_code_ignores_a_rule(project: Path) -> None:
     assert ignored != TRIAGE
     path.write_text(ignored)
     found = scan_json()
-    assert [one["path"] for one in found["findings"]] == ["src/motto.ts"]
+    assert [one["path"] for one in found["findings"]] == ["src/order.ts"]
     assert found["summary"]["suppressed"] == 1
-    assert scan_json("--rule", "constant-prompt")["summary"]["suppressed"] == 0
+    assert scan_json("--rule", "fixed-schema")["summary"]["suppressed"] == 0
     results = orjson.loads(scan("--format", "sarif"))["runs"][0]["results"]
     kinds = {result["ruleId"]: result["suppressions"] for result in results}
-    assert kinds == {"closed-answer": [{"kind": "inSource"}], "constant-prompt": []}
+    assert kinds == {"closed-answer": [{"kind": "inSource"}], "fixed-schema": []}
     path.write_text(ignored.replace("closed-answer]", "narrow-prompt]"))
     assert told() == BOTH
 
@@ -142,7 +142,7 @@ def test_forms_for_programs_are_printed_alone(project: Path) -> None:
     assert b"files 3" in done.stderr
     done = run("scan", "--format", "github", folder=project)
     [warning, error] = done.stdout.decode().splitlines()
-    assert warning.startswith("::warning file=src/motto.ts,line=6,col=24,endLine=9,title=locum ")
+    assert warning.startswith("::warning file=src/order.ts,line=6,col=24,endLine=9,title=locum ")
     assert error.startswith("::error file=src/triage.py,line=11,col=14,endLine=19,title=locum ")
     done = run("scan", folder=project)
     assert b"closed-answer" in done.stdout
@@ -215,7 +215,7 @@ def test_a_baseline_holds_what_is_known_though_lines_move(project: Path) -> None
     assert found["summary"]["in_baseline"] == 2
     path.write_text(TRIAGE.replace("Which team should answer?", "Who should answer?"))
     assert told("--baseline", "known.json") == BOTH[1:]
-    assert told("--baseline", "known.json", "src/motto.ts") == []
+    assert told("--baseline", "known.json", "src/order.ts") == []
 
 
 def test_writing_a_baseline_says_how_much_is_known(project: Path) -> None:

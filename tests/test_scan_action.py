@@ -160,12 +160,21 @@ def test_the_action_writes_sarif_before_it_fails(action: Yaml, project: Path) ->
 
 
 def test_the_action_takes_several_paths_and_a_baseline(action: Yaml, project: Path) -> None:
-    paths = "src/chat.ts\n\nsrc/motto.ts\n"
+    paths = "src/chat.ts\n\nsrc/order.ts\n"
     done, _ = act(action, project, {"path": paths, "format": "json"})
     told = orjson.loads(done.stdout)
-    assert [one["path"] for one in told["sites"]] == ["src/chat.ts", "src/motto.ts"]
+    assert [one["path"] for one in told["sites"]] == ["src/chat.ts", "src/order.ts"]
     run("scan", "--write-baseline", "known.json", folder=project)
     inputs = {"baseline": "known.json", "fail-on": "note", "sarif-file": "x.sarif"}
     done, _ = act(action, project, inputs)
     assert done.stdout == ""
     assert orjson.loads((project / "x.sarif").read_bytes())["runs"][0]["results"] == []
+
+
+def test_the_action_runs_nothing_of_what_it_scans(action: Yaml, project: Path) -> None:
+    for name in ("typer.py", "orjson.py", "locum.py", "pip.py"):
+        (project / name).write_text("open('ran.txt', 'w')\n")
+    act(action, project, {"format": "json"})
+    assert not (project / "ran.txt").exists()
+    for one in action["runs"]["steps"]:
+        assert '"$PYTHON" -m' not in one.get("run", "")

@@ -30,44 +30,11 @@ def call(prompt: str, model: str = "'gpt-4o'", rest: str = "") -> str:
     return f"client.chat.completions.create(model={model}, messages=[{message}]{rest})"
 
 
-@pytest.mark.parametrize("template", ["template_for('syntax')", "PROMPT_FROM_ELSEWHERE"])
-def test_an_unknown_template_is_no_constant(tmp_path: Path, template: str) -> None:
-    code = (
-        f"{CHAIN}from prompts_package import template_for, PROMPT_FROM_ELSEWHERE\n"
-        f"def f(x):\n    prompt = PromptTemplate(template={template}, input_variables=['x'])\n"
-        "    return (prompt | llm).invoke({'x': x}).content\n"
-    )
+def test_a_request_that_never_varies_is_a_call_and_no_finding(tmp_path: Path) -> None:
+    asked = call("'Name the largest lake. Answer yes or no.'", rest=", max_tokens=5")
+    code = f"{HEAD}def f():\n    return {asked}.choices[0].message.content\n"
+    assert only_site(tmp_path, code).slots == 0
     assert rules(tmp_path, code) == set()
-
-
-def test_a_chain_that_is_given_variables_varies(tmp_path: Path) -> None:
-    code = (
-        f"{CHAIN}def f(x):\n"
-        "    chain = PromptTemplate(template='Describe the harbour of Kiel.') | llm\n"
-        "    return chain.invoke({given}).content\n"
-    )
-    assert rules(tmp_path, code.format(given="{}")) == {"constant-prompt"}
-    assert rules(tmp_path, code.format(given="{'x': x}")) == set()
-
-
-@pytest.mark.parametrize(
-    ("signature", "request_of"),
-    [
-        ("f(model)", call("'Name the three largest lakes.'", "model")),
-        ("f(body)", call("'Name the three largest lakes.'", rest=", extra_body=body or None")),
-        ("check_key()", call("'Name the three largest lakes.'")),
-        ("f()", call("'Name the three largest lakes.'", rest=", tools=[{'type': 'web_search'}]")),
-        ("f()", call("'Hello'")),
-    ],
-)
-def test_probes_and_agents_ask_no_constant_question(
-    tmp_path: Path, signature: str, request_of: str
-) -> None:
-    code = f"{HEAD}def {signature}:\n    return {request_of}.choices[0].message.content\n"
-    assert rules(tmp_path, code) == set()
-    constant = call("'Name the three largest lakes.'")
-    code = f"{HEAD}def f():\n    return {constant}.choices[0].message.content\n"
-    assert rules(tmp_path, code) == {"constant-prompt"}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +65,34 @@ def test_an_answer_is_followed_into_the_call_that_it_entered_by(tmp_path: Path) 
     )
     ((_, line, rule),) = found(scan(tmp_path, code))
     assert (line, rule) == (8, "closed-answer")
+
+
+@pytest.mark.parametrize(
+    ("labels", "rule"),
+    [
+        ("['spam', 'mail']", "closed-answer"),
+        ("[*LABELS, 'mail']", "closed-answer"),
+        ("given", "fixed-schema"),
+        ("['spam', *given]", "fixed-schema"),
+        ("['spam', given[0]]", "fixed-schema"),
+        ("[one.name for one in read()]", "fixed-schema"),
+    ],
+)
+def test_labels_from_elsewhere_are_no_closed_set(tmp_path: Path, labels: str, rule: str) -> None:
+    schema = f"{{'type': 'object', 'properties': {{'kind': {{'enum': {labels}}}}}}}"
+    form = f"{{'type': 'json_schema', 'json_schema': {{'name': 'kind', 'schema': {schema}}}}}"
+    asked = call("'Of which kind is this message? ' + t", rest=f", response_format={form}")
+    code = f"{HEAD}LABELS = ('spam', 'news')\ndef f(t, given):\n    return {asked}\n"
+    assert rules(tmp_path, code) == {rule}
+
+
+def test_a_consumer_of_a_queue_is_a_worker(tmp_path: Path) -> None:
+    asked = call("'Sum up this letter for the file: ' + body")
+    code = (
+        f"import pika\n{HEAD}def take(channel, method, properties, body):\n    save({asked})\n"
+        "channel.basic_consume(queue='letters', on_message_callback=take)\n"
+    )
+    assert only_site(tmp_path, code).contexts == ("queue worker",)
 
 
 LOOP = "for one in many:\n        text = {call}.choices[0].message.content\n        save(one, text)"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +18,7 @@ from locum.scan.instructions import listed_answers, listed_fields
 from tests.scanning import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 GOOD = (
     "from openai import OpenAI\nclient = OpenAI()\n"
@@ -96,6 +98,15 @@ def test_what_may_not_be_read_is_skipped(tmp_path: Path) -> None:
     assert scan(tmp_path, GOOD).skipped == {"not readable": ["locked.py"]}
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root looks everywhere")
+def test_a_link_into_a_locked_folder_ends_nothing(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    (locked / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(locked / "inner")
+    locked.chmod(0)
+    assert len(scan(tmp_path, GOOD).findings) == 1
+
+
 def test_what_is_no_file_is_skipped(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     assert scan(tmp_path, GOOD).skipped == {"not readable": ["pipe.py"]}
@@ -115,16 +126,14 @@ def test_vendored_and_generated_code_is_left_out(tmp_path: Path, name: str) -> N
 
 
 def test_several_processes_find_the_same(tmp_path: Path) -> None:
-    for number in range(250):
-        (tmp_path / f"m{number}.py").write_text(GOOD if number % 50 == 0 else "x = 1\n")
+    many_files(tmp_path)
     alone, together = scan_paths([tmp_path], processes=1), scan_paths([tmp_path], processes=2)
     assert alone == together
     assert (len(alone.findings), alone.files, alone.lines) == (5, 250, 5 * 4 + 245)
 
 
 def test_a_script_without_a_guard_can_scan_in_several_processes(tmp_path: Path) -> None:
-    for number in range(250):
-        (tmp_path / f"m{number}.py").write_text(GOOD if number % 50 == 0 else "x = 1\n")
+    many_files(tmp_path)
     script = tmp_path / "node_modules" / "script.py"
     script.parent.mkdir()
     script.write_text(
@@ -136,6 +145,99 @@ def test_a_script_without_a_guard_can_scan_in_several_processes(tmp_path: Path) 
         [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("250 5\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("vendor/a.py", "vendored or generated"),
+        ("src/node_modules/a.py", "vendored or generated"),
+        ("a_pb2.py", "vendored or generated"),
+        ("tests/a.py", "of tests"),
+        ("README.md", "of no known language"),
+    ],
+)
+def test_a_named_file_that_is_left_out_is_counted(tmp_path: Path, name: str, reason: str) -> None:
+    scan(tmp_path, GOOD, name)
+    report = scan_paths([tmp_path / name], base=tmp_path)
+    assert (report.files, report.skipped) == (0, {reason: [name]})
+    folder = (tmp_path / name).parent
+    if reason != "of no known language" and folder != tmp_path:
+        assert len(scan_paths([folder], base=tmp_path).findings) == 1
+
+
+def test_an_import_of_too_long_a_name_is_no_file(tmp_path: Path) -> None:
+    long = f"from {'a' * 300} import X\n"
+    report = scan(tmp_path, long + GOOD.replace("' + t", "' + X + t"))
+    assert (report.skipped, len(report.sites)) == ({}, 1)
+
+
+def many_files(folder: Path, count: int = 250) -> Path:
+    for number in range(count):
+        (folder / f"m{number:03}.py").write_text(GOOD if number % 50 == 0 else "x = 1\n")
+    return folder
+
+
+def test_processes_import_nothing_of_what_is_scanned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(many_files(tmp_path))
+    for name in ("pickle", "re", "signal", "locum"):
+        (tmp_path / f"{name}.py").write_text("open('ran.txt', 'w')\n")
+    assert len(scan_paths([tmp_path], processes=2).findings) == 5
+    assert not (tmp_path / "ran.txt").exists()
+
+
+def wait_for_workers(process: subprocess.Popen[str], count: int) -> list[int]:
+    """Return the process ids of those that a process started."""
+    end = time.monotonic() + 30
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while time.monotonic() < end:
+        children = [int(one) for one in listed.read_text().split()]
+        if len(children) == count:
+            return children
+        time.sleep(0.02)
+    raise AssertionError("no workers were started")
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A scan in two processes that takes some time."""
+    for number in range(402):
+        (tmp_path / f"m{number}.py").write_text(GOOD * 8)
+    script = "import locum.scan.scanning as s; s._cores = lambda: 2; from locum.cli.app import main"
+    command = [sys.executable, "-c", f"{script}; import sys; sys.argv = ['locum', 'scan']; main()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are read from /proc")
+def test_a_process_that_is_killed_ends_the_scan_with_a_reason(
+    busy: subprocess.Popen[str],
+) -> None:
+    workers = wait_for_workers(busy, 2)
+    os.kill(workers[0], signal.SIGKILL)
+    said, error = busy.communicate(timeout=60)
+    assert (busy.returncode, said) == (1, "")
+    assert re.fullmatch(r"locum: a process ended while it scanned 'm.*py' to 'm.*py': .*\n", error)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are read from /proc")
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_processes_end_with_the_one_that_started_them(
+    busy: subprocess.Popen[str], ending: signal.Signals
+) -> None:
+    workers = wait_for_workers(busy, 2)
+    os.kill(busy.pid, ending)
+    _, error = busy.communicate(timeout=60)
+    assert busy.returncode != 0
+    assert "Traceback" not in error
+    end = time.monotonic() + 30
+    while time.monotonic() < end and any(Path(f"/proc/{one}").exists() for one in workers):
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{one}").exists() for one in workers)
 
 
 ONE_OF_MANY = """

@@ -31,6 +31,7 @@ def with_comment(**places: str) -> str:
     [
         {"before": "# locum: ignore"},
         {"first": "  # locum: ignore[closed-answer]"},
+        {"first": "  # locum: ignore [closed-answer]"},
         {"last": "  # locum: ignore[narrow-prompt, closed-answer] - a good reason"},
     ],
 )
@@ -46,6 +47,9 @@ def test_a_comment_by_the_call_suppresses(tmp_path: Path, places: dict[str, str]
     [
         {},
         {"first": "  # locum: ignore[offline-loop]"},
+        {"first": "  # locum: ignore [offline-loop]"},
+        {"first": "  # locum: ignore[closed-answer"},
+        {"first": "  # locum: ignored before"},
         {"before": "print('# locum: ignore')"},
     ],
 )

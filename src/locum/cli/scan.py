@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -112,7 +113,7 @@ def _check_rules(given: Sequence[str]) -> frozenset[str]:
 def check_paths(paths: Sequence[Path]) -> Sequence[Path]:
     """Refuse what is not there."""
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - also not where it may not be looked at
             raise InputError(
                 f"there is nothing to scan at {str(path)!r}: expected a file or a folder that "
                 f"exists, and the current folder is {Path.cwd()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.following import AROUND, PIECE, SAME_AS_FIRST, AnswerFollower
+from locum.scan.following import AROUND, PASSED_ON, PIECE, AnswerFollower
 from locum.scan.languages.lowering import last_name
 from locum.scan.tree import (
     Binary,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locum.scan.evaluation import Evaluator
     from locum.scan.tree import Expression, Place
 
-__all__ = ["Uses", "answer_uses", "is_not_said"]
+__all__ = ["Uses", "answer_uses"]
 
 _LONGEST_LABEL = 40
 _LABEL = re.compile(r"[\w\-+][\w \-+/&.,'?!%]*")
@@ -63,14 +63,14 @@ _CONTAINING = frozenset(
             "haskey",
             "getvalueordefault",
         ),
-        *("values_at", "__getitem__", "index", "find", "exists", "offsetget", "dig"),
+        *("valuesat", "index", "find", "exists", "offsetget", "dig"),
     }
 )
 _COMPARING = frozenset(
     {
         *("equals", "equalsignorecase", "startswith", "endswith", "hasprefix", "hassuffix"),
         *("equalfold", "strstartswith", "strendswith", "startwith", "endwith", "eql", "equal"),
-        *("strcasecmp", "localecompare", "casecmp", "is", "strcmp", "casecmp?", "compare"),
+        *("strcasecmp", "localecompare", "casecmp", "is", "strcmp", "compare"),
         *("stringequals", "contentequals", "compareto", "stringstartswith"),
     }
 )
@@ -132,14 +132,12 @@ class Uses(NamedTuple):
         is_free: Whether the answer also goes on as it is, though it is only searched for labels or
             compared with one.
         fields: Fields of a JSON answer that are held against labels.
-        lines: Where.
     """
 
     labels: tuple[str, ...]
     is_set: bool
     is_free: bool
     fields: tuple[str, ...]
-    lines: tuple[int, ...]
 
 
 class _Held(NamedTuple):
@@ -168,33 +166,26 @@ def answer_uses(ev: Evaluator, site: Call) -> Uses:
     following = AnswerFollower(ev, site)
     labels: dict[str, bool] = {}
     fields: dict[str, None] = {}
-    lines: list[int] = []
     is_set = False
     functions: list[Function] = []
     for place in ev.module.places:
         for held in _held(ev, place):
             path = following.path(held.subject, place.function)
-            if path is None or is_not_said(path):
+            if path is None or _is_not_said(path):
                 continue
             labels.update(dict.fromkeys(held.labels, held.is_within))
             fields.update(dict.fromkeys(part for part in path if _is_field(part)))
             is_set = is_set or held.is_whole
             functions.append(place.function)
-            if isinstance(place.expression, Call):
-                lines.append(place.expression.span.line)
             break
     is_set = is_set or sum(not is_within for is_within in labels.values()) > 1
     is_free = bool(labels) and not is_set and _is_free(ev, following, functions)
     is_set = is_set or (len(labels) > 1 and not is_free)
-    return Uses(tuple(labels), is_set, is_free, tuple(fields), tuple(lines))
+    return Uses(tuple(labels), is_set, is_free, tuple(fields))
 
 
-def is_not_said(path: tuple[str, ...]) -> bool:
-    """Return whether a part of an answer is none of its words, or a piece that they are cut into.
-
-    Args:
-        path: Of the part.
-    """
+def _is_not_said(path: tuple[str, ...]) -> bool:
+    """Whether a part of an answer is none of its words, or a piece that they are cut into."""
     cuts = [number for number, part in enumerate(path) if part in _CUTTING | _SAID]
     is_piece = bool(cuts) and PIECE in path[cuts[0] :] and not _SAID & set(_after_piece(path))
     return is_piece or any(part in _NOT_SAID for part in path)
@@ -218,7 +209,7 @@ def _is_free(ev: Evaluator, following: AnswerFollower, functions: list[Function]
         if not isinstance(call, Call) or place.function not in functions:
             continue
         name = plain(last_name(call.callee))
-        if name in _LOGS | SAME_AS_FIRST | _COMPARING | _SUBSTRING | _CONTAINING:
+        if name in _LOGS | PASSED_ON | _COMPARING | _SUBSTRING | _CONTAINING:
             continue
         for argument in call.arguments:
             parts = (

@@ -129,7 +129,7 @@ _QUEUE_CALL = frozenset(
     {
         *("worker", "process", "consume", "basicconsume", "subscribe", "handlefunc", "eachmessage"),
         *("eachbatch", "receivemessage", "addworker", "createworker", "define", "createfunction"),
-        *("processmessageasync", "basic_consume", "consumer", "addconsumer", "queuesubscribe"),
+        *("processmessageasync", "basicconsume", "consumer", "addconsumer", "queuesubscribe"),
     }
 )
 _QUEUE_SOURCE = re.compile(

@@ -13,7 +13,15 @@ from locum.scan.languages import language_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Skipped", "is_test", "nested_too_deep", "read_source", "text_of", "walk"]
+__all__ = [
+    "Skipped",
+    "is_file",
+    "is_test",
+    "nested_too_deep",
+    "read_source",
+    "walk",
+    "why_left_out",
+]
 
 _MOST_BYTES = 2_000_000
 _LONGEST_LINE = 20_000
@@ -54,14 +62,27 @@ def is_test(path: Path, root: Path) -> bool:
     return bool(_TEST_FILE.search(path.name)) or any(part in _TEST_FOLDERS for part in folders)
 
 
+def why_left_out(path: Path, root: Path, *, tests: bool) -> Skipped | None:
+    """Return why a file that a user names is not scanned; ``None`` where it is.
+
+    Args:
+        path: Of the file.
+        root: The folder of the project, below which folders say what a file is.
+        tests: Whether files of tests are scanned.
+    """
+    folders = path.relative_to(root).parts[:-1] if root in path.parents else ()
+    if path.exists() and language_of(path.name) is None:
+        return Skipped("of no known language")
+    if _GENERATED.search(path.name) or not _LEFT_OUT.isdisjoint(folders):
+        return Skipped("vendored or generated")
+    return None if tests or not is_test(path, root) else Skipped("of tests")
+
+
 def walk(root: Path) -> Iterator[tuple[Path, Skipped | None]]:
     """Yield files of known languages below a folder, in order, without following links.
 
     Folders of vendored and generated code are left out. What cannot be read comes with the reason.
     """
-    if not root.is_dir():
-        yield root, None
-        return
     waiting = [root]
     while waiting:
         folder = waiting.pop()
@@ -79,13 +100,22 @@ def walk(root: Path) -> Iterator[tuple[Path, Skipped | None]]:
 def _entry(entry: os.DirEntry[str], folders: list[Path]) -> Iterator[tuple[Path, Skipped | None]]:
     path = Path(entry.path)
     if entry.is_symlink():
-        if language_of(entry.name) is not None or path.is_dir():
+        if language_of(entry.name) is not None or _is_folder(path):
             yield path, Skipped("symbolic link")
     elif entry.is_dir(follow_symlinks=False):
         if entry.name not in _LEFT_OUT:
             folders.append(path)
     elif language_of(entry.name) is not None and not _GENERATED.search(entry.name):
         yield path, None
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - also no where it may not be looked at
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; no where it may not be looked at, or its name is too long."""
+    return os.path.isfile(path)  # noqa: PTH113 - which says so itself
 
 
 def read_source(path: Path) -> str | Skipped:
@@ -99,10 +129,10 @@ def read_source(path: Path) -> str | Skipped:
         data = path.read_bytes()
     except OSError:
         return Skipped("not readable")
-    return text_of(data)
+    return _text_of(data)
 
 
-def text_of(data: bytes) -> str | Skipped:
+def _text_of(data: bytes) -> str | Skipped:
     """Return bytes as text, or why they are not to be read as source code."""
     if b"\0" in data:
         return Skipped("not UTF-8")

@@ -56,13 +56,13 @@ class Finding(NamedTuple):
     Args:
         rule: The rule's id.
         severity: How much it matters.
-        path: Of the file, relative to the folder that is scanned, with ``/``.
+        path: Of the file, from the folder of the project on or absolute, with ``/``.
         line: Where the call begins, from 1.
         column: Likewise, from 1, in characters.
         end_line: Where it ends.
         end_column: Likewise; the first column that is not in it.
         reason: Why, in one sentence.
-        evidence: What was read in the code, one sentence each, with lines where they differ.
+        evidence: What was read in the code, one sentence each.
         cure: What to do.
         site: The call.
     """

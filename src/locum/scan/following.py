@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.scan.languages.lowering import last_name
+from locum.scan.standard_functions import CONVERSIONS
 from locum.scan.tree import (
     Call,
     Choice,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from locum.scan.evaluation import Evaluator
     from locum.scan.tree import Argument, Binding, Expression
 
-__all__ = ["AROUND", "PIECE", "SAME_AS_FIRST", "AnswerFollower"]
+__all__ = ["AROUND", "PASSED_ON", "PIECE", "AnswerFollower"]
 
 _BY_KEY = frozenset({"get", "dig", "at", "path", "getproperty", "json", "fetch"})
 PIECE = "*"
@@ -63,16 +64,18 @@ AROUND = frozenset(
 )
 
 
-SAME_AS_FIRST = frozenset(
+# What these functions give is the answer that they are given, or what it says.
+PASSED_ON = frozenset(
     {
-        *("loads", "parse", "jsondecode", "str", "string", "int", "float", "number", "trim"),
-        *("strtolower", "strtoupper", "tolower", "toupper", "trimspace", "trimright", "lower"),
+        *CONVERSIONS,
+        *("loads", "jsondecode", "number"),
+        *("strtolower", "strtoupper", "tolower", "toupper", "trimright", "lower"),
         *("readtree", "readvalue", "deserialize", "parsefloat", "parseint", "rtrim", "ltrim"),
-        *("ucfirst", "mbstrtolower", "symbolize", "cast", "bool", "preg_replace", "readall"),
-        *("trimsuffix", "trimprefix", "replaceall", "first", "next", "reset", "title", "byte"),
+        *("ucfirst", "mbstrtolower", "symbolize", "readall"),
+        *("trimsuffix", "trimprefix", "replaceall", "first", "next", "reset", "title"),
         *("parsejson", "array", "upper", "strval", "requirenonnull", "normalize", "clean"),
-        *("fromjson", "aiterate", "wait_for", "waitfor", "run", "normalise", "modelvalidatejson"),
-        *("validatejson", "ofnullable", "valueof", "collect", "data_get", "dataget", "stringify"),
+        *("fromjson", "aiterate", "waitfor", "run", "normalise", "modelvalidatejson"),
+        *("validatejson", "valueof", "collect", "dataget"),
     }
 )
 
@@ -214,7 +217,7 @@ class AnswerFollower:
             path = self._extended(call.callee.base, name, function)
             if path is not None:
                 return (*path, *_keys(call.arguments)) if name in _BY_KEY else path
-        if call.arguments and name in SAME_AS_FIRST:
+        if call.arguments and name in PASSED_ON:
             path = self.path(call.arguments[0].value, function)
             if path is not None:
                 return (*path, *_keys(call.arguments[1:])) if name == "dataget" else path

@@ -63,7 +63,7 @@ def braces(text: Text, arguments: Sequence[Value], named: Mapping[str, Value]) -
 def placeholders(text: Text) -> Text:
     """Return the text of a prompt template, in which names in braces vary."""
     return _substituted(
-        _unmasked(text, only_json=True),
+        text,
         _PLACEHOLDER,
         lambda match: Text((Slot(match[1] or match[2] or match[3] or match[4]),)),
     )
@@ -86,10 +86,8 @@ def _at(arguments: Sequence[Value], place: int) -> Value | None:
     return arguments[place] if 0 <= place < len(arguments) else None
 
 
-def _unmasked(text: Text, *, only_json: bool = False) -> Text:
+def _unmasked(text: Text) -> Text:
     """Doubled braces stand for single ones, which must not be filled in."""
-    if only_json:
-        return text
     masked = (
         part.replace("{{", "\ue001").replace("}}", "\ue002") if isinstance(part, str) else part
         for part in text.parts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.json_texts import from_json
 from locum.scan.messages import is_template
 from locum.scan.models import looks_like_model, model_name
 from locum.scan.values import (
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locum.scan.evaluation import Evaluator
-
-from locum.scan.json_texts import from_json
 
 __all__ = [
     "CHOICE",
@@ -111,7 +110,6 @@ class Gathered:
         self.formats: list[Value] = []
         self.texts: list[str] = []
         self.names: list[str] = []
-        self.is_open = False
         self.grows = False
         self._ev = ev
         self._depth = 0
@@ -122,8 +120,6 @@ class Gathered:
         value = self._resolved(value)
         self._note_text(value)
         self.by_key.setdefault(name, []).append(value)
-        if name == "**":
-            self.is_open = True
         if name in NESTED or (name == "text" and isinstance(value, Fields)):
             self.spread(value)
 

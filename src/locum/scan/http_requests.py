@@ -36,7 +36,7 @@ _SENDING = frozenset(
             "retrieve",
         ),
         *("wpremotepost", "newcall", "fetchjson", "requestasync", "bodytomono", "toentity"),
-        *("body", "postjsonasync", "stream", "build_request", "requests", "filegetcontents"),
+        *("body", "postjsonasync", "stream", "requests", "filegetcontents"),
     }
 )
 _HOSTS = {

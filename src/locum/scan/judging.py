@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.answer_reads import is_read
 from locum.scan.answers import Uses, answer_uses
 from locum.scan.contexts import contexts_of
 from locum.scan.findings import CallSite, Finding
-from locum.scan.instructions import has_instruction, listed_answers, listed_fields
+from locum.scan.instructions import listed_answers, listed_fields
 from locum.scan.models import model_name, tier_of
+from locum.scan.requests import NO_BATCHES
 from locum.scan.rounds import needs_last_answer
 from locum.scan.rules import RULES
 from locum.scan.schemas import schema_shape
@@ -26,21 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["judge"]
 
-_CHECK = re.compile(
-    r"health|check|probe|ping|valid|verif|is_?(?:alive|ready|available)|test_?(?:conn|key|api)|warm",
-    re.IGNORECASE,
-)
 _SHORT_ANSWER = 64
 _NARROW_ANSWER = 256
-_CREATIVE = 0.3
-_PROBE_TOKENS = 3
 _MOST_SLOTS = 6
 _LONGEST_SHOWN = 120
 _REPEATING: frozenset[Context] = frozenset({"web handler", "loop", "queue worker", "cron"})
 _AT_ONCE = re.compile(
     r"\bgather\(|as_completed|ThreadPool|Promise\.all|TaskGroup|WhenAll|errgroup|WaitGroup"
 )
-_NO_BATCHES = frozenset({"cohere", "deepseek", "openrouter", "x-ai", "perplexity"})
 
 
 class _Verdict(NamedTuple):
@@ -58,7 +51,6 @@ class _Reading(NamedTuple):
     uses: Uses
     listed: tuple[str, ...]
     named_fields: Shape | None
-    is_constant: bool
     is_task: bool
 
 
@@ -102,8 +94,6 @@ def _read(call: ModelCall) -> _Reading:
         temperature=request.temperature,
         contexts=contexts_of(call.ev.module, call.function, call.loops),
     )
-    says = any(has_instruction(words(one)) for one in request.words.user)
-    is_constant = says and not slots and not request.is_open and request.tools == 0
     open_words = request.words.is_conversation or request.words.has_media
     return _Reading(
         call=call,
@@ -112,7 +102,6 @@ def _read(call: ModelCall) -> _Reading:
         uses=uses,
         listed=listed,
         named_fields=named_fields,
-        is_constant=is_constant and not open_words,
         is_task=fixed and bool(slots) and not open_words and not is_agent,
     )
 
@@ -141,26 +130,9 @@ def _fields(shape: Shape | None, named_fields: Shape | None) -> tuple[str, ...]:
 
 
 def _first_rule(reading: _Reading) -> _Verdict | None:
-    if reading.is_constant:
-        return _constant(reading)
     if not reading.is_task:
         return None
     return _closed(reading) or _schema(reading) or _narrow(reading)
-
-
-def _constant(reading: _Reading) -> _Verdict | None:
-    temperature, most = reading.site.temperature, reading.site.most_tokens
-    is_creative = temperature is not None and temperature > _CREATIVE
-    is_probe = (most is not None and most <= _PROBE_TOKENS) or bool(
-        _CHECK.search(reading.call.function.name)
-    )
-    if is_creative or is_probe or not is_read(reading.call.ev, reading.call.call):
-        return None
-    return _Verdict(
-        "constant-prompt",
-        "Nothing in the request varies, so that every call asks the same question.",
-        [_shown(reading.site.instruction or "")],
-    )
 
 
 def _closed(reading: _Reading) -> _Verdict | None:  # noqa: PLR0911 - one for each form
@@ -231,7 +203,7 @@ def _offline(reading: _Reading) -> _Verdict | None:
     repeated = contexts & {"loop", "queue worker"} or {"cron"} <= contexts
     if not reading.is_task or "web handler" in contexts or not repeated:
         return None
-    if site.sdk in _NO_BATCHES or not reading.call.request.sells_batches:
+    if NO_BATCHES.search(site.sdk) or not reading.call.request.sells_batches:
         return None
     if needs_last_answer(reading.call) or _may_wait(reading):
         return None
@@ -281,6 +253,6 @@ def _finding(reading: _Reading, verdict: _Verdict, path: str) -> Finding:
 def _severity(site: CallSite, rule: str) -> Severity:
     usual = RULES[rule].severity
     is_dear = site.tier == "frontier" and bool(_REPEATING & set(site.contexts))
-    if not is_dear or rule in {"constant-prompt", "offline-loop"}:
+    if not is_dear or rule == "offline-loop":
         return usual
     return "warning" if usual == "note" else "error"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locum.scan.evaluation import Evaluator
-from locum.scan.files import read_source
+from locum.scan.files import is_file, read_source
 from locum.scan.languages import language_of, read_module
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Project:
         for folder in folders:
             whole = folder.joinpath(*parts)
             for path in (whole.with_suffix(".py"), whole / "__init__.py"):
-                if (parts or dots) and self._is_inside(path) and path.is_file():
+                if (parts or dots) and self._is_inside(path) and is_file(path):
                     yield path
 
     def _script(self, place: Path, imported: Import, name: str) -> Iterator[tuple[Path, str]]:
@@ -122,13 +122,13 @@ class Project:
             stem = start.with_suffix("") if start.suffix in {".js", ".ts"} else start
             for ending in _SCRIPTS:
                 path = (stem.parent / (stem.name + ending)).resolve()
-                if self._is_inside(path) and path.is_file():
+                if self._is_inside(path) and is_file(path):
                     yield path, wanted
 
     def _shared(self, place: Path, suffix: str, name: str) -> Iterator[tuple[Path, str]]:
         folder = place.parent
         if folder not in self._siblings:
-            paths = [path for path in sorted(folder.glob(f"*{suffix}")) if path.is_file()]
+            paths = [path for path in sorted(folder.glob(f"*{suffix}")) if is_file(path)]
             sources = ((path, read_source(path)) for path in paths[:_MOST_SIBLINGS])
             self._siblings[folder] = [
                 (path, text) for path, text in sources if isinstance(text, str)

@@ -14,7 +14,7 @@ class LocatedSite(NamedTuple):
     """A call site and where it is.
 
     Args:
-        path: Of the file, relative to the folder that is scanned, with ``/``.
+        path: Of the file, from the folder of the project on or absolute, with ``/``.
         line: Where the call begins, from 1.
         column: Likewise, from 1, in characters.
         site: The call.

@@ -22,13 +22,11 @@ from locum.scan.models import model_name
 from locum.scan.tools import count_tools, must_call
 from locum.scan.values import (
     Fields,
-    Input,
     Items,
     Made,
     Reference,
     Scalar,
     Value,
-    is_constant,
     plain,
 )
 
@@ -37,20 +35,20 @@ if TYPE_CHECKING:
 
     from locum.scan.evaluation import Evaluator
 
-__all__ = ["Request", "read_request"]
+__all__ = ["NO_BATCHES", "Request", "read_request"]
 
 _MESSAGE = re.compile(r"(?:system|user|assistant|chat|human|ai)message(?:param)?$")
 _LOCAL = re.compile(
     r"localhost|127\.0\.0\.1|0\.0\.0\.0|host\.docker\.internal|\[::1\]|:11434|\.local\b|"
     r"//(10|192\.168|172\.(1[6-9]|2\d|3[01]))\.",
 )
-# Providers that had no lower price for batches in 2026.
-_NO_BATCHES = re.compile(
-    r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras",
+NO_BATCHES = re.compile(
+    r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras|"
+    r"^x-ai$",
     re.IGNORECASE,
 )
-# What makes a request vary though its words do not.
-_SETTING = (*MODEL, *TOKENS, *FORMAT, "temperature", "extrabody", "config", "params")
+"""Names, models and addresses of providers that had no lower price for batches in 2026."""
+
 _LOCAL_NAMES = re.compile(r"ollama|llamacpp|llama_cpp|localai|lmstudio|vllm", re.IGNORECASE)
 
 
@@ -67,7 +65,6 @@ class Request(NamedTuple):
         temperature: As a constant.
         is_local: Whether the model runs on a machine of one's own.
         sells_batches: Whether the provider may have a lower price for batches.
-        is_open: Whether the model or other arguments come from outside.
     """
 
     model: Value | None
@@ -79,7 +76,6 @@ class Request(NamedTuple):
     temperature: float | None
     is_local: bool
     sells_batches: bool
-    is_open: bool
 
 
 def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
@@ -98,11 +94,9 @@ def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
         )
     for number, argument in enumerate(_without_context(last.arguments)):
         name = places[number] if number < len(places) else "request"
-        gathered.names.append("")
         if isinstance(argument, Fields) and _is_request(argument):
             name = "request"
         if name == "variables":
-            gathered.is_open = gathered.is_open or not is_constant(argument)
             continue
         if isinstance(argument, Made) and _MESSAGE.search(plain(argument.name)):
             name = "messages"
@@ -165,7 +159,6 @@ def _request(gathered: Gathered) -> Request:
         temperature=_number(gathered.first(("temperature",))),
         is_local=_is_local(gathered),
         sells_batches=_sells_batches(gathered, model),
-        is_open=gathered.is_open or any(map(_is_from_outside, gathered.all(_SETTING))),
     )
 
 
@@ -184,16 +177,11 @@ def _is_local(gathered: Gathered) -> bool:
     return any(_LOCAL_NAMES.search(name) for name in gathered.names)
 
 
-def _is_from_outside(value: Value) -> bool:
-    """Whether a parameter, or a field of one, decides."""
-    return isinstance(value, Input) or (isinstance(value, Made) and not value.is_call)
-
-
 def _sells_batches(gathered: Gathered, model: Value | None) -> bool:
     chosen = model.path() if isinstance(model, Made) else model_name(model) or ""
     named = [*gathered.names, chosen]
     addresses = [text for text in gathered.texts if "//" in text]
-    return not any(_NO_BATCHES.search(one) for one in [*named, *addresses])
+    return not any(NO_BATCHES.search(one) for one in [*named, *addresses])
 
 
 def _number(value: Value | None) -> float | None:

@@ -32,13 +32,6 @@ class Rule(NamedTuple):
 
 _RULES = (
     Rule(
-        "constant-prompt",
-        "The request never varies",
-        "warning",
-        "The whole request is constant, so that every call pays for the same question.",
-        "Ask once and keep the answer: in a file, in a constant, or in a cache.",
-    ),
-    Rule(
         "closed-answer",
         "The answer is one of a closed set",
         "warning",

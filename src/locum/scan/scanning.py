@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.files import Skipped, is_test, nested_too_deep, read_source, walk
+from locum.scan.files import Skipped, is_test, nested_too_deep, read_source, walk, why_left_out
 from locum.scan.judging import judge
 from locum.scan.languages import language_of, read_module
 from locum.scan.project import Project
@@ -62,18 +62,22 @@ def scan_paths(
 ) -> ScanReport:
     """Return what is found in files and in all files of folders; a file is scanned once.
 
-    Vendored and generated code is left out. Files that cannot be read as source code (too large,
-    minified, not UTF-8, nested too deep, links) are skipped and counted; so is a file at which the
-    scanner fails (not understood).
+    Vendored and generated code and, unless they are asked for, tests are left out. Files that
+    cannot be read as source code (too large, minified, not UTF-8, nested too deep, links) are
+    skipped and counted; so are a file at which the scanner fails (not understood), and files that
+    are given themselves and left out.
 
     Args:
         paths: Files and folders.
         tests: Whether test files are scanned too.
-        processes: How many work at once; by default one, or as many as there are cores where there
-            are more than 400 files.
+        processes: How many work at once; by default one, or as many as there are cores for this
+            process where there are more than 400 files.
         base: Folder of the project, from which paths are told, and whose other files are read where
             one that is scanned imports them; what lies outside is told by its absolute path. By
             default each folder that is given, and the folder of each file that is given.
+
+    Raises:
+        InputError: A process that scans ended before its work.
     """
     project = None if base is None else base.resolve()
     wanted: list[WantedFile] = []
@@ -98,21 +102,30 @@ def _list(
     root = resolved if resolved.is_dir() else resolved.parent
     around = project if project is not None and root.is_relative_to(project) else root
     is_told_whole = project not in {None, around}
-    for file, problem in walk(resolved):
+    is_folder = root == resolved
+    left_out = None if is_folder else why_left_out(resolved, around, tests=tests)
+    for file, problem in walk(root) if is_folder else [(resolved, left_out)]:
+        if is_folder and not tests and is_test(file, root):
+            continue
         name = file.as_posix() if is_told_whole else file.relative_to(around).as_posix()
         if problem is not None:
             skipped.append((problem.reason, name))
-        elif tests or not is_test(file, root if resolved.is_dir() else around):
+        else:
             wanted.append(WantedFile(file, around, name))
 
 
 def _scanned(wanted: list[WantedFile], processes: int | None) -> Iterable[FilesFound]:
     if processes is None:
-        processes = (os.cpu_count() or 1) if len(wanted) > _FEW_FILES else 1
+        processes = _cores() if len(wanted) > _FEW_FILES else 1
     chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
     if processes <= 1 or len(chunks) <= 1:
         return [scan_files(chunk) for chunk in chunks]
     return scan_in_workers(chunks, min(processes, len(chunks)))
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _report(parts: Iterable[FilesFound]) -> ScanReport:

@@ -37,7 +37,6 @@ _AROUND = (
     *("json", "ofjsonschema", "responseformat", "functiondeclarations", "tools", "ofjsonobject"),
     *("oftool", "output", "outputschema", "textformat", "responseschema", "structure"),
 )
-_SCALAR_TYPES = frozenset({"string", "number", "integer", "null", "text", "jsonobject"})
 
 
 def schema_shape(value: Value, ev: Evaluator, depth: int = 0) -> Shape | None:  # noqa: PLR0911 - one for each form
@@ -73,8 +72,7 @@ def _of_reference(value: Reference, ev: Evaluator) -> Shape | None:
         owner = ev if value.module in {None, ev.module} else ev.project.evaluator(value.module)
         return class_shape(value.defined, owner)
     if re.search(r"[\[<|\"]", path) or path in {"bool", "boolean", "Boolean"}:
-        shape = type_shape(path, ev)
-        return shape if shape.is_closed or shape.fields else Shape(is_closed=False)
+        return type_shape(path, ev)
     name = path.rsplit(".", 1)[-1]
     shape = type_shape(name, ev)
     if shape.is_closed or shape.fields:
@@ -130,11 +128,17 @@ def _properties(value: Value, ev: Evaluator, depth: int) -> Shape:
 
 
 def _enumerated(value: Value) -> Shape:
-    if isinstance(value, Items):
-        return closed(words(as_text(one)) for one in value.items)
+    """Labels that are written in the code; those from elsewhere may be others in each call."""
+    if isinstance(value, Items) and not value.is_open:
+        texts = [as_text(one) for one in value.items]
+        return closed(map(words, texts)) if all(map(_is_constant, texts)) else OPEN
     if isinstance(value, Reference) and value.defined is not None:
         return closed(value.defined.members.values())
-    return Shape(is_closed=True)
+    return OPEN
+
+
+def _is_constant(text: Text) -> bool:
+    return constant_text(text) is not None
 
 
 def _type_name(value: Value | None) -> str:
@@ -209,7 +213,7 @@ def _listed(value: Made) -> Shape:
                 return lists[0]
         if isinstance(one, Reference) and one.defined is not None and one.defined.members:
             return _enumerated(one)
-    return Shape(is_closed=True)
+    return OPEN
 
 
 def _object_schema(value: Made, ev: Evaluator, depth: int) -> Shape:
@@ -244,7 +248,7 @@ def _built(value: Made, ev: Evaluator, depth: int) -> Shape | None:
 def _property(step: Step, name: str, ev: Evaluator, depth: int) -> Shape:
     if "enum" in name:
         lists = [one for one in step.arguments if isinstance(one, Items)]
-        return _enumerated(lists[0]) if lists else Shape(is_closed=True)
+        return _enumerated(lists[0]) if lists else OPEN
     if "boolean" in name:
         return BOOLEAN
     shapes = [schema_shape(one, ev, depth + 1) for one in step.arguments[1:]]

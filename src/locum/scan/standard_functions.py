@@ -21,21 +21,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-__all__ = ["alternating_record", "function_value", "joined_items", "keys_or_items"]
+__all__ = ["CONVERSIONS", "alternating_record", "function_value", "joined_items", "keys_or_items"]
+
+CONVERSIONS = frozenset(
+    {
+        *("bool", "byte", "cast", "float", "int", "ofnullable", "parse", "str", "string"),
+        *("stringify", "trim", "trimspace"),
+    }
+)
+"""Functions that give their first argument in another type."""
 
 # What these functions give is their first argument.
 _SAME_AS_FIRST = frozenset(
     {
-        *("dumps", "stringify", "jsonencode", "marshal", "marshalindent", "serialize", "generate"),
+        *CONVERSIONS,
+        *("dumps", "jsonencode", "marshal", "marshalindent", "serialize", "generate"),
         *("writevalueasstring", "tojson", "dedent", "cleandoc", "newbuffer", "newbufferstring"),
-        *("newreader", "stringcontent", "ofstring", "ofbytearray", "string", "int", "int32"),
-        *("int64", "float", "float32", "float64", "ptr", "f", "newopt", "opt", "bool", "str"),
-        *("fromutf8string", "fromstring", "frombytes", "fromobjectasjson", "from", "parse"),
+        *("newreader", "stringcontent", "ofstring", "ofbytearray", "int32"),
+        *("int64", "float32", "float64", "ptr", "f", "newopt", "opt"),
+        *("fromutf8string", "fromstring", "frombytes", "fromobjectasjson", "from"),
         *("getbytes", "set", "frozenset", "list", "tuple", "linkedhashset", "hashset", "arraylist"),
         *("copyof", "url", "uri", "create", "bytes", "keys", "values", "arraykeys", "arrayvalues"),
-        *("raw", "jsoncontent", "toptr", "uniquevalue", "some", "ofnullable", "typereference"),
-        *("cast", "pointer", "json", "i", "trim", "rstrip", "htmlspecialchars", "sorted"),
-        *("byte", "fromobject", "heredoc", "stripindent", "outdent", "trimspace", "freeze"),
+        *("raw", "jsoncontent", "toptr", "uniquevalue", "some", "typereference"),
+        *("pointer", "json", "i", "rstrip", "htmlspecialchars", "sorted"),
+        *("fromobject", "heredoc", "stripindent", "outdent", "freeze"),
         *("asdict", "immutableset", "stringbuilder", "arrayunique", "deepcopy", "copy"),
     }
 )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_suppressed"]
 
-_IGNORE = re.compile(r"locum:\s*ignore(?:\[([^\]]*)\])?")
+_IGNORE = re.compile(r"locum:\s*ignore\b(?:\s*\[([^\]]*)\]|(?!\s*\[))")
 
 
 def is_suppressed(module: Module, finding: Finding) -> bool:

@@ -64,7 +64,7 @@ def must_call(value: Value | None) -> bool:
         return False
     text = plain(constant_text(value) or "")
     if text:
-        return text in _FORCED or text not in {"auto", "none"}
+        return text not in {"auto", "none"}
     if isinstance(value, Fields):
         kinds = [plain(constant_text(one) or "") for one in value.entries.values()]
         inner = [one for one in value.entries.values() if isinstance(one, Fields | Made)]

@@ -24,7 +24,6 @@ __all__ = [
     "Value",
     "as_text",
     "constant_text",
-    "is_constant",
     "joined",
     "plain",
     "words",
@@ -167,21 +166,6 @@ def constant_text(value: Value | None) -> str | None:
     if isinstance(value, Text) and all(isinstance(part, str) for part in value.parts):
         return "".join(str(part) for part in value.parts)
     return None
-
-
-def is_constant(value: Value) -> bool:
-    """Return whether nothing in a value varies."""
-    match value:
-        case Text(parts=parts):
-            return all(isinstance(part, str) for part in parts)
-        case Scalar():
-            return True
-        case Items(items=items, is_open=is_open):
-            return not is_open and all(map(is_constant, items))
-        case Fields(entries=entries, is_open=is_open):
-            return not is_open and all(map(is_constant, entries.values()))
-        case _:
-            return False
 
 
 def as_text(value: Value) -> Text:

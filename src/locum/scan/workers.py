@@ -1,18 +1,21 @@
 """Scanning in several processes, from any program.
 
 ``multiprocessing`` runs the main module of a script again in each process that it starts, so that a
-script without a guard would scan again. These processes run nothing but the scan.
+script without a guard would scan again. These processes run nothing but the scan, and import from
+where this one does; the current folder, whose code may be what is scanned, is not added.
 """
 
 from __future__ import annotations
 
-import os
 import pickle
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
+
+from locum.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "scan_in_workers"]
 
-_COMMAND = "from locum.scan.workers import main; main()"
+_COMMAND = "import sys; sys.path[:] = {path!r}; from locum.scan.workers import main; main()"
 
 
 def scan_in_workers(chunks: Sequence[Sequence[WantedFile]], processes: int) -> list[FilesFound]:
@@ -32,30 +35,43 @@ def scan_in_workers(chunks: Sequence[Sequence[WantedFile]], processes: int) -> l
         processes: How many processes there are.
 
     Raises:
-        RuntimeError: A process ended before its work.
+        InputError: A process ended before its work.
     """
     waiting = iter(enumerate(chunks))
+    workers = [_start() for _ in range(processes)]
     with ThreadPoolExecutor(processes) as pool:
-        done = [pool.submit(_give, waiting) for _ in range(processes)]
-        found = [one for some in done for one in some.result()]
+        try:
+            done = [pool.submit(_give, waiting, worker) for worker in workers]
+            found = [one for some in done for one in some.result()]
+        except BaseException:
+            # Nobody waits for what the others would still find.
+            for worker in workers:
+                worker.kill()
+            raise
     return [parts for _, parts in sorted(found, key=lambda one: one[0])]
 
 
+def _start() -> subprocess.Popen[bytes]:
+    command = _COMMAND.format(path=sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
 def _give(
-    waiting: Iterator[tuple[int, Sequence[WantedFile]]],
+    waiting: Iterator[tuple[int, Sequence[WantedFile]]], worker: subprocess.Popen[bytes]
 ) -> list[tuple[int, FilesFound]]:
     """Hand parts to one process as long as there are some."""
-    paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _COMMAND],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        return [(number, _asked(chunk, process.stdin, process.stdout)) for number, chunk in waiting]
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        return [(number, _asked(chunk, worker.stdin, worker.stdout)) for number, chunk in waiting]
+    finally:
+        worker.stdout.close()
+        # It may have ended before it read all.
+        with suppress(BrokenPipeError):
+            worker.stdin.close()
+        worker.wait()
 
 
 def _asked(chunk: Sequence[WantedFile], into: IO[bytes], out: IO[bytes]) -> FilesFound:
@@ -63,20 +79,27 @@ def _asked(chunk: Sequence[WantedFile], into: IO[bytes], out: IO[bytes]) -> File
         pickle.dump(chunk, into)
         into.flush()
         found: FilesFound = pickle.load(out)  # noqa: S301 - our own process wrote it
-    except (EOFError, BrokenPipeError) as error:
-        names = f"{chunk[0].name} to {chunk[-1].name}"
-        raise RuntimeError(f"a process ended while it scanned {names}") from error
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+        raise InputError(
+            f"a process ended while it scanned {chunk[0].name!r} to {chunk[-1].name!r}: expected "
+            "it to end by itself; where memory is short, scan fewer files at once"
+        ) from None
     return found
 
 
 def main() -> None:
-    """Scan what standard input names, part by part, and write what is found."""
+    """Scan what standard input names, part by part, and write what is found.
+
+    Ends with its input. An interrupt goes to all processes of a terminal; the one that started this
+    one answers it.
+    """
     from locum.scan.scanning import scan_files
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
             chunk = pickle.load(sys.stdin.buffer)  # noqa: S301 - the process that started us wrote it
-        except EOFError:
+            pickle.dump(scan_files(chunk), sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except (EOFError, BrokenPipeError):
             return
-        pickle.dump(scan_files(chunk), sys.stdout.buffer)
-        sys.stdout.buffer.flush()

@@ -23,7 +23,7 @@ public class ClosedDays
             new SystemChatMessage("You write signs for a public swimming pool."),
             new UserChatMessage("Write the rules of the diving platform in six short sentences."),
         };
-        var result = await _chat.CompleteChatAsync(messages); // expect: constant-prompt
+        var result = await _chat.CompleteChatAsync(messages);
         return result.Value.Content[0].Text;
     }
 

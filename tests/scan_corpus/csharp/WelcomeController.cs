@@ -12,7 +12,7 @@ public class WelcomeController(HttpClient http, IConfiguration configuration) : 
     public async Task<string> Get()
     {
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", configuration["OpenAI:Key"]);
-        var response = await http.PostAsJsonAsync("https://api.openai.com/v1/chat/completions", new // expect: constant-prompt
+        var response = await http.PostAsJsonAsync("https://api.openai.com/v1/chat/completions", new
         {
             model = "gpt-4o",
             messages = new object[]

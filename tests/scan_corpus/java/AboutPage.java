@@ -18,7 +18,7 @@ public class AboutPage {
 
     @GetMapping("/about/lithographs")
     public String lithographs(Model model) {
-        model.addAttribute("text", chat.chat(QUESTION)); // expect: constant-prompt
+        model.addAttribute("text", chat.chat(QUESTION));
         return "about/lithographs";
     }
 }

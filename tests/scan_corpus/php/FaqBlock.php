@@ -11,7 +11,7 @@ class FaqBlock extends Component
 
     public function __construct()
     {
-        $response = Http::withToken(config('services.openai.key')) // expect: constant-prompt
+        $response = Http::withToken(config('services.openai.key'))
             ->timeout(30)
             ->post('https://api.openai.com/v1/chat/completions', [
                 'model' => 'gpt-4o',

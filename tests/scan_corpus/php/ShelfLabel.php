@@ -27,7 +27,7 @@ final class ShelfLabel
     /** The legend on the wall beside the shelves. */
     public function legend(): string
     {
-        $message = $this->anthropic->messages->create( // expect: constant-prompt
+        $message = $this->anthropic->messages->create(
             maxTokens: 600,
             messages: [['role' => 'user', 'content' => 'Explain the ten main classes of the Dewey Decimal Classification, one line each.']],
             model: 'claude-sonnet-4-20250514',

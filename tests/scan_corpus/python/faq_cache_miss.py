@@ -14,7 +14,7 @@ FEES = COMMON + " Explain in two sentences what a sibling discount is."
 
 @router.get("/faq/fees")
 async def fees() -> dict[str, str]:
-    response = await gemini.generate_content_async(FEES)  # expect: constant-prompt
+    response = await gemini.generate_content_async(FEES)
     return {"answer": response.text}
 
 

@@ -11,5 +11,5 @@ def glossary(request):
     question = (
         "Define these terms for first-time home buyers, one paragraph each: " + ", ".join(TERMS)
     )
-    answer = llm.invoke(question)  # expect: constant-prompt
+    answer = llm.invoke(question)
     return render(request, "glossary.html", {"text": answer.content})

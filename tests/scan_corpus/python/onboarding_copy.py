@@ -16,7 +16,7 @@ class WelcomeScreen:
         self._client = anthropic.Anthropic()
 
     def bullets(self) -> list[str]:
-        message = self._client.messages.create(  # expect: constant-prompt
+        message = self._client.messages.create(
             model="claude-sonnet-4-5",
             max_tokens=400,
             messages=self._MESSAGES,

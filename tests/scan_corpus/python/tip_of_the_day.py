@@ -9,7 +9,7 @@ TIP_PROMPT = "Give one practical tip for saving water in the garden, in two sent
 
 @pages.get("/")
 def home():
-    response = client.chat.completions.create(  # expect: constant-prompt
+    response = client.chat.completions.create(
         model="gpt-4o",
         messages=[
             {"role": "system", "content": "You are an experienced gardener."},

@@ -3,7 +3,7 @@ import OpenAI from "openai";
 const openai = new OpenAI();
 
 async function suggestions(): Promise<string[]> {
-  const completion = await openai.chat.completions.create({ // expect: constant-prompt
+  const completion = await openai.chat.completions.create({
     model: "gpt-4o",
     messages: [
       {

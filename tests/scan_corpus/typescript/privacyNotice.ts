@@ -7,7 +7,7 @@ const PROMPT = `Summarise in plain language what the General Data Protection Reg
 about the right of access. Write for people without legal knowledge, in at most 150 words.`;
 
 export async function rightOfAccess(_req: Request, res: Response) {
-  const message = await client.messages.create({ // expect: constant-prompt
+  const message = await client.messages.create({
     model: "claude-3-7-sonnet-latest",
     max_tokens: 500,
     messages: [{ role: "user", content: PROMPT }],

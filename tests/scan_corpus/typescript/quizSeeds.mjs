@@ -5,7 +5,7 @@ const model = "gemini-2.5-pro";
 
 /** Shown to teachers who have not made a quiz of their own yet. */
 export async function exampleQuestions() {
-  const result = await ai.models.generateContent({ // expect: constant-prompt
+  const result = await ai.models.generateContent({
     model,
     contents: "Write five multiple-choice questions on the rivers of Europe for pupils of grade six.",
   });

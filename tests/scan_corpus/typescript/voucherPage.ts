@@ -5,7 +5,7 @@ const cohere = new CohereClientV2({ token: process.env.COHERE_API_KEY });
 
 export default async function routes(app: FastifyInstance) {
   app.get("/voucher/terms", async () => {
-    const answer = await cohere.chat({ // expect: constant-prompt
+    const answer = await cohere.chat({
       model: "command-a-03-2025",
       messages: [
         {

@@ -14,4 +14,4 @@ def care_instructions() -> str:
         ("system", "You are a nursery's copywriter."),
         ("human", "How are tomatoes sown on a window sill? Five steps."),
     ]
-    return model().invoke(messages).content  # expect: constant-prompt
+    return model().invoke(messages).content

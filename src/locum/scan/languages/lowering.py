@@ -42,7 +42,6 @@ __all__ = [
     "last_name",
     "name_text",
     "sequence",
-    "span_of",
     "spread",
     "template",
     "through",
@@ -120,7 +119,7 @@ class Lowering:
         types: tuple[str, ...] = (),
     ) -> Expression:
         """Return a call; lambdas among its arguments know it, and lists that it adds to grow."""
-        call = Call(callee, arguments, span_of(node), types)
+        call = Call(callee, arguments, _span_of(node), types)
         for argument in arguments:
             if isinstance(argument.value, Function):
                 argument.value.passed_to = call
@@ -211,7 +210,7 @@ class Lowering:
             list(decorators),
             self.function,
             owner or (self.owner if self.in_class_body else None),
-            span_of(node),
+            _span_of(node),
             self.loops,
             _header(node, body),
             receiver,
@@ -279,7 +278,7 @@ def through(field: str | None = None) -> Handler:
     return handle
 
 
-def span_of(node: SgNode) -> Span:
+def _span_of(node: SgNode) -> Span:
     """Return where a node stands."""
     found = node.range()
     return Span(

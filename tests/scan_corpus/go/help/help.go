@@ -30,7 +30,7 @@ func (p *Page) intro(ctx context.Context) (string, error) {
 			{Role: "user", Content: "What is the difference between a full and an incremental backup?"},
 		},
 	}
-	resp, err := p.LLM.CreateChatCompletion(ctx, req) // expect: constant-prompt
+	resp, err := p.LLM.CreateChatCompletion(ctx, req)
 	if err != nil {
 		return "", err
 	}
