@@ -11,9 +11,10 @@ from locum.promotion.frame import ANY_TURNS, Frame, frame_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Recognition", "learn_recognition"]
+__all__ = ["LEAST_SHARE", "Recognition", "learn_recognition"]
 
-_LEAST_SHARE = 0.02
+LEAST_SHARE = 0.02
+"""Share of the calls of a task that a frame needs; one that fewer have is an exception."""
 _LEAST_COVERED = 0.9
 _SHORTEST_AROUND = 12
 _LONG_ENOUGH = 10_000
@@ -95,7 +96,7 @@ def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:
 
 def _frequent(frames: Sequence[Frame]) -> frozenset[Frame]:
     counts = Counter(frames)
-    return frozenset(f for f, count in counts.items() if count >= _LEAST_SHARE * len(frames))
+    return frozenset(f for f, count in counts.items() if count >= LEAST_SHARE * len(frames))
 
 
 def _around(texts: Sequence[str]) -> tuple[str, str]:
@@ -115,7 +116,7 @@ def _common_beginning(texts: Sequence[str]) -> str:
     """The longest beginning that all texts but exceptions share."""
     # In the order of texts, those between two of them begin as both of these do.
     ordered = sorted(texts)
-    exceptions = int(_LEAST_SHARE * len(ordered))
+    exceptions = int(LEAST_SHARE * len(ordered))
     pairs = zip(ordered, ordered[len(ordered) - 1 - exceptions :], strict=False)
     return max((_shared_beginning(first, last) for first, last in pairs), key=len)
 
