@@ -51,7 +51,7 @@ def audit_once(place: Path) -> None:
     shown = ", ".join(f"{kind} {count}" for kind, count in verdicts.most_common())
     print(
         f"{found.discovery.calls:>9,} calls: {used:6.1f} s of all processors "
-        f"(finding {steps.used:.1f} s), {wall:6.1f} s of wall time, {own.ru_maxrss / 1024:5.0f} MB, "
+        f"(finding {steps.used:.1f} s), {wall:6.1f} s by clock, {own.ru_maxrss / 1024:5.0f} MB, "
         f"{len(found.tasks)} tasks, {probes} probed: {shown}",
         flush=True,
     )

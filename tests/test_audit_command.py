@@ -12,7 +12,7 @@ import pytest
 from locum.promotion import frame_of, read_plan
 from locum.store import CallStore, PromotionStore, open_database
 from locum.traffic.split_request import split_request
-from tests.audit_traffic import make_call, make_traffic, phrase, system, user
+from tests.audit_traffic import WORDS, make_call, make_traffic, phrase, system, user
 from tests.commands import in_json, locum, refusal, run
 from tests.test_report import XSS, check_page
 from tests.traffic import make_examples
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from locum.schema import Call
 
 ROUTE = "Which team should answer? Say billing, shipping or returns."
+GUIDE = " ".join(
+    f"Rule {word}: letters about {word} matters go to the team that {word} belongs to."
+    for word in WORDS[:8]
+)
 COIN = "Toss a coin for the letter: heads or tails."
 
 
@@ -48,11 +52,11 @@ def route_calls(count: int, start: int = 0) -> list[Call]:
 
 
 def letter_calls(count: int, start: int) -> list[Call]:
-    """The same task with its prompt in the message."""
+    """The same task with its prompt in the message, which is much longer than the letters."""
     return [
         make_call(
             start + number,
-            [user(f"Sort a letter.\n\nLetter: {example.text}\n\nTeam:")],
+            [user(f"Sort a letter.\n{GUIDE}\n\nLetter: {example.text}\n\nTeam:")],
             example.answer,
             day=number * 28 / count,
         )
@@ -131,6 +135,12 @@ def test_a_task_that_a_student_learns_is_worth_distilling(audited: dict[str, Any
     assert (saving["low"], saving["high"]) == pytest.approx((0.98 * cost * low, 0.98 * cost * high))
     assert task["months_to_break_even"] == 0
     assert "a month" in task["reason"]
+
+
+def test_inputs_in_a_long_prompt_are_no_copies_of_each_other(audited: dict[str, Any]) -> None:
+    measured = {task["found_by"]: task["measures"] for task in audited["tasks"][:2]}
+    assert measured["prompt"]["near_duplicates"] < 0.1
+    assert [task["probe"]["inputs"] > 0.9 * 600 for task in audited["tasks"][:2]] == [True] * 2
 
 
 def test_a_task_that_nothing_learns_is_not(audited: dict[str, Any]) -> None:
@@ -369,6 +379,9 @@ def test_tasks_name_the_code_that_makes_their_calls(home: Path, code: Path) -> N
     assert route["code"] == [{"path": "app/router.py", "line": 8, "rules": ["closed-answer"]}]
     assert all(task["code"] == [] for task in found["tasks"] if task is not route)
     assert [place["line"] for place in found["code_of_no_task"]] == [16]
+    coin = task_of(found, "toss-coin")["name"]
+    one = in_json(home, "audit", coin, "--no-probe", "--quiet", "--code", "app")
+    assert one["code_of_no_task"] == found["code_of_no_task"]
     page = code / "audit.html"
     told = locum(home, "audit", "--no-probe", "--quiet", "--code", "app", "--html", str(page))
     assert "  code: app/router.py:8 closed-answer\n" in told
