@@ -27,14 +27,14 @@ STORE = "locum.sqlite"
 
 
 class _Steps(Silent):
-    """Keeps when the probes began."""
+    """Keeps what was used before the probes began."""
 
-    began = 0.0
+    used = 0.0
 
     def advance(self, done: int, total: int) -> None:
         """The first step is the first probe."""
         del done, total
-        self.began = self.began or time.perf_counter()
+        self.used = self.used or time.process_time()
 
 
 def audit_once(place: Path) -> None:
@@ -44,14 +44,14 @@ def audit_once(place: Path) -> None:
         settings = ProbeSettings(Promise(0.95, 0.95))
         found = audit_calls(database, CallFilter(), settings, steps)
     wall = time.perf_counter() - started
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    own, workers = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    used = own.ru_utime + own.ru_stime + workers.ru_utime + workers.ru_stime
     verdicts = Counter(judged.verdict.kind for judged in found.tasks)
     probes = sum(isinstance(judged.probed, Probe) for judged in found.tasks)
     shown = ", ".join(f"{kind} {count}" for kind, count in verdicts.most_common())
-    finding = steps.began - started
     print(
-        f"{found.discovery.calls:>9,} calls: {wall:6.1f} s (finding {finding:.1f} s), "
-        f"{used.ru_utime + used.ru_stime:6.1f} s of processor, {used.ru_maxrss / 1024:5.0f} MB, "
+        f"{found.discovery.calls:>9,} calls: {used:6.1f} s of all processors "
+        f"(finding {steps.used:.1f} s), {wall:6.1f} s by clock, {own.ru_maxrss / 1024:5.0f} MB, "
         f"{len(found.tasks)} tasks, {probes} probed: {shown}",
         flush=True,
     )

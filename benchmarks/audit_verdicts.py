@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.audit_mixture import ONE_OFF, Places, read_sources
 from locum.audit import Probe, ProbeSettings, audit_calls, calls_of_task, remember_tasks
-from locum.audit.probe_objects import extraction_task
+from locum.audit.probe_objects import most_asked_schema
 from locum.dataset import examples_of_calls, infer_labels
 from locum.distillation import Silent, distill
 from locum.errors import InputError, UsageError
 from locum.evaluation import Interval, Promise
-from locum.extraction import distill_extraction
+from locum.extraction import distill_extraction, schema_of_answers
 from locum.schema import Task
+from locum.shapes import ExtractionTask
 from locum.store import CallFilter, CallStore, open_database
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ class Row(NamedTuple):
     @property
     def is_right(self) -> bool:
         """Whether the audit decides as the distillation does."""
-        named = {"cache": "do_not_distil", "batch": "do_not_distil"}
+        # A varying instruction is no matter of what a student learns.
+        named = {
+            "cache": "do_not_distil",
+            "batch": "do_not_distil",
+            "change_prompt": "distil",
+        }
         return named.get(self.found, self.found) == self.truth.verdict
 
 
@@ -100,14 +106,16 @@ def distil_task(database: Database, judged: JudgedTask, seed: int) -> Truth:
     started = time.perf_counter()
     name = judged.task.name
     examples, _ = examples_of_calls(calls_of_task(database, name))
-    answered = [(one.call_id or "", one.answer or "") for one in examples]
+    answers = [one.answer or "" for one in examples]
     try:
         if judged.task.measures.output.kind == "schema":
-            task = extraction_task(name, answered, database)
+            asked = most_asked_schema([one.call_id or "" for one in examples], database)
+            schema = schema_of_answers(answers).schema if asked is None else asked
+            task = ExtractionTask(name, schema)
             found = distill_extraction(task, examples, family="linear", seed=seed)
             verdict, certificate = found.decision.verdict, found.certificate
         else:
-            labels = infer_labels([answer for _, answer in answered]).labels
+            labels = infer_labels(answers).labels
             result = distill(Task(name, labels), examples, family="linear", seed=seed)
             verdict, certificate = result.decision.verdict, result.certificate
     except (InputError, UsageError) as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import sqlite3
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from locum.promotion import frame_of, read_plan
 from locum.store import CallStore, PromotionStore, open_database
 from locum.traffic.split_request import split_request
-from tests.audit_traffic import make_call, make_traffic, phrase, system, user
+from tests.audit_traffic import WORDS, make_call, make_traffic, phrase, system, user
 from tests.commands import in_json, locum, refusal, run
 from tests.test_report import XSS, check_page
 from tests.traffic import make_examples
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from locum.schema import Call
 
 ROUTE = "Which team should answer? Say billing, shipping or returns."
+GUIDE = " ".join(
+    f"Rule {word}: letters about {word} matters go to the team that {word} belongs to."
+    for word in WORDS[:8]
+)
 COIN = "Toss a coin for the letter: heads or tails."
+
+
+class Shown(NamedTuple):
+    """An audit for people."""
+
+    table: str
+    page: str
 
 
 def route_calls(count: int, start: int = 0) -> list[Call]:
@@ -41,11 +52,11 @@ def route_calls(count: int, start: int = 0) -> list[Call]:
 
 
 def letter_calls(count: int, start: int) -> list[Call]:
-    """The same task with its prompt in the message."""
+    """The same task with its prompt in the message, which is much longer than the letters."""
     return [
         make_call(
             start + number,
-            [user(f"Sort a letter.\n\nLetter: {example.text}\n\nTeam:")],
+            [user(f"Sort a letter.\n{GUIDE}\n\nLetter: {example.text}\n\nTeam:")],
             example.answer,
             day=number * 28 / count,
         )
@@ -82,7 +93,7 @@ def fill(home: Path, calls: Iterable[Call]) -> Path:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with calls of five tasks."""
     place = tmp_path_factory.mktemp("audited") / "home"
-    calls = [*route_calls(1_200), *letter_calls(900, 3_000), *coin_calls(400, 2_000)]
+    calls = [*route_calls(700), *letter_calls(600, 3_000), *coin_calls(320, 2_000)]
     return fill(place, [*calls, *texts_calls(["poem", "talk"], 60)])
 
 
@@ -91,6 +102,14 @@ def audited(home: Path) -> dict[str, Any]:
     """What an audit of it says."""
     found: dict[str, Any] = in_json(home, "audit", "--quiet")
     return found
+
+
+@pytest.fixture(scope="module")
+def shown(home: Path) -> Shown:
+    """The same as a table, and as a report."""
+    page = home / "deep" / "audit.html"
+    table = locum(home, "audit", "--quiet", "--html", str(page), columns=100)
+    return Shown(table, page.read_text("utf-8"))
 
 
 def task_of(audited: dict[str, Any], begin: str) -> dict[str, Any]:
@@ -118,6 +137,12 @@ def test_a_task_that_a_student_learns_is_worth_distilling(audited: dict[str, Any
     assert "a month" in task["reason"]
 
 
+def test_inputs_in_a_long_prompt_are_no_copies_of_each_other(audited: dict[str, Any]) -> None:
+    measured = {task["found_by"]: task["measures"] for task in audited["tasks"][:2]}
+    assert measured["prompt"]["near_duplicates"] < 0.1
+    assert [task["probe"]["inputs"] > 0.9 * 600 for task in audited["tasks"][:2]] == [True] * 2
+
+
 def test_a_task_that_nothing_learns_is_not(audited: dict[str, Any]) -> None:
     task = task_of(audited, "toss-coin")
     assert task["probe"]["agreement"] < 0.7
@@ -131,11 +156,10 @@ def test_what_no_student_answers_is_not_probed(audited: dict[str, Any]) -> None:
     assert "reads the last message alone" in talk["reason"]
 
 
-def test_the_table_is_readable_in_a_hundred_columns(home: Path) -> None:
-    shown = locum(home, "audit", "--quiet", columns=100)
-    assert max(map(len, shown.splitlines())) <= 100
-    assert "Distil now" in shown
-    assert "next     locum distill " in shown
+def test_the_table_is_readable_in_a_hundred_columns(shown: Shown) -> None:
+    assert max(map(len, shown.table.splitlines())) <= 100
+    assert "Distil now" in shown.table
+    assert "next     locum distill " in shown.table
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -167,7 +191,7 @@ def test_one_task_is_judged_by_its_name(home: Path, audited: dict[str, Any]) -> 
 
 def test_tasks_with_few_calls_are_left_out(home: Path) -> None:
     shown = in_json(home, "audit", "--no-probe", "--min-calls", "200", "--quiet")
-    assert [task["volume"]["calls"] for task in shown["tasks"]] == [1_200, 900, 400]
+    assert [task["volume"]["calls"] for task in shown["tasks"]] == [700, 600, 320]
 
 
 def test_filters_choose_the_calls(home: Path) -> None:
@@ -241,15 +265,11 @@ def test_a_store_that_is_damaged_is_named(tmp_path: Path) -> None:
 # The report.
 
 
-def test_the_report_is_one_page_without_script(home: Path, tmp_path: Path) -> None:
-    page = tmp_path / "deep" / "audit.html"
-    locum(home, "audit", "--quiet", "--html", str(page))
-    html = page.read_text("utf-8")
-    found = check_page(html)
-    assert "svg" in found.tags
-    assert "Distil now" in html
-    assert "<mark>varies</mark>" in html
-    assert html.count('class="task"') == 5
+def test_the_report_is_one_page_without_script(shown: Shown) -> None:
+    assert "svg" in check_page(shown.page).tags
+    assert "Distil now" in shown.page
+    assert "<mark>varies</mark>" in shown.page
+    assert shown.page.count('class="task"') == 5
 
 
 def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
@@ -270,19 +290,54 @@ def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
     assert "<script>alert" not in html
 
 
-def test_a_report_that_cannot_be_written_is_refused(home: Path, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    place = tmp_path / "file" / "audit.html"
-    refused = refusal(home, "audit", "--no-probe", "--quiet", "--html", str(place))
-    assert str(place) in refused
+    for place in (tmp_path / "file" / "audit.html", tmp_path):
+        # Of a store that is not there nothing is said yet.
+        refused = refusal(tmp_path / "none", "audit", "--quiet", "--html", str(place))
+        assert f"{place} cannot be written" in refused
 
 
-def test_a_body_that_is_damaged_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", ["x'00112233'", "CAST('[1, 2]' AS BLOB)", "CAST('7' AS BLOB)"])
+def test_bodies_that_are_damaged_are_left_out_and_counted(tmp_path: Path, body: str) -> None:
     home = fill(tmp_path / "home", coin_calls(60, 0))
     with sqlite3.connect(home / "locum.sqlite") as store:
-        store.execute("UPDATE bodies SET request = x'00112233' WHERE number = 3")
+        store.execute(f"UPDATE bodies SET request = {body} WHERE number % 3 = 0")  # noqa: S608
     store.close()
-    assert "body of call call-0000002 is damaged" in refusal(home, "audit", "--quiet")
+    page = tmp_path / "audit.html"
+    found = in_json(home, "audit", "--no-probe", "--quiet", "--html", str(page))
+    assert found["damaged"] == 20
+    assert [task["volume"]["read"] for task in found["tasks"]] == [40]
+    assert found["tasks"][0]["volume"]["calls"] == 60
+    assert "20 calls could not be read" in page.read_text("utf-8")
+
+
+def test_an_instruction_that_varies_is_to_be_changed_before_it_is_distilled(tmp_path: Path) -> None:
+    calls = [
+        make_call(
+            number,
+            [system(f"It is 2026-03-01 10:{number % 60:02}:{number // 60:02}. {ROUTE}"), *rest],
+            response["choices"][0]["message"]["content"],
+        )
+        for number, (_, request, response) in enumerate(route_calls(500))
+        if response is not None
+        for rest in [request["messages"][1:]]
+    ]
+    [task] = in_json(fill(tmp_path / "home", calls), "audit", "--quiet")["tasks"]
+    assert task["verdict"] == "change_prompt"
+    assert task["measures"]["recognised"] == 0
+    assert task["probe"]["now"]["chance"] >= 0.8
+
+
+def test_a_terminal_is_told_nothing_by_names_and_prompts(tmp_path: Path) -> None:
+    name = "sort \x1b[2J\x07\N{RIGHT-TO-LEFT OVERRIDE}[bold]größe 東京"
+    calls = [call._replace(facts=replace(call.facts, task=name)) for call in coin_calls(60, 0)]
+    home = fill(tmp_path / "home", calls)
+    table = locum(home, "audit", "--no-probe", "--quiet")
+    assert not {"\x1b", "\x07", "\N{RIGHT-TO-LEFT OVERRIDE}"} & set(table)
+    assert "[bold]größe 東京: " in table
+    [task] = in_json(home, "audit", "--no-probe", "--quiet")["tasks"]
+    assert task["name"] == name
 
 
 # Code beside traffic.
@@ -324,6 +379,9 @@ def test_tasks_name_the_code_that_makes_their_calls(home: Path, code: Path) -> N
     assert route["code"] == [{"path": "app/router.py", "line": 8, "rules": ["closed-answer"]}]
     assert all(task["code"] == [] for task in found["tasks"] if task is not route)
     assert [place["line"] for place in found["code_of_no_task"]] == [16]
+    coin = task_of(found, "toss-coin")["name"]
+    one = in_json(home, "audit", coin, "--no-probe", "--quiet", "--code", "app")
+    assert one["code_of_no_task"] == found["code_of_no_task"]
     page = code / "audit.html"
     told = locum(home, "audit", "--no-probe", "--quiet", "--code", "app", "--html", str(page))
     assert "  code: app/router.py:8 closed-answer\n" in told

@@ -83,7 +83,7 @@ def test_a_filter_takes_fingerprints_and_calls_without_a_name() -> None:
 
 
 def sums_of(calls: int, first: float, last: float) -> Sums:
-    sums = Sums(calls, 100 * calls, 5 * calls, calls, 0.001 * calls, first, last)
+    sums = Sums(calls, 100 * calls, 5 * calls, calls, calls, 0.001 * calls, first, last)
     sums.models["one"] = calls
     return sums
 

@@ -120,11 +120,33 @@ def test_some_tasks_no_student_takes(task: TrafficTask, why: str) -> None:
     assert why in verdict.reason
 
 
-def test_a_varying_instruction_is_noted() -> None:
-    task = measured(instruction_varies=True)
+def test_what_a_gateway_would_not_recognise_is_not_saved() -> None:
+    task = measured(instruction_varies=True, recognised=0.8)
     verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
-    assert verdict.kind == "distil"
+    assert (verdict.kind, verdict.saves_now) == ("distil", True)
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.3528, 0.1764, 0.5292))
     assert any("instruction varies" in note for note in verdict.notes)
+    assert any("would recognise 80% of calls" in note for note in verdict.notes)
+
+
+def test_where_nearly_nothing_is_recognised_the_prompt_is_to_be_changed_first() -> None:
+    task = measured(instruction_varies=True, recognised=0.0)
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert (verdict.kind, verdict.saves_now) == ("change_prompt", False)
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.441, 0.2205, 0.6615))
+    assert "would recognise 0% of calls" in verdict.reason
+    later = judge(task, probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
+    assert later.kind == "collect_more"
+
+
+def test_calls_whose_cost_is_not_known_count_as_nothing_and_are_told() -> None:
+    volume = topic().volume._replace(priced=0.4)
+    task = topic()._replace(volume=volume)
+    verdict = judge(task, probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
+    assert verdict.months == pytest.approx(500 * 0.5 / 200 / 0.441)
+    assert "the cost of 60% of calls is not known, and counted as nothing" in verdict.notes
 
 
 def test_too_few_calls_to_certify_are_to_be_collected() -> None:
@@ -151,6 +173,13 @@ def test_a_task_that_is_distilled_may_be_cached_besides() -> None:
     verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
     assert verdict.kind == "distil"
     assert any("40% of calls are exactly" in note for note in verdict.notes)
+
+
+def test_a_cache_saves_nothing_of_calls_that_it_does_not_keep() -> None:
+    task = measured(repeated=0.4, cacheable=0.05, output=OutputKind("free text"))
+    verdict = judge(task, None, PROMISE)
+    assert (verdict.kind, verdict.saving) == ("do_not_distil", None)
+    assert any("at temperature 0 alone, which 5%" in note for note in verdict.notes)
 
 
 def test_a_sample_shows_the_least_that_is_repeated() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from locum.schema import Call, JsonObject
     from locum.store import Database
 
-__all__ = ["Asked", "ask", "digest", "read_asked"]
+__all__ = ["Asked", "ask", "digest", "read_asked", "read_calls"]
 
 _DIGITS = 16
 _INSTRUCTING = ("system", "developer")
@@ -78,22 +78,31 @@ class Asked(NamedTuple):
     request: bytes
 
 
-def read_asked(database: Database, ids: Sequence[str]) -> list[Asked]:
+def read_asked(
+    database: Database, ids: Sequence[str], damaged: set[str] | None = None
+) -> list[Asked]:
     """Read calls, in the order of their ids as given; those that are gone are left out.
 
     Args:
         database: The store.
         ids: Of the calls.
+        damaged: Takes the ids of those that cannot be read, which are left out as well.
 
     Raises:
         InputError: The store cannot be read.
     """
-    store = CallStore(database)
-    found: dict[str, Asked] = {}
-    for start in range(0, len(ids), _IDS_A_QUERY):
-        for call in store.iterate(CallFilter(ids=tuple(ids[start : start + _IDS_A_QUERY]))):
-            found[call.facts.id] = ask(call)
+    found = {call.facts.id: ask(call) for call in read_calls(database, ids, damaged)}
     return [found[call_id] for call_id in ids if call_id in found]
+
+
+def read_calls(
+    database: Database, ids: Sequence[str], damaged: set[str] | None = None
+) -> Iterator[Call]:
+    """Yield calls, in no order; arguments as of `read_asked`."""
+    store, skipped = CallStore(database), set[str]() if damaged is None else damaged
+    for start in range(0, len(ids), _IDS_A_QUERY):
+        some = CallFilter(ids=tuple(ids[start : start + _IDS_A_QUERY]))
+        yield from store.iterate(some, skipped.add)
 
 
 def ask(call: Call) -> Asked:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.discovery import discover
-from locum.audit.probe import Probe, ProbeSettings, probe
+from locum.audit.probe import Probe, ProbeSettings, prepare_lessons
 from locum.audit.verdict import Verdict, judge
+from locum.audit.workers import probe_all
 from locum.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from locum.audit.call_sites import CodePlace
     from locum.audit.tasks import Discovery, TrafficTask
@@ -64,6 +65,7 @@ def audit_calls(
     names: Collection[str] = (),
     least_calls: int = 0,
     probes: bool = True,
+    processes: int | None = None,
 ) -> Audit:
     """Audit the calls of a store.
 
@@ -75,20 +77,37 @@ def audit_calls(
         names: Tasks to judge, by their names; by default all.
         least_calls: Tasks with fewer calls are left out.
         probes: Whether students are trained.
+        processes: How many train them; see `probe_all`.
 
     Raises:
-        InputError: The store cannot be read, or there is no task of a name.
+        InputError: The store cannot be read, there is no task of a name, or a process was ended.
     """
     found = discover(database, where, seed=settings.seed, told=told.stage)
     chosen = _chosen(found, names, least_calls)
-    judged = []
-    for number, task in enumerate(chosen):
-        told.advance(number, len(chosen))
-        probed = probe(task, database, settings) if probes else None
-        judged.append(JudgedTask(task, probed, judge(task, probed, settings.promise)))
-    told.advance(len(chosen), len(chosen))
+    probed = (
+        _probed(database, chosen, settings, told, processes) if probes else [None] * len(chosen)
+    )
+    judged = [
+        JudgedTask(task, one, judge(task, one, settings.promise))
+        for task, one in zip(chosen, probed, strict=True)
+    ]
     priced = any(task.volume.cost_usd is not None for task in found.tasks)
     return Audit(found, sorted(judged, key=_rank), settings, priced)
+
+
+def _probed(
+    database: Database,
+    tasks: Sequence[TrafficTask],
+    settings: ProbeSettings,
+    told: Progress,
+    processes: int | None,
+) -> list[Probe | str | None]:
+    prepared = [prepare_lessons(task, database) for task in tasks]
+    lessons = [one for one in prepared if not isinstance(one, str)]
+    total = len(lessons)
+    found = iter(probe_all(lessons, settings, processes, lambda done: told.advance(done, total)))
+    told.advance(total, total)
+    return [one if isinstance(one, str) else next(found) for one in prepared]
 
 
 def _chosen(found: Discovery, names: Collection[str], least_calls: int) -> list[TrafficTask]:

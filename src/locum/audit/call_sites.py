@@ -54,7 +54,8 @@ def with_code(audit: Audit, scanned: ScanReport) -> Audit:
     """
     rules = _rules(scanned)
     sites = [(one, parts) for one in scanned.sites if (parts := _parts(one))]
-    found = {judged.task.name: _makers(judged.task, sites) for judged in audit.tasks}
+    # Also of tasks that are not shown, so that their calls are not said to be of none.
+    found = {task.name: _makers(task, sites) for task in audit.discovery.tasks}
     matched = {id(one) for makers in found.values() for one in makers}
     return audit._replace(
         tasks=[

@@ -41,6 +41,7 @@ MOST_SAMPLED = 4_000
 """Calls of a task that are kept, and those of an instruction that show what it holds."""
 _MOST_READ = 20_000
 _LEAST_CALLS = 10
+_MOST_TRIED = 10
 _WORTH_A_TASK = 0.1
 _BROKEN = "no whole answer came"
 _NOT_TEXT = "embeddings, and paths that are not known"
@@ -62,11 +63,16 @@ class _Source(NamedTuple):
     database: Database
     strata: Strata
     drawn: dict[Stratum, Drawn]
+    damaged: set[str]
 
     def read(self, strata: Sequence[Stratum], most: int, among: frozenset[str]) -> list[Asked]:
         """Read a sample of several strata; of the rest, ``among`` these calls."""
         parts = [self.drawn[one].among(among) if one == REST else self.drawn[one] for one in strata]
-        return read_asked(self.database, union_of(parts, most))
+        return self.ask(union_of(parts, most))
+
+    def ask(self, ids: Sequence[str]) -> list[Asked]:
+        """Read calls, and keep the ids of those that are damaged."""
+        return read_asked(self.database, ids, self.damaged)
 
 
 def discover(
@@ -95,7 +101,8 @@ def discover(
     strata = read_strata(database, chosen, _LEAST_CALLS)
     unusable = unusable_calls(database, chosen)
     tell(f"summed up {strata.all.calls:,} whole calls for text")
-    source = _Source(database, strata, draw_calls(database, chosen, strata, seed, _MOST_READ))
+    drawn = draw_calls(database, chosen, strata, seed, _MOST_READ)
+    source = _Source(database, strata, drawn, set())
     parts = list(_parts(source, tell))
     others = [
         OtherCalls(_BROKEN, unusable.broken, unusable.broken_usd),
@@ -109,6 +116,7 @@ def discover(
         _merged(others),
         strata.all.calls + unusable.broken + unusable.other,
         sum(part.read for part in parts),
+        len(source.damaged),
         strata.all.first,
         strata.all.last,
     )
@@ -156,20 +164,26 @@ def _named(source: _Source, stratum: Stratum) -> _Found:
 
 
 def _leads(source: _Source) -> Mapping[str, Asked]:
-    """One call of each frequent fingerprint."""
-    first = [
-        sample.ids[0][1]
-        for stratum, sample in source.drawn.items()
-        if stratum.kind == "fingerprint" and sample.ids
+    """One call of each frequent fingerprint: the first that can be read."""
+    waiting = [
+        sample.ids for stratum, sample in source.drawn.items() if stratum.kind == "fingerprint"
     ]
-    return {asked.fingerprint: asked for asked in read_asked(source.database, sorted(first))}
+    found: dict[str, Asked] = {}
+    for place in range(_MOST_TRIED):
+        tried = {ids[place][1]: ids for ids in waiting if place < len(ids)}
+        read = source.ask(sorted(tried))
+        found |= {asked.fingerprint: asked for asked in read}
+        waiting = [tried[call_id] for call_id in tried.keys() - {asked.id for asked in read}]
+        if not waiting:
+            break
+    return found
 
 
 def _rare(source: _Source) -> list[Asked]:
     """A sample of the calls with rare fingerprints."""
     if REST not in source.drawn:
         return []
-    return read_asked(source.database, union_of([source.drawn[REST]], _MOST_READ))
+    return source.ask(union_of([source.drawn[REST]], _MOST_READ))
 
 
 def _ungrouped(

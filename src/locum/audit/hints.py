@@ -36,7 +36,10 @@ class Hint(NamedTuple):
 
 
 def cache_hint(task: TrafficTask) -> Hint | None:
-    """Return what the gateway's cache of exact calls would save, where that is worth saying."""
+    """Return what the gateway's cache of exact calls would save, where calls are often repeated.
+
+    It answers calls at temperature 0 alone, so that others count as nothing.
+    """
     measures = task.measures
     share = measures.repeated
     if share < _WORTH_SAYING:
@@ -51,7 +54,7 @@ def cache_hint(task: TrafficTask) -> Hint | None:
             f"; it keeps answers at temperature 0 alone, which {measures.cacheable:.0%} are asked "
             "again at"
         )
-    return Hint(share, reason)
+    return Hint(measures.cacheable, reason)
 
 
 def batch_hint(task: TrafficTask) -> Hint | None:
@@ -106,7 +109,7 @@ def label_hint(task: TrafficTask) -> Hint | None:
     label = sum(len(name.encode()) * share for name, share in output.labels)
     more = (volume.output_tokens or 0.0) - label
     saved = more * price.cost_usd(Tokens(0, 1_000)) / 1_000
-    share = saved * volume.calls / volume.cost_usd if more > 0 else 0.0
+    share = saved * volume.calls * volume.priced / volume.cost_usd if more > 0 else 0.0
     if share < _WORTH_SAYING:
         return None
     reason = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.audit.tasks import Measures, OutputKind, SelfAgreement
 from locum.dataset import find_groups
 from locum.evaluation import clopper_pearson
+from locum.promotion.recognition import LEAST_SHARE
 from locum.schema import bare_key, label_key
 from locum.traffic.json_objects import find_object
 from locum.traffic.strict_json import canonical_json
@@ -63,7 +64,15 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         answer_words=median(len(answer.split()) for answer in answers) if answers else 0.0,
         refused=1 - len(answers) / len(calls),
         instruction_varies=instruction_varies,
+        recognised=_recognised(asked),
     )
+
+
+def _recognised(asked: Sequence[Asked]) -> float:
+    """Return the share of calls whose instruction and model are frequent, as a promotion counts."""
+    counts = Counter((one.fingerprint, one.model) for one in asked)
+    known = (count for count in counts.values() if count >= LEAST_SHARE * len(asked))
+    return sum(known) / len(asked)
 
 
 def _repeated(asked: Sequence[Asked]) -> int:

@@ -22,6 +22,7 @@ __all__ = ["VERDICTS", "render_audit"]
 
 VERDICTS: dict[VerdictKind, str] = {
     "distil": "Distil now",
+    "change_prompt": "Change the prompt",
     "collect_more": "Collect more",
     "cache": "Cache it",
     "batch": "Use the batch price",

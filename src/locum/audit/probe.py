@@ -7,7 +7,7 @@ Probes are of the cheapest family, so that what they foresee is the least that t
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,20 +21,34 @@ from locum.audit.foresight import (
     learning_curve,
 )
 from locum.audit.probe_labels import judge_labels
-from locum.audit.probe_objects import extraction_task, judge_objects
-from locum.dataset import find_groups, infer_labels
+from locum.audit.probe_objects import judge_objects, most_asked_schema
+from locum.dataset import find_groups, find_surroundings, infer_labels
 from locum.distillation.pool import build_pool, given_answers
 from locum.errors import InputError, UsageError
 from locum.evaluation import Share, share
+from locum.extraction import schema_of_answers
 from locum.schema import Example, Task
+from locum.shapes import ExtractionTask
 from locum.training import Labelled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locum.audit.tasks import SampledCall, TrafficTask
     from locum.evaluation import Promise
+    from locum.schema import JsonObject
     from locum.store import Database
 
-__all__ = ["LIKELY", "Probe", "ProbePoint", "ProbeSettings", "farthest_calls", "probe"]
+__all__ = [
+    "LIKELY",
+    "Lessons",
+    "Probe",
+    "ProbePoint",
+    "ProbeSettings",
+    "farthest_calls",
+    "prepare_lessons",
+    "probe",
+]
 
 _MOST_LABELLED = 2_000
 _MOST_OBJECTS = 500
@@ -102,18 +116,36 @@ class Probe(NamedTuple):
     seconds: float
 
 
-def probe(task: TrafficTask, database: Database, settings: ProbeSettings) -> Probe | str:
-    """Probe a task, or say in a sentence why it cannot be.
+class Lessons(NamedTuple):
+    """What probing a task takes; another process can do it.
+
+    Args:
+        name: Of the task.
+        kind: What its answers are.
+        calls: Those to learn from, each with an answer.
+        answered: Share of the sampled calls that have one.
+        all_calls: How many calls the task has.
+        schema: The JSON Schema that most of its requests ask for; ``None`` where there is none.
+    """
+
+    name: str
+    kind: Literal["closed set", "schema"]
+    calls: Sequence[SampledCall]
+    answered: float
+    all_calls: int
+    schema: JsonObject | None
+
+
+def prepare_lessons(task: TrafficTask, database: Database) -> Lessons | str:
+    """Choose what a task is probed with, or say in a sentence why it cannot be.
 
     Args:
         task: Its output is a closed set or a schema; of others there is nothing to probe.
         database: The store of its calls.
-        settings: How.
 
     Raises:
         InputError: The store cannot be read.
     """
-    started = time.monotonic()
     kind = task.measures.output.kind
     if kind not in {"closed set", "schema"}:
         return f"its answers are {kind}"
@@ -122,15 +154,30 @@ def probe(task: TrafficTask, database: Database, settings: ProbeSettings) -> Pro
     chosen = _within(answered[:most])
     if len(chosen) < FEWEST:
         return f"{len(chosen):,} calls with an answer are too few to probe: {FEWEST} are needed"
+    share, calls = len(answered) / len(task.sample), task.volume.calls
+    if kind == "closed set":
+        return Lessons(task.name, "closed set", chosen, share, calls, None)
+    schema = most_asked_schema([call.call_id for call in chosen], database)
+    return Lessons(task.name, "schema", chosen, share, calls, schema)
+
+
+def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
+    """Probe a task, or say in a sentence why it cannot be.
+
+    Args:
+        lessons: What it is probed with.
+        settings: How.
+    """
+    started = time.monotonic()
     try:
-        if kind == "closed set":
-            held, notes = _judge_labels(task.name, chosen, settings), list[str]()
+        if lessons.kind == "closed set":
+            held, notes = _judge_labels(lessons, settings), list[str]()
         else:
-            held, notes = _judge_objects(task.name, chosen, database, settings)
+            held, notes = _judge_objects(lessons, settings)
     except (InputError, UsageError) as error:
         return str(error)
-    usable = held.calls / len(chosen) * len(answered) / len(task.sample)
-    return _conclude(held, usable, task.volume.calls, notes, settings, started)
+    usable = held.calls / len(lessons.calls) * lessons.answered
+    return _conclude(held, usable, lessons.all_calls, notes, settings, started)
 
 
 def _within(calls: list[SampledCall]) -> list[SampledCall]:
@@ -139,10 +186,17 @@ def _within(calls: list[SampledCall]) -> list[SampledCall]:
     return calls[: int(np.searchsorted(ends, _MOST_CHARACTERS, "right")) or 1] if calls else []
 
 
-def _judge_labels(name: str, calls: list[SampledCall], settings: ProbeSettings) -> HeldOut:
+def _inputs(calls: Sequence[SampledCall]) -> list[Example]:
+    """What students read of calls: what stands between the prompt that all of them share."""
+    around = find_surroundings([call.message for call in calls])
+    return [Example(around.inner(call.message), call.answer) for call in calls]
+
+
+def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
+    calls = lessons.calls
     answers = [call.answer for call in calls if call.answer is not None]
-    task = Task(name, infer_labels(answers).labels)
-    examples = [Example(call.message, call.answer) for call in calls]
+    task = Task(lessons.name, infer_labels(answers).labels)
+    examples = _inputs(calls)
     pool = build_pool(task, examples, given_answers(examples, task))
     texts = [example.text for example in pool.examples]
     group = find_groups(texts).group
@@ -153,12 +207,11 @@ def _judge_labels(name: str, calls: list[SampledCall], settings: ProbeSettings) 
     )
 
 
-def _judge_objects(
-    name: str, calls: list[SampledCall], database: Database, settings: ProbeSettings
-) -> tuple[HeldOut, list[str]]:
-    answered = [(call.call_id, call.answer or "") for call in calls]
-    task = extraction_task(name, answered, database)
-    examples = [Example(call.message, call.answer) for call in calls]
+def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[HeldOut, list[str]]:
+    answers = [call.answer or "" for call in lessons.calls]
+    schema = schema_of_answers(answers).schema if lessons.schema is None else lessons.schema
+    examples = _inputs(lessons.calls)
+    task = ExtractionTask(lessons.name, schema)
     return judge_objects(task, examples, settings.seed, settings.seconds)
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locum.alignment import plan_fields
+from locum.audit.asked import read_calls
 from locum.audit.folds import check_inputs, divide_in_folds, judge_sizes
 from locum.audit.foresight import HeldOut
 from locum.dataset import find_groups
 from locum.errors import InputError
-from locum.extraction import build_answer_pool, schema_of_answers
+from locum.extraction import build_answer_pool
 from locum.extraction.written import written_shares
-from locum.shapes import ExtractionTask, show_path
-from locum.store import CallFilter, CallStore
+from locum.shapes import show_path
 from locum.traffic.json_requests import asked_schema
 from locum.traffic.strict_json import canonical_json
 from locum.training import AnsweredTexts, try_linear_extractor
@@ -30,43 +30,38 @@ if TYPE_CHECKING:
     from locum.extraction import AnswerPool
     from locum.extractors import Unit
     from locum.schema import Example, JsonObject
+    from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.training import TrainedExtractor
 
-__all__ = ["extraction_task", "judge_objects"]
+__all__ = ["judge_objects", "most_asked_schema"]
 
 _SIZES = (0.4, 1.0)
 _ASKED = 50
 _OFTEN = 0.05
 
 
-def extraction_task(
-    name: str, calls: Sequence[tuple[str, str]], database: Database
-) -> ExtractionTask:
-    """Return the task as ``locum distill`` would: of the schema asked for, else the answers' own.
+def most_asked_schema(ids: Sequence[str], database: Database) -> JsonObject | None:
+    """Return the JSON Schema that most calls ask for, by the first 50; ``None`` without one.
 
     Args:
-        name: Of the task.
-        calls: Id and answer of each.
-        database: The store of the calls.
+        ids: Of the calls.
+        database: Their store.
 
     Raises:
         InputError: The store cannot be read.
-        UsageError: No student can answer with objects of that schema.
     """
     schemas: Counter[bytes] = Counter()
     as_sent: dict[bytes, JsonObject] = {}
-    ids = tuple(call_id for call_id, _ in calls[:_ASKED])
-    for call in CallStore(database).iterate(CallFilter(ids=ids)):
+    some = ids[:_ASKED]
+    for call in read_calls(database, some):
         schema = asked_schema(call.request)
         if schema is not None:
             key = canonical_json(schema)
             schemas[key] += 1
             as_sent[key] = schema
     [(key, count)] = schemas.most_common(1) or [(b"", 0)]
-    if 2 * count > len(ids):
-        return ExtractionTask(name, as_sent[key])
-    return ExtractionTask(name, schema_of_answers([answer for _, answer in calls]).schema)
+    return as_sent[key] if 2 * count > len(some) else None
 
 
 def judge_objects(

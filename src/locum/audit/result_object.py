@@ -27,6 +27,7 @@ def audit_object(audit: Audit) -> dict[str, Any]:
     return {
         "calls": found.calls,
         "read": found.read,
+        "damaged": found.damaged,
         "first": found.first if found.calls else None,
         "last": found.last if found.calls else None,
         "target": settings.promise.target,

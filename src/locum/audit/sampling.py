@@ -21,7 +21,7 @@ from locum.store import stream_keys, stream_sums
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from locum.store import CallFilter, CallKey, CallSums, Database
+    from locum.store import CallFilter, CallSums, Database
 
 __all__ = [
     "REST",
@@ -74,6 +74,7 @@ class Sums:
     input_tokens: int = 0
     output_tokens: int = 0
     counted: int = 0
+    priced: int = 0
     cost_usd: float | None = None
     first: float = inf
     last: float = -inf
@@ -85,6 +86,7 @@ class Sums:
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.counted += other.counted
+        self.priced += other.priced
         if other.cost_usd is not None:
             self.cost_usd = (self.cost_usd or 0.0) + other.cost_usd
         self.first = min(self.first, other.first)
@@ -109,6 +111,7 @@ def scaled(sums: Sums, share: float) -> Sums:
         round(sums.input_tokens * share),
         round(sums.output_tokens * share),
         round(sums.counted * share),
+        round(sums.priced * share),
         None if sums.cost_usd is None else sums.cost_usd * share,
         sums.first,
         sums.last,
@@ -126,13 +129,6 @@ class Strata(NamedTuple):
 
     sums: dict[Stratum, Sums]
     all: Sums
-
-    def of(self, key: CallKey) -> Stratum:
-        """Return the stratum of a call."""
-        if key.task is not None:
-            return Stratum("task", key.task)
-        own = Stratum("fingerprint", key.fingerprint)
-        return own if own in self.sums else REST
 
 
 class Drawn(NamedTuple):
@@ -203,17 +199,23 @@ def draw_calls(
     """
     sizes = _sizes(strata, most)
     heaps: dict[Stratum, list[tuple[float, str]]] = {stratum: [] for stratum in strata.sums}
-    place = _places(seed)
+    draws: dict[tuple[str, str], tuple[list[tuple[float, str]], int]] = {
+        stratum: (heap, sizes[stratum]) for stratum, heap in heaps.items()
+    }
+    rest, place = draws.get(REST), _places(seed)
     for key in stream_keys(database, where):
-        stratum = strata.of(key)
-        heap = heaps.get(stratum)
-        if heap is None:  # recorded since the strata were read
+        if key.task is None:
+            draw = draws.get(("fingerprint", key.fingerprint), rest)
+        else:
+            draw = draws.get(("task", key.task))
+        if draw is None:  # recorded since the strata were read
             continue
-        entry = (-place(key.id), key.id)
-        if len(heap) < sizes[stratum]:
-            heapq.heappush(heap, entry)
-        elif entry > heap[0]:
-            heapq.heapreplace(heap, entry)
+        heap, size = draw
+        negative = -place(key.id)
+        if len(heap) < size:
+            heapq.heappush(heap, (negative, key.id))
+        elif negative >= heap[0][0]:
+            heapq.heappushpop(heap, (negative, key.id))
     return {stratum: _to_drawn(heap, sizes[stratum]) for stratum, heap in heaps.items()}
 
 

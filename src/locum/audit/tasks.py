@@ -57,8 +57,9 @@ class Volume(NamedTuple):
             last one of any task, and one day where that is less, so that a burst is not taken for
             the pace of a month.
         calls_a_month: In 30.44 days, at the pace of those days.
-        cost_usd: What the calls cost; ``None`` where that is not known of any.
-        cost_a_month_usd: Likewise of a month.
+        cost_usd: What those calls cost whose cost is known; ``None`` where it is of none.
+        priced: Share of calls whose cost is known.
+        cost_a_month_usd: What those of a month cost whose cost is known.
         models: Share of each model that was asked, the largest first.
         applications: Share of each application, of the calls that were read; empty names are
             calls without one.
@@ -76,6 +77,7 @@ class Volume(NamedTuple):
     days: float
     calls_a_month: float
     cost_usd: float | None
+    priced: float
     cost_a_month_usd: float | None
     models: tuple[tuple[str, float], ...]
     applications: tuple[tuple[str, float], ...]
@@ -158,6 +160,8 @@ class Measures(NamedTuple):
         refused: Share of calls without an answer in text.
         instruction_varies: Whether the instruction has parts that vary: a student that reads the
             user's message alone does not see them.
+        recognised: Share of calls that a gateway would recognise: those to a model and with an
+            instruction that at least 2% of the calls have.
     """
 
     output: OutputKind
@@ -175,6 +179,7 @@ class Measures(NamedTuple):
     answer_words: float
     refused: float
     instruction_varies: bool
+    recognised: float
 
 
 class TrafficTask(NamedTuple):
@@ -222,6 +227,7 @@ class Discovery(NamedTuple):
         others: Calls that are no task, the most first.
         calls: All calls that were looked at.
         read: Calls whose bodies were read.
+        damaged: Calls whose bodies could not be read, of those that were to be.
         first: Time of the first call, in seconds since 1970.
         last: Time of the last call.
     """
@@ -230,5 +236,6 @@ class Discovery(NamedTuple):
     others: list[OtherCalls]
     calls: int
     read: int
+    damaged: int
     first: float
     last: float

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Amount", "Saving", "Verdict", "VerdictKind", "judge"]
 
-VerdictKind = Literal["distil", "collect_more", "cache", "batch", "do_not_distil", "unknown"]
+VerdictKind = Literal[
+    "distil", "change_prompt", "collect_more", "cache", "batch", "do_not_distil", "unknown"
+]
 
 _SHADOWED = 0.02  # as locum promote samples by default; the teacher is paid for those
 _WORTH_CACHING = 0.1
 _TALK = 0.5
 _TWICE_AS_GOOD = 0.05
+_MOST_RECOGNISED = 0.5
+_NEARLY_ALL = 0.99
 
 
 class Amount(NamedTuple):
@@ -56,12 +60,14 @@ class Verdict(NamedTuple):
     """What to do with a task.
 
     Args:
-        kind: ``distil`` now; ``collect_more`` calls first; ``cache`` exact repetitions; use a
+        kind: ``distil`` now; ``change_prompt`` first, as a gateway would not recognise most calls;
+            ``collect_more`` calls first; ``cache`` exact repetitions; use a
             ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not probed, or not
             for long enough.
         reason: Why, in a sentence with its figures.
         notes: What else is worth knowing or doing, a sentence each.
-        saving: What it saves; for ``collect_more``, what it will; nothing for the last two.
+        saving: What it saves; for ``change_prompt`` and ``collect_more``, what it will; nothing for
+            the last two.
         more_calls: Calls to collect.
         months: Months after which what was paid for distilling is back, 0 where nothing is paid;
             ``None`` where that is not known, or nothing is saved.
@@ -86,7 +92,9 @@ def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Ve
     A student is worth having where a certificate of the minimum coverage is had with a chance of
     four in five. What is saved counts the calls that a student may answer, less the 2% that a
     gateway still sends to the model for comparison. Distilling recorded calls costs nothing but
-    some minutes of a CPU; what more calls cost is counted at the task's mean cost of a call.
+    some minutes of a CPU; what more calls cost is counted at the task's mean cost of a call. Calls
+    that a gateway would not recognise, as their instruction or model is one that fewer than 2% of
+    the calls have, are not saved; where most are such, the prompt is to be changed first.
 
     Args:
         task: What was found of it.
@@ -124,8 +132,17 @@ def _no_student(task: TrafficTask) -> str | None:
 
 
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
-    notes = [*probed.notes, *_varying(task)]
+    notes = [*probed.notes, *_unrecognised(task), *_unpriced(task)]
     asked = f"{promise.target:.0%} agreement"
+    if probed.now.chance >= LIKELY and not _is_recognised(task):
+        saving = _saving(task, probed, probed.now)
+        reason = (
+            f"its instruction varies, so that a gateway would recognise "
+            f"{task.measures.recognised:.0%} of calls: with what varies moved into the message, or "
+            f"left out, a small student may answer {_span(probed.now)} of calls at {asked}"
+            f"{_worth(saving)}"
+        )
+        return Verdict("change_prompt", reason, tuple(notes), saving)
     if probed.now.chance >= LIKELY:
         saving = _saving(task, probed, probed.now)
         reason = (
@@ -164,7 +181,7 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
     )
     months = None
     if volume.cost_usd is not None and saving.dollars and saving.dollars.value:
-        price = more * volume.cost_usd / volume.calls
+        price = more * volume.cost_usd / (volume.calls * volume.priced)
         months = price / saving.dollars.value
         reason += f"; bought from the model now they cost ${price:,.2f}, back in {_months(months)}"
     return Verdict("collect_more", reason, tuple(notes), saving, more, months)
@@ -210,23 +227,44 @@ def _of_share(task: TrafficTask, share: float) -> Saving:
 
 
 def _saving(task: TrafficTask, probed: Probe, foresight: Foresight) -> Saving:
-    """What a student saves that covers so much of the calls whose answers are usable."""
-    covered = Amount(foresight.coverage, *foresight.interval).times(probed.usable * (1 - _SHADOWED))
+    """What a student saves that covers so much of the calls whose answers are usable.
+
+    Those that a gateway does not recognise are none of them, unless the prompt is to be changed.
+    """
+    recognised = task.measures.recognised if _is_recognised(task) else 1.0
+    share = probed.usable * recognised * (1 - _SHADOWED)
+    covered = Amount(foresight.coverage, *foresight.interval).times(share)
     cost = task.volume.cost_a_month_usd
     return Saving(
         covered.times(task.volume.calls_a_month), None if cost is None else covered.times(cost)
     )
 
 
-def _varying(task: TrafficTask) -> list[str]:
-    if not task.measures.instruction_varies:
+def _is_recognised(task: TrafficTask) -> bool:
+    return task.measures.recognised >= _MOST_RECOGNISED
+
+
+def _unrecognised(task: TrafficTask) -> list[str]:
+    measures = task.measures
+    told = []
+    if measures.instruction_varies:
+        told.append(
+            "its instruction varies from call to call, which a student does not see: it reads the "
+            "message alone"
+        )
+    if measures.recognised < _NEARLY_ALL:
+        told.append(
+            f"a gateway would recognise {measures.recognised:.0%} of calls: others have an "
+            "instruction or a model that fewer than 2% of the calls have"
+        )
+    return told
+
+
+def _unpriced(task: TrafficTask) -> list[str]:
+    volume = task.volume
+    if volume.cost_usd is None or volume.priced > _NEARLY_ALL:
         return []
-    told = (
-        "its instruction varies from call to call: a student reads the message alone, and a "
-        "gateway recognises only instructions that it has seen, so move what varies into the "
-        "message, or leave it out, before distilling"
-    )
-    return [told]
+    return [f"the cost of {1 - volume.priced:.0%} of calls is not known, and counted as nothing"]
 
 
 def _worth(saving: Saving) -> str:

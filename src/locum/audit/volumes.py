@@ -44,6 +44,7 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         days=days,
         calls_a_month=sums.calls / months,
         cost_usd=sums.cost_usd,
+        priced=sums.priced / sums.calls if sums.calls else 0.0,
         cost_a_month_usd=None if sums.cost_usd is None else sums.cost_usd / months,
         models=_shares(sums.models),
         applications=_shares(Counter(one.application for one in read)),
@@ -70,6 +71,8 @@ def share_of(sums: Sums, part: Sequence[Asked], whole: Sequence[Asked]) -> Sums:
     if sums.cost_usd is not None:
         share = _total(one.cost_usd for one in part) / costs if costs else len(part) / len(whole)
         own.cost_usd = sums.cost_usd * share
+    priced = sum(one.cost_usd is not None for one in part)
+    own.priced = round(own.calls * priced / len(part))
     known = [one for one in part if one.output_tokens is not None]
     own.counted = len(known)
     own.input_tokens = sum(one.input_tokens or 0 for one in known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from locum.audit import Audit, JudgedTask, Saving
 
@@ -37,6 +39,7 @@ __all__ = ["audit_command"]
 
 _WIDTH_IN_FILES = 100
 _SITES_SHOWN = 10
+_COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def audit_command(
@@ -99,7 +102,7 @@ def audit_command(
     )
     from locum.distillation import check_promise
     from locum.evaluation import Promise
-    from locum.report import write_page
+    from locum.report import check_page_place, write_page
 
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
@@ -107,6 +110,8 @@ def audit_command(
     seconds = parse_duration("--time", time_a_task)
     where = make_filter(None, model, since, until, source, application, None)
     settings = ProbeSettings(promise, minimum_coverage, seconds, seed)
+    if html is not None:
+        check_page_place(html)
     with (
         open_existing(store_place(home, project_settings(config))) as database,
         TerminalProgress(quiet=quiet) as progress,
@@ -145,7 +150,6 @@ def _with_code(audit: Audit, paths: Sequence[Path]) -> Audit:
 
 def _print(audit: Audit) -> None:
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -153,17 +157,23 @@ def _print(audit: Audit) -> None:
     if audit.tasks:
         console.print(_table(audit))
     for judged in audit.tasks:
-        console.print(Text(f"\n{judged.task.name}: {judged.verdict.reason}."))
+        console.print(_text(f"\n{judged.task.name}: {judged.verdict.reason}."))
         for note in judged.verdict.notes:
-            console.print(Text(f"  note: {note}"))
+            console.print(_text(f"  note: {note}"))
         for place in judged.places:
-            console.print(Text(f"  code: {place} {', '.join(place.rules)}".rstrip()))
+            console.print(_text(f"  code: {place} {', '.join(place.rules)}".rstrip()))
     _print_rest(audit, console)
+
+
+def _text(text: str) -> Text:
+    """Text as it stands: neither markup, nor what a prompt or a name tells the terminal to do."""
+    from rich.text import Text
+
+    return Text(_COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _table(audit: Audit) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     promise = audit.settings.promise
     saved = "saves a month" if audit.priced else "calls saved a month"
@@ -171,7 +181,7 @@ def _table(audit: Audit) -> Table:
         f"{len(audit.tasks)} tasks in {audit.discovery.calls:,} calls; a student is to agree in "
         f"{promise.target:.0%}, with {promise.confidence:.0%} confidence"
     )
-    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("task", overflow="fold", min_width=20)
     table.add_column("verdict", no_wrap=True)
     table.add_column(saved, justify="right")
@@ -180,7 +190,7 @@ def _table(audit: Audit) -> Table:
     table.add_column("a month", justify="right")
     table.add_column("output")
     for judged in audit.tasks:
-        table.add_row(*map(Text, _row(judged, priced=audit.priced)))
+        table.add_row(*map(_text, _row(judged, priced=audit.priced)))
     return table
 
 
@@ -214,20 +224,24 @@ def _saved(saving: Saving | None, *, priced: bool) -> str:
 
 
 def _print_rest(audit: Audit, console: Console) -> None:
-    from rich.text import Text
-
     for other in audit.discovery.others:
         cost = "" if other.cost_usd is None else f", {dollars(other.cost_usd)}"
-        console.print(Text(f"\nno task: {other.calls:,} calls{cost}: {other.reason}"))
+        console.print(_text(f"\nno task: {other.calls:,} calls{cost}: {other.reason}"))
     if audit.places_of_no_task:
         shown = ", ".join(map(str, audit.places_of_no_task[:_SITES_SHOWN]))
         more = len(audit.places_of_no_task) - _SITES_SHOWN
         rest = f" and {more:,} others" if more > 0 else ""
-        console.print(Text(f"\nno task: calls in code at {shown}{rest}"))
+        console.print(_text(f"\nno task: calls in code at {shown}{rest}"))
+    if audit.discovery.damaged:
+        stderr_console().print(
+            f"note: {audit.discovery.damaged:,} calls could not be read, as their bodies are "
+            "damaged, and were left out",
+            markup=False,
+        )
     if not audit.priced:
         stderr_console().print(
             "note: no call has a known cost, so that tasks are ranked by calls", markup=False
         )
     best = [judged for judged in audit.tasks if judged.verdict.kind == "distil"]
     if best:
-        console.print(Text(f"\nnext     locum distill {best[0].task.name}"))
+        console.print(_text(f"\nnext     locum distill {best[0].task.name}"))

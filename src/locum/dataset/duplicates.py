@@ -108,7 +108,7 @@ def _frame(keys: Sequence[str]) -> frozenset[str]:
     sample = keys[:: -(-len(keys) // _FRAME_SAMPLE)]
     if len(sample) < _FRAME_FEWEST:
         return frozenset()
-    sets = [set(_windows(_bounded(key))) for key in sample]
+    sets = [_windows(_bounded(key)) for key in sample]
     counts = Counter(shingle for one in sets for shingle in one)
     common = frozenset(
         shingle for shingle, count in counts.items() if count >= _FRAME_COMMON * len(sample)
@@ -152,15 +152,24 @@ def _shingles(key: str, frame: frozenset[str]) -> set[str]:
     if not frame:
         if len(key) > 2 * _END_CHARACTERS:
             key = f"{key[:_END_CHARACTERS]} {key[-_END_CHARACTERS:]}"
-        return set(_windows(key))
-    varying = [shingle for shingle in _windows(_bounded(key)) if shingle not in frame]
+        return _windows(key)
+    text = _bounded(key)
+    varying = [shingle for shingle in _in_order(text) if shingle not in frame]
     if len(varying) > 2 * _END_CHARACTERS:
         varying = [*varying[:_END_CHARACTERS], *varying[-_END_CHARACTERS:]]
     return set(varying)
 
 
-def _windows(text: str) -> Iterator[str]:
-    return (text[start : start + _SHINGLE] for start in range(max(1, len(text) - _SHINGLE + 1)))
+def _windows(text: str) -> set[str]:
+    return set(_in_order(text))
+
+
+def _in_order(text: str) -> Iterator[str]:
+    """The shingles of a text; a short one is its own."""
+    if len(text) < _SHINGLE:
+        return iter((text,))
+    ends = (text[place:] for place in range(_SHINGLE))
+    return map("".join, zip(*ends, strict=False))
 
 
 def _bounded(key: str) -> str:

@@ -11,9 +11,10 @@ from locum.promotion.frame import ANY_TURNS, Frame, frame_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Recognition", "learn_recognition"]
+__all__ = ["LEAST_SHARE", "Recognition", "learn_recognition"]
 
-_LEAST_SHARE = 0.02
+LEAST_SHARE = 0.02
+"""Share of the calls of a task that a frame needs; one that fewer have is an exception."""
 _LEAST_COVERED = 0.9
 _LONG_ENOUGH = 10_000
 _TIMES_LONGER = 4
@@ -90,7 +91,7 @@ def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:
 
 def _frequent(frames: Sequence[Frame]) -> frozenset[Frame]:
     counts = Counter(frames)
-    return frozenset(f for f, count in counts.items() if count >= _LEAST_SHARE * len(frames))
+    return frozenset(f for f, count in counts.items() if count >= LEAST_SHARE * len(frames))
 
 
 def _is_bare(frame: Frame) -> bool:

@@ -4,7 +4,13 @@ from locum.report.charts import Line, line_chart
 from locum.report.comparison import Comparison, compare, compare_extraction, format_dollars
 from locum.report.fields import FieldTable, extraction_object, family_table, field_table
 from locum.report.frontier import Frontier, frontier_table
-from locum.report.page import make_environment, render_report, write_page, write_report
+from locum.report.page import (
+    check_page_place,
+    make_environment,
+    render_report,
+    write_page,
+    write_report,
+)
 from locum.report.result_object import result_object
 
 __all__ = [
@@ -12,6 +18,7 @@ __all__ = [
     "FieldTable",
     "Frontier",
     "Line",
+    "check_page_place",
     "compare",
     "compare_extraction",
     "extraction_object",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Promise
     from locum.extraction import ExtractionEvaluation
 
-__all__ = ["make_environment", "render_report", "write_page", "write_report"]
+__all__ = ["check_page_place", "make_environment", "render_report", "write_page", "write_report"]
 
 _SHOWN_CHARACTERS = 400
 _NAMES = {"l2": "penalty"}
@@ -63,6 +63,24 @@ def write_page(html: str, path: str | Path) -> Path:
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
     return target
+
+
+def check_page_place(path: str | Path) -> None:
+    """Refuse a path at which no page can be written, before the work that fills it.
+
+    Raises:
+        InputError: It cannot.
+    """
+    target = Path(path)
+    scratch = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.touch()
+        scratch.unlink()
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from None
+    if target.is_dir():
+        raise InputError(f"{target} cannot be written: it is a folder")
 
 
 def make_environment(*packages: str) -> Environment:

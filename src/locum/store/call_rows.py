@@ -94,16 +94,19 @@ def _dump(body: JsonObject | None, call: Call) -> bytes:
 def _load(body: bytes | str | None, facts: CallFacts) -> JsonObject | None:
     if body is None:
         return None
-    loaded: JsonObject | None
+    loaded: object
     # orjson would read whole numbers beyond 64 bits as floats, and say nothing.
     try:
         loaded = jiter.from_json(body.encode() if isinstance(body, str) else body)
     except ValueError:
-        pass
-    else:
+        loaded = _load_otherwise(body, facts)
+    if loaded is None or isinstance(loaded, dict):
         return loaded
+    raise InputError(f"the body of call {facts.id} is damaged: it is no JSON object")
+
+
+def _load_otherwise(body: bytes | str, facts: CallFacts) -> object:
     try:
-        loaded = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InputError(f"the body of call {facts.id} is damaged: {error}") from None
-    return loaded

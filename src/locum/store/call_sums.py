@@ -29,7 +29,7 @@ __all__ = [
 _USABLE = "outcome = 'whole' AND endpoint IN ('chat', 'completions', 'responses', 'messages')"
 _SUMS = (
     "fingerprint, task, model, count(*), sum(input_tokens), sum(output_tokens), "
-    "count(output_tokens), sum(cost_usd), min(time), max(time)"
+    "count(output_tokens), count(cost_usd), sum(cost_usd), min(time), max(time)"
 )
 _UNUSABLE = (
     "sum(CASE WHEN outcome <> 'whole' THEN 1 ELSE 0 END), "
@@ -50,6 +50,7 @@ class CallSums(NamedTuple):
         input_tokens: Tokens of the requests, where they are known.
         output_tokens: Tokens of the answers, where they are known.
         counted: Calls whose tokens are known.
+        priced: Calls whose cost is known.
         cost_usd: What those cost whose cost is known; ``None`` where none is.
         first: Time of the first call, in seconds since 1970.
         last: Time of the last call.
@@ -62,6 +63,7 @@ class CallSums(NamedTuple):
     input_tokens: int
     output_tokens: int
     counted: int
+    priced: int
     cost_usd: float | None
     first: float
     last: float
@@ -154,6 +156,6 @@ def _streams(
 
 
 def _to_sums(row: Row) -> CallSums:
-    fingerprint, task, model, calls, input_tokens, output_tokens, counted, cost_usd, *times = row
-    counts = (int(calls), int(input_tokens or 0), int(output_tokens or 0), int(counted))
-    return CallSums(fingerprint, task, model, *counts, cost_usd, *times)
+    fingerprint, task, model, calls, input_tokens, output_tokens, counted, priced, *rest = row
+    tokens = (int(input_tokens or 0), int(output_tokens or 0))
+    return CallSums(fingerprint, task, model, int(calls), *tokens, int(counted), int(priced), *rest)

@@ -38,6 +38,7 @@ _TOTALS = (
 )
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
+_ID = FACT_COLUMNS.index("id")
 _HASHES_A_QUERY = 500
 _IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
@@ -173,10 +174,17 @@ class CallStore:
         )
         return sorted(call_id for (call_id,) in self._select("id", CallFilter(), condition))
 
-    def iterate(self, where: CallFilter) -> Iterator[Call]:
+    def iterate(
+        self, where: CallFilter, damaged: Callable[[str], object] | None = None
+    ) -> Iterator[Call]:
         """Yield the calls of a filter, the oldest first, as the store is when it begins.
 
         Few are held in memory, and writers go on meanwhile.
+
+        Args:
+            where: Which calls.
+            damaged: Is told the id of each call whose bodies cannot be read, which is left out;
+                by default such a call is an `InputError`.
         """
         condition = where.condition()
         ordered = condition.then("ORDER BY time, number")
@@ -190,7 +198,15 @@ class CallStore:
                     _Stream(file.first, partial(reader.stream, _WHOLE, [file.file], condition))
                     for file in files
                 ]
-            yield from map(to_call, _merge(streams))
+            for row in _merge(streams):
+                try:
+                    call = to_call(row)
+                except InputError:
+                    if damaged is None:
+                        raise
+                    damaged(row[_ID])
+                else:
+                    yield call
 
     def link(self, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:
         """Note what was derived from calls, so that a deletion finds it.
