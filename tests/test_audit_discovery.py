@@ -346,6 +346,20 @@ def test_calls_that_name_a_task_come_with_those_that_were_found(opened: Database
     assert len(list(calls_of_task(opened, task.name))) == EACH + 1
 
 
+def test_calls_that_name_a_found_task_are_of_it(opened: Database) -> None:
+    """As a gateway names those that it recognises once the task is promoted."""
+    traffic = make_traffic({"topic": 90})
+    add(opened, (one.call for one in traffic[:60]))
+    [before] = discover(opened).tasks
+    named = (one.call for one in traffic[60:])
+    add(opened, (one._replace(facts=replace(one.facts, task=before.name)) for one in named))
+    [after] = discover(opened).tasks
+    assert (after.name, after.definition) == (before.name, before.definition)
+    assert (after.volume.calls, after.volume.exact) == (90, True)
+    assert after.volume.cost_usd == pytest.approx(0.09)
+    assert ids_of(after) == {one.call.facts.id for one in traffic}
+
+
 def test_a_name_that_no_audit_found_means_what_it_did(opened: Database) -> None:
     calls = [one.call for one in make_traffic({"topic": 3, "spam": 2})]
     add(opened, [calls[0]._replace(facts=replace(calls[0].facts, task="one")), *calls[1:]])

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from locum.audit import Probe, ProbeSettings, SampledCall, workers
+from locum.audit import Probe, ProbeSettings, workers
 from locum.audit.probe import Lessons
 from locum.audit.workers import probe_all
 from locum.errors import InputError
 from locum.evaluation import Promise
+from locum.schema import Example
 from tests.audit_traffic import phrase
 
 SETTINGS = ProbeSettings(Promise(0.9, 0.9))
@@ -37,11 +38,8 @@ print("found", [type(one).__name__ for one in found], flush=True)
 def lessons(name: str, count: int) -> Lessons:
     generator = random.Random(name)  # noqa: S311 - no secret
     texts = [phrase(generator) for _ in range(count)]
-    calls = [
-        SampledCall(str(number), 0.0, "gpt-5.2", text, text, "long" if len(text) > 55 else "short")
-        for number, text in enumerate(texts)
-    ]
-    return Lessons(name, "closed set", calls, 1.0, count, None)
+    inputs = [Example(text, "long" if len(text) > 55 else "short") for text in texts]
+    return Lessons(name, "closed set", inputs, 1.0, count, None)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from locum.audit.definition import Definition
 from locum.audit.instructions import group_instructions
 from locum.audit.making import make_named_task, make_task
 from locum.audit.measures import output_kind
+from locum.audit.naming import name_task
 from locum.audit.rules import Rule, is_generic, learn_rules, place_of
 from locum.audit.sampling import REST, Stratum, draw_calls, read_strata, scaled, sum_up, union_of
 from locum.audit.tasks import Discovery, OtherCalls
@@ -140,18 +141,21 @@ def _merged(others: Sequence[OtherCalls]) -> list[OtherCalls]:
 
 
 def _parts(source: _Source, tell: Callable[[str], None]) -> Iterator[_Found]:
-    for stratum in sorted(source.strata.sums):
-        if stratum.kind == "task":
-            yield _named(source, stratum)
-            tell(f"read calls of {stratum.name}")
     leads = _leads(source)
     rare = _rare(source)
     calls = {stratum.name: sums.calls for stratum, sums in source.strata.sums.items()}
     groups = group_instructions(leads, rare, calls)
+    known: set[str] = set()
     yield _ungrouped(source, groups, rare)
     for number, group in enumerate(groups, start=1):
-        yield _of_group(source, group, len(rare))
+        found = _of_group(source, group, len(rare))
+        known |= {task.name for task in found.tasks}
+        yield found
         tell(f"read calls of {number:,} of {len(groups):,} instructions")
+    for stratum in sorted(source.strata.sums):
+        if stratum.kind == "task" and stratum.name not in known:
+            yield _named(source, stratum)
+            tell(f"read calls of {stratum.name}")
 
 
 def _named(source: _Source, stratum: Stratum) -> _Found:
@@ -247,8 +251,30 @@ def _add(
         found.others.append(OtherCalls(reason, own.calls, own.cost_usd))
         return
     is_counted = len(asked) == sums.calls or (whole and not definition.group.rare)
+    part, own = _with_named(source, definition, part, own)
     volume = volume_of(own, part, source.strata.all.last, exact=is_counted)
     found.tasks.append(make_task(definition, part[:MOST_SAMPLED], volume))
+
+
+def _with_named(
+    source: _Source, definition: Definition, part: list[Asked], own: Sums
+) -> tuple[list[Asked], Sums]:
+    """Add the calls that name the task, as those of a gateway do once it is promoted."""
+    stratum = Stratum("task", name_task(definition.group, definition.rules[definition.place]))
+    sums = source.strata.sums.get(stratum)
+    if sums is None:
+        return part, own
+    named = source.read([stratum], MOST_SAMPLED, frozenset())
+    share = min(len(part) / own.calls, len(named) / sums.calls)
+    both = _thinned(part, round(share * own.calls)) + _thinned(named, round(share * sums.calls))
+    return both, sum_up([own, sums])
+
+
+def _thinned(asked: list[Asked], most: int) -> list[Asked]:
+    """Some of a sample, evenly from all of it, so that two are of the same share."""
+    if most >= len(asked):
+        return asked
+    return [asked[place * len(asked) // most] for place in range(most)]
 
 
 def _no_task(

@@ -122,7 +122,7 @@ class Lessons(NamedTuple):
     Args:
         name: Of the task.
         kind: What its answers are.
-        calls: Those to learn from, each with an answer.
+        inputs: Those to learn from, as students read them, each with an answer.
         answered: Share of the sampled calls that have one.
         all_calls: How many calls the task has.
         schema: The JSON Schema that most of its requests ask for; ``None`` where there is none.
@@ -130,7 +130,7 @@ class Lessons(NamedTuple):
 
     name: str
     kind: Literal["closed set", "schema"]
-    calls: Sequence[SampledCall]
+    inputs: Sequence[Example]
     answered: float
     all_calls: int
     schema: JsonObject | None
@@ -151,14 +151,14 @@ def prepare_lessons(task: TrafficTask, database: Database) -> Lessons | str:
         return f"its answers are {kind}"
     answered = [call for call in task.sample if call.answer is not None and call.message.strip()]
     most = _MOST_LABELLED if kind == "closed set" else _MOST_OBJECTS
-    chosen = _within(answered[:most])
-    if len(chosen) < FEWEST:
-        return f"{len(chosen):,} calls with an answer are too few to probe: {FEWEST} are needed"
+    inputs = _within(_inputs(answered[:most]))
+    if len(inputs) < FEWEST:
+        return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
     share, calls = len(answered) / len(task.sample), task.volume.calls
     if kind == "closed set":
-        return Lessons(task.name, "closed set", chosen, share, calls, None)
-    schema = most_asked_schema([call.call_id for call in chosen], database)
-    return Lessons(task.name, "schema", chosen, share, calls, schema)
+        return Lessons(task.name, "closed set", inputs, share, calls, None)
+    schema = most_asked_schema([call.call_id for call in answered[: len(inputs)]], database)
+    return Lessons(task.name, "schema", inputs, share, calls, schema)
 
 
 def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
@@ -176,28 +176,28 @@ def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
             held, notes = _judge_objects(lessons, settings)
     except (InputError, UsageError) as error:
         return str(error)
-    usable = held.calls / len(lessons.calls) * lessons.answered
+    usable = held.calls / len(lessons.inputs) * lessons.answered
     return _conclude(held, usable, lessons.all_calls, notes, settings, started)
 
 
-def _within(calls: list[SampledCall]) -> list[SampledCall]:
-    """The first calls, as many as are quickly read."""
-    ends = np.cumsum([len(call.message) for call in calls])
-    return calls[: int(np.searchsorted(ends, _MOST_CHARACTERS, "right")) or 1] if calls else []
-
-
 def _inputs(calls: Sequence[SampledCall]) -> list[Example]:
-    """What students read of calls: what stands between the prompt that all of them share."""
+    """What students read of calls: what stands in the prompt that nearly all of them share."""
     around = find_surroundings([call.message for call in calls])
     return [Example(around.inner(call.message), call.answer) for call in calls]
 
 
+def _within(inputs: list[Example]) -> list[Example]:
+    """The first inputs, as many as are quickly read."""
+    if not inputs:
+        return inputs
+    ends = np.cumsum([len(example.text) for example in inputs])
+    return inputs[: int(np.searchsorted(ends, _MOST_CHARACTERS, "right")) or 1]
+
+
 def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
-    calls = lessons.calls
-    answers = [call.answer for call in calls if call.answer is not None]
+    answers = [example.answer for example in lessons.inputs if example.answer is not None]
     task = Task(lessons.name, infer_labels(answers).labels)
-    examples = _inputs(calls)
-    pool = build_pool(task, examples, given_answers(examples, task))
+    pool = build_pool(task, lessons.inputs, given_answers(lessons.inputs, task))
     texts = [example.text for example in pool.examples]
     group = find_groups(texts).group
     check_inputs(len(texts), int(group.max()) + 1)
@@ -208,11 +208,10 @@ def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
 
 
 def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[HeldOut, list[str]]:
-    answers = [call.answer or "" for call in lessons.calls]
+    answers = [example.answer or "" for example in lessons.inputs]
     schema = schema_of_answers(answers).schema if lessons.schema is None else lessons.schema
-    examples = _inputs(lessons.calls)
     task = ExtractionTask(lessons.name, schema)
-    return judge_objects(task, examples, settings.seed, settings.seconds)
+    return judge_objects(task, lessons.inputs, settings.seed, settings.seconds)
 
 
 def _conclude(

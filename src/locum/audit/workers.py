@@ -57,7 +57,7 @@ def probe_all(
         InputError: A process was ended before its work.
     """
     if processes is None:
-        is_little = sum(len(one.calls) for one in lessons) < _FEW_CALLS
+        is_little = sum(len(one.inputs) for one in lessons) < _FEW_CALLS
         processes = 1 if is_little else len(os.sched_getaffinity(0))
     if processes <= 1 or len(lessons) <= 1 or not sys.executable:
         return list(_probed_here(lessons, settings, told))
@@ -111,8 +111,8 @@ def _probed_elsewhere(
 
 
 def _effort(lessons: Lessons) -> int:
-    characters = sum(len(call.message) for call in lessons.calls)
-    return characters * len({call.answer for call in lessons.calls})
+    characters = sum(len(example.text) for example in lessons.inputs)
+    return characters * len({example.answer for example in lessons.inputs})
 
 
 def _start(opened: ExitStack) -> _Worker:
