@@ -6,7 +6,7 @@ states and projection, forward KL at temperature 1, each contender in a process 
 
 naive     the logits of both models, and torch's kl_div of their log-softmaxes
 trl       the same logits, and TRL's loss of GKD at beta 0 (needs --peers, a Python with trl)
-chunked   locum.losses.projected_loss, 256 rows at a time
+chunked   locum.losses.projected_loss, 128 rows at a time
 liger     Liger Kernel's fused linear loss (needs --peers, a Python with liger-kernel, and a GPU)
 
     python -m benchmarks.chunked_loss
@@ -200,7 +200,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--width", type=int, default=576, help="of the student")
     parser.add_argument("--teacher-width", type=int, default=960)
-    parser.add_argument("--chunk-rows", type=int, default=256)
+    parser.add_argument("--chunk-rows", type=int, default=128)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

@@ -33,7 +33,7 @@ def test_public_names_are_these() -> None:
         "Votes",
         "distill",
         "distill_extraction",
-    "distill_module",
+        "distill_module",
         "load",
         "load_task",
         "write_report",

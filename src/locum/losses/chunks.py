@@ -49,7 +49,9 @@ class ChunkedLoss(torch.autograd.Function):
             total += value.detach()
             if any(gradient is not None for gradient in gradients):
                 (slope_CV,) = torch.autograd.grad(value, logits_CV)
+                del value, logits_CV  # the next chunk is made before the names are bound anew
                 _carry_back(slope_CV, rows, hidden_ND, weight_VD, gradients)
+                del slope_CV
         leaves = (hidden_ND, weight_VD, bias_V)
         context.gradients = [
             None if gradient is None or leaf is None else gradient.to(leaf.dtype)

@@ -29,7 +29,7 @@ def projected_loss(
     loss: Callable[[Tensor, slice], Tensor],
     *,
     bias_V: Tensor | None = None,
-    chunk_rows: int = 256,
+    chunk_rows: int = 128,
 ) -> Tensor:
     """Return the loss of ``hidden weight^T + bias``, whose logits are never held together.
 
@@ -52,7 +52,8 @@ def projected_loss(
         weight_VD: The output projection.
         loss: What a chunk's logits cost. Nothing but the logits gets a gradient from it.
         bias_V: The projection's bias.
-        chunk_rows: ``C``. Memory grows with it; speed hardly does from a few hundred on.
+        chunk_rows: ``C``. Memory grows with it; with few, time goes to the gradient of the weight,
+            all of which each chunk adds to.
 
     Returns:
         A scalar, float32 at least. Gradients go to hidden states, weight and bias.
