@@ -32,6 +32,7 @@ VERDICTS: dict[VerdictKind, str] = {
 """What each verdict is called."""
 _SECONDS_A_DAY = 86_400
 _FEWEST_DAYS = 3
+_MOST_DAYS = 3_660
 _LONGEST_SHOWN = 1_200
 _DAY_LABELS = 5
 
@@ -110,7 +111,7 @@ def _days_of(times: Sequence[float]) -> list[float]:
     """Share of calls on each day, from the first to the last."""
     counts = Counter(int(time // _SECONDS_A_DAY) for time in times)
     first, last = min(counts), max(counts)
-    if last - first >= _SECONDS_A_DAY:
+    if last - first >= _MOST_DAYS:
         return []
     return [counts[day] / len(times) for day in range(first, last + 1)]
 
