@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.dataset import find_surroundings
+from locum.dataset import Surroundings, find_surroundings
 from locum.promotion.frame import ANY_TURNS, Frame, frame_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ class Recognition(NamedTuple):
         """Tell whether a call could belong to the task, by what needs no redaction to be seen."""
         return (
             any(frame.model == model for frame in self.frames)
-            and len(self.before) + len(self.after) <= len(text) <= self.longest
-            and text.startswith(self.before)
-            and text.endswith(self.after)
+            and len(text) <= self.longest
+            and Surroundings(self.before, self.after).surround(text)
         )
 
 
