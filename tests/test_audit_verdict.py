@@ -201,8 +201,9 @@ def test_calls_that_come_at_night_may_have_a_batch_price() -> None:
     free = judge(measured(output=OutputKind("free text"))._replace(sample=night), None, PROMISE)
     assert free.kind == "batch"
     assert batch_hint(task._replace(measures=measured(streamed=1.0).measures)) is None
-    local = topic().volume._replace(models=(("llama3", 1.0),))
-    assert batch_hint(task._replace(volume=local)) is None
+    for model in ("llama3", "openrouter/openai/gpt-4o", "deepseek/deepseek-chat"):
+        other = topic().volume._replace(models=((model, 1.0),))
+        assert batch_hint(task._replace(volume=other)) is None
 
 
 def test_calls_at_all_hours_have_somebody_who_waits() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,12 +15,24 @@ if TYPE_CHECKING:
 
     from locum.schema import OwnPrice
 
-__all__ = ["Price", "Tokens", "find_price", "list_cost_usd", "require_price"]
+__all__ = [
+    "Price",
+    "Tokens",
+    "find_price",
+    "list_cost_usd",
+    "require_price",
+    "sells_no_batches",
+]
 
 _SECONDS_A_PERIOD = 3600
 _FLAT_TOKENS = 30_000
 _PROBE = 1000
 _TOKENS_A_PRICE = 1_000_000
+_NO_BATCHES = re.compile(
+    r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras|"
+    r"^x-ai$",
+    re.IGNORECASE,
+)
 
 
 class Tokens(NamedTuple):
@@ -156,3 +169,14 @@ def _moment(period: int) -> datetime | None:
         return datetime.fromtimestamp(period * _SECONDS_A_PERIOD, UTC)
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def sells_no_batches(name: str) -> bool:
+    """Tell whether a provider is known to have had no lower price for batches in 2026.
+
+    The price list does not say.
+
+    Args:
+        name: The provider's name or address, or a model of it.
+    """
+    return _NO_BATCHES.search(name) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.prices import Tokens, find_price
+from locum.prices import Tokens, find_price, sells_no_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,16 +63,18 @@ def batch_hint(task: TrafficTask) -> Hint | None:
     That is so where next to none is streamed, and nine in ten come in a tenth of the hours from the
     task's first call to its last, over two days at least. The providers' batch prices are half.
     """
-    models = [model.rpartition("/")[2] for model, _ in task.volume.models]
-    priced = bool(models) and models[0].startswith(_BATCH_PRICED)
-    if not priced or task.measures.streamed > _WORTH_SAYING:
+    asked = task.volume.models[0][0] if task.volume.models else ""
+    model = asked.rpartition("/")[2]
+    if not model.startswith(_BATCH_PRICED) or sells_no_batches(asked):
+        return None
+    if task.measures.streamed > _WORTH_SAYING:
         return None
     share = busy_hours(task.sample)
     if share is None or share > _FEW_HOURS:
         return None
     reason = (
         f"nine in ten calls come in {share:.0%} of the hours, and none is streamed: if they may "
-        f"wait a day, the batch API of {models[0]}'s provider answers them at half the price"
+        f"wait a day, the batch API of {model}'s provider answers them at half the price"
     )
     return Hint(_HALF, reason)
 

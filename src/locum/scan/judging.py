@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.prices import sells_no_batches
 from locum.scan.answers import Uses, answer_uses
 from locum.scan.contexts import contexts_of
 from locum.scan.findings import CallSite, Finding
 from locum.scan.instructions import listed_answers, listed_fields
 from locum.scan.models import model_name, tier_of
-from locum.scan.requests import NO_BATCHES
 from locum.scan.rounds import needs_last_answer
 from locum.scan.rules import RULES
 from locum.scan.schemas import schema_shape
@@ -203,7 +203,7 @@ def _offline(reading: _Reading) -> _Verdict | None:
     repeated = contexts & {"loop", "queue worker"} or {"cron"} <= contexts
     if not reading.is_task or "web handler" in contexts or not repeated:
         return None
-    if NO_BATCHES.search(site.sdk) or not reading.call.request.sells_batches:
+    if sells_no_batches(site.sdk) or not reading.call.request.sells_batches:
         return None
     if needs_last_answer(reading.call) or _may_wait(reading):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.prices import sells_no_batches
 from locum.scan.gathering import (
     CHOICE,
     FORMAT,
@@ -35,20 +36,13 @@ if TYPE_CHECKING:
 
     from locum.scan.evaluation import Evaluator
 
-__all__ = ["NO_BATCHES", "Request", "read_request"]
+__all__ = ["Request", "read_request"]
 
 _MESSAGE = re.compile(r"(?:system|user|assistant|chat|human|ai)message(?:param)?$")
 _LOCAL = re.compile(
     r"localhost|127\.0\.0\.1|0\.0\.0\.0|host\.docker\.internal|\[::1\]|:11434|\.local\b|"
     r"//(10|192\.168|172\.(1[6-9]|2\d|3[01]))\.",
 )
-NO_BATCHES = re.compile(
-    r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras|"
-    r"^x-ai$",
-    re.IGNORECASE,
-)
-"""Names, models and addresses of providers that had no lower price for batches in 2026."""
-
 _LOCAL_NAMES = re.compile(r"ollama|llamacpp|llama_cpp|localai|lmstudio|vllm", re.IGNORECASE)
 
 
@@ -181,7 +175,7 @@ def _sells_batches(gathered: Gathered, model: Value | None) -> bool:
     chosen = model.path() if isinstance(model, Made) else model_name(model) or ""
     named = [*gathered.names, chosen]
     addresses = [text for text in gathered.texts if "//" in text]
-    return not any(NO_BATCHES.search(one) for one in [*named, *addresses])
+    return not any(sells_no_batches(one) for one in [*named, *addresses])
 
 
 def _number(value: Value | None) -> float | None:
