@@ -79,6 +79,19 @@ def test_more_calls_are_counted_priced_and_paid_back() -> None:
     assert "bought from the model now they cost $0.50, back in 35 days" in verdict.reason
 
 
+def test_a_certificate_that_may_be_had_now_is_worth_a_try() -> None:
+    later = foreseen(900, 0.5, 0.8)
+    notes = [
+        judge(topic(), probed(foreseen(450, 0, chance), later), PROMISE).notes
+        for chance in (0.1, 0.5)
+    ]
+    tried = [[note for note in some if "try locum distill" in note] for some in notes]
+    assert tried == [
+        [],
+        [f"distilling what is recorded costs minutes: try locum distill {topic().name}"],
+    ]
+
+
 def test_what_no_calls_help_is_left_alone() -> None:
     verdict = judge(topic(), probed(foreseen(450, 0, 0.1)), PROMISE)
     assert (verdict.kind, verdict.saving) == ("do_not_distil", None)

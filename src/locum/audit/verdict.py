@@ -26,6 +26,7 @@ VerdictKind = Literal[
 
 _SHADOWED = 0.02  # as locum promote samples by default; the teacher is paid for those
 _WORTH_CACHING = 0.1
+_WORTH_TRYING = 0.25
 _TALK = 0.5
 _TWICE_AS_GOOD = 0.05
 _MOST_RECOGNISED = 0.5
@@ -179,6 +180,11 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
         f"{probed.now.chance:.0%}; with about {more:,} more, {_days(days)} at its pace, a small "
         f"student would answer {_span(later)} of calls{_worth(saving)}"
     )
+    if probed.now.chance >= _WORTH_TRYING:
+        notes = [
+            *notes,
+            f"distilling what is recorded costs minutes: try locum distill {task.name}",
+        ]
     months = None
     if volume.cost_usd is not None and saving.dollars and saving.dollars.value:
         price = more * volume.cost_usd / (volume.calls * volume.priced)
