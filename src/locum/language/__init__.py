@@ -3,7 +3,7 @@
 Everything here needs ``pip install 'locum[lm]'``; torch is imported where it is used.
 """
 
-from locum.language.distill import LanguageDistillation, distill_language_model
+from locum.language.distill import LanguageDistillation, Mode, distill_language_model
 from locum.language.documents import (
     Document,
     conversation,
@@ -16,6 +16,7 @@ from locum.language.history import TrainingStep
 from locum.language.layers import block_influence, drop_layers, most_influential
 from locum.language.origin import Origin
 from locum.language.packing import Packed, pack
+from locum.language.server_teacher import ServerTeacher
 from locum.language.settings import LanguageLoss, LanguageSettings
 from locum.language.teachers import ModelTeacher, TokenTeacher
 from locum.language.training import LanguageTraining, train_language_model
@@ -28,9 +29,11 @@ __all__ = [
     "LanguageLoss",
     "LanguageSettings",
     "LanguageTraining",
+    "Mode",
     "ModelTeacher",
     "Origin",
     "Packed",
+    "ServerTeacher",
     "TokenTeacher",
     "TrainingStep",
     "block_influence",

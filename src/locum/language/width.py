@@ -217,6 +217,8 @@ class _Kept(NamedTuple):
 
     @staticmethod
     def best(importance: Importance, sizes: Mapping[str, int], groups: int) -> _Kept:
+        import torch
+
         kept_groups = sizes["num_key_value_heads"]
         each = sizes["num_attention_heads"] // kept_groups
         found_heads, found_groups = [], []
