@@ -3,7 +3,10 @@
 Everything here needs ``pip install 'locum[lm]'``; torch is imported where it is used.
 """
 
+from locum.language.cached_teacher import CachedTeacher, fill_cache
 from locum.language.distill import LanguageDistillation, Mode, distill_language_model
+from locum.language.distribution_cache import DistributionCache
+from locum.language.distributions import Drawn, DrawnTokens, Listed, TopTokens, list_tokens
 from locum.language.documents import (
     Document,
     conversation,
@@ -23,24 +26,32 @@ from locum.language.training import LanguageTraining, train_language_model
 from locum.language.width import Importance, measure_importance, prune_width
 
 __all__ = [
+    "CachedTeacher",
+    "DistributionCache",
     "Document",
+    "Drawn",
+    "DrawnTokens",
     "Importance",
     "LanguageDistillation",
     "LanguageLoss",
     "LanguageSettings",
     "LanguageTraining",
+    "Listed",
     "Mode",
     "ModelTeacher",
     "Origin",
     "Packed",
     "ServerTeacher",
     "TokenTeacher",
+    "TopTokens",
     "TrainingStep",
     "block_influence",
     "conversation",
     "distill_language_model",
     "drop_layers",
     "end_token",
+    "fill_cache",
+    "list_tokens",
     "measure_importance",
     "most_influential",
     "pack",
