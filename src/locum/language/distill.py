@@ -181,8 +181,11 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         done.resumed_at,
         done.steps,
     )
+    from locum.language.checkpoints import whole_weights
+
+    weights = whole_weights(student)
     if state.is_main_process:
-        _save(student, tokenizer, result, settings, work)
+        _save(student, weights, tokenizer, result, settings, work)
     state.wait_for_everyone()
     return result
 
@@ -227,6 +230,7 @@ def _refuse(
 
 def _save(
     student: PreTrainedModel,
+    weights: dict[str, Any] | None,
     tokenizer: Any,  # noqa: ANN401 - transformers' own union
     result: LanguageDistillation,
     settings: LanguageSettings,
@@ -235,7 +239,7 @@ def _save(
     """Write all under another name, and give it its own when it is whole."""
     whole = work / "student"
     shutil.rmtree(whole, ignore_errors=True)
-    student.save_pretrained(whole)
+    student.save_pretrained(whole, state_dict=weights)
     tokenizer.save_pretrained(whole)
     write_card(result, whole / "README.md")
     facts = result.as_object() | {"settings": settings.as_object()}
