@@ -164,7 +164,9 @@ def test_a_stopped_training_ends_with_the_same_bits(tmp_path: Path, share: float
     assert done.resumed_at == 3
     assert same(weights(whole), weights(resumed))
     assert [step[:3] for step in done.steps] == [step[:3] for step in expected.steps]
-    assert not tmp_path.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [f"step-{len(done.steps) - 1:08}"]
+    again = train_language_model(student_of(), packed, teacher, settings, folder=tmp_path)
+    assert again.steps == done.steps
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
@@ -235,12 +237,13 @@ def test_tied_embeddings_are_saved_once(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
         try:
-            train_language_model(student, packed, settings=SETTINGS, folder=tmp_path, tell=stop)
+            place = tmp_path / str(stopped)
+            train_language_model(student, packed, settings=SETTINGS, folder=place, tell=stop)
         except KeyboardInterrupt:
             again = student_of()
             again.config.tie_word_embeddings = True
             again.tie_weights()
-            train_language_model(again, packed, settings=SETTINGS, folder=tmp_path)
+            train_language_model(again, packed, settings=SETTINGS, folder=place)
             student = again
         assert student.lm_head.weight is student.model.embed_tokens.weight
         ends.append(weights(student))

@@ -128,13 +128,6 @@ class Checkpoints:
         )
         return [TrainingStep(*step) for step in place["history"]]
 
-    def remove(self) -> None:
-        """Remove all of them, and the folder if nothing else is in it."""
-        for folder in (*self._found(), self._folder / "unfinished"):
-            shutil.rmtree(folder, ignore_errors=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
-
     def _found(self) -> list[Path]:
         return sorted(self._folder.glob("step-*"))
 

@@ -1,4 +1,9 @@
-"""Where a student comes from: a smaller model, or some of its teacher."""
+"""Where a student comes from: a smaller model, or some of its teacher.
+
+Shapes: S sequences, L tokens of a sequence.
+"""
+
+# ruff: noqa: N803 - names end in their shapes
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from torch import Tensor
     from transformers import PreTrainedModel
@@ -72,7 +77,7 @@ def make_student(
     from locum.language.layers import block_influence, drop_layers, most_influential
     from locum.language.width import measure_importance, prune_width
 
-    batches: Sequence[Tensor] = texts_SL.split(_FEW)
+    batches = [texts_SL[start : start + _FEW] for start in range(0, len(texts_SL), _FEW)]
     if origin.layers is not None:
         kept: int | list[int] = origin.layers
         if origin.keep == "influence":
