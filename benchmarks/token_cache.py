@@ -182,7 +182,7 @@ def as_json(rows: list[Listed], tokenizer: PreTrainedTokenizerBase) -> Outcome:
     for ids, logs in zip(ids_NK.tolist(), logs_NK.tolist(), strict=True):
         tokens = [str(tokenizer.decode([token])) for token in ids]
         entries: list[dict[str, Any]] = [
-            {"token": token, "logprob": log, "bytes": list(token.encode())}
+            {"token": token, "logprob": round(log, 8), "bytes": list(token.encode())}
             for token, log in zip(tokens, logs, strict=True)
         ]
         size += len(json.dumps({**entries[0], "top_logprobs": entries}, separators=(",", ":")))
