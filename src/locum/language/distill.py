@@ -13,6 +13,7 @@ from locum.language.asking import open_teacher
 from locum.language.card import write_card
 from locum.language.distributions import TopTokens
 from locum.language.origin import Origin, make_student
+from locum.language.plain import as_plain
 from locum.language.settings import LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
@@ -154,7 +155,9 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         say,
     )
     say("making the student")
-    student = make_student(origin, source.load("float32", where), read.train.ids_SL[:64], say)
+    student = make_student(
+        origin, as_plain(source.load("float32", where)), read.train.ids_SL[:64], say
+    )
     say(f"training {count_parameters(student):,} parameters on {read.train.rows:,} tokens")
     done = train_language_model(
         student,
