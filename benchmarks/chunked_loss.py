@@ -114,7 +114,7 @@ def work(job: Job) -> Job:
     head = 2 * torch.randn(vocabulary, job["teacher_width"], **options)
     head /= job["teacher_width"] ** 0.5
     for leaf in (hidden, weight):
-        leaf.grad = torch.zeros_like(leaf)
+        leaf.grad = torch.empty_like(leaf).fill_(0)  # written to, and so held before
     LOSSES[job["contender"]](hidden[:1], weight, teacher[:1], head, job).detach()  # its libraries
     before = forget_peak(job)
     taken = []

@@ -28,8 +28,8 @@ from benchmarks.chunked_loss import MEGABYTE, forget_peak, peak
 if TYPE_CHECKING:
     from torch import Tensor
 
-BETAS = (0.0, 0.1, 0.5, 1.0)
-TEMPERATURES = (1.0, 2.0)
+# Betas and temperatures.
+SETTINGS = tuple((beta, temperature) for beta in (0.0, 0.1, 0.5, 1.0) for temperature in (1.0, 2.0))
 CONTENDERS = ("locum", "trl")
 
 Job = dict[str, Any]
@@ -58,8 +58,8 @@ def trl_loss(student: Tensor, teacher: Tensor, beta: float, temperature: float) 
 LOSSES = {"locum": locum_loss, "trl": trl_loss}
 
 
-def work(job: Job) -> Job:
-    """Take loss and gradient; return what they cost, and leave the gradient in a file."""
+def work(job: Job) -> list[Job]:
+    """Take loss and gradient at each setting; return what they cost, and leave the gradients."""
     import torch
 
     torch.set_num_threads(job["threads"])
@@ -68,23 +68,26 @@ def work(job: Job) -> Job:
     student, teacher = (3 * torch.randn(shape, generator=generator) for _ in range(2))
     student.requires_grad_()
     loss_of = LOSSES[job["contender"]]
-    setting = (job["beta"], job["temperature"])
-    loss_of(student[:1], teacher[:1], *setting).backward()  # type: ignore[no-untyped-call]
-    student.grad = None
-    before, busy = forget_peak({"device": "cpu"}), time.process_time()
-    loss = loss_of(student, teacher, *setting)
-    (gradient,) = torch.autograd.grad(loss, student)
-    busy = time.process_time() - busy
-    grown = peak({"device": "cpu"}) - before
-    torch.save(gradient, job["gradient"])
-    return {
-        "loss": float(loss.detach()),
-        "speed": job["rows"] / busy,
-        "megabytes": grown / MEGABYTE,
-    }
+    results = []
+    for number, setting in enumerate(SETTINGS):
+        torch.autograd.grad(loss_of(student[:1], teacher[:1], *setting), student)  # its libraries
+        before, start = forget_peak({"device": "cpu"}), time.process_time()
+        loss = loss_of(student, teacher, *setting)
+        (gradient,) = torch.autograd.grad(loss, student)
+        busy, grown = time.process_time() - start, peak({"device": "cpu"}) - before
+        torch.save(gradient, f"{job['gradients']}-{number}")
+        results.append(
+            {
+                "loss": float(loss.detach()),
+                "speed": job["rows"] / busy,
+                "megabytes": grown / MEGABYTE,
+            }
+        )
+        del loss, gradient
+    return results
 
 
-def measure(job: Job, python: str) -> Job:
+def measure(job: Job, python: str) -> list[Job]:
     """Let a contender work in a process of its own."""
     done = subprocess.run(
         [python, "-m", "benchmarks.loss_peers", "--job", json.dumps(job)],
@@ -92,39 +95,34 @@ def measure(job: Job, python: str) -> Job:
         text=True,
         check=True,
     )
-    result: Job = json.loads(done.stdout.splitlines()[-1])
-    return result
+    results: list[Job] = json.loads(done.stdout.splitlines()[-1])
+    return results
 
 
-def compare(arguments: argparse.Namespace, beta: float, temperature: float, folder: Path) -> str:
+def best(turns: list[Job]) -> Job:
+    """Return the best of each figure."""
+    return {
+        "loss": turns[0]["loss"],
+        "speed": max(turn["speed"] for turn in turns),
+        "megabytes": min(turn["megabytes"] for turn in turns),
+    }
+
+
+def line(setting: tuple[float, float], locum: Job, trl: Job, difference: float) -> str:
     """Return a line of the table."""
-    import torch
-
-    best: dict[str, Job] = {}
-    for _ in range(arguments.repetitions):
-        for contender in CONTENDERS:
-            job = {
-                **vars(arguments),
-                "contender": contender,
-                "beta": beta,
-                "temperature": temperature,
-                "gradient": str(folder / contender),
-            }
-            result = measure(job, arguments.peers if contender == "trl" else sys.executable)
-            known = best.get(contender, result)
-            best[contender] = {
-                "loss": result["loss"],
-                "speed": max(known["speed"], result["speed"]),
-                "megabytes": min(known["megabytes"], result["megabytes"]),
-            }
-    ours, theirs = (torch.load(folder / contender) for contender in CONTENDERS)
-    difference = float((ours - theirs).abs().max() / theirs.abs().max())
-    locum, trl = (best[contender] for contender in CONTENDERS)
     return (
-        f"{beta:>5}  {temperature:>5}  {locum['loss']:10.6f}  {trl['loss']:10.6f}  "
+        f"{setting[0]:>5}  {setting[1]:>5}  {locum['loss']:10.6f}  {trl['loss']:10.6f}  "
         f"{difference:8.0e}  {locum['speed']:8,.0f}  {trl['speed']:8,.0f}  "
         f"{locum['megabytes']:6,.0f}  {trl['megabytes']:6,.0f}"
     )
+
+
+def difference_of(ours: Path, theirs: Path) -> float:
+    """Return the largest difference of two gradients in files, over the second's largest entry."""
+    import torch
+
+    known: Tensor = torch.load(theirs)
+    return float((torch.load(ours) - known).abs().max() / known.abs().max())
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -140,10 +138,20 @@ def run(arguments: argparse.Namespace) -> None:
         f"{'beta':>5}  {'T':>5}  {'locum':>10}  {'trl':>10}  {'differs':>8}  "
         f"{'locum':>8}  {'trl':>8}  {'locum':>6}  {'trl':>6}"
     )
+    turns: dict[str, list[list[Job]]] = {contender: [] for contender in CONTENDERS}
     with tempfile.TemporaryDirectory() as folder:
-        for beta in BETAS:
-            for temperature in TEMPERATURES:
-                print(compare(arguments, beta, temperature, Path(folder)), flush=True)
+        for _ in range(arguments.repetitions):
+            for contender in CONTENDERS:
+                job = vars(arguments) | {
+                    "contender": contender,
+                    "gradients": f"{folder}/{contender}",
+                }
+                python = arguments.peers if contender == "trl" else sys.executable
+                turns[contender].append(measure(job, python))
+        for number, setting in enumerate(SETTINGS):
+            locum, trl = (best([turn[number] for turn in turns[c]]) for c in CONTENDERS)
+            files = (Path(folder) / f"{contender}-{number}" for contender in CONTENDERS)
+            print(line(setting, locum, trl, difference_of(*files)))
 
 
 def parse_arguments() -> argparse.Namespace:
