@@ -24,6 +24,7 @@ ROWS = (
     ("students",),
     ("extractors",),
     ("training",),
+    ("language",),
     ("evaluation",),
     ("monitoring",),
     ("export",),

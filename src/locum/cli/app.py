@@ -22,6 +22,7 @@ from locum.cli.promote import demote_command, promote_command
 from locum.cli.relabel import relabel_command
 from locum.cli.scan import scan_command
 from locum.cli.status import status_command
+from locum.cli.train_lm import train_lm_command
 from locum.errors import LocumError
 
 __all__ = ["app", "main"]
@@ -44,6 +45,7 @@ app.command("generate")(generate_command)
 app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("distill")(distill_command)
+app.command("train-lm")(train_lm_command)
 app.command("predict")(predict_command)
 app.command("promote")(promote_command)
 app.command("demote")(demote_command)
