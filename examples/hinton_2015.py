@@ -25,6 +25,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -178,10 +181,9 @@ def best_raise(logits: Tensor, images: Images, left_out: int) -> float:
     return float(RAISES[int(np.argmin(wrong))])
 
 
-def one_seed(
-    whole: Images, test: Images, arguments: argparse.Namespace, seed: int
-) -> dict[str, Errors]:
+def one_seed(arguments: argparse.Namespace, seed: int) -> dict[str, Errors]:
     """Train the teacher and its students; return their errors."""
+    whole, test = (read_images(arguments.data, part) for part in ("train", "t10k"))
     order = torch.randperm(len(whole.classes), generator=torch.Generator().manual_seed(seed))
     held_out, train = whole.at(order[: len(order) // 12]), whole.at(order[len(order) // 12 :])
     few, missing = train.at(slice(arguments.few)), CLASSES.index(arguments.left_out)
@@ -215,15 +217,19 @@ def main() -> None:
     place = Path("/usr/share/datasets/fashion-mnist")
     parser.add_argument("--data", type=Path, default=place, help=f"default: {place}")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
     parser.add_argument("--teacher-epochs", type=int, default=6, help="over all images")
-    parser.add_argument("--epochs", type=int, default=8, help="of a student over all images")
+    parser.add_argument("--epochs", type=int, default=6, help="of a student over all images")
     parser.add_argument("--few", type=int, default=3_000, help="images that the students see")
     parser.add_argument("--few-epochs", type=int, default=40, help="over these")
     parser.add_argument("--temperature", type=float, default=4.0)
     parser.add_argument("--left-out", choices=CLASSES, default="sneaker")
     arguments = parser.parse_args()
-    whole, test = (read_images(arguments.data, part) for part in ("train", "t10k"))
-    seeds = [one_seed(whole, test, arguments, seed) for seed in range(arguments.seeds)]
+    if arguments.processes == 1:
+        seeds = [one_seed(arguments, seed) for seed in range(arguments.seeds)]
+    else:
+        with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+            seeds = list(pool.map(partial(one_seed, arguments), range(arguments.seeds)))
     print(f"{'':18}{'errors, %':>14}  of {arguments.left_out}s, %")
     for row in ROWS:
         every, missing = (interval([100 * seed[row][at] for seed in seeds], 2) for at in (0, 1))

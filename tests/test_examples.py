@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,22 @@ import numpy as np
 import pytest
 import torch
 
-from examples import distilbert, hinton_2015
+from examples import distilbert, held_out, hinton_2015, phi, prune_and_distil
+from locum.language import LanguageSettings, pack, passage, train_language_model
 from locum.losses import cosine_loss, forward_kl, token_cross_entropy
+from tests import tiny_model
 from tests.small_encoders import TEXTS, save_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MAIN = {
+    "distilbert": distilbert.main,
+    "hinton_2015": hinton_2015.main,
+    "phi": phi.main,
+    "prune_and_distil": prune_and_distil.main,
+}
 
 
 def write_images(folder: Path, part: str, number: int) -> None:
@@ -39,9 +50,8 @@ def run(
     capsys: pytest.CaptureFixture[str],
 ) -> list[str]:
     """Run an example by its command line; return the lines that it prints."""
-    module = {"hinton_2015": hinton_2015, "distilbert": distilbert}[main]
     monkeypatch.setattr(sys, "argv", [main, *arguments])
-    module.main()
+    MAIN[main]()
     return capsys.readouterr().out.splitlines()
 
 
@@ -128,3 +138,74 @@ def test_what_is_kept_is_a_share_with_its_interval() -> None:
     assert share == pytest.approx(0.9)
     assert low < share < high <= 1
     assert distilbert.kept(teacher, teacher) == (1, 1, 1)
+
+
+@pytest.fixture
+def language(tmp_path: Path) -> list[str]:
+    """A language model of two layers, and the short texts that it knows, as arguments."""
+    tokenizer = tiny_model.byte_level_tokenizer()
+    model = tiny_model.new_model("llama", len(tokenizer), spread=0.1)
+    texts = [" and ".join(tiny_model.TEXTS[at : at + 5]) for at in range(12)] * 3
+    (tmp_path / "texts.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    known = pack([passage(text, tokenizer) for text in texts], 64, 1)
+    settings = LanguageSettings(epochs=6, sequences_per_step=4, learning_rate=1e-2)
+    train_language_model(model, known, None, settings)
+    folder = tiny_model.save_model(model, tokenizer, tmp_path / "teacher")
+    return ["--teacher", str(folder), "--texts", str(tmp_path / "texts.jsonl")]
+
+
+def test_pruning_prints_what_training_repairs(
+    language: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*language, "--length", "32", "--steps", "12", "--keep", "0.5", "--rate", "1e-2"]
+    said, _, teacher, *rows = run("prune_and_distil", given, monkeypatch, capsys)
+    assert said.endswith(f"; {12 * 8 * 32:,} tokens to learn from")
+    assert teacher.split()[0] == "(teacher)"
+    assert [row[:14].strip() for row in rows] == ["fewer layers", "narrower", "both"]
+    whole = float(teacher.split()[-1])
+    for row in rows:
+        _, pruned, *repaired = row[14:].replace("%", "").split()
+        assert float(pruned) > whole + 0.3
+        for loss, share in (repaired[:2], repaired[2:]):
+            assert float(loss) < float(pruned) - 0.1
+            damage = float(pruned) - whole
+            assert float(share) == pytest.approx(
+                100 * (float(pruned) - float(loss)) / damage, abs=2
+            )
+
+
+def test_phi_prints_losses_on_what_each_wrote(
+    language: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*language, "--train", "48", "--held-out", "12", "--beginning", "4", "--layers", "1"]
+    given += ["--continuation", "8", "--epochs", "6", "--rate", "5e-3"]
+    said, _, *rows = run("phi", given, monkeypatch, capsys)
+    assert f"{48 * 8:,} tokens of people" in said
+    found = {row[:14].strip(): tuple(map(float, row[14:].split())) for row in rows}
+    assert list(found) == ["(teacher)", "before", "people", "teacher", "both ways"]
+    assert found["people"][0] < found["before"][0] - 0.3
+    students = ("before", "people", "teacher", "both ways")
+    assert min(students, key=lambda name: found[name][0]) == "people"
+    assert min(students, key=lambda name: found[name][1]) == "both ways"
+
+
+def test_every_tenth_text_is_held_out() -> None:
+    tokenizer = tiny_model.byte_level_tokenizer()
+    documents = [passage(text, tokenizer) for text in tiny_model.TEXTS[:12]]
+    longest = max(len(document.tokens) for document in documents)
+    texts = held_out.divide(documents, tokenizer, longest, 1)
+    apart = {tuple(documents[at].tokens) for at in (0, 10)}
+    assert texts.train.rows == sum(
+        len(document.tokens) - 1 for document in documents if tuple(document.tokens) not in apart
+    )
+    assert tuple(texts.held_out.targets().tolist()) in {tokens[1:] for tokens in apart}
+
+
+def test_the_loss_is_that_of_transformers() -> None:
+    tokenizer = tiny_model.byte_level_tokenizer()
+    model = tiny_model.new_model("llama", len(tokenizer))
+    document = passage(tiny_model.TEXTS[0], tokenizer)
+    packed = pack([document], len(document.tokens), 1)
+    with torch.no_grad():
+        wanted = model(input_ids=packed.ids_SL, labels=packed.ids_SL).loss
+    assert held_out.cross_entropy(model, packed) == pytest.approx(float(wanted), rel=1e-5)
