@@ -114,6 +114,11 @@ def listed_events(
     listed_NK = teacher.log_probabilities_NK.detach().to(chosen_NK.dtype).clamp(min=NOTHING)
     if teacher.ids_NK.shape[-1] == student_NV.shape[-1]:
         return Events(chosen_NK.log_softmax(dim=-1), listed_NK)
+    # What fills a short list up is no event of its own: it belongs to the rest.
+    filler_NK = listed_NK <= NOTHING
+    filling_N1 = chosen_NK.masked_fill(~filler_NK, NOTHING).logsumexp(dim=-1, keepdim=True)
+    rest_N1 = torch.logaddexp(rest_N1, filling_N1)
+    chosen_NK = chosen_NK.masked_fill(filler_NK, NOTHING)
     tail_N1 = (1 - listed_NK.exp().sum(dim=-1, keepdim=True)).clamp(min=0).log().clamp(min=NOTHING)
     return Events(
         torch.cat((chosen_NK, rest_N1), -1).log_softmax(dim=-1),
