@@ -27,7 +27,7 @@ from locum.language import (
 )
 from locum.language.texts import read_texts
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
-from tests.tiny_model import byte_level_tokenizer, new_model, save_model
+from tests.tiny_model import metaspace_tokenizer, new_model, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -238,14 +238,67 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
 
 
-def test_a_teacher_of_other_tokens_is_refused(tmp_path: Path, places: tuple[Path, Path]) -> None:
-    other = byte_level_tokenizer()
-    other.add_tokens(["another"])
-    save_model(new_model("llama", len(other)), other, tmp_path / "other")
-    with pytest.raises(UsageError, match="other tokens than the student"):
-        distilled(
-            places, tmp_path / "student", teacher=tmp_path / "other", origin=Origin(str(places[0]))
-        )
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher of other tokens."""
+    tokens = metaspace_tokenizer()
+    folder = tmp_path_factory.mktemp("stranger")
+    return save_model(new_model("llama", len(tokens), spread=0.1), tokens, folder)
+
+
+@pytest.mark.parametrize("mode", ["online", "offline", "hard"])
+def test_a_teacher_of_other_tokens_speaks_where_both_have_a_tokens_end(
+    tmp_path: Path, places: tuple[Path, Path], stranger: Path, mode: str
+) -> None:
+    said: list[str] = []
+    result = distilled(
+        places,
+        tmp_path / "student",
+        teacher=stranger,
+        origin=Origin(str(places[0]), 1),
+        mode=mode,
+        say=said.append,
+    )
+    spoken = [line for line in said if "speaks of" in line]
+    assert len(spoken) == (mode != "hard")
+    assert result.teacher_held_out is None
+    first, last = result.steps[1].loss, result.steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < first
+
+
+def test_what_a_teacher_of_other_tokens_cannot_is_refused(
+    tmp_path: Path, places: tuple[Path, Path], stranger: Path
+) -> None:
+    origin = Origin(str(places[0]), 1)
+    for settings in (
+        LanguageSettings(on_policy_share=0.5),
+        LanguageSettings(loss=LanguageLoss(temperature=2.0)),
+    ):
+        with pytest.raises(UsageError, match="other tokens than the student"):
+            distilled(
+                places,
+                tmp_path / "student",
+                teacher=stranger,
+                origin=origin,
+                mode="online",
+                settings=settings,
+            )
+
+
+def test_adapters_end_in_a_plain_model(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    result = distilled(
+        places, tmp_path / "student", origin=Origin(layers=1, adapters=4), mode="online"
+    )
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "student")
+    assert result.parameters == sum(value.numel() for value in model.parameters())
+    assert not any("lora" in name for name, _ in model.named_parameters())
+    kept = load_file(places[0] / "model.safetensors")
+    learned = load_file(tmp_path / "student" / "model.safetensors")
+    assert torch.equal(kept["model.embed_tokens.weight"], learned["model.embed_tokens.weight"])
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert not torch.equal(kept[name], learned[name])
 
 
 def test_copies_are_held_out_together(tmp_path: Path) -> None:

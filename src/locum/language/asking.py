@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.language.distributions import TopTokens
+from locum.language.projected_teacher import ProjectedTeacher
 from locum.language.server_teacher import ServerTeacher
 from locum.language.teachers import ModelTeacher
 from locum.teachers.pretrained import Pretrained
@@ -14,14 +15,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from locum.language.distributions import DrawnTokens
+    from locum.language.packing import Packed
     from locum.language.settings import LanguageSettings
     from locum.language.teachers import TokenTeacher
     from locum.language.texts import Texts
 
-__all__ = ["Asked", "open_teacher"]
+__all__ = ["Asked", "Asking", "open_teacher"]
+
+
+class Asking(NamedTuple):
+    """What a teacher is asked, and how.
+
+    Args:
+        mode: See `locum.language.distill_language_model`, as for the next.
+        kept: What is kept of what it says.
+        cache: Folder where it is kept.
+        texts: The texts.
+        settings: Of the training.
+        device: Where a model computes.
+        processes: Accelerate's state of the processes that share the training.
+        say: Is told what is being done.
+    """
+
+    mode: str
+    kept: TopTokens | DrawnTokens
+    cache: Path
+    texts: Texts
+    settings: LanguageSettings
+    device: str
+    processes: Any
+    say: Callable[[str], None]
 
 
 class Asked(NamedTuple):
@@ -30,9 +56,11 @@ class Asked(NamedTuple):
     Args:
         teacher: What the training asks; ``None`` where it learns from texts alone.
         parameters: Of the teacher.
-        held_out: Its cross-entropy on the held-out targets, in nats a token.
+        held_out: Its cross-entropy on the held-out targets, in nats a token; ``None`` where it has
+            other tokens.
         sequences: How many it was asked about before the training.
         cache_bytes: What its answers take on disk.
+        train: The texts with those targets alone that it speaks of, where these are not all.
     """
 
     teacher: TokenTeacher | None = None
@@ -40,73 +68,108 @@ class Asked(NamedTuple):
     held_out: float | None = None
     sequences: int = 0
     cache_bytes: int = 0
+    train: Packed | None = None
+
+
+class _Loaded(NamedTuple):
+    """A model, its tokenizer, and a text that tells what it says from what others say."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    fingerprint: str
 
 
 def open_teacher(
     name: str | Path | None,
     served_as: str | None,
     tokenizer: PreTrainedTokenizerBase,
-    mode: str,
-    kept: TopTokens | DrawnTokens,
-    cache: Path,
-    texts: Texts,
-    settings: LanguageSettings,
-    device: str,
-    processes: Any,  # noqa: ANN401 - accelerate's state
-    say: Callable[[str], None],
+    how: Asking,
 ) -> Asked:
     """Load a teacher, or find it behind its URL, and let it say what it says before the training.
 
+    Args:
+        name: Of the teacher, or its URL.
+        served_as: Its name at that URL.
+        tokenizer: Of the student.
+        how: What it is asked.
+
     Raises:
-        UsageError: It cannot be loaded, or has another vocabulary than the student.
+        UsageError: It cannot be loaded, or has other tokens than the student, of a kind or for a
+            training that cannot be.
     """
     if name is None:
         return Asked()
     if served_as is not None:
-        teacher = ServerTeacher(str(name), served_as, tokenizer, count=_count(kept))
-        return _ask_before(teacher, kept, cache, texts, settings.sequences_per_pass, processes, say)
+        count = _count(how.kept)
+        return _ask_before(ServerTeacher(str(name), served_as, tokenizer, count=count), how)
+    source = Pretrained(name)
+    how.say(f"loading teacher {source.name}")
+    model = source.load(how.settings.precision, how.device)
+    loaded = _Loaded(model, source.tokenizer, f"{source.fingerprint} {how.settings.precision}")
+    alike = loaded.tokenizer.get_vocab() == tokenizer.get_vocab()
+    ask = _ask_alike if alike else _ask_other
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return ask(loaded, tokenizer, how)._replace(parameters=parameters)
+
+
+def _ask_alike(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking) -> Asked:
+    """Measure a teacher of the student's own tokens, and ask it."""
     from locum.language.student_step import StudentStep, held_out_loss
 
-    found = Pretrained(name)
-    _refuse_other_tokens(found, tokenizer)
-    say(f"loading teacher {found.name}")
-    model = found.load(settings.precision, device)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    local = ModelTeacher(model, len(tokenizer), f"{found.fingerprint} {settings.precision}")
-    measured = StudentStep(model, len(tokenizer), settings.loss, settings.precision)
-    size = settings.sequences_per_pass
-    held_out = held_out_loss(measured, texts.held_out, size, model.device)
-    if mode == "hard":
-        return Asked(None, parameters, held_out)
-    if mode == "online":
-        return Asked(local, parameters, held_out)
-    return _ask_before(local, kept, cache, texts, size, processes, say)._replace(
-        parameters=parameters, held_out=held_out
+    size, precision = how.settings.sequences_per_pass, how.settings.precision
+    teacher = ModelTeacher(loaded.model, len(tokenizer), loaded.fingerprint)
+    measured = StudentStep(loaded.model, len(tokenizer), how.settings.loss, precision)
+    held_out = held_out_loss(measured, how.texts.held_out, size, loaded.model.device)
+    if how.mode == "offline":
+        return _ask_before(teacher, how)._replace(held_out=held_out)
+    return Asked(teacher if how.mode == "online" else None, held_out=held_out)
+
+
+def _ask_other(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking) -> Asked:
+    """Ask a teacher of other tokens, which speaks where both have a token's end.
+
+    Raises:
+        UsageError: It is to speak at another temperature than one, or of what the student writes.
+    """
+    if how.mode == "hard":
+        return Asked()
+    temperature, on_policy_share = how.settings.loss.temperature, how.settings.on_policy_share
+    if temperature != 1 or on_policy_share:
+        raise UsageError(
+            f"temperature={temperature}, on_policy_share={on_policy_share}: the teacher has other "
+            "tokens than the student, and speaks of texts at temperature 1 alone"
+        )
+    from locum.language.aligned_teacher import AlignedTeacher
+
+    said_by = f"{loaded.fingerprint} aligned"
+    teacher = AlignedTeacher(loaded.model, loaded.tokenizer, tokenizer, said_by, whole_classes=True)
+    train = teacher.aligned(how.texts.train)
+    how.say(
+        f"the teacher has other tokens: it speaks of {train.rows:,} of "
+        f"{how.texts.train.rows:,} targets, where both have a token's end"
     )
+    asked = Asked(teacher)
+    if how.mode == "offline":
+        asked = _ask_before(teacher, how._replace(texts=how.texts._replace(train=train)))
+    assert asked.teacher is not None
+    return asked._replace(teacher=ProjectedTeacher(asked.teacher, teacher.project), train=train)
 
 
-def _ask_before(
-    teacher: TokenTeacher,
-    kept: TopTokens | DrawnTokens,
-    folder: Path,
-    texts: Texts,
-    size: int,
-    processes: Any,  # noqa: ANN401 - accelerate's state
-    say: Callable[[str], None],
-) -> Asked:
+def _ask_before(teacher: TokenTeacher, how: Asking) -> Asked:
+    """Fill the cache; one process does, and the others wait."""
     from locum.language.cached_teacher import CachedTeacher, fill_cache
     from locum.language.distribution_cache import DistributionCache
 
     def tell(done: int, of: int) -> None:
-        say(f"asked the teacher about {done:,} of {of:,} sequences")
+        how.say(f"asked the teacher about {done:,} of {of:,} sequences")
 
     cache = DistributionCache(
-        folder, teacher=teacher.fingerprint, vocabulary=teacher.vocabulary, settings=kept
+        how.cache, teacher=teacher.fingerprint, vocabulary=teacher.vocabulary, settings=how.kept
     )
-    asked = 0
-    with processes.main_process_first():
-        if processes.is_main_process:
-            asked = fill_cache(cache, texts.train, teacher, batch_sequences=size, tell=tell)
+    asked, size = 0, how.settings.sequences_per_pass
+    with how.processes.main_process_first():
+        if how.processes.is_main_process:
+            asked = fill_cache(cache, how.texts.train, teacher, batch_sequences=size, tell=tell)
     return Asked(CachedTeacher(cache), sequences=asked, cache_bytes=cache.size_in_bytes)
 
 
@@ -118,11 +181,3 @@ def _count(kept: TopTokens | DrawnTokens) -> int:
         f"kept is {kept}: a server tells its likeliest tokens at temperature 1, so expected "
         "TopTokens at that"
     )
-
-
-def _refuse_other_tokens(teacher: Pretrained, tokenizer: PreTrainedTokenizerBase) -> None:
-    if teacher.tokenizer.get_vocab() != tokenizer.get_vocab():
-        raise UsageError(
-            f"teacher {teacher.name!r} has other tokens than the student, so what it says of one "
-            "is not about the other's: take a student of the teacher's family"
-        )

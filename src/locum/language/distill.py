@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import orjson
 
 from locum.errors import UsageError
-from locum.language.asking import open_teacher
+from locum.language.adapters import merged
+from locum.language.asking import Asking, open_teacher
 from locum.language.card import write_card
 from locum.language.distributions import TopTokens
 from locum.language.origin import Origin, make_student
@@ -141,10 +142,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     say("reading texts")
     read = read_texts(texts, tokenizer, length=length, held_out=held_out, seed=settings.seed)
     vocabulary = len(tokenizer)
-    asked = open_teacher(
-        teacher,
-        served_as,
-        tokenizer,
+    how = Asking(
         mode,
         kept or TopTokens(temperature=settings.loss.temperature),
         Path(cache) if cache else work / "distributions",
@@ -154,14 +152,16 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         state,
         say,
     )
+    asked = open_teacher(teacher, served_as, tokenizer, how)
     say("making the student")
     student = make_student(
         origin, as_plain(source.load("float32", where)), read.train.ids_SL[:64], say
     )
-    say(f"training {count_parameters(student):,} parameters on {read.train.rows:,} tokens")
+    train = asked.train or read.train
+    say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
     done = train_language_model(
         student,
-        read.train,
+        train,
         asked.teacher,
         settings,
         vocabulary=vocabulary,
@@ -169,14 +169,15 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         folder=work / "checkpoints",
         tell=tell,
     )
+    plain = merged(student)
     result = LanguageDistillation(
         target,
         mode,
         served_as or (Pretrained(teacher).name if teacher else None),
-        count_parameters(student),
+        count_parameters(plain),
         asked.parameters,
         read.documents,
-        read.train.rows,
+        train.rows,
         read.held_out.rows,
         asked.held_out,
         asked.sequences,
@@ -186,9 +187,9 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     )
     from locum.language.checkpoints import whole_weights
 
-    weights = whole_weights(student)
+    weights = whole_weights(plain)
     if state.is_main_process:
-        _save(student, weights, tokenizer, result, settings, work)
+        _save(plain, weights, tokenizer, result, settings, work)
     state.wait_for_everyone()
     return result
 

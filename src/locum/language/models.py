@@ -58,7 +58,9 @@ def split_model(model: PreTrainedModel) -> Halves:
             scale them), or it does not keep documents apart by their positions.
     """
     head = output_projection(model)
-    halves = Halves(model.base_model, head) if head else None
+    # A model with adapters is one around another.
+    inner: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
+    halves = Halves(inner.base_model, head) if head else None
     if halves is None or not _alike(*_two_ways(model, halves)):
         raise UsageError(
             f"{type(model).__name__} makes its logits in another way than by a linear layer of its "

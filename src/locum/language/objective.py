@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from locum import losses
 from locum.errors import UsageError
+from locum.language.teachers import ClassTargets
 from locum.losses import SampledTargets, mix, sampled_cross_entropy, token_cross_entropy
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def soft_loss(
         UsageError: It says samples, and the loss is another than the forward KL or at another
             temperature: their weights hold for that alone.
     """
+    if isinstance(said, ClassTargets):
+        return soft_loss(loss, said.project(logits_CV), said.targets, count)
     if isinstance(said, SampledTargets):
         if loss.name != "forward_kl" or loss.temperature != said.temperature:
             raise UsageError(

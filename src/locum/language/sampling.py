@@ -14,6 +14,7 @@ import torch
 
 from locum.errors import UsageError
 from locum.language.distributions import Drawn, DrawnTokens, Listed, TopTokens
+from locum.language.teachers import ClassTargets
 from locum.losses import SampledTargets, SparseTargets
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def keep(said: Said, settings: TopTokens | DrawnTokens, generator: Generator) ->
     """
     if isinstance(said, SparseTargets | SampledTargets):
         return _kept_already(said, settings)
+    if isinstance(said, ClassTargets):
+        raise UsageError(
+            "the teacher says classes of tokens and how to compare with them, expected what can be "
+            "kept: make a cache of the teacher that lists them"
+        )
     if isinstance(settings, TopTokens):
         return likeliest_tokens(said, settings)
     return draw_tokens(said, settings, generator)

@@ -8,7 +8,7 @@ Shapes: N rows (targets that count, in reading order), C of them, V tokens of th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,10 +18,22 @@ if TYPE_CHECKING:
     from locum.language.settings import Precision
     from locum.losses import SampledTargets, SparseTargets
 
-__all__ = ["ModelTeacher", "Said", "Signal", "TokenTeacher"]
+__all__ = ["ClassTargets", "ModelTeacher", "Said", "Signal", "TokenTeacher"]
 
-Said: TypeAlias = "Tensor | SparseTargets | SampledTargets"
+Said: TypeAlias = "Tensor | SparseTargets | SampledTargets | ClassTargets"
 Signal: TypeAlias = Callable[[slice], Said]
+
+
+class ClassTargets(NamedTuple):
+    """What a teacher says of classes of tokens.
+
+    Attributes:
+        targets: Of the classes.
+        project: Makes logits of the classes of a student's.
+    """
+
+    targets: Said
+    project: Callable[[Tensor], Tensor]
 
 
 class TokenTeacher(Protocol):
