@@ -48,7 +48,8 @@ def with_adapters(
             f"rank={rank}, scale={scale}, dropout={dropout}: expected at least 1, above 0, and "
             "from 0 to below 1"
         )
-    config = LoraConfig(
+    settings: Any = LoraConfig  # its hints want a whole number for alpha, which need not be one
+    config = settings(
         r=rank,
         lora_alpha=scale * rank,
         lora_dropout=dropout,
