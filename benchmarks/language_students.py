@@ -45,7 +45,7 @@ def _show(name: str, model: PreTrainedModel, batches: Sequence[Tensor]) -> None:
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="folder, GGUF file or name on the hub; a Llama of 9 heads")
+    parser.add_argument("model", help="folder, GGUF file or name on the hub")
     parser.add_argument("files", nargs="+", type=Path, help="UTF-8 texts")
     parser.add_argument("--rows", type=int, default=16, help="rows of 512 tokens for each half")
     asked = parser.parse_args()
@@ -70,7 +70,7 @@ def main() -> None:
         shares={name: torch.full_like(s, 1 / len(s)) for name, s in importance.shares.items()}
     )
     for share in (4, 5):
-        hidden = size * share // 6
+        hidden = size * share // 6 // heads * heads  # a multiple, as Llama models need
         _show(f"{hidden} channels", prune_width(model, importance, hidden=hidden), held_out)
         unscaled = prune_width(model, flat, hidden=hidden)
         _show(f"{hidden} channels, norms not rescaled", unscaled, held_out)
