@@ -196,7 +196,7 @@ def deferral_features(
 def _features_of_one(
     row: NDArray[np.floating], novelty: float, length: int
 ) -> tuple[float, float, float, float, float]:
-    """As `deferral_features`, with fewer calls of numpy, which take longer than the sums in them."""
+    """As `deferral_features`, with fewer calls of numpy, which take longer than the sums."""
     floored = np.maximum(row, _SMALLEST, dtype=np.float64)
     entropy = -float(floored @ np.log(floored))
     place = floored.argmax()

@@ -86,9 +86,11 @@ def choose_deferral(
     plain = PLAIN_SCORE.score(proba, novelty, lengths)
     features = deferral_features(proba, novelty, lengths)
     name = "the probability of the best label"
-    learned, *facts = choose_score(plain, features, agrees, inputs, promise, name, seed)
-    score = fit_deferral(proba, novelty, lengths, agrees) if learned else PLAIN_SCORE
-    return DeferralChoice(score, *facts)
+    choice = choose_score(plain, features, agrees, inputs, promise, name, seed)
+    score = fit_deferral(proba, novelty, lengths, agrees) if choice.learned else PLAIN_SCORE
+    return DeferralChoice(
+        score, choice.reason, choice.confidence, choice.plain_coverage, choice.learned_coverage
+    )
 
 
 def choose_score(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Pretrained"]
+__all__ = ["Pretrained", "import_lm_extra"]
 
 _MEBIBYTE = 1024 * 1024
 _HASHED_WHOLE = 16 * _MEBIBYTE
@@ -82,7 +82,7 @@ class Pretrained:
 
     def _commit(self) -> str:
         # The hub's cache keeps a file in a folder that is named after the commit.
-        download = _lm("huggingface_hub").hf_hub_download
+        download = import_lm_extra("huggingface_hub").hf_hub_download
         file = self._gguf_file or "config.json"
         path = self._try(lambda: download(self._place, file, revision=self._revision))
         return Path(path).parent.name
@@ -94,7 +94,7 @@ class Pretrained:
         Raises:
             UsageError: It cannot be loaded, or the extra is not installed.
         """
-        load = _lm("transformers").AutoTokenizer.from_pretrained
+        load = import_lm_extra("transformers").AutoTokenizer.from_pretrained
         found: PreTrainedTokenizerBase = self._try(lambda: load(self._place, **self._options()))
         return found
 
@@ -108,7 +108,10 @@ class Pretrained:
         Raises:
             UsageError: They cannot be loaded, or the extra is not installed.
         """
-        torch, load = _lm("torch"), _lm("transformers").AutoModelForCausalLM.from_pretrained
+        torch, load = (
+            import_lm_extra("torch"),
+            import_lm_extra("transformers").AutoModelForCausalLM.from_pretrained,
+        )
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model: PreTrainedModel = self._try(
             lambda: load(self._place, dtype=dtype, device_map=where, **self._options())
@@ -164,7 +167,12 @@ class Pretrained:
             return apply(_without_system(messages), **options)
 
 
-def _lm(module: str) -> Any:  # noqa: ANN401 - a module
+def import_lm_extra(module: str) -> Any:  # noqa: ANN401 - a module
+    """Return a module of the extra that runs language models.
+
+    Raises:
+        UsageError: It is not installed.
+    """
     from importlib import import_module
 
     try:
