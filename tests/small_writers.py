@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EASY", "HARD", "make_pairs", "save_tiny_writer", "sentence"]
 
-EASY = tuple(["amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "joule"])
+EASY = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "joule")
 """Words after which the answer is to say the same word, twice."""
-HARD = tuple(["onyx", "pearl", "quartz", "ruby"])
+HARD = ("onyx", "pearl", "quartz", "ruby")
 """Words to which a teacher says any other word: nobody can learn what."""
-_FILLER = tuple(["the", "a", "of", "in", "with", "by", "near", "under"])
+_FILLER = ("the", "a", "of", "in", "with", "by", "near", "under")
 _SPECIAL = ("<pad>", "<end>", "\n", "note")
 
 
@@ -32,7 +32,7 @@ def sentence(word: str, dice: random.Random) -> str:
 
 def make_pairs(count: int, hard: float = 0.0, seed: int = 0) -> list[Example]:
     """Texts with a teacher's answers; a share of them are such as nobody can learn."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - no secret
     pairs = []
     for _ in range(count):
         if dice.random() < hard:

@@ -192,8 +192,8 @@ def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:
     require_teacher(judge)
     if not acceptance.needs_judge:
         raise UsageError(
-            f"there is a judge, {judge.name!r}, and rule {acceptance.rule!r} does not ask it: leave "
-            "it out, or accept 'judge', or 'chrF>=0.9 or judge'"
+            f"there is a judge, {judge.name!r}, and rule {acceptance.rule!r} does not ask it: "
+            "leave it out, or accept 'judge', or 'chrF>=0.9 or judge'"
         )
 
 

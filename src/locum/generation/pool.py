@@ -121,8 +121,8 @@ def _too_long(pool: WrittenPool) -> str:
     if pool.too_long <= _MANY_LEFT_OUT * total:
         return ""
     return (
-        f"{pool.too_long:,} of {total:,} answers have {MOST_WRITTEN:,} tokens or more and were left "
-        "out: the certificate speaks of the others"
+        f"{pool.too_long:,} of {total:,} answers have {MOST_WRITTEN:,} tokens or more and were "
+        "left out: the certificate speaks of the others"
     )
 
 
