@@ -25,6 +25,7 @@ ROWS = (
     ("extractors",),
     ("writers",),
     ("training",),
+    ("language",),
     ("evaluation",),
     ("monitoring",),
     ("export",),

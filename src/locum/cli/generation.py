@@ -104,10 +104,11 @@ def find_generation(
             return None
     model = flags.student_model or settings.students.model
     if model is None:
+        found = notes[0] if notes else f"task {name!r} answers in free text"
         raise UsageError(
-            f"{notes[0] if notes else f'task {name!r} answers in free text'}: a student that "
-            "writes is made from a small language model, --student-model FOLDER_OR_HUB_NAME; or give "
-            "--labels, or --schema, where the answers are no free text"
+            f"{found}: a student that writes is made from a small language model, "
+            "--student-model FOLDER_OR_HUB_NAME; or give --labels, or --schema, where the answers "
+            "are no free text"
         )
     if flags.judge_model is not None and flags.judge is None:
         raise UsageError("--judge-model says which model of --judge is asked: add --judge URL")

@@ -22,11 +22,12 @@ from locum.losses.projection import projected_loss
 from locum.losses.reduction import reduce_rows
 from locum.losses.representation import cosine_loss, hidden_state_loss
 from locum.losses.sampled import sampled_cross_entropy
-from locum.losses.signals import SparseTargets
+from locum.losses.signals import SampledTargets, SparseTargets
 from locum.losses.soft_targets import soft_target_loss
 from locum.losses.softmax import log_softmax, soften, softmax
 
 __all__ = [
+    "SampledTargets",
     "SparseTargets",
     "contrastive_loss",
     "cosine_loss",

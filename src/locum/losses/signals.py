@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING",
     "Events",
+    "SampledTargets",
     "SparseTargets",
     "events_of",
     "log_probabilities",
@@ -55,6 +56,20 @@ class SparseTargets(NamedTuple):
         return self._replace(
             ids_NK=self.ids_NK[which], log_probabilities_NK=self.log_probabilities_NK[which]
         )
+
+
+class SampledTargets(NamedTuple):
+    """Tokens drawn from a teacher, with the weights that make their mean the whole of it.
+
+    Attributes:
+        ids_NK: The tokens drawn, int64.
+        weights_NK: ``p(token) / (K r(token))`` of a proposal ``r``; zero at places not filled.
+        temperature: Of the softmax that gave ``p``.
+    """
+
+    ids_NK: Tensor
+    weights_NK: Tensor
+    temperature: float = 1.0
 
 
 class Events(NamedTuple):

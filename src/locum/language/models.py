@@ -1,0 +1,139 @@
+"""A causal language model in two halves: hidden states of rows, and their logits some at a time.
+
+Shapes: S sequences, L tokens, N rows (targets that count), D values of a hidden state, V tokens of
+the vocabulary that counts.
+"""
+
+# ruff: noqa: N803, N806 - names end in their shapes
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch.nn import functional
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+    from torch.nn import Module
+    from transformers import PreTrainedModel
+
+    from locum.language.packing import Packed
+
+__all__ = ["Halves", "hidden_states", "output_projection", "refuse_unpackable", "split_model"]
+
+_LONG = 24
+_AS_ONE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 2e-1}
+
+
+class Halves(NamedTuple):
+    """What a model is made of, as far as a loss is concerned.
+
+    Args:
+        body: Gives hidden states.
+        head: The output projection, a linear layer.
+    """
+
+    body: Module
+    head: torch.nn.Linear
+
+    def logits(self, states_ND: Tensor, vocabulary: int) -> Tensor:
+        """Return the logits of the first ``vocabulary`` tokens; what is after them is padding."""
+        bias = self.head.bias
+        weight_VD = self.head.weight[:vocabulary].to(states_ND.dtype)
+        return functional.linear(
+            states_ND, weight_VD, None if bias is None else bias[:vocabulary].to(states_ND.dtype)
+        )
+
+
+def split_model(model: PreTrainedModel) -> Halves:
+    """Find the halves of a model, and see that they are all that there is of it.
+
+    Raises:
+        UsageError: Its logits are not a linear layer's of its hidden states (some models bound or
+            scale them), or it does not keep documents apart by their positions.
+    """
+    head = output_projection(model)
+    halves = Halves(model.base_model, head) if head else None
+    if halves is None or not _alike(*_two_ways(model, halves)):
+        raise UsageError(
+            f"{type(model).__name__} makes its logits in another way than by a linear layer of its "
+            "last hidden states: take a model of the Llama, Qwen or SmolLM families"
+        )
+    refuse_unpackable(model)
+    return halves
+
+
+def output_projection(model: PreTrainedModel) -> torch.nn.Linear | None:
+    """Return the layer that makes logits, if it is a linear one."""
+    find: Callable[[], Module | None] = model.get_output_embeddings
+    head = find()
+    return head if isinstance(head, torch.nn.Linear) else None
+
+
+def hidden_states(halves: Halves, batch: Packed) -> Tensor:
+    """Return the last hidden states before each target, ``[N, D]``."""
+    given = {"input_ids": batch.ids_SL, "position_ids": batch.positions_SL, "use_cache": False}
+    states_ND = batch.before_targets(halves.body(**given).last_hidden_state)
+    kind = states_ND.device.type
+    # What layers add up is float32 under autocast, and the projection is to compute in its type.
+    return (
+        states_ND.to(torch.get_autocast_dtype(kind))
+        if torch.is_autocast_enabled(kind)
+        else states_ND
+    )
+
+
+def refuse_unpackable(model: PreTrainedModel) -> None:
+    """See that a document's logits are the same beside another one as alone.
+
+    Raises:
+        UsageError: They are not.
+    """
+    ids_1L = _some_tokens(model)
+    half = ids_1L.shape[1] // 2
+    places_1L = torch.arange(half, device=ids_1L.device).repeat(2)[None]
+    with torch.no_grad(), _asked(model):
+        beside = model(input_ids=ids_1L, position_ids=places_1L, use_cache=False).logits[:, half:]
+        alone = model(input_ids=ids_1L[:, half:], use_cache=False).logits
+    if not _alike(beside, alone):
+        raise UsageError(
+            f"{type(model).__name__} does not keep documents apart that stand in one sequence, so "
+            "they cannot be packed: take a model of the Llama, Qwen or SmolLM families"
+        )
+
+
+def _two_ways(model: PreTrainedModel, halves: Halves) -> tuple[Tensor, Tensor]:
+    ids_1L = _some_tokens(model)
+    with torch.no_grad(), _asked(model):
+        whole = model(input_ids=ids_1L, use_cache=False).logits
+        states = halves.body(input_ids=ids_1L, use_cache=False).last_hidden_state
+        return whole, halves.logits(states, whole.shape[-1])
+
+
+def _some_tokens(model: PreTrainedModel) -> Tensor:
+    vocabulary: int = model.config.get_text_config().vocab_size
+    tokens_L: Tensor = torch.arange(_LONG, device=model.device) * 7919 % vocabulary
+    return tokens_L[None]
+
+
+def _alike(left: Tensor, right: Tensor) -> bool:
+    allowed = _AS_ONE.get(left.dtype, 1e-3)
+    return bool((left - right).abs().max() <= allowed * (1 + left.abs().max()))
+
+
+class _asked:  # noqa: N801 - a context, as torch's own
+    """Has a model in evaluation mode for a while."""
+
+    def __init__(self, model: Module) -> None:
+        self._model, self._mode = model, model.training
+
+    def __enter__(self) -> None:
+        self._model.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self._model.train(self._mode)

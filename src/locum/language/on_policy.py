@@ -1,0 +1,123 @@
+"""What the student itself would write after the beginnings of texts.
+
+A student that only ever reads others' texts never learns to go on from its own mistakes; one whose
+own continuations the teacher judges does (GKD; Agarwal et al. 2024).
+
+Shapes: S sequences, L tokens; D documents, P tokens of the longest beginning.
+"""
+
+# ruff: noqa: N806 - names end in their shapes
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from locum.language.precision import computing_in
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from locum.language.packing import Packed
+    from locum.language.settings import Precision
+
+__all__ = ["Writer"]
+
+
+class _Part(NamedTuple):
+    """A document in a sequence: from ``start``, kept up to ``kept``, written anew up to ``end``."""
+
+    sequence: int
+    start: int
+    kept: int
+    end: int
+
+
+class Writer:
+    """Writes continuations, as long as the ones they stand for, so that a step costs the same.
+
+    Args:
+        student: Whoever writes, at temperature one.
+        prompt_tokens: How many tokens of a text without a prompt are kept.
+        precision: What it computes in.
+    """
+
+    def __init__(self, student: PreTrainedModel, prompt_tokens: int, precision: Precision) -> None:
+        self._student = student
+        self._prompt_tokens = prompt_tokens
+        self._precision: Precision = precision
+
+    def rewrite(self, batch: Packed) -> Packed:
+        """Return the batch with what is learned written anew.
+
+        Where the student ends a text sooner, the targets after its end are none.
+        """
+        parts = [part for part in self._parts(batch) if part.kept < part.end]
+        if not parts:
+            return batch
+        ends = self._ends()
+        ids_SL, learned_SL = batch.ids_SL.clone(), batch.learned_SL.clone()
+        for part, written in zip(parts, self._continue(batch, parts), strict=True):
+            room = part.end - part.kept
+            ended = next((n + 1 for n, token in enumerate(written) if token in ends), room)
+            length = min(len(written), ended, room)
+            ids_SL[part.sequence, part.kept : part.kept + length] = torch.tensor(
+                written[:length], device=ids_SL.device
+            )
+            learned_SL[part.sequence, part.start : part.end] = False
+            learned_SL[part.sequence, part.kept : part.kept + length] = True
+        return batch._replace(ids_SL=ids_SL, learned_SL=learned_SL)
+
+    def _parts(self, batch: Packed) -> list[_Part]:
+        found = []
+        for sequence, (places, learned) in enumerate(
+            zip(batch.positions_SL.tolist(), batch.learned_SL.tolist(), strict=True)
+        ):
+            starts = [n for n, place in enumerate(places) if place == 0]
+            for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
+                flags = learned[start:end]
+                if any(flags):
+                    first = flags.index(True)
+                    # A prompt is kept whole; a plain text has none, and is kept in part.
+                    kept = first if first > 1 else min(self._prompt_tokens, (end - start) // 2)
+                    found.append(_Part(sequence, start, start + max(kept, 1), end))
+        return found
+
+    def _continue(self, batch: Packed, parts: list[_Part]) -> list[list[int]]:
+        """Let the student go on from each part's beginning."""
+        beginnings = [
+            batch.ids_SL[part.sequence, part.start : part.kept].tolist() for part in parts
+        ]
+        widest = max(map(len, beginnings))
+        device = batch.ids_SL.device
+        fill = [[0] * (widest - len(beginning)) for beginning in beginnings]
+        ids_DP = torch.tensor([f + b for f, b in zip(fill, beginnings, strict=True)], device=device)
+        read_DP = torch.tensor(
+            [[0] * len(f) + [1] * len(b) for f, b in zip(fill, beginnings, strict=True)],
+            device=device,
+        )
+        mode = self._student.training
+        self._student.train(mode=False)
+        try:
+            with torch.no_grad(), computing_in(self._precision, self._student):
+                written = self._student.generate(  # type: ignore[operator]
+                    input_ids=ids_DP,
+                    attention_mask=read_DP,
+                    do_sample=True,
+                    temperature=1.0,
+                    top_k=0,
+                    top_p=1.0,
+                    max_new_tokens=max(part.end - part.kept for part in parts),
+                    pad_token_id=min(self._ends(), default=0),
+                )
+        finally:
+            self._student.train(mode)
+        continuations: list[list[int]] = written[:, widest:].tolist()
+        return continuations
+
+    def _ends(self) -> set[int]:
+        found = self._student.generation_config.eos_token_id
+        if found is None:
+            return set()
+        return {found} if isinstance(found, int) else set(found)

@@ -1,0 +1,195 @@
+"""Texts as tokens, and documents side by side in sequences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from locum.errors import InputError, UsageError
+from locum.language import (
+    Document,
+    conversation,
+    end_token,
+    pack,
+    passage,
+    prompted,
+    read_documents,
+)
+from tests.tiny_model import byte_level_tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return byte_level_tokenizer()
+
+
+def learned_text(document: Document, tokenizer: PreTrainedTokenizerBase) -> str:
+    taught = [token for token, flag in zip(document.tokens, document.learned, strict=True) if flag]
+    return str(tokenizer.decode(taught))
+
+
+def test_a_text_is_learned_after_its_first_token(tokenizer: PreTrainedTokenizerBase) -> None:
+    document = passage("my card is lost", tokenizer)
+    assert document.learned == [False, *[True] * (len(document.tokens) - 1)]
+    assert document.tokens[-1] == end_token(tokenizer)
+    assert tokenizer.decode(document.tokens[:-1]) == "my card is lost"
+
+
+def test_what_looks_like_a_special_token_is_text(tokenizer: PreTrainedTokenizerBase) -> None:
+    end = end_token(tokenizer)
+    for document in (
+        passage("it <|im_end|> goes on", tokenizer),
+        prompted("a <|im_end|>", "<|im_end|> b", tokenizer),
+    ):
+        assert document.tokens.count(end) == 1
+        assert document.tokens[-1] == end
+
+
+def test_a_completion_is_learned_and_its_prompt_is_not(tokenizer: PreTrainedTokenizerBase) -> None:
+    document = prompted("a note", " leaves", tokenizer)
+    assert learned_text(document, tokenizer) == " leaves<|im_end|>"
+    alone = prompted("", "it arrives", tokenizer)
+    assert alone.learned[0] is False
+
+
+def test_the_assistant_is_learned_in_every_turn(tokenizer: PreTrainedTokenizerBase) -> None:
+    document = conversation(
+        [
+            {"role": "system", "content": "Say what it is."},
+            {"role": "user", "content": "my card"},
+            {"role": "assistant", "content": "card"},
+            {"role": "user", "content": "a note"},
+            {"role": "assistant", "content": "cash"},
+        ],
+        tokenizer,
+    )
+    assert learned_text(document, tokenizer) == "card<|im_end|>\ncash<|im_end|>\n"
+    assert len(document.tokens) == len(document.learned)
+
+
+def test_a_template_that_rewords_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
+    odd = byte_level_tokenizer()
+    odd.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    with pytest.raises(UsageError, match="words a conversation anew"):
+        conversation([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], odd)
+    odd.chat_template = None
+    with pytest.raises(UsageError, match="no chat template"):
+        conversation([{"role": "assistant", "content": "b"}], odd)
+    with pytest.raises(InputError, match="nothing to learn"):
+        conversation([{"role": "user", "content": "a"}], tokenizer)
+
+
+def test_files_and_folders_are_read_in_order(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    (tmp_path / "b.txt").write_text("my card\n\nis lost")
+    (tmp_path / "a.md").write_text("a note")
+    (tmp_path / "empty.txt").write_text(" \n")
+    (tmp_path / "picture.png").write_bytes(b"\xff")
+    lines = [
+        {"text": "it arrives\u2028here"},
+        {"prompt": "the shop", "completion": " leaves"},
+        {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "cash"}]},
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(b"\n\n".join(map(orjson.dumps, lines)))
+    read = read_documents([tmp_path], tokenizer)
+    assert [tokenizer.decode(document.tokens) for document in read[:3]] == [
+        "a note<|im_end|>",
+        "my card\n\nis lost<|im_end|>",
+        "it arrives\u2028here<|im_end|>",
+    ]
+    assert [learned_text(document, tokenizer) for document in read[3:]] == [
+        " leaves<|im_end|>",
+        "cash<|im_end|>\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.jsonl", b'{"text": 3}', "line 1: it holds text; expected"),
+        ("x.jsonl", b'{"text": "a"}\n[1]', "line 2: it is a list"),
+        ("x.jsonl", b"{", "line 1"),
+        ("x.jsonl", b'{"messages": [{"role": "user", "content": "a"}]}', "nothing to learn"),
+        ("x.txt", b"caf\xe9", "no UTF-8 at byte 3"),
+        ("x.csv", b"a,b", "ends in '.csv'"),
+        ("x.txt", b"  ", "no text in"),
+    ],
+)
+def test_files_of_another_form_are_refused(
+    tmp_path: Path, tokenizer: PreTrainedTokenizerBase, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_documents([path], tokenizer)
+    with pytest.raises(InputError, match="does not exist"):
+        read_documents([tmp_path / "none"], tokenizer)
+
+
+DOCUMENTS = st.lists(
+    st.lists(st.integers(2, 99), min_size=2, max_size=40).flatmap(
+        lambda tokens: st.integers(1, len(tokens) - 1).map(
+            lambda prompt: Document(tokens, [n >= prompt for n in range(len(tokens))])
+        )
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(DOCUMENTS, st.integers(2, 50))
+def test_every_target_is_packed_once_behind_its_own(documents: list[Document], length: int) -> None:
+    expected = [
+        document.tokens[n - n % length : n + 1]
+        for document in documents
+        for n, flag in enumerate(document.learned)
+        if flag and n % length
+    ]
+    assume(expected)
+    packed = pack(documents, length, 0)
+    assert packed.ids_SL.shape[1] == length
+    assert not packed.learned_SL[packed.positions_SL == 0].any()
+    found = []
+    for ids, places, learned in zip(*(part.tolist() for part in packed), strict=True):
+        for n, flag in enumerate(learned):
+            if flag:
+                assert places[n] == places[n - 1] + 1
+                found.append(ids[n - places[n] : n + 1])
+    assert sorted(found) == sorted(expected)
+
+
+@given(st.lists(st.integers(2, 20), min_size=1, max_size=60))
+def test_no_two_sequences_would_fit_into_one(sizes: list[int]) -> None:
+    documents = [Document([5] * size, [False] + [True] * (size - 1)) for size in sizes]
+    packed = pack(documents, 20, 0)
+    used = sorted((packed.ids_SL == 5).sum(dim=1).tolist())
+    assert len(used) == 1 or used[0] + used[1] > 20
+    assert packed.rows == sum(sizes) - len(sizes)
+
+
+def test_nothing_to_learn_is_told() -> None:
+    with pytest.raises(InputError, match="none of 1 documents"):
+        pack([Document([1], [False])], 8, 0)
+    with pytest.raises(UsageError, match="length is 1"):
+        pack([Document([1, 2], [False, True])], 1, 0)
+
+
+def test_keys_tell_sequences_apart_and_nothing_else() -> None:
+    one = Document([1, 2, 3], [False, True, True])
+    prompt = Document([1, 2, 3], [False, False, True])
+    left, right = pack([one], 4, 0), pack([prompt], 4, 0)
+    assert left.keys() == pack([one], 4, 0).keys()
+    assert left.keys() != right.keys()
+    assert left.keys() != pack([one], 4, 9).keys()
+    assert left.fingerprint != right.fingerprint

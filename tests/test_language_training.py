@@ -1,0 +1,320 @@
+"""Training of language models: what is learned, what is resumed, what processes share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch.nn import functional
+
+from locum.errors import UsageError
+from locum.language import (
+    Document,
+    LanguageLoss,
+    LanguageSettings,
+    ModelTeacher,
+    TrainingStep,
+    pack,
+    train_language_model,
+)
+from locum.language.run import Run
+from locum.language.student_step import StudentStep
+from tests.tiny_model import new_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from locum.language.settings import LossName
+
+SIZE = 60
+SETTINGS = LanguageSettings(
+    epochs=2,
+    sequences_per_step=4,
+    sequences_per_pass=2,
+    precision="float32",
+    learning_rate=3e-3,
+    save_every=3,
+)
+
+
+def some_documents(count: int = 40, *, seed: int = 0) -> list[Document]:
+    """Texts in which every token follows from the one before it."""
+    dice = torch.Generator().manual_seed(seed)
+    found = []
+    for _ in range(count):
+        start, length = torch.randint(0, SIZE, (2,), generator=dice).tolist()
+        tokens = [(start + 7 * n) % SIZE for n in range(5 + length % 11)]
+        found.append(Document(tokens, [False, *[True] * (len(tokens) - 1)]))
+    return found
+
+
+def student_of(seed: int = 1) -> PreTrainedModel:
+    model = new_model("llama", SIZE, spread=0.02)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() >= 2:
+                parameter.normal_(std=0.05)
+    return model
+
+
+def weights(model: PreTrainedModel) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_student_learns_its_texts() -> None:
+    packed, held_out = pack(some_documents(), 32, 0), pack(some_documents(8, seed=9), 32, 0)
+    settings = LanguageSettings(
+        epochs=20, sequences_per_step=4, precision="float32", learning_rate=3e-3
+    )
+    told: list[TrainingStep] = []
+    student = student_of()
+    done = train_language_model(
+        student,
+        packed,
+        settings=settings,
+        held_out=held_out,
+        tell=lambda step, _: told.append(step),
+    )
+    assert done.steps == told
+    assert told[0].number == 0
+    assert told[0].held_out == pytest.approx(torch.tensor(SIZE).log().item(), abs=0.3)
+    assert done.held_out is not None
+    assert done.held_out < 0.5
+    assert told[-1].tokens == 20 * packed.rows
+    assert not student.training
+
+
+def test_the_loss_of_a_step_is_that_of_its_rows_whole() -> None:
+    """Packed, in halves and in passes: the same as every document alone."""
+    documents = some_documents(6)
+    packed, student = pack(documents, 32, 0), student_of()
+    losses, rows = 0.0, 0
+    for document in documents:
+        ids = torch.tensor([document.tokens])
+        with torch.no_grad():
+            logits = student(input_ids=ids).logits
+        losses += float(functional.cross_entropy(logits[0, :-1], ids[0, 1:], reduction="sum"))
+        rows += len(document.tokens) - 1
+    step = StudentStep(student, SIZE, LanguageLoss(), "float32")
+    assert packed.rows == rows
+    assert step(packed, None, rows).item() == pytest.approx(losses / rows, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_how_a_step_is_cut_into_passes_changes_nothing(size: int) -> None:
+    packed, teacher = pack(some_documents(), 32, 0), ModelTeacher(new_model("llama", SIZE))
+    ends = []
+    for passes in (size, 4):
+        student = student_of()
+        settings = LanguageSettings(
+            sequences_per_step=4, sequences_per_pass=passes, precision="float32", most_steps=3
+        )
+        done = train_language_model(student, packed, teacher, settings)
+        ends.append((weights(student), done.steps[-1].loss))
+    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-5)
+    for name, value in ends[0][0].items():
+        torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["forward_kl", "reverse_kl", "jensen_shannon", "total_variation"])
+def test_a_student_comes_near_its_teacher(loss: LossName) -> None:
+    packed = pack(some_documents(), 32, 0)
+    teacher, student = ModelTeacher(new_model("llama", SIZE, spread=0.1)), student_of()
+    settings = LanguageSettings(
+        loss=LanguageLoss(loss),
+        epochs=15,
+        sequences_per_step=4,
+        precision="float32",
+        learning_rate=3e-3,
+    )
+    steps = train_language_model(student, packed, teacher, settings).steps
+    first, last = steps[1].loss, steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < 0.6 * first
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_stopped_training_ends_with_the_same_bits(tmp_path: Path, share: float) -> None:
+    packed, teacher = pack(some_documents(), 32, 0), ModelTeacher(new_model("llama", SIZE))
+    settings = LanguageSettings(
+        epochs=2, sequences_per_step=4, precision="bfloat16", save_every=3, on_policy_share=share
+    )
+    whole, stopped, resumed = student_of(), student_of(), student_of()
+    expected = train_language_model(whole, packed, teacher, settings)
+
+    def stop(step: TrainingStep, _: int) -> None:
+        if step.number == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_language_model(stopped, packed, teacher, settings, folder=tmp_path, tell=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
+    done = train_language_model(resumed, packed, teacher, settings, folder=tmp_path)
+    assert done.resumed_at == 3
+    assert same(weights(whole), weights(resumed))
+    assert [step[:3] for step in done.steps] == [step[:3] for step in expected.steps]
+    assert not tmp_path.exists()
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    packed = pack(some_documents(), 32, 0)
+
+    def stop(step: TrainingStep, _: int) -> None:
+        if step.number == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_language_model(student_of(), packed, settings=SETTINGS, folder=tmp_path, tell=stop)
+    other = LanguageSettings(**SETTINGS.as_object() | {"loss": LanguageLoss(), "seed": 5})
+    with pytest.raises(UsageError, match="seed 0 there and 5 here"):
+        train_language_model(student_of(), packed, settings=other, folder=tmp_path)
+    with pytest.raises(UsageError, match="student"):
+        train_language_model(student_of(2), packed, settings=SETTINGS, folder=tmp_path)
+    (tmp_path / "step-00000003" / "weights.safetensors").write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="cannot be read"):
+        train_language_model(student_of(), packed, settings=SETTINGS, folder=tmp_path)
+
+
+def test_what_the_student_writes_is_judged() -> None:
+    documents = [Document([3, 4, 5, *range(10, 20)], [False] * 3 + [True] * 10) for _ in range(3)]
+    packed = pack([*documents, Document(list(range(20, 32)), [False] + [True] * 11)], 16, 0)
+    run = Run(
+        student_of(),
+        packed,
+        ModelTeacher(new_model("llama", SIZE)),
+        LanguageSettings(on_policy_share=1.0, prompt_tokens=4, precision="float32"),
+        None,
+        None,
+        None,
+    )
+    torch.manual_seed(0)
+    batch = run._writer.rewrite(packed)  # noqa: SLF001 - what it wrote
+    for before, after, learned in zip(packed.ids_SL, batch.ids_SL, batch.learned_SL, strict=True):
+        kept = 3 if int(before[0]) == 3 else 4
+        assert torch.equal(before[:kept], after[:kept])
+        assert not learned[:kept].any()
+        assert learned[kept:].any()
+    assert not torch.equal(packed.ids_SL, batch.ids_SL)
+    assert torch.equal(packed.positions_SL, batch.positions_SL)
+
+
+def test_padding_of_a_vocabulary_has_no_part() -> None:
+    """A student of 64 logits, a teacher of 72, of which 60 are tokens."""
+    packed = pack(some_documents(), 32, 0)
+    teacher = ModelTeacher(new_model("llama", 72), vocabulary=SIZE)
+    student = new_model("llama", 64, spread=0.05)
+    before = student.lm_head.weight[SIZE:].detach().clone()
+    settings = LanguageSettings(most_steps=2, precision="float32", weight_decay=0.0)
+    train_language_model(student, packed, teacher, settings)
+    assert torch.equal(student.lm_head.weight[SIZE:], before)
+    with pytest.raises(UsageError, match="72 tokens and the student has 64"):
+        train_language_model(student, packed, ModelTeacher(new_model("llama", 72)), settings)
+
+
+def test_tied_embeddings_are_saved_once(tmp_path: Path) -> None:
+    packed = pack(some_documents(), 32, 0)
+    ends = []
+    for stopped in (False, True):
+        student = student_of()
+        student.config.tie_word_embeddings = True
+        student.tie_weights()
+
+        def stop(step: TrainingStep, _: int, *, now: bool = stopped) -> None:
+            if now and step.number == 4:
+                raise KeyboardInterrupt
+
+        try:
+            train_language_model(student, packed, settings=SETTINGS, folder=tmp_path, tell=stop)
+        except KeyboardInterrupt:
+            again = student_of()
+            again.config.tie_word_embeddings = True
+            again.tie_weights()
+            train_language_model(again, packed, settings=SETTINGS, folder=tmp_path)
+            student = again
+        assert student.lm_head.weight is student.model.embed_tokens.weight
+        ends.append(weights(student))
+    assert same(*ends)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "qwen2", "mistral"])
+def test_models_that_keep_documents_apart_are_taken(kind: str) -> None:
+    done = train_language_model(
+        new_model(kind, SIZE), pack(some_documents(), 32, 0), settings=SETTINGS
+    )
+    assert len(done.steps) > 2
+
+
+@pytest.mark.parametrize("kind", ["mamba", "gemma2", "bloom"])
+def test_models_that_cannot_be_packed_or_halved_are_refused(kind: str) -> None:
+    with pytest.raises(UsageError, match="take a model of the Llama"):
+        train_language_model(
+            new_model(kind, SIZE), pack(some_documents(), 32, 0), settings=SETTINGS
+        )
+
+
+def test_weights_of_a_short_type_do_not_learn() -> None:
+    student = student_of().bfloat16()
+    with pytest.raises(UsageError, match=r"bfloat16, expected float32.*dtype='float32'"):
+        train_language_model(student, pack(some_documents(), 32, 0))
+
+
+def test_a_loss_that_ends_is_told() -> None:
+    student = student_of()
+    with torch.no_grad():
+        student.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(UsageError):
+        train_language_model(student, pack(some_documents(), 32, 0), settings=SETTINGS)
+
+
+_SHARED = """
+import sys, torch
+from locum.language import LanguageSettings, ModelTeacher, pack, train_language_model
+from tests.test_language_training import some_documents, student_of, SIZE
+from tests.tiny_model import new_model
+student = student_of()
+settings = LanguageSettings(epochs=1, sequences_per_step=5, sequences_per_pass=2,
+                            precision="float32", save_every=2, most_steps=3)
+done = train_language_model(student, pack(some_documents(), 32, 0),
+                            ModelTeacher(new_model("llama", SIZE)), settings,
+                            folder=__import__("pathlib").Path(sys.argv[1]))
+if int(__import__("os").environ.get("RANK", 0)) == 0:
+    torch.save([{n: p.detach() for n, p in student.named_parameters()}, done.steps[-1].loss],
+               sys.argv[2])
+"""
+
+
+def test_processes_that_share_a_training_end_as_one(tmp_path: Path) -> None:
+    ends = []
+    for processes in (1, 2):
+        out = tmp_path / f"{processes}.pt"
+        script = tmp_path / "shared.py"
+        script.write_text(_SHARED)
+        begin = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        begin += ["--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+        environment = os.environ | {
+            "PYTHONPATH": f"{Path.cwd() / 'src'}:{Path.cwd()}",
+            "OMP_NUM_THREADS": "1",
+            "ACCELERATE_USE_CPU": "true",
+        }
+        place = tmp_path / f"checkpoints{processes}"
+        subprocess.run(
+            [*begin, str(script), str(place), str(out)],
+            check=True,
+            env=environment,
+            timeout=120,
+        )
+        ends.append(torch.load(out))
+    for name, value in ends[0][0].items():
+        torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)
+    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-5)
