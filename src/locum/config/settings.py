@@ -207,8 +207,8 @@ def load_task(path: Path, name: str) -> Task:
 def _to_task(path: Path, name: str, declared: _TaskSettings) -> Task:
     if declared.leave_out or declared.accept:
         raise UsageError(
-            f"{path}: tasks.{name}: expected leave_out with a schema alone, and accept with neither "
-            "labels nor a schema"
+            f"{path}: tasks.{name}: expected leave_out with a schema alone, and accept with "
+            "neither labels nor a schema"
         )
     labels = declared.labels or []
     meanings = labels if isinstance(labels, dict) else {}
@@ -224,7 +224,8 @@ def _to_task(path: Path, name: str, declared: _TaskSettings) -> Task:
 def _to_extraction(path: Path, name: str, declared: _TaskSettings) -> ExtractionSettings:
     if declared.labels is not None or declared.examples or declared.accept:
         raise UsageError(
-            f"{path}: tasks.{name}: a task with a schema has neither labels nor examples, nor accept"
+            f"{path}: tasks.{name}: a task with a schema has neither labels nor examples, nor "
+            "accept"
         )
     return ExtractionSettings(
         declared.answers or "", path.parent, declared.instruction, tuple(declared.leave_out)
