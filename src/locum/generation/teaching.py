@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Taught", "TeachingSettings", "teach"]
 
-_SHORTEST_SEQUENCE = 512
-_ANSWERS_A_STEP = 32
+_LONGEST_PACKED = 512
+_ANSWERS_A_STEP = 16
 _TOKENS_A_PASS = 4_096
 
 
@@ -91,10 +92,11 @@ def teach(
     started = time.monotonic()
     documents, held_out = _documents(train, prompts), _documents(validation, prompts)
     sizes = [len(document.tokens) for document in (*documents, *held_out)]
-    length = max(*sizes, _SHORTEST_SEQUENCE)
+    mean = sum(sizes) / len(sizes)
+    length = max(*sizes, min(_LONGEST_PACKED, ceil(_ANSWERS_A_STEP * mean)))
     end = prompts.end_token
     learned, measured = pack(documents, length, end), pack(held_out, length, end)
-    plan = _plan(length, sum(sizes) / len(sizes))
+    plan = _plan(length, mean)
     losses: list[float] = []
     kept, best = 0, _weights(model)
     for number in range(settings.rounds):
