@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import tokenizers
@@ -10,12 +13,13 @@ import torch
 from tokenizers import models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from locum.schema import Example
+from locum.generation import distill_generation
+from locum.schema import Example, GenerationTask
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from locum.generation import GenerationDistillation
 
-__all__ = ["EASY", "HARD", "make_pairs", "save_tiny_writer", "sentence"]
+__all__ = ["EASY", "HARD", "PAIRS", "make_pairs", "save_tiny_writer", "sentence", "taught"]
 
 EASY = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "joule")
 """Words after which the answer is to say the same word, twice."""
@@ -72,3 +76,21 @@ def save_tiny_writer(folder: Path) -> Path:
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
+
+
+PAIRS = make_pairs(800, hard=0.3)
+"""What `taught` learned from, and was judged by."""
+
+
+@cache
+def taught() -> GenerationDistillation:
+    """A distillation of such a task, by a student that may answer."""
+    with TemporaryDirectory() as scratch:
+        return distill_generation(
+            GenerationTask("notes", "Say it."),
+            PAIRS,
+            student_model=save_tiny_writer(Path(scratch) / "tiny"),
+            rounds=6,
+            learning_rate=1e-2,
+            target=0.9,
+        )

@@ -19,7 +19,7 @@ from locum.schema import Example, GenerationTask
 from locum.teachers import Budget, ChatTeacher, FunctionTeacher
 from locum.writers import Acceptance, Draft, Pair
 from tests.json_server import JsonModel, serving
-from tests.small_writers import EASY, HARD, make_pairs, save_tiny_writer
+from tests.small_writers import EASY, HARD, PAIRS, make_pairs, save_tiny_writer, taught
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from locum.generation import GenerationDistillation
 
 TASK = GenerationTask("notes", "Say it.")
-PAIRS = make_pairs(800, hard=0.3)
-LEARNING: dict[str, Any] = {"rounds": 6, "learning_rate": 1e-2, "target": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +36,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(tiny: Path) -> GenerationDistillation:
-    return distill_generation(TASK, PAIRS, student_model=tiny, **LEARNING)
+def result() -> GenerationDistillation:
+    return taught()
 
 
 @pytest.fixture(scope="module")

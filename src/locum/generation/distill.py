@@ -75,7 +75,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     confidence: float = 0.95,
     minimum_coverage: float = 0.05,
     rounds: int = 4,
-    learning_rate: float = 1e-4,
+    learning_rate: float = 2e-4,
     seconds: float | None = None,
     seed: int = 0,
     store: str | Path | Database | None = None,
