@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
 from locum.errors import UsageError
-from locum.writers import Acceptance, Pair, chrf, rouge_l
+from locum.writers import Acceptance, Embedder, Pair, chrf, rouge_l
+from tests.small_encoders import TEXTS, save_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -38,7 +40,8 @@ def test_rouge_l_is_that_of_rouge_score(written: str, answer: str) -> None:
 def test_rouge_l_reads_words_of_any_script() -> None:
     assert rouge_l("Größe der Straße", "größe der straße!") == 1
     assert rouge_l("猫 は 好き", "猫 が 好き") == pytest.approx(2 / 3)
-    assert rouge_l("", "a word") == rouge_l("!", "a word") == 0
+    assert rouge_l("", "a word") == rouge_l("!", "a word") == rouge_l("!", "?") == 0
+    assert rouge_l("?!", "?!") == 1
 
 
 @given(WORDS, WORDS)
@@ -57,6 +60,7 @@ def test_measures_lie_between_nothing_and_equality(written: str, answer: str) ->
         (" CHRF >= .60 ", "chrF>=0.6"),
         ("rougel>=1", "rougeL>=1"),
         ("same", "same"),
+        ("Similarity>=.8", "similarity>=0.8"),
         ("chrf>=0.9 OR judge", "chrF>=0.9 or judge"),
         ("chrf>=0.5 and rougeL>=0.4 and same", "chrF>=0.5 and rougeL>=0.4 and same"),
     ],
@@ -126,3 +130,21 @@ def test_a_judge_is_asked_only_where_it_matters(
 def test_a_rule_that_needs_a_judge_does_not_do_without() -> None:
     with pytest.raises(UsageError, match="needs a judge"):
         Acceptance("same or judge").accept([pair("a", "b")])
+
+
+def test_similarity_is_the_cosine_of_embeddings(tmp_path: Path) -> None:
+    embedder = Embedder(str(save_encoder(tmp_path / "encoder")))
+    texts = TEXTS[:6]
+    pairs = [pair(one, other) for one in texts for other in texts]
+    alike = embedder(pairs).reshape(6, 6)
+    assert np.diag(alike) == pytest.approx(1, abs=1e-6)
+    assert alike == pytest.approx(alike.T, abs=1e-6)
+    assert alike.min() >= 0
+    assert embedder([]).tolist() == []
+    assert embedder([pairs[1]]) == pytest.approx(alike[0, 1], abs=1e-5)
+    rule = Acceptance(f"similarity>={(alike[0, 1] + alike[0, 0]) / 2}")
+    assert rule.accept(pairs[:2], similarity=embedder).tolist() == [True, False]
+    assert rule.needs_encoder
+    assert not rule.is_on_texts
+    with pytest.raises(UsageError, match="needs an encoder"):
+        rule.accept(pairs)

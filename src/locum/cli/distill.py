@@ -116,7 +116,7 @@ def distill_command(
         str | None,
         typer.Option(
             help="When a written answer is as good as the teacher's: chrF>=0.6 (the default), "
-            "rougeL>=0.5, same, judge; several with 'and', or with 'or'."
+            "rougeL>=0.5, similarity>=0.8, same, judge; several with 'and', or with 'or'."
         ),
     ] = None,
     judge: Annotated[
@@ -281,7 +281,6 @@ def distill_command(
                     "--student": student != AUTO,
                     "--coverage": coverage is not None,
                     "--max-size": max_size is not None,
-                    "--encoder": encoder is not None,
                     "--embeddings": embeddings is not None,
                     "--partial": partial,
                     "--no-synthetic": not synthetic,
@@ -294,6 +293,7 @@ def distill_command(
                 student_model=generation.student_model,
                 accept=generation.accept,
                 judge=make_judge(writing, settings, database, progress.stage),
+                encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
                 target=target,
                 confidence=confidence,
                 minimum_coverage=minimum_coverage,

@@ -15,7 +15,7 @@ from locum.generation.result import GenerationDistillation, WriterFacts
 from locum.writers import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from locum.generation.known import Known
     from locum.generation.parts import Part, Parts
     from locum.generation.teaching import Taught
-    from locum.writers import Acceptance, Draft, Judge, Writer
+    from locum.writers import Draft, Writer
 
 __all__ = ["Certifying", "certify_writer"]
 
@@ -36,15 +36,13 @@ class Certifying(NamedTuple):
     """How a writer is certified.
 
     Args:
-        acceptance: When an answer of it is accepted.
-        judge: Who is asked for that, where the rule asks a judge.
+        accept: Tells which answers of it are accepted, ``[N]``.
         minimum_coverage: Coverage under which a student is not worth having.
         seed: Of the choice of a score.
         told: Is told how it goes on.
     """
 
-    acceptance: Acceptance
-    judge: Judge | None
+    accept: Callable[[Sequence[Pair]], NDArray[np.bool_]]
     minimum_coverage: float
     seed: int
     told: Progress
@@ -157,5 +155,5 @@ def _accepted(pairs: Sequence[Pair], drafts: Sequence[Draft], how: Certifying) -
     """Tell which answers the rule accepts, ``[N]``; none that came to no end."""
     given = np.flatnonzero([draft.ended and bool(draft.text) for draft in drafts])
     accepted = np.zeros(len(pairs), np.bool_)
-    accepted[given] = how.acceptance.accept([pairs[row] for row in given.tolist()], how.judge)
+    accepted[given] = how.accept([pairs[row] for row in given.tolist()])
     return accepted

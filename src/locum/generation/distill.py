@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locum.dataset import find_surroundings
 from locum.distillation import (
+    DEFAULT_ENCODER,
     Silent,
     Wanted,
     check_promise,
@@ -35,6 +37,7 @@ from locum.teachers import Budget, require_teacher
 from locum.writers import (
     DEFAULT_RULE,
     Acceptance,
+    Embedder,
     Limits,
     Pair,
     Prompts,
@@ -71,6 +74,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     student_model: str | Path,
     accept: str = DEFAULT_RULE,
     judge: Teacher | None = None,
+    encoder: str = DEFAULT_ENCODER,
     target: float = 0.95,
     confidence: float = 0.95,
     minimum_coverage: float = 0.05,
@@ -98,6 +102,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
             the Hugging Face hub, of a causal language model.
         accept: When an answer is as good as the teacher's; see `locum.writers.acceptance`.
         judge: Who is asked, where that rule asks a judge.
+        encoder: Folder or Hugging Face name of a sentence encoder, where the rule compares
+            embeddings.
         target: Promised share of accepted answers among what the student answers.
         confidence: Confidence of the promise.
         minimum_coverage: Coverage under which a student is not worth having.
@@ -133,6 +139,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     check_texts(examples)
     real = [example for example in examples if not example.synthetic]
+    similarity = Embedder(encoder) if acceptance.needs_encoder else None
     told.stage(f"loading {student_model}")
     model, tokenizer = load_pretrained(student_model)
     money = budget or Budget(ledger=task.name)
@@ -160,7 +167,11 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         *_left_out(len(examples) - len(real)),
     ]
     name = teacher.name if teacher else teacher_name
-    compare = JudgingDesk(task, judge, store, money, told) if judge else None
+    compare = partial(
+        acceptance.accept,
+        judge=JudgingDesk(task, judge, store, money, told) if judge else None,
+        similarity=similarity,
+    )
     own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
     known = Known(
         task,
@@ -177,7 +188,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         return known.without_student(too_few(len(pool.examples), certify_inputs, share, promise))
     taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
     writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
-    how = Certifying(acceptance, compare, minimum_coverage, seed, told)
+    how = Certifying(compare, minimum_coverage, seed, told)
     return certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
 
 

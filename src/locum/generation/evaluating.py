@@ -14,12 +14,14 @@ from locum.selective_risk import risk_coverage
 from locum.writers import Condition, Pair, chrf, rouge_l
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from locum.evaluation import Certificate
-    from locum.writers import Acceptance, Judge
+    from locum.writers import Acceptance
+
+    Accept = Callable[[Sequence[Pair]], NDArray[np.bool_]]
 
 __all__ = ["Judged", "evaluate_answers", "measure_rule"]
 
@@ -48,7 +50,7 @@ def measure_rule(
     acceptance: Acceptance,
     repeated: Sequence[Pair],
     others: Sequence[Pair],
-    judge: Judge | None,
+    accept: Accept,
     judge_name: str,
 ) -> RuleFacts:
     """Return what the rule says of the teacher's own answers.
@@ -57,15 +59,15 @@ def measure_rule(
         acceptance: The rule.
         repeated: Answers that the teacher gave to the same input; the first 200 are compared.
         others: Answers of the teacher to different inputs.
-        judge: Compares answers, where the rule asks one.
-        judge_name: Who that is.
+        accept: Tells which answers it accepts.
+        judge_name: Who is asked for that, if anybody.
     """
-    ceiling = share(acceptance.accept(repeated[:_REPEATED], judge))
+    ceiling = share(accept(repeated[:_REPEATED]))
     chance = None
     if not acceptance.needs_judge:
         shifted = zip(others, [*others[1:], *others[:1]], strict=True)
         strange = [Pair(one.text, next_.answer, one.answer) for one, next_ in shifted]
-        chance = share(acceptance.accept(strange)) if len(others) > 1 else None
+        chance = share(accept(strange)) if len(others) > 1 else None
     return RuleFacts(acceptance.rule, judge_name, ceiling, chance)
 
 
@@ -95,7 +97,7 @@ def _scores(pairs: Sequence[Pair]) -> TextScores:
     return TextScores(
         statistics.fmean(chrf(pair.written, pair.answer) for pair in pairs),
         statistics.fmean(rouge_l(pair.written, pair.answer) for pair in pairs),
-        statistics.fmean(_SAME.holds(pair) for pair in pairs),
+        float(_SAME.met(pairs).mean()),
     )
 
 

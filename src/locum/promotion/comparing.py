@@ -17,11 +17,11 @@ def check_comparable(student: CertifiedWriter) -> None:
     """Refuse a student whose promise nobody could watch.
 
     Raises:
-        UsageError: Its rule asks a judge, or needs what is not installed.
+        UsageError: Its rule asks a judge or an encoder, or needs what is not installed.
     """
-    if Acceptance(student.rule).needs_judge:
+    if not Acceptance(student.rule).is_on_texts:
         raise UsageError(
-            f"the student of {student.task.name!r} is certified by {student.rule!r}, and a gateway "
-            "that watches its promise asks no judge: distil the task with a rule on the texts "
-            "alone, such as --accept 'chrF>=0.6'"
+            f"the student of {student.task.name!r} is certified by {student.rule!r}, and a "
+            "gateway that watches its promise asks no judge and no encoder: distil the task with a "
+            "rule on the texts alone, such as --accept 'chrF>=0.6'"
         )

@@ -6,11 +6,13 @@ from locum.writers.acceptance import (
     Condition,
     Judge,
     Pair,
+    Similarity,
     chrf,
     require_chrf,
     rouge_l,
 )
 from locum.writers.draft import DRAFT_FEATURES, Draft, draft_features, plain_scores
+from locum.writers.embedding import Embedder
 from locum.writers.prompts import Prompts
 from locum.writers.writer import Limits, Writer, load_pretrained, window_of
 
@@ -20,10 +22,12 @@ __all__ = [
     "Acceptance",
     "Condition",
     "Draft",
+    "Embedder",
     "Judge",
     "Limits",
     "Pair",
     "Prompts",
+    "Similarity",
     "Writer",
     "chrf",
     "draft_features",

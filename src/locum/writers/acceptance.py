@@ -7,6 +7,7 @@ A rule is one or more conditions with ``and`` or ``or`` between them:
   2015), as sacrebleu computes it for one sentence, from 0 to 1;
 * ``rougeL>=0.5``: ROUGE-L, the F-score of the longest common subsequence of words (Lin 2004), words
   being runs of letters and digits in lower case;
+* ``similarity>=0.8``: the cosine of the texts' embeddings by an encoder, which is none below zero;
 * ``judge``: another model says that the two say the same of the input.
 """
 
@@ -38,15 +39,15 @@ __all__ = [
 
 DEFAULT_RULE = "chrF>=0.6"
 
-Measure = Literal["same", "chrF", "rougeL", "judge"]
+Measure = Literal["same", "chrF", "rougeL", "similarity", "judge"]
 _MEASURES: dict[str, Measure] = {name.casefold(): name for name in get_args(Measure)}
 _CONDITION = re.compile(r"\s*([a-z-]+)\s*(?:>=\s*(\d*\.?\d+)\s*)?", re.IGNORECASE)
 _JOINTS = re.compile(r"\s+(and|or)\s+", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _UNMEASURED = frozenset({"same", "judge"})
 _FORMS = (
-    "expected chrF>=0.6, rougeL>=0.5, same or judge, with numbers above 0 and at most 1, and "
-    "several with 'and', or with 'or', between them"
+    "expected chrF>=0.6, rougeL>=0.5, similarity>=0.8, same or judge, with numbers above 0 and at "
+    "most 1, and several with 'and', or with 'or', between them"
 )
 
 
@@ -66,6 +67,8 @@ class Pair(NamedTuple):
 
 Judge = Callable[[Sequence[Pair]], NDArray[np.bool_]]
 """Tells which answers say the same as the teacher's, ``[N]``."""
+Similarity = Callable[[Sequence[Pair]], NDArray[np.float64]]
+"""Tells how alike answers and the teacher's are, at most 1, ``[N]``."""
 
 
 class Condition(NamedTuple):
@@ -76,14 +79,28 @@ class Condition(NamedTuple):
 
     def __str__(self) -> str:
         """Return the condition as it is written."""
-        return self.measure if self.least is None else f"{self.measure}>={self.least:g}"
+        return self.measure if self.least is None else f"{self.measure}>={self.least:.12g}"
 
-    def holds(self, pair: Pair) -> bool:
-        """Tell whether it is met; of a condition on the texts alone."""
+    def met(self, pairs: Sequence[Pair], similarity: Similarity | None = None) -> NDArray[np.bool_]:
+        """Tell of which answers it is met, ``[N]``; not of a judge's condition.
+
+        Args:
+            pairs: The answers, ``N`` of them.
+            similarity: Compares them, where that is the measure.
+
+        Raises:
+            UsageError: It is the measure, and is missing.
+        """
         if self.measure == "same":
-            return pair.written.split() == pair.answer.split()
-        measure = chrf if self.measure == "chrF" else rouge_l
-        return measure(pair.written, pair.answer) >= (self.least or 0.0)
+            return np.array([p.written.split() == p.answer.split() for p in pairs], np.bool_)
+        if self.measure == "similarity":
+            if similarity is None:
+                raise UsageError(f"rule {str(self)!r} needs an encoder: name one")
+            found = similarity(pairs)
+        else:
+            measure = chrf if self.measure == "chrF" else rouge_l
+            found = np.array([measure(p.written, p.answer) for p in pairs], np.float64)
+        return found >= (self.least or 0.0)
 
 
 class Acceptance:
@@ -112,25 +129,41 @@ class Acceptance:
         return (" and " if self._every else " or ").join(map(str, self.conditions))
 
     @property
+    def is_on_texts(self) -> bool:
+        """Whether the texts alone decide, without an encoder or a judge."""
+        return not self.needs_judge and not self.needs_encoder
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether texts are compared by their embeddings."""
+        return any(condition.measure == "similarity" for condition in self.conditions)
+
+    @property
     def needs_judge(self) -> bool:
         """Whether another model has a say."""
         return any(condition.measure == "judge" for condition in self.conditions)
 
-    def accept(self, pairs: Sequence[Pair], judge: Judge | None = None) -> NDArray[np.bool_]:
+    def accept(
+        self,
+        pairs: Sequence[Pair],
+        judge: Judge | None = None,
+        similarity: Similarity | None = None,
+    ) -> NDArray[np.bool_]:
         """Tell which answers are accepted, ``[N]``.
-
-        An answer without a letter or digit is accepted only where it is equal to the teacher's.
 
         Args:
             pairs: The answers, ``N`` of them.
             judge: Tells which of some say the same; asked only where that makes a difference.
+            similarity: Tells how alike they are.
 
         Raises:
-            UsageError: The rule needs a judge and there is none.
+            UsageError: The rule needs a judge or an encoder, and there is none.
         """
-        on_texts = [c for c in self.conditions if c.measure != "judge"]
-        join = all if self._every else any
-        said = np.array([join(c.holds(pair) for c in on_texts) for pair in pairs], np.bool_)
+        join = np.logical_and if self._every else np.logical_or
+        said = np.full(len(pairs), self._every)
+        for condition in self.conditions:
+            if condition.measure != "judge":
+                said = join(said, condition.met(pairs, similarity))
         if not self.needs_judge:
             return said
         if judge is None:
@@ -167,7 +200,7 @@ def rouge_l(written: str, answer: str) -> float:
 
     first, second = _words(written), _words(answer)
     if not first or not second:
-        return float(first == second)
+        return float(written.split() == answer.split())
     return 2 * LCSseq.similarity(first, second) / (len(first) + len(second))
 
 
