@@ -62,8 +62,8 @@ __all__ = ["distill_generation"]
 
 _MOST_READ = 2_048
 _SPARE = 1.25
-# Tokens of a chat template and an instruction.
-_AROUND = 256
+# Tokens that a cut text may have more than it was cut to, read again between others.
+_SLACK = 16
 
 
 def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
@@ -212,7 +212,8 @@ def _limits(train: Part, prompts: Prompts, window: int) -> Limits:
     """Return how much is read and written: a quarter more than the longest answer learned from."""
     longest = max((len(prompts.tokens(answer)) for answer in train.answers), default=1) + 1
     written = max(1, min(math.ceil(_SPARE * longest), window // 2))
-    return Limits(read=max(1, min(_MOST_READ, window - written - _AROUND)), written=written)
+    around = len(prompts.prompt("")) + _SLACK
+    return Limits(read=max(1, min(_MOST_READ, window - written - around)), written=written)
 
 
 def _left_out(synthetic: int) -> list[str]:

@@ -35,6 +35,9 @@ class Prompts:
         self._instruction = instruction
         self._most_tokens = most_tokens
         self._with_system = True
+        first = getattr(tokenizer, "bos_token_id", None)
+        begins: list[int] = self._tokenizer("").input_ids
+        self._begin = begins[:1] if begins[:1] == [first] else []
         if tokenizer.chat_template is not None:
             self._with_system = self._takes_system()
 
@@ -60,7 +63,7 @@ class Prompts:
             text = self._tokenizer.decode(self.tokens(text)[: self._most_tokens])
         if self._tokenizer.chat_template is None:
             before = f"{self._instruction}\n\n" if self._instruction else ""
-            return self.tokens(f"{before}{text}\n")
+            return self._begin + self.tokens(f"{before}{text}\n")
         return self._templated(text)
 
     def _templated(self, text: str) -> list[int]:
