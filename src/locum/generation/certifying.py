@@ -90,7 +90,7 @@ def certify_writer(
         how.minimum_coverage,
     )
     decision = decision._replace(
-        reason=f"{decision.reason}; it agrees where {known.rule.rule} against the teacher's answer"
+        reason=f"{decision.reason}; an answer agrees where {known.rule.rule} against the teacher's"
     )
     usable = certificate if decision.verdict == "distil" else None
     student = None
