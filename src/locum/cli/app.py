@@ -13,6 +13,7 @@ import typer
 from locum.cli.audit import audit_command
 from locum.cli.calls import calls_app
 from locum.cli.distill import distill_command
+from locum.cli.export_lm import export_lm_command
 from locum.cli.gateway import gateway_command
 from locum.cli.generate import generate_command
 from locum.cli.import_calls import import_command
@@ -22,6 +23,7 @@ from locum.cli.promote import demote_command, promote_command
 from locum.cli.relabel import relabel_command
 from locum.cli.scan import scan_command
 from locum.cli.status import status_command
+from locum.cli.train_lm import train_lm_command
 from locum.errors import LocumError
 
 __all__ = ["app", "main"]
@@ -44,6 +46,8 @@ app.command("generate")(generate_command)
 app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("distill")(distill_command)
+app.command("train-lm")(train_lm_command)
+app.command("export-lm")(export_lm_command)
 app.command("predict")(predict_command)
 app.command("promote")(promote_command)
 app.command("demote")(demote_command)

@@ -14,7 +14,7 @@ from locum.language.checkpoints import Checkpoints, Identity, weights_hash
 from locum.language.history import TrainingStep
 from locum.language.on_policy import Writer
 from locum.language.schedule import Schedule
-from locum.language.student_step import StudentStep
+from locum.language.student_step import StudentStep, held_out_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,11 +117,9 @@ class Run:
         self._save_if_due(number)
 
     def finish(self) -> None:
-        """Leave the trained student in evaluation mode, and take checkpoints away."""
+        """Leave the trained student in evaluation mode."""
         self._module.eval()
         self._accelerator.wait_for_everyone()
-        if self._checkpoints is not None and self._accelerator.is_main_process:
-            self._checkpoints.remove()
 
     def _batch(self, step: int) -> Packed:
         """Return this process's share of a step's sequences, as many as every other one's."""
@@ -158,14 +156,8 @@ class Run:
         """Return the cross-entropy of the held-out targets."""
         if self.held_out is None:
             return None
-        self._module.eval()
-        count = max(self.held_out.rows, 1)
-        with torch.no_grad():
-            parts = [
-                float(self._module(some.to(self._accelerator.device), None, count))
-                for some in self._passes(self.held_out)
-            ]
-        return sum(parts)
+        size, device = self.settings.sequences_per_pass, self._accelerator.device
+        return held_out_loss(self._module, self.held_out, size, device)
 
     def _passes(self, batch: Packed) -> Iterator[Packed]:
         size = self.settings.sequences_per_pass
@@ -184,7 +176,7 @@ class Run:
         return number == self.schedule.steps or (every > 0 and number % every == 0)
 
     def _save_if_due(self, number: int) -> None:
-        due = number % self.settings.save_every == 0 and number < self.schedule.steps
+        due = number % self.settings.save_every == 0 or number == self.schedule.steps
         if self._checkpoints is not None and due:
             main = self._accelerator.is_main_process
             self._checkpoints.save(self._module, self._optimizer, self.history, writes=main)

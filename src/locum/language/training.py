@@ -62,8 +62,8 @@ def train_language_model(
             default the teacher's, or all.
         held_out: What it is measured on.
         folder: Where checkpoints are kept, and looked for: a training that was stopped goes on from
-            the last, and ends with the weights, bit by bit, that it would have had. They are
-            removed at the end. Without it there are none.
+            the last, and ends with the weights, bit by bit, that it would have had. The one of the
+            end stays, until the student is saved and nobody needs it. Without it there are none.
         tell: Is told of each step, and how many there are in all.
 
     Returns:

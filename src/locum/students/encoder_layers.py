@@ -1,4 +1,4 @@
-"""Fewer layers of an encoder: where a smaller student starts from."""
+"""Fewer layers of a model: where a smaller student starts from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
     from transformers import PreTrainedModel
 
-__all__ = ["drop_layers", "find_stack", "spread_layers"]
+__all__ = ["drop_layers", "find_stack", "keep_layers", "spread_layers"]
+
+# What a config lists layer by layer.
+_EACH_LAYER = ("layer_types", "mlp_layer_types", "no_rope_layers")
 
 
 def spread_layers(layers: int, kept: int) -> list[int]:
@@ -23,7 +28,7 @@ def spread_layers(layers: int, kept: int) -> list[int]:
         UsageError: ``kept`` is below one, or above ``layers``.
     """
     if not 1 <= kept <= layers:
-        raise UsageError(f"layers={kept}: expected 1 to {layers}, as many as the encoder has")
+        raise UsageError(f"layers={kept}: expected 1 to {layers}, as many as there are")
     return [round(place * (layers - 1) / max(kept - 1, 1)) for place in range(kept)]
 
 
@@ -35,29 +40,45 @@ def drop_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     Raises:
         UsageError: The encoder has fewer layers, or keeps them where they cannot be found.
     """
-    found: int = model.config.num_hidden_layers
-    kept = spread_layers(found, layers)
-    smaller = copy.deepcopy(model)
-    place_of_layers = find_stack(smaller)
-    if place_of_layers is None:
+    return keep_layers(model, spread_layers(model.config.num_hidden_layers, layers))
+
+
+def keep_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
+    """Return a copy of a model that has some of its layers, and a config that says so.
+
+    The given model is left as it is.
+
+    Args:
+        model: An encoder or decoder of transformers.
+        kept: Indices of the layers, in the order in which the copy has them.
+
+    Raises:
+        UsageError: The model keeps its layers where they cannot be found.
+    """
+    found = find_stack(model)
+    if found is None:
         raise UsageError(
-            f"layers: {type(model).__name__} holds no list of {found} layers, so none can be "
-            "dropped: leave layers at None, or take another encoder"
+            f"layers: {type(model).__name__} holds no list of {model.config.num_hidden_layers} "
+            "layers, so none can be dropped: leave layers at None, or take another model"
         )
-    parent, name = place_of_layers
+    # What goes is not copied first.
+    dropped = [layer for place, layer in enumerate(getattr(*found)) if place not in kept]
+    smaller = copy.deepcopy(model, {id(layer): layer for layer in dropped})
+    parent, name = find_stack(smaller) or found
     stack = getattr(parent, name)
     setattr(parent, name, type(stack)([stack[index] for index in kept]))
     smaller.config.num_hidden_layers = len(kept)
-    kinds = getattr(smaller.config, "layer_types", None)
-    if kinds:
-        smaller.config.layer_types = [kinds[index] for index in kept]
+    for each in _EACH_LAYER:
+        values = getattr(smaller.config, each, None)
+        if values:
+            setattr(smaller.config, each, [values[index] for index in kept])
     for place, layer in enumerate(getattr(parent, name)):
         _renumber(layer, place)
     return smaller
 
 
 def find_stack(model: PreTrainedModel) -> tuple[nn.Module, str] | None:
-    """Return the module that holds an encoder's list of layers, and the list's name in it.
+    """Return the module that holds a model's list of layers, and the list's name in it.
 
     ``None`` where there is no list as long as ``config.num_hidden_layers``.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Pretrained", "import_lm_extra"]
+__all__ = ["Pretrained", "import_lm"]
 
 _MEBIBYTE = 1024 * 1024
 _HASHED_WHOLE = 16 * _MEBIBYTE
@@ -82,7 +82,7 @@ class Pretrained:
 
     def _commit(self) -> str:
         # The hub's cache keeps a file in a folder that is named after the commit.
-        download = import_lm_extra("huggingface_hub").hf_hub_download
+        download = import_lm("huggingface_hub").hf_hub_download
         file = self._gguf_file or "config.json"
         path = self._try(lambda: download(self._place, file, revision=self._revision))
         return Path(path).parent.name
@@ -94,7 +94,7 @@ class Pretrained:
         Raises:
             UsageError: It cannot be loaded, or the extra is not installed.
         """
-        load = import_lm_extra("transformers").AutoTokenizer.from_pretrained
+        load = import_lm("transformers").AutoTokenizer.from_pretrained
         found: PreTrainedTokenizerBase = self._try(lambda: load(self._place, **self._options()))
         return found
 
@@ -109,8 +109,8 @@ class Pretrained:
             UsageError: They cannot be loaded, or the extra is not installed.
         """
         torch, load = (
-            import_lm_extra("torch"),
-            import_lm_extra("transformers").AutoModelForCausalLM.from_pretrained,
+            import_lm("torch"),
+            import_lm("transformers").AutoModelForCausalLM.from_pretrained,
         )
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model: PreTrainedModel = self._try(
@@ -167,11 +167,11 @@ class Pretrained:
             return apply(_without_system(messages), **options)
 
 
-def import_lm_extra(module: str) -> Any:  # noqa: ANN401 - a module
-    """Return a module of the extra that runs language models.
+def import_lm(module: str) -> Any:  # noqa: ANN401 - a module
+    """Import a module of the extra ``lm``.
 
     Raises:
-        UsageError: It is not installed.
+        UsageError: The extra is not installed.
     """
     from importlib import import_module
 

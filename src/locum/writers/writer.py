@@ -204,10 +204,10 @@ def load_pretrained(place: str | Path) -> tuple[PreTrainedModel, PreTrainedToken
             or the extra ``lm`` is not installed.
     """
     # Reading an artefact of another kind needs nothing of what asks teachers.
-    from locum.teachers.pretrained import Pretrained, import_lm_extra
+    from locum.teachers.pretrained import Pretrained, import_lm
 
     pretrained = Pretrained(place)
-    transformers = import_lm_extra("transformers")
+    transformers = import_lm("transformers")
     tokenizer = pretrained.tokenizer
     if not isinstance(tokenizer.eos_token_id, int):
         raise UsageError(

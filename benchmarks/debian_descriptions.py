@@ -1,0 +1,71 @@
+"""Descriptions of Debian's packages: a long text by people, and its synopsis in a line.
+
+Read from the package index of the machine, which `apt-get update` fetches where
+``Acquire::Languages`` is ``en``. Descriptions of packages of one source are much
+alike, so the first of each text is taken alone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Description", "read_descriptions"]
+
+_FILES = (
+    *("apt-get", "-o", "Acquire::Languages=en", "indextargets"),
+    *("--format", "$(FILENAME)", "Created-By: Translations"),
+)
+_SHORT = 200
+
+
+class Description(NamedTuple):
+    """A package's.
+
+    Args:
+        package: Its name.
+        synopsis: A line.
+        text: The long description.
+    """
+
+    package: str
+    synopsis: str
+    text: str
+
+
+def read_descriptions(shortest: int = _SHORT) -> list[Description]:
+    """Return descriptions of ``shortest`` characters or more, in the order of the index.
+
+    Raises:
+        SystemExit: There is no index.
+    """
+    files = subprocess.run(_FILES, capture_output=True, text=True, check=True).stdout.split()
+    if not files:
+        raise SystemExit("no descriptions: apt-get -o Acquire::Languages=en update")
+    index = subprocess.run(
+        ["/usr/lib/apt/apt-helper", "cat-file", *files], capture_output=True, text=True, check=True
+    ).stdout
+    found: dict[str, Description] = {}
+    for one in _read(index):
+        if len(one.text) >= shortest:
+            found.setdefault(one.text, one)
+    return list(found.values())
+
+
+def _read(index: str) -> Iterator[Description]:
+    form = re.compile(r"Package: (.+)\n(?:.+\n)*?Description-en: (.*)\n((?: .*\n)*)")
+    for stanza in index.split("\n\n"):
+        match = form.match(stanza + "\n")
+        if match:
+            yield Description(match[1], match[2], _plain(match[3]))
+
+
+def _plain(lines: str) -> str:
+    """Undo the index's form: a space before each line, and a full stop for an empty one."""
+    given = ["" if line == " ." else line[1:] for line in lines.splitlines()]
+    text = "\n".join(given)
+    return re.sub(r"(?<=[^\n])\n(?=[^\n \-*])", " ", text).strip()

@@ -1,0 +1,251 @@
+"""From texts and a teacher to a smaller language model in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import orjson
+
+from locum.errors import UsageError
+from locum.language.asking import open_teacher
+from locum.language.card import write_card
+from locum.language.distributions import TopTokens
+from locum.language.origin import Origin, make_student
+from locum.language.plain import as_plain
+from locum.language.settings import LanguageSettings
+from locum.language.texts import read_texts
+from locum.language.training import train_language_model
+from locum.teachers.pretrained import Pretrained, import_lm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from transformers import PreTrainedModel
+
+    from locum.language.distributions import DrawnTokens
+    from locum.language.history import TrainingStep
+
+__all__ = ["LanguageDistillation", "Mode", "distill_language_model"]
+
+Mode = Literal["hard", "offline", "online"]
+
+
+class LanguageDistillation(NamedTuple):
+    """What came of it.
+
+    Args:
+        folder: Of the student, as transformers saves it.
+        mode: What the student learned from.
+        teacher: The teacher's name; ``None`` where there was none.
+        parameters: Of the student.
+        teacher_parameters: Of the teacher; ``None`` where nobody knows.
+        documents: How many texts there were.
+        tokens: Targets in one pass over what the student learned from.
+        held_out_tokens: Targets that it is measured on.
+        teacher_held_out: The teacher's cross-entropy on them, in nats a token; ``None`` where it
+            lists its likeliest tokens alone.
+        asked: Sequences that the teacher was asked about before the training.
+        cache_bytes: What the cache of its answers takes on disk.
+        resumed_at: After how many steps a stopped training went on; zero if it did not.
+        steps: Of the training, the beginning first.
+    """
+
+    folder: Path
+    mode: Mode
+    teacher: str | None
+    parameters: int
+    teacher_parameters: int | None
+    documents: int
+    tokens: int
+    held_out_tokens: int
+    teacher_held_out: float | None
+    asked: int
+    cache_bytes: int
+    resumed_at: int
+    steps: list[TrainingStep]
+
+    @property
+    def before(self) -> float | None:
+        """The student's cross-entropy on the held-out targets before it learned."""
+        return self.steps[0].held_out
+
+    @property
+    def after(self) -> float | None:
+        """The same at the end."""
+        return self.steps[-1].held_out
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the values for JSON."""
+        steps = [step._asdict() for step in self.steps]
+        results = {"before": self.before, "after": self.after}
+        return self._asdict() | {"folder": str(self.folder), "steps": steps} | results
+
+
+def distill_language_model(  # noqa: PLR0913 - one call with all that can be chosen
+    texts: Sequence[str | Path],
+    folder: str | Path,
+    *,
+    teacher: str | Path | None = None,
+    served_as: str | None = None,
+    origin: Origin | None = None,
+    mode: Mode = "offline",
+    kept: TopTokens | DrawnTokens | None = None,
+    cache: str | Path | None = None,
+    settings: LanguageSettings | None = None,
+    length: int = 512,
+    held_out: float | Sequence[str | Path] = 0.05,
+    device: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    tell: Callable[[TrainingStep, int], None] | None = None,
+) -> LanguageDistillation:
+    """Train a language model to say of texts what a larger one says, and save it.
+
+    The folder appears when the student is whole. A run that was stopped goes on where it was, when
+    it is started again with the same arguments: from its last checkpoint, with what the teacher
+    has said already.
+
+    Args:
+        texts: Files and folders, see `locum.language.read_documents`.
+        folder: Of the student; it must not exist.
+        teacher: A name on the Hugging Face hub, a folder, or a GGUF file; or the URL of a server,
+            see `locum.language.ServerTeacher`.
+        served_as: The teacher's name at that URL.
+        origin: Where the student comes from; by default it is the whole teacher.
+        mode: ``offline`` asks the teacher once and keeps what it says; ``online`` asks it at every
+            step, for all of its distribution; ``hard`` learns the tokens of the texts alone.
+        kept: What is kept of each distribution offline: `TopTokens` (by default 50) or
+            `DrawnTokens`.
+        cache: Folder of what teachers have said, for any number of runs; by default one beside
+            ``folder`` that is removed at the end.
+        settings: Of the training.
+        length: Tokens of a sequence.
+        held_out: Texts to measure on, or their share of the documents.
+        device: As torch calls it; by default ``cuda`` where there is one, else ``cpu``.
+        say: Is told what is being done.
+        tell: Is told of each step of the training, and how many there are.
+
+    Raises:
+        UsageError: An argument cannot be used, or a model cannot be loaded.
+        InputError: A text cannot be read.
+        ArtefactError: What is in the cache is damaged.
+    """
+    target, origin, settings = Path(folder), origin or Origin(), settings or LanguageSettings()
+    _refuse(target, teacher, served_as, origin, mode, settings)
+    state = import_lm("accelerate").PartialState(cpu=device == "cpu")
+    where = str(state.device)
+    work = target.with_name(f"{target.name}.unfinished")
+    source = Pretrained(str(origin.model or teacher))
+    tokenizer = source.tokenizer
+    say("reading texts")
+    read = read_texts(texts, tokenizer, length=length, held_out=held_out, seed=settings.seed)
+    vocabulary = len(tokenizer)
+    asked = open_teacher(
+        teacher,
+        served_as,
+        tokenizer,
+        mode,
+        kept or TopTokens(temperature=settings.loss.temperature),
+        Path(cache) if cache else work / "distributions",
+        read,
+        settings,
+        where,
+        state,
+        say,
+    )
+    say("making the student")
+    student = make_student(
+        origin, as_plain(source.load("float32", where)), read.train.ids_SL[:64], say
+    )
+    say(f"training {count_parameters(student):,} parameters on {read.train.rows:,} tokens")
+    done = train_language_model(
+        student,
+        read.train,
+        asked.teacher,
+        settings,
+        vocabulary=vocabulary,
+        held_out=read.held_out,
+        folder=work / "checkpoints",
+        tell=tell,
+    )
+    result = LanguageDistillation(
+        target,
+        mode,
+        served_as or (Pretrained(teacher).name if teacher else None),
+        count_parameters(student),
+        asked.parameters,
+        read.documents,
+        read.train.rows,
+        read.held_out.rows,
+        asked.held_out,
+        asked.sequences,
+        asked.cache_bytes,
+        done.resumed_at,
+        done.steps,
+    )
+    from locum.language.checkpoints import whole_weights
+
+    weights = whole_weights(student)
+    if state.is_main_process:
+        _save(student, weights, tokenizer, result, settings, work)
+    state.wait_for_everyone()
+    return result
+
+
+def count_parameters(model: PreTrainedModel) -> int:
+    """Return how many numbers a model is, tied ones once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _refuse(
+    folder: Path,
+    teacher: str | Path | None,
+    served_as: str | None,
+    origin: Origin,
+    mode: Mode,
+    settings: LanguageSettings,
+) -> None:
+    if mode not in get_args(Mode):
+        raise UsageError(f"mode is {mode!r}, expected {', '.join(get_args(Mode))}")
+    if folder.exists():
+        raise UsageError(f"{folder} exists: expected the place of a folder to be made")
+    if teacher is None and mode != "hard":
+        raise UsageError(f"mode {mode} needs a teacher; without one there is mode hard")
+    if teacher is None and origin.model is None:
+        raise UsageError("neither a teacher nor a student's model is given: expected one of them")
+    served = str(teacher).startswith(("http://", "https://"))
+    if served != (served_as is not None) or (served and mode != "offline"):
+        raise UsageError(
+            f"teacher={str(teacher)!r}, served_as={served_as!r}, mode={mode}: expected all of a "
+            "URL, the model's name there, and mode offline; or none"
+        )
+    if served and origin.model is None:
+        raise UsageError(
+            "the teacher is behind a URL, so the student cannot be made of it: give a model"
+        )
+    if settings.on_policy_share and mode != "online":
+        raise UsageError(
+            f"on_policy_share={settings.on_policy_share} in mode {mode}: what the student writes "
+            "is judged as it is written, so expected mode online"
+        )
+
+
+def _save(
+    student: PreTrainedModel,
+    weights: dict[str, Any] | None,
+    tokenizer: Any,  # noqa: ANN401 - transformers' own union
+    result: LanguageDistillation,
+    settings: LanguageSettings,
+    work: Path,
+) -> None:
+    """Write all under another name, and give it its own when it is whole."""
+    whole = work / "student"
+    shutil.rmtree(whole, ignore_errors=True)
+    student.save_pretrained(whole, state_dict=weights)
+    tokenizer.save_pretrained(whole)
+    write_card(result, whole / "README.md")
+    facts = result.as_object() | {"settings": settings.as_object()}
+    (whole / "training.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
+    whole.rename(result.folder)
+    shutil.rmtree(work)

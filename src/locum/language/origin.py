@@ -1,0 +1,100 @@
+"""Where a student comes from: a smaller model, or some of its teacher.
+
+Shapes: S sequences, L tokens of a sequence.
+"""
+
+# ruff: noqa: N803 - names end in their shapes
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+__all__ = ["Origin", "make_student"]
+
+_FEW = 4
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a student comes from; what is not given stays as it is in the model.
+
+    Args:
+        model: A name on the hub, a folder or a GGUF file; by default the teacher itself.
+        layers: How many layers are kept.
+        keep: Which ones: ``spread`` evenly from first to last (DistilBERT; Sanh et al. 2019), or
+            those of most ``influence`` on some of the texts (ShortGPT; Men et al. 2024).
+        hidden: How many channels are kept, see `locum.language.prune_width`, as for the next two.
+        intermediate: How many neurons of each layer are kept.
+        heads: How many heads of each layer are kept.
+        adapters: Rank of the low-rank adapters that learn in the place of all weights.
+
+    Raises:
+        UsageError: ``keep`` is neither.
+    """
+
+    model: str | None = None
+    layers: int | None = None
+    keep: str = "spread"
+    hidden: int | None = None
+    intermediate: int | None = None
+    heads: int | None = None
+    adapters: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.keep not in {"spread", "influence"}:
+            raise UsageError(f"keep is {self.keep!r}, expected spread or influence")
+
+    @property
+    def narrower(self) -> bool:
+        """Whether the width is pruned."""
+        return (self.hidden, self.intermediate, self.heads) != (None, None, None)
+
+
+def make_student(
+    origin: Origin, model: PreTrainedModel, texts_SL: Tensor, say: Callable[[str], None]
+) -> PreTrainedModel:
+    """Return a student made of a model, which is left as it is where anything is taken away.
+
+    Args:
+        origin: What is kept.
+        model: With float32 weights.
+        texts_SL: Sequences of the texts, by which it is found what matters.
+        say: Is told what is done.
+
+    Raises:
+        UsageError: The model has fewer of something, or is of a family that cannot be pruned.
+    """
+    from locum.language.layers import block_influence, drop_layers, most_influential
+    from locum.language.width import measure_importance, prune_width
+
+    batches = [texts_SL[start : start + _FEW] for start in range(0, len(texts_SL), _FEW)]
+    if origin.layers is not None:
+        kept: int | list[int] = origin.layers
+        if origin.keep == "influence":
+            kept = most_influential(block_influence(model, batches), origin.layers)
+            say(f"keeping layers {', '.join(map(str, kept))}")
+        model = drop_layers(model, kept)
+    if origin.narrower:
+        say("measuring what the texts use of the model")
+        model = prune_width(
+            model,
+            measure_importance(model, batches),
+            hidden=origin.hidden,
+            intermediate=origin.intermediate,
+            heads=origin.heads,
+        )
+    if origin.adapters is not None:
+        from locum.language.adapters import with_adapters
+
+        model = with_adapters(model, origin.adapters)
+    return model
