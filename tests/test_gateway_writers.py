@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from locum.errors import UsageError
-from locum.promotion import Judge, load_judge, prepare_plan
-from locum.store import ShadowStore, open_database
+from locum.promotion import Judge, compare_with_promoted, load_judge, prepare_plan
+from locum.store import PromotionStore, ShadowStore, open_database
 from tests.gateway_clients import happens
 from tests.gateways import Running, running_gateway, upstream_server
 from tests.promoted import (
@@ -133,6 +133,21 @@ def test_what_only_a_judge_could_watch_is_not_promoted(
 ) -> None:
     with pytest.raises(UsageError, match="asks no judge"):
         prepare_plan(replace(student, rule="judge"), calls)
+
+
+@pytest.mark.usefixtures("artefact")
+def test_a_new_student_is_compared_by_the_rule(home: Path, student: CertifiedWriter) -> None:
+    given = [(example.text, str(example.answer)) for example in make_pairs(40, hard=0.3, seed=9)]
+    with open_database(home / "calls.sqlite") as database:
+        promotion = PromotionStore(database).find("notes")
+        assert promotion is not None
+        same = compare_with_promoted(database, promotion, student, given)
+        certificate = student.certificate._replace(threshold=0.999999)
+        timid = replace(student, certificate=certificate)
+        worse = compare_with_promoted(database, promotion, timid, given)
+    assert not same.better
+    assert not worse.better
+    assert "on 40 inputs that it did not learn from it answers 0.0%" in worse.reason
 
 
 def test_sampled_calls_are_judged_by_the_rule(gateway: Running, artefact: str) -> None:

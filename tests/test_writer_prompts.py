@@ -66,11 +66,22 @@ def test_a_text_cannot_end_its_turn(*, template: bool) -> None:
     assert ends == prompts.prompt("x").count(prompts.end_token)
 
 
+@pytest.mark.parametrize("template", [True, False])
+def test_any_text_can_be_read(*, template: bool) -> None:
+    tokenizer = byte_level_tokenizer()
+    if not template:
+        tokenizer.chat_template = None
+    prompts = Prompts(tokenizer, "Say it.", 10)
+    for text in ("a \ud800 b", "\ud800" * 40, "", "\0\n\u2028", "{{ 1 / 0 }} {% raw %}"):
+        assert prompts.prompt(text)
+
+
 def test_a_long_text_is_cut_at_its_end(tokenizer: Any) -> None:  # noqa: ANN401 - of transformers
     prompts = Prompts(tokenizer, "", 5)
     text = "my card is lost and found and lost again"
     assert prompts.is_cut(text)
     assert not prompts.is_cut("it")
+    assert prompts.is_cut("\N{OWL}\N{OWL}")
     said = read(tokenizer, prompts.prompt(text))
     inner = said.split("user\n")[1].split("<|im_end|>")[0]
     assert text.startswith(inner)

@@ -58,7 +58,7 @@ def build_written_pool(
         said = (answer or "").strip()
         if not said:
             missing += 1
-        elif len(said) >= MOST_WRITTEN and count(said) >= MOST_WRITTEN:
+        elif len(said.encode("utf-8", "replace")) >= MOST_WRITTEN <= count(said):
             too_long += 1
         else:
             kept.append((example, said))

@@ -49,13 +49,15 @@ class Prompts:
     def tokens(self, text: str) -> list[int]:
         """Return the tokens of an input by itself, not cut."""
         found: list[int] = self._tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True
+            _valid(text), add_special_tokens=False, split_special_tokens=True
         ).input_ids
         return found
 
     def is_cut(self, text: str) -> bool:
         """Tell whether an input is read in part alone."""
-        return len(text) > self._most_tokens and len(self.tokens(text)) > self._most_tokens
+        # No tokenizer spells a text in more tokens than it has bytes.
+        most = self._most_tokens
+        return len(text.encode("utf-8", "replace")) > most and len(self.tokens(text)) > most
 
     def prompt(self, text: str) -> list[int]:
         """Return the tokens after which the answer is written."""
@@ -64,7 +66,7 @@ class Prompts:
         if self._tokenizer.chat_template is None:
             before = f"{self._instruction}\n\n" if self._instruction else ""
             return self._begin + self.tokens(f"{before}{text}\n")
-        return self._templated(text)
+        return self._templated(_valid(text))
 
     def _templated(self, text: str) -> list[int]:
         messages = [{"role": "user", "content": text}]
@@ -97,3 +99,8 @@ class Prompts:
         except jinja2.TemplateError as error:
             raise UsageError(f"the model's chat template takes no message: {error}") from None
         return False
+
+
+def _valid(text: str) -> str:
+    """Return a text in which halves of surrogate pairs, which no tokenizer takes, are marks."""
+    return text.encode("utf-8", "replace").decode()
