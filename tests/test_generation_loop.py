@@ -14,6 +14,7 @@ from locum.errors import ArtefactError, InputError, UsageError
 from locum.evaluation import Promise
 from locum.generation import distill_generation
 from locum.generation.deferring import learn_score
+from locum.generation.pool import build_written_pool
 from locum.report import render_report
 from locum.schema import Example, GenerationTask
 from locum.teachers import Budget, ChatTeacher, FunctionTeacher
@@ -264,3 +265,8 @@ def test_many_features_are_used_only_where_they_tell_more() -> None:
     assert told.score.coefficients[3] < -1
     blind = learn_score(drafts, dice.random(600) < 0.9, 400, Promise(0.9, 0.95), 0)
     assert blind.score.coefficients[1:] == (0, 0, 0, 0)
+
+
+def test_half_a_surrogate_pair_in_an_answer_is_a_mark() -> None:
+    pool = build_written_pool([Example("a"), Example("b")], ["x \ud800", "\ud800" * 2_000], len)
+    assert (pool.answers, pool.too_long) == (["x ?"], 1)

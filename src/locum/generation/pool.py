@@ -55,10 +55,11 @@ def build_written_pool(
     kept: list[tuple[Example, str]] = []
     missing = too_long = 0
     for example, answer in zip(examples, answers, strict=True):
-        said = (answer or "").strip()
+        # Halves of surrogate pairs, as broken JSON has them, are no text that could be written.
+        said = (answer or "").encode("utf-8", "replace").decode().strip()
         if not said:
             missing += 1
-        elif len(said.encode("utf-8", "replace")) >= MOST_WRITTEN <= count(said):
+        elif len(said.encode()) >= MOST_WRITTEN <= count(said):
             too_long += 1
         else:
             kept.append((example, said))
