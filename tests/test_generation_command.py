@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.store import CallStore, open_database
 from tests.commands import in_json, locum, refusal
+from tests.promoted import chat_request, record
 from tests.small_writers import EASY, make_pairs, taught
 
 if TYPE_CHECKING:
@@ -129,3 +131,20 @@ def test_options_of_other_kinds_are_refused(
     home: Path, calls: Path, more: list[str], said: str
 ) -> None:
     assert said in refusal(home, "distill", "notes", "--calls", str(calls), *more, code=2)
+
+
+def test_recorded_calls_are_distilled_and_promoted(model: Path, tmp_path: Path) -> None:
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add(
+            [
+                record(chat_request(e.text, "Say it."), str(e.answer), number, task="notes")
+                for number, e in enumerate(PAIRS)
+            ]
+        )
+    made = ("--student-model", str(model), "--instruction", "Say it.", "--accept", "same")
+    found = in_json(tmp_path, "distill", "notes", *made, "--target", "0.85")
+    assert found["decision"]["verdict"] == "distil"
+    promoted = in_json(tmp_path, "promote", "notes")
+    assert promoted["calls"] == promoted["recognised"] == len(PAIRS)
+    said = in_json(tmp_path, "predict", "notes", "amber of the by in")
+    assert said["answer"] == "note amber amber"
