@@ -20,6 +20,7 @@ def test_public_names_are_these() -> None:
         "CertifiedWriter",
         "ChatTeacher",
         "Distillation",
+        "DistilledClassifier",
         "Example",
         "Extraction",
         "ExtractionDistillation",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from locum.teachers import MessagesTeacher as MessagesTeacher
     from locum.teachers import Panel as Panel
     from locum.teachers import Votes as Votes
+    from locum.training import DistilledClassifier as DistilledClassifier
     from locum.training import distill_module as distill_module
 
 _HOMES = {
@@ -49,6 +50,7 @@ _HOMES = {
     "CertifiedWriter": ("locum.export", "CertifiedWriter"),
     "ChatTeacher": ("locum.teachers", "ChatTeacher"),
     "Distillation": ("locum.distillation", "Distillation"),
+    "DistilledClassifier": ("locum.training", "DistilledClassifier"),
     "Example": ("locum.schema", "Example"),
     "Extraction": ("locum.schema", "Extraction"),
     "ExtractionDistillation": ("locum.extraction", "ExtractionDistillation"),
@@ -82,6 +84,7 @@ __all__ = [
     "CertifiedWriter",
     "ChatTeacher",
     "Distillation",
+    "DistilledClassifier",
     "Example",
     "Extraction",
     "ExtractionDistillation",

@@ -1,0 +1,143 @@
+"""Prune and distil (Minitron; Muralidharan et al. 2024): a small language model out of a large one.
+
+Students are the teacher with something taken away: the layers that change their input least
+(ShortGPT; Men et al. 2024), the channels and neurons that the texts use least, or both. What is
+left then reads some texts, and learns
+
+hard         the next token of the text;
+distilled    the teacher's distribution of it, token by token.
+
+Printed are parameters and the loss on texts that were held out (nats a token): of what was just
+pruned, and of both after the same tokens, with the share of the damage that each repaired: of the
+way from the pruned model to its teacher. The texts are files, or folders of them, for instance
+Vim's manual, which is Debian's package ``vim-runtime``::
+
+    pip install '.[lm]'
+    python -m examples.prune_and_distil --teacher HuggingFaceTB/SmolLM2-135M-Instruct \
+        --texts /usr/share/vim/vim90/doc
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from copy import deepcopy
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from examples.held_out import Divided, cross_entropy, divide
+from locum.language import (
+    LanguageSettings,
+    ModelTeacher,
+    block_influence,
+    drop_layers,
+    measure_importance,
+    most_influential,
+    prune_width,
+    read_documents,
+    train_language_model,
+)
+from locum.teachers.pretrained import Pretrained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from transformers import PreTrainedModel
+
+MEASURED = 32  # sequences by which it is found what the texts use
+PASS = 4
+
+
+class Outcome(NamedTuple):
+    """Held-out losses of a student, in nats a token."""
+
+    parameters: int
+    pruned: float
+    hard: float
+    distilled: float
+
+
+def share(of: int, kept: float, multiple: int = 1) -> int:
+    """Return a share of a size, rounded to a multiple of something."""
+    return max(1, round(of * kept / multiple)) * multiple
+
+
+def pruned(
+    teacher: PreTrainedModel, texts: Divided, kept: float
+) -> Iterator[tuple[str, PreTrainedModel]]:
+    """Make students that keep a share of the layers, of the width, and of both."""
+    config = teacher.config
+    ids = texts.train.ids_SL[:MEASURED]
+    batches = [ids[start : start + PASS] for start in range(0, len(ids), PASS)]
+    layers = share(config.num_hidden_layers, kept)
+    width = {
+        "hidden": share(config.hidden_size, kept, 16),
+        "intermediate": share(config.intermediate_size, kept, 16),
+    }
+    influential = most_influential(block_influence(teacher, batches), layers)
+    shallow = drop_layers(teacher, influential)
+    yield "fewer layers", shallow
+    yield "narrower", prune_width(teacher, measure_importance(teacher, batches), **width)
+    yield "both", prune_width(shallow, measure_importance(shallow, batches), **width)
+
+
+def train(
+    student: PreTrainedModel, texts: Divided, teacher: ModelTeacher | None, steps: int, rate: float
+) -> PreTrainedModel:
+    """Train a copy of a student, on the teacher's distributions where there is one."""
+    settings = LanguageSettings(
+        most_steps=steps,
+        epochs=steps,
+        sequences_per_step=2 * PASS,
+        sequences_per_pass=PASS,
+        learning_rate=rate,
+    )
+    copy = deepcopy(student).requires_grad_()
+    train_language_model(copy, texts.train, teacher, settings)
+    return copy
+
+
+def main() -> None:
+    """Prune, train, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--teacher", required=True, help="folder, GGUF file, or name on the hub")
+    parser.add_argument("--texts", nargs="+", required=True, help="files or folders of text")
+    parser.add_argument("--keep", type=float, default=2 / 3, help="share of layers, and of width")
+    parser.add_argument("--steps", type=int, default=100, help="of eight sequences each")
+    parser.add_argument("--length", type=int, default=128, help="tokens of a sequence")
+    parser.add_argument("--held-out", type=int, default=64, help="sequences to measure by")
+    parser.add_argument("--rate", type=float, default=5e-4)
+    arguments = parser.parse_args()
+    source = Pretrained(arguments.teacher)
+    teacher = source.load("float32", "cpu")
+    documents = read_documents(arguments.texts, source.tokenizer)
+    texts = divide(documents, source.tokenizer, arguments.length, arguments.held_out)
+    asked = ModelTeacher(teacher, len(source.tokenizer))
+    outcomes: dict[str, Outcome] = {}
+    for name, student in pruned(teacher, texts, arguments.keep):
+        before = cross_entropy(student, texts.held_out)
+        after = []
+        for of in (None, asked):
+            copy = train(student, texts, of, arguments.steps, arguments.rate)
+            after.append(cross_entropy(copy, texts.held_out))
+        outcomes[name] = Outcome(student.num_parameters(), before, *after)
+        print(f"{name}: {outcomes[name]}", file=sys.stderr, flush=True)
+    tokens = arguments.steps * 2 * PASS * arguments.length
+    whole = cross_entropy(teacher, texts.held_out)
+    print(f"loss on {texts.held_out.rows:,} held-out tokens; {tokens:,} tokens to learn from")
+    print(f"{'student':14}{'parameters':>10}{'pruned':>8}{'hard':>14}{'distilled':>16}")
+    print(f"{'(teacher)':14}{teacher.num_parameters() / 1e6:9.1f}M{whole:8.3f}")
+    for name, found in outcomes.items():
+        damage = found.pruned - whole
+        cells = [
+            f"{loss:8.3f} {(found.pruned - loss) / damage if damage > 0 else np.nan:5.0%}"
+            for loss in (found.hard, found.distilled)
+        ]
+        print(f"{name:14}{found.parameters / 1e6:9.1f}M{found.pruned:8.3f}" + "  ".join(cells))
+
+
+if __name__ == "__main__":
+    main()
