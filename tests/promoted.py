@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from locum.export import AnyStudent
     from locum.promotion.prepare import Prepared
     from locum.schema import Call, Endpoint, JsonObject
     from locum.store import Promotion
@@ -234,7 +235,7 @@ class Promoted(NamedTuple):
 def promote(
     place: str | Path,
     folder: Path,
-    student: CertifiedStudent | CertifiedExtractor | None = None,
+    student: AnyStudent | None = None,
     calls: Sequence[Call] | None = None,
     *,
     percent: float = 100.0,

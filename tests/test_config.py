@@ -69,7 +69,7 @@ def test_a_file_without_tasks_declares_none(tmp_path: Path) -> None:
     [
         ('[tasks.topics]\nlabels = ["a", "b"]\nlabel = "x"\n', "tasks.topics.label:"),
         ('[task.topics]\nlabels = ["a", "b"]\n', "task:"),
-        ('[tasks.topics]\ninstruction = "x"\n', "tasks.topics: expected labels"),
+        ('[tasks.topics]\nexamples = {x = "y"}\n', "tasks.topics: expected labels"),
         ('[tasks.topics]\nlabels = "a, b"\n', "tasks.topics.labels"),
         ('[tasks.topics]\nlabels = ["a", 2]\n', "tasks.topics.labels"),
         ('[tasks.topics]\nlabels = ["a", "b"]\ninstruction = 7\n', "tasks.topics.instruction:"),

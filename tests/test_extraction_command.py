@@ -493,7 +493,7 @@ def test_commands_of_labels_refuse_a_task_of_json(here: Path, command: list[str]
         ('schema = "mail.json"\nlabels = ["a", "b"]', "neither labels nor examples"),
         ('schema = "mail.json"\n[tasks.mail.examples]\n"a" = "b"', "neither labels nor examples"),
         ('labels = ["a", "b"]\nleave_out = ["a"]', "leave_out with a schema alone"),
-        ('instruction = "Say it."', "expected labels, or a schema"),
+        ('instruction = "Say it."', "answers in free text: a student that writes is made from"),
         ('schema = "absent.json"', "absent.json': expected a file that holds a JSON Schema"),
         ('schema = "schemas/mail.json"\nleave_out = ["mood"]', "leave out 'mood'"),
     ],

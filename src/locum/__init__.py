@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from locum.errors import LocumError as LocumError
     from locum.export import CertifiedExtractor as CertifiedExtractor
     from locum.export import CertifiedStudent as CertifiedStudent
+    from locum.export import CertifiedWriter as CertifiedWriter
     from locum.export import load_artefact as load
     from locum.extraction import ExtractionDistillation as ExtractionDistillation
     from locum.extraction import distill_extraction as distill_extraction
+    from locum.generation import GenerationDistillation as GenerationDistillation
+    from locum.generation import distill_generation as distill_generation
     from locum.report import write_report as write_report
     from locum.schema import Example as Example
     from locum.schema import Extraction as Extraction
+    from locum.schema import Generation as Generation
+    from locum.schema import GenerationTask as GenerationTask
     from locum.schema import Prediction as Prediction
     from locum.schema import Task as Task
     from locum.shapes import ExtractionTask as ExtractionTask
@@ -42,6 +47,7 @@ _HOMES = {
     "Budget": ("locum.teachers", "Budget"),
     "CertifiedExtractor": ("locum.export", "CertifiedExtractor"),
     "CertifiedStudent": ("locum.export", "CertifiedStudent"),
+    "CertifiedWriter": ("locum.export", "CertifiedWriter"),
     "ChatTeacher": ("locum.teachers", "ChatTeacher"),
     "Distillation": ("locum.distillation", "Distillation"),
     "DistilledClassifier": ("locum.training", "DistilledClassifier"),
@@ -50,6 +56,9 @@ _HOMES = {
     "ExtractionDistillation": ("locum.extraction", "ExtractionDistillation"),
     "ExtractionTask": ("locum.shapes", "ExtractionTask"),
     "FunctionTeacher": ("locum.teachers", "FunctionTeacher"),
+    "Generation": ("locum.schema", "Generation"),
+    "GenerationDistillation": ("locum.generation", "GenerationDistillation"),
+    "GenerationTask": ("locum.schema", "GenerationTask"),
     "LocalTeacher": ("locum.teachers", "LocalTeacher"),
     "LocumError": ("locum.errors", "LocumError"),
     "MessagesTeacher": ("locum.teachers", "MessagesTeacher"),
@@ -59,6 +68,7 @@ _HOMES = {
     "Votes": ("locum.teachers", "Votes"),
     "distill": ("locum.distillation", "distill"),
     "distill_extraction": ("locum.extraction", "distill_extraction"),
+    "distill_generation": ("locum.generation", "distill_generation"),
     "distill_module": ("locum.training", "distill_module"),
     "load": ("locum.export", "load_artefact"),
     "load_task": ("locum.config", "load_task"),
@@ -71,6 +81,7 @@ __all__ = [
     "Budget",
     "CertifiedExtractor",
     "CertifiedStudent",
+    "CertifiedWriter",
     "ChatTeacher",
     "Distillation",
     "DistilledClassifier",
@@ -79,6 +90,9 @@ __all__ = [
     "ExtractionDistillation",
     "ExtractionTask",
     "FunctionTeacher",
+    "Generation",
+    "GenerationDistillation",
+    "GenerationTask",
     "LocalTeacher",
     "LocumError",
     "MessagesTeacher",
@@ -88,6 +102,7 @@ __all__ = [
     "Votes",
     "distill",
     "distill_extraction",
+    "distill_generation",
     "distill_module",
     "load",
     "load_task",

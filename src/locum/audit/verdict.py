@@ -125,7 +125,8 @@ def _no_student(task: TrafficTask) -> str | None:
     if output.kind == "free text":
         return (
             f"its answers are free text of {measures.answer_words:,.0f} words at the median, too "
-            f"open for a student (narrowness {measures.narrowness:.2f} of 1)"
+            f"open to foretell a student (narrowness {measures.narrowness:.2f} of 1): locum "
+            "distill with --student-model tries a small language model"
         )
     if output.kind == "closed set" and len(output.labels) == 1:
         return f"every answer is {output.labels[0][0]!r}: there is nothing to decide"

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DEFERRAL_FEATURES", "PLAIN_SCORE", "DeferralScore", "fit_deferral", "text_lengths"]
+__all__ = [
+    "DEFERRAL_FEATURES",
+    "PLAIN_SCORE",
+    "AgreementScore",
+    "DeferralScore",
+    "deferral_features",
+    "fit_agreement",
+    "fit_deferral",
+    "text_lengths",
+]
 
 DEFERRAL_FEATURES = ("log_odds", "margin", "entropy", "novelty", "length")
 _SMALLEST = 1e-9
@@ -37,6 +46,32 @@ _PENALTY = 1.0
 _MOST_STEPS = 50
 _PRECISION = 1e-10
 _MOST_LOG_ODDS = 40.0
+
+
+class AgreementScore(NamedTuple):
+    """The estimated probability that student and teacher agree, from ``F`` features of an input.
+
+    Args:
+        means: Of the features of the inputs learned from, ``F`` of them.
+        scales: Their standard deviations; 1 where a feature did not vary.
+        coefficients: Of the standardised features.
+        intercept: Log-odds of agreement of an input whose features are all at their means.
+    """
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+
+    def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the score of each input, between 0 and 1, ``[N]``; NaN where a number is not one.
+
+        Args:
+            features: ``[N, F]``.
+        """
+        standardised = (features - np.array(self.means)) / np.array(self.scales)
+        np.clip(standardised, -_FARTHEST, _FARTHEST, out=standardised)
+        return _logistic(standardised @ np.array(self.coefficients) + self.intercept)
 
 
 class DeferralScore(NamedTuple):
@@ -75,11 +110,8 @@ class DeferralScore(NamedTuple):
         if len(proba) == 1:
             features = _features_of_one(proba[0], float(novelty[0]), int(lengths[0]))
             return np.array([self._score_of_one(features)])
-        standardised = _features(proba, novelty, lengths)
-        standardised -= self.means
-        standardised /= self.scales
-        np.clip(standardised, -_FARTHEST, _FARTHEST, out=standardised)
-        return _logistic(standardised @ np.array(self.coefficients) + self.intercept)
+        learned = AgreementScore(self.means, self.scales, self.coefficients, self.intercept)
+        return learned.score(deferral_features(proba, novelty, lengths))
 
     def _score_of_one(self, features: tuple[float, ...]) -> float:
         log_odds = self.intercept
@@ -110,6 +142,20 @@ def fit_deferral(
 ) -> DeferralScore:
     """Learn a score from inputs of which it is known whether student and teacher agreed.
 
+    Args:
+        proba: Calibrated probabilities of the labels, ``[N, C]``.
+        novelty: As the student judged it, ``[N]``.
+        lengths: Characters of each, ``[N]``.
+        agrees: Whether student and teacher agree, ``[N]``.
+    """
+    return DeferralScore(
+        "learned", *fit_agreement(deferral_features(proba, novelty, lengths), agrees)
+    )
+
+
+def fit_agreement(features: NDArray[np.floating], agrees: NDArray[np.bool_]) -> AgreementScore:
+    """Learn from features of inputs where student and teacher agree.
+
     Minimises ``sum_n log(1 + exp(-y_n z_n)) + |w|^2 / 2`` with ``z = b + w x`` over standardised
     features, by Newton's method. The ridge penalty (Hoerl and Kennard 1970; le Cessie and van
     Houwelingen 1992) is that of a standard normal prior on each coefficient; it keeps the solution
@@ -117,18 +163,14 @@ def fit_deferral(
     disagreement are added at the mean, which does the same for the intercept.
 
     Args:
-        proba: Calibrated probabilities of the labels, ``[N, C]``.
-        novelty: As the student judged it, ``[N]``.
-        lengths: Characters of each input, ``[N]``.
+        features: ``[N, F]``.
         agrees: Whether student and teacher agree, ``[N]``.
     """
-    features = _features(proba, novelty, lengths)
     means, scales = features.mean(axis=0), features.std(axis=0)
     scales[scales < _FLATTEST] = 1.0
     standardised = np.clip((features - means) / scales, -_FARTHEST, _FARTHEST)
     weights = _fit_logistic(standardised, agrees)
-    return DeferralScore(
-        "learned",
+    return AgreementScore(
         tuple(means.tolist()),
         tuple(scales.tolist()),
         tuple(weights[1:].tolist()),
@@ -136,10 +178,10 @@ def fit_deferral(
     )
 
 
-def _features(
+def deferral_features(
     proba: NDArray[np.floating], novelty: NDArray[np.floating], lengths: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """``[N, 5]``, in the order of `DEFERRAL_FEATURES`."""
+    """Return the features of inputs, ``[N, 5]``, in the order of `DEFERRAL_FEATURES`."""
     floored = np.maximum(proba, _SMALLEST, dtype=np.float64)
     second, best = np.partition(floored, (-2, -1), axis=1)[:, -2:].T
     features = np.empty((len(proba), len(DEFERRAL_FEATURES)))
@@ -154,7 +196,7 @@ def _features(
 def _features_of_one(
     row: NDArray[np.floating], novelty: float, length: int
 ) -> tuple[float, float, float, float, float]:
-    """As `_features`, with fewer calls of numpy, which take longer than the sums in them."""
+    """As `deferral_features`, with fewer calls of numpy, which take longer than the sums."""
     floored = np.maximum(row, _SMALLEST, dtype=np.float64)
     entropy = -float(floored @ np.log(floored))
     place = floored.argmax()
@@ -171,7 +213,7 @@ def _features_of_one(
 
 
 def _fit_logistic(features: NDArray[np.float64], agrees: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Intercept and coefficients, ``[6]``, by Newton's steps, halved where they go too far."""
+    """Intercept and coefficients, ``[1 + F]``, by Newton's steps, halved where they go too far."""
     design = np.column_stack([np.ones(len(features)), features])
     at_mean = np.eye(1, design.shape[1])
     design, target = np.vstack([design, at_mean]), np.append(agrees, 0.5).astype(np.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,8 @@ from locum.cli.extraction import (
     refuse_for_json,
     refuse_for_labels,
 )
+from locum.cli.generation import WriterFlags, find_generation, make_judge, refuse_for_texts
+from locum.cli.kept_files import put_aside, read_synthetic
 from locum.cli.options import (
     Columns,
     Config,
@@ -27,8 +28,8 @@ from locum.cli.options import (
     parse_duration,
     parse_size,
 )
-from locum.cli.places import TaskFolder, parse_columns, project_settings, store_place, task_folder
-from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.places import parse_columns, project_settings, store_place, task_folder
+from locum.cli.progress import TerminalProgress
 from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.cli.task_inputs import (
     declare_task,
@@ -58,7 +59,7 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
-    from locum.schema import Example
+    from locum.generation import GenerationDistillation
 
 __all__ = ["distill_command"]
 
@@ -104,6 +105,25 @@ def distill_command(
             "--partial", help="Keep a student that may answer with single fields of the JSON alone."
         ),
     ] = False,
+    student_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or hub name of a small language model, to write free text; else from "
+            "locum.toml."
+        ),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            help="When a written answer is as good as the teacher's: chrF>=0.6 (the default), "
+            "rougeL>=0.5, similarity>=0.8, same, judge; several with 'and', or with 'or'."
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="URL of an API, or a teacher of locum.toml, that --accept judge asks."),
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="The judge's model.")] = None,
     config: Config = None,
     column: Columns = None,
     encoding: Encoding = "utf-8",
@@ -126,7 +146,10 @@ def distill_command(
         typer.Option(help="Coverage that is enough; else about the best that is foreseen."),
     ] = None,
     time: Annotated[
-        str, typer.Option("--time", help="No student is begun after so long: 90s, 10m, 1h.")
+        str,
+        typer.Option(
+            "--time", help="No student, or pass over texts, is begun after that: 90s, 10m, 1h."
+        ),
     ] = "15m",
     max_size: Annotated[
         str | None, typer.Option(help="Leave out larger students: 500kB, 20MB, 1.5MiB.")
@@ -164,7 +187,8 @@ def distill_command(
     the best: linear needs nothing, the others the extras static and encoder.
 
     Where answers are JSON, one student reads every field, and each field has a certificate of its
-    own besides that of the whole object.
+    own besides that of the whole object. Where they are free text, a small language model given
+    by --student-model learns to write them, and is certified by the rule of --accept.
 
     Takes the calls that the gateway recorded or that were imported: those whose task has this
     name, or whose fingerprint begins so. Or give --calls with recorded answers, or --inputs with
@@ -172,8 +196,9 @@ def distill_command(
     where that answers more, or the promise was broken. The API key is read from LOCUM_API_KEY or
     OPENAI_API_KEY. Ends with code 3 where no student keeps the promise.
     """
-    from locum.distillation import DEFAULT_ENCODER, distill
+    from locum.distillation import AUTO, DEFAULT_ENCODER, distill
     from locum.extraction import distill_extraction
+    from locum.generation import distill_generation
     from locum.report import write_report
     from locum.store import open_database
 
@@ -196,7 +221,8 @@ def distill_command(
         parameter or (),
         concurrency,
     )
-    money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher))
+    writing = WriterFlags(student_model, accept, judge, judge_model)
+    money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher or judge))
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
         if file is None:
             given = recorded_inputs(task, place)
@@ -208,10 +234,23 @@ def distill_command(
             ExtractionFlags(schema, tuple(leave_out or ()), instruction),
             settings,
             given,
-            has_labels=labels is not None or task in settings.tasks,
+            has_labels=labels is not None
+            or task in settings.tasks
+            or task in settings.generations
+            or writing != WriterFlags(),
         )
-        result: Distillation | ExtractionDistillation
-        database = stack.enter_context(open_database(place)) if teacher or not file else None
+        generation = find_generation(
+            task,
+            writing,
+            instruction,
+            settings,
+            given,
+            has_others=extraction is not None or labels is not None or task in settings.tasks,
+        )
+        result: Distillation | ExtractionDistillation | GenerationDistillation
+        database = (
+            stack.enter_context(open_database(place)) if teacher or judge or not file else None
+        )
         before = begin_refresh(task, database, file) if refresh else None
         asked = make_teacher(flags, settings, database, progress.stage) if database else None
         if extraction is not None:
@@ -236,9 +275,39 @@ def distill_command(
                 notes=[*given.notes, *extraction.notes],
                 progress=progress,
             )
+        elif generation is not None:
+            refuse_for_texts(
+                {
+                    "--student": student != AUTO,
+                    "--coverage": coverage is not None,
+                    "--max-size": max_size is not None,
+                    "--embeddings": embeddings is not None,
+                    "--partial": partial,
+                    "--no-synthetic": not synthetic,
+                }
+            )
+            result = distill_generation(
+                generation.task,
+                given.examples,
+                asked,
+                student_model=generation.student_model,
+                accept=generation.accept,
+                judge=make_judge(writing, settings, database, progress.stage),
+                encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
+                target=target,
+                confidence=confidence,
+                minimum_coverage=minimum_coverage,
+                seconds=seconds,
+                seed=seed,
+                store=database,
+                teacher_name=model or given.teacher or "recorded answers",
+                budget=money,
+                notes=[*given.notes, *generation.notes],
+                progress=progress,
+            )
         else:
             refuse_for_labels(partial=partial)
-            written = _read_synthetic(folder, progress) if synthetic else []
+            written = read_synthetic(folder, progress) if synthetic else []
             declared = declare_task(task, settings, config, labels, instruction, given.examples)
             result = distill(
                 declared.task,
@@ -267,29 +336,6 @@ def distill_command(
             replace(result.student, redaction=redaction).save(folder.student)
             note_lineage(task, given.examples, place)
         else:
-            _put_aside(folder.student)
+            put_aside(folder.student)
         write_report(result, folder.report)
     print_result(result, folder, home, json_output=json_output)
-
-
-def _read_synthetic(folder: TaskFolder, progress: TerminalProgress) -> list[Example]:
-    from locum.dataset import read_examples
-
-    if not folder.synthetic.is_file():
-        return []
-    read = read_examples(folder.synthetic).examples
-    written = [replace(example, synthetic=True) for example in read]
-    count = f"{len(written):,} synthetic inputs"
-    progress.stage(f"read {count} from {folder.synthetic}: --no-synthetic leaves them out")
-    return written
-
-
-def _put_aside(student: Path) -> None:
-    """Keep a student of an earlier run, but where it does not answer any more."""
-    if not student.exists():
-        return
-    previous = student.with_name(f"{student.name}.previous")
-    shutil.rmtree(previous, ignore_errors=True)
-    student.replace(previous)
-    kept = f"note: the student of an earlier run is now {previous}, and answers no more"
-    stderr_console().print(kept, markup=False)

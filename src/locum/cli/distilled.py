@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from locum.cli.places import TaskFolder
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
+    from locum.generation import GenerationDistillation
 
 __all__ = ["print_result"]
 
 
 def print_result(
-    result: Distillation | ExtractionDistillation,
+    result: Distillation | ExtractionDistillation | GenerationDistillation,
     folder: TaskFolder,
     home: Path | None,
     *,
@@ -36,13 +37,16 @@ def print_result(
         QualityGateError: No student may answer.
     """
     from locum.extraction import ExtractionDistillation
-    from locum.report import extraction_object, result_object
+    from locum.generation import GenerationDistillation
+    from locum.report import extraction_object, generation_object, result_object
 
     artefact = folder.student if result.student is not None else None
     if not json_output:
         _print_table(result, folder, home)
     elif isinstance(result, ExtractionDistillation):
         print_json(extraction_object(result, folder.report, artefact))
+    elif isinstance(result, GenerationDistillation):
+        print_json(generation_object(result, folder.report, artefact))
     else:
         print_json(result_object(result, folder.report, artefact))
     if result.decision.verdict != "distil":
@@ -50,11 +54,14 @@ def print_result(
 
 
 def _print_table(
-    result: Distillation | ExtractionDistillation, folder: TaskFolder, home: Path | None
+    result: Distillation | ExtractionDistillation | GenerationDistillation,
+    folder: TaskFolder,
+    home: Path | None,
 ) -> None:
     from rich.console import Console
 
     from locum.extraction import ExtractionDistillation
+    from locum.generation import GenerationDistillation
 
     console = Console(highlight=False)
     errors = stderr_console()
@@ -62,6 +69,8 @@ def _print_table(
         errors.print(f"note: {warning}", markup=False)
     if isinstance(result, ExtractionDistillation):
         _print_fields(result, console)
+    elif isinstance(result, GenerationDistillation):
+        _print_texts(result, console)
     else:
         _print_comparison(result, console)
         _print_frontier(result, console)
@@ -126,3 +135,18 @@ def _print_fields(result: ExtractionDistillation, console: Console) -> None:
         console.print()
     console.print(table("field by field", fields.columns, fields.rows))
     console.print(fields.note, markup=False)
+
+
+def _print_texts(result: GenerationDistillation, console: Console) -> None:
+    """Print how teacher and student compare, and how near the texts come."""
+    from locum.report import compare_generation, text_table
+
+    comparison, texts = compare_generation(result), text_table(result)
+    if comparison is None or texts is None:
+        return
+    title = f"{result.task.name}: {result.teacher} and its student"
+    console.print(table(title, comparison.columns, comparison.rows))
+    console.print(comparison.note, markup=False)
+    console.print()
+    console.print(table("how near its answers come to the teacher's", texts.columns, texts.rows))
+    console.print(texts.note, markup=False)

@@ -12,15 +12,15 @@ from locum.cli.options import Home
 from locum.cli.places import find_artefact, parse_columns
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
-from locum.schema import Prediction
+from locum.schema import Extraction, Generation, Prediction
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from locum.schema import Extraction
-
 __all__ = ["predict_command"]
+
+Said = Prediction | Extraction | Generation
 
 
 def predict_command(
@@ -47,17 +47,17 @@ def predict_command(
 ) -> None:
     """Predict texts from the command line, a file or standard input, one line each.
 
-    Prints label or JSON, confidence, and "answered" where the certificate covers the input or
+    Prints label, JSON or text, confidence, and "answered" where the certificate covers the input or
     "deferred" where the teacher should be asked, separated by tabs.
     """
-    from locum.export import CertifiedStudent, load_artefact
+    from locum.export import CertifiedExtractor, load_artefact
 
     student = load_artefact(find_artefact(task, home))
     source = _texts(texts or [], inputs, parse_columns(column or []), encoding)
-    if partial and isinstance(student, CertifiedStudent):
-        raise UsageError(f"--partial is for answers in JSON, and {task!r} answers with labels")
+    if partial and not isinstance(student, CertifiedExtractor):
+        raise UsageError(f"--partial is for answers in JSON, and {task!r} answers otherwise")
     show = _to_json if json_output else _to_line
-    predictions: Iterator[Prediction | Extraction] = student.predict_batch(source)
+    predictions: Iterator[Said] = student.predict_batch(source)
     for prediction in predictions:
         typer.echo(show(prediction, partial=partial))
 
@@ -95,8 +95,8 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
         )
 
 
-def _to_json(prediction: Prediction | Extraction, *, partial: bool) -> str:
-    if isinstance(prediction, Prediction):
+def _to_json(prediction: Said, *, partial: bool) -> str:
+    if not isinstance(prediction, Extraction):
         return write_json(prediction._asdict()).decode()
     fields = {
         path: field._asdict()
@@ -106,10 +106,13 @@ def _to_json(prediction: Prediction | Extraction, *, partial: bool) -> str:
     return write_json(prediction._asdict() | {"fields": fields}).decode()
 
 
-def _to_line(prediction: Prediction | Extraction, *, partial: bool) -> str:
+def _to_line(prediction: Said, *, partial: bool) -> str:
     route = "answered" if prediction.answered else "deferred"
     if isinstance(prediction, Prediction):
         said = prediction.label
+    elif isinstance(prediction, Generation):
+        # A line is an answer's.
+        said = "" if prediction.answer is None else " ".join(prediction.answer.split())
     elif partial and not prediction.answered:
         accepted = {
             path: field.value

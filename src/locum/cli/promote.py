@@ -47,13 +47,13 @@ def promote_command(
     the teacher. The student is kept in the store as it is now, and distilling the task again does
     not change it.
     """
-    from locum.export import load_artefact
+    from locum.export import read_manifest
     from locum.promotion import promote_student
 
     _check_shares(percent, shadow)
     settings = project_settings(config)
     folder = find_artefact(task, home)
-    name = load_artefact(folder).task.name
+    name = read_manifest(folder).task.name
     with open_existing(store_place(home, settings)) as database:
         if percent:
             refuse_revoked(database, name, folder)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from locum.config import Settings
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
+    from locum.generation import GenerationDistillation
     from locum.schema import Example
     from locum.store import Database, Promotion
 
@@ -54,7 +55,7 @@ def begin_refresh(task: str, database: Database | None, file: Path | None) -> Re
 
 def keep_or_promote(
     refresh: Refresh,
-    result: Distillation | ExtractionDistillation,
+    result: Distillation | ExtractionDistillation | GenerationDistillation,
     folder: TaskFolder,
     settings: Settings,
     examples: Sequence[Example],

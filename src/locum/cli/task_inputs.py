@@ -148,10 +148,14 @@ def declare_task(
     from locum.dataset import infer_labels, likely_answer
     from locum.schema import Task
 
-    if name in settings.extractions:
+    other = {
+        **dict.fromkeys(settings.extractions, "in JSON"),
+        **dict.fromkeys(settings.generations, "in free text"),
+    }
+    if name in other:
         raise UsageError(
-            f"task {name!r} answers in JSON, and this takes tasks that answer with labels: only "
-            "locum distill and locum predict know both"
+            f"task {name!r} answers {other[name]}, and this takes tasks that answer with labels: "
+            "only locum distill and locum predict know both"
         )
     task, notes = settings.tasks.get(name), list[str]()
     if task is None and config is not None:

@@ -11,6 +11,7 @@ from locum.config.gateway_settings import (
 from locum.config.settings import (
     CONFIG_FILE,
     ExtractionSettings,
+    GenerationSettings,
     RedactionSettings,
     Settings,
     StoreSettings,
@@ -26,6 +27,7 @@ __all__ = [
     "CacheSettings",
     "ExtractionSettings",
     "GatewaySettings",
+    "GenerationSettings",
     "LimitSettings",
     "RedactionSettings",
     "Settings",

@@ -71,6 +71,7 @@ class LimitSettings(Section):
         connect_seconds: Until an upstream accepts a connection.
         answer_seconds: From the request to the first byte of its answer, and between two bytes.
         student_seconds: Until a student has answered; then its teacher is asked.
+        writer_seconds: The same for a student that writes.
         notice_seconds: How long the gateway says that it is not ready, and goes on taking calls,
             before it stops on SIGTERM.
         drain_seconds: How long running calls may take when the gateway stops.
@@ -87,6 +88,7 @@ class LimitSettings(Section):
     connect_seconds: Seconds = 10.0
     answer_seconds: Seconds = 600.0
     student_seconds: Seconds = 0.25
+    writer_seconds: Seconds = 10.0
     notice_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     drain_seconds: Seconds = 30.0
 

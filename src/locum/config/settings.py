@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -12,7 +12,7 @@ from locum.config.gateway_settings import GatewaySettings
 from locum.config.section import Section
 from locum.config.teacher_settings import TeacherSettings
 from locum.errors import UsageError
-from locum.schema import OwnPrice, Task
+from locum.schema import GenerationTask, OwnPrice, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG_FILE",
     "ExtractionSettings",
+    "GenerationSettings",
     "RedactionSettings",
     "Settings",
     "StoreSettings",
@@ -62,6 +63,19 @@ class ExtractionSettings:
     leave_out: tuple[str, ...] = ()
 
 
+class GenerationSettings(NamedTuple):
+    """A task whose answers are free text: ``[tasks.NAME]`` with neither labels nor a schema.
+
+    Args:
+        task: The task.
+        accept: When a student's answer is as good as the teacher's; ``None`` where that is not
+            said.
+    """
+
+    task: GenerationTask
+    accept: str | None = None
+
+
 class StoreSettings(Section):
     """Where calls are kept: ``[store]``.
 
@@ -79,10 +93,13 @@ class StudentSettings(Section):
         encoder: Folder or hub name of a sentence encoder; by default a small English one.
         embeddings: Folder or hub name of static token embeddings; by default they are distilled
             from the encoder.
+        model: Folder or hub name of a causal language model, from which students are made that
+            write.
     """
 
     encoder: str | None = None
     embeddings: str | None = None
+    model: str | None = None
 
 
 class _Price(Section):
@@ -101,6 +118,7 @@ class _TaskSettings(Section):
     labels: dict[str, str] | list[str] | None = None
     answers: str | None = Field(None, alias="schema")
     leave_out: list[str] = []
+    accept: str | None = None
     examples: dict[str, str] = {}
 
 
@@ -120,6 +138,7 @@ class Settings:
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     extractions: Mapping[str, ExtractionSettings] = field(default_factory=dict)
+    generations: Mapping[str, GenerationSettings] = field(default_factory=dict)
     teachers: Mapping[str, TeacherSettings] = field(default_factory=dict)
     prices: Mapping[str, OwnPrice] = field(default_factory=dict)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
@@ -148,12 +167,17 @@ def load_settings(path: Path) -> Settings:
         tasks={
             name: _to_task(path, name, declared)
             for name, declared in file.tasks.items()
-            if declared.answers is None
+            if declared.labels is not None and declared.answers is None
         },
         extractions={
             name: _to_extraction(path, name, declared)
             for name, declared in file.tasks.items()
             if declared.answers is not None
+        },
+        generations={
+            name: _to_generation(path, name, declared)
+            for name, declared in file.tasks.items()
+            if declared.answers is None and declared.labels is None
         },
         teachers=file.teachers,
         prices={
@@ -181,14 +205,16 @@ def load_task(path: Path, name: str) -> Task:
 
 
 def _to_task(path: Path, name: str, declared: _TaskSettings) -> Task:
-    if declared.labels is None or declared.leave_out:
+    if declared.leave_out or declared.accept:
         raise UsageError(
-            f"{path}: tasks.{name}: expected labels, or a schema, and leave_out with a schema alone"
+            f"{path}: tasks.{name}: expected leave_out with a schema alone, and accept with "
+            "neither labels nor a schema"
         )
-    meanings = declared.labels if isinstance(declared.labels, dict) else {}
+    labels = declared.labels or []
+    meanings = labels if isinstance(labels, dict) else {}
     return Task(
         name=name,
-        labels=tuple(declared.labels),
+        labels=tuple(labels),
         instruction=declared.instruction or Task.instruction,
         descriptions=meanings,
         examples=declared.examples,
@@ -196,10 +222,20 @@ def _to_task(path: Path, name: str, declared: _TaskSettings) -> Task:
 
 
 def _to_extraction(path: Path, name: str, declared: _TaskSettings) -> ExtractionSettings:
-    if declared.labels is not None or declared.examples:
+    if declared.labels is not None or declared.examples or declared.accept:
         raise UsageError(
-            f"{path}: tasks.{name}: a task with a schema has neither labels nor examples"
+            f"{path}: tasks.{name}: a task with a schema has neither labels nor examples, nor "
+            "accept"
         )
     return ExtractionSettings(
         declared.answers or "", path.parent, declared.instruction, tuple(declared.leave_out)
     )
+
+
+def _to_generation(path: Path, name: str, declared: _TaskSettings) -> GenerationSettings:
+    if declared.leave_out or declared.examples:
+        raise UsageError(
+            f"{path}: tasks.{name}: expected labels with examples, or a schema with leave_out; a "
+            "task with neither labels nor a schema answers in free text, and has none of these"
+        )
+    return GenerationSettings(GenerationTask(name, declared.instruction or ""), declared.accept)

@@ -1,7 +1,7 @@
 """From files to examples in splits that know nothing of each other."""
 
 from locum.dataset.duplicates import DuplicateGroups, find_groups
-from locum.dataset.labels import InferredLabels, infer_labels, likely_answer
+from locum.dataset.labels import InferredLabels, are_free_text, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
 from locum.dataset.recorded import examples_of_calls
 from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
@@ -20,6 +20,7 @@ __all__ = [
     "Surroundings",
     "WrittenExample",
     "admit_written",
+    "are_free_text",
     "examples_of_calls",
     "find_groups",
     "find_surroundings",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Example
 
-__all__ = ["InferredLabels", "infer_labels", "likely_answer"]
+__all__ = ["InferredLabels", "are_free_text", "infer_labels", "likely_answer"]
 
 _MOST_LABELS = 1000
 _LEAST_ROWS_PER_LABEL = 2.0
@@ -59,6 +59,15 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
     return InferredLabels(tuple(sorted(label_of.values())), merged)
 
 
+def are_free_text(answers: Sequence[str]) -> bool:
+    """Tell whether recorded answers are so many different ones that they are no closed label set.
+
+    Spellings that differ in case, spaces or the punctuation around them count as one.
+    """
+    spellings = Counter(answer.strip() for answer in answers if answer.strip())
+    return _is_open(len(set(map(bare_key, spellings))), spellings.total())
+
+
 def likely_answer(example: Example) -> str | None:
     """Return an example's answer, or the one that its distribution makes most probable."""
     if example.answer is not None or not example.distribution:
@@ -74,9 +83,13 @@ def _check_closed(labels: Iterable[str], spellings: Counter[str]) -> None:
             "with at least two different answers"
         )
     rows = spellings.total()
-    if len(labels) > _MOST_LABELS or rows / len(labels) < _LEAST_ROWS_PER_LABEL:
+    if _is_open(len(labels), rows):
         raise InputError(
             f"{rows:,} answers hold {len(labels):,} different ones, such as {labels[0]!r} and "
             f"{labels[1]!r}: this is not a closed label set (at most {_MOST_LABELS:,} labels, at "
             f"least {_LEAST_ROWS_PER_LABEL:g} rows a label)"
         )
+
+
+def _is_open(labels: int, rows: int) -> bool:
+    return labels > _MOST_LABELS or rows < _LEAST_ROWS_PER_LABEL * labels

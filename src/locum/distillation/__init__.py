@@ -19,6 +19,7 @@ from locum.distillation.search import (
 from locum.distillation.splitting import Divided, divide
 from locum.distillation.summary import describe_surroundings
 from locum.distillation.teacher_facts import TeacherCosts, measure_costs
+from locum.distillation.written import Wanted, WrittenAnswers, collect_written
 
 __all__ = [
     "AUTO",
@@ -36,10 +37,13 @@ __all__ = [
     "SearchSettings",
     "Silent",
     "TeacherCosts",
+    "Wanted",
+    "WrittenAnswers",
     "buy_answers",
     "check_promise",
     "check_texts",
     "choose_cheapest",
+    "collect_written",
     "decide",
     "describe_surroundings",
     "distill",

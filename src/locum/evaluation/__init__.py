@@ -10,7 +10,7 @@ from locum.evaluation.certificate import (
     plan_thresholds,
     selective_point,
 )
-from locum.evaluation.deferral import DeferralChoice, choose_deferral
+from locum.evaluation.deferral import DeferralChoice, ScoreChoice, choose_deferral, choose_score
 from locum.evaluation.foreseen import (
     CoverageDifference,
     certified_coverages,
@@ -25,11 +25,13 @@ __all__ = [
     "DeferralChoice",
     "Interval",
     "Promise",
+    "ScoreChoice",
     "SelectivePoint",
     "Share",
     "certified_coverages",
     "certify",
     "choose_deferral",
+    "choose_score",
     "clopper_pearson",
     "coverage_difference",
     "foreseen_coverage",

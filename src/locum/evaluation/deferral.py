@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.calibration import FEWEST_LABELS, PLAIN_SCORE, fit_deferral, predict_held_out
+from locum.calibration import (
+    FEWEST_LABELS,
+    PLAIN_SCORE,
+    deferral_features,
+    fit_agreement,
+    fit_deferral,
+    predict_held_out,
+)
 from locum.evaluation.foreseen import coverage_difference, foreseen_coverage
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
     from locum.calibration import DeferralScore
     from locum.evaluation.certificate import Promise
 
-__all__ = ["DeferralChoice", "choose_deferral"]
+__all__ = ["DeferralChoice", "ScoreChoice", "choose_deferral", "choose_score"]
 
 
 class DeferralChoice(NamedTuple):
@@ -38,6 +45,24 @@ class DeferralChoice(NamedTuple):
     learned_coverage: float | None = None
 
 
+class ScoreChoice(NamedTuple):
+    """Whether a student is to answer by a learned score.
+
+    Args:
+        learned: Whether; else by the plain one.
+        reason: Why, in a sentence.
+        confidence: As that of a `DeferralChoice`.
+        plain_coverage: Likewise.
+        learned_coverage: Likewise.
+    """
+
+    learned: bool
+    reason: str
+    confidence: NDArray[np.float64]
+    plain_coverage: float
+    learned_coverage: float | None = None
+
+
 def choose_deferral(
     proba: NDArray[np.floating],
     novelty: NDArray[np.floating],
@@ -47,6 +72,36 @@ def choose_deferral(
     promise: Promise,
     seed: int = 0,
 ) -> DeferralChoice:
+    """Learn a score of label probabilities, and keep it where it is foreseen to cover more.
+
+    Args:
+        proba: Calibrated probabilities of the validation inputs, ``[N, C]``.
+        novelty: As the student judged it, ``[N]``.
+        lengths: Characters of each, ``[N]``.
+        agrees: Whether student and teacher agree, ``[N]``.
+        inputs: Size of the certify split.
+        promise: Target and confidence.
+        seed: Of the bootstrap.
+    """
+    plain = PLAIN_SCORE.score(proba, novelty, lengths)
+    features = deferral_features(proba, novelty, lengths)
+    name = "the probability of the best label"
+    choice = choose_score(plain, features, agrees, inputs, promise, name, seed)
+    score = fit_deferral(proba, novelty, lengths, agrees) if choice.learned else PLAIN_SCORE
+    return DeferralChoice(
+        score, choice.reason, choice.confidence, choice.plain_coverage, choice.learned_coverage
+    )
+
+
+def choose_score(
+    plain: NDArray[np.float64],
+    features: NDArray[np.float64],
+    agrees: NDArray[np.bool_],
+    inputs: int,
+    promise: Promise,
+    plain_name: str,
+    seed: int = 0,
+) -> ScoreChoice:
     """Learn a score on the validation inputs, and keep it where it is foreseen to cover more.
 
     In five folds each input gets a learned score from a fit on the others. The learned score is
@@ -59,28 +114,26 @@ def choose_deferral(
     for either, since both are fixed before its inputs are looked at.
 
     Args:
-        proba: Calibrated probabilities of the validation inputs, ``[N, C]``.
-        novelty: As the student judged it, ``[N]``.
-        lengths: Characters of each, ``[N]``.
+        plain: The plain score of the validation inputs, ``[N]``.
+        features: What a score is learned from, ``[N, F]``.
         agrees: Whether student and teacher agree, ``[N]``.
         inputs: Size of the certify split.
         promise: Target and confidence.
+        plain_name: What the plain score is, for the sentence.
         seed: Of the bootstrap.
     """
-    plain = PLAIN_SCORE.score(proba, novelty, lengths)
     covered = foreseen_coverage(plain, agrees, inputs, promise)
     rarer = int(min(agrees.sum(), (~agrees).sum()))
     if len(agrees) < FEWEST_LABELS or rarer < 2:
         reason = (
-            f"the probability of the best label, as {len(agrees):,} validation inputs with "
+            f"{plain_name}, as {len(agrees):,} validation inputs with "
             f"{int((~agrees).sum()):,} disagreements teach nothing better"
         )
-        return DeferralChoice(PLAIN_SCORE, reason, plain, covered)
+        return ScoreChoice(learned=False, reason=reason, confidence=plain, plain_coverage=covered)
 
     def score_held_out(seen: NDArray[np.bool_], held_out: NDArray[np.bool_]) -> NDArray[np.float64]:
-        fitted = fit_deferral(proba[seen], novelty[seen], lengths[seen], agrees[seen])
-        scores = fitted.score(proba[held_out], novelty[held_out], lengths[held_out])
-        return scores[:, np.newaxis]
+        fitted = fit_agreement(features[seen], agrees[seen])
+        return fitted.score(features[held_out])[:, np.newaxis]
 
     learned = predict_held_out(agrees.astype(np.int64), score_held_out)[:, 0]
     gain = coverage_difference(learned, agrees, plain, agrees, inputs, promise, seed)
@@ -90,7 +143,7 @@ def choose_deferral(
         f"{gain.standard_error:.1%}"
     )
     if gain.difference > 0 and gain.difference >= gain.standard_error:
-        score = fit_deferral(proba, novelty, lengths, agrees)
-        return DeferralChoice(score, f"the learned score: {told}", learned, covered, reached)
-    reason = f"the probability of the best label, as the learned score is not surely better: {told}"
-    return DeferralChoice(PLAIN_SCORE, reason, plain, covered, reached)
+        reason = f"the learned score: {told}"
+        return ScoreChoice(True, reason, learned, covered, reached)  # noqa: FBT003 - its own field
+    reason = f"{plain_name}, as the learned score is not surely better: {told}"
+    return ScoreChoice(False, reason, plain, covered, reached)  # noqa: FBT003 - likewise

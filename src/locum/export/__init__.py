@@ -1,17 +1,23 @@
 """Students on disk."""
 
-from locum.export.artefact import load_artefact, save_artefact
+from locum.export.artefact import AnyStudent, load_artefact, save_artefact
 from locum.export.certified import CertifiedStudent
 from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
+from locum.export.certified_writer import CertifiedWriter, score_drafts
 from locum.export.files import artefact_size
-from locum.export.manifest import FORMAT_VERSION
+from locum.export.manifest import FORMAT_VERSION, GenerationManifest, read_manifest
 
 __all__ = [
     "FORMAT_VERSION",
+    "AnyStudent",
     "CertifiedExtractor",
     "CertifiedStudent",
+    "CertifiedWriter",
+    "GenerationManifest",
     "UnitCertificates",
     "artefact_size",
     "load_artefact",
+    "read_manifest",
     "save_artefact",
+    "score_drafts",
 ]

@@ -16,44 +16,56 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locum.calibration import PLAIN_SCORE, DeferralScore
-from locum.config import RedactionSettings
-from locum.dataset import NO_SURROUNDINGS, Surroundings
+from locum.calibration import AgreementScore
 from locum.errors import ArtefactError, LocumError
 from locum.evaluation import Certificate
 from locum.export.certified import CertifiedStudent
 from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
+from locum.export.certified_writer import CertifiedWriter
+from locum.export.entries import (
+    certificate_entry,
+    deferral_entry,
+    read_certificate,
+    read_deferral,
+    read_redaction,
+    read_surroundings,
+    redaction_entry,
+    surroundings_entry,
+)
 from locum.export.files import FileFacts, check_files, describe_file
 from locum.export.manifest import (
     FORMAT_VERSION,
+    AgreementEntry,
     CertificateEntry,
-    DeferralEntry,
     ExtractionManifest,
     ExtractionTaskEntry,
     FieldEntry,
     FileEntry,
+    GenerationManifest,
+    GenerationTaskEntry,
     Manifest,
-    RedactionEntry,
-    SurroundingsEntry,
     TaskEntry,
     read_manifest,
 )
 from locum.export.model_card import render_model_card
 from locum.extractors import Temperatures, load_extractor, save_extractor
-from locum.redaction import Redactor
-from locum.schema import MANIFEST, Task
+from locum.schema import MANIFEST, GenerationTask, Task
 from locum.shapes import ExtractionTask
 from locum.students import find_family
+from locum.writers import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["load_artefact", "save_artefact"]
+__all__ = ["AnyStudent", "load_artefact", "save_artefact"]
 
 _CARD = "README.md"
 
+AnyStudent = CertifiedStudent | CertifiedExtractor | CertifiedWriter
+"""A student of any kind of task."""
 
-def save_artefact(student: CertifiedStudent | CertifiedExtractor, directory: str | Path) -> Path:
+
+def save_artefact(student: AnyStudent, directory: str | Path) -> Path:
     """Write a student into a folder that does not exist yet or holds an artefact.
 
     It is written beside the folder and moved there whole, so that none is ever half written.
@@ -88,7 +100,7 @@ def _swap(new: Path, target: Path, previous: Path) -> None:
         raise
 
 
-def _write(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> None:
+def _write(student: AnyStudent, directory: Path) -> None:
     files = _save_model(student, directory)
     card = directory / _CARD
     card.write_text(render_model_card(student), "utf-8")
@@ -98,22 +110,24 @@ def _write(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> N
         "family": student.model.family,
         "teacher": student.teacher,
         "training_data_sha256": student.training_sha256,
-        "redaction": _redaction_entry(student.redaction),
-        "surroundings": _surroundings_entry(student.surroundings),
+        "redaction": redaction_entry(student.redaction),
+        "surroundings": surroundings_entry(student.surroundings),
         "files": {
             path.relative_to(directory).as_posix(): FileEntry(**describe_file(path)._asdict())
             for path in [*files, card]
         },
     }
-    manifest: Manifest | ExtractionManifest
+    manifest: Manifest | ExtractionManifest | GenerationManifest
     if isinstance(student, CertifiedExtractor):
         manifest = _describe_extractor(student, shared)
+    elif isinstance(student, CertifiedWriter):
+        manifest = _describe_writer(student, shared)
     else:
         manifest = _describe_student(student, shared)
     (directory / MANIFEST).write_text(json.dumps(manifest.model_dump(), indent=2), "utf-8")
 
 
-def _save_model(student: CertifiedStudent | CertifiedExtractor, directory: Path) -> list[Path]:
+def _save_model(student: AnyStudent, directory: Path) -> list[Path]:
     if isinstance(student, CertifiedExtractor):
         return save_extractor(student.model, directory)
     return student.model.save(directory)
@@ -132,7 +146,7 @@ def _describe_student(student: CertifiedStudent, shared: Mapping[str, Any]) -> M
         ),
         temperature=student.temperature,
         certificate=CertificateEntry(**student.certificate._asdict()),
-        deferral=_deferral_entry(student.deferral),
+        deferral=deferral_entry(student.deferral),
     )
 
 
@@ -149,47 +163,31 @@ def _describe_extractor(
             leave_out=list(task.leave_out),
         ),
         temperature=student.temperatures.whole,
-        certificate=_certificate_entry(student.certificate),
+        certificate=certificate_entry(student.certificate),
         fields=[
             FieldEntry(
                 path=list(path),
                 temperature=temperature,
-                value=_certificate_entry(student.field_certificates[path].value),
-                nothing=_certificate_entry(student.field_certificates[path].nothing),
+                value=certificate_entry(student.field_certificates[path].value),
+                nothing=certificate_entry(student.field_certificates[path].nothing),
             )
             for path, temperature in student.temperatures.units.items()
         ],
     )
 
 
-def _certificate_entry(certificate: Certificate | None) -> CertificateEntry | None:
-    return None if certificate is None else CertificateEntry(**certificate._asdict())
+def _describe_writer(student: CertifiedWriter, shared: Mapping[str, Any]) -> GenerationManifest:
+    return GenerationManifest(
+        **shared,
+        task=GenerationTaskEntry(name=student.task.name, instruction=student.task.instruction),
+        rule=student.rule,
+        judge=student.judge,
+        score=AgreementEntry.model_validate(student.score._asdict()),
+        certificate=CertificateEntry(**student.certificate._asdict()),
+    )
 
 
-def _redaction_entry(redaction: RedactionSettings | None) -> RedactionEntry | None:
-    if redaction is None:
-        return None
-    return RedactionEntry(off=sorted(redaction.off), patterns=dict(redaction.patterns))
-
-
-def _surroundings_entry(surroundings: Surroundings) -> SurroundingsEntry | None:
-    if surroundings == NO_SURROUNDINGS:
-        return None
-    return SurroundingsEntry.model_validate(surroundings._asdict())
-
-
-def _surroundings(entry: SurroundingsEntry | None) -> Surroundings:
-    return NO_SURROUNDINGS if entry is None else Surroundings(**entry.model_dump())
-
-
-def _deferral_entry(deferral: DeferralScore) -> DeferralEntry | None:
-    """What is not there is the plain score."""
-    if deferral.kind == "plain":
-        return None
-    return DeferralEntry.model_validate(deferral._asdict())
-
-
-def load_artefact(directory: str | Path) -> CertifiedStudent | CertifiedExtractor:
+def load_artefact(directory: str | Path) -> AnyStudent:
     """Read a student from its folder; nothing that a file holds is run.
 
     Raises:
@@ -203,6 +201,8 @@ def load_artefact(directory: str | Path) -> CertifiedStudent | CertifiedExtracto
     )
     if isinstance(manifest, ExtractionManifest):
         return _load_extractor(folder, manifest)
+    if isinstance(manifest, GenerationManifest):
+        return _load_writer(folder, manifest)
     return _load_student(folder, manifest)
 
 
@@ -229,9 +229,9 @@ def _load_student(folder: Path, manifest: Manifest) -> CertifiedStudent:
         certificate=Certificate(**manifest.certificate.model_dump()),
         teacher=manifest.teacher,
         training_sha256=manifest.training_data_sha256,
-        redaction=_redaction(folder, manifest.redaction),
-        deferral=_deferral(manifest.deferral),
-        surroundings=_surroundings(manifest.surroundings),
+        redaction=read_redaction(folder, manifest.redaction),
+        deferral=read_deferral(manifest.deferral),
+        surroundings=read_surroundings(manifest.surroundings),
     )
 
 
@@ -257,40 +257,38 @@ def _load_extractor(folder: Path, manifest: ExtractionManifest) -> CertifiedExtr
         temperatures=Temperatures(
             manifest.temperature, {path: field.temperature for path, field in fields.items()}
         ),
-        certificate=_certificate(manifest.certificate),
+        certificate=read_certificate(manifest.certificate),
         field_certificates={
-            path: UnitCertificates(_certificate(field.value), _certificate(field.nothing))
+            path: UnitCertificates(read_certificate(field.value), read_certificate(field.nothing))
             for path, field in fields.items()
         },
         teacher=manifest.teacher,
         training_sha256=manifest.training_data_sha256,
-        redaction=_redaction(folder, manifest.redaction),
-        surroundings=_surroundings(manifest.surroundings),
+        redaction=read_redaction(folder, manifest.redaction),
+        surroundings=read_surroundings(manifest.surroundings),
     )
 
 
-def _certificate(entry: CertificateEntry | None) -> Certificate | None:
-    return None if entry is None else Certificate(**entry.model_dump())
-
-
-def _redaction(folder: Path, entry: RedactionEntry | None) -> RedactionSettings | None:
-    if entry is None:
-        return None
-    settings = RedactionSettings(frozenset(entry.off), entry.patterns)
+def _load_writer(folder: Path, manifest: GenerationManifest) -> CertifiedWriter:
+    score = manifest.score
     try:
-        Redactor(settings)
+        task = GenerationTask(manifest.task.name, manifest.task.instruction)
+        model = Writer.load(folder)
     except LocumError as error:
         raise ArtefactError(f"{folder}: {error}") from None
-    return settings
-
-
-def _deferral(entry: DeferralEntry | None) -> DeferralScore:
-    if entry is None:
-        return PLAIN_SCORE
-    return DeferralScore(
-        entry.kind,
-        tuple(entry.means),
-        tuple(entry.scales),
-        tuple(entry.coefficients),
-        entry.intercept,
+    if model.family != manifest.family or model.instruction != task.instruction:
+        raise ArtefactError(f"{folder}: the student is not the one of its manifest")
+    return CertifiedWriter(
+        task=task,
+        model=model,
+        rule=manifest.rule,
+        score=AgreementScore(
+            tuple(score.means), tuple(score.scales), tuple(score.coefficients), score.intercept
+        ),
+        certificate=Certificate(**manifest.certificate.model_dump()),
+        teacher=manifest.teacher,
+        judge=manifest.judge,
+        training_sha256=manifest.training_data_sha256,
+        redaction=read_redaction(folder, manifest.redaction),
+        surroundings=read_surroundings(manifest.surroundings),
     )

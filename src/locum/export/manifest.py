@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMAT_VERSION",
+    "AgreementEntry",
     "CertificateEntry",
     "DeferralEntry",
     "ExtractionManifest",
     "ExtractionTaskEntry",
     "FieldEntry",
     "FileEntry",
+    "GenerationManifest",
+    "GenerationTaskEntry",
     "Manifest",
     "RedactionEntry",
     "SurroundingsEntry",
@@ -77,6 +80,14 @@ class ExtractionTaskEntry(_Strict):
     leave_out: list[str]
 
 
+class GenerationTaskEntry(_Strict):
+    """What a student that writes was trained for."""
+
+    name: str
+    kind: Literal["generation"] = "generation"
+    instruction: str
+
+
 class CertificateEntry(_Strict):
     """Where the student may answer."""
 
@@ -92,10 +103,9 @@ class CertificateEntry(_Strict):
     disagreements: int
 
 
-class DeferralEntry(_Strict):
+class AgreementEntry(_Strict):
     """A learned score of where the student agrees with its teacher, one number a feature."""
 
-    kind: Literal["learned"]
     means: Annotated[list[Moderate], Field(min_length=_FEATURES, max_length=_FEATURES)]
     scales: Annotated[
         list[Annotated[Positive, Field(ge=1e-9)]],
@@ -103,6 +113,12 @@ class DeferralEntry(_Strict):
     ]
     coefficients: Annotated[list[Moderate], Field(min_length=_FEATURES, max_length=_FEATURES)]
     intercept: Moderate
+
+
+class DeferralEntry(AgreementEntry):
+    """Such a score of a student that classifies."""
+
+    kind: Literal["learned"]
 
 
 class RedactionEntry(_Strict):
@@ -138,7 +154,6 @@ class _AnyManifest(_Strict):
     locum_version: str
     family: str
     teacher: str
-    temperature: Positive
     training_data_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     redaction: RedactionEntry | None = None
     surroundings: SurroundingsEntry | None = None
@@ -149,6 +164,7 @@ class Manifest(_AnyManifest):
     """All that a student that classifies says of itself."""
 
     task: TaskEntry
+    temperature: Positive
     certificate: CertificateEntry
     deferral: DeferralEntry | None = None
 
@@ -157,11 +173,25 @@ class ExtractionManifest(_AnyManifest):
     """All that a student that answers in JSON says of itself."""
 
     task: ExtractionTaskEntry
+    temperature: Positive
     certificate: CertificateEntry | None
     fields: list[FieldEntry]
 
 
-def read_manifest(folder: Path) -> Manifest | ExtractionManifest:
+class GenerationManifest(_AnyManifest):
+    """All that a student that writes says of itself.
+
+    ``rule`` says when an answer counts as good as the teacher's, and ``judge`` who is asked for it.
+    """
+
+    task: GenerationTaskEntry
+    rule: str
+    judge: str = ""
+    score: AgreementEntry
+    certificate: CertificateEntry
+
+
+def read_manifest(folder: Path) -> Manifest | ExtractionManifest | GenerationManifest:
     """Read the manifest of an artefact.
 
     Raises:
@@ -186,9 +216,13 @@ def read_manifest(folder: Path) -> Manifest | ExtractionManifest:
             "the student again, or use the Locum that wrote it"
         )
     task = content.get("task")
-    extracts = isinstance(task, dict) and task.get("kind") == "extraction"
+    kind = task.get("kind") if isinstance(task, dict) else None
     try:
-        return (ExtractionManifest if extracts else Manifest).model_validate(content)
+        if kind == "extraction":
+            return ExtractionManifest.model_validate(content)
+        if kind == "generation":
+            return GenerationManifest.model_validate(content)
+        return Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locum.export.certified_extractor import CertifiedExtractor
+from locum.export.certified_writer import CertifiedWriter
 from locum.shapes import show_path
 from locum.students.cascade import CascadeStudent
 from locum.students.ensemble import EnsembleStudent
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["render_model_card"]
 
 
-def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
+def render_model_card(student: CertifiedStudent | CertifiedExtractor | CertifiedWriter) -> str:
     """Return the model card of a student."""
     environment = _environment()
     if isinstance(student, CertifiedExtractor):
@@ -34,6 +35,8 @@ def render_model_card(student: CertifiedStudent | CertifiedExtractor) -> str:
                 for unit in student.model.units
             ],
         )
+    if isinstance(student, CertifiedWriter):
+        return environment.get_template("writer_card.md.jinja").render(student=student)
     cascade = student.model if isinstance(student.model, CascadeStudent) else None
     pooled = cascade.second_ if cascade else student.model
     return environment.get_template("model_card.md.jinja").render(

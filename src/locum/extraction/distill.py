@@ -14,9 +14,11 @@ from locum.distillation import (
     DEFAULT_SECONDS,
     SearchSettings,
     Silent,
+    Wanted,
     check_promise,
     check_texts,
     choose_cheapest,
+    collect_written,
     describe_surroundings,
     divide,
     least_certify_inputs,
@@ -28,7 +30,6 @@ from locum.errors import InputError
 from locum.evaluation import Promise, share
 from locum.export import CertifiedExtractor
 from locum.extraction.answers import build_answer_pool
-from locum.extraction.asking import collect_objects
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
@@ -160,7 +161,8 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     check_texts(examples)
     real = [example for example in examples if not example.synthetic]
     money = budget or Budget(ledger=task.name)
-    written = collect_objects(task, real, teacher, store, money, told)
+    wanted = Wanted(task.name, "JSON objects", lambda asked: asked.as_extractor(task))
+    written = collect_written(wanted, real, teacher, store, money, told)
     told.stage("reading the answers")
     pool = build_answer_pool(task, real, written.texts)
     if not pool.examples:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
-from locum.export import CertifiedStudent, load_artefact
+from locum.export import (
+    CertifiedExtractor,
+    CertifiedStudent,
+    GenerationManifest,
+    load_artefact,
+    read_manifest,
+)
 from locum.extractors import meaning
 from locum.shapes import Checker
 from locum.teachers import LabelParser
 from locum.traffic.json_answers import read_answer
+from locum.writers import Acceptance, Pair
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from locum.export import CertifiedExtractor
+    from locum.export import AnyStudent
 
 __all__ = ["Judge", "load_judge"]
 
@@ -30,26 +36,45 @@ class Judge:
     nothing: whoever called would have seen that answer, and did not.
 
     Args:
-        student: Who answers.
+        read: Returns what a teacher's answer means; ``None`` where it means nothing.
+        agree: Tells of what the student said, and of what its teacher's answer means, whether they
+            agree.
     """
 
-    def __init__(self, student: CertifiedStudent | CertifiedExtractor) -> None:
-        self._read: Callable[[str], str | None]
-        self._said: Callable[[str], str | None]
+    def __init__(self, read: _Reader, agree: Callable[[str, str], bool]) -> None:
+        self._read = read
+        self._agree = agree
+
+    @classmethod
+    def of(cls, student: AnyStudent) -> Judge:
+        """Return the judge of a student's answers."""
         if isinstance(student, CertifiedStudent):
-            self._read, self._said = _labels(student)
+            read, said = _labels(student)
+        elif isinstance(student, CertifiedExtractor):
+            read, said = _objects(student)
         else:
-            self._read, self._said = _objects(student)
+            return cls.of_rule(student.rule)
+        return cls(read, lambda spoken, meant: said(spoken) == meant)
+
+    @classmethod
+    def of_rule(cls, rule: str) -> Judge:
+        """Return the judge of written answers, by the rule of their certificate."""
+        acceptance = Acceptance(rule)
+
+        def agree(said: str, answer: str) -> bool:
+            return bool(said) and bool(acceptance.accept([Pair("", said, answer)])[0])
+
+        return cls(lambda answer: " ".join(answer.split()) or None, agree)
 
     def __call__(self, said: str, answer: str) -> bool:
         """Tell whether a student and its teacher agree.
 
         Args:
-            said: The student's label, or its object as JSON.
+            said: The student's label, its object as JSON, or its text.
             answer: The teacher's answer.
         """
         read = self._read(answer)
-        return read is not None and read == self._said(said)
+        return read is not None and self._agree(said, read)
 
     def meaning(self, answer: str) -> str:
         """Return what is the same for answers of the teacher that mean the same."""
@@ -66,7 +91,11 @@ def load_judge(folder: str | Path) -> Judge:
     Raises:
         ArtefactError: It cannot be read.
     """
-    return Judge(load_artefact(folder))
+    manifest = read_manifest(Path(folder))
+    if isinstance(manifest, GenerationManifest):
+        # The rule says it all, and a language model is large.
+        return Judge.of_rule(manifest.rule)
+    return Judge.of(load_artefact(folder))
 
 
 def _labels(student: CertifiedStudent) -> tuple[_Reader, _Reader]:

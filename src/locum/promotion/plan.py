@@ -53,7 +53,7 @@ class Plan(NamedTuple):
     Args:
         recognition: Which calls are the task's.
         labels: How each label is worded, by the fingerprint of the call; empty for JSON.
-        objects: What stands around JSON, by the fingerprint of the call.
+        objects: What stands around JSON, by the fingerprint of the call; empty for labels.
         prompt_tokens: How many tokens the prompts have.
         call_usd: What one of the teacher's answers costs in the mean; ``None`` where not known.
         call_ms: How long one takes at the median; likewise.
@@ -62,6 +62,7 @@ class Plan(NamedTuple):
         coverage: Share of calls that the student is expected to answer.
         teacher: Who answers else.
         models: How the teacher's answers name the model, by the name that it was asked under.
+        texts: Fingerprints of the calls whose answers are free text, given as they are written.
     """
 
     recognition: Recognition
@@ -75,17 +76,20 @@ class Plan(NamedTuple):
     coverage: float
     teacher: str
     models: Mapping[str, str] = MappingProxyType({})
+    texts: tuple[str, ...] = ()
 
     def word(self, fingerprint: str, said: str) -> AnswerText | None:
         """Return what a student says as the teacher would write it.
 
         Args:
             fingerprint: Of the call.
-            said: A label, or an object as JSON.
+            said: A label, an object as JSON, or a text.
 
         Returns:
             ``None`` where it is not known how the teacher writes that.
         """
+        if fingerprint in self.texts:
+            return AnswerText(said, _estimate_tokens(said))
         around = self.objects.get(fingerprint)
         if around is not None:
             whole = f"{around.before}{said}{around.after}"
@@ -125,6 +129,7 @@ class _PlanEntry(_Strict):
     coverage: Finite
     teacher: str
     models: dict[str, str] = {}
+    texts: tuple[str, ...] = ()
 
 
 def write_plan(plan: Plan) -> JsonObject:

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
-from locum.export import CertifiedExtractor
+from locum.export import CertifiedExtractor, CertifiedWriter
+from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import Frame, frame_of
 from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import learn_recognition
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from locum.export import CertifiedStudent
+    from locum.export import AnyStudent
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call
 
@@ -82,7 +83,7 @@ def read_artefact_files(folder: Path) -> ArtefactFiles:
 
 
 def prepare_plan(
-    student: CertifiedStudent | CertifiedExtractor,
+    student: AnyStudent,
     calls: Iterable[Call],
     is_shared: Callable[[str], bool] = lambda fingerprint: not fingerprint,
 ) -> Prepared:
@@ -122,7 +123,7 @@ def prepare_plan(
             "instruction, and no beginning of all inputs, of their own; let the application name "
             "them by the header x-locum-task, and distil the task again"
         )
-    labels, objects = _wordings(student, seen)
+    labels, objects, texts = _wordings(student, seen)
     plan = Plan(
         recognition=recognition,
         labels=labels,
@@ -135,6 +136,7 @@ def prepare_plan(
         coverage=certificate.coverage,
         teacher=student.teacher,
         models=_models(seen),
+        texts=texts,
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     return Prepared(plan, count, len(seen), stored)
@@ -153,18 +155,21 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
 
 
 def _wordings(
-    student: CertifiedStudent | CertifiedExtractor, seen: Sequence[_Seen]
-) -> tuple[dict[str, dict[str, LabelWording]], dict[str, ObjectWording]]:
-    """How answers are worded, by the fingerprint of their calls."""
+    student: AnyStudent, seen: Sequence[_Seen]
+) -> tuple[dict[str, dict[str, LabelWording]], dict[str, ObjectWording], tuple[str, ...]]:
+    """How answers are worded, by the fingerprint of their calls: labels, objects, and texts."""
     answers: defaultdict[str, list[Worded]] = defaultdict(list)
     for one in seen:
         answers[one.frame.fingerprint].append(Worded(one.answer, one.call.facts.output_tokens))
     if isinstance(student, CertifiedExtractor):
         for one in seen:
             _check_required(student, one.call)
-        return {}, {name: word_objects(given) for name, given in answers.items()}
+        return {}, {name: word_objects(given) for name, given in answers.items()}, ()
+    if isinstance(student, CertifiedWriter):
+        check_comparable(student)
+        return {}, {}, tuple(sorted(answers))
     classes = student.classes_
-    return {name: word_labels(classes, given) for name, given in answers.items()}, {}
+    return {name: word_labels(classes, given) for name, given in answers.items()}, {}, ()
 
 
 def _check_required(student: CertifiedExtractor, call: Call) -> None:

@@ -7,21 +7,21 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.export import CertifiedStudent, load_artefact
+from locum.export import load_artefact
 from locum.promotion.judge import Judge
 from locum.promotion.unpacking import unpack_student
-from locum.schema import Prediction
+from locum.schema import Generation, Prediction
 from locum.store import PromotionStore
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locum.export import CertifiedExtractor
+    from locum.export import AnyStudent
     from locum.schema import Extraction
     from locum.store import Database, Promotion
 
-    AnyStudent = CertifiedStudent | CertifiedExtractor
+    Said = Prediction | Extraction | Generation
 
 __all__ = ["Refreshed", "compare_with_promoted"]
 
@@ -92,8 +92,8 @@ def compare_with_promoted(
 
 
 def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:
-    judge = Judge(student)
-    predictions: Sequence[Prediction | Extraction] = student.predict([text for text, _ in given])
+    judge = Judge.of(student)
+    predictions: Sequence[Said] = student.predict([text for text, _ in given])
     pairs = zip(predictions, given, strict=True)
     return _Answers(
         [prediction.answered for prediction in predictions],
@@ -101,9 +101,11 @@ def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:
     )
 
 
-def _said(prediction: Prediction | Extraction) -> str:
+def _said(prediction: Said) -> str:
     if isinstance(prediction, Prediction):
         return prediction.label
+    if isinstance(prediction, Generation):
+        return prediction.answer or ""
     return "" if prediction.answer is None else write_json(prediction.answer).decode()
 
 

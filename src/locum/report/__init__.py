@@ -1,7 +1,13 @@
 """What a distillation found out, for people and for programs."""
 
 from locum.report.charts import Line, line_chart
-from locum.report.comparison import Comparison, compare, compare_extraction, format_dollars
+from locum.report.comparison import (
+    Comparison,
+    compare,
+    compare_extraction,
+    compare_generation,
+    format_dollars,
+)
 from locum.report.fields import FieldTable, extraction_object, family_table, field_table
 from locum.report.frontier import Frontier, frontier_table
 from locum.report.page import (
@@ -12,6 +18,7 @@ from locum.report.page import (
     write_report,
 )
 from locum.report.result_object import result_object
+from locum.report.texts import generation_object, text_table
 
 __all__ = [
     "Comparison",
@@ -21,15 +28,18 @@ __all__ = [
     "check_page_place",
     "compare",
     "compare_extraction",
+    "compare_generation",
     "extraction_object",
     "family_table",
     "field_table",
     "format_dollars",
     "frontier_table",
+    "generation_object",
     "line_chart",
     "make_environment",
     "render_report",
     "result_object",
+    "text_table",
     "write_page",
     "write_report",
 ]

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.evaluation import Share
     from locum.extraction import ExtractionDistillation
+    from locum.generation import GenerationDistillation
 
 __all__ = [
     "Comparison",
     "ComparisonRow",
     "compare",
     "compare_extraction",
+    "compare_generation",
     "format_dollars",
     "format_duration",
     "format_share",
@@ -106,6 +108,17 @@ def compare(distillation: Distillation) -> Comparison | None:
 
 def compare_extraction(distillation: ExtractionDistillation) -> Comparison | None:
     """Return the same table for an extraction task, of whole objects."""
+    return _compare_written(distillation)
+
+
+def compare_generation(distillation: GenerationDistillation) -> Comparison | None:
+    """Return the same table for a generation task; agreement is what its rule accepts."""
+    return _compare_written(distillation)
+
+
+def _compare_written(
+    distillation: ExtractionDistillation | GenerationDistillation,
+) -> Comparison | None:
     evaluation, facts, costs = distillation.evaluation, distillation.facts, distillation.costs
     if evaluation is None or facts is None:
         return None

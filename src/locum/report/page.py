@@ -10,10 +10,12 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from locum.errors import InputError
 from locum.extraction import ExtractionDistillation
+from locum.generation import GenerationDistillation
 from locum.report.charts import Line, line_chart
 from locum.report.comparison import (
     compare,
     compare_extraction,
+    compare_generation,
     format_dollars,
     format_duration,
     format_share,
@@ -21,6 +23,7 @@ from locum.report.comparison import (
 )
 from locum.report.fields import family_table
 from locum.report.frontier import frontier_chart, frontier_table
+from locum.report.texts import text_table
 from locum.shapes import show_path
 
 if TYPE_CHECKING:
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from locum.distillation.result import Evaluation, StudentFacts
     from locum.evaluation import Promise
     from locum.extraction import ExtractionEvaluation
+    from locum.generation import GenerationEvaluation
+
+    AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
+    AnyEvaluation = Evaluation | ExtractionEvaluation | GenerationEvaluation
 
 __all__ = ["check_page_place", "make_environment", "render_report", "write_page", "write_report"]
 
@@ -39,7 +46,7 @@ _SHOWN_CHARACTERS = 400
 _NAMES = {"l2": "penalty"}
 
 
-def write_report(distillation: Distillation | ExtractionDistillation, path: str | Path) -> Path:
+def write_report(distillation: AnyDistillation, path: str | Path) -> Path:
     """Write the report of a distillation to a file and return its path.
 
     Raises:
@@ -110,11 +117,13 @@ def make_environment(*packages: str) -> Environment:
     return environment
 
 
-def render_report(distillation: Distillation | ExtractionDistillation) -> str:
+def render_report(distillation: AnyDistillation) -> str:
     """Return the report of a distillation as HTML."""
     environment = make_environment()
     if isinstance(distillation, ExtractionDistillation):
         return _render_extraction(environment, distillation)
+    if isinstance(distillation, GenerationDistillation):
+        return _render_generation(environment, distillation)
     evaluation, facts = distillation.evaluation, distillation.facts
     return environment.get_template("report.html.jinja").render(
         d=distillation,
@@ -137,6 +146,17 @@ def _render_extraction(environment: Environment, distillation: ExtractionDistill
     )
 
 
+def _render_generation(environment: Environment, distillation: GenerationDistillation) -> str:
+    evaluation = distillation.evaluation
+    return environment.get_template("generation.html.jinja").render(
+        d=distillation,
+        comparison=compare_generation(distillation),
+        texts=text_table(distillation),
+        charts=[_risk_chart(evaluation, distillation.promise)] if evaluation else [],
+        version=version("locum"),
+    )
+
+
 def _shorten(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]} …"
 
@@ -147,9 +167,7 @@ def _settings(settings: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in shown.items() if value)
 
 
-def _risk_chart(
-    evaluation: Evaluation | ExtractionEvaluation, promise: Promise
-) -> tuple[str, str, Markup]:
+def _risk_chart(evaluation: AnyEvaluation, promise: Promise) -> tuple[str, str, Markup]:
     drawing = line_chart(
         [
             Line("disagreement", evaluation.curve),
@@ -219,7 +237,7 @@ def _calibration_error(evaluation: Evaluation) -> str:
     )
 
 
-def _answered_line(evaluation: Evaluation | ExtractionEvaluation) -> list[Line]:
+def _answered_line(evaluation: AnyEvaluation) -> list[Line]:
     if evaluation.answered is None:
         return []
     top = max(point.risk for point in evaluation.curve)

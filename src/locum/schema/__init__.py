@@ -17,9 +17,10 @@ from locum.schema.examples import (
     Split,
     TeacherAnswer,
 )
-from locum.schema.predictions import Extraction, FieldValue, Prediction
+from locum.schema.predictions import Extraction, FieldValue, Generation, Prediction
 from locum.schema.tasks import (
     AROUND,
+    GenerationTask,
     JsonObject,
     Task,
     bare_key,
@@ -37,6 +38,8 @@ __all__ = [
     "Example",
     "Extraction",
     "FieldValue",
+    "Generation",
+    "GenerationTask",
     "JsonObject",
     "Outcome",
     "OwnPrice",

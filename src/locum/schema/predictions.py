@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from locum.schema.tasks import JsonObject
 
-__all__ = ["Extraction", "FieldValue", "Prediction"]
+__all__ = ["Extraction", "FieldValue", "Generation", "Prediction"]
 
 
 class Prediction(NamedTuple):
@@ -54,3 +54,18 @@ class Extraction(NamedTuple):
     confidence: float
     answered: bool
     fields: Mapping[str, FieldValue]
+
+
+class Generation(NamedTuple):
+    """What a student of a generation task writes for one input.
+
+    Args:
+        answer: Its text; ``None`` where it came to no end.
+        confidence: The student's estimated probability that the answer is as good as its teacher's,
+            by the rule of its certificate.
+        answered: Whether the certificate covers it; where false, ask the teacher.
+    """
+
+    answer: str | None
+    confidence: float
+    answered: bool

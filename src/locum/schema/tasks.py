@@ -10,7 +10,15 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["AROUND", "JsonObject", "Task", "bare_key", "check_name", "label_key"]
+__all__ = [
+    "AROUND",
+    "GenerationTask",
+    "JsonObject",
+    "Task",
+    "bare_key",
+    "check_name",
+    "label_key",
+]
 
 JsonObject = dict[str, Any]
 
@@ -55,8 +63,7 @@ class Task:
         object.__setattr__(self, "labels", tuple(self.labels))
         check_name(self.name)
         _check_labels(self.name, self.labels)
-        if any("\ud800" <= character <= "\udfff" for character in self.instruction):
-            raise UsageError(f"task {self.name!r}: the instruction is no valid Unicode text")
+        _check_unicode(self.name, self.instruction)
         for where, labels in (
             ("a description", self.descriptions.keys()),
             ("an example", self.examples.values()),
@@ -67,6 +74,27 @@ class Task:
                         f"task {self.name!r} has {where} for {label!r}, which is not one of its "
                         f"labels ({', '.join(self.labels)}): add the label or correct it"
                     )
+
+
+@dataclass(frozen=True)
+class GenerationTask:
+    """Calls that share one instruction, and whose answers are free text.
+
+    Args:
+        name: As that of a `Task`.
+        instruction: What the model is asked to do; empty where the inputs say all of it.
+
+    Raises:
+        UsageError: The name or the instruction cannot be used.
+    """
+
+    name: str
+    instruction: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the rules."""
+        check_name(self.name)
+        _check_unicode(self.name, self.instruction)
 
 
 def check_name(name: str) -> None:
@@ -82,6 +110,11 @@ def check_name(name: str) -> None:
             f"task name {name!r} cannot be used: expected 1 to {_NAME_LENGTH} ASCII letters, "
             "digits, '.', '_' or '-', starting with a letter or digit"
         )
+
+
+def _check_unicode(name: str, instruction: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in instruction):
+        raise UsageError(f"task {name!r}: the instruction is no valid Unicode text")
 
 
 def _check_labels(name: str, labels: Sequence[str]) -> None:

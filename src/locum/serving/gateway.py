@@ -90,7 +90,7 @@ class Gateway:
         self._forwarder = Forwarder(
             self.limits, self._recorder, self.metrics, own_keys=self._keys.required
         )
-        self._roster = Roster(place, students, self.limits.student_seconds, self._spending)
+        self._roster = Roster(place, students, self.limits, self._spending)
         self._chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(
             Recogniser(self._roster, Redactor(redaction)), self.metrics.stand_ins, self._is_blind

@@ -18,6 +18,7 @@ from locum.store import PromotionStore, open_database
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locum.config import LimitSettings
     from locum.promotion import Plan
     from locum.serving.spending import Spending
     from locum.store import Database, Promotion, Spent
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Roster", "StandIn"]
 
 _LOOK_SECONDS = 1.0
+_SILENCE = 3.0
 _log = logging.getLogger("locum.gateway")
 
 
@@ -69,14 +71,16 @@ class Roster:
     Args:
         place: Path or URL of the store.
         folder: Where students are unpacked; what is in it already is used again.
-        seconds: How long a student's answer may take.
+        limits: How long students' answers may take.
         spending: Is told what the store says of it, too.
     """
 
-    def __init__(self, place: str | Path, folder: Path, seconds: float, spending: Spending) -> None:
+    def __init__(
+        self, place: str | Path, folder: Path, limits: LimitSettings, spending: Spending
+    ) -> None:
         self._place = place
         self._folder = folder
-        self._seconds = seconds
+        self._limits = limits
         self._spending = spending
         self._reader = ThreadPoolExecutor(1, "locum-roster")
         self._database: Database | None = None
@@ -170,7 +174,7 @@ class Roster:
             if link is not None and (same or link.state != "refused"):
                 del running[key]
             elif folder is not None:  # what was refused may have been mended since
-                link = StudentLink(promotion.task, folder, self._seconds)
+                link = self._new_link(promotion.task, plan, folder)
                 link.start()
             stand_ins.append(StandIn(promotion, plan, link, _headers(promotion, plan)))
         # Where a call could be two tasks', that with a student is asked.
@@ -181,6 +185,13 @@ class Roster:
         for ended in running.values():
             ended.close()
             self._leaving.append(ended)
+
+    def _new_link(self, task: str, plan: Plan, folder: Path) -> StudentLink:
+        if not plan.texts:
+            return StudentLink(task, folder, self._limits.student_seconds)
+        # It says nothing while it writes what was asked at once.
+        seconds = self._limits.writer_seconds
+        return StudentLink(task, folder, seconds, _SILENCE * seconds)
 
     def processes(self) -> list[Process]:
         """Return how the students' processes do."""

@@ -25,7 +25,6 @@ _MODULE = "locum.serving.student_process"
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 30.0
 _LOAD_SECONDS = 60.0
-_HANG_SECONDS = 2.0
 _LEAVE_SECONDS = 2.0
 _MOST_WAITING = 1_024
 _MOST_A_BATCH = 64
@@ -69,12 +68,14 @@ class StudentLink:
         name: Of the task, for messages.
         folder: The student's artefact.
         seconds: How long an answer may take.
+        silence: For how many seconds the process may say nothing of what it was asked.
     """
 
-    def __init__(self, name: str, folder: Path, seconds: float) -> None:
+    def __init__(self, name: str, folder: Path, seconds: float, silence: float = 2.0) -> None:
         self._name = name
         self.folder = folder
         self._seconds = seconds
+        self._silence = silence
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, _Question] = {}
         self._batch: list[tuple[int, str, bool, bool]] = []
@@ -253,7 +254,7 @@ class StudentLink:
         silent = now - self._progress
         if self.state == "loading" and silent > _LOAD_SECONDS:
             self._fail(f"it was not loaded within {_LOAD_SECONDS:g} s")
-        elif self._busy and silent > _HANG_SECONDS:
+        elif self._busy and silent > self._silence:
             self._fail(f"it said nothing for {silent:.1f} s")
 
     def close(self) -> None:

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from locum.errors import LocumError
-from locum.export import CertifiedStudent, load_artefact
+from locum.export import CertifiedStudent, CertifiedWriter, load_artefact
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locum.export import CertifiedExtractor
+    from locum.export import AnyStudent, CertifiedExtractor
 
     Question = tuple[int, str, bool, bool]
 
@@ -93,12 +93,12 @@ def _answer_each(
     return [answer for one in questions for answer in _answer_each(answer_all, [one])]
 
 
-def _answers_of(
-    student: CertifiedStudent | CertifiedExtractor,
-) -> Callable[[list[Question]], list[Any]]:
+def _answers_of(student: AnyStudent) -> Callable[[list[Question]], list[Any]]:
     """Each answer is: answered or not, what is said, confidence, chances, and novelty."""
     if isinstance(student, CertifiedStudent):
         return lambda questions: _label_answers(student, questions)
+    if isinstance(student, CertifiedWriter):
+        return lambda questions: _text_answers(student, questions)
     return lambda questions: _object_answers(student, questions)
 
 
@@ -140,6 +140,20 @@ def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> l
         novelty = 1 - sure if wants_novelty else None
         answered = prediction.answered and prediction.answer is not None
         found.append([number, [answered, said, sure, chances, novelty]])
+    return found
+
+
+def _text_answers(student: CertifiedWriter, questions: list[Question]) -> list[Any]:
+    """The only chance of a text is its confidence."""
+    said = student.predict_with_novelty([text for _, text, _, _ in questions])
+    found = []
+    for (number, _, wants_chances, wants_novelty), (prediction, novelty) in zip(
+        questions, said, strict=True
+    ):
+        text, sure = prediction.answer or "", prediction.confidence
+        chances = [(text, sure)] if wants_chances else []
+        strange = novelty if wants_novelty else None
+        found.append([number, [prediction.answered, text, sure, chances, strange]])
     return found
 
 

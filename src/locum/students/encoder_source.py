@@ -23,6 +23,7 @@ __all__ = [
     "load_encoder",
     "load_model",
     "may_be_on_hub",
+    "quiet",
     "shown_name",
 ]
 
@@ -61,7 +62,7 @@ def load_encoder(place: str) -> PretrainedEncoder:
     """
     folder = _find(place)
     transformers = import_encoder_extra("transformers")
-    with _quiet(transformers), _refusing(place):
+    with quiet(transformers), _refusing(place):
         model = _load_model(transformers, folder)
         load = transformers.AutoTokenizer.from_pretrained
         tokenizer = load(folder, trust_remote_code=False, local_files_only=True)
@@ -83,7 +84,7 @@ def load_model(place: str) -> PreTrainedModel:
     """
     folder = _find(place)
     transformers = import_encoder_extra("transformers")
-    with _quiet(transformers), _refusing(place):
+    with quiet(transformers), _refusing(place):
         return _load_model(transformers, folder)
 
 
@@ -216,8 +217,12 @@ def _refusing(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:  # noqa: ANN401 - a module
-    """Without progress bars and notes on weights that are not used."""
+def quiet(transformers: Any) -> Iterator[None]:  # noqa: ANN401 - a module
+    """Load and save models without progress bars and notes on weights that are not used.
+
+    Args:
+        transformers: The module.
+    """
     logging = transformers.utils.logging
     verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -16,7 +16,7 @@ from locum.teachers.transport import AttemptError
 from locum.traffic import token_position, token_text
 
 if TYPE_CHECKING:
-    from locum.schema import JsonObject, Task, TokenPosition
+    from locum.schema import GenerationTask, JsonObject, Task, TokenPosition
     from locum.shapes import ExtractionTask
     from locum.teachers.prompts import Message
 
@@ -131,6 +131,12 @@ class ChatTeacher(HttpTeacher):
             "json_schema": {"name": "answer", "schema": task.schema, "strict": False},
         }
         return extractor
+
+    def as_answerer(self, task: GenerationTask) -> Self:
+        """Return the same teacher, to be asked for texts, without log-probabilities."""
+        answerer = super().as_answerer(task)
+        answerer.top_logprobs = 0
+        return answerer
 
     def read(self, task: Task, body: bytes, latency_ms: float | None) -> TeacherAnswer:
         """Return the answer that a chat completion holds.

@@ -17,7 +17,7 @@ from locum.errors import UsageError
 from locum.prices import Tokens
 from locum.teachers.crew import Crew
 from locum.teachers.pace import Pace
-from locum.teachers.prompts import build_messages, build_object_messages
+from locum.teachers.prompts import build_messages, build_object_messages, build_text_messages
 from locum.teachers.protocol import BYTES_A_TOKEN, AskedTeacher, likely_output
 from locum.teachers.transport import Transport
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from locum.schema import JsonObject, Task, TeacherAnswer
+    from locum.schema import GenerationTask, JsonObject, Task, TeacherAnswer
     from locum.shapes import ExtractionTask
     from locum.teachers.prompts import Message
     from locum.teachers.protocol import Answered, Question, Till
@@ -37,6 +37,7 @@ __all__ = ["HttpTeacher"]
 _TOKENS_AROUND_A_MESSAGE = 16
 _TOKENS_AROUND_A_REQUEST = 64
 _TOKENS_OF_AN_OBJECT = 1_024
+_TOKENS_OF_A_TEXT = 1_024
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 _OWN_PARAMETERS = frozenset(
     {"model", "messages", "system", "stream", "n", "best_of", "service_tier", "cache_control"}
@@ -191,6 +192,15 @@ class HttpTeacher(AskedTeacher):
         extractor = self._anew(partial(build_object_messages, task))
         extractor.max_tokens = max(self.max_tokens, _TOKENS_OF_AN_OBJECT)
         return extractor
+
+    def as_answerer(self, task: GenerationTask) -> Self:
+        """Return the same teacher, to be asked for texts.
+
+        An answer may be of 1,024 tokens, or of the teacher's ``max_tokens`` where that is more.
+        """
+        answerer = self._anew(partial(build_text_messages, task))
+        answerer.max_tokens = max(self.max_tokens, _TOKENS_OF_A_TEXT)
+        return answerer
 
     def _anew(self, messages: Callable[[Task, str], list[Message]]) -> Self:
         """Return the same teacher, to be asked for other things than labels."""

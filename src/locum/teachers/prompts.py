@@ -1,4 +1,4 @@
-"""The prompts that ask a chat model for one label, or for one JSON object."""
+"""The prompts that ask a chat model for one label, for one JSON object, or for a text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from locum.schema import Task
+    from locum.schema import GenerationTask, Task
     from locum.shapes import ExtractionTask
 
-__all__ = ["Message", "build_messages", "build_object_messages"]
+__all__ = ["Message", "build_messages", "build_object_messages", "build_text_messages"]
 
 Message = dict[str, str]
 
@@ -53,3 +53,9 @@ def build_object_messages(task: ExtractionTask, _: Task, text: str) -> list[Mess
     )
     system = f"{task.instruction}\n\n{asked}"
     return [{"role": "system", "content": system}, {"role": "user", "content": text}]
+
+
+def build_text_messages(task: GenerationTask, _: Task, text: str) -> list[Message]:
+    """Return the chat messages that ask for the answer to ``text``."""
+    system = [{"role": "system", "content": task.instruction}] if task.instruction else []
+    return [*system, {"role": "user", "content": text}]

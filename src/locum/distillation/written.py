@@ -1,25 +1,38 @@
-"""The teacher's answers to all inputs: those that came with them, and those that are bought."""
+"""Answers that are no labels: those that came with the inputs, and those that are bought."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.distillation import buy_answers
+from locum.distillation.answers import buy_answers
 from locum.errors import UsageError
 from locum.schema import Task
 from locum.teachers.http import HttpTeacher
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from locum.distillation import Progress
+    from locum.distillation.progress import Progress
     from locum.schema import Example, TeacherAnswer
-    from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.teachers import Budget, Teacher
 
-__all__ = ["WrittenAnswers", "collect_objects"]
+__all__ = ["Wanted", "WrittenAnswers", "collect_written"]
+
+
+class Wanted(NamedTuple):
+    """What a teacher is asked for.
+
+    Args:
+        task: Name of the task.
+        what: Several of it, as ``objects``.
+        prepare: Makes of a model behind an API one that is asked for that.
+    """
+
+    task: str
+    what: str
+    prepare: Callable[[HttpTeacher], HttpTeacher]
 
 
 class WrittenAnswers(NamedTuple):
@@ -36,8 +49,8 @@ class WrittenAnswers(NamedTuple):
     notes: list[str]
 
 
-def collect_objects(
-    task: ExtractionTask,
+def collect_written(
+    wanted: Wanted,
     examples: Sequence[Example],
     teacher: Teacher | None,
     place: str | Path | Database | None,
@@ -47,7 +60,7 @@ def collect_objects(
     """Return the answers that came with the inputs, and for the others the teacher's.
 
     Args:
-        task: What is asked.
+        wanted: What is asked for.
         examples: The inputs.
         teacher: A model behind an API; ``None`` asks nobody.
         place: The store of answers; ``None`` for one that lives as long as the call.
@@ -56,7 +69,7 @@ def collect_objects(
 
     Raises:
         TeacherError: The teacher fails altogether.
-        UsageError: It cannot be asked for JSON.
+        UsageError: It cannot be asked for anything but labels.
     """
     texts = [example.answer for example in examples]
     unanswered = [row for row, text in enumerate(texts) if text is None]
@@ -64,15 +77,15 @@ def collect_objects(
         return WrittenAnswers(texts, [], [])
     if not isinstance(teacher, HttpTeacher):
         raise UsageError(
-            f"{teacher.name!r} cannot be asked for JSON: expected a model behind an API that is "
-            "asked call by call and once, a locum.ChatTeacher or MessagesTeacher"
+            f"{teacher.name!r} cannot be asked for {wanted.what}: expected a model behind an API "
+            "that is asked call by call and once, a locum.ChatTeacher or MessagesTeacher"
         )
-    told.stage(f"asking {teacher.name} for {len(unanswered):,} objects")
-    # The teacher's prompts are of the extraction task; labels are what its answers are not.
-    stand_in = Task(task.name, ("an object", "nothing"), task.instruction)
+    told.stage(f"asking {teacher.name} for {len(unanswered):,} {wanted.what}")
+    # The prompts are the teacher's own; labels are what its answers are not.
+    stand_in = Task(wanted.task, (wanted.what, "nothing"))
     answers, notes = buy_answers(
         stand_in,
-        teacher.as_extractor(task),
+        wanted.prepare(teacher),
         [examples[row] for row in unanswered],
         place,
         budget,

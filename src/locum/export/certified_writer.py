@@ -1,0 +1,163 @@
+"""A writer with its rule, its score and its certificate: what is saved and asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locum.dataset import NO_SURROUNDINGS
+from locum.errors import UsageError
+from locum.export.streaming import in_batches
+from locum.schema import Generation
+from locum.traffic import split_request
+from locum.writers import draft_features
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from locum.calibration import AgreementScore
+    from locum.config import RedactionSettings
+    from locum.dataset import Surroundings
+    from locum.evaluation import Certificate
+    from locum.redaction import RedactedText, Redactor
+    from locum.schema import GenerationTask, JsonObject
+    from locum.writers import Draft, Writer
+
+__all__ = ["CertifiedWriter", "score_drafts"]
+
+
+def score_drafts(score: AgreementScore, drafts: Sequence[Draft]) -> NDArray[np.float64]:
+    """Return the estimated probability that answers are accepted, ``[N]``; 0 where there is none.
+
+    Args:
+        score: What was learned of it.
+        drafts: The answers, ``N`` of them.
+    """
+    given = np.array([draft.ended and bool(draft.text) for draft in drafts], np.bool_)
+    scores: NDArray[np.float64] = np.where(given, score.score(draft_features(drafts)), 0.0)
+    return scores
+
+
+@dataclass(frozen=True)
+class CertifiedWriter:
+    """A student of a generation task that knows where it may answer.
+
+    Args:
+        task: What it was trained for.
+        model: The trained writer.
+        rule: When an answer of it counts as good as its teacher's; see `locum.writers.acceptance`.
+        score: Estimates the probability of that.
+        certificate: Where it may answer.
+        teacher: Name of the model that it stands in for.
+        judge: Name of the model that compares answers, where the rule asks one; else empty.
+        training_sha256: Hash of what it learned from; empty where that is not known.
+        redaction: What was taken out of the texts that it learned from, and is taken out of those
+            that it reads and put back into what it writes; ``None`` where nothing was. There is no
+            answer with a placeholder in it that stands for nothing.
+        surroundings: What stood around nearly all inputs that it learned from. It is taken off
+            those that it is asked about, as far as it is there: a student reads what is between.
+    """
+
+    task: GenerationTask
+    model: Writer
+    rule: str
+    score: AgreementScore
+    certificate: Certificate
+    teacher: str
+    judge: str = ""
+    training_sha256: str = ""
+    redaction: RedactionSettings | None = None
+    surroundings: Surroundings = NO_SURROUNDINGS
+
+    def predict(self, texts: Sequence[str]) -> list[Generation]:
+        """Return an answer to each text, and whether the certificate covers it.
+
+        A blank text is never answered.
+
+        Raises:
+            UsageError: ``texts`` is one string instead of a sequence of them.
+        """
+        return [generation for generation, _ in self.predict_with_novelty(texts)]
+
+    def predict_with_novelty(self, texts: Sequence[str]) -> list[tuple[Generation, float]]:
+        """Return the same, each with how unlike the inputs learned from its input is: 0 to 1.
+
+        Raises:
+            UsageError: ``texts`` is one string instead of a sequence of them.
+        """
+        if isinstance(texts, str):
+            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        redacted = self._redact(texts)
+        inner = [self.surroundings.inner(one.text if one else text) for one, text in redacted]
+        drafts = self.model.write(inner)
+        scores = score_drafts(self.score, drafts).tolist()
+        return [
+            (self._say(draft, one, score, blank=not text.strip()), draft.novelty)
+            for draft, (one, _), score, text in zip(drafts, redacted, scores, inner, strict=True)
+        ]
+
+    def _say(
+        self, draft: Draft, redacted: RedactedText | None, score: float, *, blank: bool
+    ) -> Generation:
+        answer = draft.text if draft.ended and draft.text else None
+        if redacted is not None and answer is not None:
+            answer = redacted.restore(answer)
+        if answer is None:
+            return Generation(None, 0.0, answered=False)
+        return Generation(answer, score, score >= self.certificate.threshold and not blank)
+
+    def _redact(self, texts: Sequence[str]) -> list[tuple[RedactedText | None, str]]:
+        redactor = self._redactor
+        return [(redactor.redact_reversibly(text) if redactor else None, text) for text in texts]
+
+    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Generation]:
+        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
+
+        Args:
+            texts: Any number of them; one batch at a time is held in memory.
+            size: Texts of a batch.
+
+        Raises:
+            UsageError: ``texts`` is one string, or ``size`` is less than one.
+        """
+        return in_batches(self.predict, texts, size)
+
+    def answer(self, messages: Sequence[JsonObject]) -> str | None:
+        """Return what the assistant says to a conversation, as a gateway's student would.
+
+        Args:
+            messages: Those of a chat completion; the last one is the user's, and is the input.
+
+        Returns:
+            The text; ``None`` where the teacher is to be asked: where the certificate does not
+            cover the input, or the last message is not the user's words alone.
+        """
+        request = split_request({"messages": list(messages)})
+        if request is None:
+            return None
+        [generation] = self.predict([request.text])
+        return generation.answer if generation.answered else None
+
+    @cached_property
+    def _redactor(self) -> Redactor | None:
+        if self.redaction is None:
+            return None
+        from locum.redaction import Redactor
+
+        return Redactor(self.redaction)
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the artefact into a folder that does not exist yet or holds one; return it.
+
+        Raises:
+            ArtefactError: The folder holds something else.
+        """
+        from locum.export.artefact import save_artefact
+
+        return save_artefact(self, directory)

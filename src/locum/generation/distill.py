@@ -1,0 +1,222 @@
+"""The loop for written answers: from inputs with their answers to a certified writer."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from locum.dataset import find_surroundings
+from locum.distillation import (
+    DEFAULT_ENCODER,
+    Silent,
+    Wanted,
+    check_promise,
+    check_texts,
+    collect_written,
+    describe_surroundings,
+    divide,
+    least_certify_inputs,
+    measure_costs,
+    too_few,
+)
+from locum.errors import InputError, UsageError
+from locum.evaluation import Promise
+from locum.generation.certifying import Certifying, certify_writer
+from locum.generation.evaluating import measure_rule
+from locum.generation.judging import JudgingDesk
+from locum.generation.known import Known
+from locum.generation.parts import split_parts
+from locum.generation.pool import MOST_WRITTEN, build_written_pool, repeated_pairs, summarise
+from locum.generation.teaching import TeachingSettings, teach
+from locum.schema import Example
+from locum.students.encoder_source import shown_name
+from locum.teachers import Budget, require_teacher
+from locum.writers import (
+    DEFAULT_RULE,
+    Acceptance,
+    Embedder,
+    Limits,
+    Pair,
+    Prompts,
+    Writer,
+    load_pretrained,
+    require_chrf,
+    window_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from locum.distillation import Progress
+    from locum.generation.parts import Part
+    from locum.generation.result import GenerationDistillation
+    from locum.schema import GenerationTask
+    from locum.store import Database
+    from locum.teachers import Teacher
+
+__all__ = ["distill_generation"]
+
+_MOST_READ = 2_048
+_SPARE = 1.25
+# Tokens that a cut text may have more than it was cut to, read again between others.
+_SLACK = 16
+
+
+def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
+    task: GenerationTask,
+    inputs: Sequence[str | Example],
+    teacher: Teacher | None = None,
+    *,
+    student_model: str | Path,
+    accept: str = DEFAULT_RULE,
+    judge: Teacher | None = None,
+    encoder: str = DEFAULT_ENCODER,
+    target: float = 0.95,
+    confidence: float = 0.95,
+    minimum_coverage: float = 0.05,
+    rounds: int = 4,
+    learning_rate: float = 2e-4,
+    seconds: float | None = None,
+    seed: int = 0,
+    store: str | Path | Database | None = None,
+    teacher_name: str = "recorded answers",
+    budget: Budget | None = None,
+    notes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> GenerationDistillation:
+    """Train a small language model on the teacher's answers, and certify where it may answer.
+
+    Sequence-level knowledge distillation (Kim and Rush 2016): the student learns what the teacher
+    wrote, as if people had. Its answers count as agreeing where a rule accepts them.
+
+    Args:
+        task: What is distilled.
+        inputs: Texts as production sends them, or `Example` objects with the teacher's answers.
+        teacher: A `locum.ChatTeacher` or `MessagesTeacher`, asked for every input that has no
+            answer yet; without one they are left out.
+        student_model: What the student is before it is trained: a folder, a GGUF file, or a name on
+            the Hugging Face hub, of a causal language model.
+        accept: When an answer is as good as the teacher's; see `locum.writers.acceptance`.
+        judge: Who is asked, where that rule asks a judge.
+        encoder: Folder or Hugging Face name of a sentence encoder, where the rule compares
+            embeddings.
+        target: Promised share of accepted answers among what the student answers.
+        confidence: Confidence of the promise.
+        minimum_coverage: Coverage under which a student is not worth having.
+        rounds: Passes over the train inputs at the most; it ends where one makes the validation
+            answers less likely, and the best is kept.
+        learning_rate: Highest rate of the first round; each later one has half of the one before.
+        seconds: No round is begun after so long; by default there is no such end.
+        seed: Seed of the splits and of the order of training.
+        store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's and the
+            judge's answers; by default they are kept for this run alone.
+        teacher_name: How the report calls the teacher where none is asked.
+        budget: What the teacher's and the judge's answers may cost, and what tokens do; by default
+            there is no cap, and the public list's price of the model.
+        notes: What else the reader of the report should know of the inputs, a sentence each.
+        progress: Is told how the run goes on.
+
+    Returns:
+        What was found out; its ``student`` is ``None`` unless the decision is ``distil``.
+
+    Raises:
+        InputError: No input has an answer.
+        TeacherError: The teacher or the judge fails.
+        UsageError: A value cannot be used, or the extra ``generation`` is not installed.
+    """
+    promise = Promise(target, confidence)
+    check_promise(promise, seed, minimum_coverage)
+    settings = TeachingSettings(rounds, learning_rate, seconds, seed)
+    settings.check()
+    acceptance = Acceptance(accept)
+    require_chrf()
+    _check_judge(acceptance, judge)
+    told = progress or Silent()
+    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
+    check_texts(examples)
+    real = [example for example in examples if not example.synthetic]
+    similarity = Embedder(encoder) if acceptance.needs_encoder else None
+    told.stage(f"loading {student_model}")
+    model, tokenizer = load_pretrained(student_model)
+    money = budget or Budget(ledger=task.name)
+    wanted = Wanted(task.name, "texts", lambda asked: asked.as_answerer(task))
+    written = collect_written(wanted, real, teacher, store, money, told)
+    prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
+    pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
+    if not pool.examples:
+        raise InputError(
+            f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: give "
+            "inputs with the teacher's answers, or a teacher to ask"
+        )
+    told.stage("grouping near-copies and splitting")
+    divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
+    rows = divided.splits.rows
+    around = find_surroundings([pool.examples[row].text for row in rows["train"].tolist()])
+    parts = split_parts(pool, rows, around)
+    limits = _limits(parts["train"], prompts, window_of(model))
+    reading = Prompts(tokenizer, task.instruction, limits.read)
+    cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
+    notes = [
+        *notes,
+        *describe_surroundings(around),
+        *written.notes,
+        *_left_out(len(examples) - len(real)),
+    ]
+    name = teacher.name if teacher else teacher_name
+    compare = partial(
+        acceptance.accept,
+        judge=JudgingDesk(task, judge, store, money, told) if judge else None,
+        similarity=similarity,
+    )
+    own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
+    known = Known(
+        task,
+        promise,
+        summarise(pool, divided, notes, cut),
+        name,
+        measure_costs(pool.examples, written.bought, name, money),
+        measure_rule(acceptance, repeated_pairs(pool), own, compare, judge.name if judge else ""),
+        around,
+    )
+    certify_inputs = len(rows["certify"])
+    if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
+        share = max(certify_inputs, 1) / len(pool.examples)
+        return known.without_student(too_few(len(pool.examples), certify_inputs, share, promise))
+    taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
+    writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
+    how = Certifying(compare, minimum_coverage, seed, told)
+    return certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
+
+
+def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:
+    if acceptance.needs_judge and judge is None:
+        raise UsageError(
+            f"rule {acceptance.rule!r} asks a judge, and there is none: name a model that compares "
+            "answers, such as a locum.ChatTeacher"
+        )
+    if judge is None:
+        return
+    require_teacher(judge)
+    if not acceptance.needs_judge:
+        raise UsageError(
+            f"there is a judge, {judge.name!r}, and rule {acceptance.rule!r} does not ask it: "
+            "leave it out, or accept 'judge', or 'chrF>=0.9 or judge'"
+        )
+
+
+def _limits(train: Part, prompts: Prompts, window: int) -> Limits:
+    """Return how much is read and written: a quarter more than the longest answer learned from."""
+    longest = max((len(prompts.tokens(answer)) for answer in train.answers), default=1) + 1
+    written = max(1, min(math.ceil(_SPARE * longest), window // 2))
+    around = len(prompts.prompt("")) + _SLACK
+    return Limits(read=max(1, min(_MOST_READ, window - written - around)), written=written)
+
+
+def _left_out(synthetic: int) -> list[str]:
+    if not synthetic:
+        return []
+    return [f"{synthetic:,} synthetic inputs were left out: they are for labels alone so far"]

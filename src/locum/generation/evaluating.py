@@ -1,0 +1,111 @@
+"""Measure a writer on the test split, and the rule that it is measured by."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from locum.distillation import some_share
+from locum.evaluation import share
+from locum.generation.result import GenerationEvaluation, RefusedAnswer, RuleFacts, TextScores
+from locum.selective_risk import risk_coverage
+from locum.writers import Condition, Pair, chrf, rouge_l
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from locum.evaluation import Certificate
+    from locum.writers import Acceptance
+
+    Accept = Callable[[Sequence[Pair]], NDArray[np.bool_]]
+
+__all__ = ["Judged", "evaluate_answers", "measure_rule"]
+
+_REFUSED = 12
+_REPEATED = 200
+_SAME = Condition("same")
+
+
+class Judged(NamedTuple):
+    """What a student writes for ``N`` inputs.
+
+    Args:
+        pairs: Its answers beside the teacher's.
+        score: What it may answer by, ``[N]``; 0 where there is no answer.
+        accepted: Whether the rule accepts the answer, ``[N]``.
+        ended: Whether it came to its end, ``[N]``.
+    """
+
+    pairs: list[Pair]
+    score: NDArray[np.float64]
+    accepted: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
+
+
+def measure_rule(
+    acceptance: Acceptance,
+    repeated: Sequence[Pair],
+    others: Sequence[Pair],
+    accept: Accept,
+    judge_name: str,
+) -> RuleFacts:
+    """Return what the rule says of the teacher's own answers.
+
+    Args:
+        acceptance: The rule.
+        repeated: Answers that the teacher gave to the same input; the first 200 are compared.
+        others: Answers of the teacher to different inputs.
+        accept: Tells which answers it accepts.
+        judge_name: Who is asked for that, if anybody.
+    """
+    ceiling = share(accept(repeated[:_REPEATED]))
+    chance = None
+    if not acceptance.needs_judge:
+        shifted = zip(others, [*others[1:], *others[:1]], strict=True)
+        strange = [Pair(one.text, next_.answer, one.answer) for one, next_ in shifted]
+        chance = share(accept(strange)) if len(others) > 1 else None
+    return RuleFacts(acceptance.rule, judge_name, ceiling, chance)
+
+
+def evaluate_answers(judged: Judged, certificate: Certificate | None) -> GenerationEvaluation:
+    """Compare what a student writes for the test inputs with its teacher's answers.
+
+    Args:
+        judged: What it writes.
+        certificate: Where it may answer.
+    """
+    pairs, score, accepted, ended = judged
+    answered = score >= certificate.threshold if certificate else None
+    given = [] if answered is None else [pairs[row] for row in np.flatnonzero(answered).tolist()]
+    return GenerationEvaluation(
+        agreement=some_share(share(accepted)),
+        answered=None if answered is None else share(answered),
+        answered_agreement=None if answered is None else share(accepted[answered]),
+        scores=_scores(pairs),
+        answered_scores=_scores(given) if given else None,
+        unended=some_share(share(~ended)),
+        curve=risk_coverage(score, accepted),
+        refused=_worst(judged),
+    )
+
+
+def _scores(pairs: Sequence[Pair]) -> TextScores:
+    return TextScores(
+        statistics.fmean(chrf(pair.written, pair.answer) for pair in pairs),
+        statistics.fmean(rouge_l(pair.written, pair.answer) for pair in pairs),
+        float(_SAME.met(pairs).mean()),
+    )
+
+
+def _worst(judged: Judged) -> list[RefusedAnswer]:
+    pairs, score, accepted, _ = judged
+    wrong = np.flatnonzero(~accepted & (score > 0))
+    surest = wrong[np.argsort(-score[wrong], kind="stable")][:_REFUSED]
+    return [
+        RefusedAnswer(pairs[row].text, pairs[row].written, float(score[row]), pairs[row].answer)
+        for row in surest.tolist()
+    ]

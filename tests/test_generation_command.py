@@ -1,0 +1,150 @@
+"""``locum distill``, ``predict`` and ``promote`` on tasks whose answers are free text."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.store import CallStore, open_database
+from tests.commands import in_json, locum, refusal
+from tests.promoted import chat_request, record
+from tests.small_writers import EASY, make_pairs, taught
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from locum.schema import Example, JsonObject
+
+PAIRS = make_pairs(400, hard=0.2, seed=3)
+
+
+def write_calls(path: Path, examples: Sequence[Example]) -> Path:
+    """Write pairs as a spreadsheet does."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "answer"])
+        rows.writerows([example.text, example.answer] for example in examples)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learned such a task, as if it was published so."""
+    student = taught().student
+    assert student is not None
+    folder = tmp_path_factory.mktemp("model") / "taught"
+    student.model.model.save_pretrained(folder)
+    student.model.tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_calls(tmp_path_factory.mktemp("calls") / "calls.csv", PAIRS)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def result(home: Path, calls: Path, model: Path) -> JsonObject:
+    """What was printed of a task that was distilled."""
+    made = ("--student-model", str(model), "--instruction", "Say it.", "--accept", "same")
+    found: JsonObject = in_json(
+        home, "distill", "notes", "--calls", str(calls), *made, "--target", "0.85"
+    )
+    return found
+
+
+def test_one_object_says_what_was_found(result: JsonObject, home: Path) -> None:
+    assert (result["kind"], result["decision"]["verdict"]) == ("generation", "distil")
+    assert result["rule"]["rule"] == "same"
+    assert result["student"]["model"] == "taught"
+    assert result["test"]["scores"].keys() == {"chrf", "rouge_l", "same"}
+    assert result["certificate"]["coverage"] > 0.5
+    assert (home / "notes" / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    assert json.loads((home / "notes" / "student" / "manifest.json").read_bytes())["rule"] == "same"
+
+
+@pytest.mark.usefixtures("result")
+def test_predict_prints_a_text_its_confidence_and_the_way(home: Path) -> None:
+    shown = locum(home, "predict", "notes", *(f"{word} of the by in" for word in EASY))
+    lines = [line.split("\t") for line in shown.splitlines()]
+    assert [said for said, _, _ in lines] == [f"note {word} {word}" for word in EASY]
+    assert {way for _, _, way in lines} == {"answered"}
+    said = in_json(home, "predict", "notes", "amber of the by in")
+    assert said.keys() == {"answer", "confidence", "answered"}
+    assert "answers otherwise" in refusal(home, "predict", "notes", "x", "--partial", code=2)
+
+
+def test_tables_say_the_rule(home: Path, calls: Path, model: Path) -> None:
+    made = ("--student-model", str(model), "--instruction", "Say it.", "--target", "0.85")
+    shown = locum(home, "distill", "shown", "--calls", str(calls), *made)
+    assert "how near its answers come" in shown
+    assert "Accepted: chrF>=0.6 against the teacher's answer." in " ".join(shown.split())
+    assert "Distil: " in shown
+
+
+def test_free_text_without_a_model_says_what_is_needed(home: Path, tmp_path: Path) -> None:
+    open_ended = [replace(e, answer=f"{e.answer} {n}") for n, e in enumerate(PAIRS)]
+    calls = write_calls(tmp_path / "open.csv", open_ended)
+    said = refusal(home, "distill", "notes", "--calls", str(calls), code=2)
+    assert "free text, as 400 of them hold 400 different ones" in said
+    assert "--student-model FOLDER_OR_HUB_NAME" in said
+
+
+def test_a_task_of_the_settings_may_be_free_text(
+    home: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = write_calls(tmp_path / "few.csv", PAIRS[:30])
+    (tmp_path / "locum.toml").write_text(
+        f'[students]\nmodel = "{model}"\n[tasks.notes]\ninstruction = "Say it."\n'
+        'accept = "rougeL>=0.9"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    said = refusal(tmp_path, "distill", "notes", "--calls", str(few), code=3)
+    assert "not enough inputs" in said
+    report = (tmp_path / "notes" / "report.html").read_text("utf-8")
+    assert "Collect more inputs" in report
+    said = refusal(home, "label", "notes", "--inputs", str(few), "--teacher", "http://x/v1", code=2)
+    assert "answers in free text" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--labels", "a,b", "--accept", "same"], "--accept cannot be used where answers are lab"),
+        (["--student-model", "m", "--student", "linear"], "--student cannot be used where"),
+        (["--student-model", "m", "--partial"], "--partial cannot be used where answers are free"),
+        (["--student-model", "m", "--judge-model", "x"], "add --judge URL"),
+        (["--student-model", "./absent"], "does not exist"),
+    ],
+)
+def test_options_of_other_kinds_are_refused(
+    home: Path, calls: Path, more: list[str], said: str
+) -> None:
+    assert said in refusal(home, "distill", "notes", "--calls", str(calls), *more, code=2)
+
+
+def test_recorded_calls_are_distilled_and_promoted(model: Path, tmp_path: Path) -> None:
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add(
+            [
+                record(chat_request(e.text, "Say it."), str(e.answer), number, task="notes")
+                for number, e in enumerate(PAIRS)
+            ]
+        )
+    made = ("--student-model", str(model), "--instruction", "Say it.", "--accept", "same")
+    found = in_json(tmp_path, "distill", "notes", *made, "--target", "0.85")
+    assert found["decision"]["verdict"] == "distil"
+    promoted = in_json(tmp_path, "promote", "notes")
+    assert promoted["calls"] == promoted["recognised"] == len(PAIRS)
+    said = in_json(tmp_path, "predict", "notes", "amber of the by in")
+    assert said["answer"] == "note amber amber"

@@ -1,0 +1,272 @@
+"""The loop for free text, from pairs to a certified student that writes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+import locum
+from locum.errors import ArtefactError, InputError, UsageError
+from locum.evaluation import Promise
+from locum.generation import distill_generation
+from locum.generation.deferring import learn_score
+from locum.generation.pool import build_written_pool
+from locum.report import render_report
+from locum.schema import Example, GenerationTask
+from locum.teachers import Budget, ChatTeacher, FunctionTeacher
+from locum.writers import Acceptance, Draft, Pair
+from tests.json_server import JsonModel, serving
+from tests.small_writers import EASY, HARD, PAIRS, make_pairs, save_tiny_writer, taught
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.export import CertifiedWriter
+    from locum.generation import GenerationDistillation
+
+TASK = GenerationTask("notes", "Say it.")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_writer(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def result() -> GenerationDistillation:
+    return taught()
+
+
+@pytest.fixture(scope="module")
+def student(result: GenerationDistillation) -> CertifiedWriter:
+    assert result.student is not None
+    return result.student
+
+
+@pytest.fixture(scope="module")
+def folder(student: CertifiedWriter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return student.save(tmp_path_factory.mktemp("saved") / "student")
+
+
+def test_a_student_learns_to_write_and_is_certified_where_it_can(
+    result: GenerationDistillation,
+) -> None:
+    assert result.decision.verdict == "distil"
+    assert "chrF>=0.6" in result.decision.reason
+    assert result.certificate is not None
+    assert 0.5 < result.certificate.coverage < 0.85
+    assert result.evaluation is not None
+    assert result.evaluation.answered_agreement is not None
+    assert result.evaluation.answered_agreement.value > result.evaluation.agreement.value
+    assert result.facts is not None
+    losses = result.facts.losses
+    assert losses[result.facts.kept] == min(losses) < losses[0]
+
+
+def test_what_nobody_can_learn_is_left_to_the_teacher(student: CertifiedWriter) -> None:
+    easy = student.predict([f"{word} of the by in" for word in EASY])
+    assert all(one.answered for one in easy)
+    assert [one.answer for one in easy] == [f"note {word} {word}" for word in EASY]
+    hard = student.predict([f"{word} of the by in" for word in HARD])
+    assert np.mean([one.answered for one in hard]) <= 0.25
+    assert max(one.confidence for one in hard) < min(one.confidence for one in easy)
+
+
+def test_blank_texts_are_never_answered(student: CertifiedWriter) -> None:
+    assert not any(one.answered for one in student.predict(["", " \n"]))
+    with pytest.raises(UsageError, match="wrap the one text"):
+        student.predict("amber of the")
+
+
+def test_a_text_gets_the_same_alone_and_in_a_batch(student: CertifiedWriter) -> None:
+    texts = [example.text for example in make_pairs(40, hard=0.3, seed=7)]
+    together = student.predict(texts)
+    for text, said in zip(texts, together, strict=True):
+        [alone] = student.predict([text])
+        assert (alone.answer, alone.answered) == (said.answer, said.answered)
+        assert alone.confidence == pytest.approx(said.confidence, abs=1e-4)
+
+
+def test_log_probabilities_are_those_of_the_model(student: CertifiedWriter) -> None:
+    writer = student.model
+    prompt = writer.prompts.prompt("amber of the")
+    [draft] = writer.write(["amber of the"])
+    answer = [*writer.prompts.tokens(draft.text), writer.prompts.end_token]
+    with torch.no_grad():
+        logits = writer.model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+    expected = logits.log_softmax(-1)[range(len(answer)), answer]
+    assert draft.tokens == len(answer)
+    assert draft.mean == pytest.approx(float(expected.mean()), abs=1e-5)
+    assert draft.least == pytest.approx(float(expected.min()), abs=1e-5)
+
+
+def test_what_is_saved_says_what_was_certified(student: CertifiedWriter, folder: Path) -> None:
+    loaded = locum.load(folder)
+    assert isinstance(loaded, locum.CertifiedWriter)
+    texts = [example.text for example in PAIRS[:20]]
+    assert loaded.predict(texts) == student.predict(texts)
+    assert (loaded.rule, loaded.certificate) == (student.rule, student.certificate)
+    assert list(loaded.predict_batch(iter(texts), 20)) == student.predict(texts)
+    assert loaded.answer([{"role": "user", "content": "amber of the"}]) == "note amber amber"
+    card = (folder / "README.md").read_text("utf-8")
+    assert "chrF>=0.6" in card
+    assert "locum[lm]" in card
+    assert not [path for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "writer.json", "known.safetensors"])
+def test_a_changed_file_is_refused(student: CertifiedWriter, tmp_path: Path, name: str) -> None:
+    damaged = student.save(tmp_path / "student")
+    content = bytearray((damaged / name).read_bytes())
+    content[-1] ^= 1
+    (damaged / name).write_bytes(content)
+    with pytest.raises(ArtefactError, match="not the file that was saved"):
+        locum.load(damaged)
+
+
+def test_a_manifest_says_what_kind_of_task_it_is(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["task"] == {"name": "notes", "kind": "generation", "instruction": "Say it."}
+    assert manifest["rule"] == "chrF>=0.6"
+    assert len(manifest["score"]["coefficients"]) == 5
+
+
+def test_redacted_words_are_put_back(student: CertifiedWriter) -> None:
+    from dataclasses import replace
+
+    from locum.config import RedactionSettings
+
+    redacting = replace(student, redaction=RedactionSettings())
+    [said] = redacting.predict(["amber of the boss@example.com"])
+    assert said.answer == "note amber amber"
+
+
+def test_the_report_says_what_is_promised_by_which_rule(result: GenerationDistillation) -> None:
+    html = render_report(result)
+    assert html.startswith("<!doctype html>")
+    assert "<script" not in html
+    assert "chrF&gt;=0.6" in html
+    assert "may still get a fact wrong" in html
+
+
+def test_the_rule_is_measured_on_the_teacher_itself(tiny: Path) -> None:
+    twice = [*PAIRS[:30], *(Example(e.text, answer=f"{e.answer} of") for e in PAIRS[:30])]
+    found = distill_generation(TASK, twice, student_model=tiny, accept="same")
+    assert found.decision.verdict == "collect_more"
+    assert found.student is None
+    assert found.rule.ceiling is not None
+    assert found.rule.ceiling.value == 0
+    assert found.rule.by_chance is not None
+    assert found.rule.by_chance.value < 0.3
+    assert "Collect more inputs" in render_report(found)
+
+
+def test_training_ends_where_validation_answers_get_no_likelier(tiny: Path) -> None:
+    wild = distill_generation(
+        TASK, PAIRS[:300], student_model=tiny, target=0.9, rounds=3, learning_rate=50.0
+    )
+    assert wild.facts is not None
+    losses, kept = wild.facts.losses, wild.facts.kept
+    assert len(losses) == kept + 2
+    assert losses[-1] >= min(losses[:-1])
+    assert wild.student is None
+
+
+def test_a_teacher_is_asked_for_what_has_no_answer(tiny: Path, tmp_path: Path) -> None:
+    answers = {example.text: str(example.answer) for example in PAIRS[:40]}
+    with serving(JsonModel(answers.get)) as model:
+        teacher = ChatTeacher(model.url, "writer-1", api_key="k")
+        found = distill_generation(
+            TASK, [*answers], teacher, student_model=tiny, store=tmp_path / "store.sqlite"
+        )
+        asked = len(model.requests)
+        again = distill_generation(
+            TASK, [*answers], teacher, student_model=tiny, store=tmp_path / "store.sqlite"
+        )
+    assert (found.data.inputs, found.teacher) == (len(answers), "writer-1")
+    assert again.data == found.data
+    assert len(model.requests) == asked == len(answers)
+    request = model.requests[0]
+    system, user = request["messages"]
+    assert system == {"role": "system", "content": "Say it."}
+    assert user["content"] in answers
+    assert "logprobs" not in request
+
+
+def test_a_judge_decides_where_the_rule_asks_it(tiny: Path) -> None:
+    def compare(asked: str) -> str:
+        first, second = asked.split("Answer A:\n")[1].split("\n\nAnswer B:\n")
+        return "same" if first.split()[1] == second.split()[1] else "different"
+
+    twice = [*PAIRS[:30], *(Example(e.text, answer=f"{e.answer} of") for e in PAIRS[:30])]
+    with serving(JsonModel(compare)) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        found = distill_generation(
+            TASK, twice, student_model=tiny, accept="same or judge", judge=judge, budget=Budget()
+        )
+    assert model.requests
+    assert found.rule.judge == "judge-1"
+    assert found.rule.ceiling is not None
+    assert found.rule.ceiling.value == 1
+    assert found.rule.by_chance is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"accept": "judge"}, "asks a judge, and there is none"),
+        ({"accept": "bleu>=1"}, "expected chrF>=0.6"),
+        ({"rounds": 0}, "one round or more"),
+        ({"learning_rate": 0.0}, "a rate above 0"),
+        ({"seconds": 0.0}, "more than 0"),
+        ({"student_model": "./absent"}, "does not exist"),
+        ({"judge": FunctionTeacher(lambda text: text, "labels")}, "does not ask it"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tiny: Path, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        distill_generation(TASK, PAIRS[:10], **{"student_model": tiny, **given})
+
+
+def test_a_teacher_that_only_labels_cannot_be_asked(tiny: Path) -> None:
+    labels = FunctionTeacher(lambda text: text, "labels")
+    with pytest.raises(UsageError, match="cannot be asked for texts"):
+        distill_generation(TASK, ["a text"], labels, student_model=tiny)
+
+
+def test_inputs_without_answers_are_refused(tiny: Path) -> None:
+    with pytest.raises(InputError, match="no input of task 'notes' has an answer"):
+        distill_generation(TASK, ["a text", Example("b", answer="  ")], student_model=tiny)
+
+
+def test_answers_that_come_to_no_end_are_never_accepted() -> None:
+    endless = [
+        Draft("a b", ended=False, mean=-0.1, least=-0.2, tokens=9, novelty=0.0, characters=20)
+    ] * 60
+    found = learn_score(endless, np.zeros(60, np.bool_), 100, Promise(0.9, 0.95), 0)
+    assert found.confidence.tolist() == [0.0] * 60
+    assert Acceptance("same").accept([Pair("x", "a b", "a b")]).all()
+
+
+def test_many_features_are_used_only_where_they_tell_more() -> None:
+    dice = np.random.default_rng(0)
+    novel = dice.random(600)
+    means = -dice.random(600)
+    drafts = [
+        Draft("a", ended=True, mean=m, least=2 * m, tokens=3, novelty=n, characters=20)
+        for m, n in zip(means.tolist(), novel.tolist(), strict=True)
+    ]
+    told = learn_score(drafts, novel < 0.6, 400, Promise(0.9, 0.95), 0)
+    assert told.reason.startswith("the learned score")
+    assert told.score.coefficients[3] < -1
+    blind = learn_score(drafts, dice.random(600) < 0.9, 400, Promise(0.9, 0.95), 0)
+    assert blind.score.coefficients[1:] == (0, 0, 0, 0)
+
+
+def test_half_a_surrogate_pair_in_an_answer_is_a_mark() -> None:
+    pool = build_written_pool([Example("a"), Example("b")], ["x \ud800", "\ud800" * 2_000], len)
+    assert (pool.answers, pool.too_long) == (["x ?"], 1)
