@@ -1,13 +1,16 @@
 """The loss of a language model's distillation: whole logits, and some rows at a time.
 
 A step's last part, from the hidden states of both models to the gradients of the student's hidden
-states and projection, forward KL at temperature 1, each contender in a process of its own: seconds
-(least of several) and what its memory grows by at the most, over that of its inputs and gradients.
+states and projection, forward KL at temperature 1, each contender in a process of its own. They
+take turns, so that what else the machine does falls on all alike, and the least is reported:
+seconds, processor seconds (of all threads, without what other programs take), and what memory
+grows by at the most over what is held before, inputs and gradients (on a CPU as Linux counts it).
 
 naive     the logits of both models, and torch's kl_div of their log-softmaxes
 trl       the same logits, and TRL's loss of GKD at beta 0 (needs --peers, a Python with trl)
-chunked   locum.losses.projected_loss, 128 rows at a time
-liger     Liger Kernel's fused linear loss (needs --peers, a Python with liger-kernel, and a GPU)
+chunked   locum.losses.projected_loss
+liger     Liger Kernel's fused linear loss, with as many rows to a chunk, in its own way, which
+          compiles it (needs --peers, a Python with liger-kernel)
 
     python -m benchmarks.chunked_loss
     python -m benchmarks.chunked_loss --peers PYTHON --device cuda --type bfloat16
@@ -17,10 +20,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 VOCABULARIES = (32_000, 49_152, 151_936)
 CONTENDERS = ("naive", "trl", "chunked", "liger")
 OF_PEERS = {"trl", "liger"}
-ON_GPU_ALONE = {"liger"}
 MEGABYTE = 2**20
 
 Job = dict[str, Any]
@@ -112,30 +114,51 @@ def work(job: Job) -> Job:
     head = 2 * torch.randn(vocabulary, job["teacher_width"], **options)
     head /= job["teacher_width"] ** 0.5
     for leaf in (hidden, weight):
-        leaf.grad = torch.zeros_like(leaf)
+        leaf.grad = torch.empty_like(leaf).fill_(0)  # written to, and so held before
     LOSSES[job["contender"]](hidden[:1], weight, teacher[:1], head, job).detach()  # its libraries
-    before = memory(job)
-    seconds = []
-    for _ in range(job["repetitions"]):
-        start = time.perf_counter()
+    before = forget_peak(job)
+    taken = []
+    for _ in range(2):
+        start, busy = time.perf_counter(), time.process_time()
         loss = LOSSES[job["contender"]](hidden, weight, teacher, head, job)
         loss.backward()  # type: ignore[no-untyped-call]
         synchronise(job)
-        seconds.append(time.perf_counter() - start)
+        taken.append((time.perf_counter() - start, time.process_time() - busy))
     return {
         "loss": float(loss.detach()),
-        "seconds": min(seconds),
-        "megabytes": (memory(job) - before) / MEGABYTE,
+        "seconds": min(taken)[0],
+        "busy": min(busy for _, busy in taken),
+        "megabytes": (peak(job) - before) / MEGABYTE,
     }
 
 
-def memory(job: Job) -> float:
-    """Return the most that was held so far, in bytes."""
+def forget_peak(job: Job) -> float:
+    """Let the most that was held be what is held now; return that, in bytes."""
+    if job["device"] == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        return float(torch.cuda.memory_allocated())
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return _status("VmRSS")
+
+
+def peak(job: Job) -> float:
+    """Return the most that was held since, in bytes."""
     if job["device"] == "cuda":
         import torch
 
         return float(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    return _status("VmHWM")
+
+
+def _status(field: str) -> float:
+    (line,) = (
+        line
+        for line in Path("/proc/self/status").read_text("ascii").splitlines()
+        if line.startswith(field)
+    )
+    return float(line.split()[1]) * 1024
 
 
 def synchronise(job: Job) -> None:
@@ -146,8 +169,8 @@ def synchronise(job: Job) -> None:
         torch.cuda.synchronize()
 
 
-def measure(job: Job, python: str) -> Job | None:
-    """Run a contender in a process of its own; ``None`` where it cannot run."""
+def measure(job: Job, python: str) -> Job:
+    """Run a contender in a process of its own; without figures where it cannot run."""
     done = subprocess.run(
         [python, "-m", "benchmarks.chunked_loss", "--job", json.dumps(job)],
         capture_output=True,
@@ -155,40 +178,63 @@ def measure(job: Job, python: str) -> Job | None:
         check=False,
     )
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["killed"])[-1]
-        print(f"{job['vocabulary']:>10,}  {job['contender']:10}  {reason}")
-        return None
+        return {"reason": (done.stderr.strip().splitlines() or ["killed"])[-1]}
     result: Job = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def compare(arguments: argparse.Namespace, vocabulary: int) -> dict[str, Job]:
+    """Return each contender's least of several turns."""
+    contenders = [c for c in CONTENDERS if arguments.peers or c not in OF_PEERS]
+    turns: dict[str, list[Job]] = {contender: [] for contender in contenders}
+    for _ in range(arguments.repetitions):
+        for contender in contenders:
+            job = {**vars(arguments), "vocabulary": vocabulary, "contender": contender}
+            python = arguments.peers if contender in OF_PEERS else sys.executable
+            turns[contender].append(measure(job, python))
+    return {contender: least(results) for contender, results in turns.items()}
+
+
+def least(results: list[Job]) -> Job:
+    """Return the least of each figure."""
+    failed = [result for result in results if "reason" in result]
+    return failed[0] if failed else {key: min(r[key] for r in results) for key in results[0]}
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print a line for each vocabulary and contender, with ratios to the naive one."""
     print(
         f"{arguments.rows:,} rows, width {arguments.width} and {arguments.teacher_width}, "
-        f"{arguments.type} on {arguments.device}, {arguments.threads} threads"
+        f"{arguments.type} on {arguments.device}, {arguments.threads} threads, "
+        f"chunks of {arguments.chunk_rows}"
     )
-    print(f"{'vocabulary':>10}  {'loss':10}  {'seconds':>8}  {'MB':>8}  {'value':>8}  naive is")
+    print(
+        f"{'vocabulary':>10}  {'loss':8}  {'seconds':>8}  {'busy':>8}  {'MB':>8}  {'value':>8}  "
+        "naive is"
+    )
     for vocabulary in arguments.vocabularies:
-        naive: Job | None = None
-        for contender in CONTENDERS:
-            if contender in ON_GPU_ALONE and arguments.device == "cpu":
-                continue
-            if contender in OF_PEERS and arguments.peers is None:
-                continue
-            job = {**vars(arguments), "vocabulary": vocabulary, "contender": contender}
-            python = arguments.peers if contender in OF_PEERS else sys.executable
-            result = measure(job, python)
-            if result is None:
-                continue
-            naive = naive or result
+        results = compare(arguments, vocabulary)
+        for contender, result in results.items():
             print(
-                f"{vocabulary:>10,}  {contender:10}  {result['seconds']:8.3f}  "
-                f"{result['megabytes']:8,.0f}  {result['loss']:8.4f}  "
-                f"{naive['seconds'] / result['seconds']:.2f}x the time, "
-                f"{naive['megabytes'] / result['megabytes']:.1f}x the memory",
-                flush=True,
+                f"{vocabulary:>10,}  {contender:8}  {figures(result, results['naive'])}", flush=True
             )
+
+
+def figures(result: Job, naive: Job) -> str:
+    """Return a contender's figures, beside the naive one's where that could run."""
+    if "reason" in result:
+        return str(result["reason"])
+    shown = (
+        f"{result['seconds']:8.2f}  {result['busy']:8.2f}  {result['megabytes']:8,.0f}  "
+        f"{result['loss']:8.4f}"
+    )
+    if "reason" in naive:
+        return shown
+    ratios = {key: naive[key] / result[key] for key in ("seconds", "busy", "megabytes")}
+    return (
+        f"{shown}  {ratios['seconds']:.2f}x the time, {ratios['busy']:.2f}x as busy, "
+        f"{ratios['megabytes']:.1f}x the memory"
+    )
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -200,7 +246,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--width", type=int, default=576, help="of the student")
     parser.add_argument("--teacher-width", type=int, default=960)
-    parser.add_argument("--chunk-rows", type=int, default=128)
+    parser.add_argument("--chunk-rows", type=int, default=256)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

@@ -17,6 +17,7 @@ from locum.losses import (
     contrastive_loss,
     decoupled_loss,
     forward_kl,
+    groups,
     jensen_shannon,
     mix,
     projected_loss,
@@ -177,17 +178,18 @@ def test_a_list_is_the_whole_with_its_tail_as_one_token(
     torch.testing.assert_close(value, divergence(*lumped))
 
 
-def test_places_that_a_row_does_not_fill_are_nothing() -> None:
-    student, listed = logits(11), first(whole_list(logits(12)), 3)
+@divergences
+def test_places_that_a_row_does_not_fill_belong_to_the_rest(
+    divergence: Callable[..., Tensor],
+) -> None:
+    student, listed = logits(11).requires_grad_(), first(whole_list(logits(12)), 3)
     padded = SparseTargets(
         torch.cat((listed.ids_NK, whole_list(logits(12)).ids_NK[:, 3:5]), dim=-1),
         torch.nn.functional.pad(listed.log_probabilities_NK, (0, 2), value=-torch.inf),
     )
-    value = forward_kl(student, padded)
-    # The two unfilled tokens are now events of their own, which the teacher never gives: the
-    # student's mass on them is no longer the tail's, so it costs at least as much.
-    assert torch.isfinite(value)
-    assert value >= forward_kl(student, listed)
+    values = [divergence(student, one) for one in (padded, listed)]
+    torch.testing.assert_close(*values)
+    torch.testing.assert_close(*(torch.autograd.grad(value, student)[0] for value in values))
 
 
 @divergences
@@ -260,10 +262,52 @@ def test_jensen_shannon_tends_to_both_kls() -> None:
     torch.testing.assert_close(far / 1e-7, reverse_kl(student, teacher), rtol=1e-4, atol=0)
 
 
+def test_a_batch_of_sequences_is_its_rows_taken_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    student, teacher = logits(49, 2, 3, TOKENS).requires_grad_(), logits(50, 2, 3, TOKENS)
+    listed, weights = first(whole_list(logits(51)), 4), logits(52, ROWS, 4).exp()
+    mask, ids = torch.tensor([[True, True, False], [True, False, True]]), listed.ids_NK
+    of_sequences = SparseTargets(ids.reshape(2, 3, 4), listed.log_probabilities_NK.reshape(2, 3, 4))
+
+    def all_losses(mask: Tensor | None) -> list[Tensor]:
+        return [
+            *(loss(student, teacher, mask=mask) for loss in DIVERGENCES.values()),
+            *(loss(student, of_sequences, mask=mask) for loss in DIVERGENCES.values()),
+            token_cross_entropy(student, ids[:, 0].reshape(2, 3), mask=mask),
+            sampled_cross_entropy(
+                student, ids.reshape(2, 3, 4) // 2, weights.reshape(2, 3, 4), mask=mask
+            ),
+            decoupled_loss(student, teacher, ids[:, 0].reshape(2, 3), mask=mask),
+        ]
+
+    together = [all_losses(None), all_losses(mask)]
+    monkeypatch.setattr(groups, "OF_A_CORE", 1)
+    for known, alone in zip(together, (all_losses(None), all_losses(mask)), strict=True):
+        for one, other in zip(known, alone, strict=True):
+            torch.testing.assert_close(one, other)
+            torch.testing.assert_close(
+                torch.autograd.grad(one, student), torch.autograd.grad(other, student)
+            )
+
+
+def test_gradients_of_labels_and_samples_are_slopes() -> None:
+    student, ids = logits(53).requires_grad_(), torch.tensor([[0, 3, 3]] * ROWS)
+    weights = logits(54, ROWS, 3).exp()
+    assert torch.autograd.gradcheck(
+        lambda z: sampled_cross_entropy(z, ids, weights, temperature=2), student
+    )
+    assert torch.autograd.gradcheck(lambda z: token_cross_entropy(z, ids[:, 1]), student)
+
+
 def test_no_row_costs_nothing() -> None:
     assert float(reduce_rows(torch.zeros(0))) == 0
     nothing = torch.zeros(ROWS, dtype=torch.bool)
-    assert float(forward_kl(logits(0), logits(1), mask=nothing)) == 0
+    student = logits(0).requires_grad_()
+    for signal in (logits(1), whole_list(logits(1))):
+        value = forward_kl(student, signal, mask=nothing)
+        assert float(value.detach()) == 0
+        assert not torch.autograd.grad(value, student)[0].any()
 
 
 @pytest.mark.parametrize(
@@ -402,6 +446,14 @@ def test_gradients_of_chunks_are_slopes() -> None:
     assert torch.autograd.gradcheck(chunked, leaves)
 
 
+def test_sums_in_a_longer_type_do_not_forget_small_chunks() -> None:
+    """In bfloat16 a sum stops at 256 times what is added; the gradient of a weight must not."""
+    hidden, weight = torch.ones(1024, 1).bfloat16(), torch.zeros(2, 1).bfloat16().requires_grad_()
+    value = projected_loss(hidden, weight, lambda z, _: z.sum(), chunk_rows=1)
+    (slope,) = torch.autograd.grad(value, weight)
+    assert (slope == 1024).all()
+
+
 def test_a_frozen_head_gets_no_gradient() -> None:
     (_, shape), (_, head), _ = HEAD
     hidden, weight, labels = (
@@ -445,11 +497,40 @@ def test_chunks_in_bfloat16_are_near_float32(*, autocast: bool) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_divergences_can_be_compiled() -> None:
     student, teacher = logits(35).float(), logits(36).float()
     for divergence in DIVERGENCES.values():
         compiled = torch.compile(divergence, fullgraph=True)
         torch.testing.assert_close(compiled(student, teacher), divergence(student, teacher))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at what it is given
+def test_a_compiled_step_steps_around_its_chunks_as_one() -> None:
+    body, head = torch.nn.Linear(WIDTH, WIDTH), logits(46, TOKENS, WIDTH).float().requires_grad_()
+    inputs, teacher = logits(47, ROWS, WIDTH).float(), logits(48).float()
+
+    def step(inputs: Tensor) -> Tensor:
+        return projected_loss(
+            torch.relu(body(inputs)),
+            head,
+            lambda z, rows: forward_kl(z, teacher[rows], count=ROWS),
+            chunk_rows=4,
+        )
+
+    graphs = []
+
+    def keep(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
+        graphs.append(graph)
+        return graph.forward
+
+    leaves = [*body.parameters(), head]
+    compiled, eager = torch.compile(step, backend=keep)(inputs), step(inputs)
+    assert len(graphs) == 1
+    torch.testing.assert_close(compiled, eager)
+    torch.testing.assert_close(
+        torch.autograd.grad(compiled, leaves), torch.autograd.grad(eager, leaves)
+    )
 
 
 # The right class and the others apart.

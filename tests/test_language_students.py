@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +19,15 @@ from transformers import (
     Qwen3Config,
     SmolLM3Config,
 )
+from transformers.integrations.gguf.utils import GgufLinear
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from locum.errors import UsageError
+from locum.language.export import save_gguf
 from locum.language.layers import block_influence, drop_layers, most_influential
+from locum.language.plain import as_plain
 from locum.language.width import measure_importance, prune_width
+from tests.tiny_model import byte_level_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,3 +306,28 @@ def test_other_families_are_not_narrowed_but_lose_layers() -> None:
     with pytest.raises(UsageError, match="'gpt2': expected one of llama"):
         measure_importance(model, [IDS_SL])
     assert logits(drop_layers(model, 2)).shape == (2, 12, 50)
+
+
+def test_a_model_of_a_gguf_file_gives_students_that_can_be_saved(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    save_gguf(make("llama", vocab_size=len(tokenizer)), tokenizer, tmp_path / "model.gguf", "f16")
+    load: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_pretrained
+    model = load(tmp_path, gguf_file="model.gguf")
+    smaller = drop_layers(model, 2)
+    torch.testing.assert_close(logits(reload(smaller, tmp_path / "one")), logits(smaller))
+    narrow = prune_width(model, measure_importance(model, [IDS_SL]), intermediate=20)
+    torch.testing.assert_close(logits(reload(narrow, tmp_path / "two")), logits(narrow))
+
+
+def test_a_model_whose_weights_are_still_rounded_is_refused() -> None:
+    model = make("llama")
+    assert as_plain(model) is model
+    method = SimpleNamespace(value="gptq")
+    config = SimpleNamespace(quant_method=method)
+    vars(model)["hf_quantizer"] = SimpleNamespace(quantization_config=config)
+    with pytest.raises(UsageError, match=r"rounded \(gptq\)"):
+        drop_layers(model, 2)
+    method.value = "gguf"
+    model.model.add_module("packed", GgufLinear(32, 32, 8))
+    with pytest.raises(UsageError, match=r"rounded \(gguf\)"):
+        drop_layers(model, 2)

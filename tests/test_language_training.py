@@ -297,26 +297,82 @@ if int(__import__("os").environ.get("RANK", 0)) == 0:
 """
 
 
+_SHARDED = """
+import sys
+from pathlib import Path
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from locum.language import LanguageLoss, ModelTeacher, TrainingStep, pack
+from locum.language.checkpoints import Checkpoints, Identity, whole_weights
+from locum.language.student_step import StudentStep
+from tests.test_language_training import SIZE, some_documents, student_of
+from tests.tiny_model import new_model
+
+dist.init_process_group("gloo")
+rank, mesh = dist.get_rank(), init_device_mesh("cpu", (2,))
+packed = pack(some_documents(), 32, 0).some(slice(8))
+teacher = ModelTeacher(new_model("llama", SIZE))
+whole = StudentStep(student_of(), SIZE, LanguageLoss(), "float32")
+whole(packed, teacher.ask(packed), packed.rows).backward()
+step = StudentStep(student_of(), SIZE, LanguageLoss(), "float32")
+for layer in step.student.model.layers:
+    fully_shard(layer, mesh=mesh)
+fully_shard(step, mesh=mesh)
+mine = packed.some(slice(4 * rank, 4 * rank + 4))
+step(mine, teacher.ask(mine), packed.rows / 2).backward()
+expected = dict(whole.named_parameters())
+for name, parameter in step.named_parameters():
+    torch.testing.assert_close(parameter.grad.full_tensor(), expected[name].grad)
+optimizer = torch.optim.AdamW(step.parameters(), lr=1e-2)
+optimizer.step()
+checkpoints = Checkpoints(Path(sys.argv[1]), Identity({}, "student", "texts", "teacher", 2))
+done = [TrainingStep(1, 1, 1.0, None, 1.0, 1.0)]
+checkpoints.save(step, optimizer, done, writes=rank == 0)
+dist.barrier()
+before = {name: value.full_tensor().clone() for name, value in step.named_parameters()}
+optimizer.step()
+assert checkpoints.load(step, optimizer) == done
+after = {name: value.full_tensor() for name, value in step.named_parameters()}
+assert all(torch.equal(before[name], after[name]) for name in before)
+saved = whole_weights(step)
+assert saved.keys() >= before.keys() if rank == 0 else not saved
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+def run_in_processes(folder: Path, processes: int, script: str, *arguments: Path) -> None:
+    path = folder / "script.py"
+    path.write_text(script)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launch += ["--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
+    environment = os.environ | {
+        "PYTHONPATH": f"{Path.cwd() / 'src'}:{Path.cwd()}",
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+    }
+    done = subprocess.run(
+        [*launch, str(path), *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        env=environment,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_student_that_is_shared_out_learns_as_a_whole_one(tmp_path: Path) -> None:
+    """FSDP: gradients, checkpoints and the weights that are saved."""
+    run_in_processes(tmp_path, 2, _SHARDED, tmp_path / "checkpoints")
+
+
 def test_processes_that_share_a_training_end_as_one(tmp_path: Path) -> None:
     ends = []
     for processes in (1, 2):
         out = tmp_path / f"{processes}.pt"
-        script = tmp_path / "shared.py"
-        script.write_text(_SHARED)
-        begin = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        begin += ["--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]
-        environment = os.environ | {
-            "PYTHONPATH": f"{Path.cwd() / 'src'}:{Path.cwd()}",
-            "OMP_NUM_THREADS": "1",
-            "ACCELERATE_USE_CPU": "true",
-        }
-        place = tmp_path / f"checkpoints{processes}"
-        subprocess.run(
-            [*begin, str(script), str(place), str(out)],
-            check=True,
-            env=environment,
-            timeout=120,
-        )
+        run_in_processes(tmp_path, processes, _SHARED, tmp_path / f"checkpoints{processes}", out)
         ends.append(torch.load(out))
     for name, value in ends[0][0].items():
         torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)

@@ -19,6 +19,7 @@ def test_public_names_are_these() -> None:
         "CertifiedStudent",
         "ChatTeacher",
         "Distillation",
+        "DistilledClassifier",
         "Example",
         "Extraction",
         "ExtractionDistillation",

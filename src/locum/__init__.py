@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from locum.teachers import MessagesTeacher as MessagesTeacher
     from locum.teachers import Panel as Panel
     from locum.teachers import Votes as Votes
+    from locum.training import DistilledClassifier as DistilledClassifier
     from locum.training import distill_module as distill_module
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "CertifiedStudent": ("locum.export", "CertifiedStudent"),
     "ChatTeacher": ("locum.teachers", "ChatTeacher"),
     "Distillation": ("locum.distillation", "Distillation"),
+    "DistilledClassifier": ("locum.training", "DistilledClassifier"),
     "Example": ("locum.schema", "Example"),
     "Extraction": ("locum.schema", "Extraction"),
     "ExtractionDistillation": ("locum.extraction", "ExtractionDistillation"),
@@ -71,6 +73,7 @@ __all__ = [
     "CertifiedStudent",
     "ChatTeacher",
     "Distillation",
+    "DistilledClassifier",
     "Example",
     "Extraction",
     "ExtractionDistillation",

@@ -13,6 +13,7 @@ import typer
 from locum.cli.audit import audit_command
 from locum.cli.calls import calls_app
 from locum.cli.distill import distill_command
+from locum.cli.export_lm import export_lm_command
 from locum.cli.gateway import gateway_command
 from locum.cli.generate import generate_command
 from locum.cli.import_calls import import_command
@@ -46,6 +47,7 @@ app.command("label")(label_command)
 app.command("relabel")(relabel_command)
 app.command("distill")(distill_command)
 app.command("train-lm")(train_lm_command)
+app.command("export-lm")(export_lm_command)
 app.command("predict")(predict_command)
 app.command("promote")(promote_command)
 app.command("demote")(demote_command)

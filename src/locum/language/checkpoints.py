@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
+    get_model_state_dict,
     get_state_dict,
     set_state_dict,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from torch.optim import Optimizer
 
-__all__ = ["Checkpoints", "Identity", "weights_hash"]
+__all__ = ["Checkpoints", "Identity", "weights_hash", "whole_weights"]
 
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 _FORMAT = 1
@@ -80,12 +81,14 @@ class Checkpoints:
         part = self._folder / "unfinished"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        kept, second_names = _once(weights)
         tensors, numbers = _flatten(cast("_State", state["state"]))
-        save_file(_once(weights), part / "weights.safetensors")
+        save_file(kept, part / "weights.safetensors")
         save_file(tensors, part / "optimizer.safetensors")
         place = {
             "format": _FORMAT,
             "identity": self._identity,
+            "second_names": second_names,
             "optimizer": {"numbers": numbers, "groups": state["param_groups"]},
             "history": [list(step) for step in history],
         }
@@ -112,17 +115,17 @@ class Checkpoints:
             self._refuse_other(last, place["identity"])
             weights = load_file(last / "weights.safetensors")
             tensors = load_file(last / "optimizer.safetensors")
+            second_names = place["second_names"]
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise UsageError(
                 f"checkpoint {last} cannot be read ({error}): remove that folder to begin anew"
             ) from None
-        held, _ = get_state_dict(module, optimizer, options=_WHOLE)
         numbers, groups = place["optimizer"]["numbers"], place["optimizer"]["groups"]
         found = {"state": _unflatten(tensors, numbers), "param_groups": groups}
         set_state_dict(
             module,
             optimizer,
-            model_state_dict=_shared(weights, held),
+            model_state_dict={**weights, **{n: weights[of] for n, of in second_names.items()}},
             optim_state_dict=cast("OptimizerStateType", found),
             options=StateDictOptions(full_state_dict=True),
         )
@@ -145,6 +148,21 @@ class Checkpoints:
             )
 
 
+def whole_weights(module: Module) -> dict[str, Any] | None:
+    """Put together weights that processes share out, on the first of them; every process calls.
+
+    Returns:
+        The weights by their names, nothing in the other processes; ``None`` where each process has
+        all of them already.
+    """
+    from torch.distributed.tensor import DTensor
+
+    if not any(isinstance(parameter, DTensor) for parameter in module.parameters()):
+        return None
+    weights: dict[str, Any] = get_model_state_dict(module, options=_WHOLE)
+    return weights
+
+
 def weights_hash(module: Module) -> str:
     """Return a SHA-256 of a module's weights and their names."""
     digest = hashlib.sha256()
@@ -161,21 +179,17 @@ def _plain(identity: dict[str, Any]) -> dict[str, Any]:
     return rest | dict(identity.get("settings", {}))
 
 
-def _once(weights: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Leave out the second names of weights that are tied, which the file format refuses."""
-    seen: set[int] = set()
-    kept = {}
+def _once(weights: dict[str, Any]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Divide weights from the second names of those that are tied, which the format refuses."""
+    names: dict[int, str] = {}
+    kept, second_names = {}, {}
     for name, value in weights.items():
-        if value.data_ptr() not in seen or not value.numel():
-            seen.add(value.data_ptr())
+        first = names.setdefault(value.data_ptr(), name)
+        if first == name or not value.numel():
             kept[name] = value.contiguous()
-    return kept
-
-
-def _shared(weights: dict[str, torch.Tensor], held: dict[str, Any]) -> dict[str, Any]:
-    """Give tied weights their second names again."""
-    by_place = {held[name].data_ptr(): value for name, value in weights.items() if name in held}
-    return {name: weights.get(name, by_place.get(value.data_ptr())) for name, value in held.items()}
+        else:
+            second_names[name] = first
+    return kept, second_names
 
 
 def _flatten(state: dict[str, dict[str, Any]]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

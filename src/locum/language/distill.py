@@ -13,6 +13,7 @@ from locum.language.asking import open_teacher
 from locum.language.card import write_card
 from locum.language.distributions import TopTokens
 from locum.language.origin import Origin, make_student
+from locum.language.plain import as_plain
 from locum.language.settings import LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
@@ -154,7 +155,9 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         say,
     )
     say("making the student")
-    student = make_student(origin, source.load("float32", where), read.train.ids_SL[:64], say)
+    student = make_student(
+        origin, as_plain(source.load("float32", where)), read.train.ids_SL[:64], say
+    )
     say(f"training {count_parameters(student):,} parameters on {read.train.rows:,} tokens")
     done = train_language_model(
         student,
@@ -181,8 +184,11 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         done.resumed_at,
         done.steps,
     )
+    from locum.language.checkpoints import whole_weights
+
+    weights = whole_weights(student)
     if state.is_main_process:
-        _save(student, tokenizer, result, settings, work)
+        _save(student, weights, tokenizer, result, settings, work)
     state.wait_for_everyone()
     return result
 
@@ -227,6 +233,7 @@ def _refuse(
 
 def _save(
     student: PreTrainedModel,
+    weights: dict[str, Any] | None,
     tokenizer: Any,  # noqa: ANN401 - transformers' own union
     result: LanguageDistillation,
     settings: LanguageSettings,
@@ -235,7 +242,7 @@ def _save(
     """Write all under another name, and give it its own when it is whole."""
     whole = work / "student"
     shutil.rmtree(whole, ignore_errors=True)
-    student.save_pretrained(whole)
+    student.save_pretrained(whole, state_dict=weights)
     tokenizer.save_pretrained(whole)
     write_card(result, whole / "README.md")
     facts = result.as_object() | {"settings": settings.as_object()}

@@ -105,6 +105,7 @@ class DistributionCache:
         self._process = os.getpid()
         self._left: list[SqliteDatabase] = []
         self._database = self._open()
+        self._rows_known = self.rows
 
     def _open(self) -> SqliteDatabase:
         database = SqliteDatabase(self.path)
@@ -198,13 +199,11 @@ class DistributionCache:
             InputError: They cannot be written.
         """
         levels = self._levels(key, rows)
-        database = self._opened()
-        with database.transaction():
-            model = self._model_for(levels)
-            database.execute(
-                "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)",
-                (key, len(levels.ids_NK), encode_block(levels, self.settings.scale, model)),
-            )
+        content = encode_block(levels, self.settings.scale, self._model_for(levels))
+        self._opened().execute(
+            "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?)", (key, len(levels.ids_NK), content)
+        )
+        self._rows_known += len(levels.ids_NK)
 
     def _levels(self, key: str, rows: Listed | Drawn) -> Levels:
         if isinstance(rows, Listed) and isinstance(self.settings, TopTokens):
@@ -220,23 +219,37 @@ class DistributionCache:
 
     def _model_for(self, levels: Levels) -> CodingModel:
         """Return the newest model, fitted again where there is much more than it knows."""
-        newest = self._opened().execute(
+        found = self._newest(len(levels.ids_NK))
+        if found is not None:
+            return found
+        with self._opened().transaction():
+            # Another process may have been faster.
+            self._rows_known = self.rows
+            return self._newest(len(levels.ids_NK)) or self._fit(levels)
+
+    def _newest(self, added: int) -> CodingModel | None:
+        found = self._opened().execute(
             "SELECT number, fitted_rows FROM models ORDER BY fitted_rows DESC LIMIT 1"
         )
-        fitted = newest[0][1] if newest else 0
-        rows = self.rows + len(levels.ids_NK)
-        if newest and (fitted >= _ENOUGH_ROWS or rows < _GROWTH * fitted):
-            return self._model(newest[0][0])
+        if not found:
+            return None
+        [(number, fitted)] = found
+        enough = fitted >= _ENOUGH_ROWS or self._rows_known + added < _GROWTH * fitted
+        return self._model(number) if enough else None
+
+    def _fit(self, levels: Levels) -> CodingModel:
         samples = [(levels, self.settings.scale)]
-        # Keys are hashes, so that the first are any.
-        some = self._opened().execute("SELECT key FROM blocks ORDER BY key")
         numbers = levels.ids_NK.size
-        for (key,) in some:
+        # Keys are hashes, so that the first are any.
+        for (key,) in self._opened().execute("SELECT key FROM blocks ORDER BY key"):
             if numbers > _MOST_NUMBERS:
                 break
-            samples.append(self._read(key))
-            numbers += samples[-1][0].ids_NK.size
+            found = self._read(key)
+            assert found is not None
+            samples.append(found)
+            numbers += found[0].ids_NK.size
         model = CodingModel.fit(samples)
+        rows = self._rows_known + len(levels.ids_NK)
         self._opened().execute(
             "INSERT OR REPLACE INTO models VALUES (?, ?, ?)", (model.number, rows, model.content)
         )
@@ -257,15 +270,19 @@ class DistributionCache:
         Raises:
             ArtefactError: They are damaged.
         """
-        if self.missing([key]):
+        found = self._read(key)
+        if found is None:
             return None
-        levels, scale = self._read(key)
+        levels, scale = found
         if levels.tails_N is not None:
             return Listed(levels.ids_NK, log_probabilities_of(levels.levels_NK, levels.tails_N))
         return Drawn(levels.ids_NK, (levels.levels_NK / scale).astype(np.float32))
 
-    def _read(self, key: str) -> tuple[Levels, int]:
-        [(content,)] = self._opened().execute("SELECT content FROM blocks WHERE key = ?", (key,))
+    def _read(self, key: str) -> tuple[Levels, int] | None:
+        found = self._opened().execute("SELECT content FROM blocks WHERE key = ?", (key,))
+        if not found:
+            return None
+        [(content,)] = found
         try:
             return decode_block(content, self._model(model_number(content)))
         except ArtefactError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
+from locum.language.plain import as_plain
 from locum.language.watching import run_over, stack_of, watched
 from locum.students.encoder_layers import keep_layers, spread_layers
 
@@ -39,7 +40,7 @@ def drop_layers(model: PreTrainedModel, keep: int | Sequence[int]) -> PreTrained
         raise UsageError(
             f"keep={kept}: expected layers from 0 to {layers - 1}, each once and in their order"
         )
-    return keep_layers(model, kept)
+    return keep_layers(as_plain(model), kept)
 
 
 def block_influence(model: PreTrainedModel, batches: Iterable[Tensor]) -> list[float]:

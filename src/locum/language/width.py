@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
+from locum.language.plain import as_plain
 from locum.language.watching import run_over, stack_of, watched
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def measure_importance(model: PreTrainedModel, batches: Iterable[Tensor]) -> Imp
     Raises:
         UsageError: The model is of another family, or there are no batches.
     """
-    _refuse_unknown(model)
+    _refuse_unknown(as_plain(model))
     layers = list(stack_of(model))
     heads = model.config.num_attention_heads
     norms = {name: model.get_submodule(name) for name in _norm_names(model)}
@@ -172,7 +173,7 @@ def prune_width(
     Raises:
         UsageError: The model is of another family, or has fewer; or the numbers do not fit.
     """
-    _refuse_unknown(model)
+    _refuse_unknown(as_plain(model))
     config = model.config
     sizes = {
         "hidden_size": _at_most("hidden", hidden, config.hidden_size),

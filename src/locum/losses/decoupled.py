@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import counted, reduce_rows
-from locum.losses.signals import NOTHING, events_of
+from locum.losses.signals import (
+    NOTHING,
+    log_probabilities,
+    refuse_temperature,
+    refuse_unlike,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,8 +48,32 @@ def decoupled_loss(
         mask: True at rows that count.
         count: What the sum over rows is divided by, their number unless it is given.
     """
-    student_NC, teacher_NC = events_of(student_NC, teacher_NC, temperature, mask)
-    right_N1 = counted(labels_N, mask).unsqueeze(-1)
+    from locum.losses.whole_rows import loss_of_rows
+
+    refuse_temperature(temperature)
+    refuse_unlike(student_NC, teacher_NC)
+    return loss_of_rows(
+        partial(_decoupled, target_weight, other_weight, temperature),
+        student_NC,
+        (teacher_NC, labels_N),
+        temperature=temperature,
+        mask=mask,
+        count=count,
+    )
+
+
+def _decoupled(
+    target_weight: float,
+    other_weight: float,
+    temperature: float,
+    student_NC: Tensor,
+    teacher_NC: Tensor,
+    labels_N: Tensor,
+) -> Tensor:
+    student_NC, teacher_NC = (
+        log_probabilities(logits, temperature) for logits in (student_NC, teacher_NC)
+    )
+    right_N1 = labels_N.unsqueeze(-1)
     others = tuple(
         logits.scatter(-1, right_N1, NOTHING).logsumexp(dim=-1)
         for logits in (student_NC, teacher_NC)
@@ -53,9 +82,7 @@ def decoupled_loss(
         logits.gather(-1, right_N1).squeeze(-1) for logits in (student_NC, teacher_NC)
     )
     target_N = teacher_N.exp() * (teacher_N - student_N) + others[1].exp() * (others[1] - others[0])
-    other_N = _kl_without(right_N1, teacher_NC, student_NC)
-    rows_N = target_weight * target_N + other_weight * other_N
-    return temperature**2 * reduce_rows(rows_N, count)
+    return target_weight * target_N + other_weight * _kl_without(right_N1, teacher_NC, student_NC)
 
 
 def _kl_without(right_N1: Tensor, teacher_NC: Tensor, student_NC: Tensor) -> Tensor:

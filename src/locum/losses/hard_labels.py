@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.losses.reduction import counted, reduce_rows
-from locum.losses.signals import log_probabilities
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +32,11 @@ def token_cross_entropy(
     Returns:
         A scalar, in nats.
     """
+    from locum.losses.chosen import chosen_and_all
+
     right_N1 = counted(labels_N, mask).unsqueeze(-1)
-    chosen_N = log_probabilities(counted(student_NV, mask)).gather(-1, right_N1)
-    return reduce_rows(-chosen_N, count)
+    chosen_N1, all_N1 = chosen_and_all(student_NV, right_N1, mask=mask)
+    return reduce_rows(all_N1 - chosen_N1, count)
 
 
 def mix(soft: Tensor, hard: Tensor, soft_share: float) -> Tensor:

@@ -29,7 +29,7 @@ def projected_loss(
     loss: Callable[[Tensor, slice], Tensor],
     *,
     bias_V: Tensor | None = None,
-    chunk_rows: int = 128,
+    chunk_rows: int = 256,
 ) -> Tensor:
     """Return the loss of ``hidden weight^T + bias``, whose logits are never held together.
 
@@ -68,9 +68,7 @@ def projected_loss(
             f"hidden states are {tuple(hidden_ND.shape)}, expected rows by width: "
             "flatten them first"
         )
-    from locum.losses.chunks import ChunkedLoss
+    from locum.losses.chunks import chunked_loss
 
-    total: Tensor = ChunkedLoss.apply(  # type: ignore[no-untyped-call]
-        hidden_ND, weight_VD, bias_V, loss, chunk_rows
-    )
+    total: Tensor = chunked_loss(hidden_ND, weight_VD, bias_V, loss, chunk_rows)
     return total

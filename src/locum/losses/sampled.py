@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.losses.reduction import counted, reduce_rows
-from locum.losses.signals import log_probabilities
+from locum.losses.signals import refuse_temperature
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,10 @@ def sampled_cross_entropy(
         mask: True at rows that count.
         count: What the sum over rows is divided by, their number unless it is given.
     """
-    student_NV = log_probabilities(counted(student_NV, mask), temperature)
-    chosen_NK = student_NV.gather(-1, counted(ids_NK, mask))
-    rows_N = -(counted(weights_NK, mask).to(chosen_NK.dtype) * chosen_NK).sum(dim=-1)
+    from locum.losses.chosen import chosen_and_all
+
+    refuse_temperature(temperature)
+    ids_NK, weights_NK = counted(ids_NK, mask), counted(weights_NK, mask)
+    chosen_NK, all_N1 = chosen_and_all(student_NV, ids_NK, temperature, mask)
+    rows_N = (weights_NK.to(chosen_NK.dtype) * (all_N1 - chosen_NK)).sum(dim=-1)
     return temperature**2 * reduce_rows(rows_N, count)

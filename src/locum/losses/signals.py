@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.losses.reduction import counted
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -24,10 +22,11 @@ __all__ = [
     "Events",
     "SampledTargets",
     "SparseTargets",
-    "events_of",
+    "listed_events",
     "log_probabilities",
     "refuse_temperature",
     "refuse_unlike",
+    "softened",
 ]
 
 # Stands for the logarithm of nothing: infinities would make zero times infinity no number.
@@ -79,32 +78,6 @@ class Events(NamedTuple):
     teacher_NE: Tensor
 
 
-def events_of(
-    student_NV: Tensor,
-    teacher: Tensor | SparseTargets,
-    temperature: float = 1.0,
-    mask_N: Tensor | None = None,
-) -> Events:
-    """Put a student's logits and what its teacher says into log-probabilities of the same events.
-
-    Args:
-        student_NV: The student's logits.
-        teacher: The teacher's logits ``[N, V]``, or its likeliest tokens. No gradient goes to it.
-        temperature: ``T > 0`` that both are divided by before the softmax.
-        mask_N: True at rows that count; the others are left out.
-
-    Raises:
-        ValueError: The temperature is not above zero, or is not that of the list; or the shapes
-            do not fit.
-    """
-    student_NV = log_probabilities(counted(student_NV, mask_N), temperature)
-    if isinstance(teacher, SparseTargets):
-        return _listed_events(student_NV, teacher.rows(mask_N), temperature)
-    teacher_NV = counted(teacher.detach(), mask_N)
-    refuse_unlike(student_NV, teacher_NV)
-    return Events(student_NV, log_probabilities(teacher_NV, temperature))
-
-
 def refuse_unlike(student_NV: Tensor, teacher_NV: Tensor) -> None:
     """Refuse logits of two vocabularies, or of other rows."""
     if teacher_NV.shape != student_NV.shape:
@@ -114,9 +87,46 @@ def refuse_unlike(student_NV: Tensor, teacher_NV: Tensor) -> None:
         )
 
 
-def _listed_events(student_NV: Tensor, teacher: SparseTargets, temperature: float) -> Events:
+def listed_events(
+    student_NV: Tensor,
+    teacher: SparseTargets,
+    temperature: float = 1.0,
+    mask_N: Tensor | None = None,
+) -> Events:
+    """Put a student's logits and its teacher's list into log-probabilities of the same events.
+
+    Args:
+        student_NV: The student's logits.
+        teacher: Its likeliest tokens.
+        temperature: ``T > 0`` that the logits are divided by before the softmax.
+        mask_N: True at rows that count; the others are left out.
+
+    Raises:
+        ValueError: The temperature is not that of the list, or the shapes do not fit.
+    """
     import torch
 
+    from locum.losses.chosen import chosen_and_rest
+
+    _refuse_list(teacher, temperature)
+    teacher = teacher.rows(mask_N)
+    chosen_NK, rest_N1 = chosen_and_rest(student_NV, teacher.ids_NK, temperature, mask_N)
+    listed_NK = teacher.log_probabilities_NK.detach().to(chosen_NK.dtype).clamp(min=NOTHING)
+    if teacher.ids_NK.shape[-1] == student_NV.shape[-1]:
+        return Events(chosen_NK.log_softmax(dim=-1), listed_NK)
+    # What fills a short list up is no event of its own: it belongs to the rest.
+    filler_NK = listed_NK <= NOTHING
+    filling_N1 = chosen_NK.masked_fill(~filler_NK, NOTHING).logsumexp(dim=-1, keepdim=True)
+    rest_N1 = torch.logaddexp(rest_N1, filling_N1)
+    chosen_NK = chosen_NK.masked_fill(filler_NK, NOTHING)
+    tail_N1 = (1 - listed_NK.exp().sum(dim=-1, keepdim=True)).clamp(min=0).log().clamp(min=NOTHING)
+    return Events(
+        torch.cat((chosen_NK, rest_N1), -1).log_softmax(dim=-1),
+        torch.cat((listed_NK, tail_N1), -1),
+    )
+
+
+def _refuse_list(teacher: SparseTargets, temperature: float) -> None:
     if teacher.temperature != temperature:
         raise ValueError(
             f"the teacher's tokens are listed at temperature {teacher.temperature} and the loss is "
@@ -127,29 +137,22 @@ def _listed_events(student_NV: Tensor, teacher: SparseTargets, temperature: floa
             f"{tuple(teacher.ids_NK.shape)} tokens are listed with "
             f"{tuple(teacher.log_probabilities_NK.shape)} log-probabilities, expected as many"
         )
-    listed_NK = teacher.log_probabilities_NK.detach().to(student_NV.dtype).clamp(min=NOTHING)
-    chosen_NK = student_NV.gather(-1, teacher.ids_NK)
-    if teacher.ids_NK.shape[-1] == student_NV.shape[-1]:
-        return Events(chosen_NK, listed_NK)
-    rest_N1 = student_NV.scatter(-1, teacher.ids_NK, NOTHING).logsumexp(dim=-1, keepdim=True)
-    tail_N1 = (1 - listed_NK.exp().sum(dim=-1, keepdim=True)).clamp(min=0).log().clamp(min=NOTHING)
-    return Events(torch.cat((chosen_NK, rest_N1), -1), torch.cat((listed_NK, tail_N1), -1))
 
 
 def log_probabilities(logits_NV: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return ``log softmax(logits / T)``, in float32 at least.
+    """Return ``log softmax(logits / T)``, in float32 at least."""
+    return softened(logits_NV, temperature).log_softmax(dim=-1)
+
+
+def softened(logits_NV: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return ``logits / T``, in float32 at least.
 
     Bfloat16 has no room for a vocabulary's small probabilities.
-
-    Raises:
-        ValueError: The temperature is not above zero.
     """
     import torch
 
-    refuse_temperature(temperature)
-    long = torch.promote_types(logits_NV.dtype, torch.float32)
-    long_NV = logits_NV.to(long)
-    return (long_NV if temperature == 1 else long_NV / temperature).log_softmax(dim=-1)
+    long_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
+    return long_NV if temperature == 1 else long_NV / temperature
 
 
 def refuse_temperature(temperature: float) -> None:

@@ -1,5 +1,6 @@
 """How students are trained."""
 
+from locum.training.arrays import DistilledClassifier
 from locum.training.classification import (
     CurvePoint,
     Labelled,
@@ -21,6 +22,7 @@ from locum.training.modules import Epoch, distill_module, hinton_loss
 __all__ = [
     "AnsweredTexts",
     "CurvePoint",
+    "DistilledClassifier",
     "DistilledEncoder",
     "EncoderTraining",
     "Epoch",

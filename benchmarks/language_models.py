@@ -1,0 +1,210 @@
+"""Ways to teach a language model, side by side: the same student, the same texts, the same tokens.
+
+The student is a copy of the teacher with fewer layers, evenly spread. The texts are descriptions of
+Debian's packages by people, the same sequences in the same order for every way:
+
+hard        the tokens of the texts
+offline     the teacher's 50 likeliest tokens of each, kept on disk with the mass of all others
+drawn       50 draws from the teacher of each, kept on disk
+online      all of the teacher's distribution
+on-policy   the same, and in half of the steps on what the student itself writes
+
+What is measured is the cross-entropy of texts that were held out, in nats a token, as training goes
+on; and the tokens that a second of training takes, the filling of a cache counted apart.
+
+    python -m benchmarks.language_models --teacher FOLDER --out FILE.jsonl
+    python -m benchmarks.language_models --out FILE.jsonl --print
+
+Needs ``pip install 'locum[lm]'`` and Debian's package index, see
+``benchmarks/debian_descriptions.py``. It goes on where it was stopped, a way and seed at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from benchmarks.debian_descriptions import read_descriptions
+from benchmarks.intervals import interval
+from benchmarks.result_lines import add_result, read_results
+from locum.dataset import find_groups
+from locum.language import (
+    CachedTeacher,
+    DistributionCache,
+    DrawnTokens,
+    LanguageSettings,
+    ModelTeacher,
+    TopTokens,
+    drop_layers,
+    end_token,
+    fill_cache,
+    pack,
+    passage,
+    train_language_model,
+)
+from locum.language.student_step import StudentStep, held_out_loss
+from locum.teachers.pretrained import Pretrained
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from locum.language import Packed, TrainingStep
+    from locum.language.teachers import TokenTeacher
+
+WAYS = ("hard", "offline", "drawn", "online", "on-policy")
+KEPT: dict[str, TopTokens | DrawnTokens] = {"offline": TopTokens(50), "drawn": DrawnTokens(50)}
+HELD_OUT = 48
+DESCRIPTIONS = 8_000
+
+
+class Texts(NamedTuple):
+    """Sequences to learn from, and to be measured on."""
+
+    train: Packed
+    held_out: Packed
+
+
+def read_texts(tokenizer: PreTrainedTokenizerBase, sequences: int, length: int, seed: int) -> Texts:
+    """Draw descriptions, without near-copies of one another."""
+    dice = np.random.default_rng(seed)
+    found = read_descriptions()
+    texts = [found[n].text for n in dice.permutation(len(found))[:DESCRIPTIONS]]
+    _, first = np.unique(find_groups(texts).group, return_index=True)
+    documents = [passage(texts[n], tokenizer) for n in dice.permutation(first)]
+    packed = pack(documents, length, end_token(tokenizer))
+    order = dice.permutation(len(packed.ids_SL)).tolist()
+    if len(order) < sequences + HELD_OUT:
+        raise SystemExit(f"{len(order):,} sequences of texts, {sequences + HELD_OUT:,} are needed")
+    return Texts(packed.some(order[HELD_OUT:][:sequences]), packed.some(order[:HELD_OUT]))
+
+
+def run_way(
+    way: str, seed: int, arguments: argparse.Namespace, cache_folder: Path
+) -> dict[str, Any]:
+    """Train a student; return its curve and what it took."""
+    source = Pretrained(arguments.teacher)
+    model = source.load("bfloat16", "cpu")
+    vocabulary = len(source.tokenizer)
+    sequences = arguments.steps * arguments.step_sequences
+    texts = read_texts(source.tokenizer, sequences, arguments.length, seed)
+    asked = ModelTeacher(model, vocabulary, source.fingerprint)
+    filled, bytes_a_token = 0.0, None
+    teacher: TokenTeacher | None = None if way == "hard" else asked
+    if way in KEPT:
+        cache = DistributionCache(
+            cache_folder, teacher=asked.fingerprint, vocabulary=vocabulary, settings=KEPT[way]
+        )
+        start = time.perf_counter()
+        fill_cache(cache, texts.train, asked)
+        filled = time.perf_counter() - start
+        bytes_a_token = cache.size_in_bytes / cache.rows
+        teacher = CachedTeacher(cache)
+    student = drop_layers(source.load("float32", "cpu"), arguments.layers)
+    settings = LanguageSettings(
+        sequences_per_step=arguments.step_sequences,
+        sequences_per_pass=arguments.step_sequences,
+        learning_rate=arguments.learning_rate,
+        measure_every=arguments.measure_every,
+        on_policy_share=0.5 if way == "on-policy" else 0.0,
+        seed=seed,
+    )
+
+    def tell(step: TrainingStep, of: int) -> None:
+        if step.held_out is not None:
+            print(f"{way} {seed} step {step.number}/{of}: {step.held_out:.4f}", flush=True)
+
+    done = train_language_model(
+        student,
+        texts.train,
+        teacher,
+        settings,
+        vocabulary=vocabulary,
+        held_out=texts.held_out,
+        tell=tell,
+    )
+    last = done.steps[-1]
+    measured = StudentStep(model, vocabulary, settings.loss, settings.precision)
+    return {
+        "way": way,
+        "seed": seed,
+        "layers": arguments.layers,
+        "parameters": student.num_parameters(),
+        "teacher_parameters": model.num_parameters(),
+        "curve": [(step.tokens, step.held_out) for step in done.steps if step.held_out is not None],
+        "teacher_held_out": held_out_loss(measured, texts.held_out, 8, model.device),
+        "tokens_per_second": last.tokens / last.seconds,
+        "filling_seconds": filled,
+        "bytes_per_token": bytes_a_token,
+    }
+
+
+def print_results(path: Path) -> None:
+    """Print curves and rates, means over seeds."""
+    results = read_results(path)
+    seeds = sorted({result["seed"] for result in results})
+    known = [way for way in WAYS if any(result["way"] == way for result in results)]
+    first = results[0]
+    print(
+        f"{first['parameters']:,} of the teacher's {first['teacher_parameters']:,} parameters, "
+        f"{first['layers']} layers; seeds {', '.join(map(str, seeds))}"
+    )
+    print(f"held-out loss of the teacher: {_mean(results, 'teacher_held_out'):.4f}")
+    marks = [tokens for tokens, _ in first["curve"]]
+    print(f"{'tokens':>10}" + "".join(f"{way:>18}" for way in known))
+    for place, tokens in enumerate(marks):
+        shown = [
+            interval([r["curve"][place][1] for r in results if r["way"] == way], 4) for way in known
+        ]
+        print(f"{tokens:>10,}" + "".join(f"{cell:>18}" for cell in shown))
+    for name, form in (("tokens_per_second", ",.0f"), ("filling_seconds", ",.0f")):
+        cells_of = [_mean([r for r in results if r["way"] == way], name) for way in known]
+        label = name.replace("_", " ")
+        print(
+            f"{label}: "
+            + ", ".join(f"{w} {c:{form}}" for w, c in zip(known, cells_of, strict=True))
+        )
+
+
+def _mean(results: list[dict[str, Any]], name: str) -> float:
+    return float(np.mean([result[name] for result in results]))
+
+
+def main() -> None:
+    """Run what is missing, or print what there is."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--teacher", help="folder of a language model")
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--step-sequences", type=int, default=8)
+    parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--measure-every", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--print", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.print:
+        print_results(arguments.out)
+        return
+    torch.set_num_threads(arguments.threads)
+    done = {(result["way"], result["seed"]) for result in read_results(arguments.out)}
+    for seed in range(arguments.seeds):
+        for way in arguments.ways:
+            if (way, seed) not in done:
+                with tempfile.TemporaryDirectory() as folder:
+                    add_result(arguments.out, run_way(way, seed, arguments, Path(folder)))
+    print_results(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

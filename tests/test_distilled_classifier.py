@@ -1,0 +1,155 @@
+"""Classifiers of arrays, distilled in scikit-learn's manner."""
+
+# ruff: noqa: SLF001 - gradients are private
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from locum import DistilledClassifier
+from locum.errors import UsageError
+from locum.training import arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+DIGITS = load_digits()
+ORDER = np.random.default_rng(0).permutation(len(DIGITS.target))
+INPUTS, LABELS = DIGITS.data[ORDER], DIGITS.target[ORDER].astype(str)
+FEW = slice(0, 300)
+
+
+def forest() -> RandomForestClassifier:
+    return RandomForestClassifier(60, random_state=0).fit(INPUTS[:1200], LABELS[:1200])
+
+
+def test_a_small_network_says_what_a_forest_says() -> None:
+    teacher = forest()
+    student = DistilledClassifier(teacher, hidden=32).fit(INPUTS[:1200])
+    new = INPUTS[1200:]
+    assert np.mean(student.predict(new) == teacher.predict(new)) > 0.85
+    assert list(student.classes_) == list(teacher.classes_)
+    np.testing.assert_allclose(student.predict_proba(new).sum(axis=1), 1)
+    assert student.score(new, LABELS[1200:]) > 0.85
+
+
+def test_soft_labels_teach_more_than_answers_from_few_inputs() -> None:
+    teacher, new = forest(), slice(1200, None)
+    answers = np.eye(10)[np.searchsorted(teacher.classes_, teacher.predict(INPUTS[:150]))]
+    agreement = {}
+    for name, given in (("soft", teacher.predict_proba(INPUTS[:150])), ("hard", answers)):
+        ends = [
+            DistilledClassifier(hidden=32, seed=seed)
+            .fit(INPUTS[:150], soft_labels=given)
+            .predict(INPUTS[new])
+            for seed in range(3)
+        ]
+        expected = np.searchsorted(teacher.classes_, teacher.predict(INPUTS[new]))
+        agreement[name] = np.mean([np.mean(end == expected) for end in ends])
+    assert agreement["soft"] > agreement["hard"]
+
+
+def test_softmax_regression_finds_the_logits_of_its_teacher() -> None:
+    teacher = LogisticRegression(C=0.1, max_iter=2000).fit(INPUTS / 16, LABELS)
+    student = DistilledClassifier(teacher, hidden=0, temperature=1, l2=0, iterations=2000)
+    student.fit(INPUTS / 16)
+    np.testing.assert_allclose(
+        student.predict_proba(INPUTS / 16), teacher.predict_proba(INPUTS / 16), atol=0.02
+    )
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_gradients_are_those_of_the_loss(hidden: int) -> None:
+    dice = np.random.default_rng(0)
+    inputs, slopes = dice.normal(size=(7, 3)), dice.normal(size=(7, 4))
+    start = arrays._initial(3, hidden, 4, 0)
+    shapes = [part.shape for part in start]
+    size = sum(part.size for part in start)
+
+    def value(flat: Floats) -> float:
+        return float((arrays._forward(arrays._shaped(flat, shapes), inputs)[1] * slopes).sum())
+
+    def gradient(flat: Floats) -> Floats:
+        weights = arrays._shaped(flat, shapes)
+        hidden_values = arrays._forward(weights, inputs)[0]
+        found = arrays._backward(weights, inputs, hidden_values, slopes)
+        return np.concatenate([part.ravel() for part in found])
+
+    assert check_grad(value, gradient, dice.normal(size=size)) < 1e-5
+
+
+def test_labels_have_the_share_that_is_left() -> None:
+    """Where all of the loss is theirs, the teacher is not heard."""
+    wrong = np.full((300, 10), 0.1)
+    student = DistilledClassifier(hidden=16, soft_share=0.0, l2=1e-4)
+    student.fit(INPUTS[FEW], LABELS[FEW], soft_labels=wrong)
+    assert student.score(INPUTS[FEW], LABELS[FEW]) > 0.95
+    deaf = DistilledClassifier(hidden=16, soft_share=1.0)
+    deaf.fit(INPUTS[FEW], LABELS[FEW], soft_labels=wrong)
+    assert deaf.predict_proba(INPUTS[FEW]).max() < 0.2
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    teacher = forest()
+    ends = [
+        DistilledClassifier(teacher, seed=seed).fit(INPUTS[FEW]).predict_proba(INPUTS)
+        for seed in (0, 0, 1)
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
+
+
+def test_it_goes_where_scikit_learn_takes_classifiers() -> None:
+    teacher = FrozenEstimator(LogisticRegression(max_iter=2000).fit(INPUTS[FEW], LABELS[FEW]))
+    student = DistilledClassifier(teacher, hidden=8, iterations=40)
+    assert clone(student).get_params().keys() == student.get_params().keys()
+    scores = cross_val_score(student, INPUTS[FEW], LABELS[FEW], cv=3)
+    assert scores.mean() > 0.8
+    search = GridSearchCV(student, {"temperature": [1.0, 4.0]}, cv=2)
+    assert search.fit(INPUTS[FEW], LABELS[FEW]).best_params_["temperature"] in {1.0, 4.0}
+    pipeline = make_pipeline(MinMaxScaler(), DistilledClassifier(teacher, hidden=8, iterations=40))
+    assert pipeline.fit(INPUTS[FEW], LABELS[FEW]).predict(INPUTS[:5]).shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs", "options", "message"),
+    [
+        ({}, INPUTS[FEW], {}, "neither a teacher nor soft labels"),
+        ({"temperature": 0}, INPUTS[FEW], {"soft_labels": np.ones((300, 2))}, "above zero"),
+        ({"hidden": -1}, INPUTS[FEW], {"soft_labels": np.ones((300, 2))}, "hidden=-1"),
+        ({}, INPUTS[FEW], {"soft_labels": np.ones((299, 2))}, "expected 300 rows"),
+        ({}, INPUTS[FEW], {"soft_labels": np.full((300, 2), np.nan)}, "finite"),
+        ({}, INPUTS[0], {"soft_labels": np.ones((1, 2))}, "rows by features"),
+        ({}, np.full((3, 2), np.nan), {"soft_labels": np.ones((3, 2))}, "fill in"),
+        ({}, np.ones((3, 2)), {"soft_labels": np.ones((3, 2)), "y": [0, 1]}, "3 labels"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(
+    make: dict[str, Any], inputs: Floats, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        DistilledClassifier(**make).fit(inputs, **options)
+
+
+def test_what_cannot_be_asked_is_refused() -> None:
+    with pytest.raises(UsageError, match="not fitted"):
+        DistilledClassifier().predict(INPUTS)
+    student = DistilledClassifier(hidden=0).fit(np.eye(3), soft_labels=np.eye(3))
+    with pytest.raises(UsageError, match="2 features, expected the 3"):
+        student.predict(np.ones((1, 2)))
+    with pytest.raises(UsageError, match="no parameter depth: expected teacher, hidden"):
+        student.set_params(depth=3)
