@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 from copy import deepcopy
+from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -72,8 +73,9 @@ def pruned(
     batches = [ids[start : start + PASS] for start in range(0, len(ids), PASS)]
     layers = share(config.num_hidden_layers, kept)
     width = {
-        "hidden": share(config.hidden_size, kept, 16),
-        "intermediate": share(config.intermediate_size, kept, 16),
+        # transformers wants whole channels for each head, and matrix units whole eights.
+        "hidden": share(config.hidden_size, kept, lcm(config.num_attention_heads, 8)),
+        "intermediate": share(config.intermediate_size, kept, 8),
     }
     influential = most_influential(block_influence(teacher, batches), layers)
     shallow = drop_layers(teacher, influential)

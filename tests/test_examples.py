@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from examples import distilbert, held_out, hinton_2015, phi, prune_and_distil
 from locum.language import LanguageSettings, pack, passage, train_language_model
@@ -19,7 +20,10 @@ from tests import tiny_model
 from tests.small_encoders import TEXTS, save_encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from transformers import PreTrainedModel
 
 
 MAIN = {
@@ -172,6 +176,20 @@ def test_pruning_prints_what_training_repairs(
             assert float(share) == pytest.approx(
                 100 * (float(pruned) - float(loss)) / damage, abs=2
             )
+
+
+def test_channels_are_pruned_to_what_heads_can_share() -> None:
+    tokenizer = tiny_model.byte_level_tokenizer()
+    config = tiny_model.CONFIGS["llama"](len(tokenizer))
+    sizes = {"hidden_size": 144, "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 16}
+    config.update(sizes)
+    make: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config
+    documents = [passage(text, tokenizer) for text in tiny_model.TEXTS]
+    texts = held_out.divide(documents, tokenizer, 16, 2)
+    students = dict(prune_and_distil.pruned(make(config), texts, 0.5))
+    assert students["narrower"].config.hidden_size == 72
+    assert students["both"].config.num_hidden_layers == 1
+    assert all(held_out.cross_entropy(one, texts.held_out) > 0 for one in students.values())
 
 
 def test_phi_prints_losses_on_what_each_wrote(
