@@ -1,13 +1,18 @@
 """Ways to teach a language model, side by side: the same student, the same texts, the same tokens.
 
-The student is a copy of the teacher with fewer layers, evenly spread. The texts are descriptions of
-Debian's packages by people, the same sequences in the same order for every way:
+The student is a copy of the teacher with those layers that change most what passes through them.
+The texts are descriptions of Debian's packages by people, the same sequences in the same order for
+every way:
 
 hard        the tokens of the texts
 offline     the teacher's 50 likeliest tokens of each, kept on disk with the mass of all others
 drawn       50 draws from the teacher of each, kept on disk
 online      all of the teacher's distribution
 on-policy   the same, and in half of the steps on what the student itself writes
+
+A teacher that has read little of such texts is first trained on others of them for
+``--corrections`` steps ("teacher correction"; Sreenivas et al. 2024, LLM Pruning and Distillation
+in Practice, section 3.1); 0 for the teacher as it is.
 
 What is measured is the cross-entropy of texts that were held out, in nats a token, as training goes
 on; and the tokens that a second of training takes, the filling of a cache counted apart.
@@ -22,8 +27,10 @@ Needs ``pip install 'locum[lm]'`` and Debian's package index, see
 from __future__ import annotations
 
 import argparse
+import copy
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,9 +48,11 @@ from locum.language import (
     LanguageSettings,
     ModelTeacher,
     TopTokens,
+    block_influence,
     drop_layers,
     end_token,
     fill_cache,
+    most_influential,
     pack,
     passage,
     train_language_model,
@@ -52,7 +61,7 @@ from locum.language.student_step import StudentStep, held_out_loss
 from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from locum.language import Packed, TrainingStep
     from locum.language.teachers import TokenTeacher
@@ -63,14 +72,52 @@ HELD_OUT = 48
 DESCRIPTIONS = 8_000
 
 
-class Texts(NamedTuple):
-    """Sequences to learn from, and to be measured on."""
+class Lesson(NamedTuple):
+    """What every way has in common."""
 
     train: Packed
     held_out: Packed
+    teacher: PreTrainedModel
+    student: PreTrainedModel
+    vocabulary: int
+    settings: LanguageSettings
 
 
-def read_texts(tokenizer: PreTrainedTokenizerBase, sequences: int, length: int, seed: int) -> Texts:
+def prepare(seed: int, arguments: argparse.Namespace) -> Lesson:
+    """Draw texts, correct the teacher, and make the student of it."""
+    source = Pretrained(arguments.teacher)
+    vocabulary = len(source.tokenizer)
+    settings = LanguageSettings(
+        sequences_per_step=arguments.step_sequences,
+        sequences_per_pass=arguments.step_sequences,
+        learning_rate=arguments.learning_rate,
+        measure_every=arguments.measure_every,
+        seed=seed,
+    )
+    wanted = arguments.steps * arguments.step_sequences
+    spare = arguments.corrections * arguments.step_sequences
+    packed = read_texts(source.tokenizer, HELD_OUT + wanted + spare, arguments.length, seed)
+    held_out, train, rest = (
+        packed.some(slice(*ends))
+        for ends in ((0, HELD_OUT), (HELD_OUT, HELD_OUT + wanted), (HELD_OUT + wanted, None))
+    )
+    teacher = source.load("float32", "cpu")
+    if arguments.corrections:
+        slower = replace(settings, learning_rate=arguments.learning_rate / 5, measure_every=0)
+        steps = train_language_model(
+            teacher, rest, None, slower, vocabulary=vocabulary, held_out=held_out
+        ).steps
+        print(f"teacher corrected: {steps[0].held_out:.4f} to {steps[-1].held_out:.4f}", flush=True)
+    batches = [train.ids_SL[start : start + 4] for start in range(0, 32, 4)]
+    kept = most_influential(block_influence(teacher, batches), arguments.layers)
+    print(f"layers kept: {kept}", flush=True)
+    student = drop_layers(teacher, kept)
+    return Lesson(train, held_out, teacher.bfloat16(), student, vocabulary, settings)
+
+
+def read_texts(
+    tokenizer: PreTrainedTokenizerBase, sequences: int, length: int, seed: int
+) -> Packed:
     """Draw descriptions, without near-copies of one another."""
     dice = np.random.default_rng(seed)
     found = read_descriptions()
@@ -79,65 +126,54 @@ def read_texts(tokenizer: PreTrainedTokenizerBase, sequences: int, length: int, 
     documents = [passage(texts[n], tokenizer) for n in dice.permutation(first)]
     packed = pack(documents, length, end_token(tokenizer))
     order = dice.permutation(len(packed.ids_SL)).tolist()
-    if len(order) < sequences + HELD_OUT:
-        raise SystemExit(f"{len(order):,} sequences of texts, {sequences + HELD_OUT:,} are needed")
-    return Texts(packed.some(order[HELD_OUT:][:sequences]), packed.some(order[:HELD_OUT]))
+    if len(order) < sequences:
+        raise SystemExit(f"{len(order):,} sequences of texts, {sequences:,} are needed")
+    return packed.some(order[:sequences])
 
 
-def run_way(
-    way: str, seed: int, arguments: argparse.Namespace, cache_folder: Path
-) -> dict[str, Any]:
+def run_way(way: str, lesson: Lesson, cache_folder: Path) -> dict[str, Any]:
     """Train a student; return its curve and what it took."""
-    source = Pretrained(arguments.teacher)
-    model = source.load("bfloat16", "cpu")
-    vocabulary = len(source.tokenizer)
-    sequences = arguments.steps * arguments.step_sequences
-    texts = read_texts(source.tokenizer, sequences, arguments.length, seed)
-    asked = ModelTeacher(model, vocabulary, source.fingerprint)
+    asked = ModelTeacher(lesson.teacher, lesson.vocabulary, "the teacher of this run")
     filled, bytes_a_token = 0.0, None
     teacher: TokenTeacher | None = None if way == "hard" else asked
     if way in KEPT:
         cache = DistributionCache(
-            cache_folder, teacher=asked.fingerprint, vocabulary=vocabulary, settings=KEPT[way]
+            cache_folder,
+            teacher=asked.fingerprint,
+            vocabulary=lesson.vocabulary,
+            settings=KEPT[way],
         )
         start = time.perf_counter()
-        fill_cache(cache, texts.train, asked)
+        fill_cache(cache, lesson.train, asked)
         filled = time.perf_counter() - start
         bytes_a_token = cache.size_in_bytes / cache.rows
         teacher = CachedTeacher(cache)
-    student = drop_layers(source.load("float32", "cpu"), arguments.layers)
-    settings = LanguageSettings(
-        sequences_per_step=arguments.step_sequences,
-        sequences_per_pass=arguments.step_sequences,
-        learning_rate=arguments.learning_rate,
-        measure_every=arguments.measure_every,
-        on_policy_share=0.5 if way == "on-policy" else 0.0,
-        seed=seed,
-    )
+    student = copy.deepcopy(lesson.student).requires_grad_(requires_grad=True)
+    settings = replace(lesson.settings, on_policy_share=0.5 if way == "on-policy" else 0.0)
 
     def tell(step: TrainingStep, of: int) -> None:
         if step.held_out is not None:
-            print(f"{way} {seed} step {step.number}/{of}: {step.held_out:.4f}", flush=True)
+            print(f"{way} step {step.number}/{of}: {step.held_out:.4f}", flush=True)
 
     done = train_language_model(
         student,
-        texts.train,
+        lesson.train,
         teacher,
         settings,
-        vocabulary=vocabulary,
-        held_out=texts.held_out,
+        vocabulary=lesson.vocabulary,
+        held_out=lesson.held_out,
         tell=tell,
     )
     last = done.steps[-1]
-    measured = StudentStep(model, vocabulary, settings.loss, settings.precision)
+    measured = StudentStep(lesson.teacher, lesson.vocabulary, settings.loss, settings.precision)
     return {
         "way": way,
-        "seed": seed,
-        "layers": arguments.layers,
+        "seed": settings.seed,
+        "layers": student.config.num_hidden_layers,
         "parameters": student.num_parameters(),
-        "teacher_parameters": model.num_parameters(),
+        "teacher_parameters": lesson.teacher.num_parameters(),
         "curve": [(step.tokens, step.held_out) for step in done.steps if step.held_out is not None],
-        "teacher_held_out": held_out_loss(measured, texts.held_out, 8, model.device),
+        "teacher_held_out": held_out_loss(measured, lesson.held_out, 8, lesson.teacher.device),
         "tokens_per_second": last.tokens / last.seconds,
         "filling_seconds": filled,
         "bytes_per_token": bytes_a_token,
@@ -185,6 +221,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--corrections", type=int, default=40, help="steps of the teacher")
     parser.add_argument("--step-sequences", type=int, default=8)
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
@@ -199,10 +236,13 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     done = {(result["way"], result["seed"]) for result in read_results(arguments.out)}
     for seed in range(arguments.seeds):
-        for way in arguments.ways:
-            if (way, seed) not in done:
-                with tempfile.TemporaryDirectory() as folder:
-                    add_result(arguments.out, run_way(way, seed, arguments, Path(folder)))
+        missing = [way for way in arguments.ways if (way, seed) not in done]
+        if not missing:
+            continue
+        lesson = prepare(seed, arguments)
+        for way in missing:
+            with tempfile.TemporaryDirectory() as folder:
+                add_result(arguments.out, run_way(way, lesson, Path(folder)))
     print_results(arguments.out)
 
 
