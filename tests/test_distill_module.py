@@ -208,3 +208,18 @@ def test_soft_targets_alone_where_there_are_no_labels(inputs: Tensor, teacher: n
     wanted, given = teacher.eval()(inputs), student(inputs)
     value = hinton_loss(2.0)(given, wanted, None)
     torch.testing.assert_close(value, forward_kl(given, wanted, temperature=2))
+
+
+def test_all_may_be_under_autocast(inputs: Tensor, teacher: nn.Module) -> None:
+    """Autocast keeps short copies of weights, which would be those of the first batch for good."""
+    student = network(32, 2)
+    loader = DataLoader(TensorDataset(inputs), batch_size=40, shuffle=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        distill_module(
+            student,
+            teacher,
+            [batch for (batch,) in loader],
+            epochs=30,
+            optimizer=lambda given: torch.optim.AdamW(given, 0.01),
+        )
+    assert agreement(student, teacher, inputs) > 0.8

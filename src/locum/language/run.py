@@ -110,6 +110,7 @@ class Run:
             group["lr"] = self.schedule.rate(before.number)
         self._optimizer.step()
         self._optimizer.zero_grad()
+        torch.clear_autocast_cache()  # where all is under autocast, it holds weights of before
         seconds = before.seconds + monotonic() - started
         held_out = self._measure() if self._is_measured(number) else None
         taken = TrainingStep(number, before.tokens + rows, loss, held_out, norm, seconds)

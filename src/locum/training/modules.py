@@ -160,6 +160,7 @@ def _pass(
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        torch.clear_autocast_cache()  # where all is under autocast, it holds weights of before
         total, inputs = total + amount * len(wanted), inputs + len(wanted)
     if not inputs:
         raise UsageError(
