@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Description", "read_descriptions"]
+__all__ = ["Description", "read_descriptions", "read_index"]
 
 _FILES = (
     *("apt-get", "-o", "Acquire::Languages=en", "indextargets"),
     *("--format", "$(FILENAME)", "Created-By: Translations"),
 )
 _SHORT = 200
+_STANZA = re.compile(r"Package: (.+)\n(?:.+\n)*?Description-en: (.*)\n((?: .*\n)*)")
+_WITHIN_A_PARAGRAPH = re.compile(r"(?<=[^\n])\n(?=[^\n \-*])")
 
 
 class Description(NamedTuple):
@@ -40,6 +42,8 @@ class Description(NamedTuple):
 def read_descriptions(shortest: int = _SHORT) -> list[Description]:
     """Return descriptions of ``shortest`` characters or more, in the order of the index.
 
+    Each paragraph is one line.
+
     Raises:
         SystemExit: There is no index.
     """
@@ -50,22 +54,20 @@ def read_descriptions(shortest: int = _SHORT) -> list[Description]:
         ["/usr/lib/apt/apt-helper", "cat-file", *files], capture_output=True, text=True, check=True
     ).stdout
     found: dict[str, Description] = {}
-    for one in _read(index):
-        if len(one.text) >= shortest:
-            found.setdefault(one.text, one)
+    for one in read_index(index):
+        text = _WITHIN_A_PARAGRAPH.sub(" ", one.text).strip()
+        if len(text) >= shortest:
+            found.setdefault(text, one._replace(text=text))
     return list(found.values())
 
 
-def _read(index: str) -> Iterator[Description]:
-    form = re.compile(r"Package: (.+)\n(?:.+\n)*?Description-en: (.*)\n((?: .*\n)*)")
+def read_index(index: str) -> Iterator[Description]:
+    """Yield all descriptions of a translation index as apt has it, with its ends of lines.
+
+    Its form is undone: a space before each line, and a full stop for an empty one.
+    """
     for stanza in index.split("\n\n"):
-        match = form.match(stanza + "\n")
+        match = _STANZA.match(stanza + "\n")
         if match:
-            yield Description(match[1], match[2], _plain(match[3]))
-
-
-def _plain(lines: str) -> str:
-    """Undo the index's form: a space before each line, and a full stop for an empty one."""
-    given = ["" if line == " ." else line[1:] for line in lines.splitlines()]
-    text = "\n".join(given)
-    return re.sub(r"(?<=[^\n])\n(?=[^\n \-*])", " ", text).strip()
+            lines = ("" if line == " ." else line[1:] for line in match[3].splitlines())
+            yield Description(match[1], match[2], "\n".join(lines))

@@ -15,12 +15,13 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from benchmarks.debian_descriptions import read_index
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["first_sentence", "read_pairs"]
 
-_ENTRY = re.compile(r"Description-en: (.*)\n((?: .*\n?)*)")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 _TEXT, _SYNOPSIS = range(100, 301), range(15, 81)
 _SEED = 1
@@ -32,13 +33,10 @@ def read_pairs(index: str) -> Iterator[tuple[str, str]]:
     Args:
         index: A translation index as apt has it.
     """
-    for block in index.split("\n\n"):
-        found = _ENTRY.search(block)
-        if found is None:
-            continue
-        lines = [line[1:].strip() for line in found[2].split("\n") if line.startswith(" ")]
+    for _, synopsis, given in read_index(index):
+        # Some full stops that stand for empty lines have a space after them.
+        lines = (line.strip() for line in given.splitlines())
         text = "\n".join("" if line == "." else line for line in lines).strip()
-        synopsis = found[1].strip()
         if len(text) in _TEXT and len(synopsis) in _SYNOPSIS:
             yield text, synopsis
 
