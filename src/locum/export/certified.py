@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.dataset import NO_SURROUNDINGS
-from locum.errors import UsageError
-from locum.export.streaming import in_batches
+from locum.export.certified_base import CertifiedBase, refuse_one_text
 from locum.losses import soften
 from locum.schema import Prediction
-from locum.traffic import split_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +22,7 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.dataset import Surroundings
     from locum.evaluation import Certificate
-    from locum.redaction import Redactor
-    from locum.schema import JsonObject, Task
+    from locum.schema import Task
     from locum.students import Judgement, Student
 
 __all__ = ["CertifiedStudent"]
@@ -41,7 +36,7 @@ class _Assessment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CertifiedStudent:
+class CertifiedStudent(CertifiedBase[Prediction]):
     """A student that knows where it may answer.
 
     Args:
@@ -81,22 +76,6 @@ class CertifiedStudent:
         """
         return self._assess(*self._judge(self._read(texts))).proba.astype(np.float32)
 
-    def answer(self, messages: Sequence[JsonObject]) -> str | None:
-        """Return what the assistant says to a conversation, as a gateway's student would.
-
-        Args:
-            messages: Those of a chat completion; the last one is the user's, and is the input.
-
-        Returns:
-            The label; ``None`` where the teacher is to be asked: where the certificate does not
-            cover the input, or the last message is not the user's words alone.
-        """
-        request = split_request({"messages": list(messages)})
-        if request is None:
-            return None
-        [prediction] = self.predict([request.text])
-        return prediction.label if prediction.answered else None
-
     def novelty(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return how unlike its training inputs each text is to the student, ``[N]``.
 
@@ -112,8 +91,7 @@ class CertifiedStudent:
         Raises:
             UsageError: ``texts`` is one string instead of a sequence of them.
         """
-        if isinstance(texts, str):
-            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        refuse_one_text(texts)
         texts = self._read(texts)
         judgement, lengths = self._judge(texts)
         if len(texts) == 1 and 0 < judgement.proba[0].sum() < np.inf:
@@ -128,17 +106,9 @@ class CertifiedStudent:
             )
         ]
 
-    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Prediction]:
-        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
-
-        Args:
-            texts: Any number of them; one batch at a time is held in memory.
-            size: Texts of a batch.
-
-        Raises:
-            UsageError: ``texts`` is one string, or ``size`` is less than one.
-        """
-        return in_batches(self.predict, texts, size)
+    def _content(self, text: str) -> str | None:
+        [prediction] = self.predict([text])
+        return prediction.label if prediction.answered else None
 
     def _predict_one(
         self, judgement: Judgement, lengths: NDArray[np.int64], *, blank: bool
@@ -170,21 +140,3 @@ class CertifiedStudent:
         proba = soften(raw, self.temperature)
         score = self.deferral.score(proba, judgement.novelty, lengths)
         return _Assessment(proba, np.where(usable, score, np.nan))
-
-    @cached_property
-    def _redactor(self) -> Redactor | None:
-        if self.redaction is None:
-            return None
-        from locum.redaction import Redactor
-
-        return Redactor(self.redaction)
-
-    def save(self, directory: str | Path) -> Path:
-        """Write the artefact into a folder that does not exist yet or holds one; return it.
-
-        Raises:
-            ArtefactError: The folder holds something else.
-        """
-        from locum.export.artefact import save_artefact
-
-        return save_artefact(self, directory)

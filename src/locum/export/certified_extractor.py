@@ -10,24 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.dataset import NO_SURROUNDINGS
-from locum.errors import UsageError
-from locum.export.streaming import in_batches
+from locum.export.certified_base import CertifiedBase, refuse_one_text
 from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
-from locum.traffic import split_request
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from locum.config import RedactionSettings
     from locum.dataset import Surroundings
     from locum.evaluation import Certificate
     from locum.extractors import Extractor, Reading, Temperatures
-    from locum.redaction import Redactor
-    from locum.schema import JsonObject
     from locum.shapes import ExtractionTask, FieldPath, JsonValue
 
 __all__ = ["CertifiedExtractor", "UnitCertificates"]
@@ -51,7 +46,7 @@ class UnitCertificates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CertifiedExtractor:
+class CertifiedExtractor(CertifiedBase[Extraction]):
     """A student of an extraction task that knows where it may answer.
 
     Args:
@@ -92,35 +87,8 @@ class CertifiedExtractor:
         Raises:
             UsageError: ``texts`` is one string instead of a sequence of them.
         """
-        if isinstance(texts, str):
-            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        refuse_one_text(texts)
         return [self._predict_one(text, fields=fields) for text in texts]
-
-    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Extraction]:
-        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
-
-        Args:
-            texts: Any number of them; one batch at a time is held in memory.
-            size: Texts of a batch.
-
-        Raises:
-            UsageError: ``texts`` is one string, or ``size`` is less than one.
-        """
-        return in_batches(self.predict, texts, size)
-
-    def answer(self, messages: Sequence[JsonObject]) -> str | None:
-        """Return what the assistant says to a conversation, as a gateway's student would.
-
-        Args:
-            messages: Those of a chat completion; the last one is the user's, and is the input.
-
-        Returns:
-            The object as JSON; ``None`` where the teacher is to be asked: where the certificate
-            does not cover the whole of it, or the last message is not the user's words alone.
-        """
-        request = split_request({"messages": list(messages)})
-        value = None if request is None else self.answer_text(request.text)
-        return None if value is None else write_json(value).decode()
 
     def answer_text(self, text: str) -> dict[str, JsonValue] | None:
         """Return the object for one text, or ``None`` where the certificate does not cover it.
@@ -129,6 +97,10 @@ class CertifiedExtractor:
         """
         reading, value = self._read(text)
         return value if self._is_answered(text, self._confidence(reading, value)) else None
+
+    def _content(self, text: str) -> str | None:
+        value = self.answer_text(text)
+        return None if value is None else write_json(value).decode()
 
     def _predict_one(self, text: str, *, fields: bool) -> Extraction:
         reading, answer = self._read(text)
@@ -171,24 +143,6 @@ class CertifiedExtractor:
     @cached_property
     def _sets(self) -> frozenset[FieldPath]:
         return frozenset(unit.path for unit in self.model.units if unit.kind == "set")
-
-    @cached_property
-    def _redactor(self) -> Redactor | None:
-        if self.redaction is None:
-            return None
-        from locum.redaction import Redactor
-
-        return Redactor(self.redaction)
-
-    def save(self, directory: str | Path) -> Path:
-        """Write the artefact into a folder that does not exist yet or holds one; return it.
-
-        Raises:
-            ArtefactError: The folder holds something else.
-        """
-        from locum.export.artefact import save_artefact
-
-        return save_artefact(self, directory)
 
 
 def _calibrated(confidence: float, temperature: float) -> float:

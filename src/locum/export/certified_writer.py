@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from locum.dataset import NO_SURROUNDINGS
-from locum.errors import UsageError
-from locum.export.streaming import in_batches
+from locum.export.certified_base import CertifiedBase, refuse_one_text
 from locum.schema import Generation
-from locum.traffic import split_request
 from locum.writers import draft_features
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -25,8 +21,8 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.dataset import Surroundings
     from locum.evaluation import Certificate
-    from locum.redaction import RedactedText, Redactor
-    from locum.schema import GenerationTask, JsonObject
+    from locum.redaction import RedactedText
+    from locum.schema import GenerationTask
     from locum.writers import Draft, Writer
 
 __all__ = ["CertifiedWriter", "score_drafts"]
@@ -45,7 +41,7 @@ def score_drafts(score: AgreementScore, drafts: Sequence[Draft]) -> NDArray[np.f
 
 
 @dataclass(frozen=True)
-class CertifiedWriter:
+class CertifiedWriter(CertifiedBase[Generation]):
     """A student of a generation task that knows where it may answer.
 
     Args:
@@ -91,8 +87,7 @@ class CertifiedWriter:
         Raises:
             UsageError: ``texts`` is one string instead of a sequence of them.
         """
-        if isinstance(texts, str):
-            raise UsageError("predict takes a list of texts: wrap the one text in [ ]")
+        refuse_one_text(texts)
         redacted = self._redact(texts)
         inner = [self.surroundings.inner(one.text if one else text) for one, text in redacted]
         drafts = self.model.write(inner)
@@ -116,48 +111,6 @@ class CertifiedWriter:
         redactor = self._redactor
         return [(redactor.redact_reversibly(text) if redactor else None, text) for text in texts]
 
-    def predict_batch(self, texts: Iterable[str], size: int = 256) -> Iterator[Generation]:
-        """Yield what `predict` says of each text, for texts that come as from a queue or a file.
-
-        Args:
-            texts: Any number of them; one batch at a time is held in memory.
-            size: Texts of a batch.
-
-        Raises:
-            UsageError: ``texts`` is one string, or ``size`` is less than one.
-        """
-        return in_batches(self.predict, texts, size)
-
-    def answer(self, messages: Sequence[JsonObject]) -> str | None:
-        """Return what the assistant says to a conversation, as a gateway's student would.
-
-        Args:
-            messages: Those of a chat completion; the last one is the user's, and is the input.
-
-        Returns:
-            The text; ``None`` where the teacher is to be asked: where the certificate does not
-            cover the input, or the last message is not the user's words alone.
-        """
-        request = split_request({"messages": list(messages)})
-        if request is None:
-            return None
-        [generation] = self.predict([request.text])
+    def _content(self, text: str) -> str | None:
+        [generation] = self.predict([text])
         return generation.answer if generation.answered else None
-
-    @cached_property
-    def _redactor(self) -> Redactor | None:
-        if self.redaction is None:
-            return None
-        from locum.redaction import Redactor
-
-        return Redactor(self.redaction)
-
-    def save(self, directory: str | Path) -> Path:
-        """Write the artefact into a folder that does not exist yet or holds one; return it.
-
-        Raises:
-            ArtefactError: The folder holds something else.
-        """
-        from locum.export.artefact import save_artefact
-
-        return save_artefact(self, directory)
