@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.report.comparison import format_duration, format_share, format_size
-from locum.report.result_object import share_object
+from locum.report.result_object import inputs_object, share_object, tested_object
 from locum.shapes import show_path
 
 if TYPE_CHECKING:
@@ -110,10 +110,7 @@ def extraction_object(
         "certificate": distillation.certificate._asdict() if distillation.certificate else None,
         "agreement": evaluation.agreement.value if evaluation else None,
         "test": {
-            "inputs": data.splits["test"],
-            "agreement": share_object(evaluation.agreement),
-            "coverage": share_object(evaluation.answered),
-            "answered_agreement": share_object(evaluation.answered_agreement),
+            **tested_object(data, evaluation),
         }
         if evaluation
         else None,
@@ -132,11 +129,7 @@ def extraction_object(
         else None,
         "teacher": {"name": distillation.teacher, **distillation.costs._asdict()},
         "data": {
-            "inputs": data.inputs,
-            "splits": data.splits,
-            "by_time": data.by_time,
-            "exact_duplicates": data.exact_duplicates,
-            "near_duplicates": data.near_duplicates,
+            **inputs_object(data),
             "without_answer": data.missing,
             "problems": [problem._asdict() for problem in data.problems],
             "repairs": dict(data.repairs),

@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.distillation import Distillation
-    from locum.distillation.result import RungResult, SyntheticFacts
+    from locum.distillation.result import DataSummary, Evaluation, RungResult, SyntheticFacts
     from locum.evaluation import Share
+    from locum.extraction.result import ExtractionEvaluation, ExtractionSummary
+    from locum.generation import GenerationEvaluation, GenerationSummary
 
-__all__ = ["result_object", "share_object"]
+__all__ = ["inputs_object", "result_object", "share_object", "tested_object"]
 
 
 def result_object(
@@ -43,10 +45,7 @@ def result_object(
         "certificate": distillation.certificate._asdict() if distillation.certificate else None,
         "agreement": evaluation.agreement.value if evaluation else None,
         "test": {
-            "inputs": data.splits["test"],
-            "agreement": share_object(evaluation.agreement),
-            "coverage": share_object(evaluation.answered),
-            "answered_agreement": share_object(evaluation.answered_agreement),
+            **tested_object(data, evaluation),
             "accuracy": share_object(evaluation.accuracy),
             "together_accuracy": share_object(evaluation.cascade_accuracy),
             "reliability_before": evaluation.before._asdict(),
@@ -67,11 +66,7 @@ def result_object(
             "reliability_after": teacher.after._asdict() if teacher.after else None,
         },
         "data": {
-            "inputs": data.inputs,
-            "splits": data.splits,
-            "by_time": data.by_time,
-            "exact_duplicates": data.exact_duplicates,
-            "near_duplicates": data.near_duplicates,
+            **inputs_object(data),
             "outside_label_set": data.outside.answers,
             "without_answer": data.outside.missing,
             "soft_label_source": data.source,
@@ -114,6 +109,30 @@ def _synthetic(facts: SyntheticFacts | None) -> dict[str, Any] | None:
         "agreement_without": gain.alone.agreement if gain else None,
         "risk_area_with": gain.helped.risk_area if gain else None,
         "risk_area_without": gain.alone.risk_area if gain else None,
+    }
+
+
+def inputs_object(data: DataSummary | ExtractionSummary | GenerationSummary) -> dict[str, Any]:
+    """Return what is known of inputs whatever their answers are, as plain data."""
+    return {
+        "inputs": data.inputs,
+        "splits": data.splits,
+        "by_time": data.by_time,
+        "exact_duplicates": data.exact_duplicates,
+        "near_duplicates": data.near_duplicates,
+    }
+
+
+def tested_object(
+    data: DataSummary | ExtractionSummary | GenerationSummary,
+    evaluation: Evaluation | ExtractionEvaluation | GenerationEvaluation,
+) -> dict[str, Any]:
+    """Return what is measured on the test inputs whatever the answers are, as plain data."""
+    return {
+        "inputs": data.splits["test"],
+        "agreement": share_object(evaluation.agreement),
+        "coverage": share_object(evaluation.answered),
+        "answered_agreement": share_object(evaluation.answered_agreement),
     }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.report.comparison import format_share
 from locum.report.fields import FieldTable
-from locum.report.result_object import share_object
+from locum.report.result_object import inputs_object, share_object, tested_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,10 +77,7 @@ def generation_object(
         "certificate": distillation.certificate._asdict() if distillation.certificate else None,
         "agreement": evaluation.agreement.value if evaluation else None,
         "test": {
-            "inputs": data.splits["test"],
-            "agreement": share_object(evaluation.agreement),
-            "coverage": share_object(evaluation.answered),
-            "answered_agreement": share_object(evaluation.answered_agreement),
+            **tested_object(data, evaluation),
             "scores": evaluation.scores._asdict(),
             "answered_scores": evaluation.answered_scores._asdict()
             if evaluation.answered_scores
@@ -91,11 +88,7 @@ def generation_object(
         else None,
         "teacher": {"name": distillation.teacher, **distillation.costs._asdict()},
         "data": {
-            "inputs": data.inputs,
-            "splits": data.splits,
-            "by_time": data.by_time,
-            "exact_duplicates": data.exact_duplicates,
-            "near_duplicates": data.near_duplicates,
+            **inputs_object(data),
             "without_answer": data.missing,
             "too_long": data.too_long,
             "warnings": data.warnings,
