@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Certificate
     from locum.training import Labelled
 
-__all__ = ["evaluate", "some_share"]
+__all__ = ["evaluate", "some_share", "surest_wrong"]
 
 _DISAGREEMENTS = 12
 
@@ -52,7 +52,7 @@ def evaluate(
         bins_before=reliability_bins(raw, test.answers),
         curve=risk_coverage(score, agrees),
         classes=_by_class(agrees, answered, test.answers, classes),
-        disagreements=_worst(predicted, confidence, test, classes),
+        disagreements=_worst(predicted, confidence, agrees, test, classes),
     )
 
 
@@ -61,6 +61,19 @@ def some_share(found: Share | None) -> Share:
     if found is None:
         raise ValueError("the test split is empty")
     return found
+
+
+def surest_wrong(confidence: NDArray[np.float64], agrees: NDArray[np.bool_]) -> list[int]:
+    """Return the rows of the twelve most confident answers that do not agree, the surest first.
+
+    Args:
+        confidence: Of each answer, ``[N]``; 0 where there is none.
+        agrees: Whether it agrees with the teacher's, ``[N]``.
+    """
+    wrong = np.flatnonzero(~agrees & (confidence > 0))
+    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:_DISAGREEMENTS]
+    rows: list[int] = surest.tolist()
+    return rows
 
 
 def _cascade_accuracy(
@@ -95,11 +108,10 @@ def _by_class(
 def _worst(
     predicted: NDArray[np.intp],
     confidence: NDArray[np.float64],
+    agrees: NDArray[np.bool_],
     test: Labelled,
     classes: Sequence[str],
 ) -> list[Disagreement]:
-    wrong = np.flatnonzero(predicted != test.answers)
-    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:_DISAGREEMENTS]
     return [
         Disagreement(
             test.texts[row],
@@ -108,5 +120,5 @@ def _worst(
             classes[test.answers[row]],
             classes[test.human[row]] if test.human[row] >= 0 else None,
         )
-        for row in surest.tolist()
+        for row in surest_wrong(confidence, agrees)
     ]

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from locum.distillation.splitting import Divided
     from locum.evaluation import Certificate, Promise
 
-__all__ = ["decide", "least_certify_inputs", "too_few"]
+__all__ = ["decide", "least_certify_inputs", "refuse_too_few", "too_few"]
 
 _EXPECTED_COVERAGE = 0.5
 _LEAST_GROWTH = 1.25
@@ -26,6 +27,20 @@ def least_certify_inputs(promise: Promise) -> int:
     It is the least ``n`` with ``target^n <= level``.
     """
     return math.ceil(math.log(promise.test_level) / math.log(promise.target))
+
+
+def refuse_too_few(divided: Divided, promise: Promise) -> Decision | None:
+    """Decide for inputs that no student can be certified and tested on; ``None`` for others.
+
+    Args:
+        divided: The inputs, all of them usable.
+        promise: Target and confidence.
+    """
+    groups, splits = divided
+    inputs, certify = len(groups.group), len(splits.rows["certify"])
+    if certify >= least_certify_inputs(promise) and splits.rows["test"].size:
+        return None
+    return too_few(inputs, certify, max(certify, 1) / inputs, promise)
 
 
 def too_few(inputs: int, certify: int, share: float, promise: Promise) -> Decision:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.dataset import find_surroundings
 from locum.distillation.answers import collect_answers
 from locum.distillation.choice import Choice, choose_cheapest
 from locum.distillation.conclude import certify_choice, conclude
-from locum.distillation.decide import least_certify_inputs, too_few
+from locum.distillation.decide import refuse_too_few
 from locum.distillation.ladder import NOT_TUNED, climb, was_tuned
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
@@ -127,7 +126,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     told.stage("grouping near-copies and splitting")
     divided = split_pool(pool, seed, seeded=bool(written.examples))
     splits = divided.splits
-    data = summarise(task, pool, divided.groups, splits, [*notes, *bought])
+    data = summarise(task, pool, divided, [*notes, *bought])
     synthetic = Synthetic.among(task, written, pool, divided)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool.examples, [a for a in real.answers if a is not None], name, money)
@@ -135,17 +134,16 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     corrected = correct_pool(pool, choice.calibration)
     facts = describe_teacher(name, pool, corrected, splits.rows["test"], choice, costs)
 
-    certify_inputs = len(splits.rows["certify"])
-    if certify_inputs < least_certify_inputs(promise) or not splits.rows["test"].size:
-        share = max(certify_inputs, 1) / len(pool.examples)
-        decision = too_few(len(pool.examples), certify_inputs, share, promise)
+    decision = refuse_too_few(divided, promise)
+    if decision is not None:
         data = conclude_synthetic(data, synthetic, None)
         return Distillation(task, promise, decision, data, facts, None, None, None, None, [])
 
-    around = find_surroundings([pool.examples[row].text for row in splits.rows["train"].tolist()])
+    around = divided.surroundings(pool.examples)
     data = note_surroundings(data, around)
     labelled = _labelled(corrected, splits, around)
     written_labelled = synthetic.labelled(choice.calibration, around)
+    certify_inputs = len(splits.rows["certify"])
     found = climb(ladder, task.labels, labelled, written_labelled, promise, told.stage)
     if ladder.is_race:
         chosen = choose_cheapest(found.tried, coverage, certify_inputs, promise)

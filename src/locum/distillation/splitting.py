@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.dataset import DuplicateGroups, SplitRows, find_groups, may_seed, split_rows
+from locum.dataset import (
+    DuplicateGroups,
+    SplitRows,
+    find_groups,
+    find_surroundings,
+    may_seed,
+    split_rows,
+)
 from locum.schema import SPLITS, Split
 
 if TYPE_CHECKING:
@@ -14,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.dataset import Surroundings
     from locum.distillation.pool import Pool
     from locum.schema import Example
 
@@ -30,6 +38,10 @@ class Divided(NamedTuple):
 
     groups: DuplicateGroups
     splits: SplitRows
+
+    def surroundings(self, examples: Sequence[Example]) -> Surroundings:
+        """Return what stands around nearly all of those of the train split."""
+        return find_surroundings([examples[row].text for row in self.splits.rows["train"].tolist()])
 
 
 def split_pool(pool: Pool, seed: int, *, seeded: bool = False) -> Divided:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from locum.distillation.input_facts import count_inputs, hash_learned_from, repeated_rows
 from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.result import DataSummary
 from locum.evaluation import Share, share
-from locum.schema import label_key
 from locum.students import WindowedStudent
 
 if TYPE_CHECKING:
@@ -20,8 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.dataset import DuplicateGroups, SplitRows, Surroundings
+    from locum.dataset import DuplicateGroups, Surroundings
     from locum.distillation.pool import Pool
+    from locum.distillation.splitting import Divided
     from locum.schema import Task
     from locum.students import Student
 
@@ -36,21 +35,14 @@ __all__ = [
 _FEW_OF_A_CLASS = 20
 _MANY_OUTSIDE = 0.02
 _SHOWN = 5
-_PAIRS_A_TEXT = 10
 
 
-def summarise(
-    task: Task, pool: Pool, groups: DuplicateGroups, splits: SplitRows, notes: Sequence[str]
-) -> DataSummary:
+def summarise(task: Task, pool: Pool, divided: Divided, notes: Sequence[str]) -> DataSummary:
     """Describe the data; the warnings begin with ``notes``."""
+    groups, splits = divided
     learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
     return DataSummary(
-        inputs=len(pool.examples),
-        splits={split: len(rows) for split, rows in splits.rows.items()},
-        by_time=splits.by_time,
-        exact_duplicates=groups.exact,
-        near_duplicates=groups.near,
-        unused=splits.unused,
+        **count_inputs(divided),
         outside=pool.outside,
         human_labels=int((pool.human >= 0).sum()),
         human_outside=pool.human_outside,
@@ -63,14 +55,8 @@ def summarise(
 
 def _self_agreement(pool: Pool) -> Share | None:
     """How often inputs that repeat each other got the same answer, over pairs of them."""
-    answers_by_text = defaultdict(list)
-    for example, answer in zip(pool.examples, pool.answers.tolist(), strict=True):
-        answers_by_text[label_key(example.text)].append(answer)
-    pairs = [
-        first == second
-        for answers in answers_by_text.values()
-        for first, second in combinations(answers[:_PAIRS_A_TEXT], 2)
-    ]
+    answers = pool.answers.tolist()
+    pairs = [answers[one] == answers[other] for one, other in repeated_rows(pool.examples)]
     return share(np.array(pairs, bool))
 
 
@@ -82,12 +68,11 @@ def hash_learned(data: DataSummary, synthetic: Pool) -> str:
 
 
 def _hash(pool: Pool, rows: NDArray[np.int64]) -> str:
-    digest = hashlib.sha256()
-    for row in np.sort(rows).tolist():
-        text = pool.examples[row].text.encode("utf-8", "surrogatepass")
-        digest.update(len(text).to_bytes(8, "little") + text)
-    digest.update(pool.soft_labels.probabilities[np.sort(rows)].tobytes())
-    return digest.hexdigest()
+    rows = np.sort(rows)
+    return hash_learned_from(
+        (pool.examples[row].text for row in rows.tolist()),
+        pool.soft_labels.probabilities[rows].tobytes(),
+    )
 
 
 def _warnings(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.answers import buy_answers
+from locum.distillation.distill import check_texts
 from locum.errors import UsageError
-from locum.schema import Task
+from locum.schema import Example, Task
 from locum.teachers.http import HttpTeacher
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.distillation.progress import Progress
-    from locum.schema import Example, TeacherAnswer
+    from locum.schema import TeacherAnswer
     from locum.store import Database
     from locum.teachers import Budget, Teacher
 
-__all__ = ["Wanted", "WrittenAnswers", "collect_written"]
+__all__ = ["Wanted", "WrittenAnswers", "collect_written", "leave_out_synthetic"]
 
 
 class Wanted(NamedTuple):
@@ -47,6 +48,20 @@ class WrittenAnswers(NamedTuple):
     texts: list[str | None]
     bought: list[TeacherAnswer]
     notes: list[str]
+
+
+def leave_out_synthetic(inputs: Sequence[str | Example]) -> tuple[list[Example], list[str]]:
+    """Return the inputs that no model wrote, and a note on the others where there are any.
+
+    Raises:
+        InputError: There are no inputs, or one is no valid Unicode text.
+    """
+    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
+    check_texts(examples)
+    real = [example for example in examples if not example.synthetic]
+    count = len(examples) - len(real)
+    said = f"{count:,} synthetic inputs were left out: they are for labels alone so far"
+    return real, [said] if count else []
 
 
 def collect_written(

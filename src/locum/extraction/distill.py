@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.alignment import measure_alignment, plan_fields
-from locum.dataset import find_surroundings
 from locum.distillation import (
     AUTO,
     DEFAULT_ENCODER,
@@ -16,15 +15,14 @@ from locum.distillation import (
     Silent,
     Wanted,
     check_promise,
-    check_texts,
     choose_cheapest,
     collect_written,
     describe_surroundings,
     divide,
-    least_certify_inputs,
+    leave_out_synthetic,
     measure_costs,
+    refuse_too_few,
     some_share,
-    too_few,
 )
 from locum.errors import InputError
 from locum.evaluation import Promise, share
@@ -37,7 +35,6 @@ from locum.extraction.result import ExtractionDistillation, ExtractorFacts, Fami
 from locum.extraction.summary import strata, summarise
 from locum.extraction.written import refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
-from locum.schema import Example
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
 from locum.training import AnsweredTexts
@@ -54,7 +51,7 @@ if TYPE_CHECKING:
     from locum.extraction.families import TriedFamily
     from locum.extraction.result import ExtractionSummary
     from locum.extractors import Verdicts
-    from locum.schema import Split
+    from locum.schema import Example, Split
     from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.teachers import Teacher
@@ -77,20 +74,7 @@ class _Known(NamedTuple):
 
     def without_student(self, decision: Decision) -> ExtractionDistillation:
         return ExtractionDistillation(
-            self.task,
-            self.promise,
-            decision,
-            self.data,
-            self.teacher,
-            self.costs,
-            (),
-            None,
-            None,
-            None,
-            None,
-            None,
-            [],
-            {},
+            self.task, self.promise, decision, self.data, self.teacher, self.costs
         )
 
 
@@ -157,9 +141,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     settings = SearchSettings(family, coverage, seconds, max_bytes, encoder, seed=seed)
     settings.check(EXTRACTOR_FAMILIES, "in JSON")
     told = progress or Silent()
-    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    check_texts(examples)
-    real = [example for example in examples if not example.synthetic]
+    real, left_out = leave_out_synthetic(inputs)
     money = budget or Budget(ledger=task.name)
     wanted = Wanted(task.name, "JSON objects", lambda asked: asked.as_extractor(task))
     written = collect_written(wanted, real, teacher, store, money, told)
@@ -169,25 +151,17 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         raise InputError(_no_answers(task, pool))
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, strata(task, pool), seed)
-    rows = divided.splits.rows
-    around = find_surroundings([pool.examples[row].text for row in rows["train"].tolist()])
-    said = [
-        *notes,
-        *describe_surroundings(around),
-        *written.notes,
-        *_left_out(len(examples) - len(real)),
-    ]
+    around = divided.surroundings(pool.examples)
+    said = [*notes, *describe_surroundings(around), *written.notes, *left_out]
     data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool.examples, written.bought, name, money)
     known = _Known(task, promise, data, name, costs, around)
-    certify_inputs = len(rows["certify"])
-    if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
-        part = max(certify_inputs, 1) / len(pool.examples)
-        return known.without_student(too_few(len(pool.examples), certify_inputs, part, promise))
-    return _train_and_certify(
-        known, _parts(pool, rows, around), settings, minimum_coverage, told, partial=partial
-    )
+    refused = refuse_too_few(divided, promise)
+    if refused is not None:
+        return known.without_student(refused)
+    parts = _parts(pool, divided.splits.rows, around)
+    return _train_and_certify(known, parts, settings, minimum_coverage, told, partial=partial)
 
 
 def _train_and_certify(
@@ -307,12 +281,6 @@ def _parts(
         return AnsweredTexts(texts, answers, spoken)
 
     return {split: take(np.sort(of_split)) for split, of_split in rows.items()}
-
-
-def _left_out(synthetic: int) -> list[str]:
-    if not synthetic:
-        return []
-    return [f"{synthetic:,} synthetic inputs were left out: they are for labels alone so far"]
 
 
 def _no_answers(task: ExtractionTask, pool: AnswerPool) -> str:

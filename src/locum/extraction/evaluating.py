@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.distillation import some_share
+from locum.distillation import some_share, surest_wrong
 from locum.evaluation import share
 from locum.extraction.result import ExtractionEvaluation, ObjectDisagreement, UnitResult
 from locum.selective_risk import risk_coverage
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from locum.training import AnsweredTexts
 
 __all__ = ["evaluate_objects"]
-
-_DISAGREEMENTS = 12
 
 
 def evaluate_objects(
@@ -74,8 +72,6 @@ def _of_unit(
 
 
 def _worst(verdicts: Verdicts, test: AnsweredTexts) -> list[ObjectDisagreement]:
-    wrong = np.flatnonzero(~verdicts.agrees & (verdicts.confidence > 0))
-    surest = wrong[np.argsort(-verdicts.confidence[wrong], kind="stable")][:_DISAGREEMENTS]
     return [
         ObjectDisagreement(
             test.texts[row],
@@ -83,5 +79,5 @@ def _worst(verdicts: Verdicts, test: AnsweredTexts) -> list[ObjectDisagreement]:
             float(verdicts.confidence[row]),
             write_json(test.answers[row]).decode(),
         )
-        for row in surest.tolist()
+        for row in surest_wrong(verdicts.confidence, verdicts.agrees)
     ]

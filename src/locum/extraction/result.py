@@ -179,12 +179,12 @@ class ExtractionDistillation:
     data: ExtractionSummary
     teacher: str
     costs: TeacherCosts
-    units: tuple[Unit, ...]
-    alignment: AlignmentReport | None
-    student: CertifiedExtractor | None
-    facts: ExtractorFacts | None
-    certificate: Certificate | None
-    evaluation: ExtractionEvaluation | None
-    families: list[FamilyResult]
-    omitted: dict[str, str]
+    units: tuple[Unit, ...] = ()
+    alignment: AlignmentReport | None = None
+    student: CertifiedExtractor | None = None
+    facts: ExtractorFacts | None = None
+    certificate: Certificate | None = None
+    evaluation: ExtractionEvaluation | None = None
+    families: list[FamilyResult] = field(default_factory=list)
+    omitted: dict[str, str] = field(default_factory=dict)
     certified_on: list[tuple[str, str]] = field(default_factory=list, repr=False)

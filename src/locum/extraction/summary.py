@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.distillation import warn_of_inputs
+from locum.distillation import count_inputs, hash_learned_from, warn_of_inputs
 from locum.extraction.result import ExtractionSummary
 from locum.extractors import value_at
 from locum.shapes import ITEM, Closed, leaves
@@ -50,29 +49,20 @@ def summarise(
     """Describe the data; the warnings begin with ``notes``."""
     groups, splits = divided
     rows = np.sort(np.concatenate([splits.rows["train"], splits.rows["validation"]]))
+    learned_from = (
+        part
+        for row in rows.tolist()
+        for part in (pool.examples[row].text, canonical_json(pool.answers[row]))
+    )
     warnings = [_unusable(pool), *warn_of_inputs(pool.examples, groups), _left_out(task)]
     return ExtractionSummary(
-        inputs=len(pool.examples),
-        splits={split: len(of_split) for split, of_split in splits.rows.items()},
-        by_time=splits.by_time,
-        exact_duplicates=groups.exact,
-        near_duplicates=groups.near,
-        unused=splits.unused,
+        **count_inputs(divided),
         missing=pool.missing,
         problems=pool.problems,
         repairs=pool.repairs,
-        training_sha256=_hash(pool, rows),
+        training_sha256=hash_learned_from(learned_from),
         warnings=[*notes, *filter(None, warnings)],
     )
-
-
-def _hash(pool: AnswerPool, rows: NDArray[np.int64]) -> str:
-    digest = hashlib.sha256()
-    for row in rows.tolist():
-        text = pool.examples[row].text.encode("utf-8", "surrogatepass")
-        for part in (text, canonical_json(pool.answers[row])):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()
 
 
 def _unusable(pool: AnswerPool) -> str:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locum.dataset import find_surroundings
 from locum.distillation import (
     DEFAULT_ENCODER,
     Silent,
     Wanted,
     check_promise,
-    check_texts,
     collect_written,
     describe_surroundings,
     divide,
-    least_certify_inputs,
+    leave_out_synthetic,
     measure_costs,
-    too_few,
+    refuse_too_few,
 )
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
@@ -31,7 +29,6 @@ from locum.generation.known import Known
 from locum.generation.parts import split_parts
 from locum.generation.pool import MOST_WRITTEN, build_written_pool, repeated_pairs, summarise
 from locum.generation.teaching import TeachingSettings, teach
-from locum.schema import Example
 from locum.students.encoder_source import shown_name
 from locum.teachers import Budget, require_teacher
 from locum.writers import (
@@ -54,7 +51,7 @@ if TYPE_CHECKING:
     from locum.distillation import Progress
     from locum.generation.parts import Part
     from locum.generation.result import GenerationDistillation
-    from locum.schema import GenerationTask
+    from locum.schema import Example, GenerationTask
     from locum.store import Database
     from locum.teachers import Teacher
 
@@ -136,9 +133,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     require_chrf()
     _check_judge(acceptance, judge)
     told = progress or Silent()
-    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    check_texts(examples)
-    real = [example for example in examples if not example.synthetic]
+    real, left_out = leave_out_synthetic(inputs)
     similarity = Embedder(encoder) if acceptance.needs_encoder else None
     told.stage(f"loading {student_model}")
     model, tokenizer = load_pretrained(student_model)
@@ -154,18 +149,12 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         )
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
-    rows = divided.splits.rows
-    around = find_surroundings([pool.examples[row].text for row in rows["train"].tolist()])
-    parts = split_parts(pool, rows, around)
+    around = divided.surroundings(pool.examples)
+    parts = split_parts(pool, divided.splits.rows, around)
     limits = _limits(parts["train"], prompts, window_of(model))
     reading = Prompts(tokenizer, task.instruction, limits.read)
     cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
-    notes = [
-        *notes,
-        *describe_surroundings(around),
-        *written.notes,
-        *_left_out(len(examples) - len(real)),
-    ]
+    notes = [*notes, *describe_surroundings(around), *written.notes, *left_out]
     name = teacher.name if teacher else teacher_name
     compare = partial(
         acceptance.accept,
@@ -182,10 +171,9 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         measure_rule(acceptance, repeated_pairs(pool), own, compare, judge.name if judge else ""),
         around,
     )
-    certify_inputs = len(rows["certify"])
-    if certify_inputs < least_certify_inputs(promise) or not rows["test"].size:
-        share = max(certify_inputs, 1) / len(pool.examples)
-        return known.without_student(too_few(len(pool.examples), certify_inputs, share, promise))
+    refused = refuse_too_few(divided, promise)
+    if refused is not None:
+        return known.without_student(refused)
     taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
     writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
     how = Certifying(compare, minimum_coverage, seed, told)
@@ -214,9 +202,3 @@ def _limits(train: Part, prompts: Prompts, window: int) -> Limits:
     written = max(1, min(math.ceil(_SPARE * longest), window // 2))
     around = len(prompts.prompt("")) + _SLACK
     return Limits(read=max(1, min(_MOST_READ, window - written - around)), written=written)
-
-
-def _left_out(synthetic: int) -> list[str]:
-    if not synthetic:
-        return []
-    return [f"{synthetic:,} synthetic inputs were left out: they are for labels alone so far"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.distillation import some_share
+from locum.distillation import some_share, surest_wrong
 from locum.evaluation import share
 from locum.generation.result import GenerationEvaluation, RefusedAnswer, RuleFacts, TextScores
 from locum.selective_risk import risk_coverage
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Judged", "evaluate_answers", "measure_rule"]
 
-_REFUSED = 12
 _REPEATED = 200
 _SAME = Condition("same")
 
@@ -103,9 +102,7 @@ def _scores(pairs: Sequence[Pair]) -> TextScores:
 
 def _worst(judged: Judged) -> list[RefusedAnswer]:
     pairs, score, accepted, _ = judged
-    wrong = np.flatnonzero(~accepted & (score > 0))
-    surest = wrong[np.argsort(-score[wrong], kind="stable")][:_REFUSED]
     return [
         RefusedAnswer(pairs[row].text, pairs[row].written, float(score[row]), pairs[row].answer)
-        for row in surest.tolist()
+        for row in surest_wrong(score, accepted)
     ]

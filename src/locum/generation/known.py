@@ -37,8 +37,4 @@ class Known(NamedTuple):
             self.teacher,
             self.costs,
             self.rule,
-            None,
-            None,
-            None,
-            None,
         )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.distillation import warn_of_inputs
+from locum.distillation import count_inputs, hash_learned_from, repeated_rows, warn_of_inputs
 from locum.generation.result import GenerationSummary
-from locum.schema import label_key
 from locum.writers import Pair
 
 if TYPE_CHECKING:
@@ -22,7 +18,6 @@ __all__ = ["MOST_WRITTEN", "WrittenPool", "build_written_pool", "repeated_pairs"
 
 MOST_WRITTEN = 1_024
 """Tokens of an answer that is learned from, at the most."""
-_PAIRS_A_TEXT = 10
 _MANY_LEFT_OUT = 0.02
 
 
@@ -70,13 +65,9 @@ def build_written_pool(
 
 def repeated_pairs(pool: WrittenPool) -> list[Pair]:
     """Return pairs of answers that the teacher gave to the same input at different times."""
-    by_text: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for example, answer in zip(pool.examples, pool.answers, strict=True):
-        by_text[label_key(example.text)].append((example.text, answer))
     return [
-        Pair(text, first, second)
-        for given in by_text.values()
-        for (text, first), (_, second) in combinations(given[:_PAIRS_A_TEXT], 2)
+        Pair(pool.examples[one].text, pool.answers[one], pool.answers[other])
+        for one, other in repeated_rows(pool.examples)
     ]
 
 
@@ -93,28 +84,15 @@ def summarise(
     """
     groups, splits = divided
     rows = sorted([*splits.rows["train"].tolist(), *splits.rows["validation"].tolist()])
+    learned_from = (part for row in rows for part in (pool.examples[row].text, pool.answers[row]))
     warnings = [_too_long(pool), _cut(cut), *warn_of_inputs(pool.examples, groups)]
     return GenerationSummary(
-        inputs=len(pool.examples),
-        splits={split: len(of_split) for split, of_split in splits.rows.items()},
-        by_time=splits.by_time,
-        exact_duplicates=groups.exact,
-        near_duplicates=groups.near,
-        unused=splits.unused,
+        **count_inputs(divided),
         missing=pool.missing,
         too_long=pool.too_long,
-        training_sha256=_hash(pool, rows),
+        training_sha256=hash_learned_from(learned_from),
         warnings=[*notes, *filter(None, warnings)],
     )
-
-
-def _hash(pool: WrittenPool, rows: Sequence[int]) -> str:
-    digest = hashlib.sha256()
-    for row in rows:
-        for text in (pool.examples[row].text, pool.answers[row]):
-            part = text.encode("utf-8", "surrogatepass")
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()
 
 
 def _too_long(pool: WrittenPool) -> str:

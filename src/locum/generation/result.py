@@ -161,8 +161,8 @@ class GenerationDistillation:
     teacher: str
     costs: TeacherCosts
     rule: RuleFacts
-    student: CertifiedWriter | None
-    facts: WriterFacts | None
-    certificate: Certificate | None
-    evaluation: GenerationEvaluation | None
+    student: CertifiedWriter | None = None
+    facts: WriterFacts | None = None
+    certificate: Certificate | None = None
+    evaluation: GenerationEvaluation | None = None
     certified_on: list[tuple[str, str]] = field(default_factory=list, repr=False)
