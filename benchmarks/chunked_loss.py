@@ -24,19 +24,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from benchmarks.own_processes import measure_apart, measure_or_compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
+    from benchmarks.own_processes import Job
+
 VOCABULARIES = (32_000, 49_152, 151_936)
 CONTENDERS = ("naive", "trl", "chunked", "liger")
 OF_PEERS = {"trl", "liger"}
 MEGABYTE = 2**20
-
-Job = dict[str, Any]
 
 
 def naive_loss(hidden: Tensor, weight: Tensor, teacher: Tensor, head: Tensor, _: Job) -> Tensor:
@@ -171,15 +173,10 @@ def synchronise(job: Job) -> None:
 
 def measure(job: Job, python: str) -> Job:
     """Run a contender in a process of its own; without figures where it cannot run."""
-    done = subprocess.run(
-        [python, "-m", "benchmarks.chunked_loss", "--job", json.dumps(job)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        return {"reason": (done.stderr.strip().splitlines() or ["killed"])[-1]}
-    result: Job = json.loads(done.stdout.splitlines()[-1])
+    try:
+        result: Job = json.loads(measure_apart("benchmarks.chunked_loss", job, python))
+    except subprocess.CalledProcessError as error:
+        return {"reason": (error.stderr.strip().splitlines() or ["killed"])[-1]}
     return result
 
 
@@ -237,8 +234,8 @@ def figures(result: Job, naive: Job) -> str:
     )
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Measure, or be measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -252,17 +249,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--type", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--peers", help="Python that has trl and liger-kernel")
-    parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Measure, or be measured."""
-    arguments = parse_arguments()
-    if arguments.job is not None:
-        print(json.dumps(work(arguments.job)))
-        return
-    run(arguments)
+    measure_or_compare(parser, work, run)
 
 
 if __name__ == "__main__":

@@ -16,23 +16,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.chunked_loss import MEGABYTE, forget_peak, peak
+from benchmarks.own_processes import measure_apart, measure_or_compare
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from benchmarks.own_processes import Job
+
 # Betas and temperatures.
 SETTINGS = tuple((beta, temperature) for beta in (0.0, 0.1, 0.5, 1.0) for temperature in (1.0, 2.0))
 CONTENDERS = ("locum", "trl")
-
-Job = dict[str, Any]
 
 
 def locum_loss(student: Tensor, teacher: Tensor, beta: float, temperature: float) -> Tensor:
@@ -87,18 +87,6 @@ def work(job: Job) -> list[Job]:
     return results
 
 
-def measure(job: Job, python: str) -> list[Job]:
-    """Let a contender work in a process of its own."""
-    done = subprocess.run(
-        [python, "-m", "benchmarks.loss_peers", "--job", json.dumps(job)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    results: list[Job] = json.loads(done.stdout.splitlines()[-1])
-    return results
-
-
 def best(turns: list[Job]) -> Job:
     """Return the best of each figure."""
     return {
@@ -147,15 +135,17 @@ def run(arguments: argparse.Namespace) -> None:
                     "gradients": f"{folder}/{contender}",
                 }
                 python = arguments.peers if contender == "trl" else sys.executable
-                turns[contender].append(measure(job, python))
+                turns[contender].append(
+                    json.loads(measure_apart("benchmarks.loss_peers", job, python))
+                )
         for number, setting in enumerate(SETTINGS):
             locum, trl = (best([turn[number] for turn in turns[c]]) for c in CONTENDERS)
             files = (Path(folder) / f"{contender}-{number}" for contender in CONTENDERS)
             print(line(setting, locum, trl, difference_of(*files)))
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Measure, or be measured."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -164,17 +154,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--vocabulary", type=int, default=49_152)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--job", type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Measure, or be measured."""
-    arguments = parse_arguments()
-    if arguments.job is not None:
-        print(json.dumps(work(arguments.job)))
-        return
-    run(arguments)
+    measure_or_compare(parser, work, run)
 
 
 if __name__ == "__main__":
