@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -73,6 +74,7 @@ class _Known(NamedTuple):
     surroundings: Surroundings
 
     def without_student(self, decision: Decision) -> ExtractionDistillation:
+        """Return what was found out so far: there is no student in it."""
         return ExtractionDistillation(
             self.task, self.promise, decision, self.data, self.teacher, self.costs
         )
@@ -229,22 +231,19 @@ def _train_and_certify(
         chosen.student.train_seconds,
         trained.extractor.learned_.left_out,
     )
-    return ExtractionDistillation(
-        task,
-        promise,
-        decision,
-        known.data,
-        known.teacher,
-        known.costs,
-        units,
-        measure_alignment(task.shape, train.texts, train.answers, plan),
-        student,
-        facts,
-        usable,
-        evaluate_objects(verdicts[chosen.student.name], parts["test"], units, usable, by_unit),
-        [_family_result(one, verdicts[one.name], chosen) for one in tried],
-        omitted,
-        [
+    return replace(
+        known.without_student(decision),
+        units=units,
+        alignment=measure_alignment(task.shape, train.texts, train.answers, plan),
+        student=student,
+        facts=facts,
+        certificate=usable,
+        evaluation=evaluate_objects(
+            verdicts[chosen.student.name], parts["test"], units, usable, by_unit
+        ),
+        families=[_family_result(one, verdicts[one.name], chosen) for one in tried],
+        omitted=omitted,
+        certified_on=[
             (text, write_json(answer).decode())
             for text, answer in zip(parts["certify"].texts, parts["certify"].answers, strict=True)
         ],

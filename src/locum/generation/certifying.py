@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from locum.evaluation import certify, plan_thresholds
 from locum.export import CertifiedWriter, score_drafts
 from locum.generation.deferring import learn_score
 from locum.generation.evaluating import Judged, evaluate_answers
-from locum.generation.result import GenerationDistillation, WriterFacts
+from locum.generation.result import WriterFacts
 from locum.writers import Pair
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from locum.distillation import Progress
     from locum.generation.known import Known
     from locum.generation.parts import Part, Parts
+    from locum.generation.result import GenerationDistillation
     from locum.generation.teaching import Taught
     from locum.writers import Draft, Writer
 
@@ -119,19 +121,13 @@ def certify_writer(
         kept=taught.kept,
         deferral=learned.reason,
     )
-    return GenerationDistillation(
-        known.task,
-        promise,
-        decision,
-        known.data,
-        known.teacher,
-        known.costs,
-        known.rule,
-        student,
-        facts,
-        usable,
-        evaluate_answers(test, usable),
-        list(zip(*parts["certify"], strict=True)),
+    return replace(
+        known.without_student(decision),
+        student=student,
+        facts=facts,
+        certificate=usable,
+        evaluation=evaluate_answers(test, usable),
+        certified_on=list(zip(*parts["certify"], strict=True)),
     )
 
 

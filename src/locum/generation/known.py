@@ -28,7 +28,7 @@ class Known(NamedTuple):
     surroundings: Surroundings
 
     def without_student(self, decision: Decision) -> GenerationDistillation:
-        """Return what was found out where no student could be trained."""
+        """Return what was found out so far: there is no student in it."""
         return GenerationDistillation(
             self.task,
             self.promise,
