@@ -34,11 +34,9 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.distillation.result import Evaluation, StudentFacts
     from locum.evaluation import Promise
-    from locum.extraction import ExtractionEvaluation
-    from locum.generation import GenerationEvaluation
+    from locum.report.result_object import AnyEvaluation
 
     AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
-    AnyEvaluation = Evaluation | ExtractionEvaluation | GenerationEvaluation
 
 __all__ = ["check_page_place", "make_environment", "render_report", "write_page", "write_report"]
 

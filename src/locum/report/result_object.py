@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from locum.evaluation import Share
     from locum.extraction.result import ExtractionEvaluation, ExtractionSummary
     from locum.generation import GenerationEvaluation, GenerationSummary
+
+    AnyEvaluation: TypeAlias = Evaluation | ExtractionEvaluation | GenerationEvaluation
+    AnySummary: TypeAlias = DataSummary | ExtractionSummary | GenerationSummary
 
 __all__ = ["inputs_object", "result_object", "share_object", "tested_object"]
 
@@ -112,7 +115,7 @@ def _synthetic(facts: SyntheticFacts | None) -> dict[str, Any] | None:
     }
 
 
-def inputs_object(data: DataSummary | ExtractionSummary | GenerationSummary) -> dict[str, Any]:
+def inputs_object(data: AnySummary) -> dict[str, Any]:
     """Return what is known of inputs whatever their answers are, as plain data."""
     return {
         "inputs": data.inputs,
@@ -123,10 +126,7 @@ def inputs_object(data: DataSummary | ExtractionSummary | GenerationSummary) -> 
     }
 
 
-def tested_object(
-    data: DataSummary | ExtractionSummary | GenerationSummary,
-    evaluation: Evaluation | ExtractionEvaluation | GenerationEvaluation,
-) -> dict[str, Any]:
+def tested_object(data: AnySummary, evaluation: AnyEvaluation) -> dict[str, Any]:
     """Return what is measured on the test inputs whatever the answers are, as plain data."""
     return {
         "inputs": data.splits["test"],
