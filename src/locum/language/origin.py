@@ -61,7 +61,11 @@ class Origin:
 
 
 def make_student(
-    origin: Origin, model: PreTrainedModel, texts_SL: Tensor, say: Callable[[str], None]
+    origin: Origin,
+    model: PreTrainedModel,
+    texts_SL: Tensor,
+    say: Callable[[str], None],
+    seed: int = 0,
 ) -> PreTrainedModel:
     """Return a student made of a model, which is left as it is where anything is taken away.
 
@@ -70,10 +74,13 @@ def make_student(
         model: With float32 weights.
         texts_SL: Sequences of the texts, by which it is found what matters.
         say: Is told what is done.
+        seed: Of the weights that adapters begin with.
 
     Raises:
         UsageError: The model has fewer of something, or is of a family that cannot be pruned.
     """
+    import torch
+
     from locum.language.layers import block_influence, drop_layers, most_influential
     from locum.language.width import measure_importance, prune_width
 
@@ -96,5 +103,7 @@ def make_student(
     if origin.adapters is not None:
         from locum.language.adapters import with_adapters
 
-        model = with_adapters(model, origin.adapters)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = with_adapters(model, origin.adapters)
     return model

@@ -194,7 +194,9 @@ class DistilledClassifier:
                 "fit(X, soft_labels=...)"
             )
         given = (
-            self.teacher.predict_proba(X) if soft_labels is None and self.teacher else soft_labels
+            self.teacher.predict_proba(X)
+            if soft_labels is None and self.teacher is not None
+            else soft_labels
         )
         asked_NC = np.asarray(given, np.float64)
         if asked_NC.ndim != 2 or not np.isfinite(asked_NC).all() or (asked_NC < 0).any():
