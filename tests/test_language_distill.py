@@ -225,7 +225,7 @@ def test_of_processes_one_speaks(tmp_path: Path, places: tuple[Path, Path]) -> N
             app, [*command, "--out", str(tmp_path / rank)], env={"RANK": rank}
         )
         assert done.exit_code == 0, done.output
-        assert bool(done.stdout) == (rank == "0")
+        assert bool(done.stdout) == bool(done.stderr) == (rank == "0")
 
 
 def test_what_cannot_be_is_refused_before_anything_is_made(
@@ -246,6 +246,8 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
         ({"device": "meta"}, "device is 'meta', expected cpu"),
         ({"origin": Origin(layers=9)}, "layers"),
         ({"origin": Origin(layers=9, keep="influence")}, "keep=9: expected 1 to 2"),
+        ({"mode": "online", "kept": DrawnTokens(20)}, "mode online keeps nothing"),
+        ({"mode": "hard", "cache": tmp_path / "cache"}, "mode hard keeps nothing"),
         ({"kept": TopTokens(10_000)}, "count is 10,000, expected at most"),
         ({"kept": TopTokens(20, 2.0)}, "the loss is at temperature 1.0"),
         (
@@ -256,6 +258,8 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     for options, message in cases:
         with pytest.raises(UsageError, match=message):
             distilled(places, out, **options)
+    with pytest.raises(UsageError, match="expected how many are kept"):
+        Origin(keep="influence")
     with pytest.raises(InputError, match="does not exist"):
         distill_language_model([tmp_path / "none.txt"], out, teacher=places[0])
     out.mkdir()

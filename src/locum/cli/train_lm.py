@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -128,6 +129,8 @@ def train_lm_command(
     """
     from locum.language import LanguageLoss, LanguageSettings, Origin, distill_language_model
     from locum.language.distributions import DrawnTokens, TopTokens
+    from locum.students.encoder_source import quiet as without_bars
+    from locum.teachers.pretrained import import_lm
 
     name: LossName = loss
     settings = LanguageSettings(
@@ -145,7 +148,8 @@ def train_lm_command(
     )
     # Of processes that share the training, one speaks.
     silent = os.environ.get("RANK", "0") != "0"
-    with TerminalProgress(quiet=quiet or silent) as progress:
+    still = without_bars(import_lm("transformers")) if quiet or silent else nullcontext()
+    with still, TerminalProgress(quiet=quiet or silent) as progress:
 
         def tell(step: TrainingStep, of: int) -> None:
             measured = "" if step.held_out is None else f", held-out {step.held_out:.4f}"

@@ -140,8 +140,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     target, origin, settings = Path(folder), origin or Origin(), settings or LanguageSettings()
     kept = kept or TopTokens(temperature=settings.loss.temperature)
     _refuse(target, teacher, served_as, origin, mode, settings)
-    if mode == "offline":
-        _refuse_kept(kept, settings)
+    _refuse_kept(kept, cache, mode, settings)
     # One process asks a teacher while the others wait, for as long as it takes.
     state = import_lm("accelerate").PartialState(cpu=device == "cpu", timeout=_WAIT)
     where = _device(device, state)
@@ -246,9 +245,18 @@ def _refuse(
         )
 
 
-def _refuse_kept(kept: TopTokens | DrawnTokens, settings: LanguageSettings) -> None:
+def _refuse_kept(
+    kept: TopTokens | DrawnTokens, cache: str | Path | None, mode: Mode, settings: LanguageSettings
+) -> None:
     """See that a loss can be had of what is kept, before a teacher is asked for it."""
     loss = settings.loss
+    if mode != "offline":
+        if cache is not None or not isinstance(kept, TopTokens):
+            raise UsageError(
+                f"mode {mode} keeps nothing of what a teacher says: expected neither a cache nor "
+                "draws, or mode offline"
+            )
+        return
     if kept.temperature != loss.temperature:
         raise UsageError(
             f"kept is {kept} and the loss is at temperature {loss.temperature}: expected the same "
@@ -271,9 +279,10 @@ def _device(asked: str | None, state: Any) -> str:  # noqa: ANN401 - accelerate'
         wanted = None
     found = state.device
     if wanted is None or wanted.type != found.type or wanted.index not in {None, found.index or 0}:
+        known = " or ".join(dict.fromkeys(["cpu", str(found)]))
         raise UsageError(
-            f"device is {asked!r}, expected cpu or {found}, which accelerate finds: choose one of "
-            "several by CUDA_VISIBLE_DEVICES"
+            f"device is {asked!r}, expected {known}: no other is found; of several cards of one "
+            "machine choose by CUDA_VISIBLE_DEVICES"
         )
     return str(found)
 

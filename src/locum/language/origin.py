@@ -38,7 +38,7 @@ class Origin:
         adapters: Rank of the low-rank adapters that learn in the place of all weights.
 
     Raises:
-        UsageError: ``keep`` is neither.
+        UsageError: ``keep`` is neither, or there is no number of layers for it to choose.
     """
 
     model: str | None = None
@@ -53,6 +53,8 @@ class Origin:
         """Check the values."""
         if self.keep not in {"spread", "influence"}:
             raise UsageError(f"keep is {self.keep!r}, expected spread or influence")
+        if self.keep == "influence" and self.layers is None:
+            raise UsageError("keep is 'influence' and layers None: expected how many are kept")
 
     @property
     def narrower(self) -> bool:
