@@ -204,6 +204,12 @@ class DistilledClassifier:
                 f"soft labels are {asked_NC.shape}, expected rows by classes of finite numbers of "
                 "at least zero"
             )
+        empty_M = np.flatnonzero(~asked_NC.any(axis=1))
+        if empty_M.size:
+            raise UsageError(
+                f"the soft labels of {empty_M.size:,} rows are all zero, the first at row "
+                f"{empty_M[0]:,}: expected probabilities, or leave those rows out"
+            )
         if self.teacher is not None:
             return asked_NC, np.asarray(self.teacher.classes_)
         return asked_NC, np.arange(asked_NC.shape[1]) if y is None else np.unique(np.asarray(y))
