@@ -31,6 +31,7 @@ from locum.language import (
 from locum.language.asking import Asking, open_teacher
 from locum.language.export import save_gguf
 from locum.language.texts import read_texts
+from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
 from tests.tiny_model import metaspace_tokenizer, new_model, save_model
 
@@ -387,6 +388,9 @@ def test_a_gguf_file_teaches_a_student_that_is_made_of_it(
     assert result.after is not None
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "student")
     assert (model.config.num_hidden_layers, model.config.vocab_size) == (1, size)
+    for whole in (False, True):
+        read = Pretrained(tmp_path / "teacher.gguf").load("float32", "cpu", whole=whole)
+        assert hasattr(read, "hf_quantizer") is not whole
 
 
 def test_a_text_longer_than_the_student_reads_is_refused(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def open_teacher(
         return _ask_before(ServerTeacher(str(name), served_as, tokenizer, count=count), how)
     source = Pretrained(name)
     how.say(f"loading teacher {source.name}")
-    model = source.load(how.settings.precision, how.device)
+    model = source.load(how.settings.precision, how.device, whole=True)
     loaded = _Loaded(model, source.tokenizer, f"{source.fingerprint} {how.settings.precision}")
     alike = loaded.tokenizer.get_vocab() == tokenizer.get_vocab()
     asked = _ask_alike(loaded, how) if alike else _ask_other(loaded, tokenizer, how)

@@ -152,7 +152,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     say("making the student")
     student = make_student(
         origin,
-        as_plain(source.load("float32", where)),
+        as_plain(source.load("float32", where, whole=True)),
         read.train.ids_SL[:64],
         say,
         settings.seed,
