@@ -135,6 +135,15 @@ def test_how_a_step_is_cut_into_passes_changes_nothing(size: int) -> None:
         torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)
 
 
+def test_what_accelerate_is_set_to_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, norms = pack(some_documents(), 32, 0), []
+    settings = LanguageSettings(precision="float32", most_steps=1)
+    for steps in ("1", "4"):
+        monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", steps)
+        norms.append(train_language_model(student_of(), packed, settings=settings).steps[1].norm)
+    assert norms[0] == norms[1]
+
+
 @pytest.mark.parametrize("loss", ["forward_kl", "reverse_kl", "jensen_shannon", "total_variation"])
 def test_a_student_comes_near_its_teacher(loss: LossName) -> None:
     packed = pack(some_documents(), 32, 0)

@@ -52,8 +52,9 @@ class Run:
         self.settings = settings
         self.schedule = Schedule(len(packed.ids_SL), settings)
         self.history: list[TrainingStep] = []
-        # What computes in a shorter type is said by the settings, not by accelerate's.
+        # Precision and passes are those of the settings here, not those of accelerate's.
         self._accelerator = Accelerator(cpu=student.device.type == "cpu", mixed_precision="no")
+        self._accelerator.gradient_accumulation_steps = 1
         known = vocabulary or (
             teacher.vocabulary if teacher else student.config.get_text_config().vocab_size
         )
