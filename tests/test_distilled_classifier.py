@@ -133,6 +133,12 @@ def test_it_goes_where_scikit_learn_takes_classifiers() -> None:
         ({"hidden": -1}, INPUTS[FEW], {"soft_labels": np.ones((300, 2))}, "hidden=-1"),
         ({}, INPUTS[FEW], {"soft_labels": np.ones((299, 2))}, "expected 300 rows"),
         ({}, INPUTS[FEW], {"soft_labels": np.full((300, 2), np.nan)}, "finite"),
+        (
+            {},
+            np.eye(3),
+            {"soft_labels": np.eye(3)[:, :2]},
+            "1 rows are all zero, the first at row 2",
+        ),
         ({}, INPUTS[0], {"soft_labels": np.ones((1, 2))}, "rows by features"),
         ({}, np.full((3, 2), np.nan), {"soft_labels": np.ones((3, 2))}, "fill in"),
         ({}, np.ones((3, 2)), {"soft_labels": np.ones((3, 2)), "y": [0, 1]}, "3 labels"),

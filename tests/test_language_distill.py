@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 import torch
+from accelerate import PartialState
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
 
+from locum.cli import app
 from locum.errors import InputError, UsageError
 from locum.language import (
     DrawnTokens,
@@ -25,7 +28,10 @@ from locum.language import (
     TrainingStep,
     distill_language_model,
 )
+from locum.language.asking import Asking, open_teacher
+from locum.language.export import save_gguf
 from locum.language.texts import read_texts
+from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
 from tests.tiny_model import metaspace_tokenizer, new_model, save_model
 
@@ -180,10 +186,8 @@ def test_a_killed_run_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def run(out: Path) -> dict[str, Any]:
-        done = subprocess.run(
-            [*command, "--out", str(out)], capture_output=True, check=False, env=environment
-        )
-        assert done.returncode == 0, done.stderr.decode()
+        done = CliRunner().invoke(app, [*command[3:], "--out", str(out)])
+        assert done.exit_code == 0, done.output
         found: dict[str, Any] = orjson.loads(done.stdout)
         return found
 
@@ -213,6 +217,18 @@ def test_a_killed_run_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None
     assert not (tmp_path / "stopped.unfinished").exists()
 
 
+def test_of_processes_one_speaks(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    teacher, texts = places
+    command = ["train-lm", str(texts), "--teacher", str(teacher), "--mode", "hard", "--json"]
+    command += ["--length", "32", "--device", "cpu", "--held-out", "0.2", "--steps", "1"]
+    for rank in ("0", "1"):
+        done = CliRunner().invoke(
+            app, [*command, "--out", str(tmp_path / rank)], env={"RANK": rank}
+        )
+        assert done.exit_code == 0, done.output
+        assert bool(done.stdout) == bool(done.stderr) == (rank == "0")
+
+
 def test_what_cannot_be_is_refused_before_anything_is_made(
     tmp_path: Path, places: tuple[Path, Path]
 ) -> None:
@@ -226,10 +242,25 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
         ({"teacher": "http://127.0.0.1:9/v1", "served_as": "a"}, "give a model"),
         ({"held_out": 2.0}, "expected a share between zero and one"),
         ({"held_out": 0.001, "teacher": places[0] / "none"}, "does not exist"),
+        ({"held_out": 1}, "expected a share between zero and one"),
+        ({"device": "banana"}, "device is 'banana', expected cpu"),
+        ({"device": "meta"}, "device is 'meta', expected cpu"),
+        ({"origin": Origin(layers=9)}, "layers"),
+        ({"origin": Origin(layers=9, keep="influence")}, "keep=9: expected 1 to 2"),
+        ({"mode": "online", "kept": DrawnTokens(20)}, "mode online keeps nothing"),
+        ({"mode": "hard", "cache": tmp_path / "cache"}, "mode hard keeps nothing"),
+        ({"kept": TopTokens(10_000)}, "count is 10,000, expected at most"),
+        ({"kept": TopTokens(20, 2.0)}, "the loss is at temperature 1.0"),
+        (
+            {"kept": DrawnTokens(20), "settings": LanguageSettings(LanguageLoss("reverse_kl"))},
+            "draws serve forward_kl alone",
+        ),
     ]
     for options, message in cases:
         with pytest.raises(UsageError, match=message):
             distilled(places, out, **options)
+    with pytest.raises(UsageError, match="expected how many are kept"):
+        Origin(keep="influence")
     with pytest.raises(InputError, match="does not exist"):
         distill_language_model([tmp_path / "none.txt"], out, teacher=places[0])
     out.mkdir()
@@ -299,6 +330,81 @@ def test_adapters_end_in_a_plain_model(tmp_path: Path, places: tuple[Path, Path]
     assert torch.equal(kept["model.embed_tokens.weight"], learned["model.embed_tokens.weight"])
     name = "model.layers.0.self_attn.q_proj.weight"
     assert not torch.equal(kept[name], learned[name])
+
+
+def test_a_stopped_run_of_adapters_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    def stop(step: TrainingStep, _: int) -> None:
+        if step.number == 3:
+            raise KeyboardInterrupt
+
+    options: dict[str, Any] = {"origin": Origin(layers=1, adapters=2), "mode": "online"}
+    with pytest.raises(KeyboardInterrupt):
+        distilled(places, tmp_path / "stopped", tell=stop, **options)
+    torch.manual_seed(7)
+    assert distilled(places, tmp_path / "stopped", **options).resumed_at == 2
+    distilled(places, tmp_path / "whole", **options)
+    left, right = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped")
+    )
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_teacher_computes_in_the_type_that_was_chosen_and_without_dropout(tmp_path: Path) -> None:
+    model = new_model("gpt2", len(TOKENIZER))
+    save_model(model, TOKENIZER, tmp_path / "teacher")
+    (tmp_path / "text.txt").write_text("my card arrives, the shop leaves cash")
+    texts, said_so = [tmp_path / "text.txt"], list[str]()
+    read = read_texts(texts, TOKENIZER, length=32, held_out=texts, seed=0)
+    how = Asking(
+        "online",
+        TopTokens(),
+        tmp_path,
+        read,
+        len(TOKENIZER),
+        SETTINGS,
+        "cpu",
+        PartialState(cpu=True),
+        said_so.append,
+    )
+    teacher = open_teacher(tmp_path / "teacher", None, TOKENIZER, how).teacher
+    assert teacher is not None
+    said = teacher.ask(read.train)(slice(None))
+    length = read.train.rows
+    with torch.no_grad():
+        expected = model(input_ids=read.train.ids_SL[:, : length + 1]).logits[0, :length]
+    assert isinstance(said, torch.Tensor)
+    torch.testing.assert_close(said, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_gguf_file_teaches_a_student_that_is_made_of_it(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    """Its tokenizer, as transformers reads it, has a token more than the model."""
+    size = MODEL.config.get_text_config().vocab_size
+    save_gguf(MODEL, TOKENIZER, tmp_path / "teacher.gguf", "q8_0")
+    result = distilled(
+        places, tmp_path / "student", teacher=tmp_path / "teacher.gguf", origin=Origin(layers=1)
+    )
+    assert result.after is not None
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "student")
+    assert (model.config.num_hidden_layers, model.config.vocab_size) == (1, size)
+    for whole in (False, True):
+        read = Pretrained(tmp_path / "teacher.gguf").load("float32", "cpu", whole=whole)
+        assert hasattr(read, "hf_quantizer") is not whole
+
+
+def test_a_text_longer_than_the_student_reads_is_refused(tmp_path: Path) -> None:
+    save_model(new_model("gpt2", len(TOKENIZER)), TOKENIZER, tmp_path / "model")
+    (tmp_path / "text.txt").write_text("my card arrives " * 300)
+    with pytest.raises(UsageError, match="reads 512: expected a length of at most 512"):
+        distill_language_model(
+            [tmp_path / "text.txt"],
+            tmp_path / "student",
+            teacher=tmp_path / "model",
+            held_out=[tmp_path / "text.txt"],
+            length=1024,
+            device="cpu",
+        )
 
 
 def test_copies_are_held_out_together(tmp_path: Path) -> None:

@@ -76,6 +76,14 @@ def test_the_assistant_is_learned_in_every_turn(tokenizer: PreTrainedTokenizerBa
     assert len(document.tokens) == len(document.learned)
 
 
+def test_an_assistant_that_speaks_first_is_read(tokenizer: PreTrainedTokenizerBase) -> None:
+    greeting = {"role": "assistant", "content": "my card"}
+    turns = [greeting, {"role": "user", "content": "x"}, {"role": "assistant", "content": "cash"}]
+    assert learned_text(conversation(turns, tokenizer), tokenizer) == "cash<|im_end|>\n"
+    with pytest.raises(InputError, match="nothing to learn"):
+        conversation([greeting], tokenizer)
+
+
 def test_a_template_that_rewords_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     odd = byte_level_tokenizer()
     odd.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -86,6 +94,21 @@ def test_a_template_that_rewords_is_refused(tokenizer: PreTrainedTokenizerBase) 
         conversation([{"role": "assistant", "content": "b"}], odd)
     with pytest.raises(InputError, match="nothing to learn"):
         conversation([{"role": "user", "content": "a"}], tokenizer)
+
+
+def test_what_a_template_refuses_is_told_with_its_line(
+    tmp_path: Path,
+) -> None:
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = "{{ raise_exception('system comes first') }}"
+    path = tmp_path / "talk.jsonl"
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "a"}]
+    path.write_bytes(orjson.dumps({"messages": turns}))
+    with pytest.raises(InputError, match=r"line 1: the chat template refuses .*system comes first"):
+        read_documents([path], tokenizer)
+    tokenizer.chat_template = None
+    with pytest.raises(UsageError, match="line 1: this tokenizer has no chat template"):
+        read_documents([path], tokenizer)
 
 
 def test_files_and_folders_are_read_in_order(

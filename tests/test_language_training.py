@@ -11,22 +11,31 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from torch.nn import functional
+from transformers import GenerationConfig
 
 from locum.errors import UsageError
 from locum.language import (
+    CachedTeacher,
+    DistributionCache,
     Document,
     LanguageLoss,
     LanguageSettings,
     ModelTeacher,
+    TopTokens,
     TrainingStep,
+    drop_layers,
+    fill_cache,
     pack,
     train_language_model,
 )
+from locum.language.on_policy import Writer
 from locum.language.run import Run
 from locum.language.student_step import StudentStep
 from tests.tiny_model import new_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import PreTrainedModel
 
     from locum.language.settings import LossName
@@ -126,6 +135,15 @@ def test_how_a_step_is_cut_into_passes_changes_nothing(size: int) -> None:
         torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)
 
 
+def test_what_accelerate_is_set_to_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed, norms = pack(some_documents(), 32, 0), []
+    settings = LanguageSettings(precision="float32", most_steps=1)
+    for steps in ("1", "4"):
+        monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", steps)
+        norms.append(train_language_model(student_of(), packed, settings=settings).steps[1].norm)
+    assert norms[0] == norms[1]
+
+
 @pytest.mark.parametrize("loss", ["forward_kl", "reverse_kl", "jensen_shannon", "total_variation"])
 def test_a_student_comes_near_its_teacher(loss: LossName) -> None:
     packed = pack(some_documents(), 32, 0)
@@ -183,6 +201,17 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         train_language_model(student_of(), packed, settings=other, folder=tmp_path)
     with pytest.raises(UsageError, match="student"):
         train_language_model(student_of(2), packed, settings=SETTINGS, folder=tmp_path)
+    with pytest.raises(UsageError, match=r"training \(held_out none there"):
+        train_language_model(
+            student_of(), packed, settings=SETTINGS, held_out=packed, folder=tmp_path
+        )
+    with pytest.raises(UsageError, match=r"training \(vocabulary 60 there and 50 here\)"):
+        train_language_model(
+            student_of(), packed, settings=SETTINGS, vocabulary=50, folder=tmp_path
+        )
+    teacher = ModelTeacher(new_model("llama", SIZE))
+    with pytest.raises(UsageError, match=r"training \(teacher none there"):
+        train_language_model(student_of(), packed, teacher, SETTINGS, folder=tmp_path)
     (tmp_path / "step-00000003" / "weights.safetensors").write_bytes(b"damaged")
     with pytest.raises(UsageError, match="cannot be read"):
         train_language_model(student_of(), packed, settings=SETTINGS, folder=tmp_path)
@@ -209,6 +238,70 @@ def test_what_the_student_writes_is_judged() -> None:
         assert learned[kept:].any()
     assert not torch.equal(packed.ids_SL, batch.ids_SL)
     assert torch.equal(packed.positions_SL, batch.positions_SL)
+
+
+def test_what_the_student_writes_is_its_own_whatever_its_settings() -> None:
+    packed = pack(
+        [Document(list(range(n, n + 16)), [False] + [True] * 15) for n in range(8)], 16, 0
+    )
+    make: Callable[..., GenerationConfig] = GenerationConfig
+    wrote = []
+    for bent in (False, True):
+        student = student_of()
+        if bent:
+            student.generation_config = make(
+                repetition_penalty=5.0,
+                no_repeat_ngram_size=1,
+                min_p=0.5,
+                num_beams=2,
+                max_length=4,
+                suppress_tokens=list(range(30)),
+                eos_token_id=student.generation_config.eos_token_id,
+            )
+        usual = student.generation_config
+        torch.manual_seed(0)
+        wrote.append(Writer(student, 4, "float32", SIZE).rewrite(packed))
+        assert student.generation_config is usual
+    assert torch.equal(wrote[0].ids_SL, wrote[1].ids_SL)
+    assert torch.equal(wrote[0].learned_SL, wrote[1].learned_SL)
+
+
+def test_the_student_writes_no_token_of_the_padding() -> None:
+    """The teacher could not read it."""
+    packed = pack(some_documents(), 32, 0)
+    teacher = ModelTeacher(new_model("llama", SIZE))
+    settings = LanguageSettings(on_policy_share=1.0, precision="float32", epochs=2)
+    done = train_language_model(new_model("llama", 4 * SIZE), packed, teacher, settings)
+    assert len(done.steps) == 3
+
+
+def test_a_pass_without_a_target_asks_no_teacher(tmp_path: Path) -> None:
+    packed = pack(some_documents(), 32, 0)
+    packed.learned_SL[1::2] = False
+    teacher = ModelTeacher(new_model("llama", SIZE))
+    cache = DistributionCache(
+        tmp_path, teacher=teacher.fingerprint, vocabulary=SIZE, settings=TopTokens(10)
+    )
+    fill_cache(cache, packed, teacher)
+    ends = []
+    for size in (1, 4):
+        settings = LanguageSettings(
+            sequences_per_step=4, sequences_per_pass=size, precision="float32"
+        )
+        done = train_language_model(student_of(), packed, CachedTeacher(cache), settings)
+        ends.append(done.steps[-1].loss)
+    assert ends[0] == pytest.approx(ends[1], rel=1e-5)
+
+
+def test_a_student_made_of_a_teacher_learns() -> None:
+    model, packed = new_model("llama", SIZE), pack(some_documents(), 32, 0)
+    teacher = ModelTeacher(model)
+    student = drop_layers(model, 1)
+    before = weights(student)
+    train_language_model(student, packed, teacher, SETTINGS)
+    assert not any(torch.equal(before[name], value) for name, value in weights(student).items())
+    with pytest.raises(UsageError, match="make the student of a copy"):
+        train_language_model(model, packed, teacher, SETTINGS)
 
 
 def test_padding_of_a_vocabulary_has_no_part() -> None:
@@ -304,8 +397,10 @@ import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from locum.language import LanguageLoss, ModelTeacher, TrainingStep, pack
+from locum.errors import UsageError
+from locum.language import LanguageLoss, LanguageSettings, ModelTeacher, TrainingStep, pack
 from locum.language.checkpoints import Checkpoints, Identity, whole_weights
+from locum.language.run import refuse_shared_out
 from locum.language.student_step import StudentStep
 from tests.test_language_training import SIZE, some_documents, student_of
 from tests.tiny_model import new_model
@@ -320,6 +415,12 @@ step = StudentStep(student_of(), SIZE, LanguageLoss(), "float32")
 for layer in step.student.model.layers:
     fully_shard(layer, mesh=mesh)
 fully_shard(step, mesh=mesh)
+refuse_shared_out(step, LanguageSettings())
+try:
+    refuse_shared_out(step, LanguageSettings(on_policy_share=0.5))
+    raise AssertionError
+except UsageError:
+    pass
 mine = packed.some(slice(4 * rank, 4 * rank + 4))
 step(mine, teacher.ask(mine), packed.rows / 2).backward()
 expected = dict(whole.named_parameters())
@@ -327,7 +428,8 @@ for name, parameter in step.named_parameters():
     torch.testing.assert_close(parameter.grad.full_tensor(), expected[name].grad)
 optimizer = torch.optim.AdamW(step.parameters(), lr=1e-2)
 optimizer.step()
-checkpoints = Checkpoints(Path(sys.argv[1]), Identity({}, "student", "texts", "teacher", 2))
+identity = Identity({}, "student", "texts", "held out", SIZE, "teacher", 2)
+checkpoints = Checkpoints(Path(sys.argv[1]), identity)
 done = [TrainingStep(1, 1, 1.0, None, 1.0, 1.0)]
 checkpoints.save(step, optimizer, done, writes=rank == 0)
 dist.barrier()
@@ -369,11 +471,14 @@ def test_a_student_that_is_shared_out_learns_as_a_whole_one(tmp_path: Path) -> N
 
 
 def test_processes_that_share_a_training_end_as_one(tmp_path: Path) -> None:
-    ends = []
-    for processes in (1, 2):
-        out = tmp_path / f"{processes}.pt"
-        run_in_processes(tmp_path, processes, _SHARED, tmp_path / f"checkpoints{processes}", out)
-        ends.append(torch.load(out))
-    for name, value in ends[0][0].items():
-        torch.testing.assert_close(value, ends[1][0][name], rtol=1e-4, atol=1e-6)
-    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-5)
+    run_in_processes(tmp_path, 2, _SHARED, tmp_path / "checkpoints", tmp_path / "end.pt")
+    shared, loss = torch.load(tmp_path / "end.pt")
+    student = student_of()
+    settings = LanguageSettings(
+        sequences_per_step=5, sequences_per_pass=2, precision="float32", most_steps=3
+    )
+    teacher = ModelTeacher(new_model("llama", SIZE))
+    done = train_language_model(student, pack(some_documents(), 32, 0), teacher, settings)
+    for name, value in weights(student).items():
+        torch.testing.assert_close(value, shared[name], rtol=1e-4, atol=1e-6)
+    assert done.steps[-1].loss == pytest.approx(loss, rel=1e-5)

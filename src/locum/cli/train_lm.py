@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -113,7 +115,7 @@ def train_lm_command(
     ] = 0,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
     device: Annotated[
-        str | None, typer.Option(help="As torch calls it; else cuda where there is one, or cpu.")
+        str | None, typer.Option(help="cpu or cuda; else cuda where there is one.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -127,6 +129,8 @@ def train_lm_command(
     """
     from locum.language import LanguageLoss, LanguageSettings, Origin, distill_language_model
     from locum.language.distributions import DrawnTokens, TopTokens
+    from locum.students.encoder_source import quiet as without_bars
+    from locum.teachers.pretrained import import_lm
 
     name: LossName = loss
     settings = LanguageSettings(
@@ -142,7 +146,10 @@ def train_lm_command(
         save_every=save_every,
         seed=seed,
     )
-    with TerminalProgress(quiet=quiet) as progress:
+    # Of processes that share the training, one speaks.
+    silent = os.environ.get("RANK", "0") != "0"
+    still = without_bars(import_lm("transformers")) if quiet or silent else nullcontext()
+    with still, TerminalProgress(quiet=quiet or silent) as progress:
 
         def tell(step: TrainingStep, of: int) -> None:
             measured = "" if step.held_out is None else f", held-out {step.held_out:.4f}"
@@ -165,6 +172,8 @@ def train_lm_command(
             say=progress.stage,
             tell=tell,
         )
+    if silent:
+        return
     if json_output:
         print_json(result.as_object())
     else:

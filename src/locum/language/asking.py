@@ -34,6 +34,7 @@ class Asking(NamedTuple):
         kept: What is kept of what it says.
         cache: Folder where it is kept.
         texts: The texts.
+        vocabulary: How many of the student's logits are of tokens.
         settings: Of the training.
         device: Where a model computes.
         processes: Accelerate's state of the processes that share the training.
@@ -44,6 +45,7 @@ class Asking(NamedTuple):
     kept: TopTokens | DrawnTokens
     cache: Path
     texts: Texts
+    vocabulary: int
     settings: LanguageSettings
     device: str
     processes: Any
@@ -104,21 +106,22 @@ def open_teacher(
         return _ask_before(ServerTeacher(str(name), served_as, tokenizer, count=count), how)
     source = Pretrained(name)
     how.say(f"loading teacher {source.name}")
-    model = source.load(how.settings.precision, how.device)
+    model = source.load(how.settings.precision, how.device, whole=True)
     loaded = _Loaded(model, source.tokenizer, f"{source.fingerprint} {how.settings.precision}")
     alike = loaded.tokenizer.get_vocab() == tokenizer.get_vocab()
-    ask = _ask_alike if alike else _ask_other
+    asked = _ask_alike(loaded, how) if alike else _ask_other(loaded, tokenizer, how)
     parameters = sum(weight.numel() for weight in model.parameters())
-    return ask(loaded, tokenizer, how)._replace(parameters=parameters)
+    return asked._replace(parameters=parameters)
 
 
-def _ask_alike(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking) -> Asked:
+def _ask_alike(loaded: _Loaded, how: Asking) -> Asked:
     """Measure a teacher of the student's own tokens, and ask it."""
     from locum.language.student_step import StudentStep, held_out_loss
 
     size, precision = how.settings.sequences_per_pass, how.settings.precision
-    teacher = ModelTeacher(loaded.model, len(tokenizer), loaded.fingerprint)
-    measured = StudentStep(loaded.model, len(tokenizer), how.settings.loss, precision)
+    teacher = ModelTeacher(loaded.model, how.vocabulary, loaded.fingerprint, precision)
+    measured = StudentStep(loaded.model, how.vocabulary, how.settings.loss, precision)
+    measured.train(mode=False)
     held_out = held_out_loss(measured, how.texts.held_out, size, loaded.model.device)
     if how.mode == "offline":
         return _ask_before(teacher, how)._replace(held_out=held_out)

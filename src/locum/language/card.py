@@ -33,7 +33,7 @@ def write_card(result: LanguageDistillation, path: Path) -> None:
     what = (
         f"A causal language model of {result.parameters:,} parameters.{of_teacher} It learned from "
         f"{_HOW[result.mode]}, in {result.steps[-1].tokens:,} targets of {result.documents:,} "
-        "texts."
+        "texts, of which some were held out."
     )
     warning = (
         "It may say what is false, and what its texts and its teacher would not have said. How it "

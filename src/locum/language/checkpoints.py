@@ -1,6 +1,6 @@
 """Checkpoints of a training, from which it goes on bit by bit.
 
-A checkpoint is a folder of three files: the weights that learn, the optimizer's state, and where
+A checkpoint is a folder of three files: all of the weights, the optimizer's state, and where
 the training is. It is written under another name and renamed when it is whole; then the one before
 it is removed. Nothing in it is code.
 """
@@ -47,6 +47,8 @@ class Identity(NamedTuple):
         settings: See `locum.language.LanguageSettings`.
         student: A hash of the weights that it began with.
         texts: A hash of what it learns from.
+        held_out: A hash of what it is measured on.
+        vocabulary: How many of its logits are of tokens.
         teacher: The teacher's fingerprint.
         processes: How many share it.
     """
@@ -54,6 +56,8 @@ class Identity(NamedTuple):
     settings: dict[str, Any]
     student: str
     texts: str
+    held_out: str
+    vocabulary: int
     teacher: str
     processes: int
 

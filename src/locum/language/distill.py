@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
     from locum.language.distributions import DrawnTokens
     from locum.language.history import TrainingStep
+    from locum.language.texts import Texts
 
 __all__ = ["LanguageDistillation", "Mode", "distill_language_model"]
+
+_WAIT = timedelta(days=30)
 
 Mode = Literal["hard", "offline", "online"]
 
@@ -123,7 +127,8 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         settings: Of the training.
         length: Tokens of a sequence.
         held_out: Texts to measure on, or their share of the documents.
-        device: As torch calls it; by default ``cuda`` where there is one, else ``cpu``.
+        device: ``cpu``, ``cuda`` or another kind; by default ``cuda`` where there is one, else
+            ``cpu``.
         say: Is told what is being done.
         tell: Is told of each step of the training, and how many there are.
 
@@ -133,30 +138,38 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         ArtefactError: What is in the cache is damaged.
     """
     target, origin, settings = Path(folder), origin or Origin(), settings or LanguageSettings()
+    kept = kept or TopTokens(temperature=settings.loss.temperature)
     _refuse(target, teacher, served_as, origin, mode, settings)
-    state = import_lm("accelerate").PartialState(cpu=device == "cpu")
-    where = str(state.device)
+    _refuse_kept(kept, cache, mode, settings)
+    # One process asks a teacher while the others wait, for as long as it takes.
+    state = import_lm("accelerate").PartialState(cpu=device == "cpu", timeout=_WAIT)
+    where = _device(device, state)
     work = target.with_name(f"{target.name}.unfinished")
     source = Pretrained(str(origin.model or teacher))
     tokenizer = source.tokenizer
     say("reading texts")
     read = read_texts(texts, tokenizer, length=length, held_out=held_out, seed=settings.seed)
-    vocabulary = len(tokenizer)
+    say("making the student")
+    student = make_student(
+        origin,
+        as_plain(source.load("float32", where, whole=True)),
+        read.train.ids_SL[:64],
+        say,
+        settings.seed,
+    )
+    vocabulary = _vocabulary(student, len(tokenizer), read)
     how = Asking(
         mode,
-        kept or TopTokens(temperature=settings.loss.temperature),
+        kept,
         Path(cache) if cache else work / "distributions",
         read,
+        vocabulary,
         settings,
         where,
         state,
         say,
     )
     asked = open_teacher(teacher, served_as, tokenizer, how)
-    say("making the student")
-    student = make_student(
-        origin, as_plain(source.load("float32", where)), read.train.ids_SL[:64], say
-    )
     train = asked.train or read.train
     say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
     done = train_language_model(
@@ -230,6 +243,69 @@ def _refuse(
             f"on_policy_share={settings.on_policy_share} in mode {mode}: what the student writes "
             "is judged as it is written, so expected mode online"
         )
+
+
+def _refuse_kept(
+    kept: TopTokens | DrawnTokens, cache: str | Path | None, mode: Mode, settings: LanguageSettings
+) -> None:
+    """See that a loss can be had of what is kept, before a teacher is asked for it."""
+    loss = settings.loss
+    if mode != "offline":
+        if cache is not None or not isinstance(kept, TopTokens):
+            raise UsageError(
+                f"mode {mode} keeps nothing of what a teacher says: expected neither a cache nor "
+                "draws, or mode offline"
+            )
+        return
+    if kept.temperature != loss.temperature:
+        raise UsageError(
+            f"kept is {kept} and the loss is at temperature {loss.temperature}: expected the same "
+            "temperature"
+        )
+    if not isinstance(kept, TopTokens) and loss.name != "forward_kl":
+        raise UsageError(
+            f"kept is {kept} and the loss {loss.name}: draws serve forward_kl alone; take it, or "
+            "TopTokens"
+        )
+
+
+def _device(asked: str | None, state: Any) -> str:  # noqa: ANN401 - accelerate's
+    """Return where accelerate computes, and see that it is where it was asked to."""
+    import torch
+
+    try:
+        wanted = torch.device(asked or state.device)
+    except RuntimeError:
+        wanted = None
+    found = state.device
+    if wanted is None or wanted.type != found.type or wanted.index not in {None, found.index or 0}:
+        known = " or ".join(dict.fromkeys(["cpu", str(found)]))
+        raise UsageError(
+            f"device is {asked!r}, expected {known}: no other is found; of several cards of one "
+            "machine choose by CUDA_VISIBLE_DEVICES"
+        )
+    return str(found)
+
+
+def _vocabulary(student: PreTrainedModel, tokens: int, read: Texts) -> int:
+    """Return how many of a student's logits are of tokens, and see that it can read the texts."""
+    config = student.config.get_text_config()
+    packed = (read.train, read.held_out)
+    highest = max(int(part.ids_SL.max()) for part in packed)
+    if highest >= config.vocab_size:
+        raise UsageError(
+            f"the tokenizer writes token {highest:,} and the student has {config.vocab_size:,} "
+            "logits: take a student that knows all tokens of its tokenizer"
+        )
+    most = getattr(config, "max_position_embeddings", None)
+    longest = max(int(part.positions_SL.max()) for part in packed) + 1
+    if most and longest > most:
+        raise UsageError(
+            f"a text has {longest:,} tokens in one sequence and the student reads {most:,}: "
+            f"expected a length of at most {most}"
+        )
+    # The tokenizer of a GGUF file may have a token more than the model, which no text holds.
+    return min(tokens, int(config.vocab_size))
 
 
 def _save(

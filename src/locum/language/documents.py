@@ -63,18 +63,21 @@ def conversation(
 ) -> Document:
     """Return a conversation in the form of the model's chat template; its assistant is learned.
 
+    A first message that is the assistant's answers nothing, and is only read.
+
     Raises:
         UsageError: The tokenizer has no chat template, or one that changes what stands before an
             answer once the answer is there, so that nobody can tell which tokens it is.
-        InputError: The assistant says nothing.
+        InputError: The assistant says nothing, or the template refuses the conversation.
     """
     if tokenizer.chat_template is None:
         raise UsageError(
             "this tokenizer has no chat template: give prompt and completion instead of messages"
         )
-    answers = [n for n, message in enumerate(messages) if message.get("role") == "assistant"]
+    roles = [message.get("role") for message in messages]
+    answers = [n for n, role in enumerate(roles) if role == "assistant" and n > 0]
     if not answers:
-        raise InputError("no message is the assistant's: there is nothing to learn")
+        raise InputError("no message is the assistant's answer: there is nothing to learn")
     tokens: list[int] = []
     learned: list[bool] = []
     for number in answers:
@@ -166,6 +169,8 @@ def _documents_of_lines(
             continue
         try:
             yield _document_of(orjson.loads(line), tokenizer)
+        except UsageError as error:
+            raise UsageError(f"{path} line {number:,}: {error}") from None
         except (InputError, orjson.JSONDecodeError) as error:
             raise InputError(f"{path} line {number:,}: {error}; {_FORMS}") from None
 
@@ -197,11 +202,16 @@ def _plain(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
 def _templated(
     messages: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, *, opened: bool
 ) -> list[int]:
-    tokens: list[int] = tokenizer.apply_chat_template(  # type: ignore[assignment]
-        [dict(message) for message in messages],
-        add_generation_prompt=opened,
-        return_dict=False,
-        sanitize_control_tokens=True,
-        enable_thinking=False,
-    )
+    import jinja2
+
+    try:
+        tokens: list[int] = tokenizer.apply_chat_template(  # type: ignore[assignment]
+            [dict(message) for message in messages],
+            add_generation_prompt=opened,
+            return_dict=False,
+            sanitize_control_tokens=True,
+            enable_thinking=False,
+        )
+    except jinja2.TemplateError as error:
+        raise InputError(f"the chat template refuses the conversation: {error}") from None
     return list(tokens)

@@ -24,7 +24,7 @@ def drop_layers(model: PreTrainedModel, keep: int | Sequence[int]) -> PreTrained
     """Return a copy of a language model that has some of its layers.
 
     The given model is left as it is. The copy is an ordinary model of transformers, whose config
-    says what it has; it saves and loads as any other.
+    says what it has; it saves and loads as any other, and all of its weights learn.
 
     Args:
         model: A causal language model of transformers.
@@ -40,7 +40,7 @@ def drop_layers(model: PreTrainedModel, keep: int | Sequence[int]) -> PreTrained
         raise UsageError(
             f"keep={kept}: expected layers from 0 to {layers - 1}, each once and in their order"
         )
-    return keep_layers(as_plain(model), kept)
+    return keep_layers(as_plain(model), kept).requires_grad_()
 
 
 def block_influence(model: PreTrainedModel, batches: Iterable[Tensor]) -> list[float]:

@@ -10,13 +10,16 @@ Shapes: S sequences, L tokens; D documents, P tokens of the longest beginning.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from locum.language.precision import computing_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from transformers import PreTrainedModel
 
     from locum.language.packing import Packed
@@ -41,10 +44,14 @@ class Writer:
         student: Whoever writes, at temperature one.
         prompt_tokens: How many tokens of a text without a prompt are kept.
         precision: What it computes in.
+        vocabulary: How many of its logits are of tokens; it writes no other.
     """
 
-    def __init__(self, student: PreTrainedModel, prompt_tokens: int, precision: Precision) -> None:
+    def __init__(
+        self, student: PreTrainedModel, prompt_tokens: int, precision: Precision, vocabulary: int
+    ) -> None:
         self._student = student
+        self._vocabulary = vocabulary
         self._prompt_tokens = prompt_tokens
         self._precision: Precision = precision
 
@@ -100,21 +107,40 @@ class Writer:
         mode = self._student.training
         self._student.train(mode=False)
         try:
-            with torch.no_grad(), computing_in(self._precision, self._student):
+            most = max(part.end - part.kept for part in parts)
+            with torch.no_grad(), computing_in(self._precision, self._student), self._freely(most):
                 written = self._student.generate(  # type: ignore[operator]
-                    input_ids=ids_DP,
-                    attention_mask=read_DP,
-                    do_sample=True,
-                    temperature=1.0,
-                    top_k=0,
-                    top_p=1.0,
-                    max_new_tokens=max(part.end - part.kept for part in parts),
-                    pad_token_id=min(self._ends(), default=0),
+                    input_ids=ids_DP, attention_mask=read_DP
                 )
         finally:
             self._student.train(mode)
         continuations: list[list[int]] = written[:, widest:].tolist()
         return continuations
+
+    @contextmanager
+    def _freely(self, most: int) -> Iterator[None]:
+        """Have the student's own distribution sampled, whatever its settings bend it to."""
+        from transformers import GenerationConfig
+
+        # What is not given to `generate` is taken from the model's settings, so these make way.
+        inner: Any = getattr(self._student, "get_base_model", lambda: self._student)()
+        usual, ends = inner.generation_config, sorted(self._ends())
+        held = inner.config.get_text_config().vocab_size
+        make: Callable[..., GenerationConfig] = GenerationConfig
+        inner.generation_config = make(
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            top_p=1.0,
+            max_new_tokens=most,
+            eos_token_id=ends or None,
+            pad_token_id=ends[0] if ends else 0,
+            suppress_tokens=list(range(self._vocabulary, held)) or None,
+        )
+        try:
+            yield
+        finally:
+            inner.generation_config = usual
 
     def _ends(self) -> set[int]:
         found = self._student.generation_config.eos_token_id

@@ -38,7 +38,7 @@ class Origin:
         adapters: Rank of the low-rank adapters that learn in the place of all weights.
 
     Raises:
-        UsageError: ``keep`` is neither.
+        UsageError: ``keep`` is neither, or there is no number of layers for it to choose.
     """
 
     model: str | None = None
@@ -53,6 +53,8 @@ class Origin:
         """Check the values."""
         if self.keep not in {"spread", "influence"}:
             raise UsageError(f"keep is {self.keep!r}, expected spread or influence")
+        if self.keep == "influence" and self.layers is None:
+            raise UsageError("keep is 'influence' and layers None: expected how many are kept")
 
     @property
     def narrower(self) -> bool:
@@ -61,7 +63,11 @@ class Origin:
 
 
 def make_student(
-    origin: Origin, model: PreTrainedModel, texts_SL: Tensor, say: Callable[[str], None]
+    origin: Origin,
+    model: PreTrainedModel,
+    texts_SL: Tensor,
+    say: Callable[[str], None],
+    seed: int = 0,
 ) -> PreTrainedModel:
     """Return a student made of a model, which is left as it is where anything is taken away.
 
@@ -70,10 +76,13 @@ def make_student(
         model: With float32 weights.
         texts_SL: Sequences of the texts, by which it is found what matters.
         say: Is told what is done.
+        seed: Of the weights that adapters begin with.
 
     Raises:
         UsageError: The model has fewer of something, or is of a family that cannot be pruned.
     """
+    import torch
+
     from locum.language.layers import block_influence, drop_layers, most_influential
     from locum.language.width import measure_importance, prune_width
 
@@ -96,5 +105,7 @@ def make_student(
     if origin.adapters is not None:
         from locum.language.adapters import with_adapters
 
-        model = with_adapters(model, origin.adapters)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = with_adapters(model, origin.adapters)
     return model

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[TrainingStep, int], None]
 
-__all__ = ["Run"]
+__all__ = ["Run", "refuse_shared_out"]
 
 
 class Run:
@@ -52,24 +52,29 @@ class Run:
         self.settings = settings
         self.schedule = Schedule(len(packed.ids_SL), settings)
         self.history: list[TrainingStep] = []
-        self._accelerator = Accelerator(cpu=student.device.type == "cpu")
-        self._writer = Writer(student, settings.prompt_tokens, settings.precision)
+        # Precision and passes are those of the settings here, not those of accelerate's.
+        self._accelerator = Accelerator(cpu=student.device.type == "cpu", mixed_precision="no")
+        self._accelerator.gradient_accumulation_steps = 1
         known = vocabulary or (
             teacher.vocabulary if teacher else student.config.get_text_config().vocab_size
         )
+        self._writer = Writer(student, settings.prompt_tokens, settings.precision, known)
         step = StudentStep(student, known, settings.loss, settings.precision)
         self._checkpoints = None
         if folder is not None:
-            self._checkpoints = Checkpoints(folder, self._identify(student))
+            self._checkpoints = Checkpoints(folder, self._identify(student, known))
         prepared = self._accelerator.prepare(step, _adamw(step, settings))
         self._module: Module = prepared[0]
         self._optimizer: Optimizer = prepared[1]
+        refuse_shared_out(self._module, settings)
 
-    def _identify(self, student: PreTrainedModel) -> Identity:
+    def _identify(self, student: PreTrainedModel, vocabulary: int) -> Identity:
         return Identity(
             self.settings.as_object(),
             weights_hash(student),
             self.packed.fingerprint,
+            self.held_out.fingerprint if self.held_out else "none",
+            vocabulary,
             self.teacher.fingerprint if self.teacher else "none",
             self._accelerator.num_processes,
         )
@@ -148,7 +153,8 @@ class Run:
         return self._over_all(total) / world
 
     def _pass(self, batch: Packed, count: float) -> float:
-        signal = self.teacher.ask(batch) if self.teacher else None
+        # Processes have as many passes each, and some of them no target.
+        signal = self.teacher.ask(batch) if self.teacher and batch.rows else None
         loss: Tensor = self._module(batch, signal, count)
         self._accelerator.backward(loss)
         return float(loss.detach())
@@ -202,14 +208,39 @@ def _adamw(module: StudentStep, settings: LanguageSettings) -> torch.optim.AdamW
     )
 
 
+def refuse_shared_out(module: Module, settings: LanguageSettings) -> None:
+    """See that weights which processes share out are so in a way that this training knows.
+
+    Raises:
+        UsageError: They are in that of FSDP's first version, or the student is to write, for which
+            each process needs all of it.
+    """
+    from torch.distributed.fsdp import FullyShardedDataParallel
+    from torch.distributed.tensor import DTensor
+
+    if isinstance(module, FullyShardedDataParallel):
+        raise UsageError("the weights are shared out by FSDP 1, expected 2: --fsdp_version 2")
+    shared_out = any(isinstance(parameter, DTensor) for parameter in module.parameters())
+    if shared_out and settings.on_policy_share:
+        raise UsageError(
+            f"on_policy_share={settings.on_policy_share} with weights that processes share out: "
+            "expected the student whole in each, where it can write (no FSDP)"
+        )
+
+
 def _refuse(
     student: PreTrainedModel, teacher: TokenTeacher | None, settings: LanguageSettings
 ) -> None:
     learning = {p.dtype for p in student.parameters() if p.requires_grad}
+    if not learning:
+        raise UsageError(
+            "none of the student's weights learns: expected some with requires_grad; a model that "
+            "was given to ModelTeacher has none, so make the student of a copy"
+        )
     if learning != {torch.float32}:
         kinds = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in learning))
         raise UsageError(
-            f"the student's weights that learn are {kinds or 'none'}, expected float32: load it "
+            f"the student's weights that learn are {kinds}, expected float32: load it "
             "with dtype='float32'; precision='bfloat16' computes in the shorter type"
         )
     if settings.on_policy_share and teacher is None:

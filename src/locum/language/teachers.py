@@ -67,7 +67,7 @@ class ModelTeacher:
     Args:
         model: The teacher; it is left in evaluation mode, and its weights do not learn.
         vocabulary: How many of its logits are of tokens, the rest being padding; by default all.
-        fingerprint: A text that changes with its weights, where something is kept of what it says.
+        fingerprint: A text that changes with its weights; by default a hash of them.
         precision: What it computes in, where its weights are float32; others compute in their own.
 
     Raises:
@@ -78,14 +78,14 @@ class ModelTeacher:
         self,
         model: PreTrainedModel,
         vocabulary: int | None = None,
-        fingerprint: str = "",
+        fingerprint: str | None = None,
         precision: Precision = "bfloat16",
     ) -> None:
         from locum.errors import UsageError
         from locum.language.models import split_model
 
         self.model = model.train(mode=False).requires_grad_(requires_grad=False)
-        self.fingerprint = fingerprint
+        self._fingerprint = fingerprint
         self._halves = split_model(model)
         self._precision = precision
         held = self._halves.head.weight.shape[0]
@@ -95,6 +95,15 @@ class ModelTeacher:
                 f"vocabulary is {self.vocabulary:,}, expected one to the {held:,} logits of the "
                 "teacher"
             )
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes with the weights."""
+        from locum.language.checkpoints import weights_hash
+
+        if self._fingerprint is None:
+            self._fingerprint = weights_hash(self.model)
+        return self._fingerprint
 
     def ask(self, batch: Packed) -> Signal:
         """Return what gives the logits of a slice of rows."""

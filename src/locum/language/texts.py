@@ -60,7 +60,7 @@ def read_texts(
     """
     fill = end_token(tokenizer)
     documents = read_documents(places, tokenizer)
-    if not isinstance(held_out, float):
+    if not isinstance(held_out, int | float):
         measured = read_documents(held_out, tokenizer)
         count = len(documents) + len(measured)
         return Texts(pack(documents, length, fill), pack(measured, length, fill), count)

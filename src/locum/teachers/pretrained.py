@@ -98,12 +98,14 @@ class Pretrained:
         found: PreTrainedTokenizerBase = self._try(lambda: load(self._place, **self._options()))
         return found
 
-    def load(self, dtype: str, device: str | None) -> PreTrainedModel:
+    def load(self, dtype: str, device: str | None, *, whole: bool = False) -> PreTrainedModel:
         """Load its weights, ready to be asked.
 
         Args:
             dtype: A type's name as torch has it, or ``auto`` for the one they are stored in.
             device: As torch calls it; by default ``cuda`` where there is one, else ``cpu``.
+            whole: Whether the weights of a GGUF file are unpacked, for a model that is looked into,
+                changed or saved; else they are only where nothing computes in the file's types.
 
         Raises:
             UsageError: They cannot be loaded, or the extra is not installed.
@@ -113,9 +115,11 @@ class Pretrained:
             import_lm("transformers").AutoModelForCausalLM.from_pretrained,
         )
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model: PreTrainedModel = self._try(
-            lambda: load(self._place, dtype=dtype, device_map=where, **self._options())
-        )
+        options: dict[str, Any] = {"dtype": dtype, "device_map": where, **self._options()}
+        if whole and self._gguf_file:
+            config = import_lm("transformers").GgufConfig(dequantize=True)
+            options["quantization_config"] = config
+        model: PreTrainedModel = self._try(lambda: load(self._place, **options))
         return model
 
     def _options(self) -> dict[str, str]:

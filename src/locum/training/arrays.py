@@ -194,13 +194,21 @@ class DistilledClassifier:
                 "fit(X, soft_labels=...)"
             )
         given = (
-            self.teacher.predict_proba(X) if soft_labels is None and self.teacher else soft_labels
+            self.teacher.predict_proba(X)
+            if soft_labels is None and self.teacher is not None
+            else soft_labels
         )
         asked_NC = np.asarray(given, np.float64)
         if asked_NC.ndim != 2 or not np.isfinite(asked_NC).all() or (asked_NC < 0).any():
             raise UsageError(
                 f"soft labels are {asked_NC.shape}, expected rows by classes of finite numbers of "
                 "at least zero"
+            )
+        empty_M = np.flatnonzero(~asked_NC.any(axis=1))
+        if empty_M.size:
+            raise UsageError(
+                f"the soft labels of {empty_M.size:,} rows are all zero, the first at row "
+                f"{empty_M[0]:,}: expected probabilities, or leave those rows out"
             )
         if self.teacher is not None:
             return asked_NC, np.asarray(self.teacher.classes_)
