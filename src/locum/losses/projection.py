@@ -29,7 +29,7 @@ def projected_loss(
     loss: Callable[[Tensor, slice], Tensor],
     *,
     bias_V: Tensor | None = None,
-    chunk_rows: int = 256,
+    chunk_rows: int = 192,
 ) -> Tensor:
     """Return the loss of ``hidden weight^T + bias``, whose logits are never held together.
 
