@@ -194,13 +194,9 @@ class AlignedTeacher:
         return torch.cat(kept_ids).clone(), torch.cat(kept).clone()
 
     def _pieces(self, packed: Packed) -> Iterator[_Piece]:
-        for row, (ids, positions) in enumerate(
-            zip(packed.ids_SL.tolist(), packed.positions_SL.tolist(), strict=True)
-        ):
-            starts = [place for place, position in enumerate(positions) if position == 0]
-            starts = starts if starts[:1] == [0] else [0, *starts]
-            for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
-                yield self._piece(row, start, ids[start:end])
+        ids = packed.ids_SL.tolist()
+        for row, start, end in packed.spans():
+            yield self._piece(row, start, ids[row][start:end])
 
     def _piece(self, row: int, start: int, ids: Sequence[int]) -> _Piece:
         """Runs of text between special tokens; what comes after one without counterpart is out."""

@@ -78,17 +78,14 @@ class Writer:
 
     def _parts(self, batch: Packed) -> list[_Part]:
         found = []
-        for sequence, (places, learned) in enumerate(
-            zip(batch.positions_SL.tolist(), batch.learned_SL.tolist(), strict=True)
-        ):
-            starts = [n for n, place in enumerate(places) if place == 0]
-            for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
-                flags = learned[start:end]
-                if any(flags):
-                    first = flags.index(True)
-                    # A prompt is kept whole; a plain text has none, and is kept in part.
-                    kept = first if first > 1 else min(self._prompt_tokens, (end - start) // 2)
-                    found.append(_Part(sequence, start, start + max(kept, 1), end))
+        learned = batch.learned_SL.tolist()
+        for sequence, start, end in batch.spans():
+            flags = learned[sequence][start:end]
+            if any(flags):
+                first = flags.index(True)
+                # A prompt is kept whole; a plain text has none, and is kept in part.
+                kept = first if first > 1 else min(self._prompt_tokens, (end - start) // 2)
+                found.append(_Part(sequence, start, start + max(kept, 1), end))
         return found
 
     def _continue(self, batch: Packed, parts: list[_Part]) -> list[list[int]]:

@@ -19,14 +19,22 @@ import numpy as np
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
     from torch import Tensor
 
     from locum.language.documents import Document
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "Span", "pack"]
+
+
+class Span(NamedTuple):
+    """Where a document stands: in which sequence, from which place, up to which."""
+
+    sequence: int
+    start: int
+    end: int
 
 
 class Packed(NamedTuple):
@@ -63,6 +71,18 @@ class Packed(NamedTuple):
     def before_targets(self, states_SL: Tensor) -> Tensor:
         """Return what stands at the tokens that targets are predicted from, ``[N, ...]``."""
         return states_SL[:, :-1][self.learned_SL[:, 1:]]
+
+    def pieces(self, size: int) -> Iterator[Packed]:
+        """Go through the sequences, so many at a time."""
+        for start in range(0, len(self.ids_SL), size):
+            yield self.some(slice(start, start + size))
+
+    def spans(self) -> Iterator[Span]:
+        """Go through the documents in reading order, with what fills a sequence up at its end."""
+        for sequence, places in enumerate(self.positions_SL.tolist()):
+            starts = [place for place, position in enumerate(places) if position == 0]
+            for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
+                yield Span(sequence, start, end)
 
     @property
     def fingerprint(self) -> str:

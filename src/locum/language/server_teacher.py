@@ -52,7 +52,7 @@ class _Answer(BaseModel):
     choices: list[_Choice]
 
 
-class _Span(NamedTuple):
+class _Asked(NamedTuple):
     """A document of a batch: its tokens up to the last target, and the places of its targets."""
 
     tokens: list[int]
@@ -111,12 +111,12 @@ class ServerTeacher:
         """
         import torch
 
-        spans = _spans(batch)
-        places = asyncio.run(self._ask_all([span.tokens for span in spans]))
+        asked = _documents(batch)
+        places = asyncio.run(self._ask_all([one.tokens for one in asked]))
         rows = [
             self._listed(answers[place])
-            for span, answers in zip(spans, places, strict=True)
-            for place in span.places
+            for one, answers in zip(asked, places, strict=True)
+            for place in one.places
         ]
         device = batch.ids_SL.device
         ids_NK = torch.tensor([[token for token, _ in row] for row in rows], device=device)
@@ -192,13 +192,12 @@ class ServerTeacher:
         return known[: self._count]
 
 
-def _spans(batch: Packed) -> list[_Span]:
+def _documents(batch: Packed) -> list[_Asked]:
     """Take the documents that have targets out of their sequences, in reading order."""
+    ids, learned = batch.ids_SL.tolist(), batch.learned_SL.tolist()
     found = []
-    for tokens, places, learned in zip(*(part.tolist() for part in batch), strict=True):
-        starts = [n for n, place in enumerate(places) if place == 0]
-        for start, end in zip(starts, [*starts[1:], len(places)], strict=True):
-            targets = [n - start for n in range(start, end) if learned[n]]
-            if targets:
-                found.append(_Span(tokens[start : start + targets[-1] + 1], targets))
+    for sequence, start, end in batch.spans():
+        targets = [place - start for place in range(start, end) if learned[sequence][place]]
+        if targets:
+            found.append(_Asked(ids[sequence][start : start + targets[-1] + 1], targets))
     return found
