@@ -49,6 +49,7 @@ from locum.language import (
     ModelTeacher,
     TopTokens,
     block_influence,
+    cross_entropy,
     drop_layers,
     end_token,
     fill_cache,
@@ -57,7 +58,6 @@ from locum.language import (
     passage,
     train_language_model,
 )
-from locum.language.student_step import StudentStep, held_out_loss
 from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
@@ -165,7 +165,6 @@ def run_way(way: str, lesson: Lesson, cache_folder: Path) -> dict[str, Any]:
         tell=tell,
     )
     last = done.steps[-1]
-    measured = StudentStep(lesson.teacher, lesson.vocabulary, settings.loss, settings.precision)
     return {
         "way": way,
         "seed": settings.seed,
@@ -173,7 +172,9 @@ def run_way(way: str, lesson: Lesson, cache_folder: Path) -> dict[str, Any]:
         "parameters": student.num_parameters(),
         "teacher_parameters": lesson.teacher.num_parameters(),
         "curve": [(step.tokens, step.held_out) for step in done.steps if step.held_out is not None],
-        "teacher_held_out": held_out_loss(measured, lesson.held_out, 8, lesson.teacher.device),
+        "teacher_held_out": cross_entropy(
+            lesson.teacher, lesson.held_out, vocabulary=lesson.vocabulary
+        ),
         "tokens_per_second": last.tokens / last.seconds,
         "filling_seconds": filled,
         "bytes_per_token": bytes_a_token,

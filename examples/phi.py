@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from examples.held_out import cross_entropy
 from locum.language import (
     Document,
     LanguageSettings,
     ModelTeacher,
     Packed,
+    cross_entropy,
     drop_layers,
     end_token,
     pack,

@@ -26,15 +26,19 @@ from math import lcm
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
-from examples.held_out import Divided, cross_entropy, divide
 from locum.language import (
     LanguageSettings,
     ModelTeacher,
+    Packed,
     block_influence,
+    cross_entropy,
     drop_layers,
+    end_token,
     measure_importance,
     most_influential,
+    pack,
     prune_width,
     read_documents,
     train_language_model,
@@ -42,12 +46,35 @@ from locum.language import (
 from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from locum.language import Document
 
 MEASURED = 32  # sequences by which it is found what the texts use
 PASS = 4
+
+
+class Divided(NamedTuple):
+    """Sequences to learn from, and sequences to measure by."""
+
+    train: Packed
+    held_out: Packed
+
+
+def divide(
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    length: int,
+    held_out: int,
+) -> Divided:
+    """Hold every tenth document out, and of these so many sequences at most."""
+    fill = end_token(tokenizer)
+    apart = pack(documents[::10], length, fill)
+    rest = pack([document for at, document in enumerate(documents) if at % 10], length, fill)
+    order = torch.randperm(len(apart.ids_SL), generator=torch.Generator().manual_seed(0))
+    return Divided(rest, apart.some(order[:held_out].tolist()))
 
 
 class Outcome(NamedTuple):

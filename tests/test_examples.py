@@ -13,8 +13,8 @@ import pytest
 import torch
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
-from examples import distilbert, held_out, hinton_2015, phi, prune_and_distil
-from locum.language import LanguageSettings, pack, passage, train_language_model
+from examples import distilbert, hinton_2015, phi, prune_and_distil
+from locum.language import LanguageSettings, cross_entropy, pack, passage, train_language_model
 from locum.losses import cosine_loss, forward_kl, token_cross_entropy
 from tests import tiny_model
 from tests.small_encoders import TEXTS, save_encoder
@@ -185,11 +185,11 @@ def test_channels_are_pruned_to_what_heads_can_share() -> None:
     config.update(sizes)
     make: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config
     documents = [passage(text, tokenizer) for text in tiny_model.TEXTS]
-    texts = held_out.divide(documents, tokenizer, 16, 2)
+    texts = prune_and_distil.divide(documents, tokenizer, 16, 2)
     students = dict(prune_and_distil.pruned(make(config), texts, 0.5))
     assert students["narrower"].config.hidden_size == 72
     assert students["both"].config.num_hidden_layers == 1
-    assert all(held_out.cross_entropy(one, texts.held_out) > 0 for one in students.values())
+    assert all(cross_entropy(one, texts.held_out) > 0 for one in students.values())
 
 
 def test_phi_prints_losses_on_what_each_wrote(
@@ -211,19 +211,9 @@ def test_every_tenth_text_is_held_out() -> None:
     tokenizer = tiny_model.byte_level_tokenizer()
     documents = [passage(text, tokenizer) for text in tiny_model.TEXTS[:12]]
     longest = max(len(document.tokens) for document in documents)
-    texts = held_out.divide(documents, tokenizer, longest, 1)
+    texts = prune_and_distil.divide(documents, tokenizer, longest, 1)
     apart = {tuple(documents[at].tokens) for at in (0, 10)}
     assert texts.train.rows == sum(
         len(document.tokens) - 1 for document in documents if tuple(document.tokens) not in apart
     )
     assert tuple(texts.held_out.targets().tolist()) in {tokens[1:] for tokens in apart}
-
-
-def test_the_loss_is_that_of_transformers() -> None:
-    tokenizer = tiny_model.byte_level_tokenizer()
-    model = tiny_model.new_model("llama", len(tokenizer))
-    document = passage(tiny_model.TEXTS[0], tokenizer)
-    packed = pack([document], len(document.tokens), 1)
-    with torch.no_grad():
-        wanted = model(input_ids=packed.ids_SL, labels=packed.ids_SL).loss
-    assert held_out.cross_entropy(model, packed) == pytest.approx(float(wanted), rel=1e-5)

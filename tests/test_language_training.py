@@ -23,6 +23,7 @@ from locum.language import (
     ModelTeacher,
     TopTokens,
     TrainingStep,
+    cross_entropy,
     drop_layers,
     fill_cache,
     pack,
@@ -117,6 +118,21 @@ def test_the_loss_of_a_step_is_that_of_its_rows_whole() -> None:
     step = StudentStep(student, SIZE, LanguageLoss(), "float32")
     assert packed.rows == rows
     assert step(packed, None, rows).item() == pytest.approx(losses / rows, rel=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_loss_of_packed_texts_is_that_of_each_alone(training: bool) -> None:  # noqa: FBT001
+    documents, model = some_documents(6), student_of()
+    model.train(mode=training)
+    losses, rows = 0.0, 0
+    for document in documents:
+        ids = torch.tensor([document.tokens])
+        with torch.no_grad():
+            mean = model(input_ids=ids, labels=ids).loss
+        losses, rows = losses + float(mean) * (ids.numel() - 1), rows + ids.numel() - 1
+    found = cross_entropy(model, pack(documents, 32, 0), precision="float32", sequences_per_pass=2)
+    assert found == pytest.approx(losses / rows, rel=1e-5)
+    assert model.training == training
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

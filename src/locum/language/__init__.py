@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from locum.language.layers import block_influence as block_influence
     from locum.language.layers import drop_layers as drop_layers
     from locum.language.layers import most_influential as most_influential
+    from locum.language.measuring import cross_entropy as cross_entropy
     from locum.language.origin import Origin as Origin
     from locum.language.packing import Packed as Packed
     from locum.language.packing import pack as pack
@@ -82,6 +83,7 @@ _HOMES = {
     "as_plain": "plain",
     "block_influence": "layers",
     "conversation": "documents",
+    "cross_entropy": "measuring",
     "distill_language_model": "distill",
     "drop_layers": "layers",
     "end_token": "documents",
@@ -129,6 +131,7 @@ __all__ = [
     "as_plain",
     "block_influence",
     "conversation",
+    "cross_entropy",
     "distill_language_model",
     "drop_layers",
     "end_token",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.language.distributions import TopTokens
+from locum.language.measuring import cross_entropy
 from locum.language.projected_teacher import ProjectedTeacher
 from locum.language.server_teacher import ServerTeacher
 from locum.language.teachers import ModelTeacher
@@ -116,13 +117,15 @@ def open_teacher(
 
 def _ask_alike(loaded: _Loaded, how: Asking) -> Asked:
     """Measure a teacher of the student's own tokens, and ask it."""
-    from locum.language.student_step import StudentStep, held_out_loss
-
-    size, precision = how.settings.sequences_per_pass, how.settings.precision
+    precision = how.settings.precision
     teacher = ModelTeacher(loaded.model, how.vocabulary, loaded.fingerprint, precision)
-    measured = StudentStep(loaded.model, how.vocabulary, how.settings.loss, precision)
-    measured.train(mode=False)
-    held_out = held_out_loss(measured, how.texts.held_out, size, loaded.model.device)
+    held_out = cross_entropy(
+        loaded.model,
+        how.texts.held_out,
+        vocabulary=how.vocabulary,
+        precision=precision,
+        sequences_per_pass=how.settings.sequences_per_pass,
+    )
     if how.mode == "offline":
         return _ask_before(teacher, how)._replace(held_out=held_out)
     return Asked(teacher if how.mode == "online" else None, held_out=held_out)

@@ -12,12 +12,13 @@ from accelerate import Accelerator
 from locum.errors import UsageError
 from locum.language.checkpoints import Checkpoints, Identity, weights_hash
 from locum.language.history import TrainingStep
+from locum.language.measuring import held_out_loss
 from locum.language.on_policy import Writer
 from locum.language.schedule import Schedule
-from locum.language.student_step import StudentStep, held_out_loss
+from locum.language.student_step import StudentStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -145,7 +146,7 @@ class Run:
         world: int = self._accelerator.num_processes
         count = max(rows, 1) / world
         total = 0.0
-        passes = list(self._passes(batch))
+        passes = list(batch.pieces(self.settings.sequences_per_pass))
         for some in passes[:-1]:
             with self._accelerator.no_sync(self._module):
                 total += self._pass(some, count)
@@ -165,11 +166,6 @@ class Run:
             return None
         size, device = self.settings.sequences_per_pass, self._accelerator.device
         return held_out_loss(self._module, self.held_out, size, device)
-
-    def _passes(self, batch: Packed) -> Iterator[Packed]:
-        size = self.settings.sequences_per_pass
-        for start in range(0, len(batch.ids_SL), size):
-            yield batch.some(slice(start, start + size))
 
     def _over_all(self, value: float) -> float:
         """Return the sum over all processes."""

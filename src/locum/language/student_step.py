@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from locum.language.settings import LanguageLoss, Precision
     from locum.language.teachers import Signal
 
-__all__ = ["StudentStep", "held_out_loss"]
+__all__ = ["StudentStep"]
 
 
 class StudentStep(torch.nn.Module):
@@ -68,26 +68,3 @@ class StudentStep(torch.nn.Module):
             row_loss(self.loss, batch.targets(), signal, count),
             bias_V=None if head.bias is None else head.bias[: self.vocabulary].to(states_ND.dtype),
         )
-
-
-def held_out_loss(
-    module: torch.nn.Module, packed: Packed, size: int, device: torch.device
-) -> float:
-    """Return the cross-entropy of all targets, in nats a token.
-
-    Args:
-        module: A `StudentStep`, or what processes share of one.
-        packed: The sequences.
-        size: How many go through the model at once.
-        device: Of the model.
-    """
-    mode = module.training
-    module.train(mode=False)
-    count = max(packed.rows, 1)
-    total = 0.0
-    with torch.no_grad():
-        for start in range(0, len(packed.ids_SL), size):
-            some = packed.some(slice(start, start + size)).to(device)
-            total += float(module(some, None, count))
-    module.train(mode=mode)
-    return total
