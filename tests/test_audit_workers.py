@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from locum.audit import Probe, ProbeSettings, workers
+from locum import processes
+from locum.audit import Probe, ProbeSettings
 from locum.audit.probe import Lessons
 from locum.audit.workers import probe_all
 from locum.errors import InputError
@@ -26,11 +27,12 @@ WAITS = "import time; time.sleep(600)"
 SCRIPT = """
 import pickle, sys
 from pathlib import Path
-from locum.audit import workers
+from locum import processes
+from locum.audit.workers import probe_all
 
 lessons, settings, command = pickle.loads(Path(sys.argv[1]).read_bytes())
-workers._COMMAND = command
-found = workers.probe_all(lessons, settings, 2, lambda done: print("done", done, flush=True))
+processes._COMMAND = command
+found = probe_all(lessons, settings, 2, lambda done: print("done", done, flush=True))
 print("found", [type(one).__name__ for one in found], flush=True)
 """
 
@@ -64,7 +66,7 @@ def test_neither_the_number_of_processes_nor_the_order_changes_a_result(
 def test_a_process_that_is_killed_is_named_with_its_task(
     three: list[Lessons], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_COMMAND", DIES)
+    monkeypatch.setattr(processes, "_COMMAND", DIES)
     with pytest.raises(InputError, match=r"probed '(one|two|few)' was ended by SIGKILL.*memory"):
         probe_all(three, SETTINGS, 2)
 
@@ -72,7 +74,7 @@ def test_a_process_that_is_killed_is_named_with_its_task(
 def test_a_process_that_fails_is_named_with_its_exit_code(
     three: list[Lessons], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_COMMAND", "raise SystemExit(7)")
+    monkeypatch.setattr(processes, "_COMMAND", "raise SystemExit(7)")
     with pytest.raises(InputError, match="ended with exit code 7"):
         probe_all(three, SETTINGS, 2)
 
@@ -93,7 +95,7 @@ def start(tmp_path: Path, three: list[Lessons], command: str) -> subprocess.Pope
 
 def test_a_script_needs_no_guard(tmp_path: Path, three: list[Lessons]) -> None:
     few = three[-1:] * 3
-    with start(tmp_path, few, workers._COMMAND) as script:  # noqa: SLF001 - as it is
+    with start(tmp_path, few, processes._COMMAND) as script:  # noqa: SLF001 - as it is
         told, failed = script.communicate(timeout=240)
     assert script.returncode == 0, failed
     assert told.splitlines()[0] == "done 0"

@@ -10,6 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
+    ("processes",),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

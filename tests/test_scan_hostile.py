@@ -205,7 +205,9 @@ def busy(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A scan in two processes that takes some time."""
     for number in range(402):
         (tmp_path / f"m{number}.py").write_text(GOOD * 8)
-    script = "import locum.scan.scanning as s; s._cores = lambda: 2; from locum.cli.app import main"
+    script = (
+        "import locum.scan.scanning as s; s.processors = lambda: 2; from locum.cli.app import main"
+    )
     command = [sys.executable, "-c", f"{script}; import sys; sys.argv = ['locum', 'scan']; main()"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as process:
@@ -221,7 +223,9 @@ def test_a_process_that_is_killed_ends_the_scan_with_a_reason(
     os.kill(workers[0], signal.SIGKILL)
     said, error = busy.communicate(timeout=60)
     assert (busy.returncode, said) == (1, "")
-    assert re.fullmatch(r"locum: a process ended while it scanned 'm.*py' to 'm.*py': .*\n", error)
+    assert re.fullmatch(
+        r"locum: the process that scanned 'm.*py' to 'm.*py' was ended by SIGKILL, .*\n", error
+    )
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are read from /proc")

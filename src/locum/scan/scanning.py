@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.processes import processors, work_in_processes
 from locum.scan.files import Skipped, is_test, nested_too_deep, read_source, walk, why_left_out
 from locum.scan.judging import judge
 from locum.scan.languages import language_of, read_module
@@ -13,7 +13,6 @@ from locum.scan.reports import LocatedSite, ScanReport
 from locum.scan.sdks import may_call
 from locum.scan.sites import model_calls
 from locum.scan.suppression import is_suppressed
-from locum.scan.workers import scan_in_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,16 +115,18 @@ def _list(
 
 def _scanned(wanted: list[WantedFile], processes: int | None) -> Iterable[FilesFound]:
     if processes is None:
-        processes = _cores() if len(wanted) > _FEW_FILES else 1
+        processes = processors() if len(wanted) > _FEW_FILES else 1
     chunks = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
     if processes <= 1 or len(chunks) <= 1:
         return [scan_files(chunk) for chunk in chunks]
-    return scan_in_workers(chunks, min(processes, len(chunks)))
+    return work_in_processes(scan_files, chunks, processes, lost=_lost)
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+def _lost(chunk: Sequence[WantedFile], how: str) -> str:
+    return (
+        f"the process that scanned {chunk[0].name!r} to {chunk[-1].name!r} was ended {how}, as "
+        "happens where memory is short: free some, or scan fewer files at once"
+    )
 
 
 def _report(parts: Iterable[FilesFound]) -> ScanReport:
