@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from locum.errors import ArtefactError, UsageError
+from locum.processes import processors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ class EncoderSession:
         else:
             from concurrent.futures import ThreadPoolExecutor
 
-            with ThreadPoolExecutor(_cores()) as pool:
+            with ThreadPoolExecutor(processors()) as pool:
                 found = list(pool.map(lambda row: self.run_one(row, names), rows))
         return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
 
@@ -84,11 +84,6 @@ class EncoderSession:
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class
             raise ArtefactError(f"the graph cannot be run: {_first_line(error)}") from None
         return outputs
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def import_onnx_extra(module: str) -> Any:  # noqa: ANN401 - a module
