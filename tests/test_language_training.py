@@ -314,6 +314,17 @@ def test_a_pass_without_a_target_asks_no_teacher(tmp_path: Path) -> None:
     assert ends[0] == pytest.approx(ends[1], rel=1e-5)
 
 
+def test_a_teacher_says_the_same_whenever_it_is_asked() -> None:
+    """Also one that was left in training mode, with dropout."""
+    packed = pack(some_documents(), 32, 0)
+    teacher = ModelTeacher(new_model("gpt2", SIZE).train())
+    first, second = (teacher.ask(packed)(slice(None)) for _ in range(2))
+    assert isinstance(first, torch.Tensor)
+    assert isinstance(second, torch.Tensor)
+    assert torch.equal(first, second)
+    assert not any(weight.requires_grad for weight in teacher.model.parameters())
+
+
 def test_a_student_made_of_a_teacher_learns() -> None:
     model, packed = new_model("llama", SIZE), pack(some_documents(), 32, 0)
     teacher = ModelTeacher(model)
