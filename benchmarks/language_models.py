@@ -15,7 +15,8 @@ A teacher that has read little of such texts is first trained on others of them 
 in Practice, section 3.1); 0 for the teacher as it is.
 
 What is measured is the cross-entropy of texts that were held out, in nats a token, as training goes
-on; and the tokens that a second of training takes, the filling of a cache counted apart.
+on; and the tokens that a second of training takes, the filling of a cache counted apart. Rows are
+by the tokens of the texts: on policy the student learns from fewer, where it ends a text sooner.
 
     python -m benchmarks.language_models --teacher FOLDER --out FILE.jsonl
     python -m benchmarks.language_models --out FILE.jsonl --print
@@ -199,13 +200,20 @@ def print_results(path: Path) -> None:
             interval([r["curve"][place][1] for r in results if r["way"] == way], 4) for way in known
         ]
         print(f"{tokens:>10,}" + "".join(f"{cell:>18}" for cell in shown))
-    for name, form in (("tokens_per_second", ",.0f"), ("filling_seconds", ",.0f")):
-        cells_of = [_mean([r for r in results if r["way"] == way], name) for way in known]
-        label = name.replace("_", " ")
-        print(
-            f"{label}: "
-            + ", ".join(f"{w} {c:{form}}" for w, c in zip(known, cells_of, strict=True))
-        )
+    by_way = {way: [result for result in results if result["way"] == way] for way in known}
+    learned = {way: np.mean([r["curve"][-1][0] for r in some]) for way, some in by_way.items()}
+    print("tokens learned from: " + ", ".join(f"{way} {n:,.0f}" for way, n in learned.items()))
+    for name, form in (
+        ("tokens_per_second", ",.0f"),
+        ("filling_seconds", ",.0f"),
+        ("bytes_per_token", ",.1f"),
+    ):
+        cells = [
+            f"{way} {_mean(some, name):{form}}"
+            for way, some in by_way.items()
+            if some[0][name] is not None
+        ]
+        print(f"{name.replace('_', ' ')}: {', '.join(cells)}")
 
 
 def _mean(results: list[dict[str, Any]], name: str) -> float:

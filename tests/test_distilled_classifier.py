@@ -98,9 +98,45 @@ def test_labels_have_the_share_that_is_left() -> None:
     student = DistilledClassifier(hidden=16, soft_share=0.0, l2=1e-4)
     student.fit(INPUTS[FEW], LABELS[FEW], soft_labels=wrong)
     assert student.score(INPUTS[FEW], LABELS[FEW]) > 0.95
+    assert student.predict_proba(INPUTS[FEW]).max(axis=1).mean() > 0.9
     deaf = DistilledClassifier(hidden=16, soft_share=1.0)
     deaf.fit(INPUTS[FEW], LABELS[FEW], soft_labels=wrong)
-    assert deaf.predict_proba(INPUTS[FEW]).max() < 0.2
+    assert deaf.predict_proba(INPUTS[FEW]).max() < 0.12
+
+
+def test_the_temperature_is_that_of_the_soft_labels_and_of_the_loss() -> None:
+    """Where it softens both alike, a student that can say all of it says the same at one."""
+    teacher = LogisticRegression(C=0.01, max_iter=2000).fit(INPUTS / 16, LABELS)
+    said = [
+        DistilledClassifier(teacher, hidden=0, temperature=temperature, l2=0, iterations=2000)
+        .fit(INPUTS / 16)
+        .predict_proba(INPUTS / 16)
+        for temperature in (1.0, 4.0)
+    ]
+    for probabilities in said:
+        np.testing.assert_allclose(probabilities, teacher.predict_proba(INPUTS / 16), atol=0.02)
+    assert not np.array_equal(said[0], said[1])
+
+
+def test_penalty_and_iterations_bound_what_is_learned() -> None:
+    soft = forest().predict_proba(INPUTS[FEW])
+
+    def surest(**chosen: Any) -> float:  # noqa: ANN401 - as they are passed on
+        student = DistilledClassifier(hidden=8, **chosen).fit(INPUTS[FEW], soft_labels=soft)
+        return float(student.predict_proba(INPUTS[FEW]).max(axis=1).mean())
+
+    usual = surest()
+    assert surest(l2=10.0) < 0.2 < usual
+    assert surest(iterations=1) < 0.5 < usual
+
+
+def test_what_is_far_out_is_cut() -> None:
+    student = DistilledClassifier(forest(), hidden=8, iterations=40).fit(INPUTS[FEW])
+    far, farther = (student.predict_proba(INPUTS[:1] + step) for step in (1e4, 1e6))
+    centre, scale = INPUTS[FEW].mean(axis=0), INPUTS[FEW].std(axis=0)
+    held = student.predict_proba((centre + 5 * np.where(scale, scale, 1))[None])
+    assert np.array_equal(far, farther)
+    np.testing.assert_allclose(far, held)
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from locum.store import CallStore, open_database
 from tests.commands import in_json, locum, refusal
+from tests.json_server import JsonModel, serving
 from tests.promoted import chat_request, record
+from tests.small_encoders import save_encoder
 from tests.small_writers import EASY, make_pairs, taught
 
 if TYPE_CHECKING:
@@ -124,6 +126,7 @@ def test_a_task_of_the_settings_may_be_free_text(
         (["--student-model", "m", "--student", "linear"], "--student cannot be used where"),
         (["--student-model", "m", "--partial"], "--partial cannot be used where answers are free"),
         (["--student-model", "m", "--judge-model", "x"], "add --judge URL"),
+        (["--student-model", "m", "--encoder", "e"], "--encoder without similarity in --accept"),
         (["--student-model", "./absent"], "does not exist"),
     ],
 )
@@ -131,6 +134,26 @@ def test_options_of_other_kinds_are_refused(
     home: Path, calls: Path, more: list[str], said: str
 ) -> None:
     assert said in refusal(home, "distill", "notes", "--calls", str(calls), *more, code=2)
+
+
+def test_a_judge_of_the_command_line_compares_answers(model: Path, tmp_path: Path) -> None:
+    few = write_calls(tmp_path / "few.csv", [replace(e, answer=f"{e.answer} of") for e in PAIRS])
+    with serving(JsonModel(lambda _: "same")) as judge:
+        named = ("--judge", judge.url, "--judge-model", "judge-1", "--accept", "same or judge")
+        made = ("--student-model", str(model), "--instruction", "Say it.", "--time", "1s")
+        found = in_json(tmp_path, "distill", "notes", "--calls", str(few), *made, *named)
+        assert {request["model"] for request in judge.requests} == {"judge-1"}
+    assert (found["rule"]["rule"], found["rule"]["judge"]) == ("same or judge", "judge-1")
+    assert found["decision"]["verdict"] == "distil"
+
+
+def test_an_encoder_of_the_command_line_compares_answers(model: Path, tmp_path: Path) -> None:
+    few = write_calls(tmp_path / "few.csv", PAIRS[:30])
+    encoder = save_encoder(tmp_path / "encoder", words=(*EASY, "note"))
+    made = ("--student-model", str(model), "--accept", "similarity>=0.8")
+    given = ("distill", "notes", "--calls", str(few), *made, "--encoder")
+    assert "'./absent' does not exist" in refusal(tmp_path, *given, "./absent", code=2)
+    assert "not enough inputs" in refusal(tmp_path, *given, str(encoder), code=3)
 
 
 def test_recorded_calls_are_distilled_and_promoted(model: Path, tmp_path: Path) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import GenerationConfig
 
 import locum
+from locum.distillation import Silent
 from locum.errors import ArtefactError, InputError, UsageError
 from locum.evaluation import Promise
-from locum.generation import distill_generation
+from locum.generation import certifying, distill_generation
+from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
+from locum.generation.parts import Part
 from locum.generation.pool import build_written_pool
+from locum.generation.teaching import TeachingSettings, teach
 from locum.report import render_report
-from locum.schema import Example, GenerationTask
+from locum.schema import Example, Generation, GenerationTask
 from locum.teachers import Budget, ChatTeacher, FunctionTeacher
-from locum.writers import Acceptance, Draft, Pair
+from locum.writers import Acceptance, Draft, Pair, Prompts, Writer, load_pretrained
+from locum.writers.novelty import KNOWN_BYTES
 from tests.json_server import JsonModel, serving
 from tests.small_writers import EASY, HARD, PAIRS, make_pairs, save_tiny_writer, taught
 
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     from locum.generation import GenerationDistillation
 
 TASK = GenerationTask("notes", "Say it.")
+KNOWN = np.zeros(KNOWN_BYTES, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,14 @@ def test_log_probabilities_are_those_of_the_model(student: CertifiedWriter) -> N
     assert draft.least == pytest.approx(float(expected.min()), abs=1e-5)
 
 
+def test_what_the_model_came_with_bends_no_answer(student: CertifiedWriter) -> None:
+    make: Any = GenerationConfig
+    student.model.model.generation_config = make(
+        repetition_penalty=9.0, no_repeat_ngram_size=1, do_sample=True, suppress_tokens=[3]
+    )
+    assert [draft.text for draft in student.model.write(["amber of the"])] == ["note amber amber"]
+
+
 def test_what_is_saved_says_what_was_certified(student: CertifiedWriter, folder: Path) -> None:
     loaded = locum.load(folder)
     assert isinstance(loaded, locum.CertifiedWriter)
@@ -136,8 +152,6 @@ def test_a_manifest_says_what_kind_of_task_it_is(folder: Path) -> None:
 
 
 def test_redacted_words_are_put_back(student: CertifiedWriter) -> None:
-    from dataclasses import replace
-
     from locum.config import RedactionSettings
 
     redacting = replace(student, redaction=RedactionSettings())
@@ -174,6 +188,30 @@ def test_training_ends_where_validation_answers_get_no_likelier(tiny: Path) -> N
     assert len(losses) == kept + 2
     assert losses[-1] >= min(losses[:-1])
     assert wild.student is None
+
+
+def test_the_best_weights_are_kept_and_no_pass_is_begun_late(tiny: Path) -> None:
+    model, tokenizer = load_pretrained(tiny)
+    prompts = Prompts(tokenizer, "Say it.", 100)
+    texts, answers = [e.text for e in PAIRS[:60]], [str(e.answer) for e in PAIRS[:60]]
+    train, validation = Part(texts[:40], answers[:40]), Part(texts[40:], answers[40:])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    wild = TeachingSettings(rounds=3, learning_rate=50.0, seconds=None, seed=0)
+    assert teach(model, prompts, train, validation, wild, Silent()).kept == 0
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    calm = wild._replace(learning_rate=1e-3)
+    assert teach(model, prompts, train, validation, calm, Silent()).kept == 3
+    late = calm._replace(seconds=1e-9)
+    assert len(teach(model, prompts, train, validation, late, Silent()).losses) == 2
+
+
+def test_a_prompt_around_all_inputs_is_not_learned(tiny: Path) -> None:
+    prompt = "Please read what is written here: "
+    inside = {example.text for example in PAIRS[:300]}
+    around = [Example(prompt + e.text, answer=e.answer) for e in PAIRS[:300]]
+    found = distill_generation(TASK, around, student_model=tiny, target=0.9, rounds=1)
+    assert found.certified_on
+    assert {text for text, _ in found.certified_on} <= inside
 
 
 def test_a_teacher_is_asked_for_what_has_no_answer(tiny: Path, tmp_path: Path) -> None:
@@ -250,6 +288,22 @@ def test_answers_that_come_to_no_end_are_never_accepted() -> None:
     found = learn_score(endless, np.zeros(60, np.bool_), 100, Promise(0.9, 0.95), 0)
     assert found.confidence.tolist() == [0.0] * 60
     assert Acceptance("same").accept([Pair("x", "a b", "a b")]).all()
+
+
+def test_what_comes_to_no_end_is_neither_accepted_nor_an_answer(student: CertifiedWriter) -> None:
+    whole = student.model
+    assert whole.limits.written == 5  # a quarter more than three words and an end
+    cut = Writer(
+        whole.model, whole.tokenizer, whole.instruction, whole.limits._replace(written=2), KNOWN
+    )
+    how = Certifying(Acceptance("rougeL>=0.5").accept, 0.05, 0, Silent())
+    part = Part(["amber of the by in"], ["note amber amber"])
+    for writer, accepted in ((whole, True), (cut, False)):
+        said = certifying._answer(writer, part, "test", how)  # noqa: SLF001 - what is accepted
+        assert said.accepted.tolist() == [accepted]
+    assert said.pairs[0].written == "note amber"
+    [generation] = replace(student, model=cut).predict(part.texts)
+    assert generation == Generation(None, 0.0, answered=False)
 
 
 def test_many_features_are_used_only_where_they_tell_more() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -217,6 +219,62 @@ def test_a_killed_run_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None
     assert not (tmp_path / "stopped.unfinished").exists()
 
 
+def test_every_option_is_passed_on(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    teacher, texts = places
+    command = ["train-lm", str(texts), "--teacher", str(teacher), "--student", str(teacher)]
+    command += ["--layers", "1", "--keep", "influence", "--hidden", "32", "--heads", "2"]
+    command += ["--intermediate", "48", "--lora", "3", "--mode", "offline", "--top", "9"]
+    command += ["--cache", str(tmp_path / "cache"), "--loss", "skew_kl", "--temperature", "2"]
+    command += ["--soft-share", "0.7", "--length", "24", "--epochs", "3", "--steps", "4"]
+    command += ["--step-sequences", "3", "--pass-sequences", "2", "--learning-rate", "0.002"]
+    command += ["--precision", "float32", "--held-out-texts", str(texts), "--measure-every", "2"]
+    command += ["--save-every", "7", "--device", "cpu", "--seed", "5", "--quiet", "--json"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "student")])
+    assert done.exit_code == 0, done.output
+    assert not done.stderr
+    found = orjson.loads((tmp_path / "student" / "training.json").read_bytes())
+    loss = {"name": "skew_kl", "temperature": 2.0, "soft_share": 0.7, "mixture": None}
+    expected = LanguageSettings(
+        epochs=3,
+        most_steps=4,
+        sequences_per_step=3,
+        sequences_per_pass=2,
+        learning_rate=0.002,
+        precision="float32",
+        measure_every=2,
+        save_every=7,
+        seed=5,
+    )
+    assert found["settings"] == expected.as_object() | {"loss": loss}
+    assert [step["number"] for step in found["steps"] if step["held_out"]] == [0, 2, 4]
+    assert found["documents"] == 2 * len(texts.read_text().splitlines())
+    config = AutoModelForCausalLM.from_pretrained(tmp_path / "student").config
+    assert (config.num_hidden_layers, config.hidden_size) == (1, 32)
+    assert (config.intermediate_size, config.num_attention_heads) == (48, 2)
+    [cache] = (tmp_path / "cache").glob("*.sqlite")
+    with closing(sqlite3.connect(cache)) as database:
+        facts = dict(database.execute("SELECT name, value FROM facts"))
+    assert (facts["count"], facts["temperature"], facts["kept"]) == ("9", "2.0", "TopTokens")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--top", "9", "--draws", "9"], "leave one out"),
+        (["--mode", "online", "--draws", "9"], "mode online keeps nothing"),
+        (["--on-policy", "0.5"], "expected mode online"),
+        (["--model", "a"], "the model's name there"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(
+    tmp_path: Path, places: tuple[Path, Path], more: list[str], message: str
+) -> None:
+    command = ["train-lm", str(places[1]), "--teacher", str(places[0]), "--device", "cpu", *more]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "student")])
+    assert isinstance(done.exception, UsageError)
+    assert message in str(done.exception)
+
+
 def test_of_processes_one_speaks(tmp_path: Path, places: tuple[Path, Path]) -> None:
     teacher, texts = places
     command = ["train-lm", str(texts), "--teacher", str(teacher), "--mode", "hard", "--json"]
@@ -248,7 +306,12 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
         ({"origin": Origin(layers=9)}, "layers"),
         ({"origin": Origin(layers=9, keep="influence")}, "keep=9: expected 1 to 2"),
         ({"mode": "online", "kept": DrawnTokens(20)}, "mode online keeps nothing"),
+        ({"mode": "online", "kept": TopTokens(20)}, "mode online keeps nothing"),
         ({"mode": "hard", "cache": tmp_path / "cache"}, "mode hard keeps nothing"),
+        (
+            {"mode": "hard", "settings": LanguageSettings(LanguageLoss(soft_share=0.5))},
+            "mode hard learns the tokens of the texts alone",
+        ),
         ({"kept": TopTokens(10_000)}, "count is 10,000, expected at most"),
         ({"kept": TopTokens(20, 2.0)}, "the loss is at temperature 1.0"),
         (

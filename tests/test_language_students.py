@@ -25,6 +25,7 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from locum.errors import UsageError
 from locum.language.export import save_gguf
 from locum.language.layers import block_influence, drop_layers, most_influential
+from locum.language.origin import Origin, make_student
 from locum.language.plain import as_plain
 from locum.language.width import measure_importance, prune_width
 from tests.tiny_model import byte_level_tokenizer
@@ -331,3 +332,27 @@ def test_a_model_whose_weights_are_still_rounded_is_refused() -> None:
     model.model.add_module("packed", GgufLinear(32, 32, 8))
     with pytest.raises(UsageError, match=r"rounded \(gguf\)"):
         drop_layers(model, 2)
+
+
+def test_the_layers_that_are_kept_are_those_that_were_asked_for() -> None:
+    """Two of the four change nothing that passes through them."""
+    model = make("llama")
+    with torch.no_grad():
+        for layer in (model.model.layers[0], model.model.layers[2]):
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+    said: list[str] = []
+    for keep, layers in (("spread", (0, 3)), ("influence", (1, 3))):
+        student = make_student(Origin(layers=2, keep=keep), model, IDS_SL, said.append)
+        for found, number in zip(student.model.layers, layers, strict=True):
+            expected = model.model.layers[number].mlp.up_proj.weight
+            assert torch.equal(found.mlp.up_proj.weight, expected)
+    assert said == ["keeping layers 1, 3"]
+
+
+def test_adapters_have_the_rank_that_was_asked_for() -> None:
+    for rank in (2, 5):
+        student = make_student(Origin(adapters=rank), make("llama"), IDS_SL, lambda _: None)
+        learning = {n: p.shape for n, p in student.named_parameters() if p.requires_grad}
+        assert learning
+        assert {min(shape) for shape in learning.values()} == {rank}

@@ -282,6 +282,27 @@ def test_what_the_student_writes_is_its_own_whatever_its_settings() -> None:
     assert torch.equal(wrote[0].learned_SL, wrote[1].learned_SL)
 
 
+def test_what_is_after_an_end_that_the_student_writes_is_not_learned() -> None:
+    packed = pack(
+        [Document(list(range(n, n + 16)), [False] + [True] * 15) for n in range(8)], 16, 0
+    )
+    student = student_of()
+    ends = list(range(0, SIZE, 8))
+    student.generation_config.eos_token_id = ends
+    torch.manual_seed(0)
+    batch = Writer(student, 4, "float32", SIZE).rewrite(packed)
+    lengths = []
+    for before, ids, learned in zip(packed.ids_SL, batch.ids_SL, batch.learned_SL, strict=True):
+        length = int(learned.sum())
+        assert learned.tolist() == [4 <= n < 4 + length for n in range(16)]
+        written = ids[4 : 4 + length].tolist()
+        assert not set(written[:-1]) & set(ends)
+        assert length == 12 or written[-1] in ends
+        assert torch.equal(ids[4 + length :], before[4 + length :])
+        lengths.append(length)
+    assert min(lengths) < 12
+
+
 def test_the_student_writes_no_token_of_the_padding() -> None:
     """The teacher could not read it."""
     packed = pack(some_documents(), 32, 0)
@@ -307,6 +328,17 @@ def test_a_pass_without_a_target_asks_no_teacher(tmp_path: Path) -> None:
         done = train_language_model(student_of(), packed, CachedTeacher(cache), settings)
         ends.append(done.steps[-1].loss)
     assert ends[0] == pytest.approx(ends[1], rel=1e-5)
+
+
+def test_a_teacher_says_the_same_whenever_it_is_asked() -> None:
+    """Also one that was left in training mode, with dropout."""
+    packed = pack(some_documents(), 32, 0)
+    teacher = ModelTeacher(new_model("gpt2", SIZE).train())
+    first, second = (teacher.ask(packed)(slice(None)) for _ in range(2))
+    assert isinstance(first, torch.Tensor)
+    assert isinstance(second, torch.Tensor)
+    assert torch.equal(first, second)
+    assert not any(weight.requires_grad for weight in teacher.model.parameters())
 
 
 def test_a_student_made_of_a_teacher_learns() -> None:

@@ -99,6 +99,23 @@ def test_it_says_of_each_row_what_the_model_itself_does(count: int) -> None:
         assert float(listed) == pytest.approx(float(dense), rel=1e-4)
 
 
+def test_tokens_that_the_student_has_not_are_passed_over() -> None:
+    """A model's head may have rows that stand for no token."""
+
+    def padded(request: dict[str, Any]) -> tuple[int, Any]:
+        status, said = vllm(request)
+        for place in said["choices"][0]["prompt_logprobs"][1:]:
+            place[str(SIZE + 2)] = {"logprob": -0.01, "decoded_token": ""}
+        return status, said
+
+    found = []
+    for answer in (vllm, padded):
+        with serving(answer) as url:
+            found.append(everything(ServerTeacher(url, "tiny", TOKENIZER, count=5).ask(PACKED)))
+    assert torch.equal(found[0].ids_NK, found[1].ids_NK)
+    assert torch.equal(found[0].log_probabilities_NK, found[1].log_probabilities_NK)
+
+
 def test_failures_that_pass_are_tried_again() -> None:
     asked: list[int] = []
 

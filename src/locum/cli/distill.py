@@ -284,6 +284,8 @@ def distill_command(
                     "--embeddings": embeddings is not None,
                     "--partial": partial,
                     "--no-synthetic": not synthetic,
+                    "--encoder without similarity in --accept": encoder is not None
+                    and not generation.needs_encoder,
                 }
             )
             result = distill_generation(

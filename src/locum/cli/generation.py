@@ -42,6 +42,13 @@ class DeclaredGeneration(NamedTuple):
     accept: str
     notes: list[str]
 
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether answers are compared by their embeddings."""
+        from locum.writers import Acceptance
+
+        return Acceptance(self.accept).needs_encoder
+
 
 def make_judge(
     flags: WriterFlags,

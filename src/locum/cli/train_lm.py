@@ -11,6 +11,7 @@ import typer
 
 from locum.cli.output import print_json, print_rows
 from locum.cli.progress import TerminalProgress
+from locum.errors import UsageError
 
 if TYPE_CHECKING:
     from locum.language import LanguageDistillation, TrainingStep
@@ -63,8 +64,11 @@ def train_lm_command(
         ),
     ] = "offline",
     top: Annotated[
-        int, typer.Option("--top", min=1, help="Offline: likeliest tokens kept of each.")
-    ] = 50,
+        int | None,
+        typer.Option(
+            "--top", min=1, help="Offline: likeliest tokens kept of each.", show_default="50"
+        ),
+    ] = None,
     draws: Annotated[
         int | None,
         typer.Option(min=1, help="Offline: keep so many draws instead, which have no bias."),
@@ -132,6 +136,13 @@ def train_lm_command(
     from locum.students.encoder_source import quiet as without_bars
     from locum.teachers.pretrained import import_lm
 
+    if top is not None and draws is not None:
+        raise UsageError(f"--top {top} and --draws {draws}: one of them is kept, leave one out")
+    kept: TopTokens | DrawnTokens | None = None
+    if draws is not None:
+        kept = DrawnTokens(draws, temperature)
+    elif top is not None:
+        kept = TopTokens(top, temperature)
     name: LossName = loss
     settings = LanguageSettings(
         loss=LanguageLoss(name, temperature, soft_share),
@@ -163,7 +174,7 @@ def train_lm_command(
             served_as=model,
             origin=Origin(student, layers, keep, hidden, intermediate, heads, adapters),
             mode=mode,
-            kept=TopTokens(top, temperature) if draws is None else DrawnTokens(draws, temperature),
+            kept=kept,
             cache=cache,
             settings=settings,
             length=length,

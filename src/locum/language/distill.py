@@ -16,7 +16,7 @@ from locum.language.card import write_card
 from locum.language.distributions import TopTokens
 from locum.language.origin import Origin, make_student
 from locum.language.plain import as_plain
-from locum.language.settings import LanguageSettings
+from locum.language.settings import LanguageLoss, LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
 from locum.teachers.pretrained import Pretrained, import_lm
@@ -138,9 +138,11 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         ArtefactError: What is in the cache is damaged.
     """
     target, origin, settings = Path(folder), origin or Origin(), settings or LanguageSettings()
-    kept = kept or TopTokens(temperature=settings.loss.temperature)
     _refuse(target, teacher, served_as, origin, mode, settings)
-    _refuse_kept(kept, cache, mode, settings)
+    if mode != "offline":
+        _refuse_unused(kept, cache, mode, settings)
+    kept = kept or TopTokens(temperature=settings.loss.temperature)
+    _refuse_kept(kept, settings)
     # One process asks a teacher while the others wait, for as long as it takes.
     state = import_lm("accelerate").PartialState(cpu=device == "cpu", timeout=_WAIT)
     where = _device(device, state)
@@ -245,18 +247,28 @@ def _refuse(
         )
 
 
-def _refuse_kept(
-    kept: TopTokens | DrawnTokens, cache: str | Path | None, mode: Mode, settings: LanguageSettings
+def _refuse_unused(
+    kept: TopTokens | DrawnTokens | None,
+    cache: str | Path | None,
+    mode: Mode,
+    settings: LanguageSettings,
 ) -> None:
+    """See that nothing is asked for that changes nothing."""
+    if cache is not None or kept is not None:
+        raise UsageError(
+            f"mode {mode} keeps nothing of what a teacher says: expected neither a cache nor what "
+            "to keep of each token, or mode offline"
+        )
+    if mode == "hard" and settings.loss != LanguageLoss():
+        raise UsageError(
+            f"mode hard learns the tokens of the texts alone, and the loss is {settings.loss}: "
+            "leave it out, or take mode offline or online"
+        )
+
+
+def _refuse_kept(kept: TopTokens | DrawnTokens, settings: LanguageSettings) -> None:
     """See that a loss can be had of what is kept, before a teacher is asked for it."""
     loss = settings.loss
-    if mode != "offline":
-        if cache is not None or not isinstance(kept, TopTokens):
-            raise UsageError(
-                f"mode {mode} keeps nothing of what a teacher says: expected neither a cache nor "
-                "draws, or mode offline"
-            )
-        return
     if kept.temperature != loss.temperature:
         raise UsageError(
             f"kept is {kept} and the loss is at temperature {loss.temperature}: expected the same "

@@ -38,7 +38,7 @@ class _Part(NamedTuple):
 
 
 class Writer:
-    """Writes continuations, as long as the ones they stand for, so that a step costs the same.
+    """Writes continuations, never longer than the ones they stand for.
 
     Args:
         student: Whoever writes, at temperature one.
