@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -157,6 +158,21 @@ def test_a_cache_is_filled_once(tmp_path: Path, places: tuple[Path, Path]) -> No
     assert first.cache_bytes == second.cache_bytes > 0
     left, right = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_teacher_is_asked_about_what_is_read_alone(
+    tmp_path: Path, places: tuple[Path, Path], steps: int
+) -> None:
+    few = replace(SETTINGS, most_steps=steps)
+    part, whole = tmp_path / "part", tmp_path / "whole"
+    alone = distilled(places, tmp_path / "alone", cache=part, settings=few)
+    everything = distilled(places, tmp_path / "first", cache=whole)
+    after = distilled(places, tmp_path / "after", cache=whole, settings=few)
+    assert alone.asked == steps * SETTINGS.sequences_per_step < everything.asked
+    assert after.asked == 0
+    assert alone.cache_bytes < everything.cache_bytes
+    assert alone.after == pytest.approx(after.after, rel=1e-4)
 
 
 def test_a_server_teaches_as_the_model_itself(tmp_path: Path, places: tuple[Path, Path]) -> None:

@@ -25,6 +25,12 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what they put behind
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 class TerminalProgress:
     """Shows the stages of a run, with the seconds since its start.
 
@@ -42,7 +48,7 @@ class TerminalProgress:
     def __enter__(self) -> Self:
         """Start; from now on SIGTERM ends a run as Ctrl-C does, with what was answered kept."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(signal.SIGTERM, _interrupt)
         return self
 
     def __exit__(

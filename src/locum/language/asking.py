@@ -162,9 +162,10 @@ def _ask_other(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking)
 
 
 def _ask_before(teacher: TokenTeacher, how: Asking) -> Asked:
-    """Fill the cache; one process does, and the others wait."""
+    """Fill the cache with what the training will read; one process does, and the others wait."""
     from locum.language.cached_teacher import CachedTeacher, fill_cache
     from locum.language.distribution_cache import DistributionCache
+    from locum.language.schedule import Schedule
 
     def tell(done: int, of: int) -> None:
         how.say(f"asked the teacher about {done:,} of {of:,} sequences")
@@ -173,9 +174,11 @@ def _ask_before(teacher: TokenTeacher, how: Asking) -> Asked:
         how.cache, teacher=teacher.fingerprint, vocabulary=teacher.vocabulary, settings=how.kept
     )
     asked, size = 0, how.settings.sequences_per_pass
+    train = how.texts.train
     with how.processes.main_process_first():
         if how.processes.is_main_process:
-            asked = fill_cache(cache, how.texts.train, teacher, batch_sequences=size, tell=tell)
+            read = train.some(Schedule(len(train.ids_SL), how.settings).read())
+            asked = fill_cache(cache, read, teacher, batch_sequences=size, tell=tell)
     return Asked(CachedTeacher(cache), sequences=asked, cache_bytes=cache.size_in_bytes)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from locum.language.settings import LanguageSettings
 
 __all__ = ["Schedule"]
@@ -41,9 +43,17 @@ class Schedule(NamedTuple):
     def of_step(self, step: int) -> list[int]:
         """Return the numbers of a step's sequences, counting steps from zero."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng((self.settings.seed, epoch)).permutation(self.sequences)
         size = self.settings.sequences_per_step
-        return [int(number) for number in order[place * size : (place + 1) * size]]
+        return self._order(epoch)[place * size : (place + 1) * size].tolist()
+
+    def read(self) -> list[int]:
+        """Return the numbers of all sequences that some step learns from, rising."""
+        if self.steps >= self.steps_per_epoch:
+            return list(range(self.sequences))
+        return sorted(self._order(0)[: self.steps * self.settings.sequences_per_step].tolist())
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng((self.settings.seed, epoch)).permutation(self.sequences)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""

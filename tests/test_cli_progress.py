@@ -1,0 +1,34 @@
+"""Progress on standard error: what ends a run, and what is said of it then."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+WAITING = """
+import signal, sys, time
+signal.signal(signal.SIGINT, getattr(signal, sys.argv[1]))
+from locum.cli.progress import TerminalProgress
+with TerminalProgress(quiet=False) as progress:
+    progress.stage("waiting")
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("before", ["default_int_handler", "SIG_IGN"])
+def test_a_run_is_ended_by_a_service_manager_also_where_it_was_put_behind(before: str) -> None:
+    started = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, before], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "waiting" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        told = process.stderr.read()
+    assert process.returncode != 0
+    assert "stopped; what the teacher has answered is kept" in told
+    assert time.monotonic() - started < 50
