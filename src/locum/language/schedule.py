@@ -44,13 +44,13 @@ class Schedule(NamedTuple):
         """Return the numbers of a step's sequences, counting steps from zero."""
         epoch, place = divmod(step, self.steps_per_epoch)
         size = self.settings.sequences_per_step
-        return self._order(epoch)[place * size : (place + 1) * size].tolist()
+        return _numbers(self._order(epoch)[place * size : (place + 1) * size])
 
     def read(self) -> list[int]:
         """Return the numbers of all sequences that some step learns from, rising."""
         if self.steps >= self.steps_per_epoch:
             return list(range(self.sequences))
-        return sorted(self._order(0)[: self.steps * self.settings.sequences_per_step].tolist())
+        return sorted(_numbers(self._order(0)[: self.steps * self.settings.sequences_per_step]))
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng((self.settings.seed, epoch)).permutation(self.sequences)
@@ -72,3 +72,7 @@ class Schedule(NamedTuple):
         """Whether the student writes what this step learns from."""
         share = self.settings.on_policy_share
         return bool(np.random.default_rng((self.seed_of(step), 1)).random() < share)
+
+
+def _numbers(order: NDArray[np.int64]) -> list[int]:
+    return [int(number) for number in order]
