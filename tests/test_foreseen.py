@@ -90,6 +90,22 @@ def test_the_standard_error_is_the_deviation_over_fresh_inputs(
     assert 0.6 < np.mean(errors) / np.std(differences) < 1.7
 
 
+def test_the_few_draws_in_which_the_walk_ends_early_are_not_the_error() -> None:
+    hurdle = np.zeros(1000, bool)
+    hurdle[400:454:2] = True  # where the walk ends in about one of ten draws
+    hurdle[900:] = True
+    confidence, none = np.linspace(1, 0.01, 1000), np.zeros(1000)
+    found = coverage_difference(confidence, ~hurdle, none, none > 0, 1000, _PROMISE)
+    assert found.difference > 0.9
+    generator = np.random.default_rng(0)
+    drawn = []
+    for _ in range(200):
+        rows = np.sort(generator.integers(0, 1000, 1000))
+        drawn.append(foreseen_coverage(confidence[rows], ~hurdle[rows], 1000, _PROMISE))
+    assert 0.02 < np.mean(np.array(drawn) < 0.6) < 0.16
+    assert 4 * found.standard_error < np.std(drawn)
+
+
 def test_two_thousand_inputs_are_compared_in_half_a_second(
     generator: np.random.Generator,
 ) -> None:
