@@ -1,16 +1,17 @@
 """Prune and distil (Minitron; Muralidharan et al. 2024): a small language model out of a large one.
 
-Students are the teacher with something taken away: the layers that change their input least
-(ShortGPT; Men et al. 2024), the channels and neurons that the texts use least, or both. What is
-left then reads some texts, and learns
+The teacher first reads some of the texts (teacher correction; Sreenivas et al. 2024): what it has
+never read it can't teach. Students are the teacher with something taken away: the layers that
+change their input least (ShortGPT; Men et al. 2024), the channels and neurons that the texts use
+least, or both. What is left then reads other texts, and learns
 
 hard         the next token of the text;
 distilled    the teacher's distribution of it, token by token.
 
-Printed are parameters and the loss on texts that were held out (nats a token): of what was just
-pruned, and of both after the same tokens, with the share of the damage that each repaired: of the
-way from the pruned model to its teacher. The texts are files, or folders of them, for instance
-Vim's manual, which is Debian's package ``vim-runtime``::
+Printed are parameters and the loss on texts that were held out (nats a token): of the teacher, of
+what was just pruned, and of both after the same tokens, with the share of the damage that each
+repaired: of the way from the pruned model to its teacher. The texts are files, or folders of them,
+for instance Vim's manual, which is Debian's package ``vim-runtime``::
 
     pip install '.[lm]'
     python -m examples.prune_and_distil --teacher HuggingFaceTB/SmolLM2-135M-Instruct \
@@ -53,12 +54,13 @@ if TYPE_CHECKING:
     from locum.language import Document
 
 MEASURED = 32  # sequences by which it is found what the texts use
-PASS = 4
+PASS, STEP = 4, 8
 
 
 class Divided(NamedTuple):
-    """Sequences to learn from, and sequences to measure by."""
+    """Sequences for the teacher to read, for students to learn from, and to measure by."""
 
+    correction: Packed
     train: Packed
     held_out: Packed
 
@@ -68,13 +70,23 @@ def divide(
     tokenizer: PreTrainedTokenizerBase,
     length: int,
     held_out: int,
+    correction: int,
 ) -> Divided:
-    """Hold every tenth document out, and of these so many sequences at most."""
+    """Hold every tenth document out, and give so many sequences of the others to the teacher."""
     fill = end_token(tokenizer)
     apart = pack(documents[::10], length, fill)
     rest = pack([document for at, document in enumerate(documents) if at % 10], length, fill)
-    order = torch.randperm(len(apart.ids_SL), generator=torch.Generator().manual_seed(0))
-    return Divided(rest, apart.some(order[:held_out].tolist()))
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(rest.ids_SL), generator=generator).tolist()
+    if len(order) <= correction:
+        sys.exit(
+            f"the texts hold {len(order):,} sequences of {length} tokens, expected over "
+            f"{correction:,}: give more --texts, or fewer --corrections"
+        )
+    measured = torch.randperm(len(apart.ids_SL), generator=generator)[:held_out].tolist()
+    return Divided(
+        rest.some(order[:correction]), rest.some(order[correction:]), apart.some(measured)
+    )
 
 
 class Outcome(NamedTuple):
@@ -112,19 +124,17 @@ def pruned(
 
 
 def train(
-    student: PreTrainedModel, texts: Divided, teacher: ModelTeacher | None, steps: int, rate: float
-) -> PreTrainedModel:
-    """Train a copy of a student, on the teacher's distributions where there is one."""
+    model: PreTrainedModel, texts: Packed, teacher: ModelTeacher | None, steps: int, rate: float
+) -> None:
+    """Train a model, on the teacher's distributions where there is one."""
     settings = LanguageSettings(
         most_steps=steps,
         epochs=steps,
-        sequences_per_step=2 * PASS,
+        sequences_per_step=STEP,
         sequences_per_pass=PASS,
         learning_rate=rate,
     )
-    copy = deepcopy(student).requires_grad_()
-    train_language_model(copy, texts.train, teacher, settings)
-    return copy
+    train_language_model(model.requires_grad_(), texts, teacher, settings)
 
 
 def main() -> None:
@@ -135,7 +145,8 @@ def main() -> None:
     parser.add_argument("--teacher", required=True, help="folder, GGUF file, or name on the hub")
     parser.add_argument("--texts", nargs="+", required=True, help="files or folders of text")
     parser.add_argument("--keep", type=float, default=2 / 3, help="share of layers, and of width")
-    parser.add_argument("--steps", type=int, default=100, help="of eight sequences each")
+    parser.add_argument("--corrections", type=int, default=40, help="steps of the teacher, or 0")
+    parser.add_argument("--steps", type=int, default=100, help="of students, eight sequences each")
     parser.add_argument("--length", type=int, default=128, help="tokens of a sequence")
     parser.add_argument("--held-out", type=int, default=64, help="sequences to measure by")
     parser.add_argument("--rate", type=float, default=5e-4)
@@ -143,20 +154,31 @@ def main() -> None:
     source = Pretrained(arguments.teacher)
     teacher = source.load("float32", "cpu")
     documents = read_documents(arguments.texts, source.tokenizer)
-    texts = divide(documents, source.tokenizer, arguments.length, arguments.held_out)
+    texts = divide(
+        documents,
+        source.tokenizer,
+        arguments.length,
+        arguments.held_out,
+        arguments.corrections * STEP,
+    )
+    unread = cross_entropy(teacher, texts.held_out)
+    if arguments.corrections:
+        train(teacher, texts.correction, None, arguments.corrections, arguments.rate / 5)
     asked = ModelTeacher(teacher, len(source.tokenizer))
     outcomes: dict[str, Outcome] = {}
     for name, student in pruned(teacher, texts, arguments.keep):
         before = cross_entropy(student, texts.held_out)
         after = []
         for of in (None, asked):
-            copy = train(student, texts, of, arguments.steps, arguments.rate)
+            copy = deepcopy(student)
+            train(copy, texts.train, of, arguments.steps, arguments.rate)
             after.append(cross_entropy(copy, texts.held_out))
         outcomes[name] = Outcome(student.num_parameters(), before, *after)
         print(f"{name}: {outcomes[name]}", file=sys.stderr, flush=True)
-    tokens = arguments.steps * 2 * PASS * arguments.length
+    tokens = arguments.steps * STEP * arguments.length
     whole = cross_entropy(teacher, texts.held_out)
     print(f"loss on {texts.held_out.rows:,} held-out tokens; {tokens:,} tokens to learn from")
+    print(f"the teacher's before and after it read such texts: {unread:.3f}, {whole:.3f}")
     print(f"{'student':14}{'parameters':>10}{'pruned':>8}{'hard':>14}{'distilled':>16}")
     print(f"{'(teacher)':14}{teacher.num_parameters() / 1e6:9.1f}M{whole:8.3f}")
     for name, found in outcomes.items():

@@ -162,11 +162,15 @@ def test_pruning_prints_what_training_repairs(
     language: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [*language, "--length", "32", "--steps", "12", "--keep", "0.5", "--rate", "1e-2"]
-    said, _, teacher, *rows = run("prune_and_distil", given, monkeypatch, capsys)
+    given += ["--corrections", "2"]
+    said, corrected, _, teacher, *rows = run("prune_and_distil", given, monkeypatch, capsys)
     assert said.endswith(f"; {12 * 8 * 32:,} tokens to learn from")
+    before, after = map(float, corrected.split(": ")[1].split(", "))
+    assert after != before  # which knew the texts already
     assert teacher.split()[0] == "(teacher)"
     assert [row[:14].strip() for row in rows] == ["fewer layers", "narrower", "both"]
     whole = float(teacher.split()[-1])
+    assert whole == after
     for row in rows:
         _, pruned, *repaired = row[14:].replace("%", "").split()
         assert float(pruned) > whole + 0.3
@@ -178,6 +182,13 @@ def test_pruning_prints_what_training_repairs(
             )
 
 
+def test_pruning_asks_for_texts_that_students_can_read(
+    language: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"expected over 320: give more --texts"):
+        run("prune_and_distil", language, monkeypatch, capsys)
+
+
 def test_channels_are_pruned_to_what_heads_can_share() -> None:
     tokenizer = tiny_model.byte_level_tokenizer()
     config = tiny_model.CONFIGS["llama"](len(tokenizer))
@@ -185,7 +196,7 @@ def test_channels_are_pruned_to_what_heads_can_share() -> None:
     config.update(sizes)
     make: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config
     documents = [passage(text, tokenizer) for text in tiny_model.TEXTS]
-    texts = prune_and_distil.divide(documents, tokenizer, 16, 2)
+    texts = prune_and_distil.divide(documents, tokenizer, 16, 2, 0)
     students = dict(prune_and_distil.pruned(make(config), texts, 0.5))
     assert students["narrower"].config.hidden_size == 72
     assert students["both"].config.num_hidden_layers == 1
@@ -211,7 +222,7 @@ def test_every_tenth_text_is_held_out() -> None:
     tokenizer = tiny_model.byte_level_tokenizer()
     documents = [passage(text, tokenizer) for text in tiny_model.TEXTS[:12]]
     longest = max(len(document.tokens) for document in documents)
-    texts = prune_and_distil.divide(documents, tokenizer, longest, 1)
+    texts = prune_and_distil.divide(documents, tokenizer, longest, 1, 0)
     apart = {tuple(documents[at].tokens) for at in (0, 10)}
     assert texts.train.rows == sum(
         len(document.tokens) - 1 for document in documents if tuple(document.tokens) not in apart
