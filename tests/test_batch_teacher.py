@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from locum.errors import TeacherError, UsageError
 from locum.schema import Task
 from locum.store import BatchRow, BatchStore, Claim, LabelStore, Ledger
-from locum.teachers import BatchTeacher, ChatTeacher, label_texts
+from locum.teachers import BatchTeacher, ChatTeacher, batch_api, label_texts
 from locum.teachers.batch_api import RUN, BatchApi
 from locum.teachers.batch_lines import request_line
 from locum.teachers.batch_lots import BatchJob
@@ -282,6 +283,31 @@ def test_a_call_that_fails_is_made_again(
     assert balance(store).spent == server.provider.charged_nanodollars
 
 
+def test_an_upload_is_sent_again_whole_while_the_refused_one_goes_on_reading(
+    server: Server, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once, add_field = BatchApi._once, aiohttp.FormData.add_field  # noqa: SLF001 - where it breaks off
+    opened: list[IO[bytes]] = []
+
+    def read_in_turns(form: aiohttp.FormData, name: str, value: Any, **more: Any) -> None:  # noqa: ANN401
+        add_field(form, name, value, **more)
+        if name == "file":
+            opened.append(value)
+            if len(opened) > 1:
+                assert opened[0].read()
+
+    async def refuse_first(api: BatchApi, method: str, path: str, *rest: Any) -> bytes:  # noqa: ANN401
+        if path == "/files" and len(opened) == 1:
+            raise batch_api._RetryableError("busy", 0.0)  # noqa: SLF001 - as a status of 429 does
+        return await once(api, method, path, *rest)
+
+    monkeypatch.setattr(aiohttp.FormData, "add_field", read_in_turns)
+    monkeypatch.setattr(BatchApi, "_once", refuse_first)
+    assert said(label(server.url, store, texts(6))) == right(6)
+    assert len(opened) == 2
+    opened[0].close()
+
+
 def test_an_upload_that_was_made_twice_is_one_batch(server: Server, store: Path) -> None:
     server.provider.fail("POST", "/files", "cut after")
     label(server.url, store, texts(2))
@@ -521,7 +547,7 @@ def test_a_batch_that_another_run_gave_up_is_not_made(
 ) -> None:
     upload = BatchApi.upload
 
-    async def upload_slowly(api: BatchApi, lines: IO[bytes]) -> str:
+    async def upload_slowly(api: BatchApi, lines: Path) -> str:
         file = await upload(api, lines)
         with LabelStore(store) as labels:
             batches = BatchStore(labels.database)

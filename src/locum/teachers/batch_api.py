@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import IO, TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from locum.teachers.remote_batch import RemoteBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from locum.teachers.transport import Transport
@@ -122,19 +122,19 @@ class BatchApi:
         """Close its connections."""
         await self._session.close()
 
-    async def upload(self, lines: IO[bytes]) -> str:
+    async def upload(self, lines: Path) -> str:
         """Send a file of requests, and return its id.
+
+        Each attempt opens it anew: one that was refused before it was sent whole may go on reading.
 
         Raises:
             TeacherError: The provider refuses, or does not answer.
         """
 
         def form() -> aiohttp.FormData:
-            # A form closes the file that it sent, and another attempt sends it again.
-            copy = os.fdopen(os.dup(lines.fileno()), "rb")
-            copy.seek(0)
             body = aiohttp.FormData({"purpose": "batch"})
-            body.add_field("file", copy, filename="requests.jsonl", content_type="text/plain")
+            name = "requests.jsonl"
+            body.add_field("file", lines.open("rb"), filename=name, content_type="text/plain")
             return body
 
         return self._parse(_File, await self._call("POST", "/files", form)).id

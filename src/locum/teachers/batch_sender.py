@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from locum.store import BatchRow
@@ -79,11 +80,12 @@ class BatchSender:
         return await self._make(Lot(run, now, None, {one.key: one for one in granted}), file)
 
     async def _upload(self, questions: Iterable[Question]) -> str:
-        with TemporaryFile() as lines:
-            for question in questions:
-                lines.write(request_line(self._job.chat, self._job.task, question))
-            lines.flush()
-            return await self._job.api.upload(lines)
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "requests.jsonl"
+            with path.open("wb") as lines:
+                for question in questions:
+                    lines.write(request_line(self._job.chat, self._job.task, question))
+            return await self._job.api.upload(path)
 
     async def _make(self, lot: Lot, file: str) -> Lot | None:
         job = self._job
