@@ -11,6 +11,7 @@ from locum.errors import UsageError
 from locum.losses import softmax
 from locum.students.linear import LinearStudent
 from locum.students.low_rank import (
+    Adam,
     Factors,
     fit_low_rank_regression,
     loss_gradients,
@@ -97,6 +98,29 @@ def test_the_loss_falls_and_the_models_differ(generator: np.random.Generator) ->
     assert value_of(factors, design, terms) < 0.9 * value_of(start, design, terms)
     products = [factors.inner[:, 4 * s : 4 * s + 4] @ factors.outer[s] for s in range(4)]
     assert all(np.abs(products[0] - other).max() > 1e-3 for other in products[1:])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 256, 600])
+def test_adam_moves_the_rows_that_it_is_given(generator: np.random.Generator, rows: int) -> None:
+    array = generator.random((700, 3), np.float32)
+    expected = array.astype(np.float64)
+    first, second, adam = np.zeros_like(expected), np.zeros_like(expected), Adam(array)
+    for step in range(1, 5):
+        chosen = np.sort(generator.choice(700, rows, replace=False))
+        gradient = generator.normal(size=(rows, 3)).astype(np.float32)
+        adam.move(gradient, 0.01, step, chosen)
+        # Kingma and Ba 2015, algorithm 1, with the moments of the other rows left as they are.
+        first[chosen] = 0.9 * first[chosen] + 0.1 * gradient
+        second[chosen] = 0.999 * second[chosen] + 0.001 * gradient.astype(np.float64) ** 2
+        unbiased = first[chosen] / (1 - 0.9**step), second[chosen] / (1 - 0.999**step)
+        expected[chosen] -= 0.01 * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+    np.testing.assert_allclose(array, expected, atol=2e-5)
+
+
+def test_adam_moves_all_rows_of_any_shape(generator: np.random.Generator) -> None:
+    array = np.zeros((4, 2, 3), np.float32)
+    Adam(array).move(generator.normal(size=array.shape).astype(np.float32), 0.01, 1)
+    np.testing.assert_allclose(np.abs(array), 0.01, rtol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (5, 0), (70, 2)])

@@ -12,19 +12,19 @@ from locum.students.softmax_regression import Regression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import EllipsisType
 
     from scipy.sparse import csr_array
 
     from locum.students.softmax_regression import Term
 
-__all__ = ["Factors", "fit_low_rank_regression", "loss_gradients", "train_factors"]
+__all__ = ["Adam", "Factors", "fit_low_rank_regression", "loss_gradients", "train_factors"]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 _STARTS = 4
 _BATCH = 64
+_BLOCK = 256
 _RATE = 3e-3
 _MOST_EPOCHS, _LEAST_EPOCHS = 15, 2
 _MOST_ENTRIES = 60_000_000
@@ -81,21 +81,37 @@ def train_factors(design: csr_array, terms: Sequence[Term], rank: int) -> Factor
         np.zeros((_STARTS, rank, classes), np.float32),
         np.zeros((_STARTS, 1, classes), np.float32),
     )
-    adams = [_Adam(factor) for factor in factors]
+    adams = [Adam(factor) for factor in factors]
+    columns_of = _Columns(columns)
     epochs = min(max(_LEAST_EPOCHS, _MOST_ENTRIES // max(design.nnz, 1)), _MOST_EPOCHS)
     steps = epochs * -(-inputs // _BATCH)
     for step, rows in enumerate(_deal(inputs, epochs, dice)):
-        batch = design[rows]
-        used, places = np.unique(batch.indices, return_inverse=True)
-        batch = type(batch)((batch.data, places, batch.indptr), shape=(len(rows), len(used)))
+        used, batch = columns_of.keep_used(design[rows])
         some = factors._replace(inner=factors.inner[used])
         gradients = loss_gradients(some, batch, [_some_of(term, rows) for term in terms])
         rate = _RATE * (1 - step / steps)
         inner, *others = zip(adams, gradients, strict=True)
-        inner[0].move(inner[1], used, rate, step + 1)
+        inner[0].move(inner[1], rate, step + 1, used)
         for adam, gradient in others:
-            adam.move(gradient, ..., rate, step + 1)
+            adam.move(gradient, rate, step + 1)
     return factors
+
+
+class _Columns:
+    """Finds the columns that some rows of a design use, without sorting."""
+
+    def __init__(self, columns: int) -> None:
+        self._is_used = np.zeros(columns, np.bool_)
+        self._place = np.zeros(columns, np.int32)
+
+    def keep_used(self, batch: csr_array) -> tuple[Rows, csr_array]:
+        """Return the columns that are used, rising, and the batch of these alone."""
+        self._is_used[batch.indices] = True
+        used = np.flatnonzero(self._is_used)
+        self._is_used[used] = False
+        self._place[used] = np.arange(len(used), dtype=np.int32)
+        parts = (batch.data, self._place[batch.indices], batch.indptr)
+        return used, type(batch)(parts, shape=(batch.shape[0], len(used)))
 
 
 def _deal(inputs: int, epochs: int, dice: np.random.Generator) -> Iterator[Rows]:
@@ -130,22 +146,49 @@ def _on_logits(logits: Floats, terms: Sequence[Term]) -> Floats:
     return gradient
 
 
-class _Adam:
+class Adam:
     """Adam on one array, of which each step moves some rows or all.
 
+    Rows are moved some at a time, in buffers that are used again and stay in a core's cache.
+
     Args:
-        array: Changed in place.
+        array: Changed in place; all axes but the last are its rows.
     """
 
     def __init__(self, array: Floats) -> None:
-        self._array = array
-        self._first, self._second = np.zeros_like(array), np.zeros_like(array)
+        self._array = array.reshape(-1, array.shape[-1])
+        self._first, self._second = np.zeros_like(self._array), np.zeros_like(self._array)
+        self._buffers = np.empty((4, _BLOCK, array.shape[-1]), np.float32)
+        self._all = np.arange(len(self._array))
 
-    def move(self, gradient: Floats, rows: Rows | EllipsisType, rate: float, step: int) -> None:
-        """Take step number ``step``, from 1, along the gradient of these rows."""
-        first, second = self._first[rows], self._second[rows]
-        first += np.float32(1 - _FIRST_DECAY) * (gradient - first)
-        second += np.float32(1 - _SECOND_DECAY) * (gradient * gradient - second)
+    def move(self, gradient: Floats, rate: float, step: int, rows: Rows | None = None) -> None:
+        """Take step number ``step``, from 1, along the gradient of these rows, or of all."""
+        rows = self._all if rows is None else rows
+        gradient = gradient.reshape(len(rows), self._array.shape[-1])
+        pace = np.float32(rate / (1 - _FIRST_DECAY**step))
+        share = np.float32(1 - _SECOND_DECAY**step)
+        for start in range(0, len(rows), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            self._move_block(gradient[block], rows[block], pace, share)
+
+    def _move_block(
+        self, gradient: Floats, rows: Rows, pace: np.float32, share: np.float32
+    ) -> None:
+        first, second, moved, spare = self._buffers[:, : len(rows)]
+        for array, part in ((self._first, first), (self._second, second), (self._array, moved)):
+            np.take(array, rows, axis=0, out=part, mode="clip")  # other modes copy once more
+        np.subtract(gradient, first, out=spare)
+        spare *= np.float32(1 - _FIRST_DECAY)
+        first += spare
+        np.multiply(gradient, gradient, out=spare)
+        spare -= second
+        spare *= np.float32(1 - _SECOND_DECAY)
+        second += spare
         self._first[rows], self._second[rows] = first, second
-        unit = np.sqrt(second / np.float32(1 - _SECOND_DECAY**step)) + np.float32(_SMALLEST)
-        self._array[rows] -= np.float32(rate / (1 - _FIRST_DECAY**step)) * first / unit
+        second /= share
+        np.sqrt(second, out=second)
+        second += np.float32(_SMALLEST)
+        first *= pace
+        first /= second
+        moved -= first
+        self._array[rows] = moved
