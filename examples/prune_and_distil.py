@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from locum.language import Document
 
 MEASURED = 32  # sequences by which it is found what the texts use
-PASS, STEP = 4, 8
+STEP = 8  # sequences, which go through a model at once: each pass reads and writes all weights
 
 
 class Divided(NamedTuple):
@@ -109,7 +109,7 @@ def pruned(
     """Make students that keep a share of the layers, of the width, and of both."""
     config = teacher.config
     ids = texts.train.ids_SL[:MEASURED]
-    batches = [ids[start : start + PASS] for start in range(0, len(ids), PASS)]
+    batches = [ids[start : start + STEP] for start in range(0, len(ids), STEP)]
     layers = share(config.num_hidden_layers, kept)
     width = {
         # transformers wants whole channels for each head, and matrix units whole eights.
@@ -131,7 +131,7 @@ def train(
         most_steps=steps,
         epochs=steps,
         sequences_per_step=STEP,
-        sequences_per_pass=PASS,
+        sequences_per_pass=STEP,
         learning_rate=rate,
     )
     train_language_model(model.requires_grad_(), texts, teacher, settings)
@@ -169,12 +169,12 @@ def main() -> None:
     for name, student in pruned(teacher, texts, arguments.keep):
         before = cross_entropy(student, texts.held_out)
         after = []
-        for of in (None, asked):
+        for way, of in (("hard", None), ("distilled", asked)):
             copy = deepcopy(student)
             train(copy, texts.train, of, arguments.steps, arguments.rate)
             after.append(cross_entropy(copy, texts.held_out))
+            print(f"{name}, {way}: {before:.3f} to {after[-1]:.3f}", file=sys.stderr, flush=True)
         outcomes[name] = Outcome(student.num_parameters(), before, *after)
-        print(f"{name}: {outcomes[name]}", file=sys.stderr, flush=True)
     tokens = arguments.steps * STEP * arguments.length
     whole = cross_entropy(teacher, texts.held_out)
     print(f"loss on {texts.held_out.rows:,} held-out tokens; {tokens:,} tokens to learn from")
