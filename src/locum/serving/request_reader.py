@@ -57,6 +57,11 @@ class RequestReader:
         self._head_ended = False
         self.reading = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be done: for a request, a refusal, or a client that waits."""
+        return bool(self.requests) or self.refusal is not None or self.wants_continue
+
     def feed(self, data: bytes) -> None:
         """Take bytes as they came."""
         if self.refusal is not None:

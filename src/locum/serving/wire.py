@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -80,9 +80,13 @@ class Headers:
         """Return the values of some names."""
         return [value for key, _, value in self._lines if key in names]
 
+    def named(self, names: Container[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return some names in lower case, with their values."""
+        return tuple([(key, value) for key, _, value in self._lines if key in names])
+
     def size(self) -> int:
         """Return how many bytes the headers take."""
-        return sum(len(name) + len(value) + 4 for _, name, value in self._lines)
+        return sum([len(name) + len(value) + 4 for _, name, value in self._lines])
 
     def end_to_end(self, also: frozenset[bytes] = frozenset()) -> Headers:
         """Return what is meant for the other end (RFC 9110, section 7.6.1).
@@ -102,8 +106,7 @@ class Headers:
         return [b"%b: %b" % (name, value) for _, name, value in self._lines]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One whole request of a client.
 
     Args:
