@@ -183,9 +183,9 @@ class Gateway:
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        busy = self._connections or self._running or self._dispatcher.shadows
-        if self.stopping and not busy:
-            self._quiet.set()
+        if not self.stopping or self._connections or self._running or self._dispatcher.shadows:
+            return
+        self._quiet.set()
 
     async def _sweep(self) -> None:
         """Give up what is too slow; one clock for all is cheaper than a timer a request."""
@@ -316,8 +316,8 @@ class Gateway:
 
     def _is_blind(self) -> bool:
         """Whether nobody would see, or tell, that a promise is broken."""
-        blind = max(self._roster.blind_seconds, self._recorder.failing_seconds)
-        return blind > _BLIND_SECONDS
+        roster, recorder = self._roster, self._recorder
+        return max(roster.blind_seconds, recorder.failing_seconds) > _BLIND_SECONDS
 
     def _health(self) -> Health:
         """How it does at this moment."""

@@ -25,6 +25,7 @@ __all__ = ["CallKind", "OurCall", "Recogniser"]
 _ALL = 100
 _MOST_FRAMES = 4_096
 _LARGEST_FRAME = 64 * 1024
+_TELLING = (b"content-encoding", b"x-locum-task", b"anthropic-version")
 
 
 class CallKind(NamedTuple):
@@ -220,11 +221,11 @@ def _key(request: Request) -> tuple[str | bytes | None, ...] | None:
     There is none for requests that are never a student's, for those whose bodies are packed, and
     where the target has a query. What one application sends says nothing of what others do.
     """
-    headers, target = request.headers, request.target
-    if request.method != b"POST" or b"?" in target or headers.get(b"content-encoding") is not None:
+    target = request.target
+    packed, task, version = request.headers.pick(_TELLING)
+    if request.method != b"POST" or b"?" in target or packed is not None:
         return None
-    application = request.caller.application
-    return (application, target, headers.get(b"x-locum-task"), headers.get(b"anthropic-version"))
+    return (request.caller.application, target, task, version)
 
 
 def _user(chat: JsonObject) -> str | None:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from locum.serving.routing import Caller
 
@@ -67,9 +67,16 @@ class Headers:
 
     def get(self, name: bytes) -> bytes | None:
         """Return the first value of a name."""
+        return self._firsts().get(name)
+
+    def pick(self, names: Sequence[bytes]) -> list[bytes | None]:
+        """Return the first value of each of some names."""
+        return [*map(self._firsts().get, names)]
+
+    def _firsts(self) -> dict[bytes, bytes]:
         if self._first is None:
             self._first = {key: value for key, _, value in reversed(self._lines)}
-        return self._first.get(name)
+        return self._first
 
     def get_text(self, name: bytes) -> str | None:
         """Return the first value of a name as text."""
