@@ -183,9 +183,8 @@ class Gateway:
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        if not self.stopping or self._connections or self._running or self._dispatcher.shadows:
-            return
-        self._quiet.set()
+        if self.stopping and not (self._connections or self._running or self._dispatcher.shadows):
+            self._quiet.set()
 
     async def _sweep(self) -> None:
         """Give up what is too slow; one clock for all is cheaper than a timer a request."""
@@ -262,13 +261,11 @@ class Gateway:
     ) -> Coroutine[None, None, None] | None:
         """Answer one request; see `Host.serve`."""
         arrival = Arrival(request, client, time.monotonic(), self._chance.random())
-        if self._reads_all or self._running >= self.limits.calls:
+        may_ask = not self._reads_all and self._running < self.limits.calls
+        if not (may_ask and self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival))):
             return self._serve(arrival)
         self._running += 1
-        if self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival)):
-            return None
-        self._running -= 1
-        return self._serve(arrival)
+        return None
 
     def _go_on(self, arrival: Arrival, verdict: Verdict | None) -> None:
         """Go on with a call of which a student was asked at once, unless the client has left."""
@@ -316,8 +313,8 @@ class Gateway:
 
     def _is_blind(self) -> bool:
         """Whether nobody would see, or tell, that a promise is broken."""
-        roster, recorder = self._roster, self._recorder
-        return max(roster.blind_seconds, recorder.failing_seconds) > _BLIND_SECONDS
+        blind = max(self._roster.blind_seconds, self._recorder.failing_seconds)
+        return blind > _BLIND_SECONDS
 
     def _health(self) -> Health:
         """How it does at this moment."""
