@@ -130,7 +130,7 @@ def test_a_long_text_is_left_to_the_process(folder: Path) -> None:
 def test_many_long_texts_let_others_come_between(folder: Path) -> None:
     async def run() -> None:
         async with moved_in(folder) as link:
-            texts = [f"{SURE[LABELS[n % 3]]} {'x' * 1_900} {n}" for n in range(100)]
+            texts = [f"{SURE[LABELS[n % 3]]} {'x' * 900} {n}" for n in range(100)]
             turns = 0
 
             async def count() -> None:
@@ -225,7 +225,7 @@ def test_what_cannot_be_loaded_or_is_not_quick_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("lengths", "size"), [([10], 1), ([2_000] * 9, 4), ([10] * 100, 64), ([9_000, 1], 1)]
+    ("lengths", "size"), [([10], 1), ([1_000] * 9, 4), ([10] * 100, 64), ([9_000, 1], 1)]
 )
 def test_batches_are_bounded(lengths: list[int], size: int) -> None:
     asked = [quick_link._Asked((0, "x" * n, False, False), print, 0.0) for n in lengths]  # noqa: SLF001

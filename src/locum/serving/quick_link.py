@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_QUICK_TEXT", "QuickLink", "load_quick"]
 
-LONGEST_QUICK_TEXT = 2_000
+LONGEST_QUICK_TEXT = 1_000
 """Characters of the longest text that is answered in the gateway's own process."""
 
-_MOST_CHARACTERS = 8_000
+_MOST_CHARACTERS = 4_000
 _MOST_A_BATCH = 64
 
 
