@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tokenizers.pre_tokenizers import Metaspace
 
 from locum.config import RedactionSettings
 from locum.errors import ArtefactError
@@ -20,7 +21,9 @@ from locum.serving.quick_link import LONGEST_QUICK_TEXT, QuickLink, load_quick
 from locum.serving.student_answers import answers_of, is_quick
 from locum.students import Judgement
 from locum.students.linear import LinearStudent
+from locum.students.static import StaticStudent
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_student, object_student
+from tests.small_embeddings import random_embeddings, train_tokenizer
 from tests.test_student_link import change_a_byte, pid_of, ready, until
 
 if TYPE_CHECKING:
@@ -212,6 +215,28 @@ def test_only_students_that_are_known_to_be_quick_are() -> None:
     assert not is_quick(slow)
     assert not is_quick(failing_student()), "one that is derived may do anything"
     assert not is_quick(object_student())
+
+
+@pytest.mark.parametrize("by_words", [True, False])
+def test_a_static_student_is_quick_where_its_tokenizer_takes_word_by_word(
+    tmp_path: Path,
+    by_words: bool,  # noqa: FBT001
+) -> None:
+    texts = [*SURE.values(), *[f"{text} please" for text in SURE.values()]]
+    tokenizer = train_tokenizer(texts, 100)
+    if not by_words:
+        tokenizer.pre_tokenizer = Metaspace()
+    random_embeddings(tokenizer, 8).save(tmp_path / "embeddings")
+    model = StaticStudent(LABELS, str(tmp_path / "embeddings")).fit(texts, np.eye(3)[[0, 1, 2] * 2])
+    student = dataclasses.replace(label_student(), model=model)
+    assert is_quick(student) == by_words
+    folder = student.save(tmp_path / "student")
+    if not by_words:
+        with pytest.raises(ArtefactError, match="no student that answers soon"):
+            load_quick(folder)
+        return
+    questions = [(number, text, False, False) for number, text in enumerate(SURE.values())]
+    assert [answer[1] for _, answer in load_quick(folder)(questions)] == LABELS
 
 
 def test_what_cannot_be_loaded_or_is_not_quick_is_refused(tmp_path: Path) -> None:
