@@ -14,6 +14,7 @@ import pytest
 
 from locum.config import LimitSettings
 from locum.promotion.plan import Plan, PromptTokens
+from locum.serving import quick_link
 from locum.serving.routing import Caller
 from locum.serving.wire import Headers, Request
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
@@ -139,8 +140,9 @@ def test_streams_and_plain_answers_are_kept_apart(gateway: Running) -> None:
 
 
 def test_a_call_that_waited_for_the_student_first_took_that_long_too(
-    tmp_path: Path, upstream: Upstream
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(quick_link, "LONGEST_QUICK_TEXT", -1)
     with serving(tmp_path, upstream, LimitSettings(student_seconds=0.4)) as gateway:
         assert happens(lambda: route(gateway, chat_request(TEXT)) == "student")
         os.kill(student_pid(gateway), signal.SIGSTOP)

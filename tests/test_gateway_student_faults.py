@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.config import LimitSettings
+from locum.serving import quick_link
 from locum.store import CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import run
 from tests.gateway_clients import happens
@@ -60,7 +61,10 @@ def ask_teacher(gateway: Running, seconds: float) -> None:
     assert time.monotonic() - began < seconds
 
 
-def test_a_student_that_hangs_or_dies_costs_no_call(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_student_that_hangs_or_dies_costs_no_call(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_link, "LONGEST_QUICK_TEXT", -1)
     promote(tmp_path / "calls.sqlite", tmp_path / "student", shadow=0.5)
     with running_gateway(tmp_path, upstreams(upstream.url), QUICK) as gateway:
         for harm in (signal.SIGSTOP, signal.SIGKILL):

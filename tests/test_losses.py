@@ -14,6 +14,7 @@ from locum.losses import (
     log_softmax,
     soft_target_cross_entropy,
     soften,
+    soften_best,
     softmax,
 )
 
@@ -132,6 +133,21 @@ def test_soften_is_softmax_of_scaled_logarithms(
     np.testing.assert_allclose(softened, softmax(np.log(distribution) / temperature), atol=1e-12)
     powers = distribution ** (1 / temperature)
     np.testing.assert_allclose(softened, powers / powers.sum(), rtol=1e-9, atol=1e-300)
+
+
+@given(_distributions(), _TEMPERATURES, st.booleans())
+@settings(deadline=None)
+def test_the_best_of_soften_is_found_alone(
+    distribution: NDArray[np.float64],
+    temperature: float,
+    single: bool,  # noqa: FBT001
+) -> None:
+    if single:
+        distribution = np.eye(len(distribution))[0]
+    rows = np.array([distribution, distribution[::-1]], np.float32)
+    best, values = soften_best(rows, temperature)
+    np.testing.assert_array_equal(best, rows.argmax(axis=1))
+    np.testing.assert_array_equal(values, soften(rows, temperature).max(axis=1))
 
 
 @given(st.integers(2, 8), st.integers(0, 7), _TEMPERATURES)

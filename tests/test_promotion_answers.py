@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, TypeAdapter
 
-from locum.promotion import Ask, StudentAnswer
+from locum.promotion import Ask, StudentAnswer, random_name
 from locum.promotion.answers import chat_body, chat_stream, message_body, message_stream
 from locum.traffic import answer_text, assemble, stream_events, to_chat, token_logprobs
 
@@ -33,6 +33,7 @@ ANSWER = StudentAnswer(
     chances=[("Shipping.", 0.75), ("Billing.", 0.25), ("returns", 0.0)],
     created=1_760_000_000,
     artefact="0123456789abcdef" * 4,
+    name="Nobody0Else1Is2Called3Like4This5",
 )
 # U+2028 ends a line for some readers of streams; half surrogates no JSON holds.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -85,8 +86,9 @@ def test_a_body_of_chat_is_what_the_sdk_expects() -> None:
 
 
 def test_every_answer_has_an_id_of_its_own() -> None:
-    assert len({read_chat(chat_body(ANSWER, PLAIN)).id for _ in range(1_000)}) == 1_000
-    assert len({orjson.loads(message_body(ANSWER))["id"] for _ in range(1_000)}) == 1_000
+    answers = [ANSWER._replace(name=random_name(29)) for _ in range(1_000)]
+    assert len({read_chat(chat_body(answer, PLAIN)).id for answer in answers}) == 1_000
+    assert len({orjson.loads(message_body(answer))["id"] for answer in answers}) == 1_000
 
 
 @pytest.mark.parametrize("include_usage", [False, True])

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.serving import student_link
-from locum.serving.student_link import Said, StudentLink
+from locum.serving.student_link import StudentLink
 from tests.promoted import SURE, UNSURE, label_student, object_student
 from tests.test_gateway_process import wait_for_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from locum.serving.student_answers import Said
 
 LABELS = list(SURE)
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from locum.export import CertifiedExtractor
-from locum.serving.student_process import _answer_each, _answers_of
+from locum.serving.student_answers import answer_each, answers_of
 from locum.students import Judgement
 from locum.students.linear import LinearStudent
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_student, object_student
@@ -48,7 +48,7 @@ def answers(
     student: CertifiedStudent | CertifiedExtractor, texts: Sequence[str], *, wanted: bool = False
 ) -> list[Any]:
     questions = [(number, text, wanted, wanted) for number, text in enumerate(texts)]
-    found = orjson.loads(orjson.dumps(_answer_each(_answers_of(student), questions)))
+    found = orjson.loads(orjson.dumps(answer_each(answers_of(student), questions)))
     assert [number for number, _ in found] == list(range(len(texts)))
     return [answer for _, answer in found]
 

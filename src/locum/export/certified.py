@@ -10,7 +10,7 @@ import numpy as np
 from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.dataset import NO_SURROUNDINGS
 from locum.export.certified_base import CertifiedBase, refuse_one_text
-from locum.losses import soften
+from locum.losses import soften, soften_best
 from locum.schema import Prediction
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ class _Assessment(NamedTuple):
 
     proba: NDArray[np.float64]
     score: NDArray[np.float64]
+
+
+class _Choice(NamedTuple):
+    """Place and probability of each best label, and whether it is covered, ``[N]``."""
+
+    best: NDArray[np.intp]
+    sure: NDArray[np.float64]
+    certified: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -93,34 +101,27 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         """
         refuse_one_text(texts)
         texts = self._read(texts)
-        judgement, lengths = self._judge(texts)
-        if len(texts) == 1 and 0 < judgement.proba[0].sum() < np.inf:
-            return [self._predict_one(judgement, lengths, blank=not texts[0].strip())]
-        proba, score = self._assess(judgement, lengths)
-        certified = (score >= self.certificate.threshold).tolist()
-        best, confidence = proba.argmax(axis=1), proba.max(axis=1)
+        best, sure, certified = self._choose(texts)
         return [
-            Prediction(self.classes_[index], sure, safe and bool(text.strip()))
-            for text, index, sure, safe in zip(
-                texts, best.tolist(), confidence.tolist(), certified, strict=True
+            Prediction(self.classes_[index], confidence, safe and bool(text.strip()))
+            for text, index, confidence, safe in zip(
+                texts, best.tolist(), sure.tolist(), certified.tolist(), strict=True
             )
         ]
+
+    def _choose(self, texts: Sequence[str]) -> _Choice:
+        judgement = self.model.judge(texts)
+        if self.deferral.kind == "plain":
+            raw, usable = _usable(judgement.proba)
+            best, sure = soften_best(raw, self.temperature)
+            return _Choice(best, sure, usable & (sure >= self.certificate.threshold))
+        proba, score = self._assess(judgement, text_lengths(texts))
+        certified = score >= self.certificate.threshold
+        return _Choice(proba.argmax(axis=1), proba.max(axis=1), certified)
 
     def _content(self, text: str) -> str | None:
         [prediction] = self.predict([text])
         return prediction.label if prediction.answered else None
-
-    def _predict_one(
-        self, judgement: Judgement, lengths: NDArray[np.int64], *, blank: bool
-    ) -> Prediction:
-        """As for many, without reductions over rows, which cost more than the sums in them."""
-        proba = soften(judgement.proba[0], self.temperature)
-        index = int(proba.argmax())
-        score = sure = float(proba[index])
-        if self.deferral.kind == "learned":
-            score = float(self.deferral.score(proba[np.newaxis], judgement.novelty, lengths)[0])
-        answered = score >= self.certificate.threshold and not blank
-        return Prediction(self.classes_[index], sure, answered)
 
     def _read(self, texts: Sequence[str]) -> Sequence[str]:
         """Return what the student reads of texts."""
@@ -134,9 +135,18 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         return self.model.judge(texts), text_lengths(texts)
 
     def _assess(self, judgement: Judgement, lengths: NDArray[np.int64]) -> _Assessment:
-        mass = judgement.proba.sum(axis=1)
-        usable = (mass > 0) & (mass < np.inf)
-        raw = np.where(usable[:, np.newaxis], judgement.proba, 1.0)
+        raw, usable = _usable(judgement.proba)
         proba = soften(raw, self.temperature)
         score = self.deferral.score(proba, judgement.novelty, lengths)
         return _Assessment(proba, np.where(usable, score, np.nan))
+
+
+def _usable(
+    proba: NDArray[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+    """Return rows of probabilities, uniform where a row holds no finite ones, and which do."""
+    mass = np.add.reduce(proba, axis=1)
+    usable = (mass > 0) & (mass < np.inf)
+    if not usable.all():
+        proba = np.where(usable[:, np.newaxis], proba, 1.0)
+    return proba, usable

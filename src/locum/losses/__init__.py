@@ -24,7 +24,7 @@ from locum.losses.representation import cosine_loss, hidden_state_loss
 from locum.losses.sampled import sampled_cross_entropy
 from locum.losses.signals import SampledTargets, SparseTargets
 from locum.losses.soft_targets import soft_target_loss
-from locum.losses.softmax import log_softmax, soften, softmax
+from locum.losses.softmax import log_softmax, soften, soften_best, softmax
 
 __all__ = [
     "SampledTargets",
@@ -50,6 +50,7 @@ __all__ = [
     "soft_target_cross_entropy",
     "soft_target_loss",
     "soften",
+    "soften_best",
     "softmax",
     "token_cross_entropy",
     "total_variation",

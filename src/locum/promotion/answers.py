@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from base64 import b64encode
+from binascii import b2a_base64
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -34,6 +34,7 @@ _LEAST_LOGPROB = -9999.0
 # Ids need to differ, and are no secrets.
 _chance = random.Random()  # noqa: S311
 _DONE = b"data: [DONE]\n\n"
+_ALPHANUMERIC = bytes.maketrans(b"+/", b"aZ")
 
 
 class StudentAnswer(NamedTuple):
@@ -48,6 +49,7 @@ class StudentAnswer(NamedTuple):
             first; empty where they were not asked for.
         created: When, in seconds since 1970.
         artefact: SHA-256 of the student's manifest.
+        name: 29 letters and digits at least that nothing else is named by; ids begin with them.
     """
 
     text: str
@@ -57,6 +59,7 @@ class StudentAnswer(NamedTuple):
     chances: Sequence[tuple[str, float]]
     created: int
     artefact: str
+    name: str
 
 
 def chat_body(answer: StudentAnswer, ask: Ask) -> bytes:
@@ -135,7 +138,7 @@ def message_stream(answer: StudentAnswer) -> bytes:
 
 def _chat_head(answer: StudentAnswer, kind: str) -> JsonObject:
     return {
-        "id": f"chatcmpl-{random_name(_CHAT_DIGITS)}",
+        "id": f"chatcmpl-{answer.name[:_CHAT_DIGITS]}",
         "object": kind,
         "created": answer.created,
         "model": answer.model,
@@ -183,7 +186,7 @@ def _message(
     answer: StudentAnswer, content: list[JsonObject], reason: str | None, tokens: int
 ) -> JsonObject:
     return {
-        "id": f"msg_01{random_name(_MESSAGE_DIGITS)}",
+        "id": f"msg_01{answer.name[:_MESSAGE_DIGITS]}",
         "type": "message",
         "role": "assistant",
         "model": answer.model,
@@ -210,7 +213,7 @@ def server_sent_events(events: Iterable[JsonObject]) -> bytes:
 def random_name(digits: int) -> str:
     """Return letters and digits that make a name which nothing else has."""
     drawn = _chance.getrandbits(8 * digits).to_bytes(digits, "big")
-    return b64encode(drawn, b"aZ")[:digits].decode()
+    return b2a_base64(drawn).translate(_ALPHANUMERIC)[:digits].decode()
 
 
 def random_digits(digits: int) -> str:

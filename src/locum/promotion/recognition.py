@@ -42,19 +42,22 @@ class Recognition(NamedTuple):
 
     def admits(self, frame: Frame, text: str) -> bool:
         """Tell whether a call belongs to the task, its name aside."""
-        return self.may_admit(frame.model, text) and self.knows(frame)
+        return self.may_hold(text) and self.knows(frame)
 
     def knows(self, frame: Frame) -> bool:
         """Tell whether calls of the task had such a frame."""
         return _is_among(self.frames, frame)
 
-    def may_admit(self, model: str, text: str) -> bool:
-        """Tell whether a call could belong to the task, by what needs no redaction to be seen."""
-        return (
-            any(frame.model == model for frame in self.frames)
-            and len(text) <= self.longest
-            and Surroundings(self.before, self.after).surround(text)
-        )
+    def may_name(self, model: str) -> bool:
+        """Tell whether calls of the task asked for such a model."""
+        return any(frame.model == model for frame in self.frames)
+
+    def may_hold(self, text: str) -> bool:
+        """Tell whether an input could be one of the task's, by what needs no redaction."""
+        if len(text) > self.longest:
+            return False
+        bare = not (self.before or self.after)
+        return bare or Surroundings(self.before, self.after).surround(text)
 
 
 def _is_among(frames: frozenset[Frame], frame: Frame) -> bool:

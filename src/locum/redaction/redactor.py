@@ -96,7 +96,8 @@ class Redactor:
 
     def redact_text(self, text: str) -> str:
         """Return a text without what is to be kept from the disk."""
-        return self.redact_reversibly(text).text
+        # Most texts hold nothing.
+        return self.redact_reversibly(text).text if self._finder.holds(text, "", {}) else text
 
     def redact_reversibly(self, text: str) -> RedactedText:
         """Return a text without what is to be kept from the disk, which can be put back."""

@@ -68,8 +68,8 @@ class Host(Protocol):
         """Answer one request.
 
         Returns:
-            What is to be run for that, and cancelled when the client leaves; ``None`` where the
-            answer is on its way, and `ClientConnection.served` is called later.
+            What is to be run for that, and cancelled when the client leaves; ``None`` where it is
+            answered, or will be: then `ClientConnection.served` is called.
         """
         ...
 
@@ -168,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Serve the next request, answer one that cannot be read on, or wait."""
-        if self._paused:
+        if self._paused or self._serving or self._refused:
             return
         if self._reader.requests:
             self._serve(self._reader.requests.popleft())
@@ -212,7 +212,9 @@ class ClientConnection(asyncio.Protocol):
             self._close()
             return
         self._wait_for_next()
-        self._go_on()
+        if self._reader.waiting:
+            # Other connections come first: many requests may lie here.
+            asyncio.get_running_loop().call_soon(self._go_on)
         if len(self._reader.requests) < _QUEUED_REQUESTS:
             self._transport.resume_reading()
 
@@ -278,14 +280,23 @@ class ClientConnection(asyncio.Protocol):
         lines = [
             STATUS_LINES[status],
             b"content-type: %b" % content_type,
-            b"content-length: %d" % len(body),
-            *(b"%b: %b" % header for header in headers),
+            *[b"%b: %b" % header for header in headers],
         ]
-        if not self.keep_alive:
-            lines.append(b"connection: close")
+        self.send(b"\r\n".join(lines), body)
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Send a whole answer.
+
+        Args:
+            head: Its status line and headers, but for those that say how long it is and whether
+                the connection stays.
+            body: Its body.
+        """
+        length, closing = len(body), b"" if self.keep_alive else b"\r\nconnection: close"
         if self._request is not None and self._request.method == b"HEAD":
             body = b""
-        self.write(b"\r\n".join((*lines, b"", body)))
+        parts = (head, length, closing, body)
+        self.write(b"%b\r\ncontent-length: %d%b\r\n\r\n%b" % parts)
 
     def refuse(self, refusal: Refusal, *, anthropic: bool = False) -> None:
         """Send an error of the gateway's own."""

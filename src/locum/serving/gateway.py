@@ -183,8 +183,7 @@ class Gateway:
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        busy = self._connections or self._running or self._dispatcher.shadows
-        if self.stopping and not busy:
+        if self.stopping and not (self._connections or self._running or self._dispatcher.shadows):
             self._quiet.set()
 
     async def _sweep(self) -> None:

@@ -15,6 +15,7 @@ from locum.traffic.strict_json import parse_json, write_json
 if TYPE_CHECKING:
     from locum.redaction import Redactor
     from locum.schema import Endpoint, JsonObject
+    from locum.serving.answer_template import AnswerTemplate
     from locum.serving.forwarder import ActiveCall
     from locum.serving.roster import Roster, StandIn
     from locum.serving.wire import Request
@@ -24,6 +25,7 @@ __all__ = ["CallKind", "OurCall", "Recogniser"]
 _ALL = 100
 _MOST_FRAMES = 4_096
 _LARGEST_FRAME = 64 * 1024
+_TELLING = (b"content-encoding", b"x-locum-task", b"anthropic-version")
 
 
 class CallKind(NamedTuple):
@@ -32,22 +34,20 @@ class CallKind(NamedTuple):
     Args:
         stand_ins: Students whose tasks have such calls, if the input is one of theirs too.
         form: In which the API that is called gives answers.
-        model: The model that is asked for.
-        name: Of the task, where the call's header says it.
         user: Who the call is for, where it says so.
         frame: All but input and delivery.
         ask: How the answer is wanted.
         repeated: What an answer repeats of them.
+        templates: Of answers to them, by the student's artefact and what it says.
     """
 
     stand_ins: tuple[StandIn, ...]
     form: AnswerForm
-    model: str
-    name: str | None
     user: str | None
     frame: Frame
     ask: Ask
     repeated: JsonObject
+    templates: dict[tuple[str, str], AnswerTemplate | None]
 
     def call(self, text: str, request: Request, received: float) -> OurCall | None:
         """Return the call with this input; ``None`` where that is no student's.
@@ -58,7 +58,7 @@ class CallKind(NamedTuple):
             received: When it was there, by the clock that never goes back.
         """
         for stand_in in self.stand_ins:
-            if stand_in.may_be_asked(self.model, self.name, text):
+            if stand_in.plan.recognition.may_hold(text):
                 application = request.caller.application or ""
                 return OurCall(stand_in, self, text, application, received)
         return None
@@ -139,14 +139,15 @@ class Recogniser:
         if read is None:
             return None
         text, name = read.text, call.request.headers.get_text(b"x-locum-task")
-        likely = [one for one in stand_ins if one.may_be_asked(call.model, name, text)]
+        named = [one for one in stand_ins if one.may_be_named(call.model, name)]
+        likely = any(one.plan.recognition.may_hold(text) for one in named)
         frame = await self._frame(read.rest) if likely else None
         if frame is None:
             return None
-        knowing = tuple(one for one in stand_ins if one.plan.recognition.knows(frame))
+        knowing = tuple(one for one in named if one.plan.recognition.knows(frame))
         form = ANSWER_FORMS[call.endpoint]
         repeated = form.repeated(call.body)
-        kind = CallKind(knowing, form, call.model, name, read.user, frame, read.ask, repeated)
+        kind = CallKind(knowing, form, read.user, frame, read.ask, repeated, {})
         ours = kind.call(text, call.request, call.received)
         # Meanwhile others may have been promoted.
         if ours is not None and stand_ins is self._roster.stand_ins:
@@ -220,11 +221,11 @@ def _key(request: Request) -> tuple[str | bytes | None, ...] | None:
     There is none for requests that are never a student's, for those whose bodies are packed, and
     where the target has a query. What one application sends says nothing of what others do.
     """
-    headers, target = request.headers, request.target
-    if request.method != b"POST" or b"?" in target or headers.get(b"content-encoding") is not None:
+    target = request.target
+    packed, task, version = request.headers.pick(_TELLING)
+    if request.method != b"POST" or b"?" in target or packed is not None:
         return None
-    application = request.caller.application
-    return (application, target, headers.get(b"x-locum-task"), headers.get(b"anthropic-version"))
+    return (request.caller.application, target, task, version)
 
 
 def _user(chat: JsonObject) -> str | None:

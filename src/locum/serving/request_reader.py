@@ -21,6 +21,7 @@ __all__ = ["RequestReader"]
 
 # A chunk of one byte takes six on the wire.
 _WIRE_BYTES_A_BODY_BYTE = 8
+_FRAMING = (b"upgrade", b"transfer-encoding", b"content-length")
 _OFFER = frozenset({b"http2-settings"})
 
 
@@ -56,6 +57,11 @@ class RequestReader:
         self._body_size = self._head_fed = self._body_fed = 0
         self._head_ended = False
         self.reading = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be done: for a request, a refusal, or a client that waits."""
+        return bool(self.requests) or self.refusal is not None or self.wants_continue
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they came."""
@@ -131,7 +137,7 @@ class RequestReader:
         self._method = self._parser.get_method()
         self.deadline = time.monotonic() + self._limits.body_seconds
         try:
-            self._check_head()
+            self._check_head(*self.headers.pick(_FRAMING))
             self._caller = self._admit(self._method, self.target, self.headers)
         except Refusal as refusal:
             self._refuse(refusal)
@@ -139,20 +145,19 @@ class RequestReader:
         expects = self.headers.get(b"expect")
         self.wants_continue = expects is not None and expects.lower() == b"100-continue"
 
-    def _check_head(self) -> None:
+    def _check_head(
+        self, upgrade: bytes | None, coding: bytes | None, length: bytes | None
+    ) -> None:
         limits = self._limits
         if len(self.target) + self.headers.size() > limits.head_bytes:
             raise _head_too_large(limits.head_bytes)
-        upgrade = self.headers.get(b"upgrade")
         is_websocket = upgrade is not None and upgrade.lower() == b"websocket"
         if self._parser.should_upgrade() and (is_websocket or self._method == b"CONNECT"):
             raise Refusal(501, "no_upgrade", "the gateway speaks HTTP/1.1 alone")
-        coding = self.headers.get(b"transfer-encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
             raise Refusal(
                 501, "unknown_coding", "the gateway knows no transfer-encoding but chunked"
             )
-        length = self.headers.get(b"content-length")
         if length is not None and int(length) > limits.body_bytes:
             raise body_too_large(limits.body_bytes)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import LocumError
 from locum.promotion import drop_unused, read_plan, unpack_student
+from locum.serving.quick_link import QuickLink, load_quick
 from locum.serving.stand_in_metrics import Process
-from locum.serving.student_link import StudentLink
 from locum.store import PromotionStore, open_database
 
 if TYPE_CHECKING:
@@ -37,25 +37,24 @@ class StandIn(NamedTuple):
         promotion: What the store says of it.
         plan: How its calls are recognised and answered.
         link: Asks it; ``None`` where it was promoted once, and its calls are known for the record.
-        headers: Say of an answer that it is this student's.
+        head: Lines of an answer's head that say that it is this student's.
     """
 
     promotion: Promotion
     plan: Plan
-    link: StudentLink | None
-    headers: tuple[tuple[bytes, bytes], ...]
+    link: QuickLink | None
+    head: bytes
 
-    def may_be_asked(self, model: str, name: str | None, text: str) -> bool:
-        """Tell whether a call could be its own.
+    def may_be_named(self, model: str, name: str | None) -> bool:
+        """Tell whether a call could be its own, its input aside.
 
         Args:
             model: That it asks for.
             name: Of the task, by the call's header ``x-locum-task``.
-            text: Its input.
         """
         recognition = self.plan.recognition
         named = name == self.promotion.task or (name is None and not recognition.by_name)
-        return named and recognition.may_admit(model, text)
+        return named and recognition.may_name(model)
 
 
 class _Found(NamedTuple):
@@ -87,7 +86,7 @@ class Roster:
         self._known: dict[str, int] | None = None
         self._looked = time.monotonic()
         self._said = ""
-        self._leaving: list[StudentLink] = []
+        self._leaving: list[QuickLink] = []
         self.stand_ins: tuple[StandIn, ...] = ()
 
     @property
@@ -120,6 +119,7 @@ class Roster:
             self._take(found)
         if self._known is not None:
             self._said = ""
+        await self._move_in()
 
     def _complain(self, message: str) -> None:
         if message != self._said:
@@ -176,7 +176,7 @@ class Roster:
             elif folder is not None:  # what was refused may have been mended since
                 link = self._new_link(promotion.task, plan, folder)
                 link.start()
-            stand_ins.append(StandIn(promotion, plan, link, _headers(promotion, plan)))
+            stand_ins.append(StandIn(promotion, plan, link, _head(promotion, plan)))
         # Where a call could be two tasks', that with a student is asked.
         sorted_ones = tuple(sorted(stand_ins, key=lambda one: one.link is None))
         # What is known of calls is forgotten where it is another tuple.
@@ -186,12 +186,29 @@ class Roster:
             ended.close()
             self._leaving.append(ended)
 
-    def _new_link(self, task: str, plan: Plan, folder: Path) -> StudentLink:
+    async def _move_in(self) -> None:
+        """Load the students that are quick, and that their processes have tried, here too."""
+        for link in [one.link for one in self.stand_ins if one.link is not None]:
+            if link.may_move_in:
+                await self._load(link)
+
+    async def _load(self, link: QuickLink) -> None:
+        try:
+            link.move_in(
+                await asyncio.get_running_loop().run_in_executor(
+                    self._reader, load_quick, link.folder
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, its process answers
+            link.quick = False
+            _log.warning("the student in %s answers in its own process: %s", link.folder, error)
+
+    def _new_link(self, task: str, plan: Plan, folder: Path) -> QuickLink:
         if not plan.texts:
-            return StudentLink(task, folder, self._limits.student_seconds)
+            return QuickLink(task, folder, self._limits.student_seconds)
         # It says nothing while it writes what was asked at once.
         seconds = self._limits.writer_seconds
-        return StudentLink(task, folder, seconds, _SILENCE * seconds)
+        return QuickLink(task, folder, seconds, _SILENCE * seconds)
 
     def processes(self) -> list[Process]:
         """Return how the students' processes do."""
@@ -232,11 +249,12 @@ class Roster:
             self._database.close()
 
 
-def _headers(promotion: Promotion, plan: Plan) -> tuple[tuple[bytes, bytes], ...]:
+def _head(promotion: Promotion, plan: Plan) -> bytes:
     promise = b"agreement>=%g; confidence=%g" % (plan.target, plan.confidence)
     student = promotion.artefact[:12].encode()
-    return (
-        (b"x-locum-route", b"student"),
-        (b"x-locum-task", promotion.task.encode()),
-        (b"x-locum-certificate", b"%b; student=%b" % (promise, student)),
+    lines = (
+        b"x-locum-route: student",
+        b"x-locum-task: %b" % promotion.task.encode(),
+        b"x-locum-certificate: %b; student=%b" % (promise, student),
     )
+    return b"\r\n".join(lines)

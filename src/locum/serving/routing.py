@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -15,7 +16,7 @@ from locum.serving.refusals import Refusal
 from locum.traffic import endpoint_of_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from locum.config import ApplicationSettings, UpstreamSettings
     from locum.schema import Endpoint
@@ -38,8 +39,9 @@ _ANTHROPIC_HEADER = b"anthropic-version"
 KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
 """Headers in which clients send their keys."""
 
-_SECRET_HEADERS = KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization"}
-_COOKIE = frozenset({b"cookie"})
+_COOKIE = b"cookie"
+_CREDENTIALS = KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization", _COOKIE}
+_MOST_CALLERS = 1_024
 _LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
 
@@ -193,6 +195,8 @@ class Keys:
     def __init__(self, applications: Mapping[str, ApplicationSettings], *, spends: bool) -> None:
         self._spends = spends
         self._names: dict[bytes, str] = {}
+        # Clients send the same credentials again and again.
+        self._caller = lru_cache(_MOST_CALLERS)(self._find_caller)
         for name, application in applications.items():
             digest = _digest(_key(f"gateway.applications.{name}", application.key_env))
             if digest in self._names:
@@ -227,14 +231,19 @@ class Keys:
             Refusal: It has no key, or a wrong one; or it comes from a web page that would spend
                 the gateway's key.
         """
+        if self._spends and not self.required:
+            _refuse_web_pages(headers)
+        return self._caller(headers.named(_CREDENTIALS))
+
+    def _find_caller(self, credentials: tuple[tuple[bytes, bytes], ...]) -> Caller:
+        """Return who sends these headers; see `check`."""
+        secrets = _secrets(credentials)
         if not self.required:
-            if self._spends:
-                _refuse_web_pages(headers)
-            return Caller(None, _secrets(headers))
-        for value in headers.all(KEY_HEADERS):
-            name = self._names.get(_digest(_bare(value)))
+            return Caller(None, secrets)
+        for key, value in credentials:
+            name = self._names.get(_digest(_bare(value))) if key in KEY_HEADERS else None
             if name is not None:
-                return Caller(name, _secrets(headers))
+                return Caller(name, secrets)
         message = "the key is missing or wrong: send one of the gateway's, as the API key"
         raise Refusal(401, "invalid_api_key", message)
 
@@ -254,14 +263,15 @@ def names_this_computer(headers: Headers) -> bool:
     return name.lower() in _LOOPBACK
 
 
-def _secrets(headers: Headers) -> tuple[str, ...]:
+def _secrets(credentials: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
     """What must not reach the disk of the credentials that a request came with."""
     found = []
-    for value in headers.all(_SECRET_HEADERS):
+    for key, value in credentials:
         text = value.decode("latin-1")
-        found += [text, text.partition(" ")[2].strip()]
-    for value in headers.all(_COOKIE):
-        found += [pair.partition("=")[2] for pair in value.decode("latin-1").split(";")]
+        if key == _COOKIE:
+            found += [pair.partition("=")[2] for pair in text.split(";")]
+        else:
+            found += [text, text.partition(" ")[2].strip()]
     return tuple(secret for secret in found if secret)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from itertools import accumulate
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
-from prometheus_client import Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 
 from locum.store import Route
 
@@ -45,12 +50,34 @@ class Process(NamedTuple):
     failures: int
 
 
-class _Task(NamedTuple):
-    """The series of one task, found once."""
+class _Times:
+    """How many times were no longer than each bound, in seconds, and their sum.
 
-    routes: dict[Route, Counter]
-    student: Histogram
-    request: Histogram
+    Prometheus' own counters take a lock and check names for each time.
+    """
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(_STUDENT_SECONDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Take one more."""
+        self._counts[bisect_left(_STUDENT_SECONDS, seconds)] += 1
+        self._sum += seconds
+
+    def add_to(self, family: HistogramMetricFamily, task: str) -> None:
+        """Show them as those of a task."""
+        bounds = [*map(str, _STUDENT_SECONDS), "+Inf"]
+        counts = zip(bounds, accumulate(self._counts), strict=True)
+        family.add_metric([task], list(counts), self._sum)
+
+
+class _Task(NamedTuple):
+    """What is counted of one task."""
+
+    routes: dict[Route, int]
+    student: _Times
+    request: _Times
     recent: deque[float]
 
 
@@ -64,26 +91,6 @@ class StandInMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter(
-            "locum_stand_in_calls",
-            "Calls of promoted tasks, by the way that they went",
-            ["task", "route"],
-            registry=registry,
-        )
-        self._student = Histogram(
-            "locum_student_seconds",
-            "From asking a student's process to its answer",
-            ["task"],
-            buckets=_STUDENT_SECONDS,
-            registry=registry,
-        )
-        self._request = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "From receiving a call to the end of the student's answer, where a student answered",
-            ["task"],
-            buckets=_STUDENT_SECONDS,
-            registry=registry,
-        )
         self._tasks: dict[str, _Task] = {}
         self.processes: Sequence[Process] = ()
         self.standings: Sequence[Standing] = ()
@@ -91,7 +98,7 @@ class StandInMetrics:
 
     def count(self, task: str, route: Route) -> None:
         """Count a call of a promoted task."""
-        self._series(task).routes[route].inc()
+        self._series(task).routes[route] += 1
 
     def observe_student(self, task: str, seconds: float) -> None:
         """Take note of how long a student took."""
@@ -110,18 +117,37 @@ class StandInMetrics:
     def _series(self, task: str) -> _Task:
         series = self._tasks.get(task)
         if series is None:
-            series = self._tasks[task] = _Task(
-                {route: self._calls.labels(task, route) for route in _ROUTES},
-                self._student.labels(task),
-                self._request.labels(task),
-                deque(maxlen=_RECENT),
-            )
+            routes = dict.fromkeys(_ROUTES, 0)
+            series = _Task(routes, _Times(), _Times(), deque(maxlen=_RECENT))
+            self._tasks[task] = series
         return series
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is known now rather than counted; `CollectorRegistry` calls this."""
+        """Yield what is counted and what is known now; `CollectorRegistry` calls this."""
+        yield from self._collect_calls()
         yield from self._collect_processes()
         yield from self._collect_standings()
+
+    def _collect_calls(self) -> Iterator[Metric]:
+        calls = CounterMetricFamily(
+            "locum_stand_in_calls",
+            "Calls of promoted tasks, by the way that they went",
+            labels=["task", "route"],
+        )
+        student = HistogramMetricFamily(
+            "locum_student_seconds", "From asking a student to its answer", labels=["task"]
+        )
+        request = HistogramMetricFamily(
+            "gen_ai_server_request_duration_seconds",
+            "From receiving a call to the end of the student's answer, where a student answered",
+            labels=["task"],
+        )
+        for task, series in self._tasks.items():
+            for route, count in series.routes.items():
+                calls.add_metric([task, route], count)
+            series.student.add_to(student, task)
+            series.request.add_to(request, task)
+        yield from (calls, student, request)
 
     def _collect_processes(self) -> Iterator[Metric]:
         up = _gauge("locum_student_up", "1 while a student's process is ready")

@@ -7,25 +7,24 @@ import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import StudentAnswer, random_name
+from locum.serving.answer_writing import write_answer, write_known_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locum.promotion import AnswerText
+    from locum.promotion import StudentAnswer
+    from locum.serving.answer_writing import WrittenAnswer
     from locum.serving.client import ClientConnection
     from locum.serving.forwarder import ActiveCall
     from locum.serving.recogniser import OurCall, Recogniser
     from locum.serving.stand_in_metrics import StandInMetrics
-    from locum.serving.student_link import Said, StudentLink
+    from locum.serving.student_answers import Said
+    from locum.serving.student_link import StudentLink
     from locum.serving.wire import Request
     from locum.store import Route
 
 __all__ = ["Arrival", "Sampled", "StandIns", "TallyKey", "Verdict"]
 
-_REQUEST_DIGITS = 24
-_JSON = b"application/json"
-_EVENTS = b"text/event-stream; charset=utf-8"
 _log = logging.getLogger("locum.gateway")
 
 
@@ -112,14 +111,6 @@ class _Turn(NamedTuple):
     drawn: bool
 
 
-class _Reply(NamedTuple):
-    """What a client gets."""
-
-    body: bytes
-    kind: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-
-
 class StandIns:
     """Lets students answer.
 
@@ -165,7 +156,8 @@ class StandIns:
 
         def take(said: Said | None) -> None:
             self._observe(ours, said, asked)
-            go_on(None if client.gone else self._conclude(ours, said, client, chosen=True))
+            write = write_known_answer
+            go_on(None if client.gone else self._conclude(ours, said, client, write))
 
         return turn.link.ask_for(ours.text, take, chances=ours.wants_chances, novelty=False)
 
@@ -196,7 +188,8 @@ class StandIns:
             return self._went(ours, "teacher")
         said = await self._ask(ours, turn.link, chances=ours.wants_chances, novelty=drawn)
         sampled = _sample(ours, turn.link, said) if drawn and said is not None else None
-        return self._conclude(ours, said, arrival.client, chosen=turn.chosen, sampled=sampled)
+        write = write_answer if turn.chosen else None
+        return self._conclude(ours, said, arrival.client, write, sampled)
 
     def _turn(self, ours: OurCall, lot: float) -> _Turn | None:
         """Whether it is the student's turn; ``None`` where it cannot, or must not, be asked."""
@@ -228,8 +221,7 @@ class StandIns:
         ours: OurCall,
         said: Said | None,
         client: ClientConnection,
-        *,
-        chosen: bool,
+        write: Callable[[OurCall, Said], WrittenAnswer | None] | None,
         sampled: Sampled | None = None,
     ) -> Verdict:
         """Deliver what the student said, if it may answer.
@@ -238,23 +230,23 @@ class StandIns:
             ours: The call.
             said: What the student said; ``None`` where it said nothing in time.
             client: Who waits for it.
-            chosen: Whether the call is among the share that the student is to answer.
+            write: Writes the answer; ``None`` where the call is not among the share that the
+                student is to answer.
             sampled: What is to be recorded, where the call was drawn by chance.
         """
         if said is None:
             return self._went(ours, "failed")
         try:
-            written = _write(ours, said) if chosen else None
+            written = None if write is None else write(ours, said)
         except Exception:  # noqa: BLE001 - whatever it is, the teacher can answer
             _log.exception("a student's answer could not be written")
             return self._went(ours, "failed")
         if written is None:
-            return self._went(ours, "deferred" if chosen else "teacher", sampled)
-        answer, reply = written
-        client.reply(200, reply.body, reply.kind, reply.headers)
+            return self._went(ours, "teacher" if write is None else "deferred", sampled)
+        client.send(written.head, written.body)
         promotion = ours.stand_in.promotion
         self._metrics.observe_request(promotion.task, time.monotonic() - ours.received)
-        return self._went(ours, "shadow" if sampled else "student", sampled, answer)
+        return self._went(ours, "shadow" if sampled else "student", sampled, written.answer)
 
     def _went(
         self,
@@ -270,31 +262,6 @@ class StandIns:
         return Verdict(promotion.task, route, sampled, answer)
 
 
-def _write(ours: OurCall, said: Said) -> tuple[StudentAnswer, _Reply] | None:
-    """Write an answer as the API gives it; ``None`` where the student must not answer."""
-    worded = _word(ours, said)
-    if worded is None:
-        return None
-    stand_in, kind = ours.stand_in, ours.kind
-    form, ask, model = kind.form, kind.ask, kind.frame.model
-    answer = StudentAnswer(
-        text=worded.text,
-        model=stand_in.plan.models.get(model, model),
-        prompt_tokens=stand_in.plan.prompt_tokens.count(ours.text),
-        completion_tokens=worded.tokens,
-        chances=_chances(ours, said),
-        created=int(time.time()),
-        artefact=stand_in.promotion.artefact,
-    )
-    body = (form.stream if ask.stream else form.body)(answer, ask, kind.repeated)
-    headers = (
-        (form.request_id, b"req_%b" % random_name(_REQUEST_DIGITS).encode()),
-        *stand_in.headers,
-        (b"x-locum-confidence", b"%.4f" % said.confidence),
-    )
-    return answer, _Reply(body, _EVENTS if ask.stream else _JSON, headers)
-
-
 def _sample(ours: OurCall, link: StudentLink, said: Said) -> Sampled:
     promotion = ours.stand_in.promotion
     return Sampled(
@@ -306,20 +273,3 @@ def _sample(ours: OurCall, link: StudentLink, said: Said) -> Sampled:
         confidence=said.confidence,
         novelty=said.novelty,
     )
-
-
-def _word(ours: OurCall, said: Said) -> AnswerText | None:
-    """The answer as the teacher would write it; ``None`` where the student must not answer."""
-    worded = (
-        ours.stand_in.plan.word(ours.kind.frame.fingerprint, said.text) if said.answered else None
-    )
-    if worded is None or worded.tokens > ours.kind.ask.most_tokens:
-        return None
-    return None if any(stop in worded.text for stop in ours.kind.ask.stops) else worded
-
-
-def _chances(ours: OurCall, said: Said) -> list[tuple[str, float]]:
-    """What might have been said, worded as the teacher would; that which is said comes first."""
-    plan, fingerprint = ours.stand_in.plan, ours.kind.frame.fingerprint
-    worded = [(plan.word(fingerprint, text), text, chance) for text, chance in said.chances]
-    return [(known.text if known else text, chance) for known, text, chance in worded]

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import orjson
 
 from locum.serving.child import start_child
+from locum.serving.student_answers import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LinkState", "Said", "StudentLink"]
+__all__ = ["LinkState", "StudentLink"]
 
 _MODULE = "locum.serving.student_process"
 _FIRST_RESTART_SECONDS = 0.5
@@ -33,24 +34,6 @@ _READ_BYTES = 64 * 1024
 _log = logging.getLogger("locum.gateway")
 
 LinkState = Literal["loading", "ready", "refused", "down"]
-
-
-class Said(NamedTuple):
-    """What a student says of a text.
-
-    Args:
-        answered: Whether its certificate covers that.
-        text: The label, or the object as JSON.
-        confidence: What it thinks of it.
-        chances: Labels with their probabilities, the said one first, where they were asked for.
-        novelty: How unlike its training inputs the text is, where that was asked for.
-    """
-
-    answered: bool
-    text: str
-    confidence: float
-    chances: list[tuple[str, float]]
-    novelty: float | None
 
 
 class _Question(NamedTuple):
@@ -69,6 +52,12 @@ class StudentLink:
         folder: The student's artefact.
         seconds: How long an answer may take.
         silence: For how many seconds the process may say nothing of what it was asked.
+
+    Attributes:
+        state: How the process does.
+        reason: Why it is down.
+        failures: How often the student did not answer.
+        quick: Whether it may answer in this process too, as its own says of it once it is loaded.
     """
 
     def __init__(self, name: str, folder: Path, seconds: float, silence: float = 2.0) -> None:
@@ -92,6 +81,7 @@ class StudentLink:
         self.state: LinkState = "loading"
         self.reason = ""
         self.failures = 0
+        self.quick = False
 
     def start(self) -> None:
         """Start the process; it answers once it has loaded the student."""
@@ -188,8 +178,11 @@ class StudentLink:
         question = self._waiting.pop(number, None)
         if question is None:
             return
+        self._tell(question.take, said)
+
+    def _tell(self, take: Callable[[Said | None], None], said: Said | None) -> None:
         try:
-            question.take(said)
+            take(said)
         except Exception:  # noqa: BLE001 - it is logged, and others wait for theirs
             _log.exception("an answer of the student of %s could not be taken", self._name)
 
@@ -213,6 +206,7 @@ class StudentLink:
             self.state, self.reason = "refused", said["refused"]
             _log.error("the student of %s cannot be used: %s", self._name, self.reason)
             return
+        self.quick = said["quick"]
         self.state, self.reason = "ready", ""
 
     def lost(self, end: _End) -> None:

@@ -3,7 +3,8 @@
 Lines of JSON come through a socket, and go back through it. A line that comes in is a list of
 ``[number, text, wants chances, wants novelty]``; a line that goes out is a list of
 ``[number, answer]``, where the answer is ``null`` for a text on which the student failed. The first
-line out is ``{"loaded": true}``, or ``{"refused": reason}``.
+line out is ``{"loaded": true, "quick": ...}``, or ``{"refused": reason}``; a quick student may
+also answer in the gateway's own process.
 """
 
 from __future__ import annotations
@@ -12,26 +13,23 @@ import gc
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from locum.errors import LocumError
-from locum.export import CertifiedStudent, CertifiedWriter, load_artefact
-from locum.traffic.strict_json import write_json
+from locum.export import load_artefact
+from locum.serving.student_answers import answer_each, answers_of, is_quick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from locum.export import AnyStudent, CertifiedExtractor
-
-    Question = tuple[int, str, bool, bool]
+    from locum.serving.student_answers import Question
 
 __all__ = ["main"]
 
 # Each read makes room for as much: more would be kept by the allocator.
 _READ_BYTES = 64 * 1024
-_MOST_CHANCES = 21
 
 
 def main() -> None:
@@ -43,7 +41,7 @@ def main() -> None:
     with socket.socket(fileno=int(number)) as end:
         try:
             student = load_artefact(folder)
-            answer_all = _answers_of(student)
+            answer_all = answers_of(student)
             answer_all([(0, "a text", False, False)])
         except LocumError as error:
             _say(end, {"refused": str(error)})
@@ -52,9 +50,9 @@ def main() -> None:
             _say(end, {"refused": f"{type(error).__name__}: {error}"})
             return
         gc.freeze()
-        _say(end, {"loaded": True})
+        _say(end, {"loaded": True, "quick": is_quick(student)})
         for questions in _questions(end):
-            _say(end, _answer_each(answer_all, questions))
+            _say(end, answer_each(answer_all, questions))
 
 
 def _questions(end: socket.socket) -> Iterator[list[Question]]:
@@ -79,82 +77,6 @@ def _say(end: socket.socket, said: object) -> None:
         end.sendall(orjson.dumps(said) + b"\n")
     except ConnectionError:
         sys.exit(0)
-
-
-def _answer_each(
-    answer_all: Callable[[list[Question]], list[Any]], questions: list[Question]
-) -> list[Any]:
-    """Answer all questions at once, and where that fails, one by one."""
-    try:
-        return answer_all(questions)
-    except Exception:  # noqa: BLE001 - one text on which a student fails must not take others along
-        if len(questions) == 1:
-            return [[questions[0][0], None]]
-    return [answer for one in questions for answer in _answer_each(answer_all, [one])]
-
-
-def _answers_of(student: AnyStudent) -> Callable[[list[Question]], list[Any]]:
-    """Each answer is: answered or not, what is said, confidence, chances, and novelty."""
-    if isinstance(student, CertifiedStudent):
-        return lambda questions: _label_answers(student, questions)
-    if isinstance(student, CertifiedWriter):
-        return lambda questions: _text_answers(student, questions)
-    return lambda questions: _object_answers(student, questions)
-
-
-def _label_answers(student: CertifiedStudent, questions: list[Question]) -> list[Any]:
-    predictions = student.predict([text for _, text, _, _ in questions])
-    return [
-        [
-            number,
-            [
-                prediction.answered,
-                prediction.label,
-                prediction.confidence,
-                _chances(student, text, prediction.label) if wants_chances else [],
-                float(student.novelty([text])[0]) if wants_novelty else None,
-            ],
-        ]
-        for (number, text, wants_chances, wants_novelty), prediction in zip(
-            questions, predictions, strict=True
-        )
-    ]
-
-
-def _chances(student: CertifiedStudent, text: str, said: str) -> list[tuple[str, float]]:
-    """Labels with their probabilities: that which was said, then the most probable others."""
-    [proba] = student.predict_proba([text])
-    chances = dict(zip(student.classes_, proba.tolist(), strict=True))
-    others = sorted(chances, key=lambda label: (label != said, -chances[label]))
-    return [(label, chances[label]) for label in others[:_MOST_CHANCES]]
-
-
-def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> list[Any]:
-    """The only chance of an object is its confidence, and what it lacks makes the text novel."""
-    found = []
-    for number, text, wants_chances, wants_novelty in questions:
-        [prediction] = student.predict([text], fields=False)
-        sure = prediction.confidence
-        said = "" if prediction.answer is None else write_json(prediction.answer).decode()
-        chances = [(said, sure)] if wants_chances else []
-        novelty = 1 - sure if wants_novelty else None
-        answered = prediction.answered and prediction.answer is not None
-        found.append([number, [answered, said, sure, chances, novelty]])
-    return found
-
-
-def _text_answers(student: CertifiedWriter, questions: list[Question]) -> list[Any]:
-    """The only chance of a text is its confidence."""
-    said = student.predict_with_novelty([text for _, text, _, _ in questions])
-    found = []
-    for (number, _, wants_chances, wants_novelty), (prediction, novelty) in zip(
-        questions, said, strict=True
-    ):
-        text, sure = prediction.answer or "", prediction.confidence
-        chances = [(text, sure)] if wants_chances else []
-        strange = novelty if wants_novelty else None
-        found.append([number, [prediction.answered, text, sure, chances, strange]])
-    return found
 
 
 if __name__ == "__main__":

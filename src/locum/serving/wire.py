@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from locum.serving.routing import Caller
 
@@ -67,9 +67,16 @@ class Headers:
 
     def get(self, name: bytes) -> bytes | None:
         """Return the first value of a name."""
+        return self._firsts().get(name)
+
+    def pick(self, names: Sequence[bytes]) -> list[bytes | None]:
+        """Return the first value of each of some names."""
+        return [*map(self._firsts().get, names)]
+
+    def _firsts(self) -> dict[bytes, bytes]:
         if self._first is None:
             self._first = {key: value for key, _, value in reversed(self._lines)}
-        return self._first.get(name)
+        return self._first
 
     def get_text(self, name: bytes) -> str | None:
         """Return the first value of a name as text."""
@@ -80,9 +87,13 @@ class Headers:
         """Return the values of some names."""
         return [value for key, _, value in self._lines if key in names]
 
+    def named(self, names: Container[bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return some names in lower case, with their values."""
+        return tuple([(key, value) for key, _, value in self._lines if key in names])
+
     def size(self) -> int:
         """Return how many bytes the headers take."""
-        return sum(len(name) + len(value) + 4 for _, name, value in self._lines)
+        return sum([len(name) + len(value) + 4 for _, name, value in self._lines])
 
     def end_to_end(self, also: frozenset[bytes] = frozenset()) -> Headers:
         """Return what is meant for the other end (RFC 9110, section 7.6.1).
@@ -102,8 +113,7 @@ class Headers:
         return [b"%b: %b" % (name, value) for _, name, value in self._lines]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One whole request of a client.
 
     Args:

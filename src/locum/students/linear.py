@@ -180,6 +180,8 @@ class LinearStudent(BaseStudent):
         if len(inputs) == 1:
             return self._judge_one(inputs[0])
         parts = [self._judge_totals(totals) for totals in self._table.totals(inputs)]
+        if len(parts) == 1:
+            return parts[0]
         if not parts:
             return Judgement(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
         return Judgement(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

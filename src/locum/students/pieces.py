@@ -49,6 +49,7 @@ class PieceTokenizer:
     Attributes:
         content: The same.
         size: One more than the largest number of a piece.
+        splits_at_spaces: Whether it splits so: then a text takes as long as its words do.
         unknown_id: Number of the piece that stands for what the vocabulary lacks, or -1.
 
     Raises:
@@ -59,7 +60,7 @@ class PieceTokenizer:
         self.content = content
         self._tokenizer = _parse(content)
         state = orjson.loads(content)
-        self._splits_at_spaces = _splits_at_spaces(state)
+        self.splits_at_spaces = _splits_at_spaces(state)
         self._known: dict[str, list[int]] = {}
         self.unknown_id = _unknown_id(self._tokenizer, state)
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
@@ -78,7 +79,7 @@ class PieceTokenizer:
     def cut_one(self, text: str) -> list[int]:
         """Return the pieces of one text."""
         text = text[:MAX_CHARACTERS]
-        if not self._splits_at_spaces:
+        if not self.splits_at_spaces:
             return self._cut_whole(text)
         known = self._known
         pieces: list[int] = []

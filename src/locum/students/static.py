@@ -190,6 +190,11 @@ class StaticStudent(BaseStudent):
         logits /= np.add.reduce(logits, axis=1)[:, None]
         return Judgement(logits, found.novelty)
 
+    @property
+    def splits_at_spaces(self) -> bool:
+        """Whether its tokenizer takes a text word by word, by rules that are known."""
+        return self._tokenizer.splits_at_spaces
+
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written."""
         tensors = {
