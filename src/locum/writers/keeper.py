@@ -1,0 +1,48 @@
+"""Runs a program for as long as whoever started this holds its standard input open.
+
+So a server that Locum started ends with it, however that ends. It imports nothing of Locum's: it is
+run as a file, and is there at once.
+
+    python keeper.py FOLDER PROGRAM ARGUMENT...
+
+At the end it removes the folder, and prints the last lines that the program wrote as its errors.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+
+_LAST_LINES = 5
+# To which shells add the number of a signal.
+_BY_SIGNAL = 128
+
+
+def main() -> int:
+    """Run what the command line names, and return its exit status."""
+    folder, *command = sys.argv[1:]
+    server = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+    last = deque(server.stderr or (), maxlen=_LAST_LINES)
+    status = server.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # where nobody reads it any more
+        os.write(1, b"".join(last))
+    return status if status >= 0 else _BY_SIGNAL - status
+
+
+def _end_with_input(server: subprocess.Popen[bytes]) -> None:
+    while os.read(0, 1):
+        pass
+    server.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
