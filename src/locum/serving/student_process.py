@@ -3,7 +3,8 @@
 Lines of JSON come through a socket, and go back through it. A line that comes in is a list of
 ``[number, text, wants chances, wants novelty]``; a line that goes out is a list of
 ``[number, answer]``, where the answer is ``null`` for a text on which the student failed. The first
-line out is ``{"loaded": true}``, or ``{"refused": reason}``.
+line out is ``{"loaded": true}``, or ``{"refused": reason}``. ``{"down": reason}`` is the last one,
+where a server that writes for the student is away: who starts this again may find it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from locum.errors import LocumError
+from locum.errors import LocumError, WriterError
 from locum.export import CertifiedStudent, CertifiedWriter, load_artefact
 from locum.traffic.strict_json import write_json
 
@@ -42,19 +43,28 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(number)) as end:
         try:
-            student = load_artefact(folder)
-            answer_all = _answers_of(student)
-            answer_all([(0, "a text", False, False)])
-        except LocumError as error:
-            _say(end, {"refused": str(error)})
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway has to know
-            _say(end, {"refused": f"{type(error).__name__}: {error}"})
-            return
-        gc.freeze()
-        _say(end, {"loaded": True})
-        for questions in _questions(end):
-            _say(end, _answer_each(answer_all, questions))
+            _serve(end, folder)
+        except WriterError as error:
+            _say(end, {"down": str(error)})
+
+
+def _serve(end: socket.socket, folder: str) -> None:
+    try:
+        student = load_artefact(folder)
+        answer_all = _answers_of(student)
+        answer_all([(0, "a text", False, False)])
+    except WriterError:
+        raise
+    except LocumError as error:
+        _say(end, {"refused": str(error)})
+        return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the gateway has to know
+        _say(end, {"refused": f"{type(error).__name__}: {error}"})
+        return
+    gc.freeze()
+    _say(end, {"loaded": True})
+    for questions in _questions(end):
+        _say(end, _answer_each(answer_all, questions))
 
 
 def _questions(end: socket.socket) -> Iterator[list[Question]]:
@@ -87,7 +97,10 @@ def _answer_each(
     """Answer all questions at once, and where that fails, one by one."""
     try:
         return answer_all(questions)
-    except Exception:  # noqa: BLE001 - one text on which a student fails must not take others along
+    except Exception as error:
+        # One text on which a student fails must not take others along.
+        if isinstance(error, WriterError) and error.gone:
+            raise
         if len(questions) == 1:
             return [[questions[0][0], None]]
     return [answer for one in questions for answer in _answer_each(answer_all, [one])]
