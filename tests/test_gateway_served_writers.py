@@ -11,12 +11,7 @@ import pytest
 
 from locum.writers import InProcess
 from locum.writers.served import RunningServer
-from tests.completion_server import (
-    CompletionServer,
-    running_programs,
-    save_llama_program,
-    serving_completions,
-)
+from tests.completion_server import CompletionServer, serving_completions
 from tests.gateway_clients import happens
 from tests.gateways import Running, running_gateway, upstream_server
 from tests.promoted import LIMITS, chat_request, promote, record, route, states, upstreams
@@ -37,7 +32,8 @@ FAILURES: tuple[tuple[int, Any], ...] = ((500, {}), (200, b"nonsense"), (200, {"
 QUICK = LIMITS.model_copy(update={"writer_seconds": SECONDS})
 
 
-def recorded() -> list[Call]:
+def recorded_notes() -> list[Call]:
+    """Calls from which such a student could have learned."""
     return [
         record(chat_request(example.text), str(example.answer), number, task="notes")
         for number, example in enumerate(make_pairs(60))
@@ -71,7 +67,7 @@ def test_a_server_that_fails_hangs_or_is_away_costs_no_call(
 ) -> None:
     backend = RunningServer(server.url, NAME, "0" * 64)
     served = replace(student, model=student.model.through(backend))
-    promote(tmp_path / "calls.sqlite", tmp_path / "notes", served, recorded())
+    promote(tmp_path / "calls.sqlite", tmp_path / "notes", served, recorded_notes())
 
     def hang(answered: tuple[int, Any]) -> tuple[int, Any]:
         time.sleep(20)
@@ -112,7 +108,7 @@ def test_a_server_may_come_and_go(student: CertifiedWriter, tmp_path: Path) -> N
         port = int(first.url.split(":")[2].removesuffix("/v1"))
         backend = RunningServer(first.url, NAME, "0" * 64)
         served = replace(student, model=student.model.through(backend))
-        promote(tmp_path / "calls.sqlite", tmp_path / "notes", served, recorded())
+        promote(tmp_path / "calls.sqlite", tmp_path / "notes", served, recorded_notes())
     with (
         upstream_server(Writing()) as teacher,
         running_gateway(tmp_path, upstreams(teacher.url), QUICK) as gateway,
@@ -125,21 +121,3 @@ def test_a_server_may_come_and_go(student: CertifiedWriter, tmp_path: Path) -> N
             assert route(gateway, REQUEST) == "student"
         assert route(gateway, REQUEST) == "teacher"
         assert becomes(gateway, "down")
-
-
-def test_the_gateway_starts_llama_cpp_and_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOCUM_LLAMA_SERVER", str(save_llama_program(tmp_path)))
-    student = taught("llama.cpp:f32").student
-    assert student is not None
-    promoted = promote(tmp_path / "calls.sqlite", tmp_path / "notes", student, recorded())
-    unpacked = tmp_path / "students" / promoted.promotion.artefact
-    with (
-        upstream_server(Writing()) as teacher,
-        running_gateway(tmp_path, upstreams(teacher.url), LIMITS) as gateway,
-    ):
-        assert becomes(gateway, "ready"), reasons(gateway)
-        assert len(running_programs(unpacked)) == 1
-        assert route(gateway, REQUEST) == "student"
-    assert happens(lambda: not running_programs(unpacked))
