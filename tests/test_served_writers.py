@@ -350,6 +350,9 @@ def test_the_program_is_tried_before_anything_is_learned(
     task = GenerationTask("notes", "Say it.")
     with pytest.raises(WriterError, match="/bin/false ended with status 1"):
         distill_generation(task, PAIRS, student_model=tiny, write_through="llama.cpp")
+    monkeypatch.setenv("LOCUM_LLAMA_SERVER", str(tmp_path / "absent"))
+    with pytest.raises(WriterError, match="No such file or directory"):
+        distill_generation(task, PAIRS, student_model=tiny, write_through="llama.cpp")
     words = save_tiny_writer(tmp_path / "words")
     with pytest.raises(UsageError, match="no byte-level BPE tokenizer"):
         distill_generation(task, PAIRS, student_model=words, write_through="llama.cpp")

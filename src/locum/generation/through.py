@@ -116,13 +116,16 @@ class WriteThrough(NamedTuple):
         server = RunningServer(self.url, place.name, sha256, _ATTEMPTS)
         command = f"vllm serve {place} --served-model-name {place.name}"
         told.stage(f"waiting until {self.url} has {place.name}, such as by: {command}")
-        until = time.monotonic() + _WAIT_SECONDS
+        until, said = time.monotonic() + _WAIT_SECONDS, ""
         while True:
             try:
                 server.look()
             except WriterError as error:
                 if time.monotonic() > until:
                     raise WriterError(f"{error}, such as by: {command}", gone=True) from None
+                if str(error) != said:
+                    said = str(error)
+                    told.stage(f"still waiting: {said}")
                 time.sleep(_LOOK_SECONDS)
             else:
                 return server
