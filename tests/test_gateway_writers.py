@@ -151,6 +151,8 @@ def test_a_new_student_is_compared_by_the_rule(home: Path, student: CertifiedWri
 
 
 def test_sampled_calls_are_judged_by_the_rule(gateway: Running, artefact: str) -> None:
+    for word in (STUBBORN, EASY[2]):
+        assert route(gateway, chat_request(f"{word} of the by in")) == "student"
     gateway.stop()
     with open_database(gateway.store) as database:
         shadows = [one for _, one in ShadowStore(database).shadows("notes", artefact)]

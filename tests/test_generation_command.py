@@ -14,7 +14,7 @@ from tests.commands import in_json, locum, refusal
 from tests.json_server import JsonModel, serving
 from tests.promoted import chat_request, record
 from tests.small_encoders import save_encoder
-from tests.small_writers import EASY, make_pairs, taught
+from tests.small_writers import EASY, make_pairs, model_of, taught
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     student = taught().student
     assert student is not None
     folder = tmp_path_factory.mktemp("model") / "taught"
-    student.model.model.save_pretrained(folder)
+    model_of(student).save_pretrained(folder)
     student.model.tokenizer.save_pretrained(folder)
     return folder
 
@@ -68,7 +68,7 @@ def result(home: Path, calls: Path, model: Path) -> JsonObject:
 def test_one_object_says_what_was_found(result: JsonObject, home: Path) -> None:
     assert (result["kind"], result["decision"]["verdict"]) == ("generation", "distil")
     assert result["rule"]["rule"] == "same"
-    assert result["student"]["model"] == "taught"
+    assert (result["student"]["model"], result["student"]["backend"]) == ("taught", "this process")
     assert result["test"]["scores"].keys() == {"chrf", "rouge_l", "same"}
     assert result["certificate"]["coverage"] > 0.5
     assert (home / "notes" / "report.html").read_text("utf-8").startswith("<!doctype html>")
@@ -115,6 +115,12 @@ def test_a_task_of_the_settings_may_be_free_text(
     assert "not enough inputs" in said
     report = (tmp_path / "notes" / "report.html").read_text("utf-8")
     assert "Collect more inputs" in report
+    settings = tmp_path / "locum.toml"
+    settings.write_text(
+        settings.read_text().replace("[students]", '[students]\nwrite_through = "cloud"')
+    )
+    said = refusal(tmp_path, "distill", "notes", "--calls", str(few), code=2)
+    assert "write_through='cloud': expected llama.cpp" in said
     said = refusal(home, "label", "notes", "--inputs", str(few), "--teacher", "http://x/v1", code=2)
     assert "answers in free text" in said
 
@@ -123,6 +129,8 @@ def test_a_task_of_the_settings_may_be_free_text(
     ("more", "said"),
     [
         (["--labels", "a,b", "--accept", "same"], "--accept cannot be used where answers are lab"),
+        (["--labels", "a,b", "--write-through", "llama.cpp"], "--write-through cannot be used wh"),
+        (["--student-model", "m", "--write-through", "vllm"], "expected llama.cpp, llama.cpp:TYPE"),
         (["--student-model", "m", "--student", "linear"], "--student cannot be used where"),
         (["--student-model", "m", "--partial"], "--partial cannot be used where answers are free"),
         (["--student-model", "m", "--judge-model", "x"], "add --judge URL"),

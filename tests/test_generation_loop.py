@@ -27,7 +27,7 @@ from locum.teachers import Budget, ChatTeacher, FunctionTeacher
 from locum.writers import Acceptance, Draft, Pair, Prompts, Writer, load_pretrained
 from locum.writers.novelty import KNOWN_BYTES
 from tests.json_server import JsonModel, serving
-from tests.small_writers import EASY, HARD, PAIRS, make_pairs, save_tiny_writer, taught
+from tests.small_writers import EASY, HARD, PAIRS, make_pairs, model_of, save_tiny_writer, taught
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def test_log_probabilities_are_those_of_the_model(student: CertifiedWriter) -> N
     [draft] = writer.write(["amber of the"])
     answer = [*writer.prompts.tokens(draft.text), writer.prompts.end_token]
     with torch.no_grad():
-        logits = writer.model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+        logits = model_of(student)(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
     expected = logits.log_softmax(-1)[range(len(answer)), answer]
     assert draft.tokens == len(answer)
     assert draft.mean == pytest.approx(float(expected.mean()), abs=1e-5)
@@ -114,7 +114,7 @@ def test_log_probabilities_are_those_of_the_model(student: CertifiedWriter) -> N
 
 def test_what_the_model_came_with_bends_no_answer(student: CertifiedWriter) -> None:
     make: Any = GenerationConfig
-    student.model.model.generation_config = make(
+    model_of(student).generation_config = make(
         repetition_penalty=9.0, no_repeat_ngram_size=1, do_sample=True, suppress_tokens=[3]
     )
     assert [draft.text for draft in student.model.write(["amber of the"])] == ["note amber amber"]
@@ -294,7 +294,7 @@ def test_what_comes_to_no_end_is_neither_accepted_nor_an_answer(student: Certifi
     whole = student.model
     assert whole.limits.written == 5  # a quarter more than three words and an end
     cut = Writer(
-        whole.model, whole.tokenizer, whole.instruction, whole.limits._replace(written=2), KNOWN
+        whole.backend, whole.tokenizer, whole.instruction, whole.limits._replace(written=2), KNOWN
     )
     how = Certifying(Acceptance("rougeL>=0.5").accept, 0.05, 0, Silent())
     part = Part(["amber of the by in"], ["note amber amber"])

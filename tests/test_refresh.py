@@ -81,7 +81,9 @@ class _Trained(NamedTuple):
 
 def refresh(tmp_path: Path, student: CertifiedStudent | None) -> None:
     place = tmp_path / "store.sqlite"
-    folder = TaskFolder(tmp_path / "new", tmp_path / "report", tmp_path / "synthetic")
+    folder = TaskFolder(
+        tmp_path / "new", tmp_path / "report", tmp_path / "synthetic", tmp_path / "models"
+    )
     found = cast("Distillation", _Trained(student, [*SEEN, *UNSEEN]))
     with open_database(place) as database:
         keep_or_promote(

@@ -4,6 +4,7 @@ LocumError
 ├── UsageError        a value that the caller chose cannot be used          exit code 2
 ├── InputError        a file or a text that was given cannot be read        exit code 1
 ├── TeacherError      the teacher cannot be reached, or refuses             exit code 1
+├── WriterError       the server that writes for a student fails        exit code 1
 ├── ArtefactError     a saved student is missing, damaged or not trusted    exit code 1
 └── QualityGateError  no student keeps the promise, or a scan has findings  exit code 3
 
@@ -22,6 +23,7 @@ __all__ = [
     "QualityGateError",
     "TeacherError",
     "UsageError",
+    "WriterError",
 ]
 
 
@@ -43,6 +45,19 @@ class InputError(LocumError):
 
 class TeacherError(LocumError):
     """The teacher cannot be reached, or refuses to answer."""
+
+
+class WriterError(LocumError):
+    """A server that writes for a student cannot be reached, or does not answer as asked.
+
+    Args:
+        reason: What happened, and the cure.
+        gone: Whether it will not answer the next text either.
+    """
+
+    def __init__(self, reason: str, *, gone: bool) -> None:
+        super().__init__(reason)
+        self.gone = gone
 
 
 class ArtefactError(LocumError):

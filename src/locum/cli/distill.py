@@ -25,6 +25,7 @@ from locum.cli.options import (
     Home,
     Instruction,
     Labels,
+    WriteThrough,
     parse_duration,
     parse_size,
 )
@@ -124,6 +125,7 @@ def distill_command(
         typer.Option(help="URL of an API, or a teacher of locum.toml, that --accept judge asks."),
     ] = None,
     judge_model: Annotated[str | None, typer.Option(help="The judge's model.")] = None,
+    write_through: WriteThrough = None,
     config: Config = None,
     column: Columns = None,
     encoding: Encoding = "utf-8",
@@ -221,7 +223,7 @@ def distill_command(
         parameter or (),
         concurrency,
     )
-    writing = WriterFlags(student_model, accept, judge, judge_model)
+    writing = WriterFlags(student_model, accept, judge, judge_model, write_through)
     money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher or judge))
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
         if file is None:
@@ -296,6 +298,8 @@ def distill_command(
                 accept=generation.accept,
                 judge=make_judge(writing, settings, database, progress.stage),
                 encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
+                write_through=generation.write_through,
+                models=folder.models,
                 target=target,
                 confidence=confidence,
                 minimum_coverage=minimum_coverage,

@@ -25,6 +25,7 @@ class WriterFlags(NamedTuple):
     accept: str | None = None
     judge: str | None = None
     judge_model: str | None = None
+    write_through: str | None = None
 
 
 class DeclaredGeneration(NamedTuple):
@@ -34,12 +35,14 @@ class DeclaredGeneration(NamedTuple):
         task: The task.
         student_model: What the student is before it is trained.
         accept: When its answers are accepted.
+        write_through: What computes them; ``None`` for the process that asks.
         notes: What should be known of how the task was found.
     """
 
     task: GenerationTask
     student_model: str
     accept: str
+    write_through: str | None
     notes: list[str]
 
     @property
@@ -123,7 +126,8 @@ def find_generation(
     if instruction is not None:
         task = GenerationTask(name, instruction)
     accept = flags.accept or (declared.accept if declared else None) or DEFAULT_RULE
-    return DeclaredGeneration(task, model, accept, notes)
+    through = flags.write_through or settings.students.write_through
+    return DeclaredGeneration(task, model, accept, through, notes)
 
 
 def _found_free_text(given: Given) -> list[str]:

@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "TaskName",
     "Until",
+    "WriteThrough",
     "make_filter",
     "parse_duration",
     "parse_moment",
@@ -52,6 +53,13 @@ _BYTES = {
 Config = Annotated[
     Path | None,
     typer.Option("--config", help="File of settings; else ./locum.toml, if there is one."),
+]
+WriteThrough = Annotated[
+    str | None,
+    typer.Option(
+        help="What computes free text, now and when it is asked: llama.cpp, llama.cpp:q4_0, or the "
+        "URL of a server such as vLLM; else from locum.toml, or the process that asks."
+    ),
 ]
 Home = Annotated[
     Path | None,

@@ -39,11 +39,13 @@ class TaskFolder(NamedTuple):
         student: The artefact.
         report: The report.
         synthetic: Inputs that a model wrote.
+        models: Weights that servers of others are to have.
     """
 
     student: Path
     report: Path
     synthetic: Path
+    models: Path
 
 
 def task_folder(name: str, home: Path | None) -> TaskFolder:
@@ -54,7 +56,12 @@ def task_folder(name: str, home: Path | None) -> TaskFolder:
     """
     check_name(name)
     folder = _base(home) / name
-    return TaskFolder(folder / "student", folder / "report.html", folder / "synthetic.jsonl")
+    return TaskFolder(
+        folder / "student",
+        folder / "report.html",
+        folder / "synthetic.jsonl",
+        folder / "models",
+    )
 
 
 def store_place(home: Path | None, settings: Settings) -> str | Path:

@@ -95,11 +95,14 @@ class StudentSettings(Section):
             from the encoder.
         model: Folder or hub name of a causal language model, from which students are made that
             write.
+        write_through: What computes what those write: ``llama.cpp``, or the URL of a server; by
+            default the process that asks.
     """
 
     encoder: str | None = None
     embeddings: str | None = None
     model: str | None = None
+    write_through: str | None = None
 
 
 class _Price(Section):

@@ -4,7 +4,7 @@ from locum.export.artefact import AnyStudent, load_artefact, save_artefact
 from locum.export.certified import CertifiedStudent
 from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
 from locum.export.certified_writer import CertifiedWriter, score_drafts
-from locum.export.files import artefact_size
+from locum.export.files import artefact_size, describe_file
 from locum.export.manifest import FORMAT_VERSION, GenerationManifest, read_manifest
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "GenerationManifest",
     "UnitCertificates",
     "artefact_size",
+    "describe_file",
     "load_artefact",
     "read_manifest",
     "save_artefact",

@@ -111,7 +111,7 @@ def certify_writer(
     test = _answer(writer, parts["test"], "test", how).scored(learned.score)
     facts = WriterFacts(
         model=model,
-        parameters=sum(weight.numel() for weight in writer.model.parameters()),
+        parameters=taught.parameters,
         size_bytes=saved_size(writer.save),
         p50_us=measure_latency(
             lambda text: writer.write([text]), parts["test"].texts[:_TIMED_TEXTS]
@@ -120,6 +120,7 @@ def certify_writer(
         losses=taught.losses,
         kept=taught.kept,
         deferral=learned.reason,
+        backend=writer.backend.name,
     )
     return replace(
         known.without_student(decision),

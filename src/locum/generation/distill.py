@@ -29,6 +29,7 @@ from locum.generation.known import Known
 from locum.generation.parts import split_parts
 from locum.generation.pool import MOST_WRITTEN, build_written_pool, repeated_pairs, summarise
 from locum.generation.teaching import TeachingSettings, teach
+from locum.generation.through import WriteThrough
 from locum.students.encoder_source import shown_name
 from locum.teachers import Budget, require_teacher
 from locum.writers import (
@@ -72,6 +73,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     accept: str = DEFAULT_RULE,
     judge: Teacher | None = None,
     encoder: str = DEFAULT_ENCODER,
+    write_through: str | None = None,
+    models: str | Path | None = None,
     target: float = 0.95,
     confidence: float = 0.95,
     minimum_coverage: float = 0.05,
@@ -101,6 +104,12 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         judge: Who is asked, where that rule asks a judge.
         encoder: Folder or Hugging Face name of a sentence encoder, where the rule compares
             embeddings.
+        write_through: What computes the student's answers, now and wherever it is asked:
+            ``llama.cpp`` (or ``llama.cpp:q4_0`` and the like; 8 bits unless said), whose server is
+            started, or the URL of a running server's completions API such as vLLM's; by default
+            the process that asks. The certificate is measured through it.
+        models: Folder for the trained weights, which such a running server is to have; it is
+            waited for until it has them.
         target: Promised share of accepted answers among what the student answers.
         confidence: Confidence of the promise.
         minimum_coverage: Coverage under which a student is not worth having.
@@ -124,12 +133,14 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         InputError: No input has an answer.
         TeacherError: The teacher or the judge fails.
         UsageError: A value cannot be used, or the extra ``generation`` is not installed.
+        WriterError: What is to compute the answers is not there, or fails.
     """
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
     settings = TeachingSettings(rounds, learning_rate, seconds, seed)
     settings.check()
     acceptance = Acceptance(accept)
+    through = WriteThrough.read(write_through, task.name, models)
     require_chrf()
     _check_judge(acceptance, judge)
     told = progress or Silent()
@@ -137,6 +148,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     similarity = Embedder(encoder) if acceptance.needs_encoder else None
     told.stage(f"loading {student_model}")
     model, tokenizer = load_pretrained(student_model)
+    if through is not None:
+        through.rehearse(model, tokenizer)
     money = budget or Budget(ledger=task.name)
     wanted = Wanted(task.name, "texts", lambda asked: asked.as_answerer(task))
     written = collect_written(wanted, real, teacher, store, money, told)
@@ -176,6 +189,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         return known.without_student(refused)
     taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
     writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
+    if through is not None:
+        writer = through.move(writer, model, task.name, told)
     how = Certifying(compare, minimum_coverage, seed, told)
     return certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
 

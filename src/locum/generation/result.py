@@ -82,6 +82,7 @@ class WriterFacts(NamedTuple):
             training, and after each round.
         kept: The round whose weights were kept.
         deferral: What it answers by, and why.
+        backend: What computes its answers.
     """
 
     model: str
@@ -92,6 +93,7 @@ class WriterFacts(NamedTuple):
     losses: tuple[float, ...]
     kept: int
     deferral: str
+    backend: str
 
 
 class TextScores(NamedTuple):

@@ -61,6 +61,7 @@ class Taught(NamedTuple):
     losses: tuple[float, ...]
     kept: int
     seconds: float
+    parameters: int
 
 
 def teach(
@@ -124,7 +125,8 @@ def teach(
         kept, best = number + 1, _weights(model)
     model.load_state_dict(best)
     model.train(mode=False)
-    return Taught(tuple(losses), kept, time.monotonic() - started)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return Taught(tuple(losses), kept, time.monotonic() - started, parameters)
 
 
 def _documents(part: Part, prompts: Prompts) -> list[Document]:

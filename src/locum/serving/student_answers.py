@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from locum.errors import WriterError
 from locum.export import CertifiedStudent, CertifiedWriter
 from locum.students.linear import LinearStudent
 from locum.students.static import StaticStudent
@@ -61,10 +62,17 @@ def _is_bounded(model: object) -> bool:
 def answer_each(
     answer_all: Callable[[list[Question]], list[Any]], questions: list[Question]
 ) -> list[Any]:
-    """Answer all questions at once, and where that fails, one by one."""
+    """Answer all questions at once, and where that fails, one by one.
+
+    Raises:
+        WriterError: The server that writes for the student is gone.
+    """
     try:
         return answer_all(questions)
-    except Exception:  # noqa: BLE001 - one text on which a student fails must not take others along
+    except Exception as error:
+        # One text on which a student fails must not take others along.
+        if isinstance(error, WriterError) and error.gone:
+            raise
         if len(questions) == 1:
             return [[questions[0][0], None]]
     return [answer for one in questions for answer in answer_each(answer_all, [one])]

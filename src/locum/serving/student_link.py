@@ -202,12 +202,14 @@ class StudentLink:
         self._send()
 
     def _take_state(self, said: dict[str, Any]) -> None:
-        if "refused" in said:
+        if "down" in said:
+            self._fail(said["down"])
+        elif "refused" in said:
             self.state, self.reason = "refused", said["refused"]
             _log.error("the student of %s cannot be used: %s", self._name, self.reason)
-            return
-        self.quick = said["quick"]
-        self.state, self.reason = "ready", ""
+        else:
+            self.quick = said["quick"]
+            self.state, self.reason = "ready", ""
 
     def lost(self, end: _End) -> None:
         """Take note that the process has closed its end."""

@@ -4,7 +4,8 @@ Lines of JSON come through a socket, and go back through it. A line that comes i
 ``[number, text, wants chances, wants novelty]``; a line that goes out is a list of
 ``[number, answer]``, where the answer is ``null`` for a text on which the student failed. The first
 line out is ``{"loaded": true, "quick": ...}``, or ``{"refused": reason}``; a quick student may
-also answer in the gateway's own process.
+also answer in the gateway's own process. ``{"down": reason}`` is the last one, where a server that
+writes for the student is away: who starts this again may find it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from locum.errors import LocumError
+from locum.errors import LocumError, WriterError
 from locum.export import load_artefact
 from locum.serving.student_answers import answer_each, answers_of, is_quick
 
@@ -40,19 +41,28 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(number)) as end:
         try:
-            student = load_artefact(folder)
-            answer_all = answers_of(student)
-            answer_all([(0, "a text", False, False)])
-        except LocumError as error:
-            _say(end, {"refused": str(error)})
-            return
-        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway has to know
-            _say(end, {"refused": f"{type(error).__name__}: {error}"})
-            return
-        gc.freeze()
-        _say(end, {"loaded": True, "quick": is_quick(student)})
-        for questions in _questions(end):
-            _say(end, answer_each(answer_all, questions))
+            _serve(end, folder)
+        except WriterError as error:
+            _say(end, {"down": str(error)})
+
+
+def _serve(end: socket.socket, folder: str) -> None:
+    try:
+        student = load_artefact(folder)
+        answer_all = answers_of(student)
+        answer_all([(0, "a text", False, False)])
+    except WriterError:
+        raise
+    except LocumError as error:
+        _say(end, {"refused": str(error)})
+        return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the gateway has to know
+        _say(end, {"refused": f"{type(error).__name__}: {error}"})
+        return
+    gc.freeze()
+    _say(end, {"loaded": True, "quick": is_quick(student)})
+    for questions in _questions(end):
+        _say(end, answer_each(answer_all, questions))
 
 
 def _questions(end: socket.socket) -> Iterator[list[Question]]:

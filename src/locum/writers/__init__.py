@@ -11,24 +11,28 @@ from locum.writers.acceptance import (
     require_chrf,
     rouge_l,
 )
+from locum.writers.backend import Backend, InProcess, Written, load_pretrained, window_of
 from locum.writers.draft import DRAFT_FEATURES, Draft, draft_features, plain_scores
 from locum.writers.embedding import Embedder
 from locum.writers.prompts import Prompts
-from locum.writers.writer import Limits, Writer, load_pretrained, window_of
+from locum.writers.writer import Limits, Writer
 
 __all__ = [
     "DEFAULT_RULE",
     "DRAFT_FEATURES",
     "Acceptance",
+    "Backend",
     "Condition",
     "Draft",
     "Embedder",
+    "InProcess",
     "Judge",
     "Limits",
     "Pair",
     "Prompts",
     "Similarity",
     "Writer",
+    "Written",
     "chrf",
     "draft_features",
     "load_pretrained",
