@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "notes-0123456789ab"
 REQUEST = chat_request("amber of the by in")
-SECONDS = 2.0
+SECONDS = 1.0
 FAILURES: tuple[tuple[int, Any], ...] = ((500, {}), (200, b"nonsense"), (200, {"choices": []}))
 QUICK = LIMITS.model_copy(update={"writer_seconds": SECONDS})
 
