@@ -21,7 +21,19 @@ from locum.writers import InProcess, load_pretrained
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CompletionServer", "running_programs", "save_llama_program", "serving_completions"]
+    from locum.export import CertifiedWriter
+
+__all__ = [
+    "WRITER_NAME",
+    "CompletionServer",
+    "running_programs",
+    "save_llama_program",
+    "serving_completions",
+    "serving_writer",
+]
+
+WRITER_NAME = "notes-0123456789ab"
+"""By which a server knows a student's weights."""
 
 _MODULE = "tests.completion_server"
 
@@ -95,6 +107,15 @@ def _handler(server: CompletionServer) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@contextmanager
+def serving_writer(student: CertifiedWriter, port: int = 0) -> Iterator[CompletionServer]:
+    """Let a server compute what a student of this process would."""
+    backend = student.model.backend
+    assert isinstance(backend, InProcess)
+    with serving_completions(CompletionServer(WRITER_NAME, backend), port) as running:
+        yield running
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from tests.databases import NoServerError, new_database, run_postgres
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.gateways import Upstream
+
 # No test looks for a model on a network, or finds one that this machine happens to keep.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_CACHE"] = str(Path(tempfile.gettempdir()) / "locum-tests-have-no-models")
@@ -43,6 +45,16 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> str:
     """URL of an empty database."""
     return new_database(postgres_server, f"test_{next(_DATABASES)}")
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    """A server of the teacher whose students stand in behind gateways."""
+    from tests.gateways import upstream_server
+    from tests.promoted_teacher import Teacher
+
+    with upstream_server(Teacher()) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,18 +18,19 @@ from locum.store import CallStore, PromotionStore, open_database
 from locum.students.linear import LinearStudent
 from locum.traffic import make_call
 from tests.gateway_clients import CHAT, Answer, ask, happens, post
+from tests.gateways import running_gateway
 from tests.json_traffic import SHORT_SCHEMA, make_answers, make_short_mails, make_short_task
 from tests.traffic import LABELS, make_examples, make_task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from locum.export import AnyStudent
     from locum.promotion.prepare import Prepared
     from locum.schema import Call, Endpoint, JsonObject
     from locum.store import Promotion
-    from tests.gateways import Running
+    from tests.gateways import Running, Upstream
 
 MESSAGES = "/v1/messages"
 RESPONSES = "/v1/responses"
@@ -326,6 +328,17 @@ def upstreams(url: str) -> dict[str, UpstreamSettings]:
         "openai": UpstreamSettings(url=url),
         "anthropic": UpstreamSettings(url=url, api="anthropic"),
     }
+
+
+@contextmanager
+def serving(
+    home: Path, upstream: Upstream, limits: LimitSettings = LIMITS, shadow: float = 1e-9
+) -> Iterator[Running]:
+    """Run a gateway whose student is ready."""
+    promote(home / "calls.sqlite", home / "support", shadow=shadow)
+    with running_gateway(home, upstreams(upstream.url), limits) as running:
+        wait_until_ready(running)
+        yield running
 
 
 # How it is asked.

@@ -32,6 +32,7 @@ __all__ = [
     "save_tiny_writer",
     "sentence",
     "taught",
+    "taught_student",
 ]
 
 EASY = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "inlet", "joule")
@@ -143,3 +144,10 @@ def taught(write_through: str | None = None) -> GenerationDistillation:
             learning_rate=5e-3 if bytewise else 1e-2,
             target=0.9,
         )
+
+
+def taught_student() -> CertifiedWriter:
+    """The student of that, in this process."""
+    student = taught().student
+    assert student is not None
+    return student

@@ -6,7 +6,6 @@ import gzip
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +17,6 @@ from locum.serving import quick_link
 from locum.serving.routing import Caller
 from locum.serving.wire import Headers, Request
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
-from tests.gateways import Running, Upstream, running_gateway, upstream_server
 from tests.promoted import (
     LIMITS,
     MESSAGES,
@@ -28,21 +26,19 @@ from tests.promoted import (
     change,
     chat_request,
     message_request,
-    promote,
     response_request,
     route,
     send,
+    serving,
     student_pid,
-    upstreams,
-    wait_until_ready,
 )
-from tests.promoted_teacher import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from locum.schema import JsonObject
+    from tests.gateways import Running, Upstream
 
 TEXT, OTHER = SURE["shipping"], SURE["billing"]
 FORMS: dict[str, Callable[..., JsonObject]] = {
@@ -52,26 +48,9 @@ FORMS: dict[str, Callable[..., JsonObject]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with upstream_server(Teacher()) as server:
-        yield server
-
-
 @pytest.fixture
 def gateway(tmp_path: Path, upstream: Upstream) -> Iterator[Running]:
     with serving(tmp_path, upstream) as running:
-        yield running
-
-
-@contextmanager
-def serving(
-    home: Path, upstream: Upstream, limits: LimitSettings = LIMITS, shadow: float = 1e-9
-) -> Iterator[Running]:
-    """Run a gateway whose student is ready."""
-    promote(home / "calls.sqlite", home / "support", shadow=shadow)
-    with running_gateway(home, upstreams(upstream.url), limits) as running:
-        wait_until_ready(running)
         yield running
 
 

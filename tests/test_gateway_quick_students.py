@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import pytest
 
 from locum.errors import ArtefactError
 from locum.serving import roster
 from locum.serving.quick_link import LONGEST_QUICK_TEXT
 from locum.store import PromotionStore, ShadowStore, open_database
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
-from tests.gateways import Running, Upstream, running_gateway, upstream_server
+from tests.gateways import Running, Upstream, running_gateway
 from tests.promoted import (
     LIMITS,
     SURE,
@@ -30,17 +29,19 @@ from tests.promoted import (
     route,
     said,
     send,
+    serving,
     spelled,
     states,
     student_pid,
     upstreams,
     wait_until_ready,
 )
-from tests.promoted_teacher import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
     from locum.config import LimitSettings
     from locum.serving.quick_link import QuickLink
@@ -48,12 +49,6 @@ if TYPE_CHECKING:
 
 REQUEST = chat_request(SURE["shipping"])
 QUICK = LIMITS.model_copy(update={"student_seconds": 0.25})
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with upstream_server(Teacher()) as server:
-        yield server
 
 
 def link_of(gateway: Running) -> QuickLink:
@@ -68,18 +63,17 @@ def is_here(gateway: Running) -> bool:
 
 
 @contextmanager
-def serving(
+def answering_here(
     home: Path, upstream: Upstream, limits: LimitSettings = LIMITS, shadow: float = 1e-9
 ) -> Iterator[Running]:
     """Run a gateway whose student answers here."""
-    promote(home / "calls.sqlite", home / "support", shadow=shadow)
-    with running_gateway(home, upstreams(upstream.url), limits) as running:
+    with serving(home, upstream, limits, shadow) as running:
         assert happens(lambda: is_here(running))
         yield running
 
 
 def test_it_answers_while_its_process_hangs(tmp_path: Path, upstream: Upstream) -> None:
-    with serving(tmp_path, upstream, QUICK) as gateway:
+    with answering_here(tmp_path, upstream, QUICK) as gateway:
         os.kill(student_pid(gateway), signal.SIGSTOP)
         for text in [*SURE.values()] * 3:
             assert route(gateway, chat_request(text)) == "student"
@@ -98,7 +92,7 @@ def test_it_answers_while_its_process_hangs(tmp_path: Path, upstream: Upstream) 
 
 
 def test_where_it_raises_the_teacher_answers(tmp_path: Path, upstream: Upstream) -> None:
-    with serving(tmp_path, upstream) as gateway:
+    with answering_here(tmp_path, upstream) as gateway:
         link = link_of(gateway)
         sound = link._answer_all  # noqa: SLF001 - a fault is put into it
 
@@ -148,7 +142,7 @@ def test_a_student_of_another_family_answers_in_its_process(
 
 
 def test_sampled_calls_are_compared_as_ever(tmp_path: Path, upstream: Upstream) -> None:
-    with serving(tmp_path, upstream, shadow=1.0) as gateway:
+    with answering_here(tmp_path, upstream, shadow=1.0) as gateway:
         for text in SURE.values():
             answer = send(gateway, chat_request(text))
             assert answer.headers["x-locum-route"] == "student"
@@ -164,7 +158,7 @@ def test_sampled_calls_are_compared_as_ever(tmp_path: Path, upstream: Upstream) 
 def test_no_call_is_lost_or_misrouted_while_it_is_promoted_and_demoted(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    with serving(tmp_path, upstream) as gateway:
+    with answering_here(tmp_path, upstream) as gateway:
         ended = threading.Event()
         wrong: list[str] = []
         routes: list[str] = []

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locum.writers import InProcess
 from locum.writers.served import RunningServer
-from tests.completion_server import CompletionServer, serving_completions
+from tests.completion_server import WRITER_NAME as NAME
+from tests.completion_server import CompletionServer, serving_writer
 from tests.gateway_clients import happens
 from tests.gateways import Running, running_gateway, upstream_server
 from tests.promoted import LIMITS, chat_request, promote, record, route, states, upstreams
-from tests.small_writers import make_pairs, taught
+from tests.small_writers import make_pairs, taught_student
 from tests.test_gateway_writers import Writing
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from locum.export import CertifiedWriter
     from locum.schema import Call
 
-NAME = "notes-0123456789ab"
 REQUEST = chat_request("amber of the by in")
 SECONDS = 1.0
 FAILURES: tuple[tuple[int, Any], ...] = ((500, {}), (200, b"nonsense"), (200, {"choices": []}))
@@ -42,15 +41,12 @@ def recorded_notes() -> list[Call]:
 
 @pytest.fixture(scope="module")
 def student() -> CertifiedWriter:
-    found = taught().student
-    assert found is not None
-    return found
+    return taught_student()
 
 
 @pytest.fixture
 def server(student: CertifiedWriter) -> Iterator[CompletionServer]:
-    assert isinstance(student.model.backend, InProcess)
-    with serving_completions(CompletionServer(NAME, student.model.backend)) as running:
+    with serving_writer(student) as running:
         yield running
 
 
@@ -103,8 +99,7 @@ def test_a_server_that_fails_hangs_or_is_away_costs_no_call(
 
 
 def test_a_server_may_come_and_go(student: CertifiedWriter, tmp_path: Path) -> None:
-    assert isinstance(student.model.backend, InProcess)
-    with serving_completions(CompletionServer(NAME, student.model.backend)) as first:
+    with serving_writer(student) as first:
         port = int(first.url.split(":")[2].removesuffix("/v1"))
         backend = RunningServer(first.url, NAME, "0" * 64)
         served = replace(student, model=student.model.through(backend))
@@ -116,7 +111,7 @@ def test_a_server_may_come_and_go(student: CertifiedWriter, tmp_path: Path) -> N
         assert becomes(gateway, "down")
         assert "cannot be reached" in reasons(gateway)[0]
         assert route(gateway, REQUEST) == "teacher"
-        with serving_completions(CompletionServer(NAME, student.model.backend), port):
+        with serving_writer(student, port):
             assert becomes(gateway, "ready"), reasons(gateway)
             assert route(gateway, REQUEST) == "student"
         assert route(gateway, REQUEST) == "teacher"

@@ -8,14 +8,12 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import pytest
-
 from locum.config import LimitSettings
 from locum.serving import quick_link
 from locum.store import CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import run
 from tests.gateway_clients import happens
-from tests.gateways import Running, Upstream, running_gateway, upstream_server
+from tests.gateways import Running, Upstream, running_gateway
 from tests.promoted import (
     LIMITS,
     SURE,
@@ -32,24 +30,18 @@ from tests.promoted import (
     upstreams,
     wait_until_ready,
 )
-from tests.promoted_teacher import Teacher
 from tests.test_gateway_process import gateway_process, wait_for_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    import pytest
 
     from locum.schema import JsonObject
 
 REQUEST = chat_request(SURE["shipping"])
 DEADLINE = 0.25
 QUICK = LIMITS.model_copy(update={"student_seconds": DEADLINE})
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with upstream_server(Teacher()) as server:
-        yield server
 
 
 def ask_teacher(gateway: Running, seconds: float) -> None:

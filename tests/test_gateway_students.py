@@ -11,7 +11,7 @@ import openai
 import orjson
 import pytest
 
-from tests.gateways import KEY, Running, Upstream, running_gateway, upstream_server
+from tests.gateways import KEY, Running, Upstream, running_gateway
 from tests.json_traffic import make_short_mails
 from tests.promoted import (
     INSTRUCTION,
@@ -36,7 +36,6 @@ from tests.promoted import (
     upstreams,
     wait_until_ready,
 )
-from tests.promoted_teacher import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,12 +48,6 @@ SYSTEM: Any = {"role": "system", "content": INSTRUCTION}
 TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
 TEXT = SURE["shipping"]
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with upstream_server(Teacher()) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

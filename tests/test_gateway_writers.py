@@ -27,7 +27,7 @@ from tests.promoted import (
     upstreams,
 )
 from tests.promoted_teacher import Teacher
-from tests.small_writers import EASY, make_pairs, taught
+from tests.small_writers import EASY, make_pairs, taught_student
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +51,7 @@ class Writing(Teacher):
 
 @pytest.fixture(scope="module")
 def student() -> CertifiedWriter:
-    found = taught().student
-    assert found is not None
-    return found
+    return taught_student()
 
 
 @pytest.fixture(scope="module")

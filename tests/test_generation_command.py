@@ -14,7 +14,7 @@ from tests.commands import in_json, locum, refusal
 from tests.json_server import JsonModel, serving
 from tests.promoted import chat_request, record
 from tests.small_encoders import save_encoder
-from tests.small_writers import EASY, make_pairs, model_of, taught
+from tests.small_writers import EASY, make_pairs, model_of, taught_student
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,7 @@ def write_calls(path: Path, examples: Sequence[Example]) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has learned such a task, as if it was published so."""
-    student = taught().student
-    assert student is not None
+    student = taught_student()
     folder = tmp_path_factory.mktemp("model") / "taught"
     model_of(student).save_pretrained(folder)
     student.model.tokenizer.save_pretrained(folder)

@@ -25,15 +25,19 @@ from locum.schema import GenerationTask
 from locum.writers import InProcess, keeper, load_pretrained
 from locum.writers.served import LlamaServer, RunningServer
 from tests.completion_server import (
+    WRITER_NAME as NAME,
+)
+from tests.completion_server import (
     CompletionServer,
     running_programs,
     save_llama_program,
     serving_completions,
+    serving_writer,
 )
 from tests.gateway_clients import happens
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import LIMITS, chat_request, promote, route, states, upstreams
-from tests.small_writers import EASY, PAIRS, make_pairs, save_tiny_writer, taught
+from tests.small_writers import EASY, PAIRS, make_pairs, save_tiny_writer, taught, taught_student
 from tests.test_gateway_served_writers import recorded_notes
 from tests.test_gateway_writers import Writing
 
@@ -42,22 +46,18 @@ if TYPE_CHECKING:
 
     from locum.export import CertifiedWriter
 
-NAME = "notes-0123456789ab"
 SHA256 = "0" * 64
 TEXTS = [example.text for example in make_pairs(12, hard=0.3, seed=5)]
 
 
 @pytest.fixture(scope="module")
 def student() -> CertifiedWriter:
-    found = taught().student
-    assert found is not None
-    return found
+    return taught_student()
 
 
 @pytest.fixture
 def server(student: CertifiedWriter) -> Iterator[CompletionServer]:
-    assert isinstance(student.model.backend, InProcess)
-    with serving_completions(CompletionServer(NAME, student.model.backend)) as running:
+    with serving_writer(student) as running:
         yield running
 
 
