@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from binascii import b2a_base64
+from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -34,7 +34,6 @@ _LEAST_LOGPROB = -9999.0
 # Ids need to differ, and are no secrets.
 _chance = random.Random()  # noqa: S311
 _DONE = b"data: [DONE]\n\n"
-_ALPHANUMERIC = bytes.maketrans(b"+/", b"aZ")
 
 
 class StudentAnswer(NamedTuple):
@@ -213,7 +212,7 @@ def server_sent_events(events: Iterable[JsonObject]) -> bytes:
 def random_name(digits: int) -> str:
     """Return letters and digits that make a name which nothing else has."""
     drawn = _chance.getrandbits(8 * digits).to_bytes(digits, "big")
-    return b2a_base64(drawn).translate(_ALPHANUMERIC)[:digits].decode()
+    return b64encode(drawn, b"aZ")[:digits].decode()
 
 
 def random_digits(digits: int) -> str:
