@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pytest
 
 from locum.errors import ArtefactError
-from locum.serving import roster
+from locum.serving import dispatcher, roster
 from locum.serving.quick_link import LONGEST_QUICK_TEXT
+from locum.serving.recogniser import Recogniser
 from locum.store import PromotionStore, ShadowStore, open_database
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
 from tests.gateways import Running, Upstream, running_gateway
@@ -41,11 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
-
     from locum.config import LimitSettings
     from locum.serving.quick_link import QuickLink
     from locum.serving.student_answers import Question
+    from locum.store import Shadow
 
 REQUEST = chat_request(SURE["shipping"])
 QUICK = LIMITS.model_copy(update={"student_seconds": 0.25})
@@ -70,6 +71,15 @@ def answering_here(
     with serving(home, upstream, limits, shadow) as running:
         assert happens(lambda: is_here(running))
         yield running
+
+
+def sampled(gateway: Running) -> list[Shadow]:
+    """What a gateway that has stopped has kept of sampled calls."""
+    with open_database(gateway.store) as database:
+        promoted = PromotionStore(database).find("support")
+        assert promoted is not None
+        rows = ShadowStore(database).shadows("support", promoted.artefact, 0)
+    return [row for _, row in rows]
 
 
 def test_it_answers_while_its_process_hangs(tmp_path: Path, upstream: Upstream) -> None:
@@ -147,12 +157,33 @@ def test_sampled_calls_are_compared_as_ever(tmp_path: Path, upstream: Upstream) 
             answer = send(gateway, chat_request(text))
             assert answer.headers["x-locum-route"] == "student"
         gateway.stop()
+        rows = sampled(gateway)
+    assert [(row.said, row.agrees) for row in rows] == [(label, True) for label in SURE]
+    assert all(row.novelty is not None for row in rows)
+
+
+@pytest.mark.parametrize("may_shadow", [True, False])
+def test_a_sampled_call_like_one_before_is_answered_before_it_is_recognised(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, *, may_shadow: bool
+) -> None:
+    async def fail(*_: object) -> None:
+        raise AssertionError("it is known by its bytes")
+
+    with answering_here(tmp_path, upstream, shadow=1.0) as gateway:
+        assert route(gateway, REQUEST) == "student"
+        monkeypatch.setattr(Recogniser, "recognise", fail)
+        if not may_shadow:
+            monkeypatch.setattr(dispatcher, "_MOST_SHADOWS", 0)
+        for text in SURE.values():
+            assert route(gateway, chat_request(text)) == "student"
+        gateway.stop()
         with open_database(gateway.store) as database:
-            promoted = PromotionStore(database).find("support")
-            assert promoted is not None
-            rows = ShadowStore(database).shadows("support", promoted.artefact, 0)
-    assert [(row.said, row.agrees) for _, row in rows] == [(label, True) for label in SURE]
-    assert all(row.novelty is not None for _, row in rows)
+            counts = ShadowStore(database).counts("support")
+        rows = sampled(gateway)
+    others = 0 if may_shadow else len(SURE)
+    assert (counts["shadow"], counts.get("student", 0)) == (1 + len(SURE) - others, others)
+    assert len(rows) == counts["shadow"]
+    assert all(row.agrees and row.novelty is not None for row in rows)
 
 
 def test_no_call_is_lost_or_misrouted_while_it_is_promoted_and_demoted(

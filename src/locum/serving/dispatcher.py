@@ -75,20 +75,12 @@ class Dispatcher:
             call: The call.
             arrival: Likewise, as it came.
         """
-        verdict = await self._stand_ins.answer(call, arrival, self._may_shadow)
+        verdict = await self._stand_ins.answer(call, arrival, self.may_shadow)
         await self.go_on(call, verdict, arrival.client)
 
     async def go_on(self, call: ActiveCall, verdict: Verdict, client: ClientConnection) -> None:
         """Do with a call what is left to do once students were asked."""
-        if verdict.task is not None:
-            # Calls that were drawn by chance are a fair sample; others that it left are none.
-            left = verdict.route in {"deferred", "failed"} and verdict.sampled is None
-            call = call._replace(
-                task=verdict.task,
-                sampled=verdict.sampled,
-                deferred=left,
-                scoring=verdict.scoring,
-            )
+        call = _with_verdict(call, verdict)
         if verdict.scoring is not None:
             # It takes a millisecond; one that takes longer goes on beside its teacher.
             await asyncio.wait({verdict.scoring}, timeout=_SCORING_SECONDS)
@@ -99,7 +91,11 @@ class Dispatcher:
         elif verdict.sampled is not None:
             self._shadow(call)
 
-    def _may_shadow(self, call: ActiveCall) -> bool:
+    def shadow(self, call: ActiveCall, verdict: Verdict) -> None:
+        """Ask the teacher too of a call that a student has answered, for the record alone."""
+        self._shadow(_with_verdict(call, verdict))
+
+    def may_shadow(self, call: ActiveCall) -> bool:
         """Tell whether a call may be sent to its teacher for the record alone."""
         application, size = call.request.caller.application, len(call.request.body)
         may_spend = self._spending.may_spend(application, call.body, size)
@@ -154,6 +150,17 @@ class Dispatcher:
         """Give up the calls that are for the record alone."""
         for shadow in list(self._shadows):
             shadow.cancel()
+
+
+def _with_verdict(call: ActiveCall, verdict: Verdict) -> ActiveCall:
+    """Return a call with what is to be recorded of what students said."""
+    if verdict.task is None:
+        return call
+    # Calls that were drawn by chance are a fair sample; others that it left are none.
+    left = verdict.route in {"deferred", "failed"} and verdict.sampled is None
+    return call._replace(
+        task=verdict.task, sampled=verdict.sampled, deferred=left, scoring=verdict.scoring
+    )
 
 
 def _describe(call: ActiveCall, answer: StudentAnswer) -> JsonObject:

@@ -262,19 +262,30 @@ class Gateway:
         """Answer one request; see `Host.serve`."""
         arrival = Arrival(request, client, time.monotonic(), self._chance.random())
         may_ask = not self._reads_all and self._running < self.limits.calls
-        if not (may_ask and self._stand_ins.answer_at_once(arrival, partial(self._go_on, arrival))):
+        go_on = partial(self._go_on, arrival)
+        if not (may_ask and self._stand_ins.answer_at_once(arrival, self._to_shadow, go_on)):
             return self._serve(arrival)
         self._running += 1
         return None
 
-    def _go_on(self, arrival: Arrival, verdict: Verdict | None) -> None:
+    def _to_shadow(self, arrival: Arrival) -> ActiveCall | None:
+        """Read a call, if it may be sent to its teacher for the record alone."""
+        try:
+            call = self._read(arrival)
+        except Refusal:
+            return None
+        return call if self._dispatcher.may_shadow(call) else None
+
+    def _go_on(self, arrival: Arrival, verdict: Verdict | None, call: ActiveCall | None) -> None:
         """Go on with a call of which a student was asked at once, unless the client has left."""
         self._running -= 1
-        if verdict is None or verdict.answered:
-            self._note_quiet()
-            arrival.client.served()
-        else:
+        if verdict is not None and not verdict.answered:
             arrival.client.run(self._answer(arrival, verdict))
+            return
+        if verdict is not None and call is not None:
+            self._dispatcher.shadow(call, verdict)
+        self._note_quiet()
+        arrival.client.served()
 
     async def _serve(self, arrival: Arrival) -> None:
         try:

@@ -45,7 +45,9 @@ T = TypeVar("T")
 
 # Each read makes room for as much: more would be kept by the allocator.
 _READ_BYTES = 64 * 1024
-_GATHER_SECONDS = 0.002
+# A transaction takes as long for one record as for several, and calls wait while it is written.
+_GATHER_SECONDS = 0.05
+_MOST_GATHERED_BYTES = 1024 * 1024
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
 _DIGITS = 16
@@ -71,22 +73,32 @@ class _Link:
 
     def records(self) -> Iterator[list[Record]]:
         """Yield what has arrived since the last time, at least one record each time."""
-        while True:
+        while data := self._receive():
+            self._received += data
+            all_read = self._gather()
             frames = take_frames(self._received)
             if frames:
                 yield [Record(orjson.loads(facts), *bodies) for facts, *bodies in frames]
+            if frames and all_read:
                 time.sleep(_GATHER_SECONDS)
-                continue
-            data = self._receive()
-            if not data:
-                self.open = False
-                return
-            self._received += data
+        self.open = False
 
-    def _receive(self) -> bytes:
+    def _gather(self) -> bool:
+        """Read what has arrived besides, up to a limit; tell whether that is all there was."""
+        try:
+            while len(self._received) < _MOST_GATHERED_BYTES:
+                data = self._receive(socket.MSG_DONTWAIT)
+                if not data:
+                    return True
+                self._received += data
+        except BlockingIOError:
+            return True
+        return False
+
+    def _receive(self, flags: int = 0) -> bytes:
         """Read on; a gateway that was killed counts as one that has closed its end."""
         try:
-            return self._end.recv(_READ_BYTES)
+            return self._end.recv(_READ_BYTES, flags)
         except ConnectionError:
             return b""
 

@@ -136,30 +136,41 @@ class StandIns:
         taken, self._tallies = self._tallies, {}
         return list(taken.items())
 
-    def answer_at_once(self, arrival: Arrival, go_on: Callable[[Verdict | None], None]) -> bool:
+    def answer_at_once(
+        self,
+        arrival: Arrival,
+        to_shadow: Callable[[Arrival], ActiveCall | None],
+        go_on: Callable[[Verdict | None, ActiveCall | None], None],
+    ) -> bool:
         """Let a student answer, if the call is like one before in all but its input.
 
-        Such a call need not be read, and nobody waits for it in a task.
+        Such a call need not be read, unless it is sampled, and nobody waits for it in a task.
 
         Args:
             arrival: The call.
-            go_on: Is told later what came of it; ``None`` where the client has left.
+            to_shadow: Reads it, if it may be sent to its teacher for the record alone.
+            go_on: Is told later what came of it, and what was read; no verdict where the client
+                has left.
 
         Returns:
             Whether the student was asked; else nothing was done.
         """
         ours = self._recogniser.find(arrival.request, arrival.received)
         turn = None if ours is None else self._turn(ours, arrival.lot)
-        if ours is None or turn is None or turn.drawn or not turn.chosen:
+        if ours is None or turn is None or not turn.chosen:
             return False
         client, asked = arrival.client, time.perf_counter()
+        call = to_shadow(arrival) if turn.drawn else None
 
         def take(said: Said | None) -> None:
             self._observe(ours, said, asked)
+            sampled = None if call is None else _sample(ours, turn.link, said)
             write = write_known_answer
-            go_on(None if client.gone else self._conclude(ours, said, client, write))
+            gone = client.gone
+            go_on(None if gone else self._conclude(ours, said, client, write, sampled), call)
 
-        return turn.link.ask_for(ours.text, take, chances=ours.wants_chances, novelty=False)
+        novelty = call is not None
+        return turn.link.ask_for(ours.text, take, chances=ours.wants_chances, novelty=novelty)
 
     async def answer(
         self,
@@ -187,7 +198,7 @@ class StandIns:
         if not (turn.chosen or drawn):
             return self._went(ours, "teacher")
         said = await self._ask(ours, turn.link, chances=ours.wants_chances, novelty=drawn)
-        sampled = _sample(ours, turn.link, said) if drawn and said is not None else None
+        sampled = _sample(ours, turn.link, said) if drawn else None
         write = write_answer if turn.chosen else None
         return self._conclude(ours, said, arrival.client, write, sampled)
 
@@ -201,7 +212,7 @@ class StandIns:
     async def _score(self, ours: OurCall, link: StudentLink) -> Sampled | None:
         """Ask a student while its teacher is asked."""
         said = await self._ask(ours, link, chances=False, novelty=True)
-        return None if said is None else _sample(ours, link, said)
+        return _sample(ours, link, said)
 
     async def _ask(
         self, ours: OurCall, link: StudentLink, *, chances: bool, novelty: bool
@@ -262,7 +273,9 @@ class StandIns:
         return Verdict(promotion.task, route, sampled, answer)
 
 
-def _sample(ours: OurCall, link: StudentLink, said: Said) -> Sampled:
+def _sample(ours: OurCall, link: StudentLink, said: Said | None) -> Sampled | None:
+    if said is None:
+        return None
     promotion = ours.stand_in.promotion
     return Sampled(
         task=promotion.task,
