@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.errors import LocumError
+from locum.serving import recorder
 from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
 from locum.serving.recorder_link import RecorderLink
@@ -452,3 +453,31 @@ def test_frames_arrive_whole_however_they_are_cut(
         arrived += take_frames(received)
     assert arrived == records
     assert not received
+
+
+def test_many_records_are_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(seconds: float) -> None:
+        raise AssertionError(seconds)
+
+    monkeypatch.setattr("locum.serving.recorder.time.sleep", fail)
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        link = recorder._Link(theirs)  # noqa: SLF001 - batches cannot be told from outside
+        for _ in range(5):
+            ours.sendall(pack(b"{}", b"x" * 100, b"") * 100)
+            assert len(next(link.records())) == 100
+
+
+def test_records_that_come_one_by_one_are_gathered() -> None:
+    ours, theirs = socket.socketpair()
+    frame = pack(b"{}", b"", b"")
+    with theirs, ours:
+        link = recorder._Link(theirs)  # noqa: SLF001 - batches cannot be told from outside
+        batches = link.records()
+        ours.sendall(frame)
+        assert len(next(batches)) == 1, "the first is not waited with"
+        ours.sendall(frame)
+        ours.sendall(frame)
+        assert len(next(batches)) == 2
+        ours.close()
+        assert list(batches) == []

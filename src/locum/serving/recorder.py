@@ -45,7 +45,8 @@ T = TypeVar("T")
 
 # Each read makes room for as much: more would be kept by the allocator.
 _READ_BYTES = 64 * 1024
-# A transaction takes as long for one record as for several, and calls wait while it is written.
+# A transaction takes nearly as long for one record as for several: few are waited with.
+_FEW = 16
 _GATHER_SECONDS = 0.05
 _MOST_GATHERED_BYTES = 1024 * 1024
 _RETRY_SECONDS = 1.0
@@ -75,25 +76,22 @@ class _Link:
         """Yield what has arrived since the last time, at least one record each time."""
         while data := self._receive():
             self._received += data
-            all_read = self._gather()
+            self._gather()
             frames = take_frames(self._received)
             if frames:
                 yield [Record(orjson.loads(facts), *bodies) for facts, *bodies in frames]
-            if frames and all_read:
+            if 0 < len(frames) < _FEW:
                 time.sleep(_GATHER_SECONDS)
         self.open = False
 
-    def _gather(self) -> bool:
-        """Read what has arrived besides, up to a limit; tell whether that is all there was."""
-        try:
+    def _gather(self) -> None:
+        """Read what has arrived besides, up to a limit."""
+        with suppress(BlockingIOError):
             while len(self._received) < _MOST_GATHERED_BYTES:
                 data = self._receive(socket.MSG_DONTWAIT)
                 if not data:
-                    return True
+                    return
                 self._received += data
-        except BlockingIOError:
-            return True
-        return False
 
     def _receive(self, flags: int = 0) -> bytes:
         """Read on; a gateway that was killed counts as one that has closed its end."""
