@@ -54,13 +54,14 @@ class CompletionServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.change: Callable[[Answered], Answered] = lambda answered: answered
+        self.change_list: Callable[[Answered], Answered] = self.change
         self.url = ""
         self._one = threading.Lock()
 
     def answer(self, path: str, request: dict[str, Any] | None) -> Answered:
-        """Answer a call; ``change`` may make something else of it."""
+        """Answer a call; ``change`` and ``change_list`` may make something else of it."""
         if path == "/v1/models":
-            return self.change((200, {"data": [{"id": name} for name in self.names]}))
+            return self.change_list((200, {"data": [{"id": name} for name in self.names]}))
         if path == "/health":
             return 200, {"status": "ok"}
         if path != "/v1/completions" or request is None or self.backend is None:

@@ -123,11 +123,14 @@ def test_a_saved_student_asks_the_server_that_it_was_certified_with(
 def test_a_server_of_other_weights_is_not_asked(
     student: CertifiedWriter, server: CompletionServer
 ) -> None:
+    asked = served(student, server.url)
+    asked.predict(TEXTS)
     server.names = ["another"]
+    server.requests.clear()
     with pytest.raises(
         WriterError, match=f"has another: this student is written by {NAME}"
     ) as told:
-        served(student, server.url).predict(TEXTS)
+        asked.predict(TEXTS)
     assert told.value.gone
     assert not server.requests
 
@@ -162,7 +165,6 @@ def test_nonsense_is_no_answer(
     gone: bool,  # noqa: FBT001 - of a table
 ) -> None:
     asking = served(student, server.url)
-    asking.predict(TEXTS[:1])
     server.change = lambda _: answered
     with pytest.raises(WriterError, match=message) as told:
         asking.predict(TEXTS[:1])
@@ -173,7 +175,6 @@ def test_nonsense_is_no_answer(
 
 def test_an_empty_answer_is_none(student: CertifiedWriter, server: CompletionServer) -> None:
     asking = served(student, server.url)
-    asking.predict(TEXTS[:1])
     told: tuple[dict[str, Any], ...] = ({"token_logprobs": []}, {"content": [{"logprob": -0.1}]})
     for logprobs in told:
         empty = 200, {"choices": [choice(text="", logprobs=logprobs)]}
@@ -188,12 +189,25 @@ def test_a_server_that_is_away_is_gone(student: CertifiedWriter) -> None:
     assert told.value.gone
 
 
-def test_what_passes_is_tried_again(student: CertifiedWriter, server: CompletionServer) -> None:
-    asking = served(student, server.url, attempts=3)
-    asking.predict(TEXTS[:1])
+@pytest.mark.parametrize("changed", ["change", "change_list"])
+def test_what_passes_is_tried_again(
+    student: CertifiedWriter, server: CompletionServer, changed: str
+) -> None:
     failures = [500, 503]
-    server.change = lambda said: (failures.pop(), {}) if failures else said
-    assert asking.predict(TEXTS[:1])[0].answer
+    setattr(server, changed, lambda said: (failures.pop(), {}) if failures else said)
+    assert served(student, server.url, attempts=3).predict(TEXTS[:1])[0].answer
+    assert not failures
+
+
+@pytest.mark.parametrize("listed", [(500, {}), (200, b"<html>"), (200, {"data": [{"name": NAME}]})])
+def test_a_server_that_does_not_say_what_it_has_is_not_asked(
+    student: CertifiedWriter, server: CompletionServer, listed: tuple[int, Any]
+) -> None:
+    server.change_list = lambda _: listed
+    with pytest.raises(WriterError, match=r"HTTP 500|as the completions API does") as told:
+        served(student, server.url).predict(TEXTS[:1])
+    assert not told.value.gone
+    assert not server.requests
 
 
 def test_a_key_is_sent_and_not_shown(

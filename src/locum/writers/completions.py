@@ -21,7 +21,7 @@ from locum.teachers.run_to_end import run_to_end
 from locum.writers.backend import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 __all__ = ["Completions", "Place"]
 
@@ -123,11 +123,16 @@ class Completions:
 
         async def ask() -> None:
             async with self._open() as session:
-                content = await self._send(session, "GET", "/models")
+                async for attempt in self._attempts():
+                    with attempt:
+                        content = await self._send(session, "GET", "/models")
             found.extend(one.id for one in self._read(_Models, content).data)
 
         run_to_end(ask)
         return found
+
+    def _attempts(self) -> AsyncIterator[stamina.Attempt]:
+        return stamina.retry_context(on=WriterError, attempts=self._place.attempts, timeout=None)
 
     def _open(self) -> aiohttp.ClientSession:
         place = self._place
@@ -148,9 +153,7 @@ class Completions:
             "logprobs": 1,
             **self._place.more,
         }
-        async for attempt in stamina.retry_context(
-            on=WriterError, attempts=self._place.attempts, timeout=None
-        ):
+        async for attempt in self._attempts():
             with attempt:
                 async with free:
                     content = await self._send(session, "POST", "/completions", asked)

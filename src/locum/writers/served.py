@@ -219,7 +219,6 @@ class RunningServer:
         self._completions = Completions(
             Place(self.name, url.rstrip("/"), model, _AT_ONCE, key=key, attempts=attempts)
         )
-        self._was_seen = False
 
     @property
     def name(self) -> str:
@@ -233,8 +232,8 @@ class RunningServer:
 
     def go_on(self, prompts: Sequence[list[int]], most: int) -> list[Written]:
         """Return what is written after each prompt; see `locum.writers.Backend`."""
-        if not self._was_seen:
-            self.look()
+        # Some servers answer by what they have, whatever model is asked for.
+        self.look()
         return self._completions.go_on(prompts, most)
 
     def look(self) -> None:
@@ -250,7 +249,6 @@ class RunningServer:
                 f"student is written by {self._facts.model}",
                 gone=True,
             )
-        self._was_seen = True
 
     def save(self, directory: Path) -> None:
         """Write nothing: the server has the weights."""
