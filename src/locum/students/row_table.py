@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from locum.students.ngrams import split_words, word_ngrams, word_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locum.students.vocabulary import Vocabulary
 
@@ -44,12 +44,16 @@ class _KnownWords(dict[str, bytes]):
     """Rows of each word that was met, packed; of most it is one row that holds their sum.
 
     Several threads may look words up: a row is written before a word points to it, and neither is
-    changed afterwards. `full` tells that there is no space for more. The words that most training
-    texts held are known from the beginning.
+    changed afterwards. `full` tells that there is no space for more.
+
+    Args:
+        vocabulary: What rows there are of n-grams and words.
+        rows: They, and those that stand for whole words, ``[R, C + 3]``.
+        known: Words that are known from the beginning.
     """
 
-    def __init__(self, vocabulary: Vocabulary, rows: Rows) -> None:
-        super().__init__()
+    def __init__(self, vocabulary: Vocabulary, rows: Rows, known: Mapping[str, bytes]) -> None:
+        super().__init__(known)
         self._vocabulary = vocabulary
         self._unknown_ngram, self._unknown_word = len(vocabulary), len(vocabulary) + 1
         self._waiting: list[str] = []
@@ -59,11 +63,17 @@ class _KnownWords(dict[str, bytes]):
         space = min(_MOST_WORDS, max(_FOLDED_AT_ONCE, _MOST_FLOATS // width))
         self.table = np.zeros((len(rows) + space, width), np.float32)
         self.table[: len(rows)] = rows
+        self.space = space
         self.full = False
-        words = list(vocabulary.words)
-        common = np.argsort(vocabulary.word_weights, kind="stable")[: min(_FIRST_WORDS, space // 2)]
-        for index in common.tolist():
-            self.__missing__(words[index])
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Remember words that were not met yet."""
+        for word in words:
+            self.__missing__(word)
+
+    def rows(self) -> Rows:
+        """Return a copy of the rows so far."""
+        return self.table[: self._used].copy()
 
     def __missing__(self, word: str) -> bytes:
         ngrams, words = self._vocabulary.ngrams, self._vocabulary.words
@@ -119,7 +129,21 @@ class RowTable:
         self._rows[:single, labels + 2] = vocabulary.weights[:single]
         self._nothing = _pack([columns + 2])
         self._pairs = {pair: _pack([row]) for pair, row in vocabulary.pairs.items()}
-        self._known = _KnownWords(vocabulary, self._rows)
+        self._first_words: dict[str, bytes] = {}
+        self._know_common_words()
+        self._known = self._begin()
+
+    def _know_common_words(self) -> None:
+        """Let the words that most training texts held be known from the beginning."""
+        known = self._begin()
+        words = list(self._vocabulary.words)
+        by_weight = np.argsort(self._vocabulary.word_weights, kind="stable")
+        common = by_weight[: min(_FIRST_WORDS, known.space // 2)]
+        known.learn(words[index] for index in common.tolist())
+        self._rows, self._first_words = known.rows(), dict(known)
+
+    def _begin(self) -> _KnownWords:
+        return _KnownWords(self._vocabulary, self._rows, self._first_words)
 
     @property
     def known_words(self) -> int:
@@ -163,5 +187,5 @@ class RowTable:
         """Return what is known of words; begin anew where there was no space for more."""
         known = self._known
         if known.full:
-            self._known = known = _KnownWords(self._vocabulary, self._rows)
+            self._known = known = self._begin()
         return known
