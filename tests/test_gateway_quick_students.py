@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from locum.errors import ArtefactError
+from locum.errors import ArtefactError, InputError
 from locum.serving import dispatcher, roster
 from locum.serving.quick_link import LONGEST_QUICK_TEXT
 from locum.serving.recogniser import Recogniser
+from locum.serving.spending import Spending
 from locum.store import PromotionStore, ShadowStore, open_database
 from tests.gateway_clients import CHAT, Client, happens, metrics, post
 from tests.gateways import Running, Upstream, running_gateway
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from locum.config import LimitSettings
     from locum.serving.quick_link import QuickLink
     from locum.serving.student_answers import Question
-    from locum.store import Shadow
+    from locum.store import Database, Shadow, Spent
 
 REQUEST = chat_request(SURE["shipping"])
 QUICK = LIMITS.model_copy(update={"student_seconds": 0.25})
@@ -184,6 +185,26 @@ def test_a_sampled_call_like_one_before_is_answered_before_it_is_recognised(
     assert (counts["shadow"], counts.get("student", 0)) == (1 + len(SURE) - others, others)
     assert len(rows) == counts["shadow"]
     assert all(row.agrees and row.novelty is not None for row in rows)
+
+
+def test_an_end_is_noticed_though_the_store_failed_when_it_came(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, failed = Spending.read, threading.Event()
+
+    def fail_once(spending: Spending, database: Database) -> dict[str, Spent]:
+        promotion = PromotionStore(database).find("support")
+        if promotion is not None and promotion.state != "active" and not failed.is_set():
+            failed.set()
+            raise InputError("the store is away")
+        return read(spending, database)
+
+    with answering_here(tmp_path, upstream) as gateway:
+        monkeypatch.setattr(Spending, "read", fail_once)
+        assert route(gateway, REQUEST) == "student"
+        demote(gateway.store)
+        assert failed.wait(10)
+        assert happens(lambda: route(gateway, REQUEST) == "teacher")
 
 
 def test_no_call_is_lost_or_misrouted_while_it_is_promoted_and_demoted(

@@ -156,6 +156,19 @@ def test_bodies_by_which_no_other_is_known_are_seldom_tried() -> None:
     assert known.find(KEY, orjson.dumps(body_of("other", "often"))) == ("other", -1)
 
 
+def test_a_body_that_repeats_its_input_is_not_read_for_each() -> None:
+    known: KnownBodies[int] = KnownBodies()
+    tried: list[bytes] = []
+
+    def watched(body: bytes) -> tuple[str, object] | None:
+        tried.append(body)
+        return read(body)
+
+    body = body_of("words", ["words"] * 1_000)
+    known.learn(KEY, orjson.dumps(body), 0, watched)
+    assert len(tried) < 10
+
+
 def test_what_is_held_has_a_bound() -> None:
     known: KnownBodies[int] = KnownBodies()
     padding = "x" * 60_000

@@ -58,10 +58,20 @@ class StandIn(NamedTuple):
 
 
 class _Found(NamedTuple):
+    """A promotion, and what there is of it here."""
+
     promotion: Promotion
     plan: Plan | None
     folder: Path | None
     usable: bool
+
+
+class _Read(NamedTuple):
+    """What the store says: promotions, ``None`` if none has changed since, and what was spent."""
+
+    revisions: dict[str, int]
+    found: list[_Found] | None
+    spent: dict[str, Spent]
 
 
 class Roster:
@@ -107,16 +117,16 @@ class Roster:
         """Look at the store once; where it cannot be read, all stays as it is for a while."""
         settled = self._spending.begin_read()
         try:
-            found, spent = await asyncio.get_running_loop().run_in_executor(
-                self._reader, self._read
-            )
+            read = await asyncio.get_running_loop().run_in_executor(self._reader, self._read)
         except LocumError as error:
             self._complain(f"promotions cannot be read: {error}")
             return
         self._looked = time.monotonic()
-        self._spending.take(spent, settled)
-        if found is not None:
-            self._take(found)
+        self._spending.take(read.spent, settled)
+        if read.found is not None:
+            self._take(read.found)
+            # What cannot be used now may be soon, and is looked at again.
+            self._known = read.revisions if all(one.usable for one in read.found) else None
         if self._known is not None:
             self._said = ""
         await self._move_in()
@@ -126,22 +136,19 @@ class Roster:
             self._said = message
             _log.error(message)
 
-    def _read(self) -> tuple[list[_Found] | None, dict[str, Spent]]:
-        """Return the students that are promoted, if that has changed, and what was spent."""
+    def _read(self) -> _Read:
+        """Read the store; nothing is taken as known before all of it was read."""
         if self._database is None:
             self._database = open_database(self._place)
-        return self._read_promotions(self._database), self._spending.read(self._database)
-
-    def _read_promotions(self, database: Database) -> list[_Found] | None:
-        store = PromotionStore(database)
+        store = PromotionStore(self._database)
         revisions = store.revisions()
-        if revisions == self._known:
-            return None
+        found = None if revisions == self._known else self._read_promotions(store)
+        return _Read(revisions, found, self._spending.read(self._database))
+
+    def _read_promotions(self, store: PromotionStore) -> list[_Found]:
         found = [self._prepare(store, promotion) for promotion in store.all()]
         with suppress(OSError):
             drop_unused(self._folder, {one.promotion.artefact for one in found})
-        # What cannot be used now may be soon, and is looked at again.
-        self._known = revisions if all(one.usable for one in found) else None
         return found
 
     def _prepare(self, store: PromotionStore, promotion: Promotion) -> _Found:
