@@ -16,6 +16,7 @@ from locum.store import (
     PromotionStore,
     Shadow,
     ShadowStore,
+    SpendStore,
     Tally,
     open_database,
 )
@@ -140,10 +141,23 @@ def test_files_are_kept_for_as_long_as_a_promotion_names_them(promotions: Promot
     assert promotions.files("bb") == OTHER
 
 
-def test_what_is_kept_of_a_student_does_not_change(promotions: PromotionStore) -> None:
+def test_promoting_again_mends_what_was_damaged(
+    promotions: PromotionStore, database: Database
+) -> None:
     promote(promotions)
-    promote(promotions, files={"manifest.json": b"changed"})
+    database.execute("UPDATE artefact_files SET content = ?", (b"damaged",))
+    promote(promotions)
     assert promotions.files("aa") == FILES
+
+
+def test_of_tallies_all_are_added_or_none(shadows: ShadowStore, database: Database) -> None:
+    before = shadows.counts("support")
+    with pytest.raises(InputError):
+        shadows.add_tallies([tally(0.0), tally(0.0, route="teacher", calls=2**70)])
+    assert shadows.counts("support") == before
+    with pytest.raises((InputError, UnicodeEncodeError)):
+        SpendStore(database).add({"a": 1.0, "\ud800": 1.0}, 0.0)
+    assert SpendStore(database).spent(["a"], 0.0)["a"].day_usd == 0
 
 
 def test_events_are_told_newest_first(promotions: PromotionStore) -> None:

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -349,7 +350,55 @@ def test_a_recorder_that_does_not_answer_is_an_error_and_is_closed(tmp_path: Pat
     run(scenario)
 
 
+def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            monkeypatch.setattr("locum.serving.recorder_link._SILENT_SECONDS", 0.1)
+            link.sweep(time.monotonic() + LONG)
+            assert not link.failing_seconds, "nothing waits for it"
+            link.process.send_signal(signal.SIGSTOP)
+            link.hand_over(1)
+            link.sweep(time.monotonic())
+            assert not link.failing_seconds
+            await asyncio.sleep(0.2)
+            link.sweep(time.monotonic())
+            assert link.failing_seconds >= 0.2
+            assert "has said nothing for" in caplog.text
+            link.process.send_signal(signal.SIGCONT)
+            await until(lambda: link.waiting == 0)
+            assert not link.failing_seconds
+
+    run(scenario)
+    assert numbers(place) == {1}
+
+
 # How it ends
+
+
+def test_a_recorder_tries_for_a_while_where_its_gateway_died_while_the_store_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr("locum.serving.recorder.time.sleep", lambda _: None)
+    link = recorder._Link(theirs)  # noqa: SLF001 - a store that is away so long would make it slow
+    writer = recorder._Writer("store", link, {}, None)  # noqa: SLF001
+    tries: list[bool] = []
+
+    def fail() -> None:
+        tries.append(link.open)
+        if len(tries) == 40:
+            ours.close()
+        raise LocumError("the store is away")
+
+    with theirs, pytest.raises(recorder._StoreGoneError):  # noqa: SLF001
+        writer._insist(fail)  # noqa: SLF001
+    assert tries.count(True) == 40
+    assert 25 < tries.count(False) < 35
 
 
 def test_a_recorder_that_does_not_leave_is_killed_while_traffic_goes_on(

@@ -174,7 +174,7 @@ class _Writer:
         self._traces = traces
         self._link = link
         self._database: Database | None = None
-        self._tries = 0
+        self._tries_alone = 0
         self._keeper: WatchKeeper | None = None
         self._judges: OrderedDict[str, Judge] = OrderedDict()
 
@@ -235,7 +235,7 @@ class _Writer:
         Raises:
             _StoreGoneError: It does not, and the gateway is gone.
         """
-        while self._link.open or self._tries < _RETRIES_ALONE:
+        while self._link.open or self._tries_alone < _RETRIES_ALONE:
             try:
                 return write()
             except LocumError as error:
@@ -312,11 +312,11 @@ class _Writer:
             if refusal is None or not calls:
                 raise
             return refusal
-        self._tries = 0
+        self._tries_alone = 0
         return None
 
     def _wait(self, error: LocumError) -> None:
-        self._tries += 1
+        self._tries_alone += not self._link.open
         self._close()
         self._link.say(failing=str(error))
         time.sleep(_RETRY_SECONDS)

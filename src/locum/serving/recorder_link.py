@@ -34,6 +34,7 @@ _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 30.0
 _LEAVE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
+_SILENT_SECONDS = 30.0
 _log = logging.getLogger("locum.gateway")
 
 
@@ -68,6 +69,7 @@ class RecorderLink:
         self._handed = self._settled = 0
         self._said: set[str] = set()
         self._failing_since: float | None = None
+        self._heard = 0.0
         self._restart_seconds = _FIRST_RESTART_SECONDS
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -146,6 +148,8 @@ class RecorderLink:
             self._push(frame)
 
     def _push(self, frame: bytes) -> None:
+        if not self.waiting:
+            self._heard = time.monotonic()
         self._handed += 1
         self._queue.append(frame)
         self._queued += len(frame)
@@ -163,12 +167,18 @@ class RecorderLink:
         since = self._failing_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def _note_failing(self, *, failing: bool) -> None:
-        self._metrics.failing.set(1 if failing else 0)
-        if not failing:
-            self._failing_since = None
-        elif self._failing_since is None:
-            self._failing_since = time.monotonic()
+    def sweep(self, now: float) -> None:
+        """Take note of a recorder that says nothing of what waits for it."""
+        if self.waiting and self._failing_since is None and now - self._heard > _SILENT_SECONDS:
+            self._note_failing(since=self._heard)
+            self._say(
+                f"the recorder has said nothing for {_SILENT_SECONDS:g} s; traffic goes on, calls "
+                "wait for it"
+            )
+
+    def _note_failing(self, *, since: float | None) -> None:
+        self._metrics.failing.set(0 if since is None else 1)
+        self._failing_since = since
 
     def _send(self) -> None:
         while self._queue and self._socket is not None:
@@ -207,6 +217,7 @@ class RecorderLink:
 
     def _take_reply(self, reply: JsonObject) -> None:
         self._ready.set()
+        self._heard = time.monotonic()
         stored, unreadable, failing = reply["stored"], reply["unreadable"], reply["failing"]
         self._settled += stored + unreadable + reply["tallied"]
         self._metrics.stored.inc(stored)
@@ -215,7 +226,7 @@ class RecorderLink:
                 self._settle(application, usd)
         if unreadable:
             self._lose(unreadable, "unreadable", reply["reason"])
-        self._note_failing(failing=bool(failing))
+        self._note_failing(since=(self._failing_since or self._heard) if failing else None)
         if failing:
             self._say(f"calls cannot be recorded: {failing}; traffic goes on, they wait")
         elif stored:
@@ -229,7 +240,7 @@ class RecorderLink:
         if gone:
             self._lose(gone, "recorder_died", "the recorder died with calls in its hands")
         if not self._closing.is_set():
-            self._note_failing(failing=True)
+            self._note_failing(since=self._failing_since or time.monotonic())
             self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
         self._ended.set()
 

@@ -196,7 +196,7 @@ class PromotionStore:
     def _keep_files(self, artefact: str, files: Mapping[str, bytes]) -> None:
         self._database.executemany(
             "INSERT INTO artefact_files (artefact, name, content) VALUES (?, ?, ?) "
-            "ON CONFLICT DO NOTHING",
+            "ON CONFLICT (artefact, name) DO UPDATE SET content = excluded.content",
             ((artefact, name, content) for name, content in files.items()),
         )
 

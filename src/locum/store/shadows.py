@@ -171,12 +171,13 @@ class ShadowStore:
             (t.task, t.artefact, int(t.time) // _HOUR_SECONDS, t.application, t.route, t.calls)
             for t in tallies
         ]
-        self._database.executemany(
-            "INSERT INTO tallies (task, artefact, hour, application, route, calls) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task, artefact, hour, application, route) "
-            "DO UPDATE SET calls = tallies.calls + excluded.calls",
-            sorted(rows),
-        )
+        with self._database.transaction():
+            self._database.executemany(
+                "INSERT INTO tallies (task, artefact, hour, application, route, calls) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task, artefact, hour, application, route) "
+                "DO UPDATE SET calls = tallies.calls + excluded.calls",
+                sorted(rows),
+            )
 
     def counts(
         self, task: str, artefact: str | None = None, *, since: float | None = None

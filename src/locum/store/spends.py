@@ -42,11 +42,13 @@ class SpendStore:
             moment: When, in seconds since 1970.
         """
         day = int(moment // _DAY_SECONDS)
-        self._database.executemany(
-            "INSERT INTO spends (application, day, usd) VALUES (?, ?, ?) "
-            "ON CONFLICT (application, day) DO UPDATE SET usd = spends.usd + excluded.usd",
-            sorted((application, day, usd) for application, usd in spends.items()),
-        )
+        rows = sorted((application, day, usd) for application, usd in spends.items())
+        with self._database.transaction():
+            self._database.executemany(
+                "INSERT INTO spends (application, day, usd) VALUES (?, ?, ?) "
+                "ON CONFLICT (application, day) DO UPDATE SET usd = spends.usd + excluded.usd",
+                rows,
+            )
 
     def spent(self, applications: Sequence[str], moment: float) -> dict[str, Spent]:
         """Return what applications have spent on the day and in the month of a moment."""
