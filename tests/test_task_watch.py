@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,9 +126,30 @@ def test_a_teacher_of_another_name_is_said() -> None:
     watch.take([shadow(1, teacher="gpt-1"), shadow(2, teacher="gpt-1"), shadow(3)])
     assert watch.alarms() == {}
     watch.take([shadow(4, teacher="gpt-2")])
-    assert watch.alarms() == {
-        "teacher gpt-2": "the teacher was gpt-1 and is gpt-2, since 2023-11-14 22:13:24 UTC"
-    }
+    said = (
+        "gpt-2 answers as the teacher, which never did before 2023-11-14 22:13:24 UTC; then it was"
+    )
+    assert watch.alarms() == {"teacher gpt-2": f"{said} gpt-1"}
+
+
+def test_teachers_that_take_turns_are_said_once() -> None:
+    watch = TaskWatch(plan())
+    watch.take([shadow(n, teacher=f"gpt-{1 + n % 2}") for n in range(1, 3)])
+    [(kind, said)] = watch.alarms().items()
+    watch.take([shadow(n, teacher=f"gpt-{1 + n % 2}") for n in range(3, 50)])
+    assert watch.alarms() == {kind: said}
+
+
+def test_a_teacher_that_has_become_steady_is_said_to_be() -> None:
+    watch = TaskWatch(plan())
+    watch.take(
+        [shadow(n, input_hash="a", answer_hash=f"{n // 2}", agrees=None) for n in range(1, 202)]
+    )
+    watch.take([shadow(n, input_hash="a", answer_hash="same") for n in range(202, 600)])
+    found = re.search(r"else (.+)% of the time, and (.+)% before", watch.alarms()["repeats"])
+    assert found is not None
+    assert float(found[1]) < 5
+    assert float(found[2]) > 40
 
 
 def test_stationary_traffic_raises_no_alarm(generator: np.random.Generator) -> None:

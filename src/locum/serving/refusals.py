@@ -8,6 +8,15 @@ import orjson
 
 __all__ = ["Refusal", "body_too_large", "error_body"]
 
+_TOO_LARGE = 413
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+
 
 @dataclass(eq=False)
 class Refusal(Exception):  # noqa: N818 - an answer to a client, no failure of the program
@@ -31,12 +40,12 @@ class Refusal(Exception):  # noqa: N818 - an answer to a client, no failure of t
 def body_too_large(limit: int) -> Refusal:
     """Refuse a body."""
     message = f"the body is larger than {limit:,} bytes: raise gateway.limits.body_bytes"
-    return Refusal(413, "body_too_large", message)
+    return Refusal(_TOO_LARGE, "body_too_large", message)
 
 
 def error_body(refusal: Refusal, *, anthropic: bool) -> bytes:
     """Return the body of an error, as OpenAI or as Anthropic spells it."""
-    kind = _kind(refusal.status)
+    kind = _kind(refusal.status, anthropic=anthropic)
     if anthropic:
         error = {"type": kind, "message": refusal.message}
         return orjson.dumps({"type": "error", "error": error})
@@ -44,17 +53,7 @@ def error_body(refusal: Refusal, *, anthropic: bool) -> bytes:
     return orjson.dumps({"error": said})
 
 
-def _kind(status: int) -> str:
-    match status:
-        case 401:
-            return "authentication_error"
-        case 403:
-            return "permission_error"
-        case 404:
-            return "not_found_error"
-        case 503:
-            return "overloaded_error"
-        case _ if status >= 500:
-            return "api_error"
-        case _:
-            return "invalid_request_error"
+def _kind(status: int, *, anthropic: bool) -> str:
+    if anthropic and status == _TOO_LARGE:
+        return "request_too_large"
+    return _KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")

@@ -21,6 +21,7 @@ __all__ = ["TaskWatch"]
 _REFERENCE = 500
 _REPEATS = 200
 _MOST_INPUTS = 100_000
+_THE_SAME, _SOMETHING_ELSE = 0, 1
 
 
 class TaskWatch:
@@ -46,6 +47,7 @@ class TaskWatch:
         self._repeats = MixWatch(2, _REPEATS)
         self._teacher_said: dict[str, str] = {}
         self._teacher = ""
+        self._teachers: set[str] = set()
         self._teacher_changed: tuple[str, str, float] | None = None
         self._times = {name: array("d") for name in ("compared", "novelty", "labels", "repeats")}
 
@@ -77,14 +79,17 @@ class TaskWatch:
         """Compare what the teacher says with what it said of the same input before."""
         before = self._teacher_said.get(shadow.input_hash)
         if before is not None:
-            self._repeats.observe(int(before != shadow.answer_hash))
+            differs = before != shadow.answer_hash
+            self._repeats.observe(_SOMETHING_ELSE if differs else _THE_SAME)
             self._times["repeats"].append(shadow.time)
         if before is not None or len(self._teacher_said) < _MOST_INPUTS:
             self._teacher_said[shadow.input_hash] = shadow.answer_hash
 
     def _take_teacher(self, shadow: Shadow) -> None:
-        if self._teacher and shadow.teacher != self._teacher:
+        """Note a teacher that did not answer before; several may take turns."""
+        if self._teachers and shadow.teacher not in self._teachers:
             self._teacher_changed = (self._teacher, shadow.teacher, shadow.time)
+        self._teachers.add(shadow.teacher)
         self._teacher = shadow.teacher
 
     def state(self) -> JsonObject:
@@ -126,7 +131,10 @@ class TaskWatch:
         }
         if self._teacher_changed is not None:
             before, now, when = self._teacher_changed
-            said[f"teacher {now}"] = f"the teacher was {before} and is {now}, since {_show(when)}"
+            said[f"teacher {now}"] = (
+                f"{now} answers as the teacher, which never did before {_show(when)}; then it was "
+                f"{before}"
+            )
         return said
 
     def _say_labels(self, change: Change) -> str:
@@ -148,9 +156,11 @@ def _say_novelty(change: Change) -> str:
 
 
 def _say_repeats(change: Change) -> str:
+    same = change.category == _THE_SAME
+    recent, before = (1 - x if same else x for x in (change.recent, change.reference))
     return (
         "the teacher has changed: asked the same again it said something else "
-        f"{change.recent:.1%} of the time, and {change.reference:.1%} before"
+        f"{recent:.1%} of the time, and {before:.1%} before"
     )
 
 
