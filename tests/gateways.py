@@ -18,10 +18,10 @@ from locum.store import CallFilter, CallStore, open_database
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from pathlib import Path
 
-    from locum.schema import Call
+    from locum.schema import Call, OwnPrice
 
 KEY = "sk-test-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
 
@@ -162,6 +162,7 @@ def running_gateway(
     limits: LimitSettings | None = None,
     redaction: RedactionSettings | None = None,
     place: str | None = None,
+    prices: Mapping[str, OwnPrice] | None = None,
     **settings: Any,  # noqa: ANN401 - those of GatewaySettings
 ) -> Iterator[Running]:
     """Run a gateway on a free port; by default its store is a file of its own."""
@@ -170,7 +171,8 @@ def running_gateway(
     )
     store = place or home / "calls.sqlite"
     redaction = redaction or RedactionSettings()
-    gateway, loop = Gateway(chosen, store, redaction, home / "students"), Loop()
+    gateway = Gateway(chosen, store, redaction, home / "students", prices or {})
+    loop = Loop()
     running = Running(gateway, loop.run(gateway.start()), store, loop)
     try:
         yield running

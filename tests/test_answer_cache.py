@@ -14,11 +14,15 @@ from locum.serving.answer_cache import AnswerCache, KeptAnswer
 from tests.gateway_clients import Answer, ask, metrics, post
 from tests.gateways import STREAM_HEAD, Received, Running, chunk, http, running_gateway
 from tests.gateways import upstream_server as serve_upstream
+from tests.promoted import LIMITS, UNSURE, chat_request, promote, upstreams, wait_until_ready
+from tests.promoted import send as promoted_send
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.gateways import Upstream
 
 BODY: dict[str, Any] = {
     "model": "m",
@@ -42,6 +46,10 @@ def caching(
     async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
         said = b'"%d"' % next(numbers)
         asked = received.json
+        if asked.get("user") == "overloaded":
+            broken = b'data: {"error":{"message":%b}}\n\n' % said
+            writer.write(STREAM_HEAD + chunk(broken) + chunk(b""))
+            return
         if asked.get("stream"):
             event = b'data: {"choices":[{"index":0,"delta":{"content":%b}}]}\n\n' % said
             writer.write(STREAM_HEAD + chunk(event) + chunk(b"data: [DONE]\n\n") + chunk(b""))
@@ -131,6 +139,13 @@ def test_a_failure_is_not_given_again(tmp_path: Path) -> None:
         assert first.body != again.body
 
 
+def test_a_stream_that_ends_in_an_error_is_not_given_again(tmp_path: Path) -> None:
+    with caching(tmp_path) as gateway:
+        first, again = (send(gateway, stream=True, user="overloaded") for _ in range(2))
+        assert first.status == again.status == 200
+        assert first.body != again.body
+
+
 def test_a_stream_is_given_again_as_a_stream(tmp_path: Path) -> None:
     with caching(tmp_path) as gateway:
         first, again = (send(gateway, stream=True) for _ in range(2))
@@ -167,3 +182,14 @@ def test_the_answers_that_were_not_asked_for_longest_make_room() -> None:
     assert kept == [b"0", *list(answers)[-15:]]
     cache.keep(b"large", KeptAnswer(b"x" * 1_001, b"text"))
     assert cache.find(b"large") is None
+
+
+def test_an_answer_that_is_given_again_names_the_task_of_its_call(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "support")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS, cache=CACHE) as gateway:
+        wait_until_ready(gateway)
+        answers = [promoted_send(gateway, chat_request(UNSURE)) for _ in range(2)]
+    assert [one.headers["x-locum-route"] for one in answers] == ["teacher", "cache"]
+    assert [one.headers["x-locum-task"] for one in answers] == ["support"] * 2

@@ -301,6 +301,12 @@ def test_a_call_names_its_task_by_a_header_that_ends_here(
     assert gateway.calls()[0].facts.task == "intents"
 
 
+def test_a_number_that_cannot_be_written_again_is_refused(gateway: Running) -> None:
+    response, said = post(gateway, "/v1/chat/completions", b'{"model":"m","messages":[],"x":1e999}')
+    assert response.status == 400
+    assert b"not valid JSON" in said
+
+
 def test_a_compressed_request_passes_as_it_is_and_is_read(
     gateway: Running, upstream: Upstream
 ) -> None:

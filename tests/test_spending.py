@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from locum.config import ApplicationSettings
 from locum.schema import OwnPrice
-from locum.serving.refusals import Refusal
+from locum.serving.refusals import Refusal, error_body
 from locum.serving.spending import Spending
 from locum.store import Database, SpendStore, Spent
 
@@ -119,6 +120,29 @@ def test_the_worst_case_is_the_longest_answer_that_is_allowed(
     assert reserved.worst_usd == pytest.approx(5 + 10 * tokens)
 
 
+@pytest.mark.parametrize(
+    ("body", "answers"),
+    [
+        ({"prompt": "a"}, 1),
+        ({"prompt": ["a", "b", "c"]}, 3),
+        ({"prompt": [[1, 2], [3]]}, 2),
+        ({"prompt": [1, 2, 3]}, 1),
+        ({"n": 2}, 2),
+        ({"best_of": 5, "n": 2}, 5),
+        ({"prompt": ["a", "b"], "best_of": 3}, 6),
+        ({"best_of": -1, "n": True}, 1),
+    ],
+)
+def test_each_answer_that_is_written_may_cost_as_much(
+    body: dict[str, object], answers: int
+) -> None:
+    kept = spending(day=1_000.0)
+    known(kept, 0.0)
+    reserved = kept.reserve("shop", BODY | body, 5)
+    assert reserved is not None
+    assert reserved.worst_usd == pytest.approx(5 + 10 * answers)
+
+
 def test_a_reservation_that_nobody_settles_is_given_up_in_the_end() -> None:
     kept = spending()
     known(kept, 0.0)
@@ -163,3 +187,22 @@ def test_to_ask_whether_money_is_left_takes_none() -> None:
     assert kept.reserve("shop", BODY, 85) is not None
     assert not kept.may_spend("shop", BODY, 85)
     assert kept.may_spend("free", BODY, 10**9)
+
+
+def test_an_error_is_of_the_kind_that_sdks_know() -> None:
+    kinds = {
+        status: [
+            orjson.loads(error_body(Refusal(status, "code", "Why."), anthropic=anthropic))["error"][
+                "type"
+            ]
+            for anthropic in (False, True)
+        ]
+        for status in (400, 413, 429, 500, 503)
+    }
+    assert kinds == {
+        400: ["invalid_request_error"] * 2,
+        413: ["invalid_request_error", "request_too_large"],
+        429: ["rate_limit_error"] * 2,
+        500: ["api_error"] * 2,
+        503: ["overloaded_error"] * 2,
+    }

@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from locum.serving.refusals import Refusal, body_too_large
-from locum.traffic.strict_json import parse_json
+from locum.traffic.strict_json import read_json
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
@@ -18,7 +18,7 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 def read_body(request: Request, limit: int) -> JsonObject:
-    """Return the JSON object that a request holds, read as strictly as `parse_json` does.
+    """Return the JSON object that a request holds, read as strictly as `read_json` does.
 
     Raises:
         Refusal: It holds something else, or is larger than `limit` once unpacked.
@@ -26,7 +26,7 @@ def read_body(request: Request, limit: int) -> JsonObject:
     packed = request.headers.get(b"content-encoding")
     body = request.body if packed is None else unpack(request.body, packed, limit)
     try:
-        read = parse_json(body)
+        read = read_json(body)
     except ValueError as error:
         raise Refusal(400, "invalid_json", f"the body cannot be read: {error}") from None
     if not isinstance(read, dict):

@@ -97,8 +97,8 @@ class Dispatcher:
 
     def may_shadow(self, call: ActiveCall) -> bool:
         """Tell whether a call may be sent to its teacher for the record alone."""
-        application, size = call.request.caller.application, len(call.request.body)
-        may_spend = self._spending.may_spend(application, call.body, size)
+        application = call.request.caller.application
+        may_spend = self._spending.may_spend(application, call.body, call.size)
         return may_spend and len(self._shadows) < _MOST_SHADOWS
 
     async def _answer_as_before(self, call: ActiveCall, client: ClientConnection) -> None:
@@ -111,7 +111,9 @@ class Dispatcher:
         kept = None if key is None else self._cache.find(key)
         if kept is not None:
             self._metrics.given_again.inc()
-            client.reply(200, kept.body, kept.content_type, [(b"x-locum-route", b"cache")])
+            task = [(b"x-locum-task", call.task.encode())] if call.task else []
+            headers = [(b"x-locum-route", b"cache"), *task]
+            client.reply(200, kept.body, kept.content_type, headers)
             return
         if key is not None:
             call = call._replace(keep=lambda answer: self._cache.keep(key, answer))
@@ -119,17 +121,18 @@ class Dispatcher:
 
     async def _ask_teacher(self, call: ActiveCall, client: Waiting) -> None:
         """Send a call to its upstream, if its application may spend what that may cost."""
-        application, size = call.request.caller.application, len(call.request.body)
+        application = call.request.caller.application
         try:
             if call.endpoint == "other":
                 self._spending.refuse_unpriced(application, call.request.method)
                 application = None
-            reserved = self._spending.reserve(application, call.body, size)
+            reserved = self._spending.reserve(application, call.body, call.size)
         except Refusal as refusal:
             client.refuse(refusal, anthropic=call.endpoint == "messages")
             return
         try:
-            await self._forwarder.forward(call, client)
+            worst = None if reserved is None else reserved.worst_usd
+            await self._forwarder.forward(call._replace(worst_usd=worst), client)
         finally:
             if reserved is not None:
                 self._spending.end(reserved)

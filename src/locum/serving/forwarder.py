@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving import soft_labels
 from locum.serving.answer_cache import KeptAnswer
+from locum.serving.bodies import read_body
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
+from locum.serving.routing import find_endpoint
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
+from locum.traffic import assemble, stream_events
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +26,12 @@ if TYPE_CHECKING:
     from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
-    from locum.serving.routing import Upstream
+    from locum.serving.routing import Router, Upstream
     from locum.serving.stand_ins import Sampled
     from locum.serving.upstream import Sink
     from locum.serving.wire import Headers, Request
 
-__all__ = ["ActiveCall", "Forwarder"]
+__all__ = ["ActiveCall", "Forwarder", "read_call"]
 
 _COPY_BYTES = 16 * 1024 * 1024
 # A server that closes kept connections does so at once; one that fails at work takes longer.
@@ -50,6 +54,7 @@ class ActiveCall(NamedTuple):
         deferred: Whether it is sent because the student was unsure of it.
         scoring: Asks the task's student meanwhile.
         keep: Takes the answer, where it is to be given again; ``None`` where it is not.
+        worst_usd: What it may cost, where its application has a cap.
     """
 
     request: Request
@@ -62,6 +67,7 @@ class ActiveCall(NamedTuple):
     deferred: bool = False
     scoring: asyncio.Task[Sampled | None] | None = None
     keep: Callable[[KeptAnswer], None] | None = None
+    worst_usd: float | None = None
 
     @property
     def compared(self) -> Sampled | None:
@@ -73,10 +79,35 @@ class ActiveCall(NamedTuple):
         return scoring.result()
 
     @property
+    def size(self) -> int:
+        """Bytes of what it asks, unpacked."""
+        packed = self.request.headers.get(b"content-encoding") is not None
+        return len(write_json(self.body) if packed else self.request.body)
+
+    @property
     def model(self) -> str:
         """The model that is asked for; empty where none is named."""
         model = self.body.get("model")
         return model if isinstance(model, str) else ""
+
+
+def read_call(request: Request, received: float, router: Router, most: int) -> ActiveCall:
+    """Read a request, and find its upstream.
+
+    Args:
+        request: What the client sent.
+        received: When it was there, by the clock that never goes back.
+        router: Knows the upstreams.
+        most: Bytes of a body, unpacked.
+
+    Raises:
+        Refusal: It may not pass.
+    """
+    endpoint = find_endpoint(request)
+    body = {} if endpoint == "other" else read_body(request, most)
+    model = body.get("model")
+    upstream = router.route(request, model if isinstance(model, str) else "")
+    return ActiveCall(request, endpoint, body, upstream, received)
 
 
 class Forwarder:
@@ -153,11 +184,14 @@ class Forwarder:
         try:
             await self._exchange(call, self._wire(call, style), attempt or relay, client)
         except UpstreamError as error:
+            relay.may_cost |= error.timed_out
             if attempt is None or not attempt.refused:
                 _log.warning("upstream %s: %s", call.upstream.name, error)
                 refusal = _broken(call.upstream, error)
                 relay.break_off(refusal, anthropic=call.endpoint == "messages")
         except asyncio.CancelledError:
+            # The client has left, and what it asked for may be written all the same.
+            relay.may_cost |= relay.status is None
             relay.finish()
             raise
         return None if attempt is not None and attempt.refused else relay
@@ -215,7 +249,7 @@ class Forwarder:
             return
         copy = relay.copy
         self._learn(call, relay, copy, style)
-        if call.keep is not None and copy and relay.outcome == "whole" and relay.plain:
+        if call.keep is not None and copy and _is_whole(call, relay, copy):
             call.keep(KeptAnswer(relay.as_sent(copy), relay.content_type))
         first, compared = relay.first_byte, call.compared
         facts = {
@@ -234,6 +268,7 @@ class Forwarder:
             "response_encoding": relay.encoding,
             "sampled": None if compared is None else compared._asdict(),
             "deferred": call.task if call.deferred else None,
+            "worst_usd": call.worst_usd if relay.may_cost else None,
             "traceparent": call.request.headers.get_text(b"traceparent"),
         }
         self._recorder.record(facts, call.request.body, copy or b"")
@@ -263,6 +298,14 @@ class Forwarder:
         style = soft_labels.plain_style(answer)
         if style is not None and soft_labels.may_ask(call.endpoint, call.body):
             self._memory.learn(call.upstream.name, call.model, style, streamed=streamed)
+
+
+def _is_whole(call: ActiveCall, relay: Relay, copy: bytes) -> bool:
+    """Tell whether an answer is one that may be given again; streams can end in an error."""
+    if relay.outcome != "whole" or not relay.plain or not relay.streamed:
+        return relay.outcome == "whole" and relay.plain
+    stream = stream_events(copy)
+    return assemble(call.endpoint, stream.events, done=stream.done).whole
 
 
 def _accept_readable(request: Request, headers: Headers) -> None:

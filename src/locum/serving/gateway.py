@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 from locum.redaction import Redactor
 from locum.serving.answer_cache import AnswerCache
-from locum.serving.bodies import read_body
 from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
-from locum.serving.forwarder import ActiveCall, Forwarder
+from locum.serving.forwarder import Forwarder, read_call
 from locum.serving.metrics import Metrics
 from locum.serving.own_pages import OwnPages
 from locum.serving.recogniser import Recogniser
 from locum.serving.recorder_link import RecorderLink, recorder_settings
 from locum.serving.refusals import Refusal
 from locum.serving.roster import Roster
-from locum.serving.routing import Keys, Router, find_endpoint, speaks_anthropic
+from locum.serving.routing import Keys, Router, speaks_anthropic
 from locum.serving.spending import Spending
 from locum.serving.stand_ins import Arrival, StandIns
 from locum.serving.status_page import StatusPage
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from locum.config import GatewaySettings, RedactionSettings
     from locum.schema import OwnPrice
+    from locum.serving.forwarder import ActiveCall
     from locum.serving.routing import Caller
     from locum.serving.stand_ins import Verdict
     from locum.serving.wire import Headers, Request
@@ -200,19 +200,15 @@ class Gateway:
             connection.sweep(now)
         self._forwarder.expire(now)
         self._roster.sweep(now)
+        self._recorder.sweep(now)
         if not self._recorder.failing_seconds:
             self._spending.sweep(now)
         self._hand_tallies()
 
     def _hand_tallies(self) -> None:
         """Let the recorder write how many calls went which way."""
-        counts = self._stand_ins.take_tallies()
-        if counts:
-            now = time.time()
-            tallies = [
-                (task, artefact, now, application, route, calls)
-                for (task, artefact, application, route), calls in counts
-            ]
+        tallies = self._stand_ins.take_tallies(time.time())
+        if tallies:
             self._recorder.note({"tallies": tallies})
 
     # What its client connections ask of it.
@@ -342,17 +338,9 @@ class Gateway:
         )
 
     def _read(self, arrival: Arrival) -> ActiveCall:
-        """Read a request, and find its upstream.
-
-        Raises:
-            Refusal: It may not pass.
-        """
-        request = arrival.request
-        endpoint = find_endpoint(request)
-        body = {} if endpoint == "other" else read_body(request, self.limits.body_bytes)
-        model = body.get("model")
-        upstream = self._router.route(request, model if isinstance(model, str) else "")
-        return ActiveCall(request, endpoint, body, upstream, arrival.received)
+        """Read a request; see `read_call` for what it raises."""
+        most = self.limits.body_bytes
+        return read_call(arrival.request, arrival.received, self._router, most)
 
 
 def _refuse(arrival: Arrival, refusal: Refusal) -> None:

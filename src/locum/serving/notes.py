@@ -57,7 +57,7 @@ class Notes:
         if task is not None:
             self.deferred.append((task, call.facts.id))
         if application is not None:
-            self.spent.append((application, call.facts.cost_usd or 0.0))
+            self.spent.append((application, _cost_usd(record, call)))
 
     def write_deferred(self, database: Database) -> None:
         """Mark calls of which students were unsure; before they are there to be learned from."""
@@ -80,3 +80,9 @@ class Notes:
     def write_tallies(self, database: Database) -> None:
         """Add up which way calls went."""
         ShadowStore(database).add_tallies(self.tallies)
+
+
+def _cost_usd(record: Record, call: Call) -> float:
+    """What a call cost; where its answer does not say, what it might have, as far as it might."""
+    worst: float | None = record.facts.get("worst_usd")
+    return call.facts.cost_usd if call.facts.cost_usd is not None else worst or 0.0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from locum.prices import Price, Tokens
 from locum.serving.bodies import unpack
 from locum.serving.refusals import Refusal
 from locum.traffic import assemble, make_call, stream_events, to_chat
@@ -84,7 +82,7 @@ def to_call(record: Record, redactor: Redactor, prices: Mapping[str, OwnPrice]) 
     """
     facts = record.facts
     bodies = _read(record)
-    call = make_call(
+    return make_call(
         source="gateway",
         endpoint=facts["endpoint"],
         request=bodies.request,
@@ -100,17 +98,8 @@ def to_call(record: Record, redactor: Redactor, prices: Mapping[str, OwnPrice]) 
         task=facts["task"],
         redactor=redactor,
         secrets=facts["secrets"],
+        prices=prices,
     )
-    own = prices.get(call.facts.model)
-    return call if own is None else _priced(call, Price(call.facts.model, own))
-
-
-def _priced(call: Call, price: Price) -> Call:
-    facts = call.facts
-    if facts.input_tokens is None and facts.output_tokens is None:
-        return call
-    cost = price.cost_usd(Tokens(facts.input_tokens or 0, facts.output_tokens or 0))
-    return call._replace(facts=replace(facts, cost_usd=cost))
 
 
 def _unpacked(body: bytes, encoding: str | None) -> bytes:

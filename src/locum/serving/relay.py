@@ -28,6 +28,7 @@ __all__ = ["Attempt", "Relay"]
 
 _STREAM = b"text/event-stream"
 _OWN_FRAMING = frozenset({b"content-length"})
+_ERRORS = 400
 
 
 class Relay:
@@ -42,6 +43,9 @@ class Relay:
         task: The promoted task whose call it is, for a header.
         finished: Is called once when the call has ended, however it did; where the answer is
             whole, before its last byte is sent.
+
+    Attributes:
+        may_cost: Whether the upstream may want money for it.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Relay:
         self.first_byte: float | None = None
         self.outcome: Outcome = "failed"
         self.status: int | None = None
+        self.may_cost = False
         self.encoding: str | None = None
         self.streamed = False
         self.content_type = b""
@@ -103,6 +108,7 @@ class Relay:
         """Take status and headers, and decide how the body goes on."""
         self.first_byte = time.monotonic()
         self.status = head.status
+        self.may_cost = head.status < _ERRORS
         self.outcome = "incomplete"
         self.encoding = head.headers.get_text(b"content-encoding")
         kind = head.headers.get(b"content-type") or b""

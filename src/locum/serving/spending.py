@@ -12,7 +12,7 @@ from locum.serving.refusals import Refusal
 from locum.store import SpendStore, Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from locum.config import ApplicationSettings
     from locum.schema import JsonObject, OwnPrice
@@ -23,6 +23,7 @@ __all__ = ["Reservation", "Spending"]
 # An answer has no more tokens than this where its request does not say how many.
 _LONGEST_ANSWER = 16_384
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_SEVERAL = ("n", "best_of")
 _MOST_TOKENS, _MOST_ANSWERS = 10_000_000, 1_000
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # What the recorder has not told of by then was lost.
@@ -47,7 +48,8 @@ class Spending:
     """Keeps applications within their caps.
 
     What a call may cost at worst is reserved before it is sent: a token for each byte of its
-    request, and as many tokens of an answer as it allows. It is settled when the call is on disk.
+    request, and as many tokens of an answer as it allows. It is settled when the call is on disk:
+    by what it cost, or by the same amount where its answer does not say.
     Gateways at one store know of each other's settled calls within about a second; what is in
     flight at another one they do not see.
 
@@ -81,7 +83,7 @@ class Spending:
         Args:
             application: Who calls.
             body: What is asked.
-            size: Bytes of the request.
+            size: Bytes of the request, unpacked.
 
         Raises:
             Refusal: It could pass the cap, or nobody knows what its model costs.
@@ -112,11 +114,9 @@ class Spending:
                 f"not known: declare it, in [prices.{model!r}] of locum.toml"
             )
             raise Refusal(403, "unknown_price", message)
-        limits = [body.get(name) for name in _LIMITS]
-        given = [min(n, _MOST_TOKENS) for n in limits if type(n) is int and n > 0]
-        answers = body.get("n")
-        several = min(answers, _MOST_ANSWERS) if type(answers) is int and answers > 0 else 1
-        return price.cost_usd(Tokens(size, max(given, default=_LONGEST_ANSWER) * several))
+        longest = _largest(body, _LIMITS, _MOST_TOKENS) or _LONGEST_ANSWER
+        answers = _prompts(body) * (_largest(body, _SEVERAL, _MOST_ANSWERS) or 1)
+        return price.cost_usd(Tokens(size, longest * answers))
 
     def may_spend(self, application: str | None, body: JsonObject, size: int) -> bool:
         """Tell whether `reserve` would reserve; see there for the arguments."""
@@ -177,6 +177,19 @@ class Spending:
         self._known = spent
         for application, usd in settled.items():
             self._since[application] -= usd
+
+
+def _largest(body: JsonObject, names: Sequence[str], most: int) -> int | None:
+    """Return the largest number that a body gives under some names, ``most`` at the most."""
+    given = [body.get(name) for name in names]
+    return max((min(n, most) for n in given if type(n) is int and n > 0), default=None)
+
+
+def _prompts(body: JsonObject) -> int:
+    """Return how many prompts are answered: one, but for a list of texts or of lists of tokens."""
+    prompt = body.get("prompt")
+    several = isinstance(prompt, list) and not all(type(token) is int for token in prompt)
+    return len(prompt) if several and isinstance(prompt, list) else 1
 
 
 def _passed(application: str, period: str, most: float, spent: float) -> Refusal:

@@ -131,10 +131,17 @@ class StandIns:
         self._tallies: dict[TallyKey, int] = {}
         self._is_blind = is_blind
 
-    def take_tallies(self) -> list[tuple[TallyKey, int]]:
-        """Return how many calls went which way since the last time."""
+    def take_tallies(self, moment: float) -> list[tuple[object, ...]]:
+        """Return how many calls went which way since the last time, as `locum.store.Tally` has it.
+
+        Args:
+            moment: Now, in seconds since 1970.
+        """
         taken, self._tallies = self._tallies, {}
-        return list(taken.items())
+        return [
+            (task, artefact, moment, application, route, calls)
+            for (task, artefact, application, route), calls in taken.items()
+        ]
 
     def answer_at_once(
         self,

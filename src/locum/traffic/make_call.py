@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from locum.prices import Tokens, list_cost_usd
+from locum.prices import Price, Tokens, list_cost_usd
 from locum.schema import Call, CallFacts
 from locum.traffic.apis import to_chat
 from locum.traffic.apis.lenient import as_count, as_object, as_text
@@ -13,9 +14,9 @@ from locum.traffic.conversation import fingerprint, input_text
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from locum.schema import Endpoint, JsonObject, Outcome
+    from locum.schema import Endpoint, JsonObject, Outcome, OwnPrice
 
 __all__ = ["RedactedValues", "RedactsValues", "content_id", "has_id", "make_call"]
 
@@ -40,7 +41,16 @@ class RedactsValues(Protocol):
 
 
 class _Spent(NamedTuple):
-    model: str
+    """What a call took.
+
+    Args:
+        models: The one that answered, as far as the answer says that, then the one that was asked.
+        tokens: How many, as they are priced.
+        input_tokens: Those of the request; ``None`` where the answer does not say.
+        output_tokens: Those of the answer, likewise.
+    """
+
+    models: tuple[str, ...]
     tokens: Tokens
     input_tokens: int | None
     output_tokens: int | None
@@ -82,6 +92,7 @@ def make_call(  # noqa: PLR0913 - the facts of a call are many
     first_byte_ms: float | None = None,
     task: str | None = None,
     cost_usd: float | None = None,
+    prices: Mapping[str, OwnPrice] = MappingProxyType({}),
 ) -> Call:
     """Bring the bodies into one shape, redact them, and read the facts off them.
 
@@ -107,7 +118,8 @@ def make_call(  # noqa: PLR0913 - the facts of a call are many
         latency_ms: Milliseconds to the end of the answer.
         first_byte_ms: Milliseconds to the first byte of the answer.
         task: The task that was named.
-        cost_usd: What the call cost; by the list price where it is not known.
+        cost_usd: What the call cost; by its model's price where it is not known.
+        prices: One's own prices, by model; for other models the list's hold.
 
     Raises:
         TypeError: The bodies hold something that JSON cannot say.
@@ -133,7 +145,7 @@ def make_call(  # noqa: PLR0913 - the facts of a call are many
         first_byte_ms=first_byte_ms,
         input_tokens=spent.input_tokens,
         output_tokens=spent.output_tokens,
-        cost_usd=_list_price(spent, time) if cost_usd is None else cost_usd,
+        cost_usd=_price(spent, prices, time) if cost_usd is None else cost_usd,
         preview=_preview(said),
     )
     return Call(facts, kept, answer)
@@ -151,8 +163,9 @@ def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
         cached=_first_count(details, "cached_tokens") or 0,
         written=_first_count(details, "cache_write_tokens", "cache_creation_tokens") or 0,
     )
-    model = as_text(answer.get("model")) or as_text(request.get("model"))
-    return _Spent(model, tokens, input_tokens, output_tokens)
+    named = (as_text(answer.get("model")), as_text(request.get("model")))
+    models = tuple(dict.fromkeys(model for model in named if model))
+    return _Spent(models, tokens, input_tokens, output_tokens)
 
 
 def _first_count(usage: JsonObject, *names: str) -> int | None:
@@ -163,10 +176,18 @@ def _first_count(usage: JsonObject, *names: str) -> int | None:
     return None
 
 
-def _list_price(spent: _Spent, time: float) -> float | None:
+def _price(spent: _Spent, prices: Mapping[str, OwnPrice], time: float) -> float | None:
+    """What a call cost by one's own price, else by the list's; ``None`` where nothing tells that.
+
+    Some answers name a model that no list knows, such as a deployment of the one that was asked.
+    """
     if spent.input_tokens is None and spent.output_tokens is None:
         return None
-    return list_cost_usd(spent.model, spent.tokens, time)
+    own = next((prices[model] for model in spent.models[::-1] if model in prices), None)
+    if own is not None:
+        return Price("", own).cost_usd(spent.tokens)
+    listed = (list_cost_usd(model, spent.tokens, time) for model in spent.models)
+    return next((cost for cost in listed if cost is not None), None)
 
 
 def _preview(text: str) -> str:
