@@ -149,7 +149,11 @@ def test_a_student_of_another_family_answers_in_its_process(
         gateway.loop.run(gateway.gateway._roster.look())  # noqa: SLF001 - sooner than it would
         assert not is_here(gateway)
         text = "Please send my money back. This cannot wait any longer."
-        assert send(gateway, mail_request(text)).status == 200
+        for _ in range(3):
+            assert route(gateway, mail_request(text)) == "student"
+        known = gateway.gateway._stand_ins._recogniser._known._shelves  # noqa: SLF001 - likewise
+        [kind] = [slot.meaning for shelf in known.values() for slot in shelf.slots]
+        assert not kind.templates, "objects are hardly ever said twice"
 
 
 def test_sampled_calls_are_compared_as_ever(tmp_path: Path, upstream: Upstream) -> None:

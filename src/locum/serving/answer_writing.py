@@ -59,7 +59,8 @@ def write_known_answer(ours: OurCall, said: Said) -> WrittenAnswer | None:
     templates, key = ours.kind.templates, (ours.stand_in.promotion.artefact, said.text)
     template = templates.get(key)
     if template is None:
-        if key not in templates:
+        # Objects and texts are hardly ever said twice.
+        if ours.stand_in.plan.labels and key not in templates:
             _keep_template(templates, key, ours, said)
         return write_answer(ours, said)
     name = random_name(_NAME_DIGITS)
