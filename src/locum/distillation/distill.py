@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locum.distillation.answers import collect_answers
@@ -156,7 +157,10 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
     if max_bytes is not None and certified.decision.verdict != "distil":
         certified = certified.because(f"students were kept within {max_bytes:,} bytes")
-    return conclude(task, promise, found, chosen, certified, labelled, data, facts, around)
+    concluded = conclude(task, promise, found, chosen, certified, labelled, data, facts, around)
+    asked = [pool.examples[row].text for row in splits.rows["certify"].tolist()]
+    labels = [task.labels[answer] for answer in labelled["certify"].answers.tolist()]
+    return replace(concluded, certified_on=list(zip(asked, labels, strict=True)))
 
 
 def _asked_for(attempt: Attempt) -> Choice[Attempt]:
