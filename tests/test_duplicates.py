@@ -96,19 +96,36 @@ def test_thousands_of_texts_from_one_template_form_one_group() -> None:
     assert found.exact == 4999
 
 
+def write(generator: np.random.Generator, count: int) -> str:
+    """So many words of six letters."""
+    letters = generator.integers(ord("a"), ord("z") + 1, (count, 6))
+    return " ".join("".join(map(chr, word)) for word in letters)
+
+
+def test_near_copies_are_found_where_others_share_a_long_footer() -> None:
+    generator = np.random.default_rng(5)
+    footers = [write(generator, 44) for _ in range(2)]
+    begun = [write(generator, 6) for _ in range(500)]
+    texts = [
+        f"{start} {write(generator, 2)} {footers[number % 2]}"
+        for starts in (begun, begun[:300])
+        for number, start in enumerate(starts)
+    ]
+    order = generator.permutation(len(texts))
+    found = find_groups([texts[row] for row in order])
+    group = found.group[np.argsort(order)]
+    assert (group[:300] == group[500:]).all()
+    assert (found.near, found.largest) == (300, 2)
+
+
 def framed(generator: np.random.Generator, words: int, others: int = 0) -> list[str]:
     """Sixty short inputs in one prompt, ten of them twice but for a mark, and other texts."""
-
-    def written(count: int) -> str:
-        letters = generator.integers(ord("a"), ord("z") + 1, (count, 6))
-        return " ".join("".join(map(chr, word)) for word in letters)
-
-    before, after = written(words), written(words)
-    inputs = [written(5) for _ in range(60)]
+    before, after = write(generator, words), write(generator, words)
+    inputs = [write(generator, 5) for _ in range(60)]
     inputs += [f"{text}!" for text in inputs[:10]]
     return [
         *(f"{before}\nMessage: {text}\nAnswer: {after}" for text in inputs),
-        *(written(12) for _ in range(others)),
+        *(write(generator, 12) for _ in range(others)),
     ]
 
 

@@ -23,6 +23,7 @@ _SHINGLE = 4
 _SIMILAR = 0.8
 _PERMUTATIONS = 64
 _BANDS = 16
+_COMPARED_BEFORE = 4
 _SEED = 20201
 _END_CHARACTERS = 1_000
 _MOST_CHARACTERS = 40_000
@@ -95,8 +96,8 @@ def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
 
 def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
     frame = _frame(keys)
-    bands = _digests(keys, frame).reshape(len(keys), _BANDS, -1)
-    candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
+    digests = _digests(keys, frame)
+    candidates = {pair for band in range(_BANDS) for pair in _bucket_neighbours(digests, band)}
     shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position], frame))
     for first, second in sorted(candidates):
         if _jaccard(shingles(first), shingles(second)) >= _SIMILAR:
@@ -132,19 +133,23 @@ def _digests(keys: Sequence[str], frame: frozenset[str]) -> NDArray[np.uint32]:
     return np.concatenate([np.array(part, np.uint32) for part in parts])
 
 
-def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
-    """Pair each row of a bucket with the one before it and with the bucket's first.
+def _bucket_neighbours(digests: NDArray[np.uint32], band: int) -> Iterator[tuple[int, int]]:
+    """Pair each row of a bucket with the few before it that share most of the digest with it.
 
-    All pairs of a bucket would be quadratic where the inputs are filled in from one template.
+    In a bucket are the rows with the same numbers in a band; they are in the order of the numbers
+    from there on. Were they in another, inputs that share a footer would stand between near-copies;
+    and all pairs of a bucket would be quadratic.
     """
-    rows = np.ascontiguousarray(band).view(f"V{band.shape[1] * band.itemsize}").ravel()
-    _, bucket = np.unique(rows, return_inverse=True)
-    order = np.argsort(bucket, kind="stable")
-    sorted_bucket = bucket[order]
-    follows = np.flatnonzero(sorted_bucket[1:] == sorted_bucket[:-1]) + 1
-    heads = np.searchsorted(sorted_bucket, sorted_bucket[follows])
-    yield from zip(order[follows - 1].tolist(), order[follows].tolist(), strict=True)
-    yield from zip(order[heads].tolist(), order[follows].tolist(), strict=True)
+    width = _PERMUTATIONS // _BANDS
+    turned = np.roll(digests, -band * width, axis=1)
+    order = np.argsort(turned.view(f"V{turned[0].nbytes}").ravel(), kind="stable")
+    numbers = turned[order, :width]
+    bucket = np.cumsum((numbers[1:] != numbers[:-1]).any(axis=1))
+    bucket = np.concatenate([[0], bucket])
+    for distance in range(1, _COMPARED_BEFORE + 1):
+        first = np.flatnonzero(bucket[distance:] == bucket[:-distance])
+        pairs = np.sort([order[first], order[first + distance]], axis=0)
+        yield from zip(*pairs.tolist(), strict=True)
 
 
 def _shingles(key: str, frame: frozenset[str]) -> set[str]:
@@ -178,5 +183,6 @@ def _bounded(key: str) -> str:
 
 
 def _jaccard(first: set[str], second: set[str]) -> float:
-    every = len(first | second)
-    return len(first & second) / every if every else 1.0
+    common = len(first & second)
+    every = len(first) + len(second) - common
+    return common / every if every else 1.0
