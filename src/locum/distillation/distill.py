@@ -172,10 +172,15 @@ def check_texts(examples: Sequence[Example]) -> None:
     """Refuse inputs that cannot be learned from.
 
     Raises:
-        InputError: There are none, or one is no valid Unicode text.
+        InputError: There are none, a model wrote all, or one is no valid Unicode text.
     """
     if not examples:
         raise InputError("there are no inputs: give at least one text")
+    if all(example.synthetic for example in examples):
+        raise InputError(
+            f"a model wrote all {len(examples):,} inputs, and on such a student is never certified "
+            "or tested: give inputs as production sends them too, such as recorded calls"
+        )
     for number, example in enumerate(examples, start=1):
         if any("\ud800" <= character <= "\udfff" for character in example.text):
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
