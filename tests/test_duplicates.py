@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locum.dataset import find_groups
-from locum.schema import label_key
+from locum.distillation import warn_of_inputs
+from locum.schema import Example, label_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,31 @@ def test_of_inputs_in_one_prompt_what_varies_is_compared(
 def test_a_prompt_is_told_among_other_texts(generator: np.random.Generator) -> None:
     found = find_groups(framed(generator, 100, others=10))
     assert found.group.tolist() == [*range(60), *range(10), *range(60, 70)]
+
+
+def warned_of(texts: list[str]) -> str:
+    [said] = warn_of_inputs([Example(text) for text in texts], find_groups(texts))
+    return said
+
+
+@pytest.mark.parametrize("where", ["begin", "end"])
+def test_two_versions_of_a_prompt_are_told(where: str, generator: np.random.Generator) -> None:
+    prompts = [write(generator, 80) for _ in range(2)]
+    texts = []
+    for number in range(100):
+        parts = [prompts[number % 10 < 3], write(generator, 4)]
+        texts.append(" ".join(parts if where == "begin" else parts[::-1]))
+    said = warned_of(texts)
+    assert "the largest group of near-copies holds 70% of the inputs" in said
+    assert f"its texts {where} with the same 56" in said
+    assert "if these are a prompt that was changed" in said
+    assert "locum distill --calls" in said
+
+
+def test_copies_of_few_texts_are_no_version_of_a_prompt(generator: np.random.Generator) -> None:
+    copies = [LETTER.replace("walking", word) for word in ("hiking", "winter", "rubber")] * 10
+    said = warned_of([*copies, *(write(generator, 12) for _ in range(20))])
+    assert said.endswith("it counts as one input where the student is certified")
 
 
 def test_a_prompt_around_nothing_is_one_group(generator: np.random.Generator) -> None:
