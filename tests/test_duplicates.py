@@ -112,10 +112,11 @@ def test_near_copies_are_found_where_others_share_a_long_footer() -> None:
         for starts in (begun, begun[:300])
         for number, start in enumerate(starts)
     ]
+    texts += [write(generator, 12) for _ in range(250)]
     order = generator.permutation(len(texts))
     found = find_groups([texts[row] for row in order])
     group = found.group[np.argsort(order)]
-    assert (group[:300] == group[500:]).all()
+    assert (group[:300] == group[500:800]).all()
     assert (found.near, found.largest) == (300, 2)
 
 
@@ -149,12 +150,33 @@ def warned_of(texts: list[str]) -> str:
     return said
 
 
+@pytest.mark.parametrize("share", [1, 3, 5])
+@pytest.mark.parametrize("edited", [40, 80])
+def test_of_inputs_in_versions_of_a_prompt_what_varies_is_compared(
+    share: int, edited: int, generator: np.random.Generator
+) -> None:
+    kept = write(generator, 80 - edited)
+    prompts = [f"{kept} {write(generator, edited)}" for _ in range(2)]
+    inputs = [write(generator, 8) for _ in range(200)]
+    inputs += [f"{text}!" for text in inputs[:10]]
+    texts = [f"{prompts[row % 10 < share]} Input: {text}" for row, text in enumerate(inputs)]
+    assert groups(texts) == [*range(200), *range(10)]
+
+
+def test_copies_of_a_text_are_no_version_of_a_prompt(generator: np.random.Generator) -> None:
+    words = write(generator, 60).split()
+    copies = [" ".join([*words[:30], write(generator, 1), *words[31:]]) for _ in range(30)]
+    for others in (10, 100, 400):
+        found = find_groups([*copies, *(write(generator, 20) for _ in range(others))])
+        assert (found.largest, found.near) == (30, 29)
+
+
 @pytest.mark.parametrize("where", ["begin", "end"])
-def test_two_versions_of_a_prompt_are_told(where: str, generator: np.random.Generator) -> None:
-    prompts = [write(generator, 80) for _ in range(2)]
-    texts = []
-    for number in range(100):
-        parts = [prompts[number % 10 < 3], write(generator, 4)]
+def test_a_prompt_around_some_inputs_is_told(where: str, generator: np.random.Generator) -> None:
+    prompt = write(generator, 80)
+    texts = [write(generator, 12) for _ in range(30)]
+    for _ in range(70):
+        parts = [prompt, write(generator, 4)]
         texts.append(" ".join(parts if where == "begin" else parts[::-1]))
     said = warned_of(texts)
     assert "the largest group of near-copies holds 70% of the inputs" in said

@@ -33,6 +33,8 @@ _FRAME_SAMPLE = 200
 _FRAME_FEWEST = 20
 _FRAME_COMMON = 0.8
 _FRAME_SHARE = 0.5
+_VERSION_FEWEST = 0.05
+_VERSION_SHORTEST = 100
 
 
 class DuplicateGroups(NamedTuple):
@@ -63,7 +65,8 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
 
     Inputs of one prompt around a short slot are alike in nearly all, and yet not copies. So where
     at least half of a text, at the median, is what four in five of the texts have, only the rest
-    is compared: what varies.
+    is compared: what varies. Likewise where four in five of the texts are in versions of a prompt,
+    each around one in twenty of them at least and 100 characters long.
     """
     keys = [_NUMBER.sub("0", label_key(text)) for text in texts]
     first_with_key: dict[str, int] = {}
@@ -85,23 +88,71 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
 
 def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
     """Number of the connected component of each key, ``[N]``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = np.array(list(_similar_pairs(keys)), np.int64).reshape(-1, 2)
-    edges = coo_array((np.ones(len(pairs), np.int8), tuple(pairs.T)), shape=(len(keys), len(keys)))
-    component: NDArray[np.int32] = connected_components(edges, directed=False)[1]
-    return component
-
-
-def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
     frame = _frame(keys)
-    digests = _digests(keys, frame)
+    frames = [frame] * len(keys)
+    compared = _compare(keys, frames)
+    versions = _versions(keys, frame, compared)
+    for members, own in versions:
+        for position in members:
+            frames[position] = own
+    if versions:
+        compared = _compare(keys, frames)
+    return compared.components(_SIMILAR)
+
+
+class _Compared(NamedTuple):
+    """Pairs of keys that are alike: where they stand, ``[P, 2]``, and how similar they are."""
+
+    keys: int
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+
+    def components(self, least: float) -> NDArray[np.int32]:
+        """Number of the component of each key, ``[N]``, connected by so much similarity."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        pairs = self.pairs[self.similarity >= least]
+        places = (np.ones(len(pairs), np.int8), tuple(pairs.T))
+        edges = coo_array(places, shape=(self.keys, self.keys))
+        component: NDArray[np.int32] = connected_components(edges, directed=False)[1]
+        return component
+
+
+def _compare(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> _Compared:
+    """Compare the keys that may be alike by what is in none of their frames."""
+    digests = _digests(keys, frames)
     candidates = {pair for band in range(_BANDS) for pair in _bucket_neighbours(digests, band)}
-    shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position], frame))
-    for first, second in sorted(candidates):
-        if _jaccard(shingles(first), shingles(second)) >= _SIMILAR:
-            yield first, second
+    shingles = lru_cache(_KEPT_SETS)(
+        lambda position: _shingles(keys[position], frames[position]),
+    )
+    found = [
+        (first, second, similarity)
+        for first, second in sorted(candidates)
+        if (similarity := _jaccard(shingles(first), shingles(second))) >= _FRAME_SHARE
+    ]
+    alike = np.array(found, np.float64).reshape(-1, 3)
+    return _Compared(len(keys), alike[:, :2].astype(np.int64), alike[:, 2])
+
+
+def _versions(
+    keys: Sequence[str], frame: frozenset[str], compared: _Compared
+) -> list[tuple[list[int], frozenset[str]]]:
+    """The keys in each version of a prompt, with its frame, where nearly all keys are in one.
+
+    A prompt that was edited is around many inputs as it was, and around many as it is. Copies of
+    one text are as alike, but few of all inputs.
+    """
+    component = compared.components(_FRAME_SHARE)
+    fewest = max(_FRAME_FEWEST, _VERSION_FEWEST * len(keys))
+    found = []
+    for number in np.flatnonzero(np.bincount(component) >= fewest).tolist():
+        members = np.flatnonzero(component == number).tolist()
+        own = _frame([keys[position] for position in members])
+        if len(own) >= _VERSION_SHORTEST and 2 * len(own & frame) <= len(frame):
+            found.append((members, own))
+    inside = sum(len(members) for members, _ in found)
+    return found if frame or inside >= _FRAME_COMMON * len(keys) else []
 
 
 def _frame(keys: Sequence[str]) -> frozenset[str]:
@@ -118,13 +169,14 @@ def _frame(keys: Sequence[str]) -> frozenset[str]:
     return common if share >= _FRAME_SHARE else frozenset()
 
 
-def _digests(keys: Sequence[str], frame: frozenset[str]) -> NDArray[np.uint32]:
+def _digests(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> NDArray[np.uint32]:
     """MinHash digest of each key, ``[N, permutations]``; some at a time, to bound memory."""
     from rensa import RMinHash
 
+    framed = list(zip(keys, frames, strict=True))
     parts = [
         RMinHash.digests_from_token_sets(
-            [list(_shingles(key, frame)) for key in keys[start : start + _DIGESTED_AT_ONCE]],
+            [list(_shingles(*one)) for one in framed[start : start + _DIGESTED_AT_ONCE]],
             _PERMUTATIONS,
             _SEED,
         )
