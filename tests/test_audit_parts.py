@@ -121,6 +121,11 @@ def test_labels_are_a_closed_set_with_their_shares() -> None:
     assert dict(kind.labels) == pytest.approx({"Yes": 4 / 6, "no": 2 / 6})
 
 
+def test_labels_that_differ_in_marks_around_them_are_not_the_same() -> None:
+    kind = output_kind(asked_of(["<50K", *[">50K"] * 2, '">50K"'] * 5))
+    assert dict(kind.labels) == pytest.approx({"<50K": 1 / 4, ">50K": 3 / 4})
+
+
 def test_objects_are_a_schema_with_the_fields_that_most_have() -> None:
     answers: list[str | None] = ['{"a": 1, "b": 2}', '```json\n{"a": 3}\n```', '{"a": 4, "b": 5}']
     kind = output_kind(asked_of(answers))

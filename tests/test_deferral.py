@@ -122,9 +122,28 @@ def test_scores_lie_between_0_and_1_whatever_the_order(
         score.score(proba[rows], novelty[rows], lengths[rows]), found[rows], rtol=1e-12
     )
     alone = [score.score(proba[[r]], novelty[[r]], lengths[[r]])[0] for r in range(len(inputs))]
-    np.testing.assert_allclose(alone, found, rtol=1e-12)
+    np.testing.assert_array_equal(alone, found)
     classes = score.score(proba[:, ::-1], novelty, lengths)
     np.testing.assert_allclose(classes, found, rtol=1e-9)
+
+
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([2, 3, 9, 40]),
+    st.integers(2, 40),
+    st.sampled_from([np.float32, np.float64]),
+)
+@settings(deadline=None, max_examples=60)
+def test_an_input_scores_the_same_alone_and_among_others_to_the_last_bit(
+    seed: int, labels: int, count: int, kind: type[np.floating]
+) -> None:
+    generator = np.random.default_rng(seed)
+    proba = generator.dirichlet(np.ones(labels), count)
+    novelty = generator.random(count).astype(kind)
+    lengths = generator.integers(0, 3000, count)
+    score = fit_deferral(proba, novelty, lengths, generator.random(count) < proba.max(axis=1))
+    alone = [score.score(proba[[r]], novelty[[r]], lengths[[r]])[0] for r in range(count)]
+    np.testing.assert_array_equal(score.score(proba, novelty, lengths), alone)
 
 
 def test_stranger_inputs_score_lower_where_they_were_mostly_wrong(

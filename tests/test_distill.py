@@ -181,3 +181,11 @@ def test_a_distribution_with_a_number_that_is_none_is_refused() -> None:
     broken = replace(examples[7], distribution=dict.fromkeys(make_task().labels, float("nan")))
     with pytest.raises(InputError, match="expected finite probabilities"):
         distill(make_task(), [*examples[:7], broken, *examples[8:]])
+
+
+@pytest.mark.parametrize("elsewhere", ["returns", "a haiku"])
+def test_percentages_instead_of_probabilities_are_refused(elsewhere: str) -> None:
+    examples = make_examples(300)
+    percent = replace(examples[7], distribution={"billing": 60, elsewhere: 40})
+    with pytest.raises(InputError, match="sums to 100, expected at most 1"):
+        distill(make_task(), [*examples[:7], percent, *examples[8:]])

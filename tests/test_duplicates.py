@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locum.dataset import find_groups
-from locum.schema import label_key
+from locum.distillation import warn_of_inputs
+from locum.schema import Example, label_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,19 +97,37 @@ def test_thousands_of_texts_from_one_template_form_one_group() -> None:
     assert found.exact == 4999
 
 
+def write(generator: np.random.Generator, count: int) -> str:
+    """So many words of six letters."""
+    letters = generator.integers(ord("a"), ord("z") + 1, (count, 6))
+    return " ".join("".join(map(chr, word)) for word in letters)
+
+
+def test_near_copies_are_found_where_others_share_a_long_footer() -> None:
+    generator = np.random.default_rng(5)
+    footers = [write(generator, 44) for _ in range(2)]
+    begun = [write(generator, 6) for _ in range(500)]
+    texts = [
+        f"{start} {write(generator, 2)} {footers[number % 2]}"
+        for starts in (begun, begun[:300])
+        for number, start in enumerate(starts)
+    ]
+    texts += [write(generator, 12) for _ in range(250)]
+    order = generator.permutation(len(texts))
+    found = find_groups([texts[row] for row in order])
+    group = found.group[np.argsort(order)]
+    assert (group[:300] == group[500:800]).all()
+    assert (found.near, found.largest) == (300, 2)
+
+
 def framed(generator: np.random.Generator, words: int, others: int = 0) -> list[str]:
     """Sixty short inputs in one prompt, ten of them twice but for a mark, and other texts."""
-
-    def written(count: int) -> str:
-        letters = generator.integers(ord("a"), ord("z") + 1, (count, 6))
-        return " ".join("".join(map(chr, word)) for word in letters)
-
-    before, after = written(words), written(words)
-    inputs = [written(5) for _ in range(60)]
+    before, after = write(generator, words), write(generator, words)
+    inputs = [write(generator, 5) for _ in range(60)]
     inputs += [f"{text}!" for text in inputs[:10]]
     return [
         *(f"{before}\nMessage: {text}\nAnswer: {after}" for text in inputs),
-        *(written(12) for _ in range(others)),
+        *(write(generator, 12) for _ in range(others)),
     ]
 
 
@@ -124,6 +143,52 @@ def test_of_inputs_in_one_prompt_what_varies_is_compared(
 def test_a_prompt_is_told_among_other_texts(generator: np.random.Generator) -> None:
     found = find_groups(framed(generator, 100, others=10))
     assert found.group.tolist() == [*range(60), *range(10), *range(60, 70)]
+
+
+def warned_of(texts: list[str]) -> str:
+    [said] = warn_of_inputs([Example(text) for text in texts], find_groups(texts))
+    return said
+
+
+@pytest.mark.parametrize("share", [1, 3, 5])
+@pytest.mark.parametrize("edited", [40, 80])
+def test_of_inputs_in_versions_of_a_prompt_what_varies_is_compared(
+    share: int, edited: int, generator: np.random.Generator
+) -> None:
+    kept = write(generator, 80 - edited)
+    prompts = [f"{kept} {write(generator, edited)}" for _ in range(2)]
+    inputs = [write(generator, 8) for _ in range(200)]
+    inputs += [f"{text}!" for text in inputs[:10]]
+    texts = [f"{prompts[row % 10 < share]} Input: {text}" for row, text in enumerate(inputs)]
+    assert groups(texts) == [*range(200), *range(10)]
+
+
+def test_copies_of_a_text_are_no_version_of_a_prompt(generator: np.random.Generator) -> None:
+    words = write(generator, 60).split()
+    copies = [" ".join([*words[:30], write(generator, 1), *words[31:]]) for _ in range(30)]
+    for others in (10, 100, 400):
+        found = find_groups([*copies, *(write(generator, 20) for _ in range(others))])
+        assert (found.largest, found.near) == (30, 29)
+
+
+@pytest.mark.parametrize("where", ["begin", "end"])
+def test_a_prompt_around_some_inputs_is_told(where: str, generator: np.random.Generator) -> None:
+    prompt = write(generator, 80)
+    texts = [write(generator, 12) for _ in range(30)]
+    for _ in range(70):
+        parts = [prompt, write(generator, 4)]
+        texts.append(" ".join(parts if where == "begin" else parts[::-1]))
+    said = warned_of(texts)
+    assert "the largest group of near-copies holds 70% of the inputs" in said
+    assert f"its texts {where} with the same 56" in said
+    assert "if these are a prompt that was changed" in said
+    assert "locum distill --calls" in said
+
+
+def test_copies_of_few_texts_are_no_version_of_a_prompt(generator: np.random.Generator) -> None:
+    copies = [LETTER.replace("walking", word) for word in ("hiking", "winter", "rubber")] * 10
+    said = warned_of([*copies, *(write(generator, 12) for _ in range(20))])
+    assert said.endswith("it counts as one input where the student is certified")
 
 
 def test_a_prompt_around_nothing_is_one_group(generator: np.random.Generator) -> None:

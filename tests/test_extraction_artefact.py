@@ -20,6 +20,7 @@ from locum.errors import ArtefactError
 from locum.evaluation import Certificate
 from locum.export import CertifiedExtractor, CertifiedStudent, artefact_size, load_artefact
 from locum.export.files import describe_file
+from locum.export.manifest import read_manifest as read_checked_manifest
 from locum.export.model_card import render_model_card
 from locum.extraction import distill_extraction
 from locum.shapes import show_path
@@ -248,6 +249,8 @@ _CERTIFICATE: JsonObject = {
         {"files": {"../outside.txt": {"size": 1, "sha256": "0" * 64}}},
         {"files": {"tagger/../outside.txt": {"size": 1, "sha256": "0" * 64}}},
         {"files": {"head-1234/student.json": {"size": 1, "sha256": "0" * 64}}},
+        {"files": {"head-123456/student.json": {"size": 1, "sha256": "0" * 64}}},
+        {"files": {"member-1234/student.json": {"size": 1, "sha256": "0" * 64}}},
         {"redaction": {"off": ["secrets"], "patterns": {}}},
         {"redaction": {"off": [], "patterns": {"order": "("}}},
         {"training_data_sha256": "none"},
@@ -257,6 +260,13 @@ def test_a_strange_manifest_is_refused(folder: Path, change: JsonObject) -> None
     edit_manifest(folder, **change)
     with pytest.raises(ArtefactError):
         load_artefact(folder)
+
+
+@pytest.mark.parametrize("number", [0, 999, 1_000, 99_999])
+def test_a_manifest_names_as_many_heads_as_a_schema_has(folder: Path, number: int) -> None:
+    name = f"head-{number}/weights.safetensors"
+    edit_manifest(folder, files={name: {"size": 1, "sha256": "0" * 64}})
+    assert list(read_checked_manifest(folder).files) == [name]
 
 
 @pytest.mark.parametrize(

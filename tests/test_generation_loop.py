@@ -207,11 +207,13 @@ def test_the_best_weights_are_kept_and_no_pass_is_begun_late(tiny: Path) -> None
 
 def test_a_prompt_around_all_inputs_is_not_learned(tiny: Path) -> None:
     prompt = "Please read what is written here: "
-    inside = {example.text for example in PAIRS[:300]}
     around = [Example(prompt + e.text, answer=e.answer) for e in PAIRS[:300]]
     found = distill_generation(TASK, around, student_model=tiny, target=0.9, rounds=1)
+    assert (
+        f"nearly all inputs begin with the same {len(prompt)} characters" in found.data.warnings[0]
+    )
     assert found.certified_on
-    assert {text for text, _ in found.certified_on} <= inside
+    assert set(found.certified_on) <= {(example.text, example.answer) for example in around}
 
 
 def test_a_teacher_is_asked_for_what_has_no_answer(tiny: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ LABEL_SETS = {
     "another alphabet": ("été", "étage", "日本", "日曜", "über"),
     "marks": ("*", "**", "***"),
     "marks around": ("(a)", "a", "b."),
+    "bounds": ("<5", ">5", "5-9"),
     "letters": ("a", "b"),
     "case": ("CARD", "Card Payment", "iPhone"),
 }

@@ -33,6 +33,21 @@ def test_spellings_as_frequent_as_each_other_keep_the_first() -> None:
     assert infer_labels(["b", "B", "a", "A"]).labels == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [("<50K", ">50K"), ("5-9", "<5", ">5"), ("C", "C!", "C?"), ("A", "A-", "(A)")],
+    ids=str,
+)
+def test_labels_that_differ_in_marks_around_them_are_not_merged(labels: tuple[str, ...]) -> None:
+    assert infer_labels(labels * 9) == (tuple(sorted(labels)), {})
+
+
+def test_quotes_asterisks_and_full_stops_around_a_label_merge() -> None:
+    spellings = ["cash.", '"cash"', "**cash**", "`Cash`."]
+    inferred = infer_labels(["cash", "cash", *spellings, "card"])
+    assert inferred == (("card", "cash"), dict.fromkeys(spellings, "cash"))
+
+
 def test_empty_answers_do_not_count() -> None:
     assert infer_labels(["", "a", "  ", "a", "b", "b"]).labels == ("a", "b")
 

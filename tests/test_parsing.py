@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.schema import label_key
 from locum.teachers.parsing import LabelParser
 
 LABELS = ("cash", "Card arrival", "n/a", "fee")
@@ -125,6 +126,52 @@ def test_labels_that_differ_in_punctuation_alone_keep_apart() -> None:
     parse_name = LabelParser(["c", "c!", "(c)"])
     assert [parse_name(answer) for answer in ("c", "C!", "(c)")] == [0, 1, 2]
     assert parse_name("**c**") == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "answers"),
+    [
+        (
+            ("<50K", ">50K"),
+            ('"%s"', "%s.", "**%s**", "`%s`", "**%s**.", '{"label": "%s"}', '"%s".'),
+        ),
+        (("C", "C?", "C!"), ('"%s"', "%s.", "**%s**", "```\n%s\n```", '{"grade": "%s"}')),
+        (("A", "A*"), ('"%s"', "`%s`", "'%s'", '{"grade": "%s"}')),
+        (("5", ".5"), ('"%s"', "%s.", "**%s**")),
+        (("a", "(a)", "[a]"), ('"%s"', "%s.", "*%s*")),
+        (("5", "5."), ('"%s"', "**%s**")),
+    ],
+    ids=lambda value: value[0],
+)
+def test_labels_that_differ_in_marks_around_them_are_not_swapped(
+    labels: tuple[str, ...], answers: tuple[str, ...]
+) -> None:
+    parse_mark = LabelParser(labels)
+    for index, label in enumerate(labels):
+        assert [parse_mark(answer % label) for answer in answers] == [index] * len(answers)
+
+
+def test_what_two_labels_may_be_is_no_label() -> None:
+    parse_bound = LabelParser(["<50K", ">50K", "unknown"])
+    answers = ["50K", '"50K"', "[50K]", "=50K", "(unknown)", "unknown!"]
+    assert [parse_bound(answer) for answer in answers] == [None, None, None, None, 2, 2]
+
+
+MARKED = st.text("<>?!()*.\"' ", max_size=3)
+
+
+@given(
+    st.lists(st.tuples(MARKED, st.sampled_from("ab"), MARKED).map("".join), unique_by=label_key),
+    st.sampled_from(['"%s"', "`%s`", "'%s'", "**%s**", "<%s>", "(%s).", "%s!"]),
+)
+def test_marks_around_a_label_never_give_another(labels: list[str], around: str) -> None:
+    keys = list(map(label_key, labels))
+    parse_any = LabelParser(labels)
+    for index, label in enumerate(labels):
+        assert parse_any(label) == index
+        marked = around % label
+        if label_key(marked) not in keys:
+            assert parse_any.find(marked) in {index, None}
 
 
 @given(

@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locum.schema import TokenPosition, bare_key
+from locum.schema import MARKS, TokenPosition, label_key
 from locum.teachers.label_prefixes import LabelPrefixes
 from locum.teachers.label_trie import build_trie, read_vocabulary, spellings
 from locum.teachers.prompts import build_messages
@@ -208,7 +208,7 @@ WORDS = st.sampled_from(["card", "payment", "cash", "été", "日本", "a", "ref
         st.lists(WORDS, min_size=1, max_size=3).map(" ".join),
         min_size=2,
         max_size=6,
-        unique_by=bare_key,
+        unique_by=lambda label: MARKS[-1].off(label_key(label)),
     ),
     texts=st.lists(st.text(max_size=20), min_size=1, max_size=4),
     start=st.text(max_size=20),

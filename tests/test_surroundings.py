@@ -84,6 +84,9 @@ def test_a_student_reads_what_is_between(tmp_path: Path) -> None:
     assert result.student is not None
     assert result.student.surroundings == AROUND
     assert any("begin with the same" in warning for warning in result.data.warnings)
+    given = {(example.text, example.answer) for example in in_prompt(examples)}
+    assert set(result.certified_on) <= given
+    assert len(result.certified_on) == result.data.splits["certify"]
     fresh = [example.text for example in make_examples(200, seed=1)]
     saved = locum.load(result.student.save(tmp_path / "student"))
     assert isinstance(saved, locum.CertifiedStudent)
@@ -114,6 +117,8 @@ def test_an_extractor_reads_what_is_between(tmp_path: Path) -> None:
     plain = distill_extraction(make_short_task(), answers, target=0.85, family="linear")
     assert result.student is not None
     assert plain.student is not None
+    assert {text for text, _ in result.certified_on} <= {e.text for e in in_prompt(answers)}
+    assert len(result.certified_on) == result.data.splits["certify"]
     assert plain.student.surroundings == NO_SURROUNDINGS
     saved = locum.load(result.student.save(tmp_path / "student"))
     fresh = [mail.text for mail in make_short_mails(60, seed=1)]

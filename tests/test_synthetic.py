@@ -23,8 +23,10 @@ from locum.dataset import (
 )
 from locum.distillation import Distillation, distill
 from locum.errors import InputError
+from locum.extraction import distill_extraction
 from locum.report import render_report, result_object
 from locum.schema import Example
+from tests.json_traffic import make_short_task
 from tests.traffic import LABELS, make_examples, make_task
 
 if TYPE_CHECKING:
@@ -245,6 +247,14 @@ def test_the_report_says_what_they_changed(helped: Distillation, tmp_path: Path)
         "risk_area_with": facts.gain.helped.risk_area,
         "risk_area_without": facts.gain.alone.risk_area,
     }
+
+
+def test_synthetic_inputs_alone_are_refused() -> None:
+    with pytest.raises(InputError, match="a model wrote all 300 inputs, and on such a student"):
+        distill(make_task(), written(300))
+    texts = [Example(example.text, "{}", synthetic=True) for example in written(30)]
+    with pytest.raises(InputError, match="a model wrote all 30 inputs, and on such a student"):
+        distill_extraction(make_short_task(), texts)
 
 
 def test_synthetic_inputs_that_harm_are_left_out() -> None:

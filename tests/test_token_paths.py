@@ -347,4 +347,4 @@ def test_a_label_that_ends_in_punctuation_inside_a_fence() -> None:
     tokens = ["```text\n", "c!", "\n```"]
     answer = [at(token, {token: 1.0}) for token in tokens]
     answer[2] = at("\n```", {"\n```": 0.7, "\nBecause": 0.2, "\n`": 0.1})
-    assert parts(answer, ["c", "c!", "fee"]) == close(0, 0.7, 0, 0.2, 0.1)
+    assert parts(answer, ["c", "c!", "fee"]) == close(0, 0.8, 0, 0.2, 0)

@@ -11,7 +11,7 @@ from locum.audit.tasks import Measures, OutputKind, SelfAgreement
 from locum.dataset import find_groups
 from locum.evaluation import clopper_pearson
 from locum.promotion.recognition import LEAST_SHARE
-from locum.schema import bare_key, label_key
+from locum.schema import label_key, plain_key
 from locum.traffic.json_objects import find_object
 from locum.traffic.strict_json import canonical_json
 
@@ -84,8 +84,8 @@ def output_kind(asked: Sequence[Asked]) -> OutputKind:
 
     Labels are a closed set where those that occur at least twice are 95% of the answers, 80% of
     fewer than 1,000, and at most 1,000 labels of up to 100 characters each; spellings that differ
-    in case and punctuation around them are one. Answers are of a schema where 90% of them are JSON
-    objects; a field belongs to it that half of them have.
+    in case, quotes, asterisks and a full stop around them are one. Answers are of a schema where
+    90% of them are JSON objects; a field belongs to it that half of them have.
     """
     if 2 * sum(one.called and one.answer is None for one in asked) > len(asked):
         return OutputKind("tools")
@@ -98,7 +98,7 @@ def output_kind(asked: Sequence[Asked]) -> OutputKind:
 
 
 def _closed_set(answers: Sequence[str]) -> OutputKind | None:
-    counts = Counter(bare_key(answer) for answer in answers)
+    counts = Counter(plain_key(answer) for answer in answers)
     labels = {key: count for key, count in counts.items() if count > 1}
     if not labels or len(labels) > _MOST_LABELS or max(map(len, labels)) > _LONGEST_LABEL:
         return None
@@ -107,7 +107,7 @@ def _closed_set(answers: Sequence[str]) -> OutputKind | None:
         return None
     spelled: dict[str, Counter[str]] = {}
     for answer in answers:
-        spelled.setdefault(bare_key(answer), Counter())[answer.strip()] += 1
+        spelled.setdefault(plain_key(answer), Counter())[answer.strip()] += 1
     shares = {
         min(spelled[key].items(), key=lambda item: (-item[1], item[0]))[0]: count / len(answers)
         for key, count in labels.items()
@@ -163,7 +163,7 @@ def _known(values: Iterable[Hashable]) -> float:
 def _parts(answer: str) -> list[tuple[str, str]]:
     value = _object(answer)
     if value is None:
-        return [("", bare_key(answer))]
+        return [("", plain_key(answer))]
     return [(name, canonical_json(held).decode()) for name, held in value.items()]
 
 
@@ -173,7 +173,7 @@ def self_agreement(calls: Sequence[Told]) -> SelfAgreement | None:
     A question is instruction, turns and message without moments and identifiers in their fixed
     text. Of one that was asked several times, the first two askings count, so that pairs are
     independent of each other. Answers are compared as values where they are JSON, else but for
-    case, spaces and the punctuation around them.
+    case, spaces, and quotes, asterisks and a full stop around them.
 
     Args:
         calls: In any order.
@@ -193,4 +193,4 @@ def self_agreement(calls: Sequence[Told]) -> SelfAgreement | None:
 
 def _meaning(answer: str | None) -> Hashable:
     value = _object(answer or "")
-    return bare_key(answer or "") if value is None else canonical_json(value)
+    return plain_key(answer or "") if value is None else canonical_json(value)

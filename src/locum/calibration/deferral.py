@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,7 +71,12 @@ class AgreementScore(NamedTuple):
         """
         standardised = (features - np.array(self.means)) / np.array(self.scales)
         np.clip(standardised, -_FARTHEST, _FARTHEST, out=standardised)
-        return _logistic(standardised @ np.array(self.coefficients) + self.intercept)
+        # Summed and taken to the power as for one input: numpy differs in the last bit.
+        log_odds = np.full(len(features), self.intercept)
+        for column, coefficient in zip(standardised.T, self.coefficients, strict=True):
+            log_odds += coefficient * column
+        np.clip(log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS, out=log_odds)
+        return 1 / (1 + _each(math.exp, -log_odds))
 
 
 class DeferralScore(NamedTuple):
@@ -98,6 +103,8 @@ class DeferralScore(NamedTuple):
         lengths: NDArray[np.integer],
     ) -> NDArray[np.float64]:
         """Return the score of each input, between 0 and 1, ``[N]``; NaN where a number is not one.
+
+        An input has the same score among others as alone, to the last bit.
 
         Args:
             proba: Calibrated probabilities of the labels, ``[N, C]``.
@@ -185,12 +192,18 @@ def deferral_features(
     floored = np.maximum(proba, _SMALLEST, dtype=np.float64)
     second, best = np.partition(floored, (-2, -1), axis=1)[:, -2:].T
     features = np.empty((len(proba), len(DEFERRAL_FEATURES)))
-    features[:, 0] = np.log(best / np.maximum(1 - best, _SMALLEST))
-    features[:, 1] = np.log(best / second)
+    features[:, 0] = _each(math.log, best / np.maximum(1 - best, _SMALLEST))
+    features[:, 1] = _each(math.log, best / second)
     features[:, 2] = -np.vecdot(floored, np.log(floored))
-    features[:, 3] = np.log1p(novelty)
-    features[:, 4] = np.log1p(lengths)
+    features[:, 3] = _each(math.log1p, novelty)
+    features[:, 4] = _each(math.log1p, lengths)
     return features
+
+
+def _each(
+    function: Callable[[float], float], numbers: NDArray[np.floating] | NDArray[np.integer]
+) -> NDArray[np.float64]:
+    return np.fromiter(map(function, numbers.tolist()), np.float64, len(numbers))
 
 
 def _features_of_one(

@@ -23,6 +23,7 @@ _SHINGLE = 4
 _SIMILAR = 0.8
 _PERMUTATIONS = 64
 _BANDS = 16
+_COMPARED_BEFORE = 4
 _SEED = 20201
 _END_CHARACTERS = 1_000
 _MOST_CHARACTERS = 40_000
@@ -32,6 +33,8 @@ _FRAME_SAMPLE = 200
 _FRAME_FEWEST = 20
 _FRAME_COMMON = 0.8
 _FRAME_SHARE = 0.5
+_VERSION_FEWEST = 0.05
+_VERSION_SHORTEST = 100
 
 
 class DuplicateGroups(NamedTuple):
@@ -62,7 +65,8 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
 
     Inputs of one prompt around a short slot are alike in nearly all, and yet not copies. So where
     at least half of a text, at the median, is what four in five of the texts have, only the rest
-    is compared: what varies.
+    is compared: what varies. Likewise where four in five of the texts are in versions of a prompt,
+    each around one in twenty of them at least and 100 characters long.
     """
     keys = [_NUMBER.sub("0", label_key(text)) for text in texts]
     first_with_key: dict[str, int] = {}
@@ -84,23 +88,71 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
 
 def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
     """Number of the connected component of each key, ``[N]``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = np.array(list(_similar_pairs(keys)), np.int64).reshape(-1, 2)
-    edges = coo_array((np.ones(len(pairs), np.int8), tuple(pairs.T)), shape=(len(keys), len(keys)))
-    component: NDArray[np.int32] = connected_components(edges, directed=False)[1]
-    return component
-
-
-def _similar_pairs(keys: Sequence[str]) -> Iterator[tuple[int, int]]:
     frame = _frame(keys)
-    bands = _digests(keys, frame).reshape(len(keys), _BANDS, -1)
-    candidates = {pair for band in bands.transpose(1, 0, 2) for pair in _bucket_neighbours(band)}
-    shingles = lru_cache(_KEPT_SETS)(lambda position: _shingles(keys[position], frame))
-    for first, second in sorted(candidates):
-        if _jaccard(shingles(first), shingles(second)) >= _SIMILAR:
-            yield first, second
+    frames = [frame] * len(keys)
+    compared = _compare(keys, frames)
+    versions = _versions(keys, frame, compared)
+    for members, own in versions:
+        for position in members:
+            frames[position] = own
+    if versions:
+        compared = _compare(keys, frames)
+    return compared.components(_SIMILAR)
+
+
+class _Compared(NamedTuple):
+    """Pairs of keys that are alike: where they stand, ``[P, 2]``, and how similar they are."""
+
+    keys: int
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+
+    def components(self, least: float) -> NDArray[np.int32]:
+        """Number of the component of each key, ``[N]``, connected by so much similarity."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        pairs = self.pairs[self.similarity >= least]
+        places = (np.ones(len(pairs), np.int8), tuple(pairs.T))
+        edges = coo_array(places, shape=(self.keys, self.keys))
+        component: NDArray[np.int32] = connected_components(edges, directed=False)[1]
+        return component
+
+
+def _compare(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> _Compared:
+    """Compare the keys that may be alike by what is in none of their frames."""
+    digests = _digests(keys, frames)
+    candidates = {pair for band in range(_BANDS) for pair in _bucket_neighbours(digests, band)}
+    shingles = lru_cache(_KEPT_SETS)(
+        lambda position: _shingles(keys[position], frames[position]),
+    )
+    found = [
+        (first, second, similarity)
+        for first, second in sorted(candidates)
+        if (similarity := _jaccard(shingles(first), shingles(second))) >= _FRAME_SHARE
+    ]
+    alike = np.array(found, np.float64).reshape(-1, 3)
+    return _Compared(len(keys), alike[:, :2].astype(np.int64), alike[:, 2])
+
+
+def _versions(
+    keys: Sequence[str], frame: frozenset[str], compared: _Compared
+) -> list[tuple[list[int], frozenset[str]]]:
+    """The keys in each version of a prompt, with its frame, where nearly all keys are in one.
+
+    A prompt that was edited is around many inputs as it was, and around many as it is. Copies of
+    one text are as alike, but few of all inputs.
+    """
+    component = compared.components(_FRAME_SHARE)
+    fewest = max(_FRAME_FEWEST, _VERSION_FEWEST * len(keys))
+    found = []
+    for number in np.flatnonzero(np.bincount(component) >= fewest).tolist():
+        members = np.flatnonzero(component == number).tolist()
+        own = _frame([keys[position] for position in members])
+        if len(own) >= _VERSION_SHORTEST and 2 * len(own & frame) <= len(frame):
+            found.append((members, own))
+    inside = sum(len(members) for members, _ in found)
+    return found if frame or inside >= _FRAME_COMMON * len(keys) else []
 
 
 def _frame(keys: Sequence[str]) -> frozenset[str]:
@@ -117,13 +169,14 @@ def _frame(keys: Sequence[str]) -> frozenset[str]:
     return common if share >= _FRAME_SHARE else frozenset()
 
 
-def _digests(keys: Sequence[str], frame: frozenset[str]) -> NDArray[np.uint32]:
+def _digests(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> NDArray[np.uint32]:
     """MinHash digest of each key, ``[N, permutations]``; some at a time, to bound memory."""
     from rensa import RMinHash
 
+    framed = list(zip(keys, frames, strict=True))
     parts = [
         RMinHash.digests_from_token_sets(
-            [list(_shingles(key, frame)) for key in keys[start : start + _DIGESTED_AT_ONCE]],
+            [list(_shingles(*one)) for one in framed[start : start + _DIGESTED_AT_ONCE]],
             _PERMUTATIONS,
             _SEED,
         )
@@ -132,19 +185,23 @@ def _digests(keys: Sequence[str], frame: frozenset[str]) -> NDArray[np.uint32]:
     return np.concatenate([np.array(part, np.uint32) for part in parts])
 
 
-def _bucket_neighbours(band: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
-    """Pair each row of a bucket with the one before it and with the bucket's first.
+def _bucket_neighbours(digests: NDArray[np.uint32], band: int) -> Iterator[tuple[int, int]]:
+    """Pair each row of a bucket with the few before it that share most of the digest with it.
 
-    All pairs of a bucket would be quadratic where the inputs are filled in from one template.
+    In a bucket are the rows with the same numbers in a band; they are in the order of the numbers
+    from there on. Were they in another, inputs that share a footer would stand between near-copies;
+    and all pairs of a bucket would be quadratic.
     """
-    rows = np.ascontiguousarray(band).view(f"V{band.shape[1] * band.itemsize}").ravel()
-    _, bucket = np.unique(rows, return_inverse=True)
-    order = np.argsort(bucket, kind="stable")
-    sorted_bucket = bucket[order]
-    follows = np.flatnonzero(sorted_bucket[1:] == sorted_bucket[:-1]) + 1
-    heads = np.searchsorted(sorted_bucket, sorted_bucket[follows])
-    yield from zip(order[follows - 1].tolist(), order[follows].tolist(), strict=True)
-    yield from zip(order[heads].tolist(), order[follows].tolist(), strict=True)
+    width = _PERMUTATIONS // _BANDS
+    turned = np.roll(digests, -band * width, axis=1)
+    order = np.argsort(turned.view(f"V{turned[0].nbytes}").ravel(), kind="stable")
+    numbers = turned[order, :width]
+    bucket = np.cumsum((numbers[1:] != numbers[:-1]).any(axis=1))
+    bucket = np.concatenate([[0], bucket])
+    for distance in range(1, _COMPARED_BEFORE + 1):
+        first = np.flatnonzero(bucket[distance:] == bucket[:-distance])
+        pairs = np.sort([order[first], order[first + distance]], axis=0)
+        yield from zip(*pairs.tolist(), strict=True)
 
 
 def _shingles(key: str, frame: frozenset[str]) -> set[str]:
@@ -178,5 +235,6 @@ def _bounded(key: str) -> str:
 
 
 def _jaccard(first: set[str], second: set[str]) -> float:
-    every = len(first | second)
-    return len(first & second) / every if every else 1.0
+    common = len(first & second)
+    every = len(first) + len(second) - common
+    return common / every if every else 1.0

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
-from locum.schema import bare_key
+from locum.schema import plain_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ class InferredLabels(NamedTuple):
     """The label set that answers share.
 
     Args:
-        labels: Sorted; of spellings that differ in case, spaces or the punctuation around
-            them alone, the most frequent one.
+        labels: Sorted; of spellings that differ in case, spaces, quotes, asterisks or a full
+            stop around them alone, the most frequent one.
         merged: The other spellings, with the label that each now counts as.
     """
 
@@ -49,12 +49,12 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
         )
     label_of: dict[str, str] = {}
     for spelling, _ in spellings.most_common():
-        label_of.setdefault(bare_key(spelling), spelling)
+        label_of.setdefault(plain_key(spelling), spelling)
     _check_closed(list(label_of.values()), spellings)
     merged = {
-        spelling: label_of[bare_key(spelling)]
+        spelling: label_of[plain_key(spelling)]
         for spelling in spellings
-        if label_of[bare_key(spelling)] != spelling
+        if label_of[plain_key(spelling)] != spelling
     }
     return InferredLabels(tuple(sorted(label_of.values())), merged)
 
@@ -62,10 +62,10 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
 def are_free_text(answers: Sequence[str]) -> bool:
     """Tell whether recorded answers are so many different ones that they are no closed label set.
 
-    Spellings that differ in case, spaces or the punctuation around them count as one.
+    Spellings that `infer_labels` merges count as one.
     """
     spellings = Counter(answer.strip() for answer in answers if answer.strip())
-    return _is_open(len(set(map(bare_key, spellings))), spellings.total())
+    return _is_open(len(set(map(plain_key, spellings))), spellings.total())
 
 
 def likely_answer(example: Example) -> str | None:

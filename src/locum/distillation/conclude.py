@@ -140,12 +140,6 @@ def conclude(
         usable,
         evaluate(verdicts[chosen.rung.name], test, task.labels, usable),
         _frontier(climb, choice, verdicts, labelled, promise),
-        [
-            (text, task.labels[answer])
-            for text, answer in zip(
-                labelled["certify"].texts, labelled["certify"].answers.tolist(), strict=True
-            )
-        ],
     )
 
 

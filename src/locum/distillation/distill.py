@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locum.distillation.answers import collect_answers
@@ -156,7 +157,10 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
     if max_bytes is not None and certified.decision.verdict != "distil":
         certified = certified.because(f"students were kept within {max_bytes:,} bytes")
-    return conclude(task, promise, found, chosen, certified, labelled, data, facts, around)
+    concluded = conclude(task, promise, found, chosen, certified, labelled, data, facts, around)
+    asked = [pool.examples[row].text for row in splits.rows["certify"].tolist()]
+    labels = [task.labels[answer] for answer in labelled["certify"].answers.tolist()]
+    return replace(concluded, certified_on=list(zip(asked, labels, strict=True)))
 
 
 def _asked_for(attempt: Attempt) -> Choice[Attempt]:
@@ -168,10 +172,15 @@ def check_texts(examples: Sequence[Example]) -> None:
     """Refuse inputs that cannot be learned from.
 
     Raises:
-        InputError: There are none, or one is no valid Unicode text.
+        InputError: There are none, a model wrote all, or one is no valid Unicode text.
     """
     if not examples:
         raise InputError("there are no inputs: give at least one text")
+    if all(example.synthetic for example in examples):
+        raise InputError(
+            f"a model wrote all {len(examples):,} inputs, and on such a student is never certified "
+            "or tested: give inputs as production sends them too, such as recorded calls"
+        )
     for number, example in enumerate(examples, start=1):
         if any("\ud800" <= character <= "\udfff" for character in example.text):
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")

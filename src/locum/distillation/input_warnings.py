@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from locum.dataset import find_surroundings
 from locum.students import MAX_CHARACTERS
 
 if TYPE_CHECKING:
@@ -15,21 +18,44 @@ if TYPE_CHECKING:
 __all__ = ["warn_of_inputs"]
 
 _LARGE_GROUP = 0.1
+_FEWEST_IN_A_PROMPT = 20
+_SHORTEST_PROMPT = 100
+_SHOWN_CHARACTERS = 60
 
 
 def warn_of_inputs(examples: Sequence[Example], groups: DuplicateGroups) -> list[str]:
     """Return warnings of copies and of long texts, a sentence each."""
-    found = [_large_group(len(examples), groups), _long_texts(examples)]
+    found = [_large_group(examples, groups), _long_texts(examples)]
     return [warning for warning in found if warning]
 
 
-def _large_group(inputs: int, groups: DuplicateGroups) -> str:
-    share_of_largest = groups.largest / inputs
+def _large_group(examples: Sequence[Example], groups: DuplicateGroups) -> str:
+    share_of_largest = groups.largest / len(examples)
     if groups.largest < 3 or share_of_largest < _LARGE_GROUP:
         return ""
     return (
         f"the largest group of near-copies holds {share_of_largest:.0%} of the inputs, as if "
         "filled in from one template: it counts as one input where the student is certified"
+        f"{_prompt_of_several(examples, groups)}"
+    )
+
+
+def _prompt_of_several(examples: Sequence[Example], groups: DuplicateGroups) -> str:
+    """Say that the largest group may be a version of a prompt, where there may be another."""
+    members = np.flatnonzero(groups.group == np.bincount(groups.group).argmax())
+    texts = {examples[row].text for row in members.tolist()}
+    around = find_surroundings(sorted(texts))
+    where, shared = max(
+        ("begin", around.before), ("end", around.after), key=lambda one: len(one[1])
+    )
+    many = len(texts) >= _FEWEST_IN_A_PROMPT and len(members) < len(examples)
+    if not many or len(shared) < _SHORTEST_PROMPT:
+        return ""
+    return (
+        f"; its texts {where} with the same {len(shared):,} characters "
+        f"({shared[:_SHOWN_CHARACTERS]!r} and so on): if these are a prompt that was changed "
+        "since, or before, give the calls with one version of it alone, as a file: "
+        "locum distill --calls"
     )
 
 

@@ -291,7 +291,8 @@ class Distillation:
         evaluation: How it does on the test split; ``None`` where none could be trained.
         frontier: The rungs of the ladder, the cheapest to ask first; none where there were too few
             inputs to train.
-        certified_on: The inputs on which it was certified, with the teacher's answers.
+        certified_on: The inputs on which it was certified, as production sends them, with the
+            teacher's answers.
     """
 
     task: Task

@@ -54,7 +54,7 @@ def leave_out_synthetic(inputs: Sequence[str | Example]) -> tuple[list[Example],
     """Return the inputs that no model wrote, and a note on the others where there are any.
 
     Raises:
-        InputError: There are no inputs, or one is no valid Unicode text.
+        InputError: There are no inputs, a model wrote all, or one is no valid Unicode text.
     """
     examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     check_texts(examples)

@@ -42,7 +42,7 @@ Moderate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 FileName = Annotated[
     str,
     Field(
-        pattern=r"^((first|second)/)?((tagger|(head|member)-[0-9]{1,3})/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z]+$",
+        pattern=r"^((first|second)/)?((tagger|head-[0-9]{1,5}|member-[0-9]{1,3})/)?[A-Za-z0-9][A-Za-z0-9_-]*\.[a-z]+$",
         max_length=100,
     ),
 ]

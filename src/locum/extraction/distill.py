@@ -163,7 +163,12 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     if refused is not None:
         return known.without_student(refused)
     parts = _parts(pool, divided.splits.rows, around)
-    return _train_and_certify(known, parts, settings, minimum_coverage, told, partial=partial)
+    found = _train_and_certify(known, parts, settings, minimum_coverage, told, partial=partial)
+    certified_on = [
+        (pool.examples[row].text, write_json(pool.answers[row]).decode())
+        for row in np.sort(divided.splits.rows["certify"]).tolist()
+    ]
+    return replace(found, certified_on=certified_on)
 
 
 def _train_and_certify(
@@ -243,10 +248,6 @@ def _train_and_certify(
         ),
         families=[_family_result(one, verdicts[one.name], chosen) for one in tried],
         omitted=omitted,
-        certified_on=[
-            (text, write_json(answer).decode())
-            for text, answer in zip(parts["certify"].texts, parts["certify"].answers, strict=True)
-        ],
     )
 
 

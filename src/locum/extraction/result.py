@@ -170,7 +170,8 @@ class ExtractionDistillation:
         evaluation: On the test split; ``None`` where none was trained.
         families: The students that were tried, the cheapest first.
         omitted: Others, with why they were not.
-        certified_on: The inputs on which it was certified, with the teacher's answers as JSON.
+        certified_on: The inputs on which it was certified, as production sends them, with the
+            teacher's answers as JSON.
     """
 
     task: ExtractionTask

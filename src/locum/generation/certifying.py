@@ -128,7 +128,6 @@ def certify_writer(
         facts=facts,
         certificate=usable,
         evaluation=evaluate_answers(test, usable),
-        certified_on=list(zip(*parts["certify"], strict=True)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -192,7 +193,12 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     if through is not None:
         writer = through.move(writer, model, task.name, told)
     how = Certifying(compare, minimum_coverage, seed, told)
-    return certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
+    found = certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
+    certified_on = [
+        (pool.examples[row].text, pool.answers[row])
+        for row in np.sort(divided.splits.rows["certify"]).tolist()
+    ]
+    return replace(found, certified_on=certified_on)
 
 
 def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:

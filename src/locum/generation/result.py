@@ -153,7 +153,8 @@ class GenerationDistillation:
         facts: What is known of it; ``None`` where none was trained.
         certificate: Where it may answer.
         evaluation: On the test split; ``None`` where none was trained.
-        certified_on: The inputs on which it was certified, with the teacher's answers.
+        certified_on: The inputs on which it was certified, as production sends them, with the
+            teacher's answers.
     """
 
     task: GenerationTask

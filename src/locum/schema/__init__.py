@@ -19,18 +19,19 @@ from locum.schema.examples import (
 )
 from locum.schema.predictions import Extraction, FieldValue, Generation, Prediction
 from locum.schema.tasks import (
-    AROUND,
+    MARKS,
     GenerationTask,
     JsonObject,
+    Marks,
     Task,
-    bare_key,
     check_name,
     label_key,
+    plain_key,
 )
 
 __all__ = [
-    "AROUND",
     "MANIFEST",
+    "MARKS",
     "SPLITS",
     "Call",
     "CallFacts",
@@ -41,6 +42,7 @@ __all__ = [
     "Generation",
     "GenerationTask",
     "JsonObject",
+    "Marks",
     "Outcome",
     "OwnPrice",
     "Prediction",
@@ -51,9 +53,9 @@ __all__ = [
     "TeacherAnswer",
     "TokenPosition",
     "Usage",
-    "bare_key",
     "check_name",
     "label_key",
+    "plain_key",
 ]
 
 MANIFEST = "manifest.json"

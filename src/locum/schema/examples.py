@@ -27,7 +27,8 @@ class Example:
     Args:
         text: The input, as it was sent.
         answer: The teacher's answer, as it was written; ``None`` where it is not known.
-        distribution: The teacher's probabilities by label, where they were recorded.
+        distribution: The teacher's probabilities by label, where they were recorded. What they lack
+            of 1 is outside the label set.
         positions: The answer token by token, where its log-probabilities were recorded.
         human: A person's label, where there is one.
         time: When the call was made, in seconds since 1970.

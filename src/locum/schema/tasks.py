@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 
@@ -11,19 +11,43 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "AROUND",
+    "MARKS",
     "GenerationTask",
     "JsonObject",
+    "Marks",
     "Task",
-    "bare_key",
     "check_name",
     "label_key",
+    "plain_key",
 ]
 
 JsonObject = dict[str, Any]
 
-AROUND = " \t\r\n\"'`*_.,:;!?()[]<>\u201c\u201d\u2018\u2019"
 _NAME_LENGTH = 100
+_QUOTES = " \"'`\u201c\u201d\u2018\u2019"
+_BOLD = f"{_QUOTES}*"
+_ANY = f"{_BOLD}_.,:;!?()[]<>"
+
+
+class Marks(NamedTuple):
+    """Characters that may stand around a label and not belong to it.
+
+    Args:
+        before: Those that may stand before it.
+        after: Those that may stand after it.
+    """
+
+    before: str
+    after: str
+
+    def off(self, key: str) -> str:
+        """Return a `label_key` without them, unless there is nothing else."""
+        return key.lstrip(self.before).rstrip(self.after) or key
+
+
+_PLAIN = Marks(_BOLD, f"{_BOLD}.")
+# From none to all: the more are taken off, the more labels look the same.
+MARKS = (Marks("", ""), Marks(_QUOTES, _QUOTES), Marks(_BOLD, _BOLD), _PLAIN, Marks(_ANY, _ANY))
 
 
 def label_key(label: str) -> str:
@@ -31,9 +55,9 @@ def label_key(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def bare_key(label: str) -> str:
-    """Return `label_key` without punctuation around it, unless there is nothing else."""
-    return label_key(label).strip(AROUND) or label_key(label)
+def plain_key(label: str) -> str:
+    """Return `label_key` without what says nothing: quotes and asterisks around it, a full stop."""
+    return _PLAIN.off(label_key(label))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.errors import InputError
 from locum.schema import TeacherAnswer
 from locum.teachers.parsing import LabelParser
 from locum.teachers.token_paths import label_distribution
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_of_probabilities", "given_answers"]
 
+_MOST_PROBABILITY = 1.01
+_SHOWN = 5
+
 
 def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer | None]:
     """Return the answers that came with the examples.
 
     A recorded distribution without an answer counts as the answer that it makes most probable.
+
+    Raises:
+        InputError: One sums to more than one.
     """
     parser = LabelParser(task.labels)
     return [_given_answer(example, task, parser) for example in examples]
@@ -56,5 +63,16 @@ def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherA
         distribution = label_distribution(example.positions, task.labels)
         return TeacherAnswer(example.answer, distribution)
     if example.distribution:
+        _check_sum(example.distribution)
         return answer_of_probabilities(example.distribution, task, parser, example.answer)
     return TeacherAnswer(example.answer) if example.answer is not None else None
+
+
+def _check_sum(distribution: Mapping[str, float]) -> None:
+    total = sum(distribution.values())
+    if total > _MOST_PROBABILITY:
+        shown = dict(list(distribution.items())[:_SHOWN])
+        raise InputError(
+            f"a distribution over labels sums to {total:.6g}, expected at most 1: {shown}; give "
+            "probabilities, such as 0.6 for 60 percent"
+        )

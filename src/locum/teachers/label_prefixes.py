@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from locum.schema import AROUND, label_key
+from locum.schema import MARKS, label_key
 from locum.teachers.json_strings import read_open_string
 from locum.teachers.parsing import LabelParser
 
@@ -37,8 +37,9 @@ class LabelPrefixes:
     def __init__(self, labels: Sequence[str]) -> None:
         self.parser = LabelParser(labels)
         self.every = frozenset(range(len(labels)))
-        self._exact = _SortedKeys(self.parser.keys)
-        self._bare = _SortedKeys(self.parser.bare_keys)
+        self._tables = [(marks, _SortedKeys(table)) for marks, table in self.parser.tables]
+        # Where any marks may stand around one label alone, they are no sign of it yet.
+        self._marks_say_nothing = self.parser.tables[-1][0] == MARKS[-1]
         # Few tokens make up most answers of a task.
         self._plain = lru_cache(_REMEMBERED)(self._read_plain)
         self._quoted = lru_cache(_REMEMBERED)(self._read_quoted)
@@ -100,16 +101,16 @@ class LabelPrefixes:
         piece = broken_off[0] if broken_off else ""
         if _may_be_around(piece):
             piece = ""
-        exact = _key_so_far(text[: broken_off.start()] if broken_off else text)
-        bare = exact.lstrip(AROUND)
-        found = {
-            index
-            for table, start in ((self._exact, exact), (self._bare, bare))
-            for rest, index in table.starting(start)
-            if _may_follow(piece, rest)
-        }
-        if not piece:
-            found.update(self._exact.equal(exact.rstrip()), self._bare.equal(bare.rstrip(AROUND)))
+        key = _key_so_far(text[: broken_off.start()] if broken_off else text)
+        if not piece and self._marks_say_nothing and not key.lstrip(MARKS[-1].before):
+            return self.every
+        found: set[int] = set()
+        for marks, table in self._tables:
+            start = key.lstrip(marks.before)
+            following = table.starting(start)
+            found.update(index for rest, index in following if _may_follow(piece, rest))
+            if not piece:
+                found.update(table.equal(start.rstrip().rstrip(marks.after)))
         return frozenset(found)
 
 
@@ -151,7 +152,7 @@ def _may_be_around(piece: str) -> bool:
     """Whether a piece of a character may be one of a quote around a label."""
     if not piece or piece.startswith(_UNKNOWN):
         return False
-    return any(character.encode().startswith(_bytes_of(piece)) for character in AROUND)
+    return any(character.encode().startswith(_bytes_of(piece)) for character in MARKS[-1].before)
 
 
 def _decode(text: bytes) -> str:

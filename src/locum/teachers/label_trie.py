@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.schema import AROUND, label_key
+from locum.schema import MARKS, label_key
 from locum.teachers.label_prefixes import LabelPrefixes
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = ["LabelTrie", "Meaning", "Vocabulary", "build_trie", "read_vocabulary"
 
 _SPACES = re.compile(r"\s+")
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
+_ANY_MARK = MARKS[-1].before
 _BROKEN = "\ufffd"
 
 TokenPath = tuple[int, ...]
@@ -253,7 +254,8 @@ class _Reader:
     def __init__(self, prefixes: LabelPrefixes, vocabulary: Vocabulary) -> None:
         self._prefixes = prefixes
         self._vocabulary = vocabulary
-        self._keys = {*prefixes.parser.keys, *prefixes.parser.bare_keys}
+        self._keys = {key for _, table in prefixes.parser.tables for key in table}
+        self._marks = [marks for marks, _ in prefixes.parser.tables]
         self._first: dict[str, list[int]] = defaultdict(list)
         self._later: dict[str, list[int]] = defaultdict(list)
         self._pieces: list[int] = []
@@ -261,8 +263,9 @@ class _Reader:
             plain = _SPACES.sub(" ", text.decode("utf-8", "replace")).casefold()
             if _BROKEN in plain:
                 self._pieces.append(token)
-            for tokens, form in ((self._first, plain.lstrip(AROUND)), (self._later, plain)):
-                for key in {form, form.rstrip(AROUND)} if text else ():
+            first = {plain.lstrip(marks.before) for marks in self._marks}
+            for tokens, forms in ((self._first, first), (self._later, {plain})):
+                for key in forms | {form.rstrip(_ANY_MARK) for form in forms} if text else ():
                     tokens[key].append(token)
 
     def meanings(self, text: bytes) -> dict[int, list[int]]:
@@ -284,11 +287,11 @@ class _Reader:
         except UnicodeDecodeError:
             return set(self._pieces)
         exact = label_key(before) + (" " if before[-1:].isspace() else "")
-        starts = {exact, exact.lstrip(), exact.lstrip(AROUND)}
+        starts = {exact, exact.lstrip(), *(exact.lstrip(marks.before) for marks in self._marks)}
         rests = {
             key[len(start) :] for start in starts for key in self._keys if key.startswith(start)
         }
-        tables = (self._later,) if exact.lstrip(AROUND) else (self._later, self._first)
+        tables = (self._later,) if exact.lstrip(_ANY_MARK) else (self._later, self._first)
         fitting = set(self._pieces if marks or not all(map(str.isascii, rests)) else ())
         fitting.update(self._later.get("", ()) if marks else ())
         for part in {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}:

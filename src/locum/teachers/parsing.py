@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.schema import bare_key, label_key
+from locum.schema import MARKS, label_key
 from locum.teachers.json_strings import JsonString, speaking_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from locum.schema import Marks
 
 __all__ = ["LabelParser"]
 
@@ -29,25 +32,20 @@ class LabelParser:
     An answer means a label if it is that label, but for case and spaces, for punctuation, quotes
     and Markdown around it, or inside a code fence; or if it is JSON, and the string in it that
     gives the answer is (see `speaking_string`). A label that is only mentioned in a sentence does
-    not count.
+    not count. Of labels that differ in what stands around them, such as ``<5`` and ``>5``, no more
+    is taken off than still tells them apart: quotes, then asterisks, then a full stop.
 
     Args:
         labels: The task's labels, distinct also when case is ignored.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self._keys = {label_key(label): index for index, label in enumerate(labels)}
-        self._bare_keys = {bare_key(key): index for key, index in reversed(self._keys.items())}
+        self._tables = _tables(labels)
 
     @property
-    def keys(self) -> Mapping[str, int]:
-        """Index of each label by its `label_key`."""
-        return self._keys
-
-    @property
-    def bare_keys(self) -> Mapping[str, int]:
-        """Index of each label by its `bare_key`; the first one where several share it."""
-        return self._bare_keys
+    def tables(self) -> Sequence[tuple[Marks, Mapping[str, int]]]:
+        """What labels are without such marks, with their indices, in the order of trying."""
+        return self._tables
 
     def __call__(self, answer: str) -> int | None:
         """Return the index of the label that ``answer`` means."""
@@ -62,8 +60,8 @@ class LabelParser:
     def find(self, value: str) -> int | None:
         """Return the index of the label that a text is, fences and JSON aside."""
         key = label_key(value)
-        exact = self._keys.get(key)
-        return exact if exact is not None else self._bare_keys.get(bare_key(key))
+        found = (table.get(marks.off(key)) for marks, table in self._tables)
+        return next((index for index in found if index is not None), None)
 
     def locate(self, answer: str) -> JsonString | None:
         """Return the string inside JSON that a call of the parser reads, label or not.
@@ -85,6 +83,23 @@ class LabelParser:
         if spoken is None:
             return None
         return JsonString(spoken.text, body.start + spoken.start, body.start + spoken.end)
+
+
+def _tables(labels: Sequence[str]) -> list[tuple[Marks, Mapping[str, int]]]:
+    """Return what tells labels apart, by the marks that are taken off them: the fewest first."""
+    index = {label_key(label): place for place, label in enumerate(labels)}
+    bare = _told_apart(index, MARKS[-1])
+    # The others are found by all marks or none.
+    alike = {key: place for key, place in index.items() if MARKS[-1].off(key) not in bare}
+    between = [(marks, _told_apart(alike, marks)) for marks in MARKS[1:-1]]
+    tables = [(MARKS[0], index), *between, (MARKS[-1], bare)]
+    return [(marks, table) for marks, table in tables if table]
+
+
+def _told_apart(index: Mapping[str, int], marks: Marks) -> dict[str, int]:
+    """Indices of the labels that no other looks like without marks."""
+    alike = Counter(map(marks.off, index))
+    return {marks.off(key): place for key, place in index.items() if alike[marks.off(key)] == 1}
 
 
 def _body_of(answer: str) -> _Body:
