@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,17 @@ def test_what_is_saved_says_what_was_certified(student: CertifiedWriter, folder:
     assert "chrF>=0.6" in card
     assert "locum[lm]" in card
     assert not [path for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+def test_several_chat_templates_are_saved(student: CertifiedWriter, tmp_path: Path) -> None:
+    tokenizer: Any = copy(student.model.tokenizer)
+    said = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    tokenizer.chat_template = {"default": said, "tool_use": f"tools {said}"}
+    of = student.model
+    writer = Writer(of.backend, tokenizer, of.instruction, of.limits, np.zeros(KNOWN_BYTES, "u1"))
+    loaded = locum.load(replace(student, model=writer).save(tmp_path / "student"))
+    assert isinstance(loaded, locum.CertifiedWriter)
+    assert loaded.model.tokenizer.chat_template == tokenizer.chat_template
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "writer.json", "known.safetensors"])
