@@ -36,7 +36,7 @@ from locum.language.export import save_gguf
 from locum.language.texts import read_texts
 from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
-from tests.tiny_model import metaspace_tokenizer, new_model, save_model
+from tests.tiny_model import byte_level_tokenizer, metaspace_tokenizer, new_model, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -376,6 +376,50 @@ def test_a_teacher_of_other_tokens_speaks_where_both_have_a_tokens_end(
     assert first is not None
     assert last is not None
     assert last < first
+
+
+@pytest.fixture(scope="module")
+def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the same tokens and two more."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"additional_special_tokens": ["<|more|>", "<|yet more|>"]})
+    folder = tmp_path_factory.mktemp("wider")
+    return save_model(new_model("llama", len(tokens), spread=0.1), tokens, folder)
+
+
+@pytest.mark.parametrize("mode", ["online", "offline", "hard"])
+@pytest.mark.parametrize("of", ["teacher", "student"])
+def test_one_may_have_tokens_that_the_other_has_not(
+    tmp_path: Path, places: tuple[Path, Path], wider: Path, of: str, mode: str
+) -> None:
+    teacher, student = (wider, places[0]) if of == "teacher" else (places[0], wider)
+    result = distilled(
+        places,
+        tmp_path / "student",
+        teacher=teacher,
+        origin=Origin(str(student), 1),
+        mode=mode,
+    )
+    assert result.teacher_held_out is not None
+    first, last = result.steps[1].loss, result.steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < first
+    rows = load_file(tmp_path / "student" / "model.safetensors")["model.embed_tokens.weight"]
+    assert len(rows) == len(TOKENIZER) + 2 * (of == "student")
+
+
+def test_texts_with_tokens_that_a_teacher_has_not_are_learned_without_it_alone(
+    tmp_path: Path, places: tuple[Path, Path], wider: Path
+) -> None:
+    tokens: Any = AutoTokenizer.from_pretrained(wider)
+    tokens.eos_token = "<|more|>"  # noqa: S105 - no secret
+    model = AutoModelForCausalLM.from_pretrained(wider)
+    student = save_model(model, tokens, tmp_path / "model")
+    options: dict[str, Any] = {"origin": Origin(str(student), 1)}
+    with pytest.raises(UsageError, match=r"hold the token '<\|more\|>' of the student, number 380"):
+        distilled(places, tmp_path / "student", **options)
+    assert distilled(places, tmp_path / "hard", mode="hard", **options).teacher_held_out is None
 
 
 def test_what_a_teacher_of_other_tokens_cannot_is_refused(

@@ -173,6 +173,8 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     )
     asked = open_teacher(teacher, served_as, tokenizer, how)
     train = asked.train or read.train
+    if asked.teacher:
+        vocabulary = min(vocabulary, asked.teacher.vocabulary)
     say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
     done = train_language_model(
         student,
