@@ -378,6 +378,14 @@ def test_a_teacher_of_other_tokens_speaks_where_both_have_a_tokens_end(
     assert last < first
 
 
+def test_as_many_tokens_of_such_a_teacher_are_kept_as_are_asked_for(
+    tmp_path: Path, places: tuple[Path, Path], stranger: Path
+) -> None:
+    origin, kept = Origin(str(places[0]), 1), TopTokens(120)
+    result = distilled(places, tmp_path / "a", teacher=stranger, origin=origin, kept=kept)
+    assert result.asked > 0
+
+
 @pytest.fixture(scope="module")
 def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the same tokens and two more."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Asking", "open_teacher"]
 
+# Of a teacher of other tokens: at every step, and at least where fewer are kept.
+_LISTED = 100
+
 
 class Asking(NamedTuple):
     """What a teacher is asked, and how.
@@ -168,7 +171,10 @@ def _ask_other(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking)
     from locum.language.aligned_teacher import AlignedTeacher
 
     said_by = f"{loaded.fingerprint} aligned"
-    teacher = AlignedTeacher(loaded.model, loaded.tokenizer, tokenizer, said_by, whole_classes=True)
+    listed = max(_LISTED, how.kept.count) if isinstance(how.kept, TopTokens) else _LISTED
+    teacher = AlignedTeacher(
+        loaded.model, loaded.tokenizer, tokenizer, said_by, listed=listed, whole_classes=True
+    )
     train = teacher.aligned(how.texts.train)
     how.say(
         f"the teacher has other tokens: it speaks of {train.rows:,} of "
