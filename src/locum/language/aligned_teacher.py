@@ -13,6 +13,7 @@ from locum.language.token_bytes import TokenBytes
 from locum.language.vocabularies import align, shared_vocabulary
 from locum.losses import SparseTargets
 from locum.losses.signals import NOTHING
+from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,8 +95,8 @@ class AlignedTeacher:
         self._column = torch.tensor(
             [self._size if token < 0 else token for token in classes], device=model.device
         )
-        self._beginning = _beginning(teacher)
-        self._starting = _beginning(student)
+        self._beginning = text_beginning(teacher)
+        self._starting = text_beginning(student)
         self._pairs = {
             one: next(
                 other
@@ -242,9 +243,3 @@ class AlignedTeacher:
             return None
         pairs = [(0, 0), *align(written[1], ends)]
         return written[0], pairs, len(said) == len(text.encode())
-
-
-def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The token that a tokenizer puts before every text, if it does."""
-    bos = tokenizer.bos_token_id
-    return [bos] if bos is not None and list(tokenizer("a").input_ids)[:1] == [bos] else []
