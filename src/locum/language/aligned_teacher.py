@@ -202,7 +202,8 @@ class AlignedTeacher:
     def _piece(self, row: int, start: int, ids: Sequence[int]) -> _Piece:
         """Runs of text between special tokens; what comes after one without counterpart is out."""
         teacher_ids, places = list(self._beginning), dict[tuple[int, int], int]()
-        at = int(list(ids[:1]) == self._starting)
+        unread = self._inside_character(ids)
+        at = unread or int(list(ids[:1]) == self._starting)
         while at < len(ids):
             run = at
             while run < len(ids) and self._text(ids[run]) is not None:
@@ -213,7 +214,7 @@ class AlignedTeacher:
             more, pairs, whole = written
             for teacher_count, student_count in pairs:
                 foretelling = len(teacher_ids) + teacher_count - 1
-                if foretelling >= 0 and at + student_count < len(ids):
+                if foretelling >= 0 and unread < at + student_count < len(ids):
                     places[row, start + at + student_count] = foretelling
             teacher_ids.extend(more)
             if run < len(ids) and ids[run] in self._pairs and whole:
@@ -223,6 +224,11 @@ class AlignedTeacher:
                 break
             at = run + 1
         return _Piece(teacher_ids, places)
+
+    def _inside_character(self, ids: Sequence[int]) -> int:
+        """How many tokens a document that was cut goes on with before a character begins."""
+        whole = (n for n, token in enumerate(ids) if not _goes_on(self._text(token)))
+        return next(whole, len(ids))
 
     def _text(self, token: int) -> bytes | None:
         texts = self._student.texts
@@ -243,3 +249,8 @@ class AlignedTeacher:
             return None
         pairs = [(0, 0), *align(written[1], ends)]
         return written[0], pairs, len(said) == len(text.encode())
+
+
+def _goes_on(text: bytes | None) -> bool:
+    """Tell whether some bytes of UTF-8 begin inside a character."""
+    return bool(text and text[0] & 0b1100_0000 == 0b1000_0000)
