@@ -301,6 +301,13 @@ def test_nothing_after_an_unknown_special_token_is_compared() -> None:
         AlignedTeacher(model, TOKENIZERS["teacher"], chat, "a", special={"<nothing>": END})
 
 
+def test_a_special_token_paired_with_text_is_refused() -> None:
+    model, teacher = new_model("llama", 305), train(TEXTS, 300)
+    teacher.add_tokens(["<user>"])
+    with pytest.raises(UsageError, match=r"'<user>' is text to it, and '<\|im_start\|>'"):
+        AlignedTeacher(model, teacher, TOKENIZERS["chat"], "a", special={"<|im_start|>": "<user>"})
+
+
 def test_tokenizers_whose_bytes_are_not_known_are_refused() -> None:
     pieces = tokenizers.Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))  # noqa: S106
     make: Callable[..., PreTrainedTokenizerFast] = PreTrainedTokenizerFast

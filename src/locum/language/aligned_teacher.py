@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from locum.language.packing import Packed
+    from locum.language.vocabularies import SharedVocabulary
 
 __all__ = ["AlignedTeacher"]
 
@@ -59,7 +60,8 @@ class AlignedTeacher:
 
     Raises:
         UsageError: A tokenizer is of a kind whose bytes are not known, both have the same
-            vocabulary, or the model changes its logits after the head.
+            vocabulary, a special token is paired with one that is text, or the model changes its
+            logits after the head.
     """
 
     def __init__(
@@ -97,15 +99,7 @@ class AlignedTeacher:
         )
         self._beginning = text_beginning(teacher)
         self._starting = text_beginning(student)
-        self._pairs = {
-            one: next(
-                other
-                for other, found in enumerate(self.shared.teacher_class)
-                if found == one and self._teacher.texts[other] is None
-            )
-            for one, text in enumerate(self._student.texts)
-            if text is None and one in self.shared.teacher_class
-        }
+        self._pairs = _special_pairs(self.shared, self._student, self._teacher)
 
     def aligned(self, packed: Packed) -> Packed:
         """Return a batch with only those targets that the teacher has something to say of.
@@ -254,3 +248,25 @@ class AlignedTeacher:
 def _goes_on(text: bytes | None) -> bool:
     """Tell whether some bytes of UTF-8 begin inside a character."""
     return bool(text and text[0] & 0b1100_0000 == 0b1000_0000)
+
+
+def _special_pairs(
+    shared: SharedVocabulary, student: TokenBytes, teacher: TokenBytes
+) -> dict[int, int]:
+    """The student's special tokens with the teacher's that stand for the same."""
+    found: dict[int, int] = {}
+    for other, one in enumerate(shared.teacher_class):
+        if one < 0 or student.texts[one] is not None:
+            continue
+        if teacher.texts[other] is not None:
+            raise UsageError(
+                f"the teacher's token {_name(teacher, other)!r} is text to it, and "
+                f"{_name(student, one)!r} is special to the student: pair it with a token that is "
+                "special to the teacher too"
+            )
+        found.setdefault(one, other)
+    return found
+
+
+def _name(tokens: TokenBytes, token: int) -> str:
+    return str(tokens.tokenizer.convert_ids_to_tokens(token))
