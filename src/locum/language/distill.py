@@ -20,6 +20,7 @@ from locum.language.settings import LanguageLoss, LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
 from locum.teachers.pretrained import Pretrained, import_lm
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -233,6 +234,8 @@ def _refuse(
     if teacher is None and origin.model is None:
         raise UsageError("neither a teacher nor a student's model is given: expected one of them")
     served = str(teacher).startswith(("http://", "https://"))
+    if served:
+        check_url(str(teacher), "teacher")
     if served != (served_as is not None) or (served and mode != "offline"):
         raise UsageError(
             f"teacher={str(teacher)!r}, served_as={served_as!r}, mode={mode}: expected all of a "

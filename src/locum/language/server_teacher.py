@@ -20,6 +20,7 @@ from locum.errors import TeacherError, UsageError
 from locum.losses import SparseTargets
 from locum.teachers import API_KEY_VARIABLES
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError, Transport
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ class ServerTeacher:
         api_key: By default the value of ``LOCUM_API_KEY`` or ``OPENAI_API_KEY``, if one is set.
 
     Raises:
-        UsageError: The URL is none, or a number is below one.
+        UsageError: The URL is none or holds a password, or a number is below one.
     """
 
     def __init__(
@@ -88,10 +89,10 @@ class ServerTeacher:
         concurrency: int = 8,
         api_key: str | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")) or min(count, concurrency) < 1:
+        check_url(url, "teacher")
+        if min(count, concurrency) < 1:
             raise UsageError(
-                f"url={url!r}, count={count}, concurrency={concurrency}: expected a URL that "
-                "starts with http:// or https://, and numbers of at least one"
+                f"count={count}, concurrency={concurrency}: expected numbers of at least one"
             )
         set_keys = (os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name))
         key = api_key or next(set_keys, None)
