@@ -217,6 +217,34 @@ def test_the_best_weights_are_kept_and_no_pass_is_begun_late(tiny: Path) -> None
     assert len(teach(model, prompts, train, validation, late, Silent()).losses) == 2
 
 
+def test_what_ends_behind_a_models_last_position_is_not_learned(tiny: Path) -> None:
+    _, tokenizer = load_pretrained(tiny)
+    prompts, long = Prompts(tokenizer, "Say it.", 100), "note " + "amber " * 80
+    texts, answers = [e.text for e in PAIRS[:30]], [str(e.answer) for e in PAIRS[:30]]
+    short = Part(texts[:20], answers[:20]), Part(texts[20:], answers[20:])
+    both = [Part([*part.texts, "amber of the"], [*part.answers, long]) for part in short]
+    once = TeachingSettings(rounds=1, learning_rate=1e-3, seconds=None, seed=0)
+    losses = []
+    for train, validation in (short, both):
+        model, _ = load_pretrained(tiny)
+        model.config.max_position_embeddings = 64
+        losses.append(teach(model, prompts, train, validation, once, Silent()).losses)
+    assert losses[0] == losses[1]
+    with pytest.raises(InputError, match=r"no answer to validate on fits, .* the 64 tokens"):
+        teach(model, prompts, short[0], Part(["amber"], [long]), once, Silent())
+
+
+def test_a_report_says_what_does_not_fit_into_the_student(tiny: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(tiny)
+    model.config.max_position_embeddings = 64
+    tokenizer.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
+    long = [Example(f"{word} of the", answer="note " + "amber " * 80) for word in HARD]
+    found = distill_generation(TASK, [*PAIRS[:100], *long], student_model=tmp_path, rounds=1)
+    [said] = [line for line in found.data.warnings if "do not fit, after their inputs" in line]
+    assert "into the 64 tokens that the student has positions for" in said
+
+
 def test_a_prompt_around_all_inputs_is_not_learned(tiny: Path) -> None:
     prompt = "Please read what is written here: "
     inside = {example.text for example in PAIRS[:300]}
