@@ -17,7 +17,8 @@ import pytest
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from locum.cli import app
@@ -33,6 +34,7 @@ from locum.language import (
 )
 from locum.language.asking import Asking, open_teacher
 from locum.language.export import save_gguf
+from locum.language.server_teacher import ServerTeacher
 from locum.language.texts import read_texts
 from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
@@ -522,6 +524,36 @@ def test_a_gguf_file_teaches_a_student_that_is_made_of_it(
     for whole in (False, True):
         read = Pretrained(tmp_path / "teacher.gguf").load("float32", "cpu", whole=whole)
         assert hasattr(read, "hf_quantizer") is not whole
+
+
+def gapped_tokenizer() -> PreTrainedTokenizerFast:
+    """One whose end of text has an id after ten that are missing."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"eos_token": "<|end|>"})
+    state = orjson.loads(tokens.backend_tokenizer.to_str())
+    state["added_tokens"][-1]["id"] += 10
+    state["model"]["vocab"]["<|end|>"] = state["added_tokens"][-1]["id"]
+    make: Any = PreTrainedTokenizerFast
+    backend = Tokenizer.from_buffer(orjson.dumps(state))
+    made: PreTrainedTokenizerFast = make(tokenizer_object=backend, eos_token="<|end|>")  # noqa: S106
+    return made
+
+
+@pytest.mark.parametrize("mode", ["hard", "offline"])
+def test_a_tokenizers_ids_may_have_gaps(
+    tmp_path: Path, places: tuple[Path, Path], mode: str
+) -> None:
+    tokens = gapped_tokenizer()
+    assert tokens.eos_token_id == len(tokens) + 9
+    assert ServerTeacher("http://127.0.0.1:9/v1", "m", tokens).vocabulary == len(tokens) + 10
+    teacher = save_model(new_model("llama", 400, spread=0.1), tokens, tmp_path / "teacher")
+    result = distilled(
+        places, tmp_path / "student", teacher=teacher, origin=Origin(layers=1), mode=mode
+    )
+    first, last = result.steps[1].loss, result.steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < first
 
 
 def test_a_text_longer_than_the_student_reads_is_refused(tmp_path: Path) -> None:

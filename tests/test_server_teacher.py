@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager, suppress
@@ -98,6 +99,17 @@ def test_it_says_of_each_row_what_the_model_itself_does(count: int) -> None:
     assert float(listed) <= float(dense) + 1e-4
     if count == SIZE:
         assert float(listed) == pytest.approx(float(dense), rel=1e-4)
+
+
+def test_it_is_asked_from_a_running_event_loop() -> None:
+    """As in a notebook."""
+
+    async def notebook(url: str) -> SparseTargets:
+        return everything(ServerTeacher(url, "tiny", TOKENIZER, count=5).ask(PACKED))
+
+    with serving(vllm) as url:
+        said = asyncio.run(notebook(url))
+    assert said.ids_NK.shape == (PACKED.rows, 5)
 
 
 def test_tokens_that_the_student_has_not_are_passed_over() -> None:

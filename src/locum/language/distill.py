@@ -19,6 +19,7 @@ from locum.language.plain import as_plain
 from locum.language.settings import LanguageLoss, LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
+from locum.language.vocabularies import logits_of_tokens
 from locum.teachers.pretrained import Pretrained, import_lm
 from locum.teachers.urls import check_url
 
@@ -160,7 +161,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         say,
         settings.seed,
     )
-    vocabulary = _vocabulary(student, len(tokenizer), read)
+    vocabulary = _vocabulary(student, logits_of_tokens(tokenizer), read)
     how = Asking(
         mode,
         kept,

@@ -17,8 +17,10 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from locum.errors import TeacherError, UsageError
+from locum.language.vocabularies import logits_of_tokens
 from locum.losses import SparseTargets
 from locum.teachers import API_KEY_VARIABLES
+from locum.teachers.run_to_end import run_to_end
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError, Transport
 from locum.teachers.urls import check_url
 
@@ -98,7 +100,7 @@ class ServerTeacher:
         key = api_key or next(set_keys, None)
         headers = {"authorization": f"Bearer {key.strip()}"} if key else {}
         self.name = model
-        self.vocabulary = len(tokenizer)
+        self.vocabulary = logits_of_tokens(tokenizer)
         self.fingerprint = hashlib.sha256(f"{url} {model}".encode()).hexdigest()
         self._transport = Transport(url.rstrip("/"), headers, key, " or ".join(API_KEY_VARIABLES))
         self._tokenizer, self._count, self._concurrency = tokenizer, count, concurrency
@@ -113,7 +115,12 @@ class ServerTeacher:
         import torch
 
         asked = _documents(batch)
-        places = asyncio.run(self._ask_all([one.tokens for one in asked]))
+        places: list[list[_Place | None]] = []
+
+        async def ask_all() -> None:
+            places.extend(await self._ask_all([one.tokens for one in asked]))
+
+        run_to_end(ask_all)
         rows = [
             self._listed(answers[place])
             for one, answers in zip(asked, places, strict=True)

@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["SharedVocabulary", "align", "same_tokens", "shared_vocabulary"]
+__all__ = [
+    "SharedVocabulary",
+    "align",
+    "logits_of_tokens",
+    "same_tokens",
+    "shared_vocabulary",
+]
 
 
 class SharedVocabulary(NamedTuple):
@@ -125,13 +131,20 @@ def shared_vocabulary(
     )
 
 
+def logits_of_tokens(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many logits there are up to the last that is of a token.
+
+    Where ids are missing, as before added tokens, they are more than there are tokens.
+    """
+    return 1 + max(tokenizer.get_vocab().values())
+
+
 def same_tokens(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> int:
     """Return how many tokens both have where each id of both is one token; 0 if they differ."""
-    vocabularies = (teacher.get_vocab(), student.get_vocab())
-    size = 1 + min(max(vocabulary.values()) for vocabulary in vocabularies)
+    size = min(logits_of_tokens(teacher), logits_of_tokens(student))
     theirs, mine = (
-        {name: token for name, token in vocabulary.items() if token < size}
-        for vocabulary in vocabularies
+        {name: token for name, token in tokenizer.get_vocab().items() if token < size}
+        for tokenizer in (teacher, student)
     )
     return size if mine == theirs else 0
 
