@@ -14,9 +14,9 @@ from transformers import GenerationConfig
 
 import locum
 from locum.distillation import Silent
-from locum.errors import ArtefactError, InputError, UsageError
+from locum.errors import ArtefactError, InputError, TeacherError, UsageError
 from locum.evaluation import Promise
-from locum.generation import certifying, distill_generation
+from locum.generation import certifying, distill, distill_generation
 from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
 from locum.generation.parts import Part
@@ -291,6 +291,28 @@ def test_a_judge_decides_where_the_rule_asks_it(tiny: Path) -> None:
     assert found.rule.ceiling is not None
     assert found.rule.ceiling.value == 1
     assert found.rule.by_chance is None
+
+
+@pytest.mark.parametrize("says", ["I cannot tell.", None, "different"])
+def test_a_judge_that_does_not_judge_is_found_out_before_the_training(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, says: str | None
+) -> None:
+    class BegunError(Exception):
+        pass
+
+    def begin(*_: object) -> None:
+        raise BegunError("it has begun")
+
+    monkeypatch.setattr(distill, "teach", begin)
+    judges = says == "different"
+    error, said = (BegunError, "it has begun") if judges else (TeacherError, "judge-1 was asked")
+    with serving(JsonModel(lambda _: says)) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        with pytest.raises(error, match=said):
+            distill_generation(
+                TASK, PAIRS[:400], student_model=tiny, accept="judge", judge=judge, budget=Budget()
+            )
+    assert len(model.requests) == 3
 
 
 @pytest.mark.parametrize(

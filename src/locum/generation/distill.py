@@ -171,11 +171,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     unfit = _describe_unfit([parts["train"], parts["validation"]], reading, window)
     notes = [*notes, *describe_surroundings(around), *written.notes, *left_out, *unfit]
     name = teacher.name if teacher else teacher_name
-    compare = partial(
-        acceptance.accept,
-        judge=JudgingDesk(task, judge, store, money, told) if judge else None,
-        similarity=similarity,
-    )
+    judging = JudgingDesk(task, judge, store, money, told) if judge else None
+    compare = partial(acceptance.accept, judge=judging, similarity=similarity)
     own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
     known = Known(
         task,
@@ -189,6 +186,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     refused = refuse_too_few(divided, promise)
     if refused is not None:
         return known.without_student(refused)
+    if judging is not None:
+        judging.rehearse(own)
     taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
     writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
     if through is not None:
