@@ -44,6 +44,16 @@ def test_rouge_l_reads_words_of_any_script() -> None:
     assert rouge_l("?!", "?!") == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [("दिन", "दान"), ("กิน", "กัน"), ("שָׁלוֹם", "שִׁלוֹם"), ("می\u200cرود", "می\u200cروم")],
+)
+def test_words_that_differ_in_a_mark_are_two(written: str, answer: str) -> None:
+    assert rouge_l(written, answer) == 0
+    assert rouge_l(f"{written} x", f"{answer} x") == pytest.approx(1 / 2)
+    assert rouge_l(written, written) == 1
+
+
 @given(WORDS, WORDS)
 def test_measures_lie_between_nothing_and_equality(written: str, answer: str) -> None:
     for measure in (chrf, rouge_l):

@@ -139,3 +139,26 @@ def test_ray_that_is_not_installed_is_named(
             Cluster(2),
             lambda *_: None,
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (TeacherSettings(function="builtins:len"), r"pip install 'locum\[ray\]'"),
+        (TeacherSettings(panel=["rule", "later"]), "need no workers"),
+        (TeacherSettings(panel=["rule", "rule"]), r"pip install 'locum\[ray\]'"),
+    ],
+)
+def test_a_declared_teacher_of_batches_is_refused_where_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: TeacherSettings, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    declared = {
+        "rule": TeacherSettings(function="builtins:len"),
+        "later": TeacherSettings(url="https://api.openai.com/v1", model="gpt-4.1", batch=True),
+    }
+    inputs, place = [Example("a text")], tmp_path / "locum.sqlite"
+    with pytest.raises(UsageError, match=said):
+        label_on_cluster(
+            LENGTH, (settings, declared), inputs, place, Budget(), Cluster(2), lambda *_: None
+        )

@@ -210,6 +210,21 @@ def test_soft_targets_alone_where_there_are_no_labels(inputs: Tensor, teacher: n
     torch.testing.assert_close(value, forward_kl(given, wanted, temperature=2))
 
 
+def test_rows_whose_label_is_below_zero_have_no_part(inputs: Tensor, teacher: nn.Module) -> None:
+    student, wanted = network(4, 13), teacher.eval()(inputs[:12]).reshape(3, 4, CLASSES)
+    labels = wanted.argmax(-1)
+    labels[0, 2:] = labels[2, 1] = -100
+    given = student(inputs[:12]).reshape(3, 4, CLASSES)
+    kept = labels >= 0
+    loss = hinton_loss(2.0, 0.5)
+    torch.testing.assert_close(
+        loss(given, wanted, labels), loss(given[kept], wanted[kept], labels[kept])
+    )
+    assert loss(given, wanted, torch.full_like(labels, -100)) == 0
+    [epoch] = distill_module(student, teacher, [(inputs[:12], labels.reshape(12))], epochs=1)
+    assert epoch.inputs == 12
+
+
 def test_all_may_be_under_autocast(inputs: Tensor, teacher: nn.Module) -> None:
     """Autocast keeps short copies of weights, which would be those of the first batch for good."""
     student = network(32, 2)

@@ -22,6 +22,7 @@ TEXTS = st.lists(st.text("abcd é\n", max_size=12), min_size=1, max_size=12)
         (["the card", "The  card!"], 1 / 4),
         (["one", "two"], 0.0),
         (["where is my card", "where is my money"], 4 / 8),
+        (["दिन कल", "दान कल"], 2 / 4),
         (["", "?!"], 0.0),
         ([], 0.0),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from transformers import GenerationConfig
 
 import locum
 from locum.distillation import Silent
-from locum.errors import ArtefactError, InputError, UsageError
+from locum.errors import ArtefactError, InputError, TeacherError, UsageError
 from locum.evaluation import Promise
-from locum.generation import certifying, distill_generation
+from locum.generation import certifying, distill, distill_generation
 from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
 from locum.generation.parts import Part
@@ -134,6 +135,17 @@ def test_what_is_saved_says_what_was_certified(student: CertifiedWriter, folder:
     assert not [path for path in folder.iterdir() if path.suffix in {".bin", ".pt", ".pkl"}]
 
 
+def test_several_chat_templates_are_saved(student: CertifiedWriter, tmp_path: Path) -> None:
+    tokenizer: Any = copy(student.model.tokenizer)
+    said = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    tokenizer.chat_template = {"default": said, "tool_use": f"tools {said}"}
+    of = student.model
+    writer = Writer(of.backend, tokenizer, of.instruction, of.limits, np.zeros(KNOWN_BYTES, "u1"))
+    loaded = locum.load(replace(student, model=writer).save(tmp_path / "student"))
+    assert isinstance(loaded, locum.CertifiedWriter)
+    assert loaded.model.tokenizer.chat_template == tokenizer.chat_template
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "writer.json", "known.safetensors"])
 def test_a_changed_file_is_refused(student: CertifiedWriter, tmp_path: Path, name: str) -> None:
     damaged = student.save(tmp_path / "student")
@@ -205,6 +217,34 @@ def test_the_best_weights_are_kept_and_no_pass_is_begun_late(tiny: Path) -> None
     assert len(teach(model, prompts, train, validation, late, Silent()).losses) == 2
 
 
+def test_what_ends_behind_a_models_last_position_is_not_learned(tiny: Path) -> None:
+    _, tokenizer = load_pretrained(tiny)
+    prompts, long = Prompts(tokenizer, "Say it.", 100), "note " + "amber " * 80
+    texts, answers = [e.text for e in PAIRS[:30]], [str(e.answer) for e in PAIRS[:30]]
+    short = Part(texts[:20], answers[:20]), Part(texts[20:], answers[20:])
+    both = [Part([*part.texts, "amber of the"], [*part.answers, long]) for part in short]
+    once = TeachingSettings(rounds=1, learning_rate=1e-3, seconds=None, seed=0)
+    losses = []
+    for train, validation in (short, both):
+        model, _ = load_pretrained(tiny)
+        model.config.max_position_embeddings = 64
+        losses.append(teach(model, prompts, train, validation, once, Silent()).losses)
+    assert losses[0] == losses[1]
+    with pytest.raises(InputError, match=r"no answer to validate on fits, .* the 64 tokens"):
+        teach(model, prompts, short[0], Part(["amber"], [long]), once, Silent())
+
+
+def test_a_report_says_what_does_not_fit_into_the_student(tiny: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(tiny)
+    model.config.max_position_embeddings = 64
+    tokenizer.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
+    long = [Example(f"{word} of the", answer="note " + "amber " * 80) for word in HARD]
+    found = distill_generation(TASK, [*PAIRS[:100], *long], student_model=tmp_path, rounds=1)
+    [said] = [line for line in found.data.warnings if "do not fit, after their inputs" in line]
+    assert "into the 64 tokens that the student has positions for" in said
+
+
 def test_a_prompt_around_all_inputs_is_not_learned(tiny: Path) -> None:
     prompt = "Please read what is written here: "
     around = [Example(prompt + e.text, answer=e.answer) for e in PAIRS[:300]]
@@ -253,6 +293,28 @@ def test_a_judge_decides_where_the_rule_asks_it(tiny: Path) -> None:
     assert found.rule.ceiling is not None
     assert found.rule.ceiling.value == 1
     assert found.rule.by_chance is None
+
+
+@pytest.mark.parametrize("says", ["I cannot tell.", None, "different"])
+def test_a_judge_that_does_not_judge_is_found_out_before_the_training(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, says: str | None
+) -> None:
+    class BegunError(Exception):
+        pass
+
+    def begin(*_: object) -> None:
+        raise BegunError("it has begun")
+
+    monkeypatch.setattr(distill, "teach", begin)
+    judges = says == "different"
+    error, said = (BegunError, "it has begun") if judges else (TeacherError, "judge-1 was asked")
+    with serving(JsonModel(lambda _: says)) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        with pytest.raises(error, match=said):
+            distill_generation(
+                TASK, PAIRS[:400], student_model=tiny, accept="judge", judge=judge, budget=Budget()
+            )
+    assert len(model.requests) == 3
 
 
 @pytest.mark.parametrize(

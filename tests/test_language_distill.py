@@ -17,7 +17,8 @@ import pytest
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from locum.cli import app
@@ -33,10 +34,11 @@ from locum.language import (
 )
 from locum.language.asking import Asking, open_teacher
 from locum.language.export import save_gguf
+from locum.language.server_teacher import ServerTeacher
 from locum.language.texts import read_texts
 from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
-from tests.tiny_model import metaspace_tokenizer, new_model, save_model
+from tests.tiny_model import byte_level_tokenizer, metaspace_tokenizer, new_model, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -378,6 +380,58 @@ def test_a_teacher_of_other_tokens_speaks_where_both_have_a_tokens_end(
     assert last < first
 
 
+def test_as_many_tokens_of_such_a_teacher_are_kept_as_are_asked_for(
+    tmp_path: Path, places: tuple[Path, Path], stranger: Path
+) -> None:
+    origin, kept = Origin(str(places[0]), 1), TopTokens(120)
+    result = distilled(places, tmp_path / "a", teacher=stranger, origin=origin, kept=kept)
+    assert result.asked > 0
+
+
+@pytest.fixture(scope="module")
+def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the same tokens and two more."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"additional_special_tokens": ["<|more|>", "<|yet more|>"]})
+    folder = tmp_path_factory.mktemp("wider")
+    return save_model(new_model("llama", len(tokens), spread=0.1), tokens, folder)
+
+
+@pytest.mark.parametrize("mode", ["online", "offline", "hard"])
+@pytest.mark.parametrize("of", ["teacher", "student"])
+def test_one_may_have_tokens_that_the_other_has_not(
+    tmp_path: Path, places: tuple[Path, Path], wider: Path, of: str, mode: str
+) -> None:
+    teacher, student = (wider, places[0]) if of == "teacher" else (places[0], wider)
+    result = distilled(
+        places,
+        tmp_path / "student",
+        teacher=teacher,
+        origin=Origin(str(student), 1),
+        mode=mode,
+    )
+    assert result.teacher_held_out is not None
+    first, last = result.steps[1].loss, result.steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < first
+    rows = load_file(tmp_path / "student" / "model.safetensors")["model.embed_tokens.weight"]
+    assert len(rows) == len(TOKENIZER) + 2 * (of == "student")
+
+
+def test_texts_with_tokens_that_a_teacher_has_not_are_learned_without_it_alone(
+    tmp_path: Path, places: tuple[Path, Path], wider: Path
+) -> None:
+    tokens: Any = AutoTokenizer.from_pretrained(wider)
+    tokens.eos_token = "<|more|>"  # noqa: S105 - no secret
+    model = AutoModelForCausalLM.from_pretrained(wider)
+    student = save_model(model, tokens, tmp_path / "model")
+    options: dict[str, Any] = {"origin": Origin(str(student), 1)}
+    with pytest.raises(UsageError, match=r"hold the token '<\|more\|>' of the student, number 380"):
+        distilled(places, tmp_path / "student", **options)
+    assert distilled(places, tmp_path / "hard", mode="hard", **options).teacher_held_out is None
+
+
 def test_what_a_teacher_of_other_tokens_cannot_is_refused(
     tmp_path: Path, places: tuple[Path, Path], stranger: Path
 ) -> None:
@@ -470,6 +524,36 @@ def test_a_gguf_file_teaches_a_student_that_is_made_of_it(
     for whole in (False, True):
         read = Pretrained(tmp_path / "teacher.gguf").load("float32", "cpu", whole=whole)
         assert hasattr(read, "hf_quantizer") is not whole
+
+
+def gapped_tokenizer() -> PreTrainedTokenizerFast:
+    """One whose end of text has an id after ten that are missing."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"eos_token": "<|end|>"})
+    state = orjson.loads(tokens.backend_tokenizer.to_str())
+    state["added_tokens"][-1]["id"] += 10
+    state["model"]["vocab"]["<|end|>"] = state["added_tokens"][-1]["id"]
+    make: Any = PreTrainedTokenizerFast
+    backend = Tokenizer.from_buffer(orjson.dumps(state))
+    made: PreTrainedTokenizerFast = make(tokenizer_object=backend, eos_token="<|end|>")  # noqa: S106
+    return made
+
+
+@pytest.mark.parametrize("mode", ["hard", "offline"])
+def test_a_tokenizers_ids_may_have_gaps(
+    tmp_path: Path, places: tuple[Path, Path], mode: str
+) -> None:
+    tokens = gapped_tokenizer()
+    assert tokens.eos_token_id == len(tokens) + 9
+    assert ServerTeacher("http://127.0.0.1:9/v1", "m", tokens).vocabulary == len(tokens) + 10
+    teacher = save_model(new_model("llama", 400, spread=0.1), tokens, tmp_path / "teacher")
+    result = distilled(
+        places, tmp_path / "student", teacher=teacher, origin=Origin(layers=1), mode=mode
+    )
+    first, last = result.steps[1].loss, result.steps[-1].loss
+    assert first is not None
+    assert last is not None
+    assert last < first
 
 
 def test_a_text_longer_than_the_student_reads_is_refused(tmp_path: Path) -> None:

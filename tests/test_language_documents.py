@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tokenizers.processors import TemplateProcessing
 
 from locum.errors import InputError, UsageError
 from locum.language import (
@@ -42,6 +43,24 @@ def test_a_text_is_learned_after_its_first_token(tokenizer: PreTrainedTokenizerB
     assert document.learned == [False, *[True] * (len(document.tokens) - 1)]
     assert document.tokens[-1] == end_token(tokenizer)
     assert tokenizer.decode(document.tokens[:-1]) == "my card is lost"
+
+
+def test_what_a_tokenizer_puts_before_every_text_is_read() -> None:
+    tokenizer = byte_level_tokenizer()
+    first = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    tokenizer.bos_token = "<|im_start|>"  # noqa: S105 - no secret
+    backend: Any = tokenizer.backend_tokenizer
+    backend.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", first)]
+    )
+    whole = passage("my card", tokenizer)
+    assert whole.tokens == [*tokenizer("my card").input_ids, end_token(tokenizer)]
+    assert whole.learned == [False, *[True] * (len(whole.tokens) - 1)]
+    apart = prompted("a note", " leaves", tokenizer)
+    prompt = tokenizer("a note").input_ids
+    assert apart.tokens[: len(prompt)] == prompt
+    assert len([token for token in apart.tokens if token == first]) == 1
+    assert learned_text(apart, tokenizer) == " leaves<|im_end|>"
 
 
 def test_what_looks_like_a_special_token_is_text(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from torch.nn import functional
-from transformers import GenerationConfig
+from transformers import AttentionInterface, GenerationConfig
+from transformers.masking_utils import AttentionMaskInterface, flash_attention_mask
+from transformers.modeling_flash_attention_utils import _is_packed_sequence
 
 from locum.errors import UsageError
 from locum.language import (
@@ -29,6 +31,7 @@ from locum.language import (
     pack,
     train_language_model,
 )
+from locum.language.models import refuse_unpackable
 from locum.language.on_policy import Writer
 from locum.language.run import Run
 from locum.language.student_step import StudentStep
@@ -339,6 +342,42 @@ def test_a_teacher_says_the_same_whenever_it_is_asked() -> None:
     assert isinstance(second, torch.Tensor)
     assert torch.equal(first, second)
     assert not any(weight.requires_grad for weight in teacher.model.parameters())
+
+
+def attention_of_single_sequences(
+    _: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    __: torch.Tensor | None,
+    *,
+    position_ids: torch.Tensor,
+    **options: float,
+) -> tuple[torch.Tensor, None]:
+    """Attention that heeds documents where `_is_packed_sequence` does, as flash attention."""
+    groups, places = query.shape[1] // key.shape[1], query.shape[2]
+    seen = torch.ones(1, places, places, dtype=torch.bool).tril()
+    if _is_packed_sequence(position_ids, len(query)):  # type: ignore[no-untyped-call]
+        document = (position_ids == 0).cumsum(-1)
+        seen = seen & (document[:, :, None] == document[:, None, :])
+    said = functional.scaled_dot_product_attention(
+        query,
+        key.repeat_interleave(groups, 1),
+        value.repeat_interleave(groups, 1),
+        seen[:, None],
+        scale=options["scaling"],
+    )
+    return said.transpose(1, 2).contiguous(), None
+
+
+def test_attention_that_heeds_documents_in_single_sequences_alone_is_refused() -> None:
+    AttentionInterface.register("single", attention_of_single_sequences)
+    AttentionMaskInterface.register("single", flash_attention_mask)
+    model = new_model("llama", SIZE)
+    refuse_unpackable(model)
+    model.set_attn_implementation("single")
+    with pytest.raises(UsageError, match='attn_implementation="sdpa"'):
+        refuse_unpackable(model)
 
 
 def test_a_student_made_of_a_teacher_learns() -> None:

@@ -82,6 +82,9 @@ def aligned_teacher(
     )
 
 
+SPEAKERS = {name: aligned_teacher(name, "student") for name in ("teacher", "metaspace")}
+
+
 @pytest.mark.parametrize("name", sorted(TOKENIZERS))
 @pytest.mark.parametrize("text", [*TEXTS, "a\n\n  b", "🙂🙂", "<|end|> is text", ""])
 def test_the_bytes_of_tokens_say_the_text(name: str, text: str) -> None:
@@ -259,6 +262,28 @@ def test_targets_without_a_common_boundary_are_taken_out_or_refused() -> None:
         speaker.aligned(packed._replace(learned_SL=torch.zeros_like(packed.learned_SL)))
 
 
+@pytest.mark.parametrize("teacher", ["teacher", "metaspace"])
+@given(st.text("aé日🙂 ", min_size=8, max_size=16), st.integers(0, 6))
+@settings(max_examples=25, deadline=None)
+def test_a_document_that_is_cut_inside_a_character_goes_on_at_the_next(
+    teacher: str, text: str, cut: int
+) -> None:
+    packed, speaker = pack("student", [text], 80), SPEAKERS[teacher]
+    ids = packed.ids_SL[:, cut:]
+    after = Packed(ids, torch.arange(ids.shape[1])[None], packed.learned_SL[:, cut:].clone())
+    after.learned_SL[:, 0] = False
+    texts = TokenBytes(TOKENIZERS["student"]).texts
+    start = cut
+    while (texts[packed.ids_SL[0, start]] or b"a")[0] in range(0x80, 0xC0):
+        start += 1
+    whole = Packed(*(part[:, start - cut :] for part in after))._replace(
+        positions_SL=torch.arange(80 - start)[None]
+    )
+    whole.learned_SL[:, 0] = False
+    kept = speaker.aligned(after).learned_SL[:, start - cut :]
+    assert torch.equal(kept, speaker.aligned(whole).learned_SL)
+
+
 def test_nothing_after_an_unknown_special_token_is_compared() -> None:
     chat = TOKENIZERS["chat"]
     ids = chat("a note<|im_start|>is lost<|im_end|>").input_ids
@@ -274,6 +299,13 @@ def test_nothing_after_an_unknown_special_token_is_compared() -> None:
     assert paired.aligned(packed).learned_SL[0, turn:].sum() > 2
     with pytest.raises(UsageError, match="<nothing>"):
         AlignedTeacher(model, TOKENIZERS["teacher"], chat, "a", special={"<nothing>": END})
+
+
+def test_a_special_token_paired_with_text_is_refused() -> None:
+    model, teacher = new_model("llama", 305), train(TEXTS, 300)
+    teacher.add_tokens(["<user>"])
+    with pytest.raises(UsageError, match=r"'<user>' is text to it, and '<\|im_start\|>'"):
+        AlignedTeacher(model, teacher, TOKENIZERS["chat"], "a", special={"<|im_start|>": "<user>"})
 
 
 def test_tokenizers_whose_bytes_are_not_known_are_refused() -> None:

@@ -10,7 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("processes",),
+    ("processes", "words"),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

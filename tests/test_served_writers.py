@@ -257,6 +257,18 @@ def test_what_cannot_be_meant_is_refused(said: str, models: str | None, message:
         WriteThrough.read(said, "notes", models)
 
 
+def test_a_password_in_a_servers_url_is_refused_and_not_shown(tmp_path: Path) -> None:
+    url = "http://me:hidden@127.0.0.1:9/v1"
+    for make in (
+        lambda: RunningServer(url, NAME, SHA256),
+        lambda: WriteThrough.read(url, "notes", tmp_path),
+        lambda: WriteThrough.read(url, "notes", None),
+    ):
+        with pytest.raises(UsageError, match="server's URL holds a user or a password") as caught:
+            make()
+        assert "hidden" not in str(caught.value)
+
+
 def test_a_running_server_is_waited_for_until_it_has_the_weights(tmp_path: Path) -> None:
     server = CompletionServer("another")
     models = tmp_path / "models"

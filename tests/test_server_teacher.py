@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager, suppress
@@ -12,13 +13,14 @@ import pytest
 import torch
 
 from locum.errors import TeacherError, UsageError
-from locum.language import ModelTeacher, pack, passage
+from locum.language import ModelTeacher, Origin, distill_language_model, pack, passage
 from locum.language.server_teacher import ServerTeacher
 from locum.losses import SparseTargets, forward_kl
 from tests.tiny_model import TEXTS, byte_level_tokenizer, new_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 
@@ -99,6 +101,17 @@ def test_it_says_of_each_row_what_the_model_itself_does(count: int) -> None:
         assert float(listed) == pytest.approx(float(dense), rel=1e-4)
 
 
+def test_it_is_asked_from_a_running_event_loop() -> None:
+    """As in a notebook."""
+
+    async def notebook(url: str) -> SparseTargets:
+        return everything(ServerTeacher(url, "tiny", TOKENIZER, count=5).ask(PACKED))
+
+    with serving(vllm) as url:
+        said = asyncio.run(notebook(url))
+    assert said.ids_NK.shape == (PACKED.rows, 5)
+
+
 def test_tokens_that_the_student_has_not_are_passed_over() -> None:
     """A model's head may have rows that stand for no token."""
 
@@ -114,6 +127,21 @@ def test_tokens_that_the_student_has_not_are_passed_over() -> None:
             found.append(everything(ServerTeacher(url, "tiny", TOKENIZER, count=5).ask(PACKED)))
     assert torch.equal(found[0].ids_NK, found[1].ids_NK)
     assert torch.equal(found[0].log_probabilities_NK, found[1].log_probabilities_NK)
+
+
+def test_a_password_in_its_url_is_refused_and_not_shown(tmp_path: Path) -> None:
+    url = "http://me:hidden@127.0.0.1:9/v1"
+    origin = Origin(str(tmp_path / "model"))
+    for make in (
+        lambda: ServerTeacher(url, "tiny", TOKENIZER),
+        lambda: distill_language_model(
+            [tmp_path], tmp_path / "student", teacher=url, served_as="tiny", origin=origin
+        ),
+        lambda: distill_language_model([tmp_path], tmp_path / "student", teacher=url),
+    ):
+        with pytest.raises(UsageError, match="teacher's URL holds a user or a password") as caught:
+            make()
+        assert "hidden" not in str(caught.value)
 
 
 def test_failures_that_pass_are_tried_again() -> None:

@@ -21,6 +21,7 @@ from locum.teachers import (
     Votes,
     build_teacher,
     label_texts,
+    plan_labels,
 )
 from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 
@@ -101,6 +102,14 @@ def test_half_a_surrogate_pair_is_refused_before_it_is_asked(tmp_path: Path) -> 
         pytest.raises(InputError, match="input 2 holds half a surrogate pair"),
     ):
         label_texts(TASK, ChatTeacher(URL, "m"), ["a", "b\ud800"], store)
+
+
+def test_half_a_surrogate_pair_is_refused_before_it_is_planned(tmp_path: Path) -> None:
+    with (
+        LabelStore(tmp_path / "labels.sqlite") as store,
+        pytest.raises(InputError, match="input 2 holds half a surrogate pair"),
+    ):
+        plan_labels(TASK, ChatTeacher(URL, "gpt-4.1"), ["a", "b\ud800"], store, Budget())
 
 
 def test_a_function_that_stops_an_iteration_does_not_hang(tmp_path: Path) -> None:

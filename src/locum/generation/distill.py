@@ -29,7 +29,7 @@ from locum.generation.judging import JudgingDesk
 from locum.generation.known import Known
 from locum.generation.parts import split_parts
 from locum.generation.pool import MOST_WRITTEN, build_written_pool, repeated_pairs, summarise
-from locum.generation.teaching import TeachingSettings, teach
+from locum.generation.teaching import TeachingSettings, count_unfit, teach
 from locum.generation.through import WriteThrough
 from locum.students.encoder_source import shown_name
 from locum.teachers import Budget, require_teacher
@@ -165,16 +165,15 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
     around = divided.surroundings(pool.examples)
     parts = split_parts(pool, divided.splits.rows, around)
-    limits = _limits(parts["train"], prompts, window_of(model))
+    window = window_of(model)
+    limits = _limits(parts["train"], prompts, window)
     reading = Prompts(tokenizer, task.instruction, limits.read)
     cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
-    notes = [*notes, *describe_surroundings(around), *written.notes, *left_out]
+    unfit = _describe_unfit([parts["train"], parts["validation"]], reading, window)
+    notes = [*notes, *describe_surroundings(around), *written.notes, *left_out, *unfit]
     name = teacher.name if teacher else teacher_name
-    compare = partial(
-        acceptance.accept,
-        judge=JudgingDesk(task, judge, store, money, told) if judge else None,
-        similarity=similarity,
-    )
+    judging = JudgingDesk(task, judge, store, money, told) if judge else None
+    compare = partial(acceptance.accept, judge=judging, similarity=similarity)
     own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
     known = Known(
         task,
@@ -188,6 +187,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     refused = refuse_too_few(divided, promise)
     if refused is not None:
         return known.without_student(refused)
+    if judging is not None:
+        judging.rehearse(own)
     taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
     writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
     if through is not None:
@@ -223,3 +224,14 @@ def _limits(train: Part, prompts: Prompts, window: int) -> Limits:
     written = max(1, min(math.ceil(_SPARE * longest), window // 2))
     around = len(prompts.prompt("")) + _SLACK
     return Limits(read=max(1, min(_MOST_READ, window - written - around)), written=written)
+
+
+def _describe_unfit(parts: Sequence[Part], reading: Prompts, window: int) -> list[str]:
+    """Return what to say of answers that are not learned from, as they do not fit into a model."""
+    unfit = sum(count_unfit(part, reading, window) for part in parts)
+    total = sum(len(part.texts) for part in parts)
+    said = (
+        f"{unfit:,} of {total:,} answers to learn from do not fit, after their inputs, into the "
+        f"{window:,} tokens that the student has positions for, and were left out"
+    )
+    return [said] if unfit else []

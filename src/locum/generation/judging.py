@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locum.distillation import buy_answers
+from locum.errors import TeacherError
 from locum.schema import Example, Task
 from locum.teachers import LabelParser
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgingDesk"]
 
+_REHEARSED = 3
 _ASKED = (
     "Two answers to the same input are compared. Does answer B say the same as answer A: nothing "
     "that matters is missing, added or different? Wording does not count."
@@ -68,13 +70,36 @@ class JudgingDesk:
         """
         if not pairs:
             return np.zeros(0, np.bool_)
+        answers, _ = self._ask(pairs)
+        return np.array([answer == 0 for answer in answers], np.bool_)
+
+    def rehearse(self, pairs: Sequence[Pair]) -> None:
+        """See that the judge does what it is asked, before time is spent on a training.
+
+        Args:
+            pairs: Some; it is asked about the first three at the most.
+
+        Raises:
+            TeacherError: It answers none of them by a label.
+        """
+        answers, notes = self._ask(pairs[:_REHEARSED])
+        if all(answer is None for answer in answers):
+            said = "; ".join(notes) or "nothing that means one"
+            raise TeacherError(
+                f"judge {self._judge.name} was asked about {len(answers)} pairs of answers, "
+                f"expected {' or '.join(self._task.labels)}, and gave none of the two ({said}): "
+                "see that it is the model that is meant, and that the budget holds its answers"
+            )
+
+    def _ask(self, pairs: Sequence[Pair]) -> tuple[list[int | None], list[str]]:
+        """Return the place of the label that it gave to each pair, and notes on them."""
         self._told.stage(f"asking {self._judge.name} about {len(pairs):,} answers")
         asked = [Example(_question(pair)) for pair in pairs]
-        answers, _ = buy_answers(
+        answers, notes = buy_answers(
             self._task, self._judge, asked, self._place, self._budget, self._told
         )
         parse = LabelParser(self._task.labels)
-        return np.array([a is not None and parse(a.text) == 0 for a in answers], np.bool_)
+        return [None if answer is None else parse(answer.text) for answer in answers], notes
 
 
 def _question(pair: Pair) -> str:

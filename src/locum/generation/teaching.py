@@ -7,7 +7,8 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import UsageError
+from locum.errors import InputError, UsageError
+from locum.writers import window_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from locum.language import Document, LanguageSettings
     from locum.writers import Prompts
 
-__all__ = ["Taught", "TeachingSettings", "teach"]
+__all__ = ["Taught", "TeachingSettings", "count_unfit", "teach"]
 
 _LONGEST_PACKED = 512
 _ANSWERS_A_STEP = 16
@@ -75,7 +76,8 @@ def teach(
     """Teach a model where it stands.
 
     It takes a pass after the other over the train inputs, as long as each makes the answers to the
-    validation inputs likelier, and ends with the weights that made them likeliest.
+    validation inputs likelier, and ends with the weights that made them likeliest. Answers that end
+    behind the model's last position are left out, see `count_unfit`.
 
     Args:
         model: A causal language model, in float32.
@@ -86,12 +88,19 @@ def teach(
         told: Is told how it goes on.
 
     Raises:
+        InputError: No answer to learn from, or to validate on, ends before the last position.
         UsageError: The model cannot be trained on texts side by side.
     """
     from locum.language import pack, train_language_model
 
-    started = time.monotonic()
-    documents, held_out = _documents(train, prompts), _documents(validation, prompts)
+    started, window = time.monotonic(), window_of(model)
+    documents, held_out = (_documents(part, prompts, window) for part in (train, validation))
+    if not (documents and held_out):
+        raise InputError(
+            f"no answer to {'validate on' if documents else 'learn from'} fits, after its input, "
+            f"into the {window:,} tokens that the model has positions for: take a student model "
+            "that reads more"
+        )
     sizes = [len(document.tokens) for document in (*documents, *held_out)]
     mean = sum(sizes) / len(sizes)
     length = max(*sizes, min(_LONGEST_PACKED, ceil(_ANSWERS_A_STEP * mean)))
@@ -129,13 +138,19 @@ def teach(
     return Taught(tuple(losses), kept, time.monotonic() - started, parameters)
 
 
-def _documents(part: Part, prompts: Prompts) -> list[Document]:
+def count_unfit(part: Part, prompts: Prompts, window: int) -> int:
+    """Return how many answers do not fit, after what is read of their inputs, into a window."""
+    return len(part.texts) - len(_documents(part, prompts, window))
+
+
+def _documents(part: Part, prompts: Prompts, window: int) -> list[Document]:
     from locum.language import Document
 
     found = []
     for text, answer in zip(*part, strict=True):
         read, written = prompts.prompt(text), [*prompts.tokens(answer), prompts.end_token]
-        found.append(Document(read + written, [False] * len(read) + [True] * len(written)))
+        if len(read) + len(written) <= window:
+            found.append(Document(read + written, [False] * len(read) + [True] * len(written)))
     return found
 
 

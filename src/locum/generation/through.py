@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 from locum.errors import UsageError, WriterError
 from locum.export import describe_file
 from locum.schema import check_name
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -54,7 +55,7 @@ class WriteThrough(NamedTuple):
             models: Folder for weights, which a server needs that runs already.
 
         Raises:
-            UsageError: It is none of these, or there is no folder.
+            UsageError: It is none of these, or holds a password, or there is no folder.
         """
         from locum.language import GgufType
 
@@ -62,6 +63,7 @@ class WriteThrough(NamedTuple):
             return None
         if said.startswith(("http://", "https://")):
             check_name(task)
+            check_url(said, "server")
             if models is None:
                 raise UsageError(
                     f"write_through={said!r}: expected models=FOLDER too, where the weights are "

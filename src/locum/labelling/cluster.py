@@ -23,7 +23,7 @@ from locum.store import LabelStore, Ledger
 from locum.teachers import Budget, Tally, build_teacher, label_texts, read_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locum.config import TeacherSettings
     from locum.schema import Example, Task
@@ -120,7 +120,7 @@ def label_on_cluster(
     """
     started = time.monotonic()
     teacher = build_teacher(*chosen)
-    if any(one.batch for one in (chosen[0], *chosen[1].values())):
+    if any(one.batch for one in _used(*chosen)):
         raise UsageError("batches lie with the provider and need no workers: leave one out")
     with LabelStore(place) as store:
         wanted = unlabelled(task, examples, store)
@@ -136,6 +136,15 @@ def label_on_cluster(
         balance = Ledger(store.database, budget.ledger).balance()
     seconds = time.monotonic() - started
     return LabelledTask(teacher.name, len(wanted), tally, balance, seconds, tally.notes())
+
+
+def _used(
+    settings: TeacherSettings, others: Mapping[str, TeacherSettings]
+) -> Iterator[TeacherSettings]:
+    """Go through a teacher and, where it is a panel, its members."""
+    yield settings
+    for name in settings.panel or ():
+        yield from _used(others[name], others)
 
 
 def _run(

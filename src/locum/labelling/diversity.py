@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from locum.words import find_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,6 @@ _MOST_TEXTS = 1_000
 _READ_CHARACTERS = 2_000
 _GRAM = 3
 _BUCKETS = 2**20
-_WORD = re.compile(r"\w+")
 
 
 class Diversity(NamedTuple):
@@ -72,12 +72,12 @@ def compare_diversity(
 def distinct_2(texts: Sequence[str]) -> float:
     """Return the number of different word pairs by the number of words (Li et al. 2016).
 
-    Words are runs of letters and digits, case aside; a pair lies within one text. Without words it
-    is zero.
+    Words are those of `locum.words.find_words`, case aside; a pair lies within one text. Without
+    words it is zero.
 
     "A Diversity-Promoting Objective Function for Neural Conversation Models", NAACL 2016.
     """
-    words = [_WORD.findall(text.casefold()) for text in texts]
+    words = [find_words(text.casefold()) for text in texts]
     total = sum(map(len, words))
     pairs = {pair for found in words for pair in pairwise(found)}
     return len(pairs) / total if total else 0.0

@@ -13,6 +13,7 @@ from locum.language.token_bytes import TokenBytes
 from locum.language.vocabularies import align, shared_vocabulary
 from locum.losses import SparseTargets
 from locum.losses.signals import NOTHING
+from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from locum.language.packing import Packed
+    from locum.language.vocabularies import SharedVocabulary
 
 __all__ = ["AlignedTeacher"]
 
@@ -58,7 +60,8 @@ class AlignedTeacher:
 
     Raises:
         UsageError: A tokenizer is of a kind whose bytes are not known, both have the same
-            vocabulary, or the model changes its logits after the head.
+            vocabulary, a special token is paired with one that is text, or the model changes its
+            logits after the head.
     """
 
     def __init__(
@@ -94,17 +97,9 @@ class AlignedTeacher:
         self._column = torch.tensor(
             [self._size if token < 0 else token for token in classes], device=model.device
         )
-        self._beginning = _beginning(teacher)
-        self._starting = _beginning(student)
-        self._pairs = {
-            one: next(
-                other
-                for other, found in enumerate(self.shared.teacher_class)
-                if found == one and self._teacher.texts[other] is None
-            )
-            for one, text in enumerate(self._student.texts)
-            if text is None and one in self.shared.teacher_class
-        }
+        self._beginning = text_beginning(teacher)
+        self._starting = text_beginning(student)
+        self._pairs = _special_pairs(self.shared, self._student, self._teacher)
 
     def aligned(self, packed: Packed) -> Packed:
         """Return a batch with only those targets that the teacher has something to say of.
@@ -201,7 +196,8 @@ class AlignedTeacher:
     def _piece(self, row: int, start: int, ids: Sequence[int]) -> _Piece:
         """Runs of text between special tokens; what comes after one without counterpart is out."""
         teacher_ids, places = list(self._beginning), dict[tuple[int, int], int]()
-        at = int(list(ids[:1]) == self._starting)
+        unread = self._inside_character(ids)
+        at = unread or int(list(ids[:1]) == self._starting)
         while at < len(ids):
             run = at
             while run < len(ids) and self._text(ids[run]) is not None:
@@ -212,7 +208,7 @@ class AlignedTeacher:
             more, pairs, whole = written
             for teacher_count, student_count in pairs:
                 foretelling = len(teacher_ids) + teacher_count - 1
-                if foretelling >= 0 and at + student_count < len(ids):
+                if foretelling >= 0 and unread < at + student_count < len(ids):
                     places[row, start + at + student_count] = foretelling
             teacher_ids.extend(more)
             if run < len(ids) and ids[run] in self._pairs and whole:
@@ -222,6 +218,11 @@ class AlignedTeacher:
                 break
             at = run + 1
         return _Piece(teacher_ids, places)
+
+    def _inside_character(self, ids: Sequence[int]) -> int:
+        """How many tokens a document that was cut goes on with before a character begins."""
+        whole = (n for n, token in enumerate(ids) if not _goes_on(self._text(token)))
+        return next(whole, len(ids))
 
     def _text(self, token: int) -> bytes | None:
         texts = self._student.texts
@@ -244,7 +245,28 @@ class AlignedTeacher:
         return written[0], pairs, len(said) == len(text.encode())
 
 
-def _beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The token that a tokenizer puts before every text, if it does."""
-    bos = tokenizer.bos_token_id
-    return [bos] if bos is not None and list(tokenizer("a").input_ids)[:1] == [bos] else []
+def _goes_on(text: bytes | None) -> bool:
+    """Tell whether some bytes of UTF-8 begin inside a character."""
+    return bool(text and text[0] & 0b1100_0000 == 0b1000_0000)
+
+
+def _special_pairs(
+    shared: SharedVocabulary, student: TokenBytes, teacher: TokenBytes
+) -> dict[int, int]:
+    """The student's special tokens with the teacher's that stand for the same."""
+    found: dict[int, int] = {}
+    for other, one in enumerate(shared.teacher_class):
+        if one < 0 or student.texts[one] is not None:
+            continue
+        if teacher.texts[other] is not None:
+            raise UsageError(
+                f"the teacher's token {_name(teacher, other)!r} is text to it, and "
+                f"{_name(student, one)!r} is special to the student: pair it with a token that is "
+                "special to the teacher too"
+            )
+        found.setdefault(one, other)
+    return found
+
+
+def _name(tokens: TokenBytes, token: int) -> str:
+    return str(tokens.tokenizer.convert_ids_to_tokens(token))

@@ -10,6 +10,7 @@ from locum.language.measuring import cross_entropy
 from locum.language.projected_teacher import ProjectedTeacher
 from locum.language.server_teacher import ServerTeacher
 from locum.language.teachers import ModelTeacher
+from locum.language.vocabularies import same_tokens
 from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from locum.language.texts import Texts
 
 __all__ = ["Asked", "Asking", "open_teacher"]
+
+# Of a teacher of other tokens: at every step, and at least where fewer are kept.
+_LISTED = 100
 
 
 class Asking(NamedTuple):
@@ -60,7 +64,7 @@ class Asked(NamedTuple):
         teacher: What the training asks; ``None`` where it learns from texts alone.
         parameters: Of the teacher.
         held_out: Its cross-entropy on the held-out targets, in nats a token; ``None`` where it has
-            other tokens.
+            not all their tokens.
         sequences: How many it was asked about before the training.
         cache_bytes: What its answers take on disk.
         train: The texts with those targets alone that it speaks of, where these are not all.
@@ -109,20 +113,39 @@ def open_teacher(
     how.say(f"loading teacher {source.name}")
     model = source.load(how.settings.precision, how.device, whole=True)
     loaded = _Loaded(model, source.tokenizer, f"{source.fingerprint} {how.settings.precision}")
-    alike = loaded.tokenizer.get_vocab() == tokenizer.get_vocab()
-    asked = _ask_alike(loaded, how) if alike else _ask_other(loaded, tokenizer, how)
+    shared = same_tokens(loaded.tokenizer, tokenizer)
+    if shared:
+        asked = _ask_alike(loaded, tokenizer, how, shared)
+    else:
+        asked = _ask_other(loaded, tokenizer, how)
     parameters = sum(weight.numel() for weight in model.parameters())
     return asked._replace(parameters=parameters)
 
 
-def _ask_alike(loaded: _Loaded, how: Asking) -> Asked:
-    """Measure a teacher of the student's own tokens, and ask it."""
+def _ask_alike(
+    loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking, shared: int
+) -> Asked:
+    """Measure a teacher of the student's own tokens, and ask it; either may have added some.
+
+    Raises:
+        UsageError: It is to speak of texts that hold a token of the student alone.
+    """
+    highest = max(int(part.ids_SL.max()) for part in (how.texts.train, how.texts.held_out))
+    if highest >= shared:
+        if how.mode == "hard":
+            return Asked()
+        raise UsageError(
+            f"the texts hold the token {str(tokenizer.convert_ids_to_tokens(highest))!r} of the "
+            f"student, number {highest:,}, and the teacher has the first {shared:,} alone: take a "
+            "teacher that knows it, or a student that writes without it"
+        )
     precision = how.settings.precision
-    teacher = ModelTeacher(loaded.model, how.vocabulary, loaded.fingerprint, precision)
+    vocabulary = min(how.vocabulary, shared)
+    teacher = ModelTeacher(loaded.model, vocabulary, loaded.fingerprint, precision)
     held_out = cross_entropy(
         loaded.model,
         how.texts.held_out,
-        vocabulary=how.vocabulary,
+        vocabulary=vocabulary,
         precision=precision,
         sequences_per_pass=how.settings.sequences_per_pass,
     )
@@ -148,7 +171,10 @@ def _ask_other(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking)
     from locum.language.aligned_teacher import AlignedTeacher
 
     said_by = f"{loaded.fingerprint} aligned"
-    teacher = AlignedTeacher(loaded.model, loaded.tokenizer, tokenizer, said_by, whole_classes=True)
+    listed = max(_LISTED, how.kept.count) if isinstance(how.kept, TopTokens) else _LISTED
+    teacher = AlignedTeacher(
+        loaded.model, loaded.tokenizer, tokenizer, said_by, listed=listed, whole_classes=True
+    )
     train = teacher.aligned(how.texts.train)
     how.say(
         f"the teacher has other tokens: it speaks of {train.rows:,} of "

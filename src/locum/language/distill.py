@@ -19,7 +19,9 @@ from locum.language.plain import as_plain
 from locum.language.settings import LanguageLoss, LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
+from locum.language.vocabularies import logits_of_tokens
 from locum.teachers.pretrained import Pretrained, import_lm
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +161,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         say,
         settings.seed,
     )
-    vocabulary = _vocabulary(student, len(tokenizer), read)
+    vocabulary = _vocabulary(student, logits_of_tokens(tokenizer), read)
     how = Asking(
         mode,
         kept,
@@ -173,6 +175,8 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     )
     asked = open_teacher(teacher, served_as, tokenizer, how)
     train = asked.train or read.train
+    if asked.teacher:
+        vocabulary = min(vocabulary, asked.teacher.vocabulary)
     say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
     done = train_language_model(
         student,
@@ -231,6 +235,8 @@ def _refuse(
     if teacher is None and origin.model is None:
         raise UsageError("neither a teacher nor a student's model is given: expected one of them")
     served = str(teacher).startswith(("http://", "https://"))
+    if served:
+        check_url(str(teacher), "teacher")
     if served != (served_as is not None) or (served and mode != "offline"):
         raise UsageError(
             f"teacher={str(teacher)!r}, served_as={served_as!r}, mode={mode}: expected all of a "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from locum.errors import InputError, UsageError
+from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,18 +42,20 @@ class Document(NamedTuple):
 def passage(text: str, tokenizer: PreTrainedTokenizerBase) -> Document:
     """Return a text that is learned whole, with the token that ends it.
 
-    What looks like a special token in it is text.
+    A token that the tokenizer puts before every text is read. What looks like a special token in
+    the text is text.
     """
-    tokens = [*_plain(text, tokenizer), end_token(tokenizer)]
+    tokens = [*text_beginning(tokenizer), *_plain(text, tokenizer), end_token(tokenizer)]
     return Document(tokens, [False, *[True] * (len(tokens) - 1)])
 
 
 def prompted(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase) -> Document:
     """Return a completion that is learned, after a prompt that is read, word for word.
 
-    The two are tokenised apart, as they will be when the prompt alone is given.
+    The two are tokenised apart, as they will be when the prompt alone is given, with the token
+    before it that the tokenizer puts before every text.
     """
-    read = _plain(prompt, tokenizer)
+    read = [*text_beginning(tokenizer), *_plain(prompt, tokenizer)]
     written = [*_plain(completion, tokenizer), end_token(tokenizer)]
     learned = [False] * len(read) + [True] * len(written)
     return Document(read + written, [False, *learned[1:]])

@@ -91,22 +91,35 @@ def hidden_states(halves: Halves, batch: Packed) -> Tensor:
 
 
 def refuse_unpackable(model: PreTrainedModel) -> None:
-    """See that a document's logits are the same beside another one as alone.
+    """See that a document's logits are the same beside others as alone.
+
+    Two sequences are tried at once, with other documents in each: transformers' flash attention
+    heeds positions in a single sequence alone.
 
     Raises:
         UsageError: They are not.
     """
     ids_1L = _some_tokens(model)
-    half = ids_1L.shape[1] // 2
-    places_1L = torch.arange(half, device=ids_1L.device).repeat(2)[None]
+    ids_SL = torch.cat((ids_1L, ids_1L.flip(1)))
+    starts = (_LONG // 2, _LONG // 3)
+    places_SL = torch.stack([_two_documents(start) for start in starts]).to(model.device)
     with torch.no_grad(), _asked(model):
-        beside = model(input_ids=ids_1L, position_ids=places_1L, use_cache=False).logits[:, half:]
-        alone = model(input_ids=ids_1L[:, half:], use_cache=False).logits
-    if not _alike(beside, alone):
+        beside = model(input_ids=ids_SL, position_ids=places_SL, use_cache=False).logits
+        apart = [
+            (beside[row : row + 1, start:], model(ids_SL[row : row + 1, start:], use_cache=False))
+            for row, start in enumerate(starts)
+        ]
+    if not all(_alike(left, right.logits) for left, right in apart):
         raise UsageError(
             f"{type(model).__name__} does not keep documents apart that stand in one sequence, so "
-            "they cannot be packed: take a model of the Llama, Qwen or SmolLM families"
+            "they cannot be packed: take a model of the Llama, Qwen or SmolLM families, loaded "
+            'with attn_implementation="sdpa"'
         )
+
+
+def _two_documents(start: int) -> Tensor:
+    """Return the places of the tokens of two documents, the second of which starts there."""
+    return torch.cat((torch.arange(start), torch.arange(_LONG - start)))
 
 
 def _two_ways(model: PreTrainedModel, halves: Halves) -> tuple[Tensor, Tensor]:

@@ -17,9 +17,12 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from locum.errors import TeacherError, UsageError
+from locum.language.vocabularies import logits_of_tokens
 from locum.losses import SparseTargets
 from locum.teachers import API_KEY_VARIABLES
+from locum.teachers.run_to_end import run_to_end
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError, Transport
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +78,7 @@ class ServerTeacher:
         api_key: By default the value of ``LOCUM_API_KEY`` or ``OPENAI_API_KEY``, if one is set.
 
     Raises:
-        UsageError: The URL is none, or a number is below one.
+        UsageError: The URL is none or holds a password, or a number is below one.
     """
 
     def __init__(
@@ -88,16 +91,16 @@ class ServerTeacher:
         concurrency: int = 8,
         api_key: str | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")) or min(count, concurrency) < 1:
+        check_url(url, "teacher")
+        if min(count, concurrency) < 1:
             raise UsageError(
-                f"url={url!r}, count={count}, concurrency={concurrency}: expected a URL that "
-                "starts with http:// or https://, and numbers of at least one"
+                f"count={count}, concurrency={concurrency}: expected numbers of at least one"
             )
         set_keys = (os.environ[name] for name in API_KEY_VARIABLES if os.environ.get(name))
         key = api_key or next(set_keys, None)
         headers = {"authorization": f"Bearer {key.strip()}"} if key else {}
         self.name = model
-        self.vocabulary = len(tokenizer)
+        self.vocabulary = logits_of_tokens(tokenizer)
         self.fingerprint = hashlib.sha256(f"{url} {model}".encode()).hexdigest()
         self._transport = Transport(url.rstrip("/"), headers, key, " or ".join(API_KEY_VARIABLES))
         self._tokenizer, self._count, self._concurrency = tokenizer, count, concurrency
@@ -112,7 +115,12 @@ class ServerTeacher:
         import torch
 
         asked = _documents(batch)
-        places = asyncio.run(self._ask_all([one.tokens for one in asked]))
+        places: list[list[_Place | None]] = []
+
+        async def ask_all() -> None:
+            places.extend(await self._ask_all([one.tokens for one in asked]))
+
+        run_to_end(ask_all)
         rows = [
             self._listed(answers[place])
             for one, answers in zip(asked, places, strict=True)

@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["SharedVocabulary", "align", "shared_vocabulary"]
+__all__ = [
+    "SharedVocabulary",
+    "align",
+    "logits_of_tokens",
+    "same_tokens",
+    "shared_vocabulary",
+]
 
 
 class SharedVocabulary(NamedTuple):
@@ -99,7 +105,7 @@ def shared_vocabulary(
         UsageError: The vocabularies differ and one is no byte-level or byte-fallback BPE, they
             share nothing, or a special token does not exist.
     """
-    size = _same_size(teacher.get_vocab(), student.get_vocab())
+    size = same_tokens(teacher, student)
     if size:
         every = list(range(size))
         return SharedVocabulary(True, size, every, every, every, every)  # noqa: FBT003 - a field
@@ -125,12 +131,20 @@ def shared_vocabulary(
     )
 
 
-def _same_size(teacher: Mapping[str, int], student: Mapping[str, int]) -> int:
-    """How many tokens both have if every id that both have is one token; 0 if they differ."""
-    size = 1 + min(max(teacher.values()), max(student.values()))
-    mine, theirs = (
-        {name: token for name, token in vocabulary.items() if token < size}
-        for vocabulary in (student, teacher)
+def logits_of_tokens(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many logits there are up to the last that is of a token.
+
+    Where ids are missing, as before added tokens, they are more than there are tokens.
+    """
+    return 1 + max(tokenizer.get_vocab().values())
+
+
+def same_tokens(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> int:
+    """Return how many tokens both have where each id of both is one token; 0 if they differ."""
+    size = min(logits_of_tokens(teacher), logits_of_tokens(student))
+    theirs, mine = (
+        {name: token for name, token in tokenizer.get_vocab().items() if token < size}
+        for tokenizer in (teacher, student)
     )
     return size if mine == theirs else 0
 

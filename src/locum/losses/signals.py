@@ -31,6 +31,8 @@ __all__ = [
 
 # Stands for the logarithm of nothing: infinities would make zero times infinity no number.
 NOTHING = -1e30
+# What lists in float32 say of their tail is known to this much: it may be less, and not nothing.
+_LEAST_TAIL = 2.0**-23
 
 
 class SparseTargets(NamedTuple):
@@ -119,7 +121,7 @@ def listed_events(
     filling_N1 = chosen_NK.masked_fill(~filler_NK, NOTHING).logsumexp(dim=-1, keepdim=True)
     rest_N1 = torch.logaddexp(rest_N1, filling_N1)
     chosen_NK = chosen_NK.masked_fill(filler_NK, NOTHING)
-    tail_N1 = (1 - listed_NK.exp().sum(dim=-1, keepdim=True)).clamp(min=0).log().clamp(min=NOTHING)
+    tail_N1 = (1 - listed_NK.exp().sum(dim=-1, keepdim=True)).clamp(min=_LEAST_TAIL).log()
     return Events(
         torch.cat((chosen_NK, rest_N1), -1).log_softmax(dim=-1),
         torch.cat((listed_NK, tail_N1), -1),

@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from locum.words import marks_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -15,7 +17,6 @@ __all__ = ["FEW_WORDS", "MAX_CHARACTERS", "split_words", "word_ngrams", "word_pa
 
 MAX_CHARACTERS = 20_000
 FEW_WORDS = 40
-_JOINERS = "\u200c\u200d"
 _LENGTHS = (2, 3, 4)
 
 
@@ -39,8 +40,7 @@ def split_words(text: str) -> list[str]:
     if text.isascii():
         return text.translate(_FOLDED).split()
     folded = unicodedata.normalize("NFKC", text).casefold()
-    marks = [c for c in sorted(set(folded)) if unicodedata.category(c)[0] == "M" or c in _JOINERS]
-    return _words_with("".join(marks)).findall(folded)
+    return _words_with(marks_in(folded)).findall(folded)
 
 
 @lru_cache(maxsize=256)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from locum.store import Balance, LabelStore
     from locum.teachers.protocol import AskedTeacher, Teacher
 
-__all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
+__all__ = ["Budget", "LabellingDesk", "LabellingRun", "check_texts", "label_texts"]
 
 _SECONDS_BETWEEN_TICKS = 5.0
 
@@ -163,7 +163,7 @@ class LabellingDesk:
             InputError: The store cannot be used.
             UsageError: There is a cap and no price.
         """
-        _check_texts(wanted)
+        check_texts(wanted)
         keys = [teacher.identify(task, text, draw) for text, draw in wanted]
         questions = {
             key: Question(key, text, draw) for key, (text, draw) in zip(keys, wanted, strict=True)
@@ -310,7 +310,12 @@ async def _ticking(tell: Callable[[], None]) -> AsyncGenerator[None, None]:
         ticker.cancel()
 
 
-def _check_texts(wanted: Sequence[tuple[str, int]]) -> None:
+def check_texts(wanted: Sequence[tuple[str, int]]) -> None:
+    """Refuse what is no text, before anything is asked or planned.
+
+    Raises:
+        InputError: A text holds half a surrogate pair.
+    """
     for number, (text, _) in enumerate(wanted, start=1):
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")

@@ -9,7 +9,6 @@ from abc import abstractmethod
 from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -20,6 +19,7 @@ from locum.teachers.pace import Pace
 from locum.teachers.prompts import build_messages, build_object_messages, build_text_messages
 from locum.teachers.protocol import BYTES_A_TOKEN, AskedTeacher, likely_output
 from locum.teachers.transport import Transport
+from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -95,7 +95,7 @@ class HttpTeacher(AskedTeacher):
         attempts: int = 5,
         timeout: float = 60.0,
     ) -> None:
-        _check_url(url)
+        check_url(url, "teacher")
         limits = (requests_a_minute, tokens_a_minute)
         if min(concurrency, attempts, max_tokens) < 1 or timeout <= 0 or temperature < 0:
             raise UsageError(
@@ -238,20 +238,6 @@ class _Calls:
 
     def read(self, reply: Reply) -> TeacherAnswer:
         return self._teacher.read(self._task, reply.body, 1000 * reply.seconds)
-
-
-def _check_url(url: str) -> None:
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"teacher {url!r}: expected a URL that starts with http:// or https://")
-    try:
-        has_user = "@" in urlsplit(url).netloc
-    except ValueError as error:
-        raise UsageError(f"teacher {url!r} is no valid URL: {error}") from None
-    if has_user:
-        raise UsageError(
-            "the teacher's URL holds a user or a password, which would be shown and kept: take "
-            "them out, and put the key into an environment variable"
-        )
 
 
 def _checked(parameters: Mapping[str, Any]) -> dict[str, Any]:

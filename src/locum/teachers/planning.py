@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.prices import Tokens
+from locum.teachers.desk import check_texts
 from locum.teachers.panel import Panel
 from locum.teachers.votes import Votes
 
@@ -85,7 +86,7 @@ def plan_labels(
 
     Raises:
         UsageError: A price is not known, and there is a cap.
-        InputError: The store cannot be read.
+        InputError: A text holds half a surrogate pair, or the store cannot be read.
     """
     desk = _PlanningDesk(store, budget)
     teacher.label(task, texts, desk)
@@ -154,6 +155,7 @@ class _PlanningDesk:
     def buy(
         self, teacher: AskedTeacher, task: Task, wanted: Sequence[tuple[str, int]]
     ) -> list[TeacherAnswer | None]:
+        check_texts(wanted)
         keys = [teacher.identify(task, text, draw) for text, draw in wanted]
         asked = {key: text for key, (text, _) in zip(keys, wanted, strict=True)}
         known = self._store.find(list(asked))

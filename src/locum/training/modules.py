@@ -3,7 +3,7 @@
 Shapes: N inputs of a batch, C classes; a language model's logits may have more leading axes.
 """
 
-# ruff: noqa: N803 - names end in their shapes
+# ruff: noqa: N803, N806 - names end in their shapes
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
 
     ``soft_share T^2 KL(softmax(teacher / T) || softmax(student / T)) + (1 - soft_share) CE(label,
     softmax(student))``, whose gradient is that of their soft-target cross-entropy. Without labels
-    the first term is all there is.
+    the first term is all there is. Rows of logits whose label is below zero, such as the -100 of
+    Hugging Face's padding, have no part in either.
 
     Args:
         temperature: ``T > 0``.
@@ -60,10 +61,11 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
     """
 
     def loss(student_NC: Tensor, teacher_NC: Tensor, labels_N: Tensor | None) -> Tensor:
-        soft = forward_kl(student_NC, teacher_NC, temperature=temperature)
+        mask_N = None if labels_N is None else labels_N >= 0
+        soft = forward_kl(student_NC, teacher_NC, temperature=temperature, mask=mask_N)
         if labels_N is None:
             return soft
-        return mix(soft, token_cross_entropy(student_NC, labels_N), soft_share)
+        return mix(soft, token_cross_entropy(student_NC, labels_N, mask=mask_N), soft_share)
 
     return loss
 
@@ -86,6 +88,10 @@ def distill_module(
     classes: a tensor, or an object with ``logits`` as Hugging Face's models return. A batch of the
     loader is a tensor of inputs, a pair of inputs and labels, or a mapping that is passed on by
     name, less its ``labels``.
+
+    A label is of the logits at its own place, and nothing is moved: for a causal language model it
+    is the token that comes next there, ``ids.roll(-1, 1)`` with -100 in the last column and at
+    padding, where Hugging Face's models take ``ids``.
 
     The student is trained where it stands and left in evaluation mode; the teacher is only asked,
     in evaluation mode and without gradients, and left in the mode it was in. Torch's random numbers

@@ -6,7 +6,7 @@ A rule is one or more conditions with ``and`` or ``or`` between them:
 * ``chrF>=0.6``: chrF2, the F-score of character 1- to 6-grams with recall weighing twice (Popović
   2015), as sacrebleu computes it for one sentence, from 0 to 1;
 * ``rougeL>=0.5``: ROUGE-L, the F-score of the longest common subsequence of words (Lin 2004), words
-  being runs of letters and digits in lower case;
+  being runs of letters, digits and underscores with their marks in lower case;
 * ``similarity>=0.8``: the cosine of the texts' embeddings by an encoder, which is none below zero;
 * ``judge``: another model says that the two say the same of the input.
 """
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.errors import UsageError
+from locum.words import find_words
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
@@ -43,7 +44,6 @@ Measure = Literal["same", "chrF", "rougeL", "similarity", "judge"]
 _MEASURES: dict[str, Measure] = {name.casefold(): name for name in get_args(Measure)}
 _CONDITION = re.compile(r"\s*([a-z-]+)\s*(?:>=\s*(\d*\.?\d+)\s*)?", re.IGNORECASE)
 _JOINTS = re.compile(r"\s+(and|or)\s+", re.IGNORECASE)
-_WORD = re.compile(r"\w+")
 _UNMEASURED = frozenset({"same", "judge"})
 _FORMS = (
     "expected chrF>=0.6, rougeL>=0.5, similarity>=0.8, same or judge, with numbers above 0 and at "
@@ -205,7 +205,7 @@ def rouge_l(written: str, answer: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return find_words(text.casefold())
 
 
 def require_chrf() -> None:

@@ -9,7 +9,14 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompts"]
+__all__ = ["Prompts", "text_beginning"]
+
+
+def text_beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the token that a tokenizer puts before every text, if it does."""
+    first = getattr(tokenizer, "bos_token_id", None)
+    begins = list(tokenizer("").input_ids)[:1]
+    return begins if begins == [first] else []
 
 
 class Prompts:
@@ -35,9 +42,7 @@ class Prompts:
         self._instruction = instruction
         self._most_tokens = most_tokens
         self._with_system = True
-        first = getattr(tokenizer, "bos_token_id", None)
-        begins: list[int] = self._tokenizer("").input_ids
-        self._begin = begins[:1] if begins[:1] == [first] else []
+        self._begin = text_beginning(tokenizer)
         if tokenizer.chat_template is not None:
             self._with_system = self._takes_system()
 

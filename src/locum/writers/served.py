@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from locum.errors import WriterError
+from locum.teachers.urls import check_url
 from locum.writers.completions import Completions, Place
 
 if TYPE_CHECKING:
@@ -211,9 +212,13 @@ class RunningServer:
         model: The name of the weights there; under it the server must have no others.
         sha256: Of the weights.
         attempts: How often it is asked about a prompt before that is given up.
+
+    Raises:
+        UsageError: The URL holds a password.
     """
 
     def __init__(self, url: str, model: str, sha256: str, attempts: int = 1) -> None:
+        check_url(url, "server")
         self._facts = _ServerFacts(url=url, model=model, sha256=sha256)
         key = os.environ.get(_KEY_VARIABLE)
         self._completions = Completions(

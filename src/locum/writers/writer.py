@@ -119,7 +119,8 @@ class Writer:
     def save(self, directory: Path) -> list[Path]:
         """Write its files into a folder; return their paths."""
         self.backend.save(directory)
-        self.tokenizer.save_pretrained(directory)
+        # Several chat templates would get a folder; an artefact's files lie side by side.
+        self.tokenizer.save_pretrained(directory, save_jinja_files=False)
         save_file({"pairs": self._known}, directory / _KNOWN)
         facts: dict[str, Any] = {
             "instruction": self.instruction,
