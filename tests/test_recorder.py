@@ -23,6 +23,7 @@ from locum.errors import LocumError
 from locum.serving import recorder
 from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
+from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
 from locum.store import CallFilter, CallStore, open_database
 from locum.traffic.apis.lenient import as_count
@@ -385,8 +386,8 @@ def test_a_recorder_tries_for_a_while_where_its_gateway_died_while_the_store_was
 ) -> None:
     ours, theirs = socket.socketpair()
     monkeypatch.setattr("locum.serving.recorder.time.sleep", lambda _: None)
-    link = recorder._Link(theirs)  # noqa: SLF001 - a store that is away so long would make it slow
-    writer = recorder._Writer("store", link, {}, None)  # noqa: SLF001
+    link = RecorderEnd(theirs)
+    writer = recorder._Writer("store", link, {}, None)  # noqa: SLF001 - so long an outage is slow
     tries: list[bool] = []
 
     def fail() -> None:
@@ -508,10 +509,10 @@ def test_many_records_are_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> No
     def fail(seconds: float) -> None:
         raise AssertionError(seconds)
 
-    monkeypatch.setattr("locum.serving.recorder.time.sleep", fail)
+    monkeypatch.setattr("locum.serving.recorder_end.time.sleep", fail)
     ours, theirs = socket.socketpair()
     with theirs, ours:
-        link = recorder._Link(theirs)  # noqa: SLF001 - batches cannot be told from outside
+        link = RecorderEnd(theirs)
         for _ in range(5):
             ours.sendall(pack(b"{}", b"x" * 100, b"") * 100)
             assert len(next(link.records())) == 100
@@ -521,7 +522,7 @@ def test_records_that_come_one_by_one_are_gathered() -> None:
     ours, theirs = socket.socketpair()
     frame = pack(b"{}", b"", b"")
     with theirs, ours:
-        link = recorder._Link(theirs)  # noqa: SLF001 - batches cannot be told from outside
+        link = RecorderEnd(theirs)
         batches = link.records()
         ours.sendall(frame)
         assert len(next(batches)) == 1, "the first is not waited with"

@@ -129,6 +129,9 @@ def test_a_watch_goes_on_after_a_restart_where_it_was(
     keeper.add(compared([True] * 20 + [False] * 3))
     before = watch(database)
     again = WatchKeeper(database)
+    again.begin()
+    again.begin()
+    assert watch(database) == before
     again.add([])
     again.add(compared([True]))
     keeper.add(compared([True]))

@@ -17,25 +17,24 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
-import orjson
-
 from locum.config import RedactionSettings
 from locum.errors import ArtefactError, LocumError
 from locum.redaction import Redactor
 from locum.schema import OwnPrice
-from locum.serving.frames import take_frames
 from locum.serving.notes import Notes
-from locum.serving.records import Record, teacher_answer, to_call
+from locum.serving.recorder_end import RecorderEnd
+from locum.serving.records import teacher_answer, to_call
 from locum.serving.traces import Traces
-from locum.store import CallStore, Shadow, open_database
+from locum.store import CallStore, PromotionStore, Shadow, open_database
 from locum.traffic import input_text
 from locum.traffic.apis.lenient import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from locum.promotion import Judge
     from locum.schema import Call, JsonObject
+    from locum.serving.records import Record
     from locum.serving.watch_keeper import WatchKeeper
     from locum.store import Database
 
@@ -43,12 +42,6 @@ __all__ = ["main"]
 
 T = TypeVar("T")
 
-# Each read makes room for as much: more would be kept by the allocator.
-_READ_BYTES = 64 * 1024
-# A transaction takes nearly as long for one record as for several: few are waited with.
-_FEW = 16
-_GATHER_SECONDS = 0.05
-_MOST_GATHERED_BYTES = 1024 * 1024
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
 _DIGITS = 16
@@ -64,67 +57,6 @@ _FAULTS_OF_CALLS = {
 }
 
 
-class _Link:
-    """The recorder's end of the socket pair."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self._received = bytearray()
-        self.open = True
-
-    def records(self) -> Iterator[list[Record]]:
-        """Yield what has arrived since the last time, at least one record each time."""
-        while data := self._receive():
-            self._received += data
-            self._gather()
-            frames = take_frames(self._received)
-            if frames:
-                yield [Record(orjson.loads(facts), *bodies) for facts, *bodies in frames]
-            if 0 < len(frames) < _FEW:
-                time.sleep(_GATHER_SECONDS)
-        self.open = False
-
-    def _gather(self) -> None:
-        """Read what has arrived besides, up to a limit."""
-        with suppress(BlockingIOError):
-            while len(self._received) < _MOST_GATHERED_BYTES:
-                data = self._receive(socket.MSG_DONTWAIT)
-                if not data:
-                    return
-                self._received += data
-
-    def _receive(self, flags: int = 0) -> bytes:
-        """Read on; a gateway that was killed counts as one that has closed its end."""
-        try:
-            return self._end.recv(_READ_BYTES, flags)
-        except ConnectionError:
-            return b""
-
-    def say(
-        self,
-        *,
-        stored: int = 0,
-        unreadable: int = 0,
-        tallied: int = 0,
-        failing: str = "",
-        reason: str = "",
-        spent: Sequence[tuple[str, float]] = (),
-    ) -> None:
-        """Tell the gateway how it goes, if it is still there."""
-        said = {
-            "stored": stored,
-            "unreadable": unreadable,
-            "tallied": tallied,
-            "failing": failing,
-            "reason": reason,
-            "spent": spent,
-        }
-        try:
-            self._end.sendall(orjson.dumps(said) + b"\n")
-        except OSError:
-            self.open = False
-
-
 def main() -> None:
     """Write what comes through the socket that the command line names, to its end."""
     gc.freeze()
@@ -134,7 +66,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as end:
-        link = _Link(end)
+        link = RecorderEnd(end)
         batches = link.records()
         opening = next(batches, None)
         if opening is None:
@@ -149,6 +81,7 @@ def main() -> None:
         traces = Traces(endpoint) if endpoint else None
         writer = _Writer(settings.facts["store"], link, prices, traces)
         writer.write([], redactor)
+        writer.prepare()
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
@@ -167,7 +100,7 @@ class _Writer:
     """
 
     def __init__(
-        self, place: str, link: _Link, prices: Mapping[str, OwnPrice], traces: Traces | None
+        self, place: str, link: RecorderEnd, prices: Mapping[str, OwnPrice], traces: Traces | None
     ) -> None:
         self._place = place
         self._prices = prices
@@ -177,6 +110,15 @@ class _Writer:
         self._tries_alone = 0
         self._keeper: WatchKeeper | None = None
         self._judges: OrderedDict[str, Judge] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Begin the watches over what is promoted: under load that would take long."""
+        with suppress(_StoreGoneError):
+            self._insist(self._begin_watches)
+
+    def _begin_watches(self) -> None:
+        if PromotionStore(self._open()).revisions():
+            self._watch().begin()
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""

@@ -41,6 +41,16 @@ class WatchKeeper:
         self._shadows = ShadowStore(database)
         self._watched: dict[_Student, TaskWatch] = {}
 
+    def begin(self) -> None:
+        """Read what was sampled before of the students that are promoted.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        for promotion in self._promotions.all():
+            if promotion.state == "active":
+                self._catch_up(_Student(promotion.task, promotion.artefact))
+
     def add(self, shadows: Sequence[Shadow]) -> None:
         """Keep sampled calls, and look at each student whose they are.
 
