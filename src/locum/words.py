@@ -6,21 +6,25 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["find_words", "marks_in"]
+__all__ = ["find_words"]
 
 _JOINERS = "\u200c\u200d"
 
 
-def find_words(text: str) -> list[str]:
+def find_words(text: str, others: str = "") -> list[str]:
     """Return the words of a text in their order.
 
     A word is a run of letters, digits and underscores with the marks that belong to them (vowel
     signs, points) and joiners.
+
+    Args:
+        text: The text.
+        others: A regular expression of what is a word besides.
     """
-    return _words_with(marks_in(text)).findall(text)
+    return _words_with(_marks_in(text), others).findall(text)
 
 
-def marks_in(text: str) -> str:
+def _marks_in(text: str) -> str:
     """Return the marks and joiners of a text, each once."""
     if text.isascii():
         return ""
@@ -29,6 +33,7 @@ def marks_in(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _words_with(marks: str) -> re.Pattern[str]:
+def _words_with(marks: str, others: str) -> re.Pattern[str]:
     """Words in a text that has these marks; the module re knows no class of them."""
-    return re.compile(rf"\w[\w{re.escape(marks)}]*")
+    word = rf"\w[\w{re.escape(marks)}]*"
+    return re.compile(f"{word}|{others}" if others else word)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from functools import lru_cache
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from locum.words import marks_in
+from locum.words import find_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +16,7 @@ __all__ = ["FEW_WORDS", "MAX_CHARACTERS", "split_words", "word_ngrams", "word_pa
 MAX_CHARACTERS = 20_000
 FEW_WORDS = 40
 _LENGTHS = (2, 3, 4)
+_SYMBOL = r"[^\w\s\0-\x7f]"
 
 
 def _fold_ascii(code: int) -> str:
@@ -40,13 +39,7 @@ def split_words(text: str) -> list[str]:
     if text.isascii():
         return text.translate(_FOLDED).split()
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return _words_with(marks_in(folded)).findall(folded)
-
-
-@lru_cache(maxsize=256)
-def _words_with(marks: str) -> re.Pattern[str]:
-    """Words in a text that has these marks; the module re knows no class of them."""
-    return re.compile(rf"\w[\w{re.escape(marks)}]*|[^\w\s\0-\x7f]")
+    return find_words(folded, _SYMBOL)
 
 
 def word_ngrams(word: str) -> list[str]:
