@@ -69,7 +69,8 @@ class Notes:
         totals: defaultdict[str, float] = defaultdict(float)
         for application, usd in self.spent:
             totals[application] += usd
-        SpendStore(database).add(totals, time.time())
+        if totals:
+            SpendStore(database).add(totals, time.time())
 
     def write_unwatched(self, database: Database) -> None:
         """Revoke students of which nobody could see whether they keep their promise."""
@@ -79,7 +80,8 @@ class Notes:
 
     def write_tallies(self, database: Database) -> None:
         """Add up which way calls went."""
-        ShadowStore(database).add_tallies(self.tallies)
+        if self.tallies:
+            ShadowStore(database).add_tallies(self.tallies)
 
 
 def _cost_usd(record: Record, call: Call) -> float:
