@@ -128,8 +128,10 @@ def test_a_watch_goes_on_after_a_restart_where_it_was(
 ) -> None:
     keeper.add(compared([True] * 20 + [False] * 3))
     before = watch(database)
-    again = WatchKeeper(database)
+    told: list[bool] = []
+    again = WatchKeeper(database, lambda: told.append(True))
     again.begin()
+    assert told, "or a recorder with much to read would count as one that hangs"
     again.begin()
     assert watch(database) == before
     again.add([])

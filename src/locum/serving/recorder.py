@@ -188,7 +188,8 @@ class _Writer:
         if self._keeper is None:
             from locum.serving.watch_keeper import WatchKeeper
 
-            self._keeper = WatchKeeper(self._open())
+            # One that says nothing for long counts as failing.
+            self._keeper = WatchKeeper(self._open(), self._link.say)
         return self._keeper
 
     def _compare(self, record: Record, call: Call, redactor: Redactor, notes: Notes) -> None:

@@ -12,7 +12,7 @@ from locum.serving.task_watch import TaskWatch
 from locum.store import PromotionEvent, PromotionStore, ShadowStore, lock_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from locum.store import Database, Shadow
 
@@ -33,10 +33,12 @@ class WatchKeeper:
 
     Args:
         database: The store.
+        told: Is called now and then while much is read.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, told: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._told = told
         self._promotions = PromotionStore(database)
         self._shadows = ShadowStore(database)
         self._watched: dict[_Student, TaskWatch] = {}
@@ -80,6 +82,7 @@ class WatchKeeper:
         while watched is not None and rows:
             some = self._shadows.shadows(*student, watched.last, _ROWS_A_PAGE)
             watched.take(some)
+            self._told()
             rows = len(some) == _ROWS_A_PAGE
 
     def _look_at(self, student: _Student) -> None:
