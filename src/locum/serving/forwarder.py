@@ -302,8 +302,10 @@ class Forwarder:
 
 def _is_whole(call: ActiveCall, relay: Relay, copy: bytes) -> bool:
     """Tell whether an answer is one that may be given again; streams can end in an error."""
-    if relay.outcome != "whole" or not relay.plain or not relay.streamed:
-        return relay.outcome == "whole" and relay.plain
+    if relay.outcome != "whole" or not relay.plain:
+        return False
+    if not relay.streamed:
+        return True
     stream = stream_events(copy)
     return assemble(call.endpoint, stream.events, done=stream.done).whole
 

@@ -188,8 +188,9 @@ def _largest(body: JsonObject, names: Sequence[str], most: int) -> int | None:
 def _prompts(body: JsonObject) -> int:
     """Return how many prompts are answered: one, but for a list of texts or of lists of tokens."""
     prompt = body.get("prompt")
-    several = isinstance(prompt, list) and not all(type(token) is int for token in prompt)
-    return len(prompt) if several and isinstance(prompt, list) else 1
+    if not isinstance(prompt, list) or all(type(token) is int for token in prompt):
+        return 1
+    return len(prompt)
 
 
 def _passed(application: str, period: str, most: float, spent: float) -> Refusal:
