@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from locum.store import CallStore, Database, open_database
 from tests.databases import NoServerError, new_database, run_postgres
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_CACHE"] = str(Path(tempfile.gettempdir()) / "locum-tests-have-no-models")
 _DATABASES = count()
+
+# A change is judged by the same examples each time; `--hypothesis-profile default` draws others.
+settings.register_profile("repeated", derandomize=True)
+settings.load_profile("repeated")
 
 
 @pytest.fixture

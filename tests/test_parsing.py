@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from locum.schema import label_key
@@ -160,18 +160,36 @@ def test_what_two_labels_may_be_is_no_label() -> None:
 MARKED = st.text("<>?!()*.\"' ", max_size=3)
 
 
-@given(
-    st.lists(st.tuples(MARKED, st.sampled_from("ab"), MARKED).map("".join), unique_by=label_key),
-    st.sampled_from(['"%s"', "`%s`", "'%s'", "**%s**", "<%s>", "(%s).", "%s!"]),
-)
-def test_marks_around_a_label_never_give_another(labels: list[str], around: str) -> None:
-    keys = list(map(label_key, labels))
+def labels_in(marks: str) -> st.SearchStrategy[list[str]]:
+    """Labels that differ in few letters, and in some marks around them."""
+    around = st.text(marks, max_size=3)
+    return st.lists(
+        st.tuples(around, st.sampled_from("ab"), around).map("".join), unique_by=label_key
+    )
+
+
+@given(labels_in("<>?!()"), st.sampled_from(['"%s"', "`%s`", "'%s'", "**%s**", "%s.", '"%s."']))
+def test_quotes_asterisks_and_a_full_stop_never_change_a_label(
+    labels: list[str], around: str
+) -> None:
     parse_any = LabelParser(labels)
-    for index, label in enumerate(labels):
-        assert parse_any(label) == index
-        marked = around % label
-        if label_key(marked) not in keys:
-            assert parse_any.find(marked) in {index, None}
+    assert [parse_any(around % label) for label in labels] == list(range(len(labels)))
+
+
+@given(labels_in("<>?!()*.\"' "), st.sampled_from("ab"), MARKED, MARKED)
+@example(["a", "*a!"], "a", "", "!")
+@example(["*a", "a!"], "a", "*", "!")
+@example(['"a', "a"], "a", '""', '"')
+def test_a_label_that_is_found_stands_in_the_answer_or_is_the_only_one_of_its_letters(
+    labels: list[str], letter: str, before: str, after: str
+) -> None:
+    parse_any, answer = LabelParser(labels), f"{before}{letter}{after}"
+    assert [parse_any(label) for label in labels] == list(range(len(labels)))
+    index = parse_any.find(answer)
+    alone = sum(letter in label for label in labels) == 1
+    assert index is not None or not alone
+    if index is not None and not alone:
+        assert label_key(labels[index]) in label_key(answer)
 
 
 @given(

@@ -91,9 +91,18 @@ def _tables(labels: Sequence[str]) -> list[tuple[Marks, Mapping[str, int]]]:
     bare = _told_apart(index, MARKS[-1])
     # The others are found by all marks or none.
     alike = {key: place for key, place in index.items() if MARKS[-1].off(key) not in bare}
-    between = [(marks, _told_apart(alike, marks)) for marks in MARKS[1:-1]]
+    between = [(marks, _without(alike, marks)) for marks in MARKS[1:-1]]
     tables = [(MARKS[0], index), *between, (MARKS[-1], bare)]
     return [(marks, table) for marks, table in tables if table]
+
+
+def _without(index: Mapping[str, int], marks: Marks) -> dict[str, int]:
+    """Indices of the labels that no other looks like without marks, and that have none of these.
+
+    Of one that has some, an answer may be what is left by chance.
+    """
+    apart = _told_apart(index, marks)
+    return {key: place for key, place in apart.items() if index.get(key) == place}
 
 
 def _told_apart(index: Mapping[str, int], marks: Marks) -> dict[str, int]:
