@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from locum.config import LimitSettings
 from locum.serving.client import ClientConnection
+from locum.serving.known_heads import KnownHeads
 from locum.serving.routing import Caller
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Echo:
     """What a client's connection asks of its host."""
 
     limits = LimitSettings()
+    heads = KnownHeads()
     stopping = False
 
     def opened(self, connection: ClientConnection) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from locum.config import LimitSettings
+    from locum.serving.known_heads import KnownHeads
     from locum.serving.routing import Caller
     from locum.serving.wire import Headers
 
@@ -40,6 +41,7 @@ class Host(Protocol):
     """Who owns the connections and answers their requests."""
 
     limits: LimitSettings
+    heads: KnownHeads
     stopping: bool
 
     def opened(self, connection: ClientConnection) -> bool:
@@ -88,7 +90,7 @@ class ClientConnection(asyncio.Protocol):
         self._host = host
         self._limits = host.limits
         self._transport: asyncio.Transport
-        self._reader = RequestReader(host.limits, host.admit, self._hold)
+        self._reader = RequestReader(host.limits, host.admit, self._hold, host.heads)
         self._held = 0
         self._serving = False
         self._task: asyncio.Task[None] | None = None

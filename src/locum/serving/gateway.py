@@ -17,6 +17,7 @@ from locum.serving.answer_cache import AnswerCache
 from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
 from locum.serving.forwarder import Forwarder, read_call
+from locum.serving.known_heads import KnownHeads
 from locum.serving.metrics import Metrics
 from locum.serving.own_pages import OwnPages
 from locum.serving.recogniser import Recogniser
@@ -75,6 +76,7 @@ class Gateway:
         prices: Mapping[str, OwnPrice] = MappingProxyType({}),
     ) -> None:
         self.limits = settings.limits
+        self.heads = KnownHeads()
         self.stopping = False
         self.metrics = Metrics()
         self._settings = settings

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locum.config import LimitSettings
+    from locum.serving.known_heads import KnownHeads
     from locum.serving.routing import Caller
 
 __all__ = ["RequestReader"]
@@ -32,6 +33,7 @@ class RequestReader:
         limits: What a request may take.
         admit: Tells by its head who sends a request; raises `Refusal` where it may not come.
         hold: Is told of each piece of a body; raises `Refusal` where there is no room for it.
+        heads: Those of requests that were read by the same limits, and let in by the same rules.
     """
 
     def __init__(
@@ -39,16 +41,19 @@ class RequestReader:
         limits: LimitSettings,
         admit: Callable[[bytes, bytes, Headers], Caller],
         hold: Callable[[int], None],
+        heads: KnownHeads,
     ) -> None:
         self._limits = limits
         self._admit = admit
         self._hold = hold
+        self._heads = heads
         self._parser = httptools.HttpRequestParser(self)
         self._begin()
         self.requests: deque[Request] = deque()
         self.refusal: Refusal | None = None
         self.deadline: float | None = None
         self.wants_continue = False
+        self._was_last = False
 
     def _begin(self) -> None:
         self.target = b""
@@ -67,8 +72,24 @@ class RequestReader:
         """Take bytes as they came."""
         if self.refusal is not None:
             return
+        known = None if self.reading or self._was_last else self._heads.find(data)
+        if known is None:
+            self._parse(data)
+        else:
+            self._take(known)
+
+    def _take(self, request: Request) -> None:
+        """Queue a request that need not be parsed."""
+        try:
+            self._hold(len(request.body))
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        self.requests.append(request)
+
+    def _parse(self, data: bytes) -> None:
         message, in_head = self.headers, self.reading and not self._head_ended
-        in_body = self._head_ended
+        in_body, begins, queued = self._head_ended, not self.reading, len(self.requests)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -77,6 +98,8 @@ class RequestReader:
             self._refuse(Refusal(400, "bad_http", f"not valid HTTP: {error}"))
         if self.headers is message and self.reading:
             self._count(len(data), in_head=in_head, in_body=in_body)
+        elif begins and self.refusal is None and len(self.requests) == queued + 1:
+            self._heads.learn(data, self.requests[-1])
 
     def _pass_over_upgrade(self, rest: bytes) -> None:
         """Read a request that offers another protocol as if it did not (RFC 9110, 7.8).
@@ -91,7 +114,7 @@ class RequestReader:
         head = request_bytes(self._method, self.target, headers, b"")
         self._parser = httptools.HttpRequestParser(self)
         self._begin()
-        self.feed(head + rest)
+        self._parse(head + rest)
 
     def _count(self, fed: int, *, in_head: bool, in_body: bool) -> None:
         """Bound what the parser keeps of lines and trailers that have not ended."""
@@ -179,6 +202,7 @@ class RequestReader:
         """Queue the request."""
         if self.refusal is not None or self._parser.should_upgrade():
             return
+        keep_alive = self._parser.should_keep_alive()
         self.requests.append(
             Request(
                 self._method,
@@ -186,10 +210,11 @@ class RequestReader:
                 self.headers,
                 b"".join(self._body),
                 self._parser.get_http_version() == "1.1",
-                self._parser.should_keep_alive(),
+                keep_alive,
                 self._caller,
             )
         )
+        self._was_last = not keep_alive
         self._begin()
         self.deadline = None
         self.wants_continue = False
