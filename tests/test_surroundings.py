@@ -51,6 +51,15 @@ def test_words_are_kept_whole() -> None:
     assert find_surroundings(texts).after == " is in the long drawer"
 
 
+def test_words_are_kept_whole_with_the_marks_that_belong_to_them() -> None:
+    texts = [f"इस संदेश का विषय क्या है: {word}" for word in ("किताब", "किरण")]
+    assert find_surroundings(texts).before == "इस संदेश का विषय क्या है: "
+    texts = [f"{word} इस संदेश का विषय है" for word in ("पानी", "रानी")]
+    assert find_surroundings(texts).after == " इस संदेश का विषय है"
+    texts = [f"{word} इस संदेश का विषय है" for word in ("पी", "सी")]
+    assert find_surroundings(texts).after == " इस संदेश का विषय है"
+
+
 @pytest.mark.parametrize(
     "texts",
     [

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["find_words"]
+__all__ = ["cut_first_word", "cut_last_word", "find_words"]
 
 _JOINERS = "\u200c\u200d"
 
@@ -22,6 +22,19 @@ def find_words(text: str, others: str = "") -> list[str]:
         others: A regular expression of what is a word besides.
     """
     return _words_with(_marks_in(text), others).findall(text)
+
+
+def cut_last_word(text: str) -> str:
+    """Return a text without the word, or the piece of one, that it ends with."""
+    *_, last = ("", *find_words(text))
+    return text.removesuffix(last)
+
+
+def cut_first_word(text: str) -> str:
+    """Return a text without the word, or the piece of one, that it begins with."""
+    rest = text.lstrip(_marks_in(text))
+    first = next(iter(find_words(rest)), "")
+    return rest.removeprefix(first)
 
 
 def _marks_in(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.words import cut_first_word, cut_last_word
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,6 @@ _EXCEPTIONS = 0.02
 _SHORTEST = 12
 # Also of one of which there is nothing but a bracket, as the rest differs.
 _PLACEHOLDER_BEGINS = re.compile(r"\[(?:[A-Z]|\Z)")
-_LAST_WORD = re.compile(r"\w+\Z")
 _PLACEHOLDER_ENDS = re.compile(r"(?:\A|\d)\]")
 
 
@@ -55,10 +56,10 @@ def find_surroundings(texts: Sequence[str]) -> Surroundings:
     """
     if len(set(texts)) < 2:
         return NO_SURROUNDINGS
-    before = _LAST_WORD.sub("", _common_beginning(texts))
+    before = cut_last_word(_common_beginning(texts))
     placeholder = _PLACEHOLDER_BEGINS.search(before)
     before = before[: placeholder.start()] if placeholder else before
-    after = _LAST_WORD.sub("", _common_beginning([text[::-1] for text in texts]))[::-1]
+    after = cut_first_word(_common_beginning([text[::-1] for text in texts])[::-1])
     for placeholder in [*_PLACEHOLDER_ENDS.finditer(after)][-1:]:
         after = after[placeholder.end() :]
     return Surroundings(_if_long(before), _if_long(after))
