@@ -52,6 +52,7 @@ def shown(texts: list[str]) -> list[str]:
         ("3f2504e0-4f89-11d3-9a0c-0305e82c3301", ("{identifier}",)),
         ("to [EMAIL_1]", ("to", "{placeholder}")),
         ("a \n\n  b", ("a", "\n", "b")),
+        ("a" + 200_000 * " " + "b \t\u2028c", ("a", "b", "c")),
         ("well-known don't the_thing", ("well-known", "don't", "the_thing")),
         ("", ()),
     ],

@@ -25,7 +25,7 @@ _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?[AaPp][Mm]\b)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?"
 _WORD = re.compile(
     rf"""
-    (?P<line>\s*\n\s*)
+    (?P<space>\s+)
     | (?P<moment>
         (?=[\dADFJMNOSTW]) (?:
             \d{{4}}-\d\d-\d\d(?:(?:T|,?\s){_CLOCK}{_ZONE})?
@@ -48,7 +48,7 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _PLAIN = frozenset({"word", "mark"})
-_SHOWN = {"line": "\n", **{name[1:-1]: name for name in VARYING}}
+_SHOWN = {"space": "\n", **{name[1:-1]: name for name in VARYING}}
 
 
 class Words(NamedTuple):
@@ -89,11 +89,10 @@ def read_words(text: str) -> Words:
     """
     keys, starts, ends = list[str](), array("I"), array("I")
     for found in _WORD.finditer(text):
-        kind = found.lastgroup
-        if kind in _PLAIN:
-            keys.append(intern(found.group()))
-        else:
-            keys.append(_SHOWN[kind or "line"])
+        kind, shown = found.lastgroup or "", found.group()
+        if kind == "space" and "\n" not in shown:
+            continue
+        keys.append(intern(shown) if kind in _PLAIN else _SHOWN[kind])
         begin, end = found.span()
         starts.append(begin)
         ends.append(end)
