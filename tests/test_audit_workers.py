@@ -53,6 +53,13 @@ def timeless(found: list[Probe | str]) -> list[Probe | str]:
     return [one if isinstance(one, str) else one._replace(seconds=0.0) for one in found]
 
 
+def test_a_task_is_probed_whatever_its_name() -> None:
+    named = lessons("one", 60)._replace(name="support/tickets of today")
+    assert timeless(probe_all([named], SETTINGS, 1)) == timeless(
+        probe_all([lessons("one", 60)], SETTINGS, 1)
+    )
+
+
 def test_neither_the_number_of_processes_nor_the_order_changes_a_result(
     three: list[Lessons],
 ) -> None:

@@ -89,6 +89,13 @@ def test_nothing_to_import_is_an_error(tmp_path: Path) -> None:
     assert b"expected one of" in done.stderr
 
 
+def test_a_task_that_no_student_could_be_named_by_is_refused(project: Path, tmp_path: Path) -> None:
+    log = str(project / "log.jsonl")
+    done = run("import", log, "--task", "support/tickets", folder=tmp_path, code=2)
+    assert b"task name 'support/tickets' cannot be used" in done.stderr
+    assert not (tmp_path / ".locum").exists()
+
+
 def test_calls_are_listed_filtered_and_summed_up(project: Path) -> None:
     table = run("calls", "--limit", "2", folder=project)
     assert table.stdout.count(b"support") == 2

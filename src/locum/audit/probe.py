@@ -55,6 +55,8 @@ _MOST_OBJECTS = 500
 _MOST_CHARACTERS = 1_000_000
 _GROWTH = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 50.0)
 _ENOUGH = 2_000
+# Calls may name tasks as no student's folder could be called.
+_STUDENT = "probe"
 LIKELY = 0.8
 """Chance of a certificate from which on a task is worth distilling."""
 
@@ -196,7 +198,7 @@ def _within(inputs: list[Example]) -> list[Example]:
 
 def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
     answers = [example.answer for example in lessons.inputs if example.answer is not None]
-    task = Task(lessons.name, infer_labels(answers).labels)
+    task = Task(_STUDENT, infer_labels(answers).labels)
     pool = build_pool(task, lessons.inputs, given_answers(lessons.inputs, task))
     texts = [example.text for example in pool.examples]
     group = find_groups(texts).group
@@ -210,7 +212,7 @@ def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
 def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[HeldOut, list[str]]:
     answers = [example.answer or "" for example in lessons.inputs]
     schema = schema_of_answers(answers).schema if lessons.schema is None else lessons.schema
-    task = ExtractionTask(lessons.name, schema)
+    task = ExtractionTask(_STUDENT, schema)
     return judge_objects(task, lessons.inputs, settings.seed, settings.seconds)
 
 

@@ -43,9 +43,12 @@ def import_command(
     before anything is written.
     """
     from locum.redaction import Redactor
+    from locum.schema import check_name
     from locum.store import CallStore, open_database
     from locum.traffic.imports import import_calls
 
+    if task is not None:
+        check_name(task)
     settings = project_settings(config)
     with (
         open_database(store_place(home, settings)) as database,
