@@ -237,6 +237,17 @@ def test_calls_without_answers_are_counted_and_never_probed(tmp_path: Path) -> N
     assert task["measures"]["refused"] == 1
 
 
+def test_where_no_call_has_an_answer_no_day_is_told(tmp_path: Path) -> None:
+    failed = [
+        call._replace(facts=replace(call.facts, outcome="failed")) for call in coin_calls(20, 0)
+    ]
+    page = tmp_path / "audit.html"
+    home = fill(tmp_path / "home", failed)
+    found = in_json(home, "audit", "--quiet", "--html", str(page))
+    assert (found["calls"], found["first"], found["last"]) == (20, None, None)
+    assert '<p class="lede">A student' in page.read_text("utf-8")
+
+
 def test_exact_repetitions_are_to_be_cached(tmp_path: Path) -> None:
     calls = [
         make_call(
@@ -292,7 +303,7 @@ def test_nothing_that_a_prompt_says_becomes_markup(tmp_path: Path) -> None:
 
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    for place in (tmp_path / "file" / "audit.html", tmp_path):
+    for place in (tmp_path / "file" / "audit.html", tmp_path, "."):
         # Of a store that is not there nothing is said yet.
         refused = refusal(tmp_path / "none", "audit", "--quiet", "--html", str(place))
         assert f"{place} cannot be written" in refused

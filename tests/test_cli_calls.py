@@ -147,6 +147,12 @@ def test_an_export_can_be_imported_elsewhere(project: Path, tmp_path: Path) -> N
     assert [call["id"] for call in exported] == [call["id"] for call in kept]
 
 
+@pytest.mark.parametrize("extra", [[], ["--format", "parquet"]], ids=str)
+def test_an_export_to_a_folder_is_refused(project: Path, extra: list[str]) -> None:
+    refused = run("calls", "export", ".", *extra, folder=project, code=1).stderr
+    assert b". cannot be written: it is a folder" in refused
+
+
 def test_an_export_to_parquet(project: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     run("calls", "export", "calls.parquet", "--task", "support", folder=project)

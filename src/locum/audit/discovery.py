@@ -118,8 +118,8 @@ def discover(
         strata.all.calls + unusable.broken + unusable.other,
         sum(part.read for part in parts),
         len(source.damaged),
-        strata.all.first,
-        strata.all.last,
+        strata.all.first if strata.all.calls else None,
+        strata.all.last if strata.all.calls else None,
     )
 
 

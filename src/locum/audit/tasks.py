@@ -228,8 +228,9 @@ class Discovery(NamedTuple):
         calls: All calls that were looked at.
         read: Calls whose bodies were read.
         damaged: Calls whose bodies could not be read, of those that were to be.
-        first: Time of the first call, in seconds since 1970.
-        last: Time of the last call.
+        first: Time of the first call with a whole answer, in seconds since 1970; ``None`` where
+            there is none.
+        last: Likewise of the last one.
     """
 
     tasks: list[TrafficTask]
@@ -237,5 +238,5 @@ class Discovery(NamedTuple):
     calls: int
     read: int
     damaged: int
-    first: float
-    last: float
+    first: float | None
+    last: float | None

@@ -216,6 +216,8 @@ def export_calls(
         raise UsageError(f"--format {chosen!r}: expected jsonl or parquet")
     if chosen == "parquet" and file is None:
         raise UsageError("Parquet is not written to standard output: give a file")
+    if file is not None and file.is_dir():
+        raise InputError(f"{file} cannot be written: it is a folder")
     with _opened(config, home) as store:
         if chosen == "parquet" and file is not None:
             from locum.store import export_parquet

@@ -77,6 +77,8 @@ def check_page_place(path: str | Path) -> None:
         InputError: It cannot.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{target} cannot be written: it is a folder")
     scratch = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,8 +86,6 @@ def check_page_place(path: str | Path) -> None:
         scratch.unlink()
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
-    if target.is_dir():
-        raise InputError(f"{target} cannot be written: it is a folder")
 
 
 def make_environment(*packages: str) -> Environment:
