@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from benchmarks.audit_discovery import score
 from benchmarks.audit_mixture import ONE_OFF
 from locum.audit import discover, remember_tasks
 from locum.audit.asked import Asked, ask
-from locum.audit.measures import Told, narrowness, output_kind
+from locum.audit.measures import Told, measure, narrowness, output_kind
 from locum.audit.sampling import Drawn, Stratum, Sums, draw_calls, read_strata, scaled, union_of
 from locum.audit.volumes import share_of, volume_of
 from locum.cli.task_inputs import recorded_inputs
@@ -143,6 +144,43 @@ def test_narrowness_lies_between_zero_and_one(calls: list[tuple[str, str | None]
     asked = asked_of([answer for _, answer in calls], [text for text, _ in calls])
     told = [Told(one, one.text) for one in asked]
     assert 0 <= narrowness(told) <= 1
+
+
+def test_what_a_student_may_not_answer_is_measured_with_what_it_has() -> None:
+    plain = [make_call(number, [user(f"text {number}")], "a") for number in range(10)]
+    biased = [
+        make_call(number, [user(f"text {number}")], "a", logit_bias={"9": -100})
+        for number in range(10, 20)
+    ]
+    stored = [call._replace(facts=replace(call.facts, endpoint="responses")) for call in plain[:5]]
+    told = [Told(one, one.text) for one in map(ask, [*plain, *biased, *stored])]
+    found = measure(told, instruction_varies=False)
+    assert found.answerable == pytest.approx(10 / 25)
+    assert found.recognised == pytest.approx(10 / 25)
+    assert found.hindrance == "'logit_bias'"
+    assert told[-1].asked.hindrance == "'store', which is not false"
+
+
+def test_what_a_cache_has_answered_is_not_to_be_cached_again() -> None:
+    asked = [one._replace(request=b"same") for one in asked_of(["a"] * 10)]
+    paid = [one._replace(cost_usd=0.01 * (number < 4)) for number, one in enumerate(asked)]
+
+    def share(calls: list[Asked]) -> tuple[float, float]:
+        found = measure([Told(one, one.text) for one in calls], instruction_varies=False)
+        assert found.repeated == found.cacheable
+        return found.cacheable, found.cacheable_cost
+
+    assert share(paid) == pytest.approx((0.3, 0.75))
+    assert share([one._replace(cost_usd=0.01 * (one == asked[0])) for one in asked]) == (0, 0)
+    for cost in (None, 0.0):
+        assert share([one._replace(cost_usd=cost) for one in asked]) == pytest.approx((0.9, 0.9))
+
+
+def test_turns_are_talk_where_they_are_no_examples() -> None:
+    shown = [one._replace(turns="shown") for one in asked_of(["a"] * 10)]
+    talk = [one._replace(turns=f"turn {number}") for number, one in enumerate(shown[:5])]
+    found = measure([Told(one, one.text) for one in shown + talk], instruction_varies=False)
+    assert found.talk == pytest.approx(1 / 3)
 
 
 # What other commands take.

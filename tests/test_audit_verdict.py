@@ -124,7 +124,8 @@ def test_without_a_cost_calls_are_what_is_saved() -> None:
         (measured(tools=0.9), "uses tools"),
         (measured(output=OutputKind("free text")), "free text"),
         (measured(output=OutputKind("closed set", (("yes", 1.0),))), "every answer is 'yes'"),
-        (topic()._replace(kind="conversation"), "conversation"),
+        (measured(output=OutputKind("free text"), talk=0.9), "it is a conversation"),
+        (measured(output=OutputKind("closed set", (("none", 0.85),))), "85% of its answers are"),
     ],
 )
 def test_some_tasks_no_student_takes(task: TrafficTask, why: str) -> None:
@@ -154,6 +155,36 @@ def test_where_nearly_nothing_is_recognised_the_prompt_is_to_be_changed_first() 
     assert later.kind == "collect_more"
 
 
+def test_calls_that_no_student_may_answer_are_to_be_changed_first() -> None:
+    task = measured(answerable=0.1, hindrance="'logit_bias'", recognised=0.1)
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert (verdict.kind, verdict.saves_now) == ("change_prompt", False)
+    assert "90% of calls to the model, whatever a student learns, because of 'log" in verdict.reason
+    assert verdict.notes == ()
+    some = measured(answerable=0.8, hindrance="'logit_bias'", recognised=0.8)
+    verdict = judge(some, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert verdict.kind == "distil"
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.3528, 0.1764, 0.5292))
+    [note] = verdict.notes
+    assert note.startswith("a gateway leaves 20% of calls to the model")
+
+
+def test_talk_about_which_a_student_decides_is_judged_by_its_probe() -> None:
+    task = measured(talk=0.9)._replace(kind="conversation")
+    named = task._replace(kind="named")
+    verdicts = {judge(one, probed(foreseen(450, 0.5, 0.9)), PROMISE) for one in (task, named)}
+    assert len(verdicts) == 1
+    [verdict] = verdicts
+    assert verdict.kind == "distil"
+    assert any("in 90% of calls other turns come before" in note for note in verdict.notes)
+
+
+def test_a_name_that_no_student_can_have_is_told() -> None:
+    verdict = judge(topic()._replace(name="a/b"), probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert any("no student can have its name" in note for note in verdict.notes)
+
+
 def test_calls_whose_cost_is_not_known_count_as_nothing_and_are_told() -> None:
     volume = topic().volume._replace(priced=0.4)
     task = topic()._replace(volume=volume)
@@ -173,11 +204,13 @@ def test_too_few_calls_to_certify_are_to_be_collected() -> None:
 
 
 def test_repeated_requests_are_to_be_cached_where_nothing_is_distilled() -> None:
-    task = measured(repeated=0.4, cacheable=0.4, output=OutputKind("free text"))
+    task = measured(repeated=0.4, cacheable=0.4, cacheable_cost=0.2, output=OutputKind("free text"))
     verdict = judge(task, None, PROMISE)
     assert verdict.kind == "cache"
     assert verdict.saving is not None
-    assert verdict.saving.dollars == pytest.approx((0.4, 0.4, 0.4))
+    assert verdict.saving.calls == pytest.approx((400, 400, 400))
+    assert verdict.saving.dollars == pytest.approx((0.2, 0.2, 0.2))
+    assert "that is 20% of the cost" in verdict.reason
     assert any("free text" in note for note in verdict.notes)
 
 

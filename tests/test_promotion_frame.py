@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from locum.promotion import Ask, Frame, ask_of, frame_of
 from locum.redaction import Redactor
-from locum.traffic import split_request, to_chat
+from locum.traffic import hindrance, split_request, to_chat
 from tests.promoted import INSTRUCTION, chat_request, message_request, record
 
 if TYPE_CHECKING:
@@ -91,7 +91,12 @@ def test_the_input_is_what_the_user_says_last() -> None:
 def test_a_request_that_wants_more_than_one_text_is_left_to_the_teacher(
     more: dict[str, Any],
 ) -> None:
-    assert split_request(chat_request("Where is it?") | more) is None
+    asked = chat_request("Where is it?") | more
+    assert split_request(asked) is None
+    # The first thing in the way is named.
+    [name] = more
+    assert hindrance(asked) in {repr(name), "no messages"}
+    assert hindrance(chat_request("Where is it?")) is None
 
 
 @pytest.mark.parametrize(

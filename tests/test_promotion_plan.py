@@ -187,6 +187,8 @@ def test_calls_that_no_student_could_answer_are_passed_over() -> None:
     assert (prepared.calls, prepared.recognised) == (152, 150)
     with pytest.raises(InputError, match=r"of the 2 calls .* none is one that a gateway's student"):
         prepare_plan(label_student(), [odd, silent])
+    with pytest.raises(InputError, match=r"last; 1 of them have 'tools': record some without"):
+        prepare_plan(label_student(), [odd])
     with pytest.raises(InputError, match="of the 0 calls"):
         prepare_plan(label_student(), [])
 

@@ -7,6 +7,7 @@ from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.words import read_words
+from locum.promotion.answerable import read_answerable
 from locum.store import CallFilter, CallStore
 from locum.traffic import input_text, instruction
 from locum.traffic.conversation import first_choice
@@ -53,6 +54,8 @@ class Asked(NamedTuple):
         output_tokens: Tokens of the answer.
         cost_usd: What the call cost.
         request: Digest of the whole request and the application that sent it.
+        hindrance: What of it keeps every student in a gateway from answering it; empty where
+            nothing does.
     """
 
     id: str
@@ -76,6 +79,7 @@ class Asked(NamedTuple):
     output_tokens: int | None
     cost_usd: float | None
     request: bytes
+    hindrance: str
 
 
 def read_asked(
@@ -111,6 +115,7 @@ def ask(call: Call) -> Asked:
     temperature = request.get("temperature")
     turns = list(_earlier_turns(request))
     schema = asked_schema(request) or {}
+    read = read_answerable(facts.endpoint, request)
     properties = schema.get("properties")
     return Asked(
         id=facts.id,
@@ -134,6 +139,7 @@ def ask(call: Call) -> Asked:
         output_tokens=facts.output_tokens,
         cost_usd=facts.cost_usd,
         request=sha256(canonical_json([facts.application, request])).digest()[:_DIGITS],
+        hindrance=intern(read) if isinstance(read, str) else "",
     )
 
 

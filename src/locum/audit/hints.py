@@ -28,10 +28,12 @@ class Hint(NamedTuple):
 
     Args:
         share: Of what the task costs that would be saved.
+        calls: Share of its calls that would not be sent to the model, or at another price.
         reason: Why, in a sentence with its figures.
     """
 
     share: float
+    calls: float
     reason: str
 
 
@@ -54,7 +56,9 @@ def cache_hint(task: TrafficTask) -> Hint | None:
             f"; it keeps answers at temperature 0 alone, which {measures.cacheable:.0%} are asked "
             "again at"
         )
-    return Hint(measures.cacheable, reason)
+    if abs(measures.cacheable_cost - measures.cacheable) >= _WORTH_SAYING:
+        reason += f"; that is {measures.cacheable_cost:.0%} of the cost"
+    return Hint(measures.cacheable_cost, measures.cacheable, reason)
 
 
 def batch_hint(task: TrafficTask) -> Hint | None:
@@ -76,7 +80,7 @@ def batch_hint(task: TrafficTask) -> Hint | None:
         f"nine in ten calls come in {share:.0%} of the hours, and none is streamed: if they may "
         f"wait a day, the batch API of {model}'s provider answers them at half the price"
     )
-    return Hint(_HALF, reason)
+    return Hint(_HALF, _HALF, reason)
 
 
 def busy_hours(calls: Sequence[SampledCall]) -> float | None:
@@ -118,4 +122,4 @@ def label_hint(task: TrafficTask) -> Hint | None:
         f"answers take {volume.output_tokens:,.0f} tokens where the label has {label:.0f} bytes: "
         f"without thoughts and words around it, at least {min(share, 1):.0%} of the cost is saved"
     )
-    return Hint(min(share, 1.0), reason)
+    return Hint(min(share, 1.0), 0.0, reason)

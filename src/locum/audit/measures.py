@@ -48,13 +48,17 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
     answers = [one.answer for one in asked if one.answer is not None]
     groups = find_groups([call.text for call in calls])
     temperatures = [one.temperature for one in asked if one.temperature is not None]
+    hindrances = Counter(one.hindrance for one in asked if one.hindrance)
+    repeated = _repeated(asked)
+    cacheable = _repeated([one for one in asked if one.temperature == 0])
     return Measures(
         output=output_kind(asked),
         narrowness=narrowness(calls),
         exact_duplicates=groups.exact / len(calls),
         near_duplicates=groups.near / len(calls),
-        repeated=_repeated(asked) / len(calls),
-        cacheable=_repeated([one for one in asked if one.temperature == 0]) / len(calls),
+        repeated=len(repeated) / len(calls),
+        cacheable=len(cacheable) / len(calls),
+        cacheable_cost=_share_of_cost(cacheable, asked),
         self_agreement=self_agreement(calls),
         turns=fmean(one.replies for one in asked),
         tools=fmean(one.uses_tools for one in asked),
@@ -64,19 +68,43 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         answer_words=median(len(answer.split()) for answer in answers) if answers else 0.0,
         refused=1 - len(answers) / len(calls),
         instruction_varies=instruction_varies,
-        recognised=_recognised(asked),
+        talk=_talk(asked) / len(calls),
+        answerable=1 - hindrances.total() / len(calls),
+        hindrance=min(hindrances, key=lambda what: (-hindrances[what], what), default=""),
+        recognised=_recognised([one for one in asked if not one.hindrance]) / len(calls),
     )
 
 
-def _recognised(asked: Sequence[Asked]) -> float:
-    """Return the share of calls whose instruction and model are frequent, as a promotion counts."""
-    counts = Counter((one.fingerprint, one.model) for one in asked)
-    known = (count for count in counts.values() if count >= LEAST_SHARE * len(asked))
-    return sum(known) / len(asked)
+def _recognised(answerable: Sequence[Asked]) -> int:
+    """Count the calls whose instruction and model are frequent, as a promotion counts."""
+    counts = Counter((one.fingerprint, one.model) for one in answerable)
+    return sum(count for count in counts.values() if count >= LEAST_SHARE * len(answerable))
 
 
-def _repeated(asked: Sequence[Asked]) -> int:
-    return len(asked) - len({one.request for one in asked})
+def _talk(asked: Sequence[Asked]) -> int:
+    """Count the calls after turns of their own: turns before many messages are examples."""
+    counts = Counter(one.turns for one in asked if one.turns)
+    return sum(count for count in counts.values() if count < max(2, LEAST_SHARE * len(asked)))
+
+
+def _repeated(asked: Sequence[Asked]) -> list[Asked]:
+    """Return the calls whose request was sent before, but for those that a cache has answered."""
+    known: set[bytes] = set()
+    repeated: list[Asked] = []
+    for one in sorted(asked, key=lambda one: (one.time, one.id)):
+        if one.request in known:
+            repeated.append(one)
+        known.add(one.request)
+    if not any(one.cost_usd for one in asked):
+        return repeated
+    return [one for one in repeated if one.cost_usd != 0]
+
+
+def _share_of_cost(part: Sequence[Asked], asked: Sequence[Asked]) -> float:
+    whole = sum(one.cost_usd or 0.0 for one in asked)
+    if not whole:
+        return len(part) / len(asked)
+    return sum(one.cost_usd or 0.0 for one in part) / whole
 
 
 def output_kind(asked: Sequence[Asked]) -> OutputKind:

@@ -22,7 +22,7 @@ __all__ = ["VERDICTS", "render_audit"]
 
 VERDICTS: dict[VerdictKind, str] = {
     "distil": "Distil now",
-    "change_prompt": "Change the prompt",
+    "change_prompt": "Change the calls",
     "collect_more": "Collect more",
     "cache": "Cache it",
     "batch": "Use the batch price",

@@ -148,8 +148,11 @@ class Measures(NamedTuple):
         near_duplicates: Share of other calls whose input is a near-copy of an earlier one;
             likewise.
         repeated: Share of calls whose whole request the same application sent before, model and
-            settings too; likewise.
+            settings too; likewise. Those that cost nothing, where others did, are left out: a cache
+            has answered them.
         cacheable: Share of calls that are such at temperature 0, which a cache may answer.
+        cacheable_cost: Share of the cost that is theirs; their share of calls where nothing has a
+            cost.
         self_agreement: ``None`` where no question was asked twice.
         turns: Mean number of the model's answers before the one that was asked for.
         tools: Share of calls in which a model may choose among tools.
@@ -160,8 +163,12 @@ class Measures(NamedTuple):
         refused: Share of calls without an answer in text.
         instruction_varies: Whether the instruction has parts that vary: a student that reads the
             user's message alone does not see them.
-        recognised: Share of calls that a gateway would recognise: those to a model and with an
-            instruction that at least 2% of the calls have.
+        talk: Share of calls after turns that are no examples, as fewer than 2% of the calls have
+            the same.
+        answerable: Share of calls that a student in a gateway may answer, whatever it has learned.
+        hindrance: What most others have that keeps it from them; empty where there are none.
+        recognised: Share of calls that a gateway would recognise: those of the answerable ones to a
+            model and with an instruction that at least 2% of these have.
     """
 
     output: OutputKind
@@ -170,6 +177,7 @@ class Measures(NamedTuple):
     near_duplicates: float
     repeated: float
     cacheable: float
+    cacheable_cost: float
     self_agreement: SelfAgreement | None
     turns: float
     tools: float
@@ -179,6 +187,9 @@ class Measures(NamedTuple):
     answer_words: float
     refused: float
     instruction_varies: bool
+    talk: float
+    answerable: float
+    hindrance: str
     recognised: float
 
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
+from locum.audit.notes import left_to_the_model, notes_of
 from locum.audit.probe import LIKELY, Probe, farthest_calls
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
@@ -30,7 +31,6 @@ _WORTH_TRYING = 0.25
 _TALK = 0.5
 _TWICE_AS_GOOD = 0.05
 _MOST_RECOGNISED = 0.5
-_NEARLY_ALL = 0.99
 
 
 class Amount(NamedTuple):
@@ -61,10 +61,10 @@ class Verdict(NamedTuple):
     """What to do with a task.
 
     Args:
-        kind: ``distil`` now; ``change_prompt`` first, as a gateway would not recognise most calls;
-            ``collect_more`` calls first; ``cache`` exact repetitions; use a
-            ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not probed, or not
-            for long enough.
+        kind: ``distil`` now; ``change_prompt`` first, or what else its calls ask for, as a gateway
+            would leave most of them to the model; ``collect_more`` calls first; ``cache`` exact
+            repetitions; use a ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not
+            probed, or not for long enough.
         reason: Why, in a sentence with its figures.
         notes: What else is worth knowing or doing, a sentence each.
         saving: What it saves; for ``change_prompt`` and ``collect_more``, what it will; nothing for
@@ -94,8 +94,9 @@ def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Ve
     four in five. What is saved counts the calls that a student may answer, less the 2% that a
     gateway still sends to the model for comparison. Distilling recorded calls costs nothing but
     some minutes of a CPU; what more calls cost is counted at the task's mean cost of a call. Calls
-    that a gateway would not recognise, as their instruction or model is one that fewer than 2% of
-    the calls have, are not saved; where most are such, the prompt is to be changed first.
+    that a gateway leaves to the model, as no student could answer them or as their instruction or
+    model is one that fewer than 2% of the calls have, are not saved; where most are such, what they
+    ask for is to be changed first.
 
     Args:
         task: What was found of it.
@@ -117,7 +118,7 @@ def _no_student(task: TrafficTask) -> str | None:
     measures, output = task.measures, task.measures.output
     if output.kind == "tools" or measures.tools > _TALK:
         return "it uses tools: what the model does next hangs on what they answer"
-    if task.kind == "conversation":
+    if output.kind == "free text" and measures.talk > _TALK:
         return (
             f"it is a conversation: {measures.turns:.1f} answers of the model come before each "
             "message on average, and a student reads the last message alone"
@@ -129,22 +130,27 @@ def _no_student(task: TrafficTask) -> str | None:
             "distill with --student-model tries a small language model"
         )
     if output.kind == "closed set" and len(output.labels) == 1:
-        return f"every answer is {output.labels[0][0]!r}: there is nothing to decide"
+        [(label, often)] = output.labels
+        if often == 1:
+            return f"every answer is {label!r}: there is nothing to decide"
+        return (
+            f"{often:.0%} of its answers are {label!r}, and each other one was given once: a "
+            "student of labels needs two that come again"
+        )
     return None
 
 
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
-    notes = [*probed.notes, *_unrecognised(task), *_unpriced(task)]
+    notes = [*probed.notes, *notes_of(task)]
     asked = f"{promise.target:.0%} agreement"
     if probed.now.chance >= LIKELY and not _is_recognised(task):
         saving = _saving(task, probed, probed.now)
         reason = (
-            f"its instruction varies, so that a gateway would recognise "
-            f"{task.measures.recognised:.0%} of calls: with what varies moved into the message, or "
-            f"left out, a small student may answer {_span(probed.now)} of calls at {asked}"
-            f"{_worth(saving)}"
+            f"{_unrecognised(task)}, a small student may answer {_span(probed.now)} of calls at "
+            f"{asked}{_worth(saving)}"
         )
         return Verdict("change_prompt", reason, tuple(notes), saving)
+    notes += left_to_the_model(task)
     if probed.now.chance >= LIKELY:
         saving = _saving(task, probed, probed.now)
         reason = (
@@ -169,6 +175,20 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         f"{probed.agreement.value:.0%} of inputs that it did not learn from, and on none of them "
         f"surely enough for {asked}, with {farthest_calls(probed.now.calls):,} calls neither",
         tuple(notes),
+    )
+
+
+def _unrecognised(task: TrafficTask) -> str:
+    """Say why a gateway would send most calls to the model, and what would change that."""
+    measures = task.measures
+    if measures.answerable < _MOST_RECOGNISED:
+        return (
+            f"a gateway leaves {1 - measures.answerable:.0%} of calls to the model, whatever a "
+            f"student learns, because of {measures.hindrance}: with that changed"
+        )
+    return (
+        f"its instruction varies, so that a gateway would recognise {measures.recognised:.0%} of "
+        "calls: with what varies moved into the message, or left out"
     )
 
 
@@ -221,15 +241,14 @@ def _with_hints(
         return found._replace(notes=(*found.notes, *rest))
     chosen = cache if kind == "cache" else batch
     assert chosen is not None, "the verdict is the hint's"
-    saving = _of_share(task, chosen.share)
+    saving = _of_hint(task, chosen)
     notes = (found.reason, *found.notes, *rest)
     return Verdict(kind, f"{chosen.reason}{_worth(saving)}", notes, saving, months=0.0)
 
 
-def _of_share(task: TrafficTask, share: float) -> Saving:
-    volume = task.volume
-    calls, cost = volume.calls_a_month * share, volume.cost_a_month_usd
-    dollars = None if cost is None else Amount(cost * share, cost * share, cost * share)
+def _of_hint(task: TrafficTask, hint: Hint) -> Saving:
+    calls, cost = task.volume.calls_a_month * hint.calls, task.volume.cost_a_month_usd
+    dollars = None if cost is None else Amount(cost, cost, cost).times(hint.share)
     return Saving(Amount(calls, calls, calls), dollars)
 
 
@@ -249,29 +268,6 @@ def _saving(task: TrafficTask, probed: Probe, foresight: Foresight) -> Saving:
 
 def _is_recognised(task: TrafficTask) -> bool:
     return task.measures.recognised >= _MOST_RECOGNISED
-
-
-def _unrecognised(task: TrafficTask) -> list[str]:
-    measures = task.measures
-    told = []
-    if measures.instruction_varies:
-        told.append(
-            "its instruction varies from call to call, which a student does not see: it reads the "
-            "message alone"
-        )
-    if measures.recognised < _NEARLY_ALL:
-        told.append(
-            f"a gateway would recognise {measures.recognised:.0%} of calls: others have an "
-            "instruction or a model that fewer than 2% of the calls have"
-        )
-    return told
-
-
-def _unpriced(task: TrafficTask) -> list[str]:
-    volume = task.volume
-    if volume.cost_usd is None or volume.priced > _NEARLY_ALL:
-        return []
-    return [f"the cost of {1 - volume.priced:.0%} of calls is not known, and counted as nothing"]
 
 
 def _worth(saving: Saving) -> str:

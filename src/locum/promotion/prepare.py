@@ -15,7 +15,7 @@ from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import learn_recognition
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
-from locum.traffic import is_stored, split_request
+from locum.traffic import hindrance, is_stored, split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
@@ -105,13 +105,16 @@ def prepare_plan(
             f"the student of {student.task.name!r} is certified for single fields alone, and a "
             "gateway answers with whole objects: use locum predict --partial"
         )
-    seen, count = _usable(calls)
+    seen, others = _usable(calls)
+    count = len(seen) + others.total()
     if not seen:
+        told = [f"; {most:,} of them have {what}" for what, most in others.most_common(1)]
         raise InputError(
             f"of the {count:,} calls that the student of {student.task.name!r} learned from, none "
             "is one that a gateway's student can answer: it needs the model's name, one answer of "
-            "text, no tools, no images, and the user's message last; record some with locum "
-            "gateway, and distil the task from those"
+            "text, no tools, no images, and the user's message last"
+            f"{''.join(told)}: record some without with locum gateway, and distil the task from "
+            "those"
         )
     recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
@@ -142,16 +145,22 @@ def prepare_plan(
     return Prepared(plan, count, len(seen), stored)
 
 
-def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], int]:
-    seen, count = [], 0
+def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
+    """Return the calls that a student could have answered, and what others have instead."""
+    seen, others = list[_Seen](), Counter[str]()
     for call in calls:
-        count += 1
         split = split_request(call.request, call.facts.endpoint)
         answer = object_text(call.request, call.response) if call.response else None
-        # What names no model was no request: nothing says how the application's calls look.
-        if split is not None and answer is not None and split.rest.get("model"):
+        if split is None:
+            others[hindrance(call.request, call.facts.endpoint) or ""] += 1
+        elif answer is None:
+            others["no answer of text"] += 1
+        elif not split.rest.get("model"):
+            # What names no model was no request: nothing says how the application's calls look.
+            others["no model's name"] += 1
+        else:
             seen.append(_Seen(frame_of(split.rest), split.text, answer, call))
-    return seen, count
+    return seen, others
 
 
 def _wordings(

@@ -7,9 +7,9 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, ask_of, frame_of
+from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, frame_of, read_answerable
 from locum.serving.known_bodies import KnownBodies
-from locum.traffic import is_stored, split_request, to_chat
+from locum.traffic import to_chat
 from locum.traffic.strict_json import parse_json, write_json
 
 if TYPE_CHECKING:
@@ -198,14 +198,13 @@ class _Read(NamedTuple):
 def _read(endpoint: Endpoint, body: JsonObject) -> _Read | None:
     """Read a request; ``None`` where a student cannot answer it."""
     form = ANSWER_FORMS.get(endpoint)
-    if form is None or is_stored(endpoint, body) or not form.takes(body):
+    if form is None or not form.takes(body):
         return None
     chat = to_chat(endpoint, body, None).request
-    split = split_request(chat, endpoint)
-    ask = ask_of(chat)
-    if split is None or ask is None:
+    read = read_answerable(endpoint, chat)
+    if isinstance(read, str):
         return None
-    return _Read(split.text, split.rest, ask, _user(chat))
+    return _Read(read.split.text, read.split.rest, read.ask, _user(chat))
 
 
 def _read_body(endpoint: Endpoint, body: bytes) -> tuple[str, object] | None:

@@ -17,7 +17,13 @@ from locum.traffic.conversation import (
     token_logprobs,
 )
 from locum.traffic.make_call import make_call
-from locum.traffic.split_request import SETTINGS, SplitRequest, is_stored, split_request
+from locum.traffic.split_request import (
+    SETTINGS,
+    SplitRequest,
+    hindrance,
+    is_stored,
+    split_request,
+)
 from locum.traffic.token_positions import token_position, token_text
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "assemble",
     "endpoint_of_path",
     "fingerprint",
+    "hindrance",
     "input_text",
     "instruction",
     "is_stored",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["SETTINGS", "SplitRequest", "is_stored", "split_request"]
+__all__ = ["SETTINGS", "SplitRequest", "hindrance", "is_stored", "split_request"]
 
 # These change how an answer is delivered or accounted for, and not what it says.
 _DELIVERY = frozenset(
@@ -37,6 +37,7 @@ _WITHOUT_EFFECT: JsonObject = {
 }
 _SAID = frozenset({"role", "content"})
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
+_ODD_MESSAGES = "messages of more than text, or none of the user's at the end"
 
 
 class SplitRequest(NamedTuple):
@@ -61,18 +62,38 @@ def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest
         chat: The request in the shape of chat completions.
         endpoint: The API that it was sent to.
     """
+    found = _split(chat, endpoint)
+    return None if isinstance(found, str) else found
+
+
+def hindrance(chat: JsonObject, endpoint: Endpoint = "chat") -> str | None:
+    """Say what of a request keeps a student from answering it: its first such parameter, if any.
+
+    Args:
+        chat: The request in the shape of chat completions.
+        endpoint: The API that it was sent to.
+
+    Returns:
+        What it has, such as ``'tools'``; ``None`` where `split_request` takes it apart.
+    """
+    found = _split(chat, endpoint)
+    return found if isinstance(found, str) else None
+
+
+def _split(chat: JsonObject, endpoint: Endpoint) -> SplitRequest | str:
+    harmless = _WITHOUT_EFFECT if endpoint == "responses" else {}
+    for name, value in chat.items():
+        known = name in _DELIVERY or name in SETTINGS
+        if not known and _has_effect(value, harmless.get(name, ())):
+            return repr(name)
+    if not _is_one(chat.get("n")):
+        return "'n'"
     messages = chat.get("messages")
     if not isinstance(messages, list) or not messages:
-        return None
+        return "no messages"
     turns, text = messages[:-1], _text_of(messages[-1], {"user"})
-    unknown = [name for name in chat if name not in _DELIVERY and name not in SETTINGS]
-    harmless = _WITHOUT_EFFECT if endpoint == "responses" else {}
     if text is None or any(_text_of(turn, _ROLES) is None for turn in turns):
-        return None
-    if not _is_one(chat.get("n")) or any(
-        _has_effect(chat[name], harmless.get(name, ())) for name in unknown
-    ):
-        return None
+        return _ODD_MESSAGES
     rest = {k: v for k, v in chat.items() if k in SETTINGS and v is not None}
     rest["model"] = chat.get("model")
     rest["response_format"] = chat.get("response_format")

@@ -1,0 +1,65 @@
+"""What is worth knowing of a task besides what to do with it, a sentence each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locum.errors import UsageError
+from locum.schema import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.audit.tasks import TrafficTask
+
+__all__ = ["left_to_the_model", "notes_of"]
+
+_NEARLY_ALL = 0.99
+
+
+def notes_of(task: TrafficTask) -> list[str]:
+    """Return what a student of a task does not see, and what its figures leave out."""
+    return [*_unseen(task), *_unpriced(task), *_unnameable(task)]
+
+
+def _unseen(task: TrafficTask) -> Iterator[str]:
+    """What varies where a student does not look."""
+    if task.measures.instruction_varies:
+        yield (
+            "its instruction varies from call to call, which a student does not see: it reads the "
+            "message alone"
+        )
+    if task.measures.talk > 1 - _NEARLY_ALL:
+        yield (
+            f"in {task.measures.talk:.0%} of calls other turns come before the message, which a "
+            "student does not see: it reads the last message alone"
+        )
+
+
+def left_to_the_model(task: TrafficTask) -> Iterator[str]:
+    """Say which calls a gateway leaves to the model, whatever a student of the task learns."""
+    measures = task.measures
+    if measures.answerable < _NEARLY_ALL:
+        yield (
+            f"a gateway leaves {1 - measures.answerable:.0%} of calls to the model, whatever a "
+            f"student learns, because of {measures.hindrance}"
+        )
+    if measures.recognised < _NEARLY_ALL * measures.answerable:
+        yield (
+            f"a gateway would recognise {measures.recognised:.0%} of calls: others have an "
+            "instruction or a model that fewer than 2% of the calls have"
+        )
+
+
+def _unpriced(task: TrafficTask) -> Iterator[str]:
+    volume = task.volume
+    if volume.cost_usd is not None and volume.priced <= _NEARLY_ALL:
+        yield f"the cost of {1 - volume.priced:.0%} of calls is not known, and counted as nothing"
+
+
+def _unnameable(task: TrafficTask) -> Iterator[str]:
+    """Calls may name a task as no student's folder could be called."""
+    try:
+        check_name(task.name)
+    except UsageError as error:
+        yield f"no student can have its name, so that its calls need another one: {error}"
