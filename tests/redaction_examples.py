@@ -15,6 +15,9 @@ FOUND = {
         "o'brien@example.com",
         "BOB@EXAMPLE.COM",
         "bob%40example.com",
+        "juan.perez@gmail.com.py",
+        "иван@yandex.ru",
+        "ivan@пример.рф",
     ),
     "phone": (
         "+49 30 901820",
@@ -72,31 +75,58 @@ NAMED = {
         ("Authorization: Bearer ", "abc123DEF456ghi789xyz"),
         ("Authorization: Basic ", "dXNlcjpwYXNzd29yZA=="),
         ("postgres://app:", "letmein"),
+        ("postgres://user:", "p@ss@w0rd"),
+        ("my pass: ", "LH4521x"),
         ("aws_secret_access_key = ", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
         ("https://example.com/v1?api_key=", "a1b2c3d4e5f6g7h8i9"),
         ('password = "', "correcthorsebattery"),
     ),
 }
-AFTER = {"postgres://app:": "@db.example", "API-Key: '": "'", 'password = "': '"'}
+AFTER = {
+    "postgres://app:": "@db.example",
+    "postgres://user:": "@db/x?by=a@b.",
+    "API-Key: '": "'",
+    'password = "': '"',
+}
 KEPT = (
     "order 114-3941689-8772232, tracking 1Z999AA10123456784, invoice 4155552671",
     "2024-01-15 10:30:45, 15.01.2024 14:30, 01/15/2024, 2024-01-15T10:30:45.123456Z",
     "price 1,234,567.89 or 1.234.567,89 EUR, 609 141 777 JPY, 3.14159265358979",
     "v1.2.3.4, version 1.2.3.4, 10.0.0.1, 192.168.1.254, 127.0.0.1:8080, fe80::1, 2001:db8::1",
     "ISBN 978-0-306-40615-7, 0-306-40615-2; 52.5200, 13.4050",
+    "clause 12.4.3.1, paragraph 8.4.2.1, Article 4.2.1.3, § 5.2.3.1, Step 1.2.3.4: go",
+    "boarding pass: LH4521, bus pass: ZONE12A",
     "f47ac10b-58cc-4372-a567-0e02b2c3d479, 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
     "4111111111111112 has a wrong check digit, and so has DE89370400440532013001",
     "gpt-4o-2024-08-06 claude-sonnet-4-20250514 chatcmpl-AbC123dEf456GhI789jKl012MnO34",
     'api_key = os.environ["API_KEY"]; password = getpass(); def f(password: str = None): ...',
     "password=<your password> API_KEY=${API_KEY} password: ******** token: expired max_tokens=4096",
     "I forgot my password is what he wrote; the key is: patience; authorization: required",
-    "@app.route, x@y, icon@2x.png, react@18.2.0, git@github.com:org/repo.git, std::vector<int>",
+    "@route, x@y, x@y.py, icon@2x.png, react@18.2.0, git@github.com:org/repo.git, std::vector<int>",
     ".sk-fading-circle-wrapper-inner, risk-1234567890123456789, 1 + 2 - 3 = 12345678 / 9",
 )
 
 
 HOSTILE = (
-    *("a", "1", "1 ", "01 ", "a@", "a@a.", "@", "sk-", "eyJ-", "eyJaaaaaa.", "://a:", "::", "1.1."),
+    *(
+        "://a:b@",
+        "@я",
+        "я@я.",
+        "boarding pass: ",
+        "a",
+        "1",
+        "1 ",
+        "01 ",
+        "a@",
+        "a@a.",
+        "@",
+        "sk-",
+        "eyJ-",
+        "eyJaaaaaa.",
+        "://a:",
+        "::",
+        "1.1.",
+    ),
     *(
         "password=",
         "password is ",

@@ -51,7 +51,11 @@ _PRIVATE_KEY = re.compile(
     r"(?:(?:[^-\0]|-(?!----)){0,20000}+-----END [A-Z0-9 ]{0,40}-----|"
     rf"{_PEM_LINE}{{0,500}})"
 )
-_URL_PASSWORD = re.compile(r"://[^\s:/?#@\0]{0,64}:(?P<value>[^\s@/\0]{1,256})@")
+# A password may hold an @: then the last one before the address of the server ends it.
+_URL_PASSWORD = re.compile(
+    r"://[^\s:/?#@\0]{0,64}:"
+    r"(?P<value>[^\s@/\0]{1,256}(?:@[^\s@/?#\"'`,;&|<>(){}\[\]\\\0]{0,64}(?=@)){0,4})@"
+)
 _IS = r"[ \t]{0,4}(?::=|=>|[:=]|(?<=[ \t])(?:is|was|ist|est|es)(?=[ \t:])[ \t]?:?)[ \t]{0,4}"
 _ASSIGNED = re.compile(
     r"(?i:(?P<password>pass(?:word|wort|wd|phrase|code)|\bpass|pwd|senha|contraseña)|secret"
@@ -69,9 +73,14 @@ _TEMPLATE = re.compile(
 )
 _STRONG = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).|.+[!@#%^&*+?~$].*[A-Za-z0-9]")
 _WORD = re.compile(r"[A-Za-z]{8,}|[A-Za-z]{3,}(?:-[A-Za-z]{3,}){2,}")
+_PASS = re.compile(r"(?:boarding|bus|metro|rail|season|ski|train|travel)[ _-]?$", re.IGNORECASE)
+_LONGEST_PASS = 9
 
 
 def _assigned(match: re.Match[str]) -> Span | None:
+    before = match.string[max(0, match.start() - _LONGEST_PASS) : match.start()]
+    if (match["password"] or "").casefold() == "pass" and _PASS.search(before):
+        return None
     group = "quoted" if match["quoted"] else "open"
     start, end = match.span(group)
     if group == "open":

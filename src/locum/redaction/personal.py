@@ -56,24 +56,32 @@ def where(accepts: Callable[[str], bool]) -> Callable[[re.Match[str]], Span | No
 
 
 # The search starts at the @, which is rare; what stands before it is read backwards.
-_LATIN = r"A-Za-z0-9\u00c0-\u024f"
+_LATIN = r"A-Za-z\u00c0-\u024f"
+# Of scripts that put spaces between words: in others an address would take words along.
+_GREEK_OR_CYRILLIC = r"\u0386\u0388-\u03ce\u0400-\u0481\u048a-\u052f"
+_LETTER = rf"0-9{_LATIN}{_GREEK_OR_CYRILLIC}"
 _EMAIL = re.compile(
-    rf"(?:@|%40)(?:[{_LATIN}][{_LATIN}-]{{0,62}}\.){{1,8}}"
-    rf"(?P<top>[A-Za-z\u00c0-\u024f]{{2,24}}|xn--[a-z0-9-]{{2,59}}){END}"
+    rf"(?:@|%40)(?:[{_LETTER}][{_LETTER}-]{{0,62}}\.){{1,8}}"
+    rf"(?P<top>[{_LATIN}]{{2,24}}|[{_GREEK_OR_CYRILLIC}]{{2,24}}|xn--[a-z0-9-]{{2,59}}){END}"
 )
-_LOCAL = re.compile(rf"[{_LATIN}._%+'&-]{{1,64}}")
+_LOCAL = re.compile(rf"[{_LETTER}._%+'&-]{{1,64}}")
 _FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "py"})
 
 
 def _email(match: re.Match[str]) -> Span | None:
     text, at = match.string, match.start()
     local = _LOCAL.match(text[max(0, at - 64) : at][::-1])
-    if local is None or match["top"].casefold() in _FILES:
+    if local is None or (match["top"].casefold() in _FILES and not _is_paraguayan(match[0])):
         return None
     start = at - local.end()
     start += text[start - 1 : start] == "\\" and text[start] in "nrt"
     start = at - len(text[start:at].lstrip(".'&%-"))
     return None if start == at or text[start:at] == "git" else (start, match.end())
+
+
+def _is_paraguayan(domain: str) -> bool:
+    """Tell whether a domain is one of Paraguay's: these have a name before com.py and the like."""
+    return domain.casefold().endswith(".py") and domain.count(".") > 1
 
 
 _CARD = re.compile(
@@ -101,7 +109,9 @@ _IPV6 = re.compile(
     rf"{START}(?<!:)[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{1,6}}:[0-9A-Fa-f]{{0,4}}{END}(?!:)"
 )
 _VERSION = re.compile(
-    r"(?:version|release|build|firmware|section|driver|\bv)\W{0,3}$", re.IGNORECASE
+    r"(?:version|release|build|firmware|section|driver|\bv"
+    r"|\b(?:appendix|article|chapter|clause|paragraph|step)|\u00a7)\W{0,3}$",
+    re.IGNORECASE,
 )
 
 
