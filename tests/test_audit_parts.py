@@ -96,6 +96,17 @@ def test_a_burst_is_not_taken_for_the_pace_of_a_month() -> None:
     assert volume.calls_a_month == pytest.approx(500 * 30.4375)
 
 
+def test_calls_of_a_log_without_times_are_taken_for_no_pace() -> None:
+    read = [
+        one._replace(time=START + number % 2) for number, one in enumerate(asked_of(["a"] * 50))
+    ]
+    volume = volume_of(sums_of(500, START, START + 1), read, START + 90 * DAY, exact=True)
+    assert not volume.timed
+    assert volume.calls_a_month == pytest.approx(500)
+    assert volume.cost_a_month_usd == pytest.approx(0.5)
+    assert volume_of(sums_of(500, START, START + 1), asked_of(["a"] * 50), START, exact=True).timed
+
+
 def test_a_task_that_ended_is_slower_than_while_it_ran() -> None:
     read = asked_of(["a"])
     volume = volume_of(sums_of(100, START, START + DAY), read, START + 10 * DAY, exact=True)

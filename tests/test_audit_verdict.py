@@ -79,6 +79,17 @@ def test_more_calls_are_counted_priced_and_paid_back() -> None:
     assert "bought from the model now they cost $0.50, back in 35 days" in verdict.reason
 
 
+def test_calls_without_times_are_told_no_month() -> None:
+    task = topic()._replace(volume=topic().volume._replace(timed=False))
+    now = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert "which saves $0.441 of what all calls cost" in now.reason
+    more = judge(task, probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
+    assert (more.kind, more.more_calls, more.months) == ("collect_more", 500, None)
+    assert not any(word in more.reason for word in ("month", "pace", "back in"))
+    for verdict in (now, more, judge(task, None, PROMISE)):
+        assert any("of all of them" in note for note in verdict.notes)
+
+
 def test_a_certificate_that_may_be_had_now_is_worth_a_try() -> None:
     later = foreseen(900, 0.5, 0.8)
     notes = [

@@ -89,6 +89,14 @@ def test_nothing_to_import_is_an_error(tmp_path: Path) -> None:
     assert b"expected one of" in done.stderr
 
 
+def test_an_import_says_where_nothing_tells_when_calls_were_sent(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("text,answer\nhello,yes\nbye,no\n")
+    done = run("import", "table.csv", folder=tmp_path)
+    assert b"nothing tells when 2 calls were sent" in done.stderr
+    (tmp_path / "timed.csv").write_text("text,answer,time\nhello,yes,2026-01-01T00:00:00Z\n")
+    assert b"nothing tells" not in run("import", "timed.csv", folder=tmp_path).stderr
+
+
 def test_a_task_that_no_student_could_be_named_by_is_refused(project: Path, tmp_path: Path) -> None:
     log = str(project / "log.jsonl")
     done = run("import", log, "--task", "support/tickets", folder=tmp_path, code=2)

@@ -73,7 +73,7 @@ def batch_hint(task: TrafficTask) -> Hint | None:
         return None
     if task.measures.streamed > _WORTH_SAYING:
         return None
-    share = busy_hours(task.sample)
+    share = busy_hours(task.sample) if task.volume.timed else None
     if share is None or share > _FEW_HOURS:
         return None
     reason = (

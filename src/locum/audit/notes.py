@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from locum.audit.tasks import TrafficTask
 
-__all__ = ["left_to_the_model", "notes_of"]
+__all__ = ["left_to_the_model", "notes_of", "untimed"]
 
 _NEARLY_ALL = 0.99
 
@@ -20,6 +20,15 @@ _NEARLY_ALL = 0.99
 def notes_of(task: TrafficTask) -> list[str]:
     """Return what a student of a task does not see, and what its figures leave out."""
     return [*_unseen(task), *_unpriced(task), *_unnameable(task)]
+
+
+def untimed(task: TrafficTask) -> Iterator[str]:
+    """Say that figures of a month are of all calls, where these tell no pace."""
+    if not task.volume.timed:
+        yield (
+            "its calls come at a few moments, as where a log tells no times, so that they tell no "
+            "pace: what is said of a month is of all of them"
+        )
 
 
 def _unseen(task: TrafficTask) -> Iterator[str]:

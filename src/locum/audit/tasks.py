@@ -53,6 +53,8 @@ class Volume(NamedTuple):
         read: Calls that were read.
         first: Time of its first call, of those that were read where calls were estimated.
         last: Likewise of its last one.
+        timed: Whether its calls tell a pace: not where they come at a few moments, as those of logs
+            without times do. Then all that there are count as those of a month.
         days: Days that the calls of a month are foreseen from: from the task's first call to the
             last one of any task, and one day where that is less, so that a burst is not taken for
             the pace of a month.
@@ -74,6 +76,7 @@ class Volume(NamedTuple):
     read: int
     first: float
     last: float
+    timed: bool
     days: float
     calls_a_month: float
     cost_usd: float | None

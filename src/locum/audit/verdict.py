@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
-from locum.audit.notes import left_to_the_model, notes_of
+from locum.audit.notes import left_to_the_model, notes_of, untimed
 from locum.audit.probe import LIKELY, Probe, farthest_calls
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
@@ -110,7 +110,8 @@ def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Ve
         found = _by_probe(task, probed, promise)
     else:
         found = _unprobed(task, probed, promise)
-    return _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task))
+    found = _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task))
+    return found._replace(notes=(*found.notes, *untimed(task)))
 
 
 def _no_student(task: TrafficTask) -> str | None:
@@ -147,7 +148,7 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         saving = _saving(task, probed, probed.now)
         reason = (
             f"{_unrecognised(task)}, a small student may answer {_span(probed.now)} of calls at "
-            f"{asked}{_worth(saving)}"
+            f"{asked}{_worth(saving, task)}"
         )
         return Verdict("change_prompt", reason, tuple(notes), saving)
     notes += left_to_the_model(task)
@@ -155,7 +156,7 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         saving = _saving(task, probed, probed.now)
         reason = (
             f"a small student may answer {_span(probed.now)} of calls at {asked}"
-            f"{_worth(saving)}; its lessons are recorded already, so that it pays at once"
+            f"{_worth(saving, task)}; its lessons are recorded already, so that it pays at once"
         )
         if probed.later and probed.later.coverage > probed.now.coverage + _TWICE_AS_GOOD:
             notes.append(f"twice as many calls would bring it to about {probed.later.coverage:.0%}")
@@ -196,10 +197,11 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
     more = _rounded((later.calls - probed.now.calls) / max(probed.usable, 1e-9))
     volume, saving = task.volume, _saving(task, probed, later)
     days = DAYS_A_MONTH * more / volume.calls_a_month
+    at_its_pace = f" {_days(days)} at its pace," if volume.timed else ""
     reason = (
         f"{probed.now.calls:,} usable calls bring a certificate with a chance of "
-        f"{probed.now.chance:.0%}; with about {more:,} more, {_days(days)} at its pace, a small "
-        f"student would answer {_span(later)} of calls{_worth(saving)}"
+        f"{probed.now.chance:.0%}; with about {more:,} more,{at_its_pace} a small "
+        f"student would answer {_span(later)} of calls{_worth(saving, task)}"
     )
     if probed.now.chance >= _WORTH_TRYING:
         notes = [
@@ -209,8 +211,10 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
     months = None
     if volume.cost_usd is not None and saving.dollars and saving.dollars.value:
         price = more * volume.cost_usd / (volume.calls * volume.priced)
-        months = price / saving.dollars.value
-        reason += f"; bought from the model now they cost ${price:,.2f}, back in {_months(months)}"
+        reason += f"; bought from the model now they cost ${price:,.2f}"
+        if volume.timed:
+            months = price / saving.dollars.value
+            reason += f", back in {_months(months)}"
     return Verdict("collect_more", reason, tuple(notes), saving, more, months)
 
 
@@ -243,7 +247,7 @@ def _with_hints(
     assert chosen is not None, "the verdict is the hint's"
     saving = _of_hint(task, chosen)
     notes = (found.reason, *found.notes, *rest)
-    return Verdict(kind, f"{chosen.reason}{_worth(saving)}", notes, saving, months=0.0)
+    return Verdict(kind, f"{chosen.reason}{_worth(saving, task)}", notes, saving, months=0.0)
 
 
 def _of_hint(task: TrafficTask, hint: Hint) -> Saving:
@@ -270,14 +274,14 @@ def _is_recognised(task: TrafficTask) -> bool:
     return task.measures.recognised >= _MOST_RECOGNISED
 
 
-def _worth(saving: Saving) -> str:
+def _worth(saving: Saving, task: TrafficTask) -> str:
     if saving.dollars is None:
         return ""
-    amount = saving.dollars
+    amount, of_what = saving.dollars, "a month" if task.volume.timed else "of what all calls cost"
     if amount.low == amount.high:
-        return f", which saves {format_dollars(amount.value)} a month"
+        return f", which saves {format_dollars(amount.value)} {of_what}"
     return (
-        f", which saves {format_dollars(amount.value)} a month "
+        f", which saves {format_dollars(amount.value)} {of_what} "
         f"({format_dollars(amount.low)} to {format_dollars(amount.high)})"
     )
 

@@ -20,6 +20,7 @@ __all__ = ["DAYS_A_MONTH", "share_of", "volume_of"]
 DAYS_A_MONTH = 365.25 / 12
 _SECONDS_A_DAY = 86_400.0
 _SHORTEST_DAYS = 1.0
+_MOST_AT_ONCE = 20
 
 
 def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> Volume:
@@ -31,7 +32,8 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         end: Time of the last call of any task, in seconds since 1970.
         exact: Whether they were counted.
     """
-    days = max(_SHORTEST_DAYS, (end - sums.first) / _SECONDS_A_DAY)
+    timed = _is_timed(read)
+    days = max(_SHORTEST_DAYS, (end - sums.first) / _SECONDS_A_DAY) if timed else DAYS_A_MONTH
     months = days / DAYS_A_MONTH
     latencies = [one.latency_ms for one in read if one.latency_ms is not None]
     middle, slow = np.quantile(latencies, (0.5, 0.95)).tolist() if latencies else (None, None)
@@ -41,6 +43,7 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         read=len(read),
         first=sums.first,
         last=sums.last,
+        timed=timed,
         days=days,
         calls_a_month=sums.calls / months,
         cost_usd=sums.cost_usd,
@@ -53,6 +56,12 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         input_tokens=sums.input_tokens / sums.counted if sums.counted else None,
         output_tokens=sums.output_tokens / sums.counted if sums.counted else None,
     )
+
+
+def _is_timed(read: Sequence[Asked]) -> bool:
+    """Tell whether calls come at moments of their own, and not together as files are written."""
+    moments = len({one.time for one in read})
+    return len(read) == 1 or (moments > 1 and len(read) < _MOST_AT_ONCE * moments)
 
 
 def share_of(sums: Sums, part: Sequence[Asked], whole: Sequence[Asked]) -> Sums:

@@ -78,6 +78,13 @@ def _to_json(report: ImportReport) -> str:
     return orjson.dumps({**report._asdict(), "files": files}).decode()
 
 
+def _told_untimed(count: int) -> str:
+    return (
+        f"nothing tells when {count:,} calls were sent: they have the time at which the file was "
+        "last written, and an audit sees no pace in them"
+    )
+
+
 def _print_report(report: ImportReport) -> None:
     errors = stderr_console()
     for file in report.files:
@@ -86,7 +93,8 @@ def _print_report(report: ImportReport) -> None:
             f"{file.known:,} known already"
         )
         other = [f"{file.other:,} records tell of something else"] if file.other else []
-        for note in [*other, *file.skipped.describe()]:
+        untimed = [_told_untimed(file.untimed)] if file.untimed else []
+        for note in [*untimed, *other, *file.skipped.describe()]:
             errors.print(f"  {note}", markup=False)
     for count, what in (
         (report.unanswered, "requests of batches without a result"),

@@ -112,7 +112,7 @@ class _Importer:
             head = _head(found.records)
             records = chain(head, found.records)
             if not head:
-                return ImportedFile(source.name, "", 0, 0, 0, 0, SkippedRows())
+                return ImportedFile(source.name, "", 0, 0, 0, 0, 0, SkippedRows())
             log_format = chosen or _detected(source.name, head)
             with closing(Occurrences()) as occurrences:
                 file = _File(source, found.place, log_format, occurrences)
@@ -199,7 +199,7 @@ class _File:
         self.skipped = SkippedRows(place=place)
         self.group: list[Call] = []
         self.group_bytes = 0
-        self.read = self.added = self.known = self.other = 0
+        self.read = self.added = self.known = self.untimed = self.other = 0
         self._changed = clock.time() if source.changed is None else source.changed
         self._occurrences = occurrences
 
@@ -216,7 +216,9 @@ class _File:
     def time_of(self, logged: LoggedCall) -> float:
         told = (logged.response or {}).get("created", (logged.response or {}).get("created_at"))
         times = (logged.time, moment(told))
-        return next((time for time in times if time is not None), self._changed)
+        time = next((time for time in times if time is not None), None)
+        self.untimed += time is None
+        return self._changed if time is None else time
 
     def number_of(self, content: str) -> str:
         times = self._occurrences.count(content)
@@ -229,6 +231,7 @@ class _File:
             self.read,
             self.added,
             self.known,
+            self.untimed,
             self.other,
             self.skipped,
         )

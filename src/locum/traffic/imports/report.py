@@ -19,6 +19,7 @@ class ImportedFile(NamedTuple):
         read: Records that could be read.
         added: Calls that are new in the store.
         known: Calls that were in the store already.
+        untimed: Calls of which nothing tells when they were sent.
         other: Records that tell of something else than a call to a model.
         skipped: Records that could not be used, by reason.
     """
@@ -28,6 +29,7 @@ class ImportedFile(NamedTuple):
     read: int
     added: int
     known: int
+    untimed: int
     other: int
     skipped: SkippedRows
 
