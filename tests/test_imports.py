@@ -410,3 +410,9 @@ def test_a_log_without_times_has_the_time_of_its_file(store: CallStore, tmp_path
     os.utime(path, (77, 77))
     take(store, path)
     assert calls_of(store)[0].facts.time == 77
+
+
+@pytest.mark.parametrize("time", ["1700000000", "1700000000000", "2023-11-14T22:13:20Z"])
+def test_tables_tell_times_in_any_unit(store: CallStore, tmp_path: Path, time: str) -> None:
+    take(store, write(tmp_path / "a.csv", f"time,input,output\n{time},a,x\n"))
+    assert calls_of(store)[0].facts.time == 1_700_000_000

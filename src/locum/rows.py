@@ -39,6 +39,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "split": (),
 }
 _SHOWN_LINES = 3
+# From where on a number of a time counts parts of a second: the year 5138 in seconds is 1973 in ms.
+_FINER = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -186,12 +188,14 @@ def to_amount(value: object) -> float:
 def to_time(value: object) -> float:
     """Return a time in seconds since 1970; without a time zone it is UTC.
 
+    A number counts milliseconds, microseconds or nanoseconds where its size says so.
+
     Raises:
         BadRowError: It is neither ISO 8601 nor a number.
     """
     number = to_number(value)
     if number is not None and math.isfinite(number):
-        return number
+        return number * next((scale for least, scale in _FINER if abs(number) >= least), 1.0)
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:

@@ -31,7 +31,6 @@ __all__ = [
 _BODY_NAMES = ("messages", "prompt", "input", "contents", "system")
 _ANSWER_NAMES = ("choices", "output", "error")
 _BODIES = {("type", "message"), ("object", "list")}
-_FINER = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 
 def first(record: JsonObject, *names: str) -> object:
@@ -75,11 +74,9 @@ def moment(value: object) -> float | None:
     if value is None or isinstance(value, bool):
         return None
     try:
-        seconds = to_time(value)
+        return to_time(value)
     except BadRowError:
         return None
-    scale = next((scale for least, scale in _FINER if abs(seconds) >= least), 1.0)
-    return seconds * scale
 
 
 def milliseconds(start: float | None, end: float | None) -> float | None:
