@@ -45,6 +45,22 @@ def test_packed_and_marked_files(store: CallStore, tmp_path: Path) -> None:
     assert (report.added, report.known, report.skipped) == (2, 2, 0)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_files_in_utf_16(store: CallStore, tmp_path: Path, encoding: str) -> None:
+    text = "\ufeff" + lines(pair("a"), pair("\u00e9")) + "{}"
+    content = text.encode(encoding)
+    paths = [
+        write(tmp_path / "a.jsonl", content),
+        write(tmp_path / "b.json.gz", gzip.compress(content)),
+        write(tmp_path / "c.csv", "\ufefftext,answer\na,x\n".encode(encoding)),
+    ]
+    report = take(store, *paths)
+    assert [(file.added, file.known) for file in report.files] == [(2, 0), (0, 2), (1, 0)]
+    (cut,) = take(store, write(tmp_path / "d.jsonl", content[:-1])).files
+    assert cut.known == 2
+    assert cut.skipped.counts == {"the file ends here: it is cut off or damaged": 1}
+
+
 def test_standard_input(store: CallStore, monkeypatch: pytest.MonkeyPatch) -> None:
     content = gzip.compress(lines(pair("a")).encode())
     stream = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(content)))
@@ -59,6 +75,8 @@ def test_standard_input(store: CallStore, monkeypatch: pytest.MonkeyPatch) -> No
         ("a.json", json.dumps([pair("a"), pair("b")])),
         ("a.json", json.dumps([pair("a"), pair("b")], indent=2)),
         ("a.json", json.dumps({"object": "list", "data": [pair("a"), pair("b")]})),
+        ("a.json", f'{{"data": [\n{json.dumps(pair("a"))},\n{json.dumps(pair("b"))}\n]}}\n'),
+        ("a.json", '{"cut off": "\n' + lines(pair("a"), pair("b"))),
         ("a.json", json.dumps(pair("a"), indent=1) + json.dumps(pair("b"), indent=1)),
         ("a.json", lines(pair("a"), pair("b"))),
         ("a.log", lines(pair("a"), pair("b"))),

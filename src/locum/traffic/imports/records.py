@@ -67,11 +67,15 @@ def read_records(source: Source) -> Records:
 
 
 def _is_of_lines(head: bytes, found: bytes | None) -> bool:
-    """Whether each line is an object by itself; one line with a list in it is a document."""
+    """Whether half of the lines are objects by themselves; one with a list in it is a document.
+
+    Of a document with an entry a line, the last one alone may be such an object: commas follow the
+    others.
+    """
     lines = [line for line in head.split(b"\n") if line.strip()]
     if len(lines) == 1:
         return found is None
-    return any(map(_is_object, lines))
+    return 2 * sum(map(_is_object, lines)) >= len(lines)
 
 
 def _is_object(line: bytes) -> bool:

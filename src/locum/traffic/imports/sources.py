@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import sys
 import zlib
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from locum.errors import InputError
@@ -19,11 +21,12 @@ __all__ = ["STANDARD_INPUT", "BrokenOffError", "Source", "open_source"]
 
 STANDARD_INPUT = "-"
 _PIECE = 1 << 18
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _GZIP = b"\x1f\x8b"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _LINES = (".jsonl", ".ndjson")
+_CUT_OFF = "the file ends here: it is cut off or damaged"
 
 
 class BrokenOffError(Exception):
@@ -35,7 +38,7 @@ class Source(NamedTuple):
 
     Args:
         name: How messages name it.
-        head: Its first bytes, up to 256 KiB, unpacked and without a byte order mark.
+        head: Its first bytes, up to 256 KiB, unpacked, in UTF-8 and without a byte order mark.
         pieces: All of its bytes, those of the head too; raises `BrokenOffError`.
         delimiter: What its fields are parted by, where its name says that it is a table.
         lined: Whether its name says that it is one of JSON lines.
@@ -52,7 +55,7 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """Open a file, packed by gzip or not; the path ``-`` is the standard input.
+    """Open a file, packed by gzip or not, in UTF-8 or marked UTF-16; ``-`` is the standard input.
 
     Raises:
         InputError: It cannot be read, or is packed in another way.
@@ -75,7 +78,8 @@ def _source(name: str, stream: io.BufferedReader, suffix: str, changed: float | 
     start = stream.peek(len(_ZSTANDARD))
     if start.startswith(_ZSTANDARD):
         raise InputError(f"{name} is packed by Zstandard: unpack it first (zstd -d)")
-    pieces = _pieces(gzip.GzipFile(fileobj=stream) if start.startswith(_GZIP) else stream)
+    packed = start.startswith(_GZIP)
+    pieces = _in_utf8(_pieces(gzip.GzipFile(fileobj=stream) if packed else stream))
     head = b""
     broken = None
     try:
@@ -83,7 +87,7 @@ def _source(name: str, stream: io.BufferedReader, suffix: str, changed: float | 
             head += piece
     except BrokenOffError as error:
         broken = error
-    plain = head.removeprefix(_BYTE_ORDER_MARK)
+    plain = head.removeprefix(codecs.BOM_UTF8)
     content = _chained(plain, broken, pieces)
     return Source(name, plain, content, _TABLES.get(suffix), suffix in _LINES, changed)
 
@@ -94,9 +98,24 @@ def _pieces(stream: io.BufferedReader | gzip.GzipFile) -> Iterator[bytes]:
         while piece := stream.read1(_PIECE):
             yield piece
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise BrokenOffError("the file ends here: it is cut off or damaged") from None
+        raise BrokenOffError(_CUT_OFF) from None
     except OSError as error:
         raise BrokenOffError(f"the file cannot be read any further: {error.strerror}") from None
+
+
+def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Bytes as they are, but for text that a byte order mark says to be UTF-16."""
+    start = next(pieces, b"")
+    if not start.startswith(_UTF_16):
+        yield start
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    for piece in chain([start], pieces):
+        if text := decoder.decode(piece):
+            yield text.encode("utf-8", "surrogatepass")
+    if decoder.getstate()[0]:
+        raise BrokenOffError(_CUT_OFF)
 
 
 def _chained(head: bytes, broken: BrokenOffError | None, rest: Iterator[bytes]) -> Iterator[bytes]:
