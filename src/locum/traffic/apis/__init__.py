@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locum.traffic.apis.chat import assemble_choices, completions_to_chat
 from locum.traffic.apis.converse import assemble_converse, converse_to_chat
-from locum.traffic.apis.endpoints import endpoint_of_path, guess_endpoint
+from locum.traffic.apis.endpoints import endpoint_of_path, guess_endpoint, is_other_path
 from locum.traffic.apis.exchange import Assembled, Exchange
 from locum.traffic.apis.messages import assemble_message, messages_to_chat
 from locum.traffic.apis.responses import assemble_response, responses_to_chat
@@ -26,6 +26,7 @@ __all__ = [
     "converse_to_chat",
     "endpoint_of_path",
     "guess_endpoint",
+    "is_other_path",
     "stream_events",
     "to_chat",
 ]

@@ -9,7 +9,7 @@ from locum.traffic.apis.lenient import as_object, as_text, objects
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["endpoint_of_path", "guess_endpoint"]
+__all__ = ["endpoint_of_path", "guess_endpoint", "is_other_path"]
 
 _PATHS: dict[str, Endpoint] = {
     "/chat/completions": "chat",
@@ -18,13 +18,27 @@ _PATHS: dict[str, Endpoint] = {
     "/messages": "messages",
     "/embeddings": "embeddings",
 }
+_OTHER_PATHS = (
+    *("/count_tokens", "/input_tokens", "/moderations", "/rerank"),
+    *("/images/generations", "/images/edits", "/images/variations"),
+    *("/audio/speech", "/audio/transcriptions", "/audio/translations"),
+)
 _BLOCKS = ("tool_use", "tool_result", "image", "thinking")
 
 
 def endpoint_of_path(path: str) -> Endpoint:
     """Return the API that a path or URL belongs to; ``other`` where it is none of the known."""
-    plain = path.partition("?")[0].rstrip("/")
+    plain = _plain(path)
     return next((api for end, api in _PATHS.items() if plain.endswith(end)), "other")
+
+
+def is_other_path(path: str) -> bool:
+    """Tell whether a path or URL is known to be of an API that neither answers nor embeds texts."""
+    return _plain(path).endswith(_OTHER_PATHS)
+
+
+def _plain(path: str) -> str:
+    return path.partition("?")[0].rstrip("/")
 
 
 def guess_endpoint(request: JsonObject, response: JsonObject | None) -> Endpoint:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.rows import BadRowError
-from locum.traffic.apis import endpoint_of_path, guess_endpoint
+from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
 from locum.traffic.apis.lenient import as_object
+from locum.traffic.imports.bodies import outcome_of
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, LogFormat
-from locum.traffic.imports.values import outcome_of, whole_number, word
+from locum.traffic.imports.values import whole_number, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,10 @@ def _matches_openai(record: JsonObject) -> bool:
 def _read_openai(record: JsonObject) -> Iterator[BatchRequest | BatchAnswer]:
     body = record.get("body")
     if isinstance(body, dict):
-        named = endpoint_of_path(str(record.get("url")))
-        endpoint = guess_endpoint(body, None) if named == "other" else named
+        path = str(record.get("url"))
+        named = endpoint_of_path(path)
+        guessed = named == "other" and not is_other_path(path)
+        endpoint = guess_endpoint(body, None) if guessed else named
         yield BatchRequest(_key(record), endpoint, body)
         return
     if "response" not in record and "error" not in record:

@@ -14,8 +14,9 @@ from locum.traffic.apis import (
     to_chat,
 )
 from locum.traffic.apis.lenient import as_object, objects
+from locum.traffic.imports.bodies import with_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
-from locum.traffic.imports.values import amount, decoded, moment, with_usage, word
+from locum.traffic.imports.values import amount, decoded, moment, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.rows import BadRowError
-from locum.traffic.apis import endpoint_of_path, guess_endpoint
+from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
+from locum.traffic.apis.lenient import as_object
+from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
     amount,
     decoded,
     first,
     moment,
-    outcome_of,
-    to_request,
-    to_response,
     whole_number,
-    with_usage,
     word,
 )
 
@@ -39,20 +37,24 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     body = decoded(record.get("request_body"))
     if not isinstance(body, dict):
         raise BadRowError("the request_body is not a JSON object")
+    path = word(first(record, *_PATHS)) or ""
+    if is_other_path(path):
+        return
     model = first(record, *_MODELS)
-    request = to_request(body, {"model": model} if word(model) else {})
+    request = to_request(body, {"model": model} if word(model) else {}, is_body=True)
+    came = decoded(record.get("response_body"))
+    answer = to_answer(as_object(came).get("streamed_data", came))
     tokens = (record.get("prompt_tokens"), record.get("completion_tokens"))
-    response = with_usage(to_response(record.get("response_body")), *tokens)
+    response = with_usage(answer.response, *tokens)
     status = whole_number(record.get("response_status"))
-    path = word(first(record, *_PATHS))
-    named = endpoint_of_path(path) if path else "other"
+    named = endpoint_of_path(path)
     yield LoggedCall(
         endpoint=guess_endpoint(request, response) if named == "other" else named,
         request=request,
         response=response,
         id=word(record.get("request_id")),
         time=moment(record.get("request_created_at")),
-        outcome=outcome_of(response, status),
+        outcome=outcome_of(response, status, whole=answer.whole),
         status=status,
         upstream=word(record.get("provider")),
         streamed=request.get("stream") is True,

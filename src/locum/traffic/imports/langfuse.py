@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locum.rows import BadRowError
 from locum.traffic.apis import guess_endpoint
 from locum.traffic.apis.lenient import as_object
+from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
     amount,
@@ -14,10 +15,7 @@ from locum.traffic.imports.values import (
     first,
     milliseconds,
     moment,
-    outcome_of,
-    to_request,
-    to_response,
-    with_usage,
+    whole_number,
     word,
 )
 
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["LANGFUSE"]
 
 _MODELS = ("model", "providedmodelname")
+_CACHED = ("input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
+_WRITTEN = ("input_cache_creation", "cache_creation_input_tokens")
 _COSTS = ("totalcost", "calculatedtotalcost")
 
 
@@ -51,18 +51,18 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     settings = {"model": first(fields, *_MODELS), **_parameters(fields)}
     request = to_request(fields.get("input"), settings)
     failed = str(fields.get("level")).upper() == "ERROR"
-    answer = None if failed else to_response(fields.get("output"))
+    answer = to_answer(None if failed else fields.get("output"))
     message = first(fields, "statusmessage", "output")
     started = moment(fields["starttime"])
     yield LoggedCall(
-        endpoint=guess_endpoint(request, answer),
+        endpoint=guess_endpoint(request, answer.response),
         request=request,
         response={"error": {"message": message}}
         if failed
-        else with_usage(answer, *_tokens(fields)),
+        else with_usage(answer.response, *_tokens(fields)),
         id=word(fields.get("id")),
         time=started,
-        outcome=outcome_of(answer),
+        outcome=outcome_of(answer.response, whole=answer.whole),
         latency_ms=milliseconds(started, moment(fields.get("endtime"))),
         first_byte_ms=milliseconds(started, moment(fields.get("completionstarttime"))),
         cost_usd=_cost(fields),
@@ -73,14 +73,16 @@ def _parameters(fields: JsonObject) -> JsonObject:
     return as_object(decoded(fields.get("modelparameters")))
 
 
-def _tokens(fields: JsonObject) -> tuple[object, object]:
+def _tokens(fields: JsonObject) -> tuple[object, object, int, int]:
     usage = as_object(decoded(first(fields, "usagedetails", "usage")))
     prompt = first(usage, "input", "prompt_tokens", "promptTokens")
     answer = first(usage, "output", "completion_tokens", "completionTokens")
-    return (
-        first(fields, "prompttokens", "inputusage") if prompt is None else prompt,
-        first(fields, "completiontokens", "outputusage") if answer is None else answer,
-    )
+    prompt = first(fields, "prompttokens", "inputusage") if prompt is None else prompt
+    answer = first(fields, "completiontokens", "outputusage") if answer is None else answer
+    cached, written = (whole_number(first(usage, *names)) or 0 for names in (_CACHED, _WRITTEN))
+    asked = whole_number(prompt)
+    # Langfuse counts each kind of tokens apart.
+    return prompt if asked is None else asked + cached + written, answer, cached, written
 
 
 def _cost(fields: JsonObject) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locum.rows import BadRowError
 from locum.traffic.apis import guess_endpoint
 from locum.traffic.apis.lenient import as_object, without
+from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
     amount,
@@ -14,11 +15,7 @@ from locum.traffic.imports.values import (
     first,
     milliseconds,
     moment,
-    outcome_of,
-    to_request,
-    to_response,
     whole_number,
-    with_usage,
     word,
 )
 
@@ -30,6 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["LITELLM"]
 
 _OWN = ("custom_llm_provider", "model_map_information", "litellm_call_id", "hidden_params")
+# Others, such as image_generation, neither ask for text nor embed it.
+_PLAIN = (
+    *("completion", "text_completion", "responses", "embedding"),
+    *("generate_content", "generate_content_stream", "llm_passthrough_route"),
+)
+_ASYNCHRONOUS = [f"a{name}" for name in _PLAIN]
+_CALLS = {"", "anthropic_messages", "pass_through_endpoint", *_PLAIN, *_ASYNCHRONOUS}
 _REDACTED = "redacted-by-litellm"
 
 
@@ -38,15 +42,19 @@ def _matches(record: JsonObject) -> bool:
 
 
 def _read(record: JsonObject) -> Iterator[LoggedCall]:
+    call_type = word(record.get("call_type")) or ""
+    if call_type not in _CALLS:
+        return
     given = decoded(record.get("messages"))
     if _REDACTED in str(given)[:200]:
         raise BadRowError("LiteLLM logged it without contents (turn_off_message_logging)")
-    endpoint = _endpoint(word(record.get("call_type")) or "")
+    endpoint = _endpoint(call_type)
     parameters = as_object(decoded(record.get("model_parameters")))
     settings = {"model": record.get("model"), **parameters}
     failed = record.get("status") == "failure"
     cached = record.get("cache_hit") is True
-    answer = None if failed else _answer(record, cached=cached)
+    came = to_answer(None if failed else record.get("response"))
+    answer = _answer(record, came.response, cached=cached)
     as_input = endpoint in ("responses", "embeddings")
     body = {**settings, "input": given} if as_input else to_request(given, settings)
     started = moment(record.get("startTime"))
@@ -57,7 +65,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         response={"error": {"message": record.get("error_str")}} if failed else answer,
         id=word(first(record, "litellm_call_id", "id")),
         time=started,
-        outcome=outcome_of(answer),
+        outcome=outcome_of(answer, whole=came.whole),
         status=whole_number(code) if failed else None,
         application=word(as_object(record.get("metadata")).get("user_api_key_alias")),
         upstream=word(record.get("custom_llm_provider")),
@@ -69,9 +77,9 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     )
 
 
-def _answer(record: JsonObject, *, cached: bool) -> JsonObject | None:
+def _answer(record: JsonObject, answer: JsonObject | None, *, cached: bool) -> JsonObject | None:
     tokens = (record.get("prompt_tokens"), record.get("completion_tokens"))
-    response = with_usage(to_response(record.get("response")), *tokens)
+    response = with_usage(answer, *tokens)
     # A cached answer repeats the id of the one that was paid for.
     return without(response, "id") if response is not None and cached else response
 

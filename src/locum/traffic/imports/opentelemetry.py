@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from locum.rows import BadRowError
 from locum.traffic.apis.lenient import as_object, objects
+from locum.traffic.imports.bodies import with_usage
 from locum.traffic.imports.items import Item, LogFormat, LoggedCall, Unusable
 from locum.traffic.imports.span_messages import read_input, read_output
-from locum.traffic.imports.values import decoded, first, milliseconds, moment, with_usage, word
+from locum.traffic.imports.values import decoded, first, milliseconds, moment, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,13 @@ _SETTINGS = {
     "gen_ai.request.choice.count": "n",
     "gen_ai.tool.definitions": "tools",
 }
+# Of the request, of the answer, from the cache, to the cache.
+_TOKENS = (
+    ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
+    ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
+    ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens"),
+    ("gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens"),
+)
 _VALUES = ("stringValue", "boolValue", "doubleValue")
 
 
@@ -108,9 +116,8 @@ def _to_call(application: str | None, span: JsonObject, attributes: JsonObject) 
         if name in attributes
     }
     failed = as_object(span.get("status")).get("code") in _STATUS_ERROR
-    prompt = first(attributes, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
-    answer = first(attributes, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
-    response = with_usage(_response(attributes, _events(span)), prompt, answer)
+    tokens = [first(attributes, *names) for names in _TOKENS]
+    response = with_usage(_response(attributes, _events(span)), *tokens)
     started = moment(first(span, "startTimeUnixNano", "start_time"))
     first_chunk = attributes.get("gen_ai.response.time_to_first_chunk")
     return LoggedCall(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.traffic.apis import endpoint_of_path, guess_endpoint
+from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
 from locum.traffic.apis.lenient import as_object, objects, without
+from locum.traffic.imports.bodies import outcome_of, to_answer, to_request
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
     amount,
@@ -13,9 +14,6 @@ from locum.traffic.imports.values import (
     first,
     milliseconds,
     moment,
-    outcome_of,
-    to_request,
-    to_response,
     whole_number,
     word,
 )
@@ -23,11 +21,12 @@ from locum.traffic.imports.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locum.schema import Endpoint, JsonObject
+    from locum.schema import JsonObject
 
 __all__ = ["PAIRS"]
 
-_REQUESTS = ("request", "request_body", "requestBody", "input", "body", "req", "prompt")
+_BODIES = ("request", "request_body", "requestBody", "body", "req")
+_INPUTS = ("input", "prompt")
 _RESPONSES = ("response", "response_body", "responseBody", "output", "completion", "resp")
 _TIMES = ("time", "timestamp", "created_at", "created", "start_time", "startTime", "ts", "date")
 _ENDS = ("end_time", "endTime", "completed_at")
@@ -52,7 +51,7 @@ def _matches(record: JsonObject) -> bool:
         return answer is None and "request" in record and first(record, *_ERRORS) is not None
     if isinstance(record.get("messages"), list):
         return True
-    body = _opened(first(record, *_REQUESTS)).body
+    body = _opened(first(record, *_BODIES, *_INPUTS)).body
     messages = as_object(body).get("messages", body)
     return any("role" in message for message in objects(messages)) or (
         isinstance(body, dict) and ("prompt" in body or "input" in body or "messages" in body)
@@ -69,27 +68,31 @@ def _opened(value: object) -> _Part:
 
 
 def _read(record: JsonObject) -> Iterator[LoggedCall]:
-    sent = _opened(first(record, *_REQUESTS))
+    sent = _opened(first(record, *_BODIES, *_INPUTS))
     came = _opened(first(record, *_RESPONSES))
+    path = word(first(record, "url", "path", "endpoint") or sent.path) or ""
+    if is_other_path(path):
+        return
+    is_body = first(record, *_BODIES) is not None
     flat = isinstance(record.get("messages"), list)
-    request = without(record, *_BESIDE) if flat else to_request(sent.body)
+    request = without(record, *_BESIDE) if flat else to_request(sent.body, is_body=is_body)
     if "model" not in request and word(record.get("model")):
         request = {"model": record["model"], **request}
-    response = to_response(came.body)
+    answer = to_answer(came.body)
+    response = answer.response
     status = whole_number(first(record, "status_code", "response_status", "status") or came.status)
+    named = endpoint_of_path(path)
     started = moment(first(record, *_TIMES))
     took = amount(first(record, *_LATENCIES))
     if took is None:
         took = milliseconds(started, moment(first(record, *_ENDS)))
     yield LoggedCall(
-        endpoint=_endpoint(
-            first(record, "url", "path", "endpoint") or sent.path, request, response
-        ),
+        endpoint=guess_endpoint(request, response) if named == "other" else named,
         request=request,
         response=response,
         id=_id(record),
         time=started,
-        outcome=outcome_of(response, status, first(record, *_ERRORS)),
+        outcome=outcome_of(response, status, first(record, *_ERRORS), whole=answer.whole),
         status=status,
         streamed=request.get("stream") is True,
         latency_ms=took,
@@ -102,11 +105,6 @@ def _id(record: JsonObject) -> str | None:
     """An id that no other log will give to another call; a short one is a number in a file."""
     own = word(first(record, *_IDS))
     return own if own is not None and len(own) >= _SHORTEST_ID else None
-
-
-def _endpoint(path: object, request: JsonObject, response: JsonObject | None) -> Endpoint:
-    named = endpoint_of_path(path) if isinstance(path, str) else "other"
-    return guess_endpoint(request, response) if named == "other" else named
 
 
 PAIRS = LogFormat("pairs", "request and response bodies in one line", _matches, _read)
