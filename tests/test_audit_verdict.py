@@ -18,6 +18,7 @@ from locum.audit.probe import farthest_calls
 from locum.audit.tasks import OutputKind, SampledCall
 from locum.audit.verdict import judge
 from locum.evaluation import Interval, Promise, Share
+from locum.schema import OwnPrice
 from locum.store import CallStore, open_database
 from tests.audit_traffic import DAY, START, make_traffic
 
@@ -257,8 +258,9 @@ def test_calls_that_come_at_night_may_have_a_batch_price() -> None:
     assert "half the price" in hint.reason
     free = judge(measured(output=OutputKind("free text"))._replace(sample=night), None, PROMISE)
     assert free.kind == "batch"
-    assert batch_hint(task._replace(measures=measured(streamed=1.0).measures)) is None
-    for model in ("llama3", "openrouter/openai/gpt-4o", "deepseek/deepseek-chat"):
+    for more in ({"streamed": 1.0}, {"batched": 1.0}):
+        assert batch_hint(task._replace(measures=measured(**more).measures)) is None
+    for model in ("llama3", "gpt-oss-20b", "openrouter/openai/gpt-4o", "deepseek/deepseek-chat"):
         other = topic().volume._replace(models=((model, 1.0),))
         assert batch_hint(task._replace(volume=other)) is None
 
@@ -281,9 +283,22 @@ def test_tokens_beyond_the_label_are_priced() -> None:
     volume = topic().volume._replace(
         models=(("gpt-4o-mini", 1.0),), output_tokens=500.0, cost_usd=0.5, calls=1_000
     )
-    hint = label_hint(topic()._replace(volume=volume))
+    hint = label_hint(topic()._replace(volume=volume), {})
     assert hint is not None
     label = sum(len(name) * share for name, share in topic().measures.output.labels)
     assert hint.share == pytest.approx((500 - label) * 0.6e-6 * 1_000 / 0.5)
     short = volume._replace(output_tokens=2.0)
-    assert label_hint(topic()._replace(volume=short)) is None
+    assert label_hint(topic()._replace(volume=short), {}) is None
+
+
+def test_tokens_beyond_the_label_are_priced_as_they_are_paid() -> None:
+    volume = topic().volume._replace(
+        models=(("own", 1.0),), output_tokens=500.0, cost_usd=10.0, calls=1_000
+    )
+    assert label_hint(topic()._replace(volume=volume), {}) is None
+    own = {"own": OwnPrice(input=1.0, output=10.0)}
+    hint = label_hint(topic()._replace(volume=volume), own)
+    batch = label_hint(measured(batched=1.0)._replace(volume=volume), own)
+    assert hint is not None
+    assert batch is not None
+    assert batch.share == pytest.approx(hint.share / 2)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from locum.prices import Tokens, list_cost_usd
 from locum.redaction import Redactor
+from locum.schema import OwnPrice
 from locum.traffic import (
     answer_text,
     fingerprint,
@@ -325,3 +326,42 @@ def test_the_cost_of_an_unknown_model_is_unknown(model: str, tokens: int) -> Non
 @pytest.mark.parametrize("time", [-1e18, 0.0, 1e18])
 def test_any_time_has_a_price(time: float) -> None:
     assert list_cost_usd("gpt-4o-mini", Tokens(1000, 10), time) is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "request_tier", "answer_tier", "share"),
+    [
+        ("gpt-5-mini", "flex", "flex", 0.5),
+        ("gpt-5-mini", "flex", None, 0.5),
+        ("gpt-5-mini", "flex", "default", 1),
+        ("ft:gpt-4o-mini-2024-07-18:org::id", None, "batch", 0.5),
+        ("claude-haiku-4-5", None, "batch", 0.5),
+        ("gpt-5-mini", "priority", "priority", 1),
+        ("deepseek-chat", None, "batch", 1),
+        ("openai/gpt-oss-20b", "flex", "flex", 1),
+    ],
+)
+def test_calls_of_a_cheaper_tier(
+    model: str, request_tier: str | None, answer_tier: str | None, share: float
+) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 10}
+    prices = {model: OwnPrice(input=1.0, output=2.0)}
+    request = asked(("user", "a"), service_tier=request_tier) | {"model": model}
+    for answer in (
+        {**answered(), "usage": usage, "service_tier": answer_tier},
+        {**answered(), "usage": {**usage, "service_tier": answer_tier}},
+    ):
+        call = call_of(request, answer, prices=prices)
+        assert call.facts.cost_usd == pytest.approx(share * 1020e-6)
+
+
+def test_a_deployment_has_the_price_of_a_batch_by_the_model_that_answered() -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 0}
+    body = {**answered(), "model": "gpt-4o-mini-2024-07-18", "usage": usage}
+    request = asked(("user", "a")) | {"model": "mine"}
+    plain, batch = (
+        call_of(request, {**body, "service_tier": tier}).facts.cost_usd
+        for tier in ("default", "batch")
+    )
+    assert batch is not None
+    assert plain == pytest.approx(2 * batch)

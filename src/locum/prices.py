@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from locum.schema import OwnPrice
 
 __all__ = [
     "Price",
     "Tokens",
+    "batch_share",
     "find_price",
     "list_cost_usd",
     "require_price",
+    "sells_batches",
     "sells_no_batches",
 ]
 
@@ -28,6 +30,9 @@ _SECONDS_A_PERIOD = 3600
 _FLAT_TOKENS = 30_000
 _PROBE = 1000
 _TOKENS_A_PRICE = 1_000_000
+_BATCH_SHARE = 0.5
+_BATCH_TIERS = ("batch", "flex")
+_BATCH_PRICED = re.compile(r"(ft:)?(gpt-(?!oss)|chatgpt-|o[134]\b|text-embedding-|claude-|gemini-)")
 _NO_BATCHES = re.compile(
     r"cohere|command-|deepseek|openrouter|perplexity|sonar|huggingface|nvidia|replicate|cerebras|"
     r"^x-ai$",
@@ -169,6 +174,22 @@ def _moment(period: int) -> datetime | None:
         return datetime.fromtimestamp(period * _SECONDS_A_PERIOD, UTC)
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def sells_batches(model: str) -> bool:
+    """Tell whether a model's provider answers batches at half the price, by its list in 2026."""
+    name = model.rpartition("/")[2]
+    return _BATCH_PRICED.match(name) is not None and not sells_no_batches(model)
+
+
+def batch_share(tier: str, models: Iterable[str]) -> float:
+    """Return which share of the usual price a call has by the tier that served it.
+
+    Args:
+        tier: As the provider calls it: ``batch`` and ``flex`` cost half.
+        models: Names of the model, the one that was asked for and the one that answered.
+    """
+    return _BATCH_SHARE if tier in _BATCH_TIERS and any(map(sells_batches, models)) else 1.0
 
 
 def sells_no_batches(name: str) -> bool:

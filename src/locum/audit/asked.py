@@ -7,10 +7,11 @@ from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.words import read_words
+from locum.prices import batch_share
 from locum.promotion.answerable import read_answerable
 from locum.store import CallFilter, CallStore
 from locum.traffic import input_text, instruction
-from locum.traffic.conversation import first_choice
+from locum.traffic.conversation import first_choice, service_tier
 from locum.traffic.json_requests import asked_schema, object_text
 from locum.traffic.strict_json import canonical_json
 
@@ -48,6 +49,7 @@ class Asked(NamedTuple):
         model: The model that was asked for.
         application: The application that called; empty where that is not known.
         streamed: Whether the answer was streamed.
+        batched: Whether it was paid at the price of batches.
         temperature: What was asked for; ``None`` where nothing was.
         latency_ms: Milliseconds to the end of the answer.
         input_tokens: Tokens of the request.
@@ -73,6 +75,7 @@ class Asked(NamedTuple):
     model: str
     application: str
     streamed: bool
+    batched: bool
     temperature: float | None
     latency_ms: float | None
     input_tokens: int | None
@@ -133,6 +136,7 @@ def ask(call: Call) -> Asked:
         model=intern(facts.model),
         application=intern(facts.application or ""),
         streamed=facts.streamed,
+        batched=batch_share(service_tier(request, response), _models(call)) < 1,
         temperature=float(temperature) if isinstance(temperature, (int, float)) else None,
         latency_ms=facts.latency_ms,
         input_tokens=facts.input_tokens,
@@ -153,6 +157,12 @@ def _form(request: JsonObject) -> str:
     plain = isinstance(form, dict) and form.get("type") == "text"
     asked = [None if plain else form, request.get("tools") or None]
     return "" if asked == [None, None] else digest(asked)
+
+
+def _models(call: Call) -> list[str]:
+    """The model that was asked for, and the one that says to have answered."""
+    answered = (call.response or {}).get("model")
+    return [call.facts.model, answered] if isinstance(answered, str) else [call.facts.model]
 
 
 def _messages(request: JsonObject) -> list[JsonObject]:

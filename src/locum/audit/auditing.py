@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.discovery import discover
@@ -11,11 +12,12 @@ from locum.audit.workers import probe_all
 from locum.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from locum.audit.call_sites import CodePlace
     from locum.audit.tasks import Discovery, TrafficTask
     from locum.distillation import Progress
+    from locum.schema import OwnPrice
     from locum.store import CallFilter, Database
 
 __all__ = ["Audit", "JudgedTask", "audit_calls"]
@@ -66,6 +68,7 @@ def audit_calls(
     least_calls: int = 0,
     probes: bool = True,
     processes: int | None = None,
+    prices: Mapping[str, OwnPrice] = MappingProxyType({}),
 ) -> Audit:
     """Audit the calls of a store.
 
@@ -78,6 +81,7 @@ def audit_calls(
         least_calls: Tasks with fewer calls are left out.
         probes: Whether students are trained.
         processes: How many train them; see `probe_all`.
+        prices: One's own prices, by model; for other models the public list's hold.
 
     Raises:
         InputError: The store cannot be read, there is no task of a name, or a process was ended.
@@ -88,7 +92,7 @@ def audit_calls(
         _probed(database, chosen, settings, told, processes) if probes else [None] * len(chosen)
     )
     judged = [
-        JudgedTask(task, one, judge(task, one, settings.promise))
+        JudgedTask(task, one, judge(task, one, settings.promise, prices))
         for task, one in zip(chosen, probed, strict=True)
     ]
     priced = any(task.volume.cost_usd is not None for task in found.tasks)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.prices import Tokens, find_price, sells_no_batches
+from locum.prices import Tokens, find_price, sells_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from locum.audit.tasks import SampledCall, TrafficTask
+    from locum.schema import OwnPrice
 
 __all__ = ["Hint", "batch_hint", "cache_hint", "label_hint"]
 
@@ -20,7 +21,6 @@ _MOSTLY = 0.9
 _FEW_HOURS = 0.1
 _LEAST_HOURS = 48
 _SECONDS_AN_HOUR = 3_600
-_BATCH_PRICED = ("gpt-", "chatgpt-", "o1", "o3", "o4", "claude-", "gemini-")
 
 
 class Hint(NamedTuple):
@@ -64,12 +64,13 @@ def cache_hint(task: TrafficTask) -> Hint | None:
 def batch_hint(task: TrafficTask) -> Hint | None:
     """Return what a batch price would save, where calls look as if nobody waits for them.
 
-    That is so where next to none is streamed, and nine in ten come in a tenth of the hours from the
-    task's first call to its last, over two days at least. The providers' batch prices are half.
+    That is so where next to none is streamed or of a batch already, and nine in ten come in a tenth
+    of the hours from the task's first call to its last, over two days at least. The providers'
+    batch prices are half.
     """
     asked = task.volume.models[0][0] if task.volume.models else ""
     model = asked.rpartition("/")[2]
-    if not model.startswith(_BATCH_PRICED) or sells_no_batches(asked):
+    if not sells_batches(asked) or task.measures.batched > _WORTH_SAYING:
         return None
     if task.measures.streamed > _WORTH_SAYING:
         return None
@@ -101,20 +102,25 @@ def busy_hours(calls: Sequence[SampledCall]) -> float | None:
     return 1.0
 
 
-def label_hint(task: TrafficTask) -> Hint | None:
+def label_hint(task: TrafficTask, prices: Mapping[str, OwnPrice]) -> Hint | None:
     """Return what answers of the label alone would save.
 
     A label has at most as many tokens as bytes, so that the rest of the answers' tokens, thoughts
     among them, is more than was decided by at least the difference.
+
+    Args:
+        task: What was found of it.
+        prices: One's own prices, by model.
     """
     volume, output = task.volume, task.measures.output
     known = volume.cost_usd is not None and volume.output_tokens is not None
-    price = find_price(volume.models[0][0]) if volume.models else None
+    price = find_price(volume.models[0][0], prices) if volume.models else None
     if output.kind != "closed set" or not known or price is None or not volume.cost_usd:
         return None
     label = sum(len(name.encode()) * share for name, share in output.labels)
     more = (volume.output_tokens or 0.0) - label
-    saved = more * price.cost_usd(Tokens(0, 1_000)) / 1_000
+    usual = 1 - _HALF * task.measures.batched
+    saved = more * usual * price.cost_usd(Tokens(0, 1_000)) / 1_000
     share = saved * volume.calls * volume.priced / volume.cost_usd if more > 0 else 0.0
     if share < _WORTH_SAYING:
         return None

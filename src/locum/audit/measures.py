@@ -63,6 +63,7 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         turns=fmean(one.replies for one in asked),
         tools=fmean(one.uses_tools for one in asked),
         streamed=fmean(one.streamed for one in asked),
+        batched=fmean(one.batched for one in asked),
         temperature=median(temperatures) if temperatures else None,
         input_words=median(len(call.text.split()) for call in calls),
         answer_words=median(len(answer.split()) for answer in answers) if answers else 0.0,

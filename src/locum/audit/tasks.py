@@ -160,6 +160,7 @@ class Measures(NamedTuple):
         turns: Mean number of the model's answers before the one that was asked for.
         tools: Share of calls in which a model may choose among tools.
         streamed: Share of answers that were streamed.
+        batched: Share of calls that were paid at the price of batches.
         temperature: Median of those that were asked for; ``None`` where none was.
         input_words: Median words of the part that varies.
         answer_words: Median words of an answer.
@@ -185,6 +186,7 @@ class Measures(NamedTuple):
     turns: float
     tools: float
     streamed: float
+    batched: float
     temperature: float | None
     input_words: float
     answer_words: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
@@ -14,10 +15,13 @@ from locum.distillation import least_certify_inputs, too_few
 from locum.report import format_dollars
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locum.audit.foresight import Foresight
     from locum.audit.hints import Hint
     from locum.audit.tasks import TrafficTask
     from locum.evaluation import Promise
+    from locum.schema import OwnPrice
 
 __all__ = ["Amount", "Saving", "Verdict", "VerdictKind", "judge"]
 
@@ -87,7 +91,12 @@ class Verdict(NamedTuple):
         return self.kind in {"distil", "cache", "batch"}
 
 
-def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Verdict:
+def judge(
+    task: TrafficTask,
+    probed: Probe | str | None,
+    promise: Promise,
+    prices: Mapping[str, OwnPrice] = MappingProxyType({}),
+) -> Verdict:
     """Decide on a task.
 
     A student is worth having where a certificate of the minimum coverage is had with a chance of
@@ -102,6 +111,7 @@ def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Ve
         task: What was found of it.
         probed: What a probe found, or why there was none; ``None`` where none was asked for.
         promise: What was to be certified.
+        prices: One's own prices, by model; for other models the public list's hold.
     """
     stands_in_the_way = _no_student(task)
     if stands_in_the_way is not None:
@@ -110,7 +120,7 @@ def judge(task: TrafficTask, probed: Probe | str | None, promise: Promise) -> Ve
         found = _by_probe(task, probed, promise)
     else:
         found = _unprobed(task, probed, promise)
-    found = _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task))
+    found = _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task, prices))
     return found._replace(notes=(*found.notes, *untimed(task)))
 
 

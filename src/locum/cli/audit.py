@@ -112,8 +112,9 @@ def audit_command(
     settings = ProbeSettings(promise, minimum_coverage, seconds, seed)
     if html is not None:
         check_page_place(html)
+    project = project_settings(config)
     with (
-        open_existing(store_place(home, project_settings(config))) as database,
+        open_existing(store_place(home, project)) as database,
         TerminalProgress(quiet=quiet) as progress,
     ):
         found = audit_calls(
@@ -124,6 +125,7 @@ def audit_command(
             names=tasks or (),
             least_calls=min_calls,
             probes=probe,
+            prices=project.prices,
         )
         if not found.discovery.calls:
             raise InputError(

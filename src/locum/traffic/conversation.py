@@ -17,6 +17,7 @@ __all__ = [
     "first_choice",
     "input_text",
     "instruction",
+    "service_tier",
     "token_logprobs",
 ]
 
@@ -49,6 +50,12 @@ def answer_text(response: JsonObject) -> str | None:
     if message.get("refusal"):
         return None
     return _text(message.get("content")) or None
+
+
+def service_tier(request: JsonObject, response: JsonObject) -> str:
+    """Return the tier that served a call as its provider says, else the one that was asked for."""
+    told = (response, as_object(response.get("usage")), request)
+    return next((tier for part in told if (tier := as_text(part.get("service_tier")))), "")
 
 
 def token_logprobs(response: JsonObject) -> list[JsonObject] | None:

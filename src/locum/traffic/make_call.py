@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from locum.prices import Price, Tokens, list_cost_usd
+from locum.prices import Price, Tokens, batch_share, list_cost_usd
 from locum.schema import Call, CallFacts
 from locum.traffic.apis import to_chat
 from locum.traffic.apis.lenient import as_count, as_object, as_text
-from locum.traffic.conversation import fingerprint, input_text
+from locum.traffic.conversation import fingerprint, input_text, service_tier
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject, Outcome, OwnPrice
 
-__all__ = ["RedactedValues", "RedactsValues", "content_id", "has_id", "make_call"]
+__all__ = ["RedactedValues", "RedactsValues", "content_id", "has_id", "keep_call", "make_call"]
 
 _PREVIEW = 80
 _ID_DIGITS = 32
@@ -46,12 +47,14 @@ class _Spent(NamedTuple):
     Args:
         models: The one that answered, as far as the answer says that, then the one that was asked.
         tokens: How many, as they are priced.
+        share: Share of the usual price that they cost.
         input_tokens: Those of the request; ``None`` where the answer does not say.
         output_tokens: Those of the answer, likewise.
     """
 
     models: tuple[str, ...]
     tokens: Tokens
+    share: float
     input_tokens: int | None
     output_tokens: int | None
 
@@ -151,6 +154,24 @@ def make_call(  # noqa: PLR0913 - the facts of a call are many
     return Call(facts, kept, answer)
 
 
+def keep_call(call: Call, redactor: RedactsValues, task: str | None = None) -> Call:
+    """Return a call of another store under its own name, redacted by the rules of this one.
+
+    Args:
+        call: As that store had it.
+        redactor: Takes out what must not reach the disk.
+        task: The task that is named now; by default the call keeps its own.
+    """
+    kept, answer = redactor.redact([call.request, call.response]).values
+    facts = replace(
+        call.facts,
+        fingerprint=fingerprint(call.facts.endpoint, kept),
+        task=task or call.facts.task,
+        preview=_preview(input_text(kept)),
+    )
+    return Call(facts, kept, answer)
+
+
 def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
     answer = response or {}
     usage = as_object(answer.get("usage"))
@@ -165,7 +186,8 @@ def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
     )
     named = (as_text(answer.get("model")), as_text(request.get("model")))
     models = tuple(dict.fromkeys(model for model in named if model))
-    return _Spent(models, tokens, input_tokens, output_tokens)
+    share = batch_share(service_tier(request, answer), models)
+    return _Spent(models, tokens, share, input_tokens, output_tokens)
 
 
 def _first_count(usage: JsonObject, *names: str) -> int | None:
@@ -179,15 +201,17 @@ def _first_count(usage: JsonObject, *names: str) -> int | None:
 def _price(spent: _Spent, prices: Mapping[str, OwnPrice], time: float) -> float | None:
     """What a call cost by one's own price, else by the list's; ``None`` where nothing tells that.
 
+    Calls of a batch cost half of either where their provider sells them so.
+
     Some answers name a model that no list knows, such as a deployment of the one that was asked.
     """
     if spent.input_tokens is None and spent.output_tokens is None:
         return None
     own = next((prices[model] for model in spent.models[::-1] if model in prices), None)
     if own is not None:
-        return Price("", own).cost_usd(spent.tokens)
+        return spent.share * Price("", own).cost_usd(spent.tokens)
     listed = (list_cost_usd(model, spent.tokens, time) for model in spent.models)
-    return next((cost for cost in listed if cost is not None), None)
+    return next((spent.share * cost for cost in listed if cost is not None), None)
 
 
 def _preview(text: str) -> str:

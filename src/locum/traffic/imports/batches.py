@@ -49,7 +49,7 @@ def _read_openai(record: JsonObject) -> Iterator[BatchRequest | BatchAnswer]:
     outcome = outcome_of(response, status, record.get("error"))
     if response is None and record.get("error"):
         response = {"error": record["error"]}
-    yield BatchAnswer(_key(record), response, outcome, status, word(record.get("id")))
+    yield BatchAnswer(_key(record), _priced(response), outcome, status, word(record.get("id")))
 
 
 def _matches_anthropic(record: JsonObject) -> bool:
@@ -68,7 +68,12 @@ def _read_anthropic(record: JsonObject) -> Iterator[BatchRequest | BatchAnswer]:
     message = as_object(result.get("message")) or None
     error = as_object(result.get("error"))
     response = message or ({"error": error.get("error", error)} if error else None)
-    yield BatchAnswer(_key(record), response, outcome_of(message), None, None)
+    yield BatchAnswer(_key(record), _priced(response), outcome_of(message), None, None)
+
+
+def _priced(response: JsonObject | None) -> JsonObject | None:
+    """The answer with the tier that it was served by, which not every result says."""
+    return response and {**response, "service_tier": "batch"}
 
 
 OPENAI_BATCH = LogFormat(
