@@ -151,8 +151,18 @@ def test_an_export_can_be_imported_elsewhere(project: Path, tmp_path: Path) -> N
     assert f"{CALLS:,} calls imported".encode() in done.stdout
     exported = lines(run("calls", "export", folder=tmp_path))
     kept = lines(run("calls", "export", folder=project))
-    assert [call["request"] for call in exported] == [call["request"] for call in kept]
-    assert [call["id"] for call in exported] == [call["id"] for call in kept]
+    assert exported == kept
+    (report,) = lines(run("import", "calls.jsonl", "--json", folder=project))
+    assert report["files"][0]["format"] == "calls"
+    assert (report["files"][0]["added"], report["files"][0]["known"]) == (0, CALLS)
+
+
+def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "locum.toml").write_text('[prices."gpt-4.1-nano"]\ninput = 1.0\noutput = 2.0\n')
+    record = orjson.dumps(pair(1, "a", "b", {"b": 1.0}))
+    run("import", "-", folder=tmp_path, stdin=record)
+    (call,) = lines(run("calls", "export", folder=tmp_path))
+    assert call["cost_usd"] == pytest.approx((40 * 1.0 + 1 * 2.0) / 1e6)
 
 
 @pytest.mark.parametrize("extra", [[], ["--format", "parquet"]], ids=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,10 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.audit.asked import ask
+from locum.prices import Tokens, require_price
 from locum.rows import BadRowError
 from locum.store import CallStore, open_database
 from locum.traffic import input_text, instruction, make_call
 from locum.traffic.imports import FORMATS
+from locum.traffic.imports.formats import find_format
 from tests.importing import REDACTOR, Said, calls_of, lines, pair, said_in, take, write
 
 if TYPE_CHECKING:
@@ -315,6 +319,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = {
+    "calls": ["id", "source", "request", "response", "time", "endpoint", "outcome"],
     "pairs": ["request", "response", "messages", "status", "time", "id", "url"],
     "fine-tuning": ["messages", "tools"],
     "openai-batch": ["custom_id", "body", "url", "response", "error", "id"],
@@ -327,7 +332,13 @@ FIELDS = {
     "bedrock": ["schemaType", "input", "output", "modelId", "operation", "timestamp"],
     "table": ["input", "output", "time", "latency_ms", "system"],
 }
-TOLD = {"type": "GENERATION", "schemaType": "ModelInvocationLog", "object": "chat.completion"}
+TOLD = {
+    "endpoint": "chat",
+    "outcome": "whole",
+    "type": "GENERATION",
+    "schemaType": "ModelInvocationLog",
+    "object": "chat.completion",
+}
 
 
 @pytest.mark.parametrize("log_format", FORMATS, ids=lambda log_format: log_format.name)
@@ -341,6 +352,61 @@ def test_any_record_is_read_or_refused(log_format: LogFormat, data: st.DataObjec
     with suppress(BadRowError):
         items = list(log_format.read(record))
     assert all(orjson.dumps(getattr(item, "request", {})) for item in items)
+
+
+# Exports
+
+
+def exported(store: CallStore) -> list[JsonObject]:
+    """The calls of a store as ``locum calls export`` writes them."""
+    return [
+        {**asdict(call.facts), "request": call.request, "response": call.response}
+        for call in sorted(calls_of(store), key=lambda call: call.facts.id)
+    ]
+
+
+def test_an_export_brings_all_that_was_known(store: CallStore, tmp_path: Path) -> None:
+    for expected in EXPECTED:
+        take(store, *(LOGS / name for name in expected.names), task="triage")
+    kept = exported(store)
+    assert {call["outcome"] for call in kept} == {"whole", "failed"}
+    path = write(tmp_path / "export.jsonl", lines(*kept))
+    (file,) = take(store, path).files
+    assert (file.format, file.added, file.known, file.skipped.total) == ("calls", 0, len(kept), 0)
+    with open_database(tmp_path / "other.db") as database:
+        other = CallStore(database)
+        take(other, path)
+        assert exported(other) == kept
+        take(other, path, task="other")
+        assert exported(other) == kept
+    with open_database(tmp_path / "named.db") as database:
+        named = CallStore(database)
+        take(named, path, task="other")
+        assert exported(named) == [{**call, "task": "other"} for call in kept]
+
+
+def test_an_export_is_redacted_by_the_rules_of_here(store: CallStore, tmp_path: Path) -> None:
+    take(store, LOGS / "pairs.jsonl")
+    written = lines(*exported(store)).replace("My card", "a@example.com, my card")
+    with open_database(tmp_path / "other.db") as database:
+        other = CallStore(database)
+        take(other, write(tmp_path / "export.jsonl", written))
+        assert "[EMAIL_1], my card" in str(exported(other))
+        assert "a@example.com" not in str(exported(other))
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"outcome": "odd"}, "not a call as locum calls export writes it"),
+        ({"time": "soon"}, "its time is not a number of seconds since 1970"),
+        ({"time": 1e999}, "its time is not a number of seconds since 1970"),
+    ],
+)
+def test_an_export_that_was_changed(changed: JsonObject, reason: str, store: CallStore) -> None:
+    take(store, LOGS / "table.csv")
+    with pytest.raises(BadRowError, match=reason):
+        list(find_format("calls").read({**exported(store)[0], **changed}))
 
 
 # Batches
@@ -370,6 +436,18 @@ def test_batches_that_repeat_their_ids_are_not_mixed_up(store: CallStore, tmp_pa
     assert report.files[1].skipped.total == 5
     one_after_the_other = take(store, *BATCH[:2], other, BATCH[1])
     assert one_after_the_other.added == 3
+
+
+def test_calls_of_a_batch_cost_half(store: CallStore) -> None:
+    take(store, *BATCH[:2])
+    take(store, LOGS / "anthropic_batch_requests.jsonl", LOGS / "anthropic_batch_results.jsonl")
+    batched = {call.facts.id: call for call in calls_of(store) if call.facts.outcome == "whole"}
+    asked = [call.facts for call in batched.values()]
+    assert {facts.model for facts in asked} == {"gpt-4o-mini", "claude-haiku-4-5"}
+    for facts in asked:
+        tokens = Tokens(facts.input_tokens or 0, facts.output_tokens or 0)
+        assert facts.cost_usd == pytest.approx(require_price(facts.model).cost_usd(tokens) / 2)
+    assert all(ask(call).batched for call in batched.values())
 
 
 # Names of calls

@@ -39,8 +39,8 @@ def import_command(
 
     Detects OpenAI request and response pairs, Batch input with output, stored completions and
     fine-tuning files, LiteLLM, Langfuse, Helicone, OpenTelemetry GenAI spans, Bedrock, Anthropic,
-    and tables with a text and an answer in each row. Credentials and personal data are taken out
-    before anything is written.
+    tables with a text and an answer in each row, and calls that another store exported. Credentials
+    and personal data are taken out before anything is written.
     """
     from locum.redaction import Redactor
     from locum.schema import check_name
@@ -61,6 +61,7 @@ def import_command(
             format=format,
             task=task,
             strict=strict,
+            prices=settings.prices,
             progress=progress.count,
         )
     if json_output:

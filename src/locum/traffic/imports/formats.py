@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 from locum.traffic.imports.batches import ANTHROPIC_BATCH, OPENAI_BATCH
 from locum.traffic.imports.bedrock import BEDROCK
+from locum.traffic.imports.exported import EXPORTED
 from locum.traffic.imports.fine_tuning import FINE_TUNING
 from locum.traffic.imports.helicone import HELICONE
 from locum.traffic.imports.langfuse import LANGFUSE
@@ -26,6 +27,7 @@ __all__ = ["FORMATS", "detect_format", "find_format"]
 
 # The more particular one first: where several fit a file as well, it decides.
 FORMATS: tuple[LogFormat, ...] = (
+    EXPORTED,
     OPENAI_BATCH,
     ANTHROPIC_BATCH,
     BEDROCK,

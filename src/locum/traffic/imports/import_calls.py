@@ -7,10 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from locum.errors import InputError
 from locum.rows import BadRowError, SkippedRows
+from locum.schema import Call
 from locum.traffic.imports.formats import FORMATS, detect_format, find_format
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, Unusable
 from locum.traffic.imports.joining import BatchJoin, Occurrences
@@ -18,13 +20,13 @@ from locum.traffic.imports.records import read_records
 from locum.traffic.imports.report import ImportedFile, ImportReport
 from locum.traffic.imports.sources import open_source
 from locum.traffic.imports.values import moment
-from locum.traffic.make_call import content_id, has_id, make_call
+from locum.traffic.make_call import content_id, has_id, keep_call, make_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from locum.schema import Call
+    from locum.schema import OwnPrice
     from locum.traffic.imports.items import Item, LogFormat, LoggedCall
     from locum.traffic.imports.records import Record
     from locum.traffic.imports.sources import Source
@@ -53,6 +55,7 @@ def import_calls(
     format: str | None = None,  # noqa: A002 - as the option is called
     task: str | None = None,
     strict: bool = False,
+    prices: Mapping[str, OwnPrice] = MappingProxyType({}),
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Store the calls of log files; those that the store has already are left as they are.
@@ -61,6 +64,8 @@ def import_calls(
     named by their redacted content, their time, and how often the same was in the file before:
     two equal rows are two calls, and the same file brings nothing new a second time, unless what is
     redacted was changed in between.
+
+    A call that a store exported keeps its name and all that was known of it.
 
     A call whose log tells no time has the one at which its file was last written.
 
@@ -72,6 +77,8 @@ def import_calls(
         format: The name of the files' format; each file's own is found by its first records.
         task: The task that the calls belong to.
         strict: Stop at the first record that cannot be used.
+        prices: One's own prices, by model, of calls whose log tells no cost; for other models the
+            public list's hold.
         progress: Is told how many records were read so far, after each group.
 
     Raises:
@@ -81,7 +88,9 @@ def import_calls(
     """
     chosen = None if format is None else find_format(format)
     with closing(BatchJoin()) as join:
-        importer = _Importer(store, redactor, join, task, strict=strict, progress=progress)
+        importer = _Importer(
+            store, redactor, join, task, strict=strict, prices=prices, progress=progress
+        )
         files = tuple(importer.import_file(path, chosen) for path in paths)
         unanswered, unasked = join.waiting()
     return ImportReport(files, unanswered, unasked)
@@ -96,6 +105,7 @@ class _Importer:
         task: str | None,
         *,
         strict: bool,
+        prices: Mapping[str, OwnPrice],
         progress: Callable[[int], None] | None,
     ) -> None:
         self._store = store
@@ -103,6 +113,7 @@ class _Importer:
         self._join = join
         self._task = task
         self._strict = strict
+        self._prices = prices
         self._progress = progress or (lambda _: None)
         self._read = 0
 
@@ -135,13 +146,16 @@ class _Importer:
         if isinstance(item, Unusable):
             self._skip(file, record, item.reason)
             return
-        logged: LoggedCall | None
-        if isinstance(item, (BatchRequest, BatchAnswer)):
+        call: Call | None
+        if isinstance(item, Call):
+            call = keep_call(item, self._redactor, self._task)
+        elif isinstance(item, (BatchRequest, BatchAnswer)):
             logged = self._join.add(file.log_format.name, item)
+            call = None if logged is None else self._to_call(file, logged)
         else:
-            logged = item
-        if logged is not None:
-            file.group.append(self._to_call(file, logged))
+            call = self._to_call(file, item)
+        if call is not None:
+            file.group.append(call)
             file.group_bytes += record.size
 
     def _to_call(self, file: _File, logged: LoggedCall) -> Call:
@@ -163,6 +177,7 @@ class _Importer:
             first_byte_ms=logged.first_byte_ms,
             task=self._task,
             cost_usd=logged.cost_usd,
+            prices=self._prices,
         )
         if has_id(logged.id, call.response):
             return call

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.schema import Call
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -86,7 +88,7 @@ class Unusable(NamedTuple):
     reason: str
 
 
-Item = LoggedCall | BatchRequest | BatchAnswer | Unusable
+Item = LoggedCall | BatchRequest | BatchAnswer | Unusable | Call
 
 
 class LogFormat(NamedTuple):
