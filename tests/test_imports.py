@@ -281,6 +281,30 @@ def test_tool_calls_of_spans(store: CallStore) -> None:
     assert function == {"name": "track", "arguments": '{"parcel":"77"}'}
 
 
+def test_words_beside_the_answer_of_a_tool(store: CallStore, tmp_path: Path) -> None:
+    answer = {"type": "tool_call_response", "id": "c", "response": "42"}
+    parts = [answer, {"type": "text", "content": "And now?"}]
+    attributes = {
+        "gen_ai.request.model": "m",
+        "gen_ai.input.messages": [{"role": "user", "parts": parts}],
+    }
+    record = {"traceId": "t", "spanId": "s", "attributes": attributes}
+    take(store, write(tmp_path / "a.jsonl", lines(record)))
+    assert calls_of(store)[0].request["messages"] == [
+        {"role": "tool", "tool_call_id": "c", "content": "42"},
+        {"role": "user", "content": "And now?"},
+    ]
+
+
+def test_an_instruction_without_an_input_is_the_prompt(store: CallStore, tmp_path: Path) -> None:
+    fruit = {"instruction": "Name a fruit", "output": "fig"}
+    rows = [{**fruit, "input": ""}, fruit, {**fruit, "input": "Feige"}]
+    (file,) = take(store, write(tmp_path / "a.jsonl", lines(*rows))).files
+    assert (file.format, file.added, file.skipped.total) == ("table", 3, 0)
+    found = sorted((instruction(c.request), input_text(c.request)) for c in calls_of(store))
+    assert found == [("", "Name a fruit"), ("", "Name a fruit"), ("Name a fruit", "Feige")]
+
+
 def test_a_request_with_its_http_envelope(store: CallStore, tmp_path: Path) -> None:
     inner = pair()
     record = {

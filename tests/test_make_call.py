@@ -22,6 +22,7 @@ from locum.traffic import (
     to_chat,
     token_logprobs,
 )
+from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
     from locum.schema import Call, Endpoint, JsonObject
@@ -365,3 +366,32 @@ def test_a_deployment_has_the_price_of_a_batch_by_the_model_that_answered() -> N
     )
     assert batch is not None
     assert plain == pytest.approx(2 * batch)
+
+
+LABELS = {"type": "object", "properties": {"label": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("offered", "called"),
+    [
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": LABELS}}]},
+            {"tool_calls": [{"function": {"name": "f", "arguments": '{"label": "a"}'}}]},
+        ),
+        (
+            {"functions": [{"name": "f", "parameters": LABELS}], "function_call": "auto"},
+            {"function_call": {"name": "f", "arguments": '{"label": "a"}'}},
+        ),
+        (
+            {
+                "functions": [{"name": "g"}, {"name": "f", "parameters": LABELS}],
+                "function_call": {"name": "f"},
+            },
+            {"function_call": {"name": "f", "arguments": '{"label": "a"}'}},
+        ),
+    ],
+)
+def test_arguments_of_the_one_tool_are_the_answer(offered: JsonObject, called: JsonObject) -> None:
+    request, response = asked(("user", "a"), **offered), answered(None, **called)
+    assert asked_schema(request) == LABELS
+    assert object_text(request, response) == '{"label": "a"}'

@@ -17,7 +17,7 @@ def asked_schema(request: JsonObject) -> dict[str, Any] | None:
     """Return the JSON Schema that an answer has to satisfy; ``None`` where the call names none.
 
     That is the schema of its ``response_format``, or the parameters of the one tool that it offers
-    or asks for by name.
+    or asks for by name; ``functions`` are tools by their older name.
     """
     form = as_object(request.get("response_format"))
     schema = as_object(form.get("json_schema")).get("schema")
@@ -34,15 +34,19 @@ def object_text(request: JsonObject, response: JsonObject) -> str | None:
     Returns:
         ``None`` for a refusal, several tools alone, or nothing.
     """
-    calls = objects(as_object(first_choice(response).get("message")).get("tool_calls"))
+    message = as_object(first_choice(response).get("message"))
+    calls = [as_object(call.get("function")) for call in objects(message.get("tool_calls"))]
+    calls = calls or objects([message.get("function_call")])
     if len(calls) == 1 and _tool(request):
-        return as_text(as_object(calls[0].get("function")).get("arguments")) or None
+        return as_text(calls[0].get("arguments")) or None
     return answer_text(response)
 
 
 def _tool(request: JsonObject) -> JsonObject:
     """Return the function of the tool that an answer calls; empty where that is open."""
     functions = [as_object(tool.get("function")) for tool in objects(request.get("tools"))]
-    wanted = as_object(as_object(request.get("tool_choice")).get("function")).get("name")
-    named = [function for function in functions if wanted in {None, function.get("name")}]
+    functions = functions or objects(request.get("functions"))
+    chosen = as_object(request.get("tool_choice")).get("function") or request.get("function_call")
+    wanted = as_object(chosen).get("name")
+    named = [function for function in functions if wanted in (None, function.get("name"))]
     return named[0] if len(named) == 1 else {}

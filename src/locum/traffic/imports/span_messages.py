@@ -62,19 +62,18 @@ def _choice(index: int, message: JsonObject, reason: object) -> JsonObject:
 
 
 def _sent(message: JsonObject) -> list[JsonObject]:
-    """One message, or one for each answer of a tool."""
+    """One message for each answer of a tool, and one for what is said besides."""
     parts = objects(message.get("parts"))
-    answers = [part for part in parts if part.get("type") == "tool_call_response"]
-    if not answers:
-        return [_message(message)]
-    return [
-        {
-            "role": "tool",
-            "tool_call_id": part.get("id"),
-            "content": _written(first(part, "response", "result")),
-        }
-        for part in answers
-    ]
+    answers = [_tool_message(part) for part in parts if part.get("type") == "tool_call_response"]
+    rest = [part for part in parts if part.get("type") != "tool_call_response"]
+    if answers and not rest:
+        return answers
+    return [*answers, _message({**message, "parts": rest} if answers else message)]
+
+
+def _tool_message(part: JsonObject) -> JsonObject:
+    content = _written(first(part, "response", "result"))
+    return {"role": "tool", "tool_call_id": part.get("id"), "content": content}
 
 
 def _message(message: JsonObject) -> JsonObject:

@@ -24,21 +24,29 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLE"]
 
-_INSTRUCTIONS = ("system", "system_prompt", "instruction", "instructions")
+_SYSTEM = ("system", "system_prompt")
+_INSTRUCTIONS = ("instruction", "instructions")
 
 
 def _matches(record: JsonObject) -> bool:
     columns = find_usual_columns(record)
-    text = record.get(columns.get("text", ""))
-    return isinstance(text, str) and "answer" in columns
+    return isinstance(_asked(record, columns), str) and "answer" in columns
+
+
+def _asked(record: JsonObject, columns: dict[str, str]) -> object:
+    """The text; where it is empty or missing, an instruction that needs none."""
+    text = columns.get("text", "")
+    found = first(record, text, *_INSTRUCTIONS)
+    return record.get(text) if found is None else found
 
 
 def _read(record: JsonObject) -> Iterator[LoggedCall]:
     columns = find_usual_columns(record)
     value = {kind: record.get(name) for kind, name in columns.items()}
-    told = as_text(first(record, *_INSTRUCTIONS))
+    with_text = first(record, columns.get("text", "")) is not None
+    told = as_text(first(record, *_SYSTEM, *(_INSTRUCTIONS if with_text else ())))
     messages = [{"role": "system", "content": told}] if told else []
-    messages.append({"role": "user", "content": to_text(value.get("text"))})
+    messages.append({"role": "user", "content": to_text(_asked(record, columns))})
     answer = optional(value.get("answer"), to_answer)
     if answer is None:
         raise BadRowError("the answer is missing")
