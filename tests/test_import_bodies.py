@@ -92,6 +92,7 @@ def test_bodies_stay_as_they_are(body: JsonObject) -> None:
     [
         {"content": "x"},
         {"role": "assistant", "content": "x", "name": "helper"},
+        {"content": "x", "additional_kwargs": {}, "type": "ai", "id": "run-1"},
         [{"role": "assistant", "content": "x"}],
         [{"type": "reasoning"}, {"type": "message", "role": "assistant", "content": "x"}],
     ],
@@ -154,6 +155,14 @@ def test_an_error_without_a_status_is_no_answer(
     call = only(store, tmp_path, {"request": ASKED, "response": response})
     assert call.facts.outcome == "failed"
     assert call.response == body
+
+
+def test_a_stream_of_an_error_alone_is_no_answer() -> None:
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    answer = to_answer(f"event: error\ndata: {json.dumps(error)}\n\n")
+    assert answer.response == error
+    assert outcome_of(answer.response, whole=answer.whole) == "failed"
+    assert said([{"error": "a typo"}]) == '[{"error":"a typo"}]'
 
 
 def test_an_answer_with_an_empty_error_is_whole() -> None:

@@ -93,7 +93,7 @@ def outcome_of(
         whole: Whether a stream was seen to its end.
     """
     bad = status is not None and status >= 400
-    if response is None or bad or error or _is_refusal(response):
+    if response is None or bad or error or _holds_error(response):
         return "failed"
     return "whole" if whole else "incomplete"
 
@@ -150,11 +150,15 @@ def _is_response(value: JsonObject) -> bool:
         or any(item.get("type") in _ITEMS for item in objects(value.get("output")))
         or (value.get("object") == "list" and isinstance(value.get("data"), list))
         or (value.get("type") == "message" and isinstance(value.get("content"), list))
-        or (_is_refusal(value) and value.keys() <= _ERROR)
+        or _is_error(value)
     )
 
 
-def _is_refusal(body: JsonObject) -> bool:
+def _is_error(value: JsonObject) -> bool:
+    return _holds_error(value) and value.keys() <= _ERROR
+
+
+def _holds_error(body: JsonObject) -> bool:
     """Tell whether an error stands where a body has its answer."""
     error = body.get("error")
     named = isinstance(error, (dict, str)) and bool(error)
@@ -164,7 +168,10 @@ def _is_refusal(body: JsonObject) -> bool:
 def _of_stream(value: object) -> Assembled | None:
     stream = _events(value)
     kinds = [kind for event in stream.events if (kind := _kind(event)) is not None]
-    return assemble(kinds[0], stream.events, done=stream.done) if kinds else None
+    if kinds:
+        return assemble(kinds[0], stream.events, done=stream.done)
+    errors = [event for event in stream.events if _is_error(event)]
+    return Assembled(errors[0], whole=False) if errors and isinstance(value, str) else None
 
 
 def _events(value: object) -> StreamEvents:
@@ -196,10 +203,10 @@ def _of_messages(value: object) -> JsonObject:
 
 
 def _is_bare(value: JsonObject) -> bool:
-    """Tell whether an object is a message that does not say whose it is."""
+    """Tell whether an object is a message that does not say whose it is, as LangChain's do not."""
     content = value.get("content")
     told = isinstance(content, (str, list)) or bool(objects(value.get("tool_calls")))
-    return told and value.keys() <= _BARE
+    return told and (value.keys() <= _BARE or "additional_kwargs" in value)
 
 
 def _has(value: JsonObject, names: tuple[str, ...]) -> bool:
