@@ -259,7 +259,7 @@ def test_a_file_packed_in_another_way(store: CallStore, tmp_path: Path) -> None:
 
 
 def test_an_unknown_format(store: CallStore, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no format 'nonsense': expected one of openai-batch"):
+    with pytest.raises(UsageError, match="no format 'nonsense': expected one of calls, "):
         take(store, tmp_path / "a.jsonl", format="nonsense")
 
 
