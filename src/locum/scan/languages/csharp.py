@@ -22,7 +22,8 @@ from locum.scan.languages.csharp_literals import (
     lower_interpolated,
     lower_string,
 )
-from locum.scan.languages.lowering import name_text, through
+from locum.scan.languages.lowering import through
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.tree import (
     Argument,
@@ -57,13 +58,13 @@ def _name(low: Lowering, node: SgNode) -> Expression:
 
 
 def _generic(low: Lowering, node: SgNode) -> Expression:
-    return low.lower(node.named_children()[0])
+    return low.lower(children_of(node)[0])
 
 
 def _types(node: SgNode | None) -> tuple[str, ...]:
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         if child.kind() == "type_argument_list":
-            return tuple(one.text() for one in child.named_children())
+            return tuple(one.text() for one in children_of(child))
         if child.kind() == "generic_name":
             return _types(child)
     return ()
@@ -72,13 +73,13 @@ def _types(node: SgNode | None) -> tuple[str, ...]:
 def _member(low: Lowering, node: SgNode) -> Expression:
     name = node.field("name")
     if name is not None and name.kind() == "generic_name":
-        name = name.named_children()[0]
+        name = children_of(name)[0]
     return Member(low.lower(node.field("expression")), name_text(name))
 
 
 def _conditional_access(low: Lowering, node: SgNode) -> Expression:
     """``a?.b(c)``: what follows the question mark hangs on what stands before it."""
-    first, *rest = node.named_children()
+    first, *rest = children_of(node)
     found = low.lower(first)
     for part in rest:
         found = _hung(low, found, part)
@@ -90,7 +91,7 @@ def _hung(low: Lowering, base: Expression, node: SgNode) -> Expression:
     if kind == "member_binding_expression":
         return Member(base, name_text(node.field("name")))
     if kind == "element_binding_expression":
-        return low.placed(Index(base, low.lower(node.named_children()[0])))
+        return low.placed(Index(base, low.lower(children_of(node)[0])))
     if kind == "member_access_expression":
         inner = node.field("expression")
         return Member(_hung(low, base, inner) if inner else base, name_text(node.field("name")))
@@ -103,8 +104,8 @@ def _hung(low: Lowering, base: Expression, node: SgNode) -> Expression:
 
 def _arguments(low: Lowering, node: SgNode | None) -> list[Argument]:
     found = []
-    for child in node.named_children() if node is not None else []:
-        inner = child.named_children()
+    for child in children_of(node):
+        inner = children_of(child)
         if child.kind() == "argument" and inner:
             name = child.field("name")
             found.append(Argument(low.lower(inner[-1]), None if name is None else name.text()))
@@ -120,9 +121,9 @@ def _call(low: Lowering, node: SgNode) -> Expression:
 
 def _created(low: Lowering, node: SgNode) -> Expression:
     kind = node.field("type")
-    filled_in = [one for one in node.named_children() if one.kind() == "initializer_expression"]
+    filled_in = [one for one in children_of(node) if one.kind() == "initializer_expression"]
     initializer = filled_in[0] if filled_in else None
-    lists = [child for child in node.named_children() if child.kind() == "argument_list"]
+    lists = [child for child in children_of(node) if child.kind() == "argument_list"]
     arguments = _arguments(low, lists[0] if lists else None)
     called: Expression = low.lower(kind) if kind is not None else Name("")
     name = called.name if isinstance(called, Member) else getattr(called, "text", "")
@@ -172,7 +173,7 @@ def _conditional(low: Lowering, node: SgNode) -> Expression:
 
 def _cases(low: Lowering, node: SgNode) -> list[Expression]:
     if node.kind() in {"or_pattern", "constant_pattern", "parenthesized_pattern"}:
-        return [case for child in node.named_children() for case in _cases(low, child)]
+        return [case for child in children_of(node) for case in _cases(low, child)]
     return [low.lower(node)]
 
 
@@ -183,12 +184,12 @@ def _is_pattern(low: Lowering, node: SgNode) -> Expression:
 
 
 def _switch_expression(low: Lowering, node: SgNode) -> Expression:
-    first, *arms = node.named_children()
+    first, *arms = children_of(node)
     subject = low.lower(first)
     cases: list[Expression] = []
     results: list[Expression] = []
     for arm in arms:
-        pattern, *rest = arm.named_children()
+        pattern, *rest = children_of(arm)
         cases += _cases(low, pattern)
         results += low.lower_all(rest[-1:])
     low.placed(Switch(subject, cases))
@@ -199,8 +200,8 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     body = node.field("body")
-    for section in body.named_children() if body is not None else []:
-        for child in section.named_children():
+    for section in children_of(body):
+        for child in children_of(section):
             if child.kind().endswith("_pattern"):
                 cases += _cases(low, child)
             else:
@@ -211,7 +212,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
 HANDLERS: Mapping[str, Handler] = {
     "identifier": _name,
     "generic_name": _generic,
-    "qualified_name": lambda low, node: low.lower(node.named_children()[-1]),
+    "qualified_name": lambda low, node: low.lower(children_of(node)[-1]),
     "this": lambda _, __: Name("this"),
     "this_expression": lambda _, __: Name("this"),
     "member_access_expression": _member,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import name_text
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.tree import (
     Call,
     Class,
@@ -39,13 +39,11 @@ def lower_variables(low: Lowering, node: SgNode) -> Expression:
     type_text = name_text(node.field("type"))
     parent = node.parent()
     is_field = parent is not None and parent.kind() == "field_declaration"
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() != "variable_declarator":
             continue
         name = name_text(child.field("name"))
-        rest = [
-            one for one in child.named_children()[1:] if one.kind() != "bracketed_argument_list"
-        ]
+        rest = [one for one in children_of(child)[1:] if one.kind() != "bracketed_argument_list"]
         if is_field and low.owner is not None:
             low.owner.types[name] = type_text
         if rest:
@@ -66,9 +64,7 @@ def _typed(value: Expression, type_text: str) -> Expression:
 def lower_property(low: Lowering, node: SgNode) -> Expression:
     """Note a property."""
     name, type_text = name_text(node.field("name")), name_text(node.field("type"))
-    decorators = [
-        child.text() for child in node.named_children() if child.kind() == "attribute_list"
-    ]
+    decorators = [child.text() for child in children_of(node) if child.kind() == "attribute_list"]
     if low.owner is not None:
         low.owner.types[name] = type_text
         low.owner.tags[name] = " ".join(decorators)
@@ -85,17 +81,17 @@ def _parameters(low: Lowering, node: SgNode | None) -> list[Parameter]:
     if node.kind() in {"implicit_parameter", "identifier"}:
         return [Parameter(node.text())]
     found = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "parameter":
             name, kind = name_text(child.field("name")), name_text(child.field("type"))
-            rest = child.named_children()[-1]
+            rest = children_of(child)[-1]
             default = None if rest.kind() in _TYPES else low.lower(rest)
             found.append(Parameter(name, kind.rstrip("?"), default))
     return found
 
 
 def _attributes(node: SgNode) -> list[str]:
-    return [child.text() for child in node.named_children() if child.kind() == "attribute_list"]
+    return [child.text() for child in children_of(node) if child.kind() == "attribute_list"]
 
 
 def lower_method(low: Lowering, node: SgNode) -> Expression:
@@ -120,9 +116,9 @@ def lower_lambda(low: Lowering, node: SgNode) -> Expression:
 def lower_class(low: Lowering, node: SgNode) -> Expression:
     """Note a class, and walk its body."""
     defined = Class(name_text(node.field("name")), [], _attributes(node))
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "base_list":
-            defined.bases += [base.text() for base in child.named_children()]
+            defined.bases += [base.text() for base in children_of(child)]
         elif child.kind() == "parameter_list":
             for parameter in _parameters(low, child):
                 defined.types[parameter.name] = parameter.type_text
@@ -135,7 +131,7 @@ def lower_enum(low: Lowering, node: SgNode) -> Expression:
     """Note an enum."""
     defined = Class(name_text(node.field("name")), ["Enum"])
     body = node.field("body")
-    for child in body.named_children() if body is not None else []:
+    for child in children_of(body):
         name = name_text(child.field("name"))
         defined.members[name] = name
     low.module.classes[defined.name] = defined

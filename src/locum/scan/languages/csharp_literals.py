@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import template, unescape
+from locum.scan.languages.escapes import unescape
+from locum.scan.languages.lowering import template
+from locum.scan.languages.nodes import COMMENTS, children_of
 from locum.scan.tree import (
     Literal,
     Opaque,
@@ -35,7 +37,7 @@ def lower_filled(low: Lowering, node: SgNode, type_name: str) -> Expression:
     """Return what an initialiser in braces fills in."""
     entries: list[tuple[Expression | None, Expression]] = []
     items: list[Expression] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "assignment_expression":
             left = child.field("left")
             right = child.field("right")
@@ -45,10 +47,10 @@ def lower_filled(low: Lowering, node: SgNode, type_name: str) -> Expression:
                 else low.lower(right)
             )
             entries.append((_entry_key(low, left), value))
-        elif child.kind() == "initializer_expression" and len(child.named_children()) == 2:
-            key, value_node = child.named_children()
+        elif child.kind() == "initializer_expression" and len(children_of(child)) == 2:
+            key, value_node = children_of(child)
             entries.append((low.lower(key), low.lower(value_node)))
-        elif child.kind() != "comment":
+        else:
             items.append(low.lower(child))
     return Record(entries, type_name) if entries else Sequence(items)
 
@@ -58,8 +60,8 @@ def _entry_key(low: Lowering, node: SgNode | None) -> Expression:
         return Opaque([])
     if node.kind() == "identifier":
         return Literal(node.text())
-    inner = node.named_children()
-    return low.lower(inner[0].named_children()[0] if inner and inner[0].named_children() else None)
+    inner = children_of(node)
+    return low.lower(children_of(inner[0])[0] if inner and children_of(inner[0]) else None)
 
 
 def lower_initializer(low: Lowering, node: SgNode) -> Expression:
@@ -70,7 +72,7 @@ def lower_initializer(low: Lowering, node: SgNode) -> Expression:
 def lower_anonymous(low: Lowering, node: SgNode) -> Expression:
     """``new { name = value, variable }``: whether a name has a value, the text between tells."""
     entries: list[tuple[Expression | None, Expression]] = []
-    children = node.children()
+    children = [child for child in node.children() if child.kind() not in COMMENTS]
     for number_, child in enumerate(children):
         if not child.is_named():
             continue
@@ -99,10 +101,10 @@ def lower_interpolated(low: Lowering, node: SgNode) -> Expression:
     """Return a string with what is put into it."""
     parts: list[Expression] = []
     is_raw = '"""' in node.text()[:8]
-    for child in node.named_children():
+    for child in children_of(node):
         kind = child.kind()
         if kind == "interpolation":
-            inner = [one for one in child.named_children() if one.kind() != "interpolation_brace"]
+            inner = [one for one in children_of(child) if one.kind() != "interpolation_brace"]
             parts.append(low.lower(inner[0] if inner else None))
         elif kind in {"string_content", "escape_sequence"}:
             text = child.text()
@@ -116,12 +118,12 @@ def lower_interpolated(low: Lowering, node: SgNode) -> Expression:
 def lower_collection(low: Lowering, node: SgNode) -> Expression:
     """Return a collection in square brackets."""
     items: list[Expression] = []
-    for element in node.named_children():
+    for element in children_of(node):
         inner = element
         while inner.kind() in {"collection_element", "expression_element"}:
-            inner = inner.named_children()[0]
+            inner = children_of(inner)[0]
         if inner.kind() == "spread_element":
-            items.append(Spread(low.lower(inner.named_children()[-1])))
+            items.append(Spread(low.lower(children_of(inner)[-1])))
         else:
             items.append(low.lower(inner))
     return Sequence(items)
@@ -129,7 +131,7 @@ def lower_collection(low: Lowering, node: SgNode) -> Expression:
 
 def lower_array(low: Lowering, node: SgNode) -> Expression:
     """Return an array that is written out."""
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "initializer_expression":
-            return Sequence(low.lower_all(child.named_children()))
+            return Sequence(low.lower_all(children_of(child)))
     return Sequence([])

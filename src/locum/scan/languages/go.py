@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import name_text, sequence, through, unescape
+from locum.scan.languages.escapes import unescape
+from locum.scan.languages.lowering import sequence, through
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.tree import (
     Argument,
@@ -59,10 +61,10 @@ def _call(low: Lowering, node: SgNode) -> Expression:
         types = (name_text(function.field("index")),)
         function = function.field("operand")
     callee = low.lower(function)
-    children = arguments.named_children() if arguments is not None else []
+    children = children_of(arguments)
     values = []
     for child in children:
-        if child.kind().endswith("_type") or child.kind() == "comment":
+        if child.kind().endswith("_type"):
             types = (*types, child.text())
         else:
             values.append(Argument(low.lower(child)))
@@ -90,7 +92,7 @@ def _literal_value(low: Lowering, node: SgNode | None, kind: SgNode | None) -> E
         name = None
     entries: list[tuple[Expression | None, Expression]] = []
     items: list[Expression] = []
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         if child.kind() == "keyed_element":
             key = _field_name(low, child.field("key"), is_map=kind is None or inner is not None)
             entries.append((key, _element(low, child.field("value"), inner)))
@@ -102,7 +104,7 @@ def _literal_value(low: Lowering, node: SgNode | None, kind: SgNode | None) -> E
 
 
 def _element(low: Lowering, node: SgNode | None, inner: SgNode | None) -> Expression:
-    children = node.named_children() if node is not None else []
+    children = children_of(node)
     if not children:
         return Opaque([])
     if children[0].kind() == "literal_value":
@@ -111,7 +113,7 @@ def _element(low: Lowering, node: SgNode | None, inner: SgNode | None) -> Expres
 
 
 def _field_name(low: Lowering, node: SgNode | None, *, is_map: bool) -> Expression:
-    children = node.named_children() if node is not None else []
+    children = children_of(node)
     if not children:
         return Opaque([])
     if children[0].kind() == "identifier" and not is_map:
@@ -125,8 +127,8 @@ def _field_name(low: Lowering, node: SgNode | None, *, is_map: bool) -> Expressi
 def _declaration(low: Lowering, node: SgNode) -> Expression:
     left, right = node.field("left"), node.field("right")
     line = node.range().start.line + 1
-    names = low.lower_all(left.named_children()) if left is not None else []
-    values = low.lower_all(right.named_children()) if right is not None else []
+    names = low.lower_all(children_of(left))
+    values = low.lower_all(children_of(right))
     kind = name_text(node.field("operator"))
     for number_, name in enumerate(names):
         if len(values) == len(names):
@@ -156,7 +158,7 @@ def name_of(expression: Expression) -> str:
 
 def _spec(low: Lowering, node: SgNode) -> Expression:
     value = node.field("value")
-    values = low.lower_all(value.named_children()) if value is not None else []
+    values = low.lower_all(children_of(value))
     names = node.field_children("name")
     line = node.range().start.line + 1
     type_text = name_text(node.field("type"))
@@ -183,8 +185,8 @@ def _type(low: Lowering, node: SgNode) -> Expression:
     kind = node.field("type")
     if kind is None or kind.kind() != "struct_type":
         return Opaque([])
-    for child in kind.named_children()[0].named_children() if kind.named_children() else []:
-        tag = [one.text().strip("`") for one in child.named_children() if "string" in one.kind()]
+    for child in children_of(children_of(kind)[0]) if children_of(kind) else []:
+        tag = [one.text().strip("`") for one in children_of(child) if "string" in one.kind()]
         for name in child.field_children("name"):
             defined.types[name.text()] = name_text(child.field("type"))
             defined.tags[name.text()] = tag[0] if tag else ""
@@ -192,10 +194,10 @@ def _type(low: Lowering, node: SgNode) -> Expression:
 
 
 def _for(low: Lowering, node: SgNode) -> Expression:
-    for clause in node.named_children():
+    for clause in children_of(node):
         if clause.kind() == "range_clause":
             left = clause.field("left")
-            names = left.named_children() if left is not None else []
+            names = children_of(left)
             low.loop_over(names, clause.field("right"), node.field("body"))
             return Opaque([])
     return low.looped(node)
@@ -213,18 +215,18 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     value = node.field("value")
     subject = low.lower(value)
     cases: list[Expression] = []
-    for case in node.named_children():
+    for case in children_of(node):
         if case.kind() not in {"expression_case", "default_case"}:
             continue
         values = case.field("value")
-        cases += low.lower_all(values.named_children()) if values is not None else []
-        low.lower_all(one for one in case.named_children() if one.kind() != "expression_list")
+        cases += low.lower_all(children_of(values))
+        low.lower_all(one for one in children_of(case) if one.kind() != "expression_list")
     return low.placed(Switch(subject, cases)) if value is not None else Opaque(cases)
 
 
 def _parameters(node: SgNode | None) -> list[Parameter]:
     found = []
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         names = [name.text() for name in child.field_children("name")]
         found += [Parameter(name, name_text(child.field("type")).lstrip("*")) for name in names]
     return found
@@ -247,7 +249,7 @@ def _function(low: Lowering, node: SgNode) -> Expression:
 
 
 def _import(low: Lowering, node: SgNode) -> Expression:
-    path = node.named_children()[-1].text().strip('"')
+    path = children_of(node)[-1].text().strip('"')
     low.module.imports[name_text(node.field("name")) or _package(path)] = Import(path, "")
     return Opaque([])
 
@@ -260,8 +262,8 @@ def _package(path: str) -> str:
 
 
 def _return(low: Lowering, node: SgNode) -> Expression:
-    for child in node.named_children():
-        values = low.lower_all(child.named_children()) if child.kind() == "expression_list" else []
+    for child in children_of(node):
+        values = low.lower_all(children_of(child)) if child.kind() == "expression_list" else []
         low.function.returns += values
     return Opaque([])
 
@@ -282,7 +284,7 @@ HANDLERS: Mapping[str, Handler] = {
     "nil": lambda _, __: Literal(None),
     "composite_literal": _composite,
     "expression_list": sequence,
-    "variadic_argument": lambda low, node: Spread(low.lower(node.named_children()[0])),
+    "variadic_argument": lambda low, node: Spread(low.lower(children_of(node)[0])),
     "unary_expression": through("operand"),
     "parenthesized_expression": through(),
     "type_assertion_expression": through("operand"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import name_text, through, unescape
+from locum.scan.languages.escapes import unescape
+from locum.scan.languages.lowering import through
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.tree import (
     Argument,
@@ -46,7 +48,7 @@ def _field_access(low: Lowering, node: SgNode) -> Expression:
 
 
 def _scoped(low: Lowering, node: SgNode) -> Expression:
-    first, *rest = node.named_children()
+    first, *rest = children_of(node)
     found = low.lower(first)
     for name in rest:
         found = Member(found, name.text())
@@ -54,23 +56,22 @@ def _scoped(low: Lowering, node: SgNode) -> Expression:
 
 
 def _arguments(low: Lowering, node: SgNode | None) -> list[Argument]:
-    children = node.named_children() if node is not None else []
-    return [Argument(low.lower(child)) for child in children if "comment" not in child.kind()]
+    return [Argument(low.lower(child)) for child in children_of(node)]
 
 
 def _call(low: Lowering, node: SgNode) -> Expression:
     owner, name = node.field("object"), name_text(node.field("name"))
     callee = Name(name) if owner is None else Member(low.lower(owner), name)
     types = node.field("type_arguments")
-    written = tuple(child.text() for child in types.named_children()) if types else ()
+    written = tuple(child.text() for child in children_of(types)) if types else ()
     return low.call(node, callee, _arguments(low, node.field("arguments")), written)
 
 
 def _created(low: Lowering, node: SgNode) -> Expression:
     kind = node.field("type")
     while kind is not None and kind.kind() == "generic_type":
-        kind = kind.named_children()[0]
-    for child in node.named_children():
+        kind = children_of(kind)[0]
+    for child in children_of(node):
         if child.kind() == "class_body":
             low.opaque(child)
     return low.call(node, low.lower(kind), _arguments(low, node.field("arguments")))
@@ -85,7 +86,7 @@ def _string(low: Lowering, node: SgNode) -> Expression:
 
 
 def _array(low: Lowering, node: SgNode) -> Expression:
-    return Sequence(low.lower_all(node.named_children()))
+    return Sequence(low.lower_all(children_of(node)))
 
 
 def _array_creation(low: Lowering, node: SgNode) -> Expression:
@@ -93,7 +94,7 @@ def _array_creation(low: Lowering, node: SgNode) -> Expression:
 
 
 def _access(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     return low.placed(Index(low.lower(children[0]), low.lower(children[-1])))
 
 
@@ -140,10 +141,10 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     cases: list[Expression] = []
     results: list[Expression] = []
     body = node.field("body")
-    for group in body.named_children() if body is not None else []:
-        for child in group.named_children():
+    for group in children_of(body):
+        for child in children_of(group):
             if child.kind() == "switch_label":
-                cases += low.lower_all(child.named_children())
+                cases += low.lower_all(children_of(child))
             else:
                 results.append(low.lower(child))
     low.placed(Switch(subject, cases))
@@ -151,7 +152,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
 
 
 def _statement(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     return low.lower(children[0]) if len(children) == 1 else low.opaque(node)
 
 
@@ -161,7 +162,7 @@ def _parameters(node: SgNode | None) -> list[Parameter]:
     if node.kind() == "identifier":
         return [Parameter(node.text())]
     found = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "identifier":
             found.append(Parameter(child.text()))
         elif child.field("name") is not None:
@@ -171,9 +172,9 @@ def _parameters(node: SgNode | None) -> list[Parameter]:
 
 def _annotations(node: SgNode) -> list[str]:
     found = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "modifiers":
-            found += [one.text() for one in child.named_children() if "annotation" in one.kind()]
+            found += [one.text() for one in children_of(child) if "annotation" in one.kind()]
     return found
 
 
@@ -193,7 +194,7 @@ def _lambda(low: Lowering, node: SgNode) -> Expression:
 
 
 def _reference(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     return Member(low.lower(children[0]), children[-1].text())
 
 
@@ -202,7 +203,7 @@ def _class(low: Lowering, node: SgNode) -> Expression:
     for child in [node.field("superclass"), node.field("interfaces")]:
         if child is not None:
             bases += child.text().replace("extends", " ").replace("implements", " ").split()
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "extends_interfaces":
             bases += child.text().replace("extends", " ").split()
     defined = Class(
@@ -219,7 +220,7 @@ def _enum(low: Lowering, node: SgNode) -> Expression:
     defined = Class(name_text(node.field("name")), ["Enum"])
     body = node.field("body")
     with low.class_body(defined):
-        for child in body.named_children() if body is not None else []:
+        for child in children_of(body):
             if child.kind() == "enum_constant":
                 name = name_text(child.field("name"))
                 defined.members[name] = name
@@ -229,7 +230,7 @@ def _enum(low: Lowering, node: SgNode) -> Expression:
 
 
 def _import(low: Lowering, node: SgNode) -> Expression:
-    path = node.named_children()[0].text()
+    path = children_of(node)[0].text()
     name = path.rsplit(".", 1)[-1]
     low.module.imports[name] = Import(path, name)
     return Opaque([])
@@ -255,7 +256,7 @@ HANDLERS: Mapping[str, Handler] = {
     "array_initializer": _array,
     "array_creation_expression": _array_creation,
     "array_access": _access,
-    "class_literal": lambda low, node: Member(low.lower(node.named_children()[0]), "class"),
+    "class_literal": lambda low, node: Member(low.lower(children_of(node)[0]), "class"),
     "parenthesized_expression": through(),
     "cast_expression": through("value"),
     "local_variable_declaration": _variables,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.escapes import unescape
 from locum.scan.languages.javascript_declarations import (
     lower_alias,
     lower_enum,
@@ -12,13 +13,12 @@ from locum.scan.languages.javascript_declarations import (
     note_require,
 )
 from locum.scan.languages.lowering import (
-    name_text,
     sequence,
     spread,
     template,
     through,
-    unescape,
 )
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.tree import (
     Argument,
@@ -58,7 +58,7 @@ def _key(low: Lowering, node: SgNode | None) -> Expression:
     if node is not None and node.kind() in {"property_identifier", "private_property_identifier"}:
         return Literal(node.text().lstrip("#"))
     if node is not None and node.kind() == "computed_property_name":
-        return low.lower(node.named_children()[0])
+        return low.lower(children_of(node)[0])
     return low.lower(node)
 
 
@@ -77,12 +77,11 @@ def _call(low: Lowering, node: SgNode) -> Expression:
         return Opaque([])
     arguments = node.field("arguments")
     types = node.field("type_arguments")
-    written = tuple(child.text() for child in types.named_children()) if types else ()
+    written = tuple(child.text() for child in children_of(types)) if types else ()
     callee = low.lower(function)
     if arguments is not None and arguments.kind() == "template_string":
         return low.call(node, callee, [Argument(low.lower(arguments))], written)
-    children = arguments.named_children() if arguments is not None else []
-    values = [Argument(low.lower(child)) for child in children if child.kind() != "comment"]
+    values = [Argument(low.lower(child)) for child in children_of(arguments)]
     return low.call(node, callee, values, written)
 
 
@@ -93,9 +92,9 @@ def _string(low: Lowering, node: SgNode) -> Expression:
 
 def _template(low: Lowering, node: SgNode) -> Expression:
     parts: list[Expression] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "template_substitution":
-            parts.append(low.lower(child.named_children()[0] if child.named_children() else None))
+            parts.append(low.lower(next(iter(children_of(child)), None)))
         else:
             parts.append(Literal(unescape(child.text())))
     return template(parts)
@@ -103,7 +102,7 @@ def _template(low: Lowering, node: SgNode) -> Expression:
 
 def _object(low: Lowering, node: SgNode) -> Expression:
     entries: list[tuple[Expression | None, Expression]] = []
-    for child in node.named_children():
+    for child in children_of(node):
         kind = child.kind()
         if kind in {"pair", "pair_pattern"}:
             entries.append((_key(low, child.field("key")), low.lower(child.field("value"))))
@@ -113,7 +112,7 @@ def _object(low: Lowering, node: SgNode) -> Expression:
             left = child.field("left")
             entries.append((Literal(name_text(left)), Name(name_text(left))))
         elif kind == "spread_element":
-            entries.append((None, low.lower(child.named_children()[-1])))
+            entries.append((None, low.lower(children_of(child)[-1])))
         elif kind == "method_definition":
             entries.append((_key(low, child.field("name")), _function(low, child)))
     return Record(entries)
@@ -171,7 +170,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     body = node.field("body")
-    for clause in body.named_children() if body is not None else []:
+    for clause in children_of(body):
         value = clause.field("value")
         if value is not None:
             cases.append(low.lower(value))
@@ -182,10 +181,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
 def _parameters(low: Lowering, node: SgNode | None) -> tuple[list[Parameter], list[SgNode]]:
     """Parameters, and the patterns that take one apart, which have names of their own."""
     found, patterns = [], []
-    children = node.named_children() if node is not None else []
-    for number_, child in enumerate(children):
-        if child.kind() == "comment":
-            continue
+    for number_, child in enumerate(children_of(node)):
         pattern = child.field("pattern") or child.field("left") or child
         type_text = name_text(child.field("type")).lstrip(": ")
         value = child.field("value") or child.field("right")
@@ -236,14 +232,14 @@ def _class(low: Lowering, node: SgNode) -> Expression:
     parent = node.parent()
     if parent is not None and parent.kind() == "export_statement":
         decorators += [child.text() for child in parent.field_children("decorator")]
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "class_heritage":
             bases += child.text().replace("extends", " ").replace("implements", " ").split()
     defined = Class(name_text(node.field("name")), [base.strip(",") for base in bases], decorators)
     body = node.field("body")
     waiting: list[str] = []
     with low.class_body(defined):
-        for child in body.named_children() if body is not None else []:
+        for child in children_of(body):
             kind = child.kind()
             if kind == "decorator":
                 waiting.append(child.text())
@@ -293,8 +289,8 @@ HANDLERS: Mapping[str, Handler] = {
     "assignment_pattern": through("left"),
     "parenthesized_expression": through(),
     "await_expression": through(),
-    "as_expression": lambda low, node: low.lower(node.named_children()[0]),
-    "satisfies_expression": lambda low, node: low.lower(node.named_children()[0]),
+    "as_expression": lambda low, node: low.lower(children_of(node)[0]),
+    "satisfies_expression": lambda low, node: low.lower(children_of(node)[0]),
     "non_null_expression": through(),
     "variable_declarator": _declarator,
     "assignment_expression": _assignment,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import (
-    name_text,
-)
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.tree import (
     Call,
     Class,
@@ -40,7 +38,7 @@ def note_require(low: Lowering, target: SgNode | None, value: Expression) -> Non
         name = value.name if isinstance(value, Member) else ""
         low.module.imports[target.text()] = Import(str(module.value), name)
         return
-    for child in target.named_children():
+    for child in children_of(target):
         key = name_text(child.field("key")) or child.text()
         local = name_text(child.field("value")) or child.text()
         low.module.imports[local] = Import(str(module.value), key)
@@ -50,7 +48,7 @@ def lower_enum(low: Lowering, node: SgNode) -> Expression:
     """Note an enum."""
     defined = Class(name_text(node.field("name")), ["Enum"])
     body = node.field("body")
-    for child in body.named_children() if body is not None else []:
+    for child in children_of(body):
         name = name_text(child.field("name")) or child.text()
         value = low.lower(child.field("value"))
         defined.members[name] = str(value.value) if isinstance(value, Literal) else name
@@ -70,7 +68,7 @@ def lower_interface(low: Lowering, node: SgNode) -> Expression:
     """Note an interface."""
     defined = Class(name_text(node.field("name")))
     body = node.field("body")
-    for child in body.named_children() if body is not None else []:
+    for child in children_of(body):
         if child.kind() == "property_signature":
             defined.types[name_text(child.field("name"))] = name_text(child.field("type")).lstrip(
                 ": "
@@ -82,9 +80,9 @@ def lower_interface(low: Lowering, node: SgNode) -> Expression:
 def lower_import(low: Lowering, node: SgNode) -> Expression:
     """Note what is imported."""
     module = name_text(node.field("source")).strip("'\"`")
-    for clause in node.named_children():
+    for clause in children_of(node):
         if clause.kind() == "import_clause":
-            for child in clause.named_children():
+            for child in children_of(clause):
                 _import_names(low, child, module)
     return Opaque([])
 
@@ -93,8 +91,8 @@ def _import_names(low: Lowering, node: SgNode, module: str) -> None:
     if node.kind() == "identifier":
         low.module.imports[node.text()] = Import(module, "default")
     elif node.kind() == "namespace_import":
-        low.module.imports[node.named_children()[-1].text()] = Import(module, "")
-    for child in node.named_children():
+        low.module.imports[children_of(node)[-1].text()] = Import(module, "")
+    for child in children_of(node):
         if child.kind() == "import_specifier":
             name = name_text(child.field("name"))
             low.module.imports[name_text(child.field("alias")) or name] = Import(module, name)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
+from locum.scan.languages.escapes import with_pairs
+from locum.scan.languages.nodes import children_of
 from locum.scan.tree import (
     Argument,
     Binary,
@@ -40,12 +43,10 @@ __all__ = [
     "Handler",
     "Lowering",
     "last_name",
-    "name_text",
     "sequence",
     "spread",
     "template",
     "through",
-    "unescape",
 ]
 
 Handler: TypeAlias = "Callable[[Lowering, SgNode], Expression]"
@@ -63,10 +64,7 @@ _COUNTS = re.compile(
 )
 _CATCHES = re.compile(r"\b(?:except|catch|rescue)\b|err\s*!=\s*nil")
 _LEAVES = re.compile(r"\b(?:return|break)\b")
-_NO_ITEMS = frozenset({"comment", "heredoc_body"})
 _CHANGING = re.compile(r"(?:set|add|append|with|Set|Add|Append|With)(?:_|[A-Z])")
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|\r?\n|.)", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _LONGEST_HEADER = 600
 
 
@@ -96,7 +94,7 @@ class Lowering:
 
     def opaque(self, node: SgNode) -> Opaque:
         """Walk a node of which nothing but its children is of interest."""
-        return Opaque(self.lower_all(node.named_children()))
+        return Opaque(self.lower_all(children_of(node)))
 
     def lower_all(self, nodes: Iterable[SgNode]) -> list[Expression]:
         """Return nodes as expressions."""
@@ -262,7 +260,7 @@ class Lowering:
 
     def returned(self, node: SgNode) -> Expression:
         """Walk a return statement."""
-        for child in node.named_children():
+        for child in children_of(node):
             self.function.returns.append(self.lower(child))
         return Opaque([])
 
@@ -272,8 +270,7 @@ def through(field: str | None = None) -> Handler:
 
     def handle(low: Lowering, node: SgNode) -> Expression:
         inner = node.field(field) if field else None
-        children = node.named_children() if inner is None else []
-        return low.lower(children[-1] if children else inner)
+        return low.lower(inner or next(reversed(children_of(node)), None))
 
     return handle
 
@@ -293,23 +290,6 @@ def last_name(expression: Expression) -> str:
     return expression.name if isinstance(expression, Member) else ""
 
 
-def name_text(node: SgNode | None) -> str:
-    """Return the text of a node; empty where there is none."""
-    return "" if node is None else node.text()
-
-
-def unescape(text: str) -> str:
-    """Return what a string literal stands for."""
-    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1]
-    if code.startswith("u") and len(code) > 1:
-        return chr(int(code[1:], 16))
-    return "" if code[-1] == "\n" else _ESCAPED.get(code, code)
-
-
 def _header(node: SgNode, body: SgNode | None) -> str:
     text = node.text()[:_LONGEST_HEADER]
     if body is None:
@@ -319,22 +299,27 @@ def _header(node: SgNode, body: SgNode | None) -> str:
 
 
 def template(parts: list[Expression]) -> Expression:
-    """Return strings and expressions as one literal where nothing in them varies."""
-    if all(isinstance(part, Literal) for part in parts):
-        return Literal("".join(str(part.value) for part in parts if isinstance(part, Literal)))
-    return Template(parts)
+    """Return strings and expressions, constant ones that meet as one; a literal if all are."""
+    joined: list[Expression] = []
+    for is_constant, group in groupby(parts, lambda part: isinstance(part, Literal)):
+        if is_constant:
+            texts = [str(part.value) for part in group if isinstance(part, Literal)]
+            joined.append(Literal(with_pairs("".join(texts))))
+        else:
+            joined += group
+    if not joined:
+        return Literal("")
+    return joined[0] if len(joined) == 1 and isinstance(joined[0], Literal) else Template(joined)
 
 
 def spread(low: Lowering, node: SgNode) -> Expression:
     """Return ``*value`` or ``...value``."""
-    children = node.named_children()
-    return Spread(low.lower(children[-1] if children else None))
+    return Spread(low.lower(next(reversed(children_of(node)), None)))
 
 
 def sequence(low: Lowering, node: SgNode) -> Expression:
     """Return a list of all children."""
-    kept = [child for child in node.named_children() if child.kind() not in _NO_ITEMS]
-    return Sequence(low.lower_all(kept))
+    return Sequence(low.lower_all(children_of(node)))
 
 
 def retries(loop: SgNode) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
-    name_text,
     sequence,
     spread,
     template,
     through,
-    unescape,
 )
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.languages.php_declarations import (
     lower_class,
@@ -69,12 +69,12 @@ def _member(low: Lowering, node: SgNode) -> Expression:
 
 
 def _constant(low: Lowering, node: SgNode) -> Expression:
-    first, *_, last = node.named_children()
+    first, *_, last = children_of(node)
     return Member(low.lower(first), last.text().lstrip("$"))
 
 
 def _subscript(low: Lowering, node: SgNode) -> Expression:
-    base, *keys = node.named_children()
+    base, *keys = children_of(node)
     if not keys:
         return Index(low.lower(base), Opaque([]))
     return low.placed(Index(low.lower(base), low.lower(keys[0])))
@@ -82,8 +82,8 @@ def _subscript(low: Lowering, node: SgNode) -> Expression:
 
 def _arguments(low: Lowering, node: SgNode | None) -> list[Argument]:
     found = []
-    for child in node.named_children() if node is not None else []:
-        inner = child.named_children()
+    for child in children_of(node):
+        inner = children_of(child)
         if child.kind() == "argument" and inner:
             name = child.field("name")
             found.append(Argument(low.lower(inner[-1]), None if name is None else name.text()))
@@ -103,8 +103,8 @@ def _call(low: Lowering, node: SgNode) -> Expression:
 
 
 def _created(low: Lowering, node: SgNode) -> Expression:
-    first = node.named_children()[0]
-    lists = [child for child in node.named_children() if child.kind() == "arguments"]
+    first = children_of(node)[0]
+    lists = [child for child in children_of(node) if child.kind() == "arguments"]
     return low.call(node, low.lower(first), _arguments(low, lists[0] if lists else None))
 
 
@@ -115,7 +115,7 @@ def _string(low: Lowering, node: SgNode) -> Expression:
 
 def _interpolated(low: Lowering, node: SgNode) -> Expression:
     parts: list[Expression] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() in {"string_content", "escape_sequence"}:
             parts.append(Literal(unescape(child.text())))
         else:
@@ -135,8 +135,8 @@ def _heredoc(low: Lowering, node: SgNode) -> Expression:
 def _array(low: Lowering, node: SgNode) -> Expression:
     entries: list[tuple[Expression | None, Expression]] = []
     items: list[Expression] = []
-    for child in node.named_children():
-        inner = child.named_children()
+    for child in children_of(node):
+        inner = children_of(child)
         if child.kind() != "array_element_initializer" or not inner:
             continue
         if len(inner) == 2:
@@ -164,10 +164,10 @@ def _augmented(low: Lowering, node: SgNode) -> Expression:
 
 
 def _foreach(low: Lowering, node: SgNode) -> Expression:
-    items, *targets = [one for one in node.named_children() if one.kind() != "compound_statement"]
+    items, *targets = [one for one in children_of(node) if one.kind() != "compound_statement"]
     names = []
     for target in targets:
-        names += target.named_children() if target.kind() == "pair" else [target]
+        names += children_of(target) if target.kind() == "pair" else [target]
     low.loop_over(names, items, node.field("body"))
     return Opaque([])
 
@@ -194,10 +194,10 @@ def _match(low: Lowering, node: SgNode) -> Expression:
     cases: list[Expression] = []
     results: list[Expression] = []
     body = node.field("body")
-    for arm in body.named_children() if body is not None else []:
-        children = arm.named_children()
+    for arm in children_of(body):
+        children = children_of(arm)
         if children and children[0].kind() == "match_condition_list":
-            cases += low.lower_all(children[0].named_children())
+            cases += low.lower_all(children_of(children[0]))
         results += [low.lower(children[-1])] if children else []
     low.placed(Switch(subject, cases))
     return Choice(results)
@@ -207,7 +207,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("condition"))
     cases: list[Expression] = []
     body = node.field("body")
-    for case in body.named_children() if body is not None else []:
+    for case in children_of(body):
         value = case.field("value")
         if value is not None:
             cases.append(low.lower(value))
@@ -217,7 +217,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
 
 def _parameters(low: Lowering, node: SgNode | None) -> list[Parameter]:
     found = []
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         name = name_text(child.field("name")).lstrip("$&")
         type_text = short_name(name_text(child.field("type")).lstrip("?"))
         default = child.field("default_value")
@@ -231,9 +231,7 @@ def _parameters(low: Lowering, node: SgNode | None) -> list[Parameter]:
 
 def _function(low: Lowering, node: SgNode) -> Expression:
     body = node.field("body")
-    decorators = [
-        child.text() for child in node.named_children() if child.kind() == "attribute_list"
-    ]
+    decorators = [child.text() for child in children_of(node) if child.kind() == "attribute_list"]
     is_value = node.kind() == "arrow_function"
     name = name_text(node.field("name"))
     parameters = _parameters(low, node.field("parameters"))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import (
-    name_text,
-)
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.tree import (
     Class,
     Import,
@@ -41,9 +39,9 @@ def lower_class(low: Lowering, node: SgNode) -> Expression:
     """Note a class, and walk its body."""
     bases: list[str] = []
     decorators: list[str] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() in {"base_clause", "class_interface_clause"}:
-            bases += [short_name(base.text()) for base in child.named_children()]
+            bases += [short_name(base.text()) for base in children_of(child)]
         elif child.kind() == "attribute_list":
             decorators.append(child.text())
     defined = Class(name_text(node.field("name")), bases, decorators)
@@ -70,7 +68,7 @@ def lower_enum_case(low: Lowering, node: SgNode) -> Expression:
 
 def lower_const(low: Lowering, node: SgNode) -> Expression:
     """Note a constant."""
-    children = node.named_children()
+    children = children_of(node)
     line = node.range().start.line + 1
     low.bind(Name(children[0].text()), low.lower(children[-1]), "set", line)
     return Opaque([])
@@ -79,7 +77,7 @@ def lower_const(low: Lowering, node: SgNode) -> Expression:
 def lower_property(low: Lowering, node: SgNode) -> Expression:
     """Note a property."""
     type_text = short_name(name_text(node.field("type")).lstrip("?"))
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() != "property_element":
             continue
         name = name_text(child.field("name")).lstrip("$")
@@ -93,12 +91,12 @@ def lower_property(low: Lowering, node: SgNode) -> Expression:
 
 def lower_use(low: Lowering, node: SgNode) -> Expression:
     """A name from another namespace; within a class, a trait."""
-    for clause in node.named_children():
+    for clause in children_of(node):
         if node.kind() == "use_declaration":
             if low.owner is not None:
                 low.owner.bases.append(short_name(clause.text()))
-        elif clause.named_children():
-            whole = clause.named_children()[0].text()
+        elif children_of(clause):
+            whole = children_of(clause)[0].text()
             alias = name_text(clause.field("alias")) or short_name(whole)
             low.module.imports[alias] = Import(whole, short_name(whole))
     return Opaque([])

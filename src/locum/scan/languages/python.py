@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
-    name_text,
     sequence,
     spread,
     template,
     through,
-    unescape,
 )
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.python_definitions import (
     lower_class,
     lower_decorated,
@@ -79,11 +79,11 @@ def _arguments(low: Lowering, node: SgNode | None) -> list[Argument]:
     if node.kind() == "generator_expression":
         return [Argument(low.lower(node))]
     found = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "keyword_argument":
             name = name_text(child.field("name"))
             found.append(Argument(low.lower(child.field("value")), name))
-        elif child.kind() != "comment":
+        else:
             found.append(Argument(low.lower(child)))
     return found
 
@@ -94,7 +94,7 @@ def _call(low: Lowering, node: SgNode) -> Expression:
 
 
 def _string(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     raw = bool(children) and "r" in children[0].text().lower()
     parts: list[Expression] = []
     for child in children:
@@ -108,7 +108,7 @@ def _string(low: Lowering, node: SgNode) -> Expression:
 
 
 def _concatenated(low: Lowering, node: SgNode) -> Expression:
-    return template(low.lower_all(node.named_children()))
+    return template(low.lower_all(children_of(node)))
 
 
 def _integer(low: Lowering, node: SgNode) -> Expression:
@@ -129,11 +129,11 @@ def _float(low: Lowering, node: SgNode) -> Expression:
 
 def _dictionary(low: Lowering, node: SgNode) -> Expression:
     entries: list[tuple[Expression | None, Expression]] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "pair":
             entries.append((low.lower(child.field("key")), low.lower(child.field("value"))))
         elif child.kind() == "dictionary_splat":
-            entries.append((None, low.lower(child.named_children()[-1])))
+            entries.append((None, low.lower(children_of(child)[-1])))
     return Record(entries)
 
 
@@ -178,7 +178,7 @@ def _comprehension(low: Lowering, node: SgNode) -> Expression:
     iterated: list[Expression] = []
     body = node.field("body")
     low.loops += 1
-    for clause in node.named_children():
+    for clause in children_of(node):
         if clause.kind() != "for_in_clause":
             continue
         low.loops -= 1
@@ -187,7 +187,7 @@ def _comprehension(low: Lowering, node: SgNode) -> Expression:
         left = clause.field("left")
         if left is not None:
             low.bind(low.lower(left), Opaque([iterated[-1]], "item"))
-    for clause in node.named_children():
+    for clause in children_of(node):
         if clause.kind() == "if_clause":
             low.opaque(clause)
     value = low.lower(body)
@@ -196,7 +196,7 @@ def _comprehension(low: Lowering, node: SgNode) -> Expression:
 
 
 def _comparison(low: Lowering, node: SgNode) -> Expression:
-    operands = low.lower_all(node.named_children())
+    operands = low.lower_all(children_of(node))
     operators = [child.text() for child in node.field_children("operators")]
     operator = " ".join(operators)
     if len(operands) != 2 or operator not in _COMPARISONS:
@@ -216,7 +216,7 @@ def _boolean(low: Lowering, node: SgNode) -> Expression:
 
 
 def _conditional(low: Lowering, node: SgNode) -> Expression:
-    parts = low.lower_all(node.named_children())
+    parts = low.lower_all(children_of(node))
     return Choice([parts[0], *parts[2:]])
 
 
@@ -224,8 +224,8 @@ def _match(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("subject"))
     cases: list[Expression] = []
     body = node.field("body")
-    for clause in body.named_children() if body is not None else []:
-        for child in clause.named_children():
+    for clause in children_of(body):
+        for child in children_of(clause):
             if child.kind() == "case_pattern":
                 cases += _cases(low, child)
             else:
@@ -235,16 +235,16 @@ def _match(low: Lowering, node: SgNode) -> Expression:
 
 def _cases(low: Lowering, pattern: SgNode) -> list[Expression]:
     if pattern.kind() in {"case_pattern", "union_pattern"}:
-        return [case for child in pattern.named_children() for case in _cases(low, child)]
+        return [case for child in children_of(pattern) for case in _cases(low, child)]
     return [low.lower(pattern)]
 
 
 def _as_pattern(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     value = low.lower(children[0])
     alias = node.field("alias")
-    if alias is not None and alias.named_children():
-        low.bind(low.lower(alias.named_children()[0]), value)
+    if alias is not None and children_of(alias):
+        low.bind(low.lower(children_of(alias)[0]), value)
     return value
 
 

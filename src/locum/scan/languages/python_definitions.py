@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.languages.lowering import (
-    name_text,
-)
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.tree import (
     Class,
     Import,
@@ -26,18 +24,18 @@ __all__ = ["lower_class", "lower_decorated", "lower_function", "lower_import", "
 
 def _parameters(low: Lowering, node: SgNode | None) -> list[Parameter]:
     found = []
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         kind = child.kind()
         if kind == "identifier":
             found.append(Parameter(child.text()))
         elif kind == "typed_parameter":
-            inner = child.named_children()[0]
+            inner = children_of(child)[0]
             stars = "**" if inner.kind() == "dictionary_splat_pattern" else ""
             if inner.kind() == "identifier" or stars:
                 name = inner.text().lstrip("*")
                 found.append(Parameter(stars + name, name_text(child.field("type"))))
         elif kind == "dictionary_splat_pattern":
-            found.append(Parameter(f"**{child.named_children()[0].text()}"))
+            found.append(Parameter(f"**{children_of(child)[0].text()}"))
         elif kind in {"default_parameter", "typed_default_parameter"}:
             default = low.lower(child.field("value"))
             type_text = name_text(child.field("type"))
@@ -67,7 +65,7 @@ def lower_lambda(low: Lowering, node: SgNode) -> Expression:
 def lower_decorated(low: Lowering, node: SgNode) -> Expression:
     """Walk a function or a class with its decorators."""
     decorators = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "decorator":
             decorators.append(child.text())
             low.opaque(child)
@@ -86,7 +84,7 @@ def lower_class(low: Lowering, node: SgNode) -> Expression:
 
 def _defined_class(low: Lowering, node: SgNode, decorators: list[str]) -> Expression:
     bases = node.field("superclasses")
-    names = [child.text() for child in bases.named_children()] if bases is not None else []
+    names = [child.text() for child in children_of(bases)]
     defined = Class(name_text(node.field("name")), names, decorators)
     with low.class_body(defined):
         low.lower(node.field("body"))

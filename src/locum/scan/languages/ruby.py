@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
-    name_text,
     sequence,
     spread,
     template,
     through,
-    unescape,
 )
+from locum.scan.languages.nodes import children_of, name_text
 from locum.scan.languages.numbers import number
 from locum.scan.tree import (
     Argument,
@@ -71,12 +71,12 @@ def _scope(low: Lowering, node: SgNode) -> Expression:
 
 def _arguments(low: Lowering, node: SgNode | None) -> list[Argument]:
     found = []
-    for child in node.named_children() if node is not None else []:
+    for child in children_of(node):
         if child.kind() == "pair":
             key, value = _pair(low, child)
             name = str(key.value) if isinstance(key, Literal) else None
             found.append(Argument(value, name))
-        elif child.kind() != "comment":
+        else:
             found.append(Argument(low.lower(child)))
     return found
 
@@ -93,7 +93,7 @@ def _call(low: Lowering, node: SgNode) -> Expression:
     owner, name = node.field("receiver"), name_text(node.field("method"))
     arguments = _arguments(low, node.field("arguments"))
     if owner is None and name in _INCLUDED and low.owner is not None:
-        low.owner.bases += [child.text() for child in _children(node.field("arguments"))]
+        low.owner.bases += [child.text() for child in children_of(node.field("arguments"))]
     receiver = low.lower(owner) if owner is not None else None
     if receiver is not None and name == "new":
         callee = receiver
@@ -105,10 +105,6 @@ def _call(low: Lowering, node: SgNode) -> Expression:
     return low.call(node, callee, arguments)
 
 
-def _children(node: SgNode | None) -> list[SgNode]:
-    return node.named_children() if node is not None else []
-
-
 def _block(low: Lowering, node: SgNode) -> Expression:
     parameters = _parameters(low, node.field("parameters"))
     return low.define(node, "", parameters, node.field("body"), is_value=True)
@@ -116,9 +112,9 @@ def _block(low: Lowering, node: SgNode) -> Expression:
 
 def _string(low: Lowering, node: SgNode) -> Expression:
     parts: list[Expression] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "interpolation":
-            inner = child.named_children()
+            inner = children_of(child)
             parts.append(low.lower(inner[0] if inner else None))
         else:
             parts.append(Literal(unescape(child.text())))
@@ -130,9 +126,9 @@ def _heredoc(low: Lowering, node: SgNode) -> Expression:
     if body is None:
         return Literal("")
     parts: list[Expression] = []
-    for child in body.named_children():
+    for child in children_of(body):
         if child.kind() == "interpolation":
-            inner = child.named_children()
+            inner = children_of(child)
             parts.append(low.lower(inner[0] if inner else None))
         elif child.kind() != "heredoc_end":
             parts.append(Literal(textwrap.dedent(child.text())))
@@ -140,7 +136,7 @@ def _heredoc(low: Lowering, node: SgNode) -> Expression:
 
 
 def _chained(low: Lowering, node: SgNode) -> Expression:
-    parts = low.lower_all(node.named_children())
+    parts = low.lower_all(children_of(node))
     return template([one for part in parts for one in _parts(part)])
 
 
@@ -150,7 +146,7 @@ def _parts(part: Expression) -> list[Expression]:
 
 def _words(low: Lowering, node: SgNode) -> Expression:
     del low
-    return Sequence([Literal(child.text()) for child in node.named_children()])
+    return Sequence([Literal(child.text()) for child in children_of(node)])
 
 
 def _symbol(low: Lowering, node: SgNode) -> Expression:
@@ -160,16 +156,16 @@ def _symbol(low: Lowering, node: SgNode) -> Expression:
 
 def _hash(low: Lowering, node: SgNode) -> Expression:
     entries: list[tuple[Expression | None, Expression]] = []
-    for child in node.named_children():
+    for child in children_of(node):
         if child.kind() == "pair":
             entries.append(_pair(low, child))
         elif child.kind() == "hash_splat_argument":
-            entries.append((None, low.lower(child.named_children()[-1])))
+            entries.append((None, low.lower(children_of(child)[-1])))
     return Record(entries)
 
 
 def _element(low: Lowering, node: SgNode) -> Expression:
-    children = node.named_children()
+    children = children_of(node)
     key = children[1] if len(children) > 1 else None
     return low.placed(Index(low.lower(children[0]), low.lower(key)))
 
@@ -213,7 +209,7 @@ def _case(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     results: list[Expression] = []
-    for clause in node.named_children():
+    for clause in children_of(node):
         for pattern in clause.field_children("pattern"):
             cases += _patterns(low, pattern)
         if clause.kind() in {"when", "in_clause"}:
@@ -226,13 +222,12 @@ def _case(low: Lowering, node: SgNode) -> Expression:
 
 def _patterns(low: Lowering, node: SgNode) -> list[Expression]:
     if node.kind() in {"pattern", "alternative_pattern"}:
-        return [case for child in node.named_children() for case in _patterns(low, child)]
+        return [case for child in children_of(node) for case in _patterns(low, child)]
     return [low.lower(node)]
 
 
 def _last(low: Lowering, node: SgNode) -> Expression:
-    skipped = {"heredoc_body", "comment"}
-    parts = [low.lower(child) for child in node.named_children() if child.kind() not in skipped]
+    parts = low.lower_all(children_of(node))
     return parts[-1] if parts else Opaque([])
 
 
@@ -244,7 +239,7 @@ def _for(low: Lowering, node: SgNode) -> Expression:
 
 def _parameters(low: Lowering, node: SgNode | None) -> list[Parameter]:
     found = []
-    for child in _children(node):
+    for child in children_of(node):
         default = child.field("value")
         name = name_text(child.field("name")) or child.text()
         found.append(Parameter(name, "", None if default is None else low.lower(default)))
@@ -259,7 +254,7 @@ def _method(low: Lowering, node: SgNode) -> Expression:
 
 def _class(low: Lowering, node: SgNode) -> Expression:
     base = node.field("superclass")
-    bases = [base.named_children()[0].text()] if base is not None else []
+    bases = [children_of(base)[0].text()] if base is not None else []
     defined = Class(name_text(node.field("name")).rsplit("::", 1)[-1], bases)
     with low.class_body(defined):
         low.lower(node.field("body"))
@@ -271,8 +266,8 @@ def _module(low: Lowering, node: SgNode) -> Expression:
 
 
 def _return(low: Lowering, node: SgNode) -> Expression:
-    for child in node.named_children():
-        low.function.returns += low.lower_all(child.named_children()[:1])
+    for child in children_of(node):
+        low.function.returns += low.lower_all(children_of(child)[:1])
     return Opaque([])
 
 
@@ -288,7 +283,6 @@ HANDLERS: Mapping[str, Handler] = {
     "call": _call,
     "string": _string,
     "heredoc_beginning": _heredoc,
-    "heredoc_body": lambda _, __: Opaque([]),
     "chained_string": _chained,
     "string_array": _words,
     "symbol_array": _words,
