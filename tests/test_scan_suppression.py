@@ -70,6 +70,38 @@ def test_slashes_suppress_too(tmp_path: Path) -> None:
     assert (len(report.findings), len(report.suppressed)) == (0, 1)
 
 
+def test_a_comment_behind_a_call_is_not_for_the_next_one(tmp_path: Path) -> None:
+    call = 'client.responses.create(model="gpt-4o", input="Is this spam? Answer yes or no. " + t)'
+    code = (
+        "from openai import OpenAI\nclient = OpenAI()\ndef f(t):\n"
+        f"    first = {call}  # locum: ignore\n    second = {call}\n    return first, second\n"
+    )
+    report = scan(tmp_path, code)
+    assert [finding.line for finding in report.suppressed] == [4]
+    assert [finding.line for finding in report.findings] == [5]
+
+
+@pytest.mark.parametrize(
+    ("comment", "suppressed"),
+    [
+        ("/*\n * locum: ignore\n */", 1),
+        ("/* locum: ignore */", 1),
+        ("// locum: ignore\n", 0),
+        ("/* locum: ignore */ other();", 0),
+    ],
+)
+def test_a_comment_right_above_has_lines_of_its_own(
+    tmp_path: Path, comment: str, suppressed: int
+) -> None:
+    code = (
+        "import OpenAI from 'openai';\nconst c = new OpenAI();\n"
+        f"export function f(t) {{\n{comment}\n"
+        "return c.responses.create({ model: 'gpt-4o',\n"
+        "  input: `Is this spam? Answer yes or no. ${t}` });\n}"
+    )
+    assert len(scan(tmp_path, code, "a.js").suppressed) == suppressed
+
+
 @pytest.mark.parametrize(
     "name", ["tests/test_x.py", "x_test.py", "src/__tests__/a.py", "spec/b.py", "conftest.py"]
 )

@@ -265,6 +265,15 @@ class Place(NamedTuple):
     loops: int
 
 
+class Comment(NamedTuple):
+    """A comment: its first and last line, its text, and whether there is no code on those lines."""
+
+    line: int
+    end_line: int
+    text: str
+    is_alone: bool
+
+
 @dataclass(slots=True, eq=False)
 class Module:
     """A file.
@@ -274,7 +283,7 @@ class Module:
         path: Of the file, as findings show it.
         source: Its text.
         code: Its text without comments.
-        comments: The lines that comments begin in, with their texts.
+        comments: In the order of the text.
         root: What stands at its top.
         classes: By name.
         functions: By name.
@@ -289,7 +298,7 @@ class Module:
     source: str
     root: Function
     code: str = ""
-    comments: list[tuple[int, str]] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
     classes: dict[str, Class] = field(default_factory=dict)
     functions: dict[str, list[Function]] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.scan.languages import csharp, go, java, javascript, php, python, ruby
 from locum.scan.languages.lowering import Handler, Lowering
-from locum.scan.tree import Function, Module, Span
+from locum.scan.tree import Comment, Function, Module, Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +78,21 @@ def _note_comments(root: SgNode, module: Module) -> None:
     code, end = [], 0
     for comment in root.find_all(any=[{"kind": kind} for kind in _comment_kinds(module.language)]):
         place = comment.range()
-        module.comments.append((place.start.line + 1, comment.text()))
+        is_alone = _is_alone(module.source, place.start.index, place.end.index)
+        module.comments.append(
+            Comment(place.start.line + 1, place.end.line + 1, comment.text(), is_alone)
+        )
         code += [module.source[end : place.start.index]]
         end = place.end.index
     module.code = "".join([*code, module.source[end:]])
+
+
+def _is_alone(source: str, start: int, end: int) -> bool:
+    """Whether no code stands on the lines of a comment."""
+    before = source[source.rfind("\n", 0, start) + 1 : start]
+    line_end = source.find("\n", end)
+    after = source[end : line_end if line_end >= 0 else None]
+    return not before.strip() and not after.strip()
 
 
 def _comment_kinds(language: str) -> tuple[str, ...]:
