@@ -293,6 +293,15 @@ def test_methods_that_pass_a_prompt_on_and_on_are_given_up(tmp_path: Path) -> No
         '{"a": ' * 5_000 + "json",
         "return a if b " * 3_000,
         "decide whether if is " * 2_000,
+        "json" + "\n" * 20_000,
+        "json" + " " * 20_000 + "!",
+        "json {" + "QUJD" * 10_000 + "}",
+        "json " + "keys (" * 5_000,
+        "either" + " " * 12_000 + "!",
+        "answer\t\n" * 5_000,
+        "labels: " + "a/" * 60 + "#",
+        "choose a team (a" + ", or b" * 60 + "#",
+        "choose a team (" + "or " * 200 + "#",
     ],
 )
 def test_long_prompts_take_no_time(

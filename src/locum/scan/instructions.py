@@ -19,7 +19,9 @@ _PERSONA = re.compile(
 )
 
 _QUOTE = "[\"'`“”\u2018\u2019*]{0,3}"
-_ITEM = rf"{_QUOTE}(?:[\w][\w/&+-]*)(?: [\w&+-]+){{0,2}}{_QUOTE}"
+# Neither a separator nor "or" may be part of an item: a list would be read in 2 to the power of
+# its length ways.
+_ITEM = rf"{_QUOTE}(?!or )(?:[\w][\w&+-]*)(?: (?!or\b)[\w&+-]+){{0,2}}{_QUOTE}"
 _SHORT = rf"{_QUOTE}[\w][\w&+-]*{_QUOTE}"
 _VERB = (
     r"(?:answer|reply|respond|say|return|output|choose|pick|select|write|print|classify|label|"
@@ -130,6 +132,8 @@ _NO_LABEL = re.compile(
 _LONGEST = 12_000
 # Code and examples, which say nothing of the answer in words.
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
+_BLANKS = re.compile(r"[^\S\n]+")
+_EMPTY_LINES = re.compile(r" ?\n(?: ?\n)+")
 _COUNTING = frozenset(
     {
         *("one", "two", "three", "four", "five", "six", "seven", "eight", "ten", "fewer", "less"),
@@ -138,15 +142,20 @@ _COUNTING = frozenset(
     }
 )
 _QUOTED_KEY = re.compile(r"""["']?(\b[A-Za-z_]\w*)["']?\s*:\s*([^,}\]\n]*)""")
-_BRACES = re.compile(r"\{[^{}]*[\"']?\w+[\"']?\s*:[^{}]*\}", re.DOTALL)
-_LINE_KEY = re.compile(r"^\s*[-*\u2022]?\s*[\"'`](\w+)[\"'`]\s*(?:\([^)\n]*\))?\s*:", re.MULTILINE)
+# Prompts of JSON may be long: what looks for fields takes time in proportion to their length.
+_BRACES = re.compile(r"\{[^{}]*\}")
+_HAS_KEY = re.compile(r"\w[\"']?\s*:")
+_LINE_KEY = re.compile(
+    r"^[^\S\n]*(?:[-*\u2022][^\S\n]*)?[\"'`](\w+)[\"'`][^\S\n]*(?:\([^)\n]*\)[^\S\n]*)?:",
+    re.MULTILINE,
+)
 _KEYS = re.compile(
     r"\b(?:keys|fields|properties|(?:key|field)(?= [\"'`]))\b[^.\n:]{0,30}?[:\s]\s*"
-    r"((?:[\"'`“]?[a-z_]\w*[\"'`”]?(?:\s*\([^)]*\))?(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+))*"
+    r"((?:[\"'`“]?[a-z_]\w*[\"'`”]?(?:\s*\([^)]{0,200}\))?(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+))*"
     r"[\"'`“]?[a-z_]\w*[\"'`”]?)",
     re.IGNORECASE,
 )
-_KEY = re.compile(r"[\"'`“]?([A-Za-z_]\w*)[\"'`”]?(?:\s*\([^)]*\))?")
+_KEY = re.compile(r"[\"'`“]?([A-Za-z_]\w*)[\"'`”]?(?:\s*\([^)]{0,200}\))?")
 _JSON = re.compile(r"\bjson\b", re.IGNORECASE)
 _CLOSED_VALUE = re.compile(r"^\"?\s*(?:[\w-]+\s*(?:\||/| or )\s*)+[\w-]+\s*\"?$")
 _BOOLEAN_VALUE = re.compile(
@@ -167,7 +176,7 @@ def has_instruction(text: str) -> bool:
 
 def listed_answers(text: str) -> tuple[str, ...]:
     """Return the answers that an instruction allows; none where it does not list them all."""
-    text = _FENCED.sub("", text[:_LONGEST])
+    text = _EMPTY_LINES.sub("\n\n", _BLANKS.sub(" ", _FENCED.sub("", text[:_LONGEST])))
     for pattern in (_OTHERWISE, _OTHERWISE_LAST):
         match = pattern.search(text)
         if match is not None and _are_labels(pair := (_bare(match[1]), _bare(match[2]))):
@@ -222,12 +231,13 @@ def listed_fields(text: str) -> Shape | None:
     if not _JSON.search(text):
         return None
     fields: dict[str, Shape] = {}
-    for braces in _BRACES.findall(text):
+    described = [braces for braces in _BRACES.findall(text) if _HAS_KEY.search(braces)]
+    for braces in described:
         for key, value in _QUOTED_KEY.findall(braces):
             fields[key] = _field(value.strip())
     for key in _LINE_KEY.findall(text) if not fields else ():
         fields[key] = OPEN
-    if len(fields) > 1 or (fields and _BRACES.search(text)):
+    if len(fields) > 1 or (fields and described):
         return record(fields)
     match = _KEYS.search(text)
     if match is None:
