@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
+from locum.scan.output import to_object
 from tests.scanning import found, only_site, scan
 
 if TYPE_CHECKING:
@@ -204,3 +206,12 @@ def test_classes_that_refer_to_each_other_end(tmp_path: Path) -> None:
         f"class C:\n{methods}    def f(self, t):\n        r = {call('t')}\n        return r == 'a'"
     )
     assert len(scan(tmp_path, HEAD + body).sites) == 1
+
+
+@pytest.mark.parametrize("bound", ["18446744073709551616", "1e999", "-1e999"])
+def test_a_number_that_no_report_can_hold_is_unknown(tmp_path: Path, bound: str) -> None:
+    rest = f", max_tokens={bound}, temperature={bound}"
+    body = f"def f(t):\n    {call('t', rest)}"
+    site = only_site(tmp_path, HEAD + body)
+    assert (site.most_tokens, site.temperature) == (None, None)
+    assert orjson.dumps(to_object(scan(tmp_path, HEAD + body), []))

@@ -179,8 +179,10 @@ def _sells_batches(gathered: Gathered, model: Value | None) -> bool:
 
 
 def _number(value: Value | None) -> float | None:
+    """Return a number of at most 64 bits, as reports can hold no other."""
     if isinstance(value, Scalar) and isinstance(value.value, int | float):
-        return None if isinstance(value.value, bool) else value.value
+        is_number = not isinstance(value.value, bool) and abs(value.value) < 2**63
+        return value.value if is_number else None
     if isinstance(value, Items) and len(value.items) == 1:
         return _number(value.items[0])
     return None
