@@ -173,6 +173,7 @@ _COMMAND_SOURCE = re.compile(
     r"PROGRAM_NAME|fire\.Fire|"
     r"getopt\(|STDIN|php_sapi_name|sys\.stdin|process\.stdin|flag\.Parse|cobra\.Command|os\.Args"
 )
+_SERVES = re.compile(r"(?<!asyncio)\.(?:run|listen|MapPost|MapGet)\(")
 _PROGRAMS = frozenset({"main", "Main", "<Main>$", "<Main>"})
 
 
@@ -235,22 +236,9 @@ def _may_mean(place: Place, function: Function) -> bool:
 
 def _passed_by_name(module: Module, function: Function) -> Iterator[tuple[Call, Place]]:
     """Calls that a function is handed to by its name."""
-    if not function.name or function.name == "<module>":
-        return
-    for place in module.places:
-        call = place.expression
-        if isinstance(call, Call) and any(
-            _names(argument.value, function.name) for argument in call.arguments
-        ):
-            yield call, place
-
-
-def _names(expression: object, name: str) -> bool:
-    if isinstance(expression, Name):
-        return expression.text == name
-    if isinstance(expression, Member):
-        return expression.name == name
-    return False
+    for place in module.calls_by_argument.get(function.name, ()):
+        assert isinstance(place.expression, Call)
+        yield place.expression, place
 
 
 def _own(module: Module, function: Function) -> Iterator[Context]:
@@ -315,15 +303,11 @@ def _is_sdk(type_text: str) -> bool:
 
 
 def _program(module: Module, function: Function) -> Iterator[Context]:
-    has_arguments = _COMMAND_SOURCE.search(module.code) and not _serves(module)
+    has_arguments = module.mentions(_COMMAND_SOURCE) and not module.mentions(_SERVES)
     if function.name in _PROGRAMS or has_arguments:
         yield "command line"
-    if _QUEUE_LOOP.search(module.code) and _QUEUE_SOURCE.search(module.code):
+    if module.mentions(_QUEUE_LOOP) and module.mentions(_QUEUE_SOURCE):
         yield "queue worker"
-
-
-def _serves(module: Module) -> bool:
-    return bool(re.search(r"(?<!asyncio)\.(?:run|listen|MapPost|MapGet)\(", module.code))
 
 
 def _passed(module: Module, call: Call) -> Iterator[Context]:
@@ -336,9 +320,9 @@ def _passed(module: Module, call: Call) -> Iterator[Context]:
     is_route = isinstance(route, str) and route.startswith(("/", "GET ", "POST ", "PUT ", "*"))
     if name in _WEB_CALL and is_route:
         yield "web handler"
-    elif name in _CRON_CALL and _CRON_SOURCE.search(module.code):
+    elif name in _CRON_CALL and module.mentions(_CRON_SOURCE):
         yield "cron"
-    elif name in _QUEUE_CALL and _QUEUE_SOURCE.search(module.code):
+    elif name in _QUEUE_CALL and module.mentions(_QUEUE_SOURCE):
         yield "queue worker"
-    elif name in {"action", "run", "command"} and _COMMAND_SOURCE.search(module.code):
+    elif name in {"action", "run", "command"} and module.mentions(_COMMAND_SOURCE):
         yield "command line"

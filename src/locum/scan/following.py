@@ -81,21 +81,34 @@ PASSED_ON = frozenset(
 
 
 class AnswerFollower:
-    """Follows the answer of one call through a file."""
+    """Follows the answer of one call through a file.
 
-    def __init__(self, ev: Evaluator, site: Call) -> None:
+    Args:
+        ev: Of the file.
+        site: The call; without one, nothing is an answer.
+    """
+
+    def __init__(self, ev: Evaluator, site: Call | None = None) -> None:
         self._ev = ev
         self._site = site
+        self._met: dict[int, Call] = {}
         self._known: dict[tuple[int, int, int], tuple[str, ...] | None] = {}
         # By which call a function is being looked at, so that its parameters are that one's.
         self._entered: dict[int, tuple[Call, Function]] = {}
         self._depth = 0
         self._steps = 0
 
+    def calls_behind(self, expression: Expression, function: Function) -> list[Call]:
+        """Return all calls whose answers an expression may be a part of."""
+        self.path(expression, function)
+        return list(self._met.values())
+
     def path(self, expression: Expression, function: Function) -> tuple[str, ...] | None:
         """Return which part of the answer an expression is; ``None`` where it is none of it."""
         if expression is self._site:
             return ()
+        if isinstance(expression, Call):
+            self._met[id(expression)] = expression
         self._steps += 1
         entered = self._entered.get(id(function))
         key = (id(expression), id(function), id(entered[0]) if entered else 0)

@@ -82,7 +82,7 @@ def http_request(ev: Evaluator, place: Place) -> tuple[str, Request] | None:
     """
     call = place.expression
     assert isinstance(call, Call)
-    if plain(last_name(call.callee)) not in _SENDING or not _HOST.search(ev.module.code):
+    if plain(last_name(call.callee)) not in _SENDING or not ev.module.mentions(_HOST):
         return None
     made = written_call(ev, call, place.function)
     texts = list(_texts(made, 0))

@@ -217,7 +217,7 @@ def _offline(reading: _Reading) -> _Verdict | None:
 def _may_wait(reading: _Reading) -> bool:
     """Whether calls are made at once, and nothing tells that nobody waits for them."""
     told = {"queue worker", "cron", "command line"} & set(reading.site.contexts)
-    return not told and bool(_AT_ONCE.search(reading.call.ev.module.code))
+    return not told and reading.call.ev.module.mentions(_AT_ONCE)
 
 
 def _instruction(reading: _Reading) -> Iterator[str]:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.tree import Call, Name, Opaque, parts_of
+from locum.scan.tree import (
+    Binary,
+    Call,
+    Choice,
+    Index,
+    Member,
+    Name,
+    Opaque,
+    Record,
+    Sequence,
+    Spread,
+    Switch,
+    Template,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
+    from collections.abc import Sequence as ListOf
 
     from locum.scan.sites import ModelCall
     from locum.scan.tree import Binding, Expression, Function
@@ -42,7 +56,7 @@ def _is_carried(site: Call, function: Function) -> bool:
     return any(not _is_fresh(looped[name], reached, site) for name in used & reached)
 
 
-def _reached(bindings: Mapping[str, Sequence[Binding]], site: Call) -> set[str]:
+def _reached(bindings: Mapping[str, ListOf[Binding]], site: Call) -> set[str]:
     """Names whose values come from a call."""
     reached: set[str] = set()
     while True:
@@ -56,7 +70,7 @@ def _reached(bindings: Mapping[str, Sequence[Binding]], site: Call) -> set[str]:
         reached |= more
 
 
-def _is_fresh(bindings: Sequence[Binding], reached: Collection[str], site: Call) -> bool:
+def _is_fresh(bindings: ListOf[Binding], reached: Collection[str], site: Call) -> bool:
     """Whether a name gets another value in each turn before the call."""
     return any(
         (isinstance(one.value, Opaque) and one.value.text == "item")
@@ -78,5 +92,30 @@ def _within(expression: Expression) -> list[Expression]:
     """All parts of an expression, itself among them."""
     found = [expression]
     for one in found:
-        found += parts_of(one)
+        found += _parts_of(one)
     return found
+
+
+def _parts_of(expression: Expression) -> list[Expression]:  # noqa: PLR0911 - one for each form
+    """Return the expressions that an expression is made of; none of a function's."""
+    match expression:
+        case Member(base=base):
+            return [base]
+        case Index(base=base, key=key):
+            return [base, key]
+        case Call(callee=callee, arguments=arguments):
+            return [callee, *(argument.value for argument in arguments)]
+        case Template(parts=parts) | Opaque(parts=parts) | Sequence(items=parts):
+            return parts
+        case Record(entries=entries):
+            return [one for entry in entries for one in entry if one is not None]
+        case Choice(options=options):
+            return options
+        case Binary(left=left, right=right):
+            return [left, right]
+        case Switch(subject=subject, cases=cases):
+            return [subject, *cases]
+        case Spread(value=value):
+            return [value]
+        case _:
+            return []

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from typing import Literal as Choices
-from typing import NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    import re
 
 __all__ = [
     "Argument",
@@ -30,7 +33,6 @@ __all__ = [
     "Spread",
     "Switch",
     "Template",
-    "parts_of",
 ]
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -290,7 +292,9 @@ class Module:
         imports: By the name that they have here.
         places: Calls, comparisons and look-ups, in the order of the text.
         calls_by_name: Calls by the last name of what is called.
+        calls_by_argument: Calls by the last names of their arguments.
         grown: Names of lists that a function adds to though they are not its own.
+        mentioned: What `mentions` knows.
     """
 
     language: str
@@ -304,7 +308,15 @@ class Module:
     imports: dict[str, Import] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
     calls_by_name: dict[str, list[Place]] = field(default_factory=dict)
+    calls_by_argument: dict[str, list[Place]] = field(default_factory=dict)
     grown: set[str] = field(default_factory=set)
+    mentioned: dict[re.Pattern[str], bool] = field(default_factory=dict)
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Return whether a pattern is found in the code, which is searched for it once."""
+        if pattern not in self.mentioned:
+            self.mentioned[pattern] = pattern.search(self.code) is not None
+        return self.mentioned[pattern]
 
 
 Expression: TypeAlias = (
@@ -323,28 +335,3 @@ Expression: TypeAlias = (
     | Opaque
     | Function
 )
-
-
-def parts_of(expression: Expression) -> list[Expression]:  # noqa: PLR0911 - one for each form
-    """Return the expressions that an expression is made of; none of a function's."""
-    match expression:
-        case Member(base=base):
-            return [base]
-        case Index(base=base, key=key):
-            return [base, key]
-        case Call(callee=callee, arguments=arguments):
-            return [callee, *(argument.value for argument in arguments)]
-        case Template(parts=parts) | Opaque(parts=parts) | Sequence(items=parts):
-            return parts
-        case Record(entries=entries):
-            return [one for entry in entries for one in entry if one is not None]
-        case Choice(options=options):
-            return options
-        case Binary(left=left, right=right):
-            return [left, right]
-        case Switch(subject=subject, cases=cases):
-            return [subject, *cases]
-        case Spread(value=value):
-            return [value]
-        case _:
-            return []

@@ -107,6 +107,9 @@ class Lowering:
         if isinstance(expression, Call):
             name = last_name(expression.callee)
             self.module.calls_by_name.setdefault(name, []).append(place)
+            given = {last_name(argument.value) for argument in expression.arguments} - {""}
+            for name in given:
+                self.module.calls_by_argument.setdefault(name, []).append(place)
         return expression
 
     def call(
