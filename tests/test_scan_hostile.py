@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,33 @@ def test_deep_trees_end_in_no_exception(tmp_path: Path, name: str, code: str) ->
     report = scan(tmp_path, GOOD)
     assert len(report.findings) == 1
     assert set(report.skipped) <= {"nested too deep"}
+
+
+DEEP = {
+    "else_if.js": "import 'openai';\nif (x) {}\n" + "else if (y) {}\n" * 400,
+    "chain.ts": "import 'openai';\nx" + "\n.option('name', { kind: 'text' })" * 400,
+    "elif.py": "import openai\nif x:\n    pass\n" + "elif x:\n    pass\n" * 1_000,
+    "sum.php": "<?php // openai\n$x = 'a'" + "\n. 'b'" * 1_000 + ";",
+    "lists.py": "import openai\nx = " + "[\n" * 400 + "]\n" * 400,
+    "choice.js": "import 'openai';\nx = " + "a ?\n b : " * 400 + "c",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_long_chains_and_400_brackets_are_read(tmp_path: Path, name: str) -> None:
+    before = sys.getrecursionlimit()
+    report = scan(tmp_path, DEEP[name], name)
+    assert (report.skipped, report.files) == ({}, 1)
+    assert sys.getrecursionlimit() == before
+
+
+def test_scans_in_threads_set_the_limit_back(tmp_path: Path) -> None:
+    before = sys.getrecursionlimit()
+    (tmp_path / "code.js").write_text(DEEP["chain.ts"])
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: scan_paths([tmp_path], processes=1), range(8)))
+    assert all(report.skipped == {} for report in reports)
+    assert sys.getrecursionlimit() == before
 
 
 @pytest.mark.parametrize(

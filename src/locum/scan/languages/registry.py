@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.scan.languages import csharp, go, java, javascript, php, python, ruby
 from locum.scan.languages.lowering import Handler, Lowering
+from locum.scan.languages.recursion import deep_recursion
 from locum.scan.tree import Comment, Function, Module, Span
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def read_module(language: Language, source: str, path: str) -> Module:
     top = Function("<module>", [], [], None, None, Span(1, 1, 1, 1))
     module = Module(language.name, path, source, top)
     _note_comments(root, module)
-    Lowering(language.handlers, module).lower(root)
+    with deep_recursion():
+        Lowering(language.handlers, module).lower(root)
     return module
 
 
