@@ -42,6 +42,13 @@ _NOT_SAID = frozenset(
 )
 # Texts: what comes one after the other in them are characters or lines.
 _SAID = frozenset({"content", "text", "outputtext"})
+# What a model is told to say where it has no answer.
+_NOTHING = frozenset(
+    {
+        *("none", "null", "nil", "na", "nothing", "skip", "pass", "empty", "unknown", "error"),
+        *("noanswer", "notfound", "notavailable", "notapplicable", "idontknow", "ignore", "stop"),
+    }
+)
 _CUTTING = frozenset(
     {
         "split",
@@ -118,7 +125,8 @@ def answer_uses(ev: Evaluator, site: Call) -> Uses:
             is_set = is_set or held.is_whole
             functions.append(function)
             break
-    is_set = is_set or sum(not is_within for is_within in labels.values()) > 1
+    compared = [label for label, is_within in labels.items() if not is_within]
+    is_set = is_set or (len(compared) > 1 and not all(map(_says_nothing, compared)))
     is_free = bool(labels) and not is_set and _is_free(file, following, functions)
     is_set = is_set or (len(labels) > 1 and not is_free)
     return Uses(tuple(labels), is_set, is_free, tuple(fields))
@@ -145,6 +153,10 @@ def _read_file(ev: Evaluator) -> _FileUses:
         for call in calls:
             file.held.setdefault(call, []).append((place.function, some))
     return file
+
+
+def _says_nothing(label: str) -> bool:
+    return plain(label) in _NOTHING
 
 
 def _is_not_said(path: tuple[str, ...]) -> bool:

@@ -129,6 +129,33 @@ _ONLY_NUMBER = re.compile(
 _NO_LABEL = re.compile(
     r"^(?:an?|the|with|in|to|your|no|without|e\.?g|such|for|any|if) ", re.IGNORECASE
 )
+_LISTS = (_DIRECT, _AS, _ONE_OF, _HEADED, _VALID, _WHETHER, _IN_BRACKETS, _TRAILING)
+# These do not say that a choice is to be made, so that the rest of the instruction has to.
+_OF_ANY_TASK = (_DIRECT, _HEADED)
+# A task of writing; what is listed beside it is what to write of, or how.
+_WRITES = re.compile(
+    r"(?:^|[.!?:\n]\s*)(?:please )?(?:(?:translate|summari[sz]e|rewrite|paraphrase|rephrase)\b|"
+    r"(?:write|draft|compose|generate|create) (?:(?:an?|the|some) )?(?:[\w-]+ ){0,2}?"
+    r"(?:articles?|essay|story|poem|reply|response|e-?mail|letter|post|sql|quer(?:y|ies)|code|"
+    r"report|summary|description|paragraphs?|script|function|translation)\b)",
+    re.IGNORECASE,
+)
+# What comes after the labels where they are only the beginning of an answer.
+_THEN_TEXT = re.compile(
+    r"[\s\"'`*.,;:!)]*(?:(?:(?:and|then|also|plus|with|followed by)\s+)+"
+    r"(?:(?!no\b|not\b|never\b|nothing\b|without\b|don't\b)[\w'-]+\s+){0,4}?"
+    r"(?:explain|explanations?|reason(?:s|ing)?|justify|justification|why|rationale|describe|"
+    r"elaborate|paragraphs?|sentences?)\b|(?:please )?(?:explain|justify|elaborate)\b)",
+    re.IGNORECASE,
+)
+_LANGUAGES = (
+    r"(?:english|french|german|spanish|italian|portuguese|dutch|chinese|japanese|korean|russian|"
+    r"arabic|hindi|turkish|polish|swedish|norwegian|danish|finnish|greek|ukrainian)"
+)
+# What a text is like, or the language that it is in.
+_HOW = re.compile(rf"\bthat (?:is|are) {_QUOTE}$", re.IGNORECASE)
+_IN = re.compile(r"\bin $", re.IGNORECASE)
+_LANGUAGE = re.compile(_LANGUAGES, re.IGNORECASE)
 _LONGEST = 12_000
 # Code and examples, which say nothing of the answer in words.
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
@@ -181,10 +208,11 @@ def listed_answers(text: str) -> tuple[str, ...]:
         match = pattern.search(text)
         if match is not None and _are_labels(pair := (_bare(match[1]), _bare(match[2]))):
             return pair
-    for pattern in (_DIRECT, _AS, _ONE_OF, _HEADED, _VALID, _WHETHER, _IN_BRACKETS, _TRAILING):
+    unfit = _OF_ANY_TASK if _WRITES.search(text) else ()
+    for pattern in (one for one in _LISTS if one not in unfit):
         for match in pattern.finditer(text):
             items = _items(match[1])
-            if _are_labels(items):
+            if _are_labels(items) and not _are_of_a_text(text, match, items):
                 return items
     question = _QUESTION.search(text) if _IN_A_WORD.search(text) else None
     if question is not None and _are_labels(items := _items(question[1])):
@@ -216,6 +244,13 @@ def _are_labels(items: tuple[str, ...]) -> bool:
         return False
     words = {word for item in items for word in item.lower().split()}
     return not words & _COUNTING
+
+
+def _are_of_a_text(text: str, match: re.Match[str], items: tuple[str, ...]) -> bool:
+    """Whether items only begin an answer, or say what it is to be like."""
+    before = text[max(match.start(1) - 20, 0) : match.start(1)]
+    in_languages = _IN.search(before) and any(map(_LANGUAGE.fullmatch, items))
+    return bool(in_languages or _HOW.search(before) or _THEN_TEXT.match(text, match.end(1)))
 
 
 def _bulleted(text: str) -> tuple[str, ...]:
