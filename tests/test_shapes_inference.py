@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ from locum.shapes import (
     leaves,
     read_schema,
 )
+from locum.traffic.json_answers import read_answer
+from locum.traffic.json_mending import mend
 from tests.shape_strategies import ShapeCase, shapes_and_values
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ def infer(answers: Sequence[JsonValue]) -> InferredSchema | None:
 
 @given(st.lists(_objects(_VALUES), min_size=1, max_size=5))
 @example([{"a": []}, {"a": [{"b": []}], "b": 1}, {"b": 1.5}])
+@example([{"a": {"b": 1}}, {"a": []}, {"a": [{}]}])
+@example([{"a": ["x", {"b": {}}]}, {"a": {}}])
+@example([{"a": [None]}, {"a": {"b": {}}}, {"a": {"b": True}}])
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[str, Any]]) -> None:
     inferred = infer(answers)
@@ -70,8 +76,11 @@ def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[
     schema, notes = inferred
     checker, shape = Checker(schema), read_schema(schema)
     for answer in answers:
-        assert checker.problem(answer) is None
-        assert admits(shape, answer)
+        read = mend(answer, shape)
+        assert set(read.repairs) <= {"empty as null"}
+        assert read.repairs or read.value == answer
+        assert checker.problem(read.value) is None
+        assert admits(shape, read.value)
     seen = {name for answer in answers for name in answer}
     left_out = {name for name in seen if any(note.startswith(f"{name} is left") for note in notes)}
     assert left_out == seen - shape.fields.keys()
@@ -83,7 +92,10 @@ def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_answers_of_any_readable_shape_can_be_learned_from(case: ShapeCase) -> None:
     inferred = infer(case.values)
-    assert inferred is None or all(map(Checker(inferred.schema).is_valid, case.values))
+    if inferred is None:
+        return
+    shape, checker = read_schema(inferred.schema), Checker(inferred.schema)
+    assert all(checker.is_valid(mend(value, shape).value) for value in case.values)
 
 
 def test_answers_by_hand() -> None:
@@ -157,6 +169,28 @@ def test_fields_that_no_answer_fills_are_left_out_with_a_note() -> None:
         "e[] is left out: no answer shows what its objects hold",
         "e is left out: no answer shows what its lists hold",
     )
+
+
+@pytest.mark.parametrize(
+    ("usual", "empty", "schema"),
+    [
+        ({"x": "a"}, [], {"properties": {"x": {"type": "string"}}, "required": ["x"]}),
+        (["a"], {}, {"items": {"type": "string"}}),
+        ("a", [], {}),
+        ("a", {"x": []}, {}),
+        ({"x": "a"}, [{}], {"properties": {"x": {"type": "string"}}, "required": ["x"]}),
+    ],
+)
+def test_one_empty_answer_of_another_type_drops_no_field(
+    usual: JsonValue, empty: JsonValue, schema: dict[str, Any]
+) -> None:
+    inferred = infer_schema([*([{"a": usual}] * 5), {"a": empty}])
+    name = "object" if isinstance(usual, dict) else "array" if isinstance(usual, list) else "string"
+    assert inferred.schema["properties"] == {"a": {"type": [name, "null"], **schema}}
+    assert not any(note.startswith("a is left out") for note in inferred.notes)
+    shape, checker = read_schema(inferred.schema), Checker(inferred.schema)
+    read = read_answer(json.dumps({"a": empty}), shape, checker)
+    assert (read.value, read.repairs) == ({"a": None}, ("empty as null",))
 
 
 def test_keys_that_look_like_data_are_refused() -> None:

@@ -47,9 +47,11 @@ def infer_schema(answers: Sequence[JsonValue]) -> InferredSchema:
     """Return the schema that recorded answers share, which every one of them satisfies.
 
     Properties stand in the order in which they first occur, and are required if every object has
-    them. A field of several types lists them; integers beside other numbers are numbers. Values
-    are not listed, and further fields are not forbidden: one that a later answer has would
-    otherwise be dropped without a trace.
+    them. A field of several types lists them; integers beside other numbers are numbers. Where a
+    field is an empty list, or an object without values, beside something of another type, that says
+    nothing: the schema has null in its place, as which such an answer is read. Values are not
+    listed, and further fields are not forbidden: one that a later answer has would otherwise be
+    dropped without a trace.
 
     Args:
         answers: JSON objects, at least one.
@@ -89,19 +91,26 @@ class _Inference:
         if len(path) > _DEEPEST:
             self.problems[path] = UnfitError(f"lies more than {_DEEPEST} levels deep", "drop it")
             return None
-        types = _types_of(values)
-        schema: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
+        described: dict[str, Any] = {}
+        unshown: dict[str, str] = {}
         objects = [value for value in values if isinstance(value, dict)]
         lists = [value for value in values if isinstance(value, list)]
-        if objects and not self._describe_objects(objects, path, schema):
+        if objects and not self._describe_objects(objects, path, described):
+            unshown["object"] = "no answer shows what its objects hold"
+        if lists and not self._describe_lists(lists, path, described):
+            unshown["array"] = "no answer shows what its lists hold"
+        types = [name for name in _types_of(values) if name not in unshown]
+        if unshown and types in ([], ["null"]):
+            self._leave_out(path, next(iter(unshown.values())))
             return None
-        if lists and not self._describe_lists(lists, path, schema):
-            return None
-        return schema
+        if unshown and "null" not in types:
+            types.append("null")
+        return {"type": types if len(types) > 1 else types[0], **described}
 
     def _describe_objects(
         self, objects: Sequence[dict[str, JsonValue]], path: FieldPath, schema: dict[str, Any]
     ) -> bool:
+        """Describe objects, and return whether they show what they hold."""
         counts = Counter(name for value in objects for name in value)
         if _are_data(counts, len(objects)):
             self.problems[path] = UnfitError(
@@ -115,20 +124,19 @@ class _Inference:
             for name in counts
         }
         known = {name: inner for name, inner in properties.items() if inner is not None}
-        schema["properties"] = known
-        schema["required"] = [name for name in known if counts[name] == len(objects)]
-        if not known:
-            self._leave_out(path, "no answer shows what its objects hold")
+        if known:
+            schema["properties"] = known
+            schema["required"] = [name for name in known if counts[name] == len(objects)]
         return bool(known)
 
     def _describe_lists(
         self, lists: Sequence[list[JsonValue]], path: FieldPath, schema: dict[str, Any]
     ) -> bool:
+        """Describe lists, and return whether they show what they hold."""
         items = [item for value in lists for item in value]
         item = self.describe(items, (*path, ITEM)) if items else None
-        if item is None:
-            self._leave_out(path, "no answer shows what its lists hold")
-        schema["items"] = item
+        if item is not None:
+            schema["items"] = item
         return item is not None
 
     def _leave_out(self, path: FieldPath, reason: str) -> None:

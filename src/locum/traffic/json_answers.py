@@ -22,7 +22,8 @@ class ReadAnswer(NamedTuple):
     Args:
         value: A valid object; ``None`` where there is a problem.
         repairs: Names of what was put right, each once: ``bare value`` (a list was due),
-            ``boolean as text``, ``control character``, ``duplicate key``, ``enum spelling``,
+            ``boolean as text``, ``control character``, ``duplicate key``, ``empty as null`` (a list
+            or an object that holds nothing, where another type was due), ``enum spelling``,
             ``key spelling``, ``missing null``, ``null as text``, ``null left out`` (of an optional
             field that cannot be null), ``number as text``, ``object in a list``,
             ``repeated object``, ``text as number`` (a text was due), ``unexpected field``,

@@ -98,7 +98,12 @@ def mend(value: JsonValue, shape: Shape) -> Mended:
             return Mended([one.value for one in mended], _names(mended))
     if admits(shape, value):
         return Mended(value)
-    return _mend_leaf(value, shape) or _as_null(value, shape) or Mended(value)
+    return (
+        _empty_as_null(value, shape)
+        or _mend_leaf(value, shape)
+        or _as_null(value, shape)
+        or Mended(value)
+    )
 
 
 def _names(mended: Iterable[Mended]) -> tuple[str, ...]:
@@ -122,6 +127,18 @@ def _as_null(value: JsonValue, shape: Shape) -> Mended | None:
     said = isinstance(value, str) and label_key(value) in _NULLS
     textual = isinstance(shape, Text)
     return Mended(None, ("null as text",)) if said and shape.nullable and not textual else None
+
+
+def _empty_as_null(value: JsonValue, shape: Shape) -> Mended | None:
+    is_empty = isinstance(value, list | dict) and _is_empty(value)
+    return Mended(None, ("empty as null",)) if is_empty and shape.nullable else None
+
+
+def _is_empty(value: JsonValue) -> bool:
+    """Whether a value says nothing, as null, an empty list or an object without values."""
+    if isinstance(value, list | dict):
+        return all(map(_is_empty, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def _mend_closed(value: JsonScalar, values: tuple[JsonScalar, ...]) -> Mended | None:
@@ -170,7 +187,7 @@ def _mend_bare(value: JsonValue, item: Shape) -> Mended | None:
     if value is None or (isinstance(value, str) and label_key(value) in _NULLS):
         return None
     mended = mend(value, item)
-    if not admits(item, mended.value):
+    if mended.value is None or not admits(item, mended.value):
         return None
     return Mended([mended.value], _names([mended, Mended(None, ("bare value",))]))
 
@@ -179,6 +196,9 @@ def _mend_union(value: JsonValue, shape: OneOf) -> Mended:
     option = option_of(shape, value)
     if option is not None:
         return mend(value, option)
+    empty = _empty_as_null(value, shape)
+    if empty is not None:
+        return empty
     tried = [(mend(value, option), option) for option in shape.options]
     fitting = [mended for mended, option in tried if admits(option, mended.value)]
     if value is not None and len({canonical_json(mended.value) for mended in fitting}) == 1:
