@@ -39,6 +39,7 @@ def f(t):
         ),
         ("Pick a team (billing or shipping or returns).", ("billing", "shipping", "returns")),
         ("Topics: sports, politics or culture. Say which.", ("sports", "politics", "culture")),
+        ("What is asked? Options: write a report, send mail.", ("write a report", "send mail")),
     ],
 )
 def test_answers_of_a_choice_are_listed(instruction: str, answers: tuple[str, ...]) -> None:

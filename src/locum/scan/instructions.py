@@ -134,7 +134,7 @@ _LISTS = (_DIRECT, _AS, _ONE_OF, _HEADED, _VALID, _WHETHER, _IN_BRACKETS, _TRAIL
 _OF_ANY_TASK = (_DIRECT, _HEADED)
 # A task of writing; what is listed beside it is what to write of, or how.
 _WRITES = re.compile(
-    r"(?:^|[.!?:\n]\s*)(?:please )?(?:(?:translate|summari[sz]e|rewrite|paraphrase|rephrase)\b|"
+    r"(?:^|[.!?\n]\s*)(?:please )?(?:(?:translate|summari[sz]e|rewrite|paraphrase|rephrase)\b|"
     r"(?:write|draft|compose|generate|create) (?:(?:an?|the|some) )?(?:[\w-]+ ){0,2}?"
     r"(?:articles?|essay|story|poem|reply|response|e-?mail|letter|post|sql|quer(?:y|ies)|code|"
     r"report|summary|description|paragraphs?|script|function|translation)\b)",
