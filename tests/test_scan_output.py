@@ -18,6 +18,7 @@ from locum.scan import RULES, Finding
 from locum.scan.baseline import divide, read_baseline, write_baseline
 from locum.scan.fingerprints import fingerprint_all, in_order
 from locum.scan.output import to_annotations, to_object, to_sarif, to_table
+from locum.scan.output.printing import printable
 from tests.scan_findings import FINDINGS, finding, report_of, site
 from tests.scan_schemas import stored_schema
 
@@ -185,10 +186,10 @@ def test_what_an_annotation_escapes_can_be_undone(findings: list[Finding]) -> No
     for one, line in zip(in_order(findings), lines, strict=True):
         command, properties, message = read_annotation(line)
         assert command == commands[one.severity]
-        assert properties["file"] == one.path
+        assert properties["file"] == printable(one.path, keep="\r\n")
         assert properties["line"] == str(one.line)
-        assert message.startswith(one.reason)
-        assert message.endswith(one.cure)
+        assert message.startswith(printable(one.reason, keep="\r\n"))
+        assert message.endswith(printable(one.cure, keep="\r\n"))
         assert "\r" not in line
 
 
@@ -198,6 +199,12 @@ def test_an_escape_in_code_stays_what_it_is() -> None:
     )
     assert properties["file"] == "a%3A:b,c.py"
     assert message.startswith("100%0A\r\nsure: yes, no\n- ")
+
+
+def test_nothing_in_code_steers_the_terminal_of_a_log() -> None:
+    told = to_annotations([finding(path="a\x1b.py", reason="red \x1b[31m\x07")])
+    assert told.rstrip("\n").isprintable()
+    assert "red \\x1b[31m\\x07" in told
 
 
 # SARIF.

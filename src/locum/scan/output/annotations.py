@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.scan.fingerprints import in_order
+from locum.scan.output.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +41,7 @@ def _command(found: Finding) -> str:
 
 
 def _escape(text: str, escapes: Iterable[tuple[str, str]]) -> str:
+    text = printable(text, keep="\r\n")
     for character, escape in escapes:
         text = text.replace(character, escape)
     return text

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from locum.scan.findings import SEVERITIES
 from locum.scan.fingerprints import in_order
+from locum.scan.output.printing import printable
 from locum.scan.output.summary import count, describe_totals
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ def _show(found: Finding) -> RenderableType:
     from rich.padding import Padding
     from rich.text import Text
 
-    place = Text(_printable(f"{found.path}:{found.line}:{found.column}"), "bold", overflow="fold")
+    place = Text(printable(f"{found.path}:{found.line}:{found.column}"), "bold", overflow="fold")
     place.append(f"  {found.rule}", "not bold")
     facts = [["-", fact] for fact in found.evidence]
     told = Group(
-        Text(_printable(found.reason), overflow="fold"),
+        Text(printable(found.reason), overflow="fold"),
         _grid([*facts, [">", found.cure]], space=1),
     )
     return Group(place, Padding(told, (0, 0, 0, 2)))
@@ -65,10 +66,5 @@ def _grid(rows: Sequence[Sequence[str]], space: int) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(_printable(cell)) for cell in row))
+        grid.add_row(*(Text(printable(cell)) for cell in row))
     return grid
-
-
-def _printable(text: str) -> str:
-    """Escape what could steer a terminal, as code may hold anything."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
