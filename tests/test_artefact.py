@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from locum.calibration import DeferralScore
+from locum.config import RedactionSettings
 from locum.distillation import distill
 from locum.errors import ArtefactError, UsageError
 from locum.export import CertifiedStudent, artefact_size, load_artefact
@@ -195,6 +196,19 @@ def test_what_was_saved_before_survives_an_interruption(
         student.save(folder)
     assert load_artefact(folder).predict(TEXTS) == student.predict(TEXTS)
     assert {path.name for path in folder.parent.iterdir()} == {"student"}
+
+
+@pytest.mark.parametrize(
+    "redaction",
+    [RedactionSettings(frozenset({"emial"})), RedactionSettings(patterns={"ORDER": "("})],
+    ids=["kind", "pattern"],
+)
+def test_a_student_that_could_not_be_loaded_takes_no_other_s_place(
+    student: CertifiedStudent, folder: Path, redaction: RedactionSettings
+) -> None:
+    with pytest.raises(UsageError, match=r"emial|ORDER"):
+        dataclasses.replace(student, redaction=redaction).save(folder)
+    assert load_artefact(folder).predict(TEXTS) == student.predict(TEXTS)
 
 
 def test_a_folder_of_something_else_is_not_overwritten(

@@ -258,6 +258,23 @@ def test_without_a_file_calls_must_have_been_recorded(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ('off = ["emial"]', b"'emial' is no kind"),
+        ('patterns = {ORDER = "("}', b"the pattern 'ORDER' is no"),
+    ],
+)
+def test_a_mistake_in_redaction_is_found_before_anything_is_done(
+    tmp_path: Path, declared: str, said: bytes
+) -> None:
+    calls = write_calls(tmp_path / "calls.csv", 10)
+    (tmp_path / "locum.toml").write_text(f"[redaction]\n{declared}\n", "utf-8")
+    done = run("distill", "support", "--calls", str(calls), folder=tmp_path, code=2)
+    assert b"locum.toml: redaction: " + said in done.stderr
+    assert not (tmp_path / ".locum").exists()
+
+
 def test_an_unreachable_teacher_is_a_clear_error(tmp_path: Path) -> None:
     write_calls(tmp_path / "inputs.csv", 30)
     teacher = ["--teacher", "http://127.0.0.1:9/v1", "--model", "m", "--labels", ",".join(LABELS)]

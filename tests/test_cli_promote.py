@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.cli.kept_files import keep_student
+from locum.schema import Example
 from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
 from tests.commands import in_json, locum, refusal, run
 from tests.promoted import (
@@ -33,14 +35,13 @@ def distilled(
     student: CertifiedStudent | CertifiedExtractor | None = None,
     calls: Sequence[Call] = (),
 ) -> str:
-    """Leave a home as ``locum distill`` leaves it; return the student's manifest's hash."""
+    """Leave a home as ``locum distill`` leaves it; return the task's name."""
     student = student or label_student()
     name = student.task.name
-    student.save(home / name / "student")
     with open_database(home / "locum.sqlite") as database:
-        store = CallStore(database)
-        store.add(calls)
-        store.link("student", [(name, call.facts.id) for call in calls])
+        CallStore(database).add(calls)
+    learned_from = [Example("a text", call_id=call.facts.id) for call in calls]
+    keep_student(student, home / name / "student", learned_from, home / "locum.sqlite")
     return name
 
 
@@ -134,7 +135,25 @@ def test_without_a_store_nothing_can_be_promoted(tmp_path: Path) -> None:
 def test_a_student_that_learned_from_a_file_cannot_be_told_from_others(tmp_path: Path) -> None:
     distilled(tmp_path)
     said = refusal(tmp_path, "promote", "support")
-    assert "of the 0 calls that the student of 'support' learned from, none" in said
+    assert "the store knows no call from which this student of 'support' learned" in said
+
+
+def test_a_student_is_recognised_by_none_of_its_namesakes_calls(home: Path, tmp_path: Path) -> None:
+    other = replace(label_student(), teacher="somebody else")
+    elsewhere = tmp_path / "elsewhere" / "student"
+    other.save(elsewhere)
+    assert "knows no call from which" in refusal(home, "promote", str(elsewhere))
+    # As distilled again, from a file.
+    keep_student(other, home / "support" / "student", [Example("a text")], home / "locum.sqlite")
+    assert "knows no call from which" in refusal(home, "promote", "support")
+    label_student().save(home / "support" / "student")
+    assert in_json(home, "promote", "support")["recognised"] == 150
+
+
+def test_a_call_that_is_deleted_names_what_learned_from_it(home: Path) -> None:
+    said = locum(home, "calls", "delete", "--yes", "--model", "teacher-1")
+    assert "the student of 'support' learned from some: locum distill support" in said
+    assert "knows no call from which" in refusal(home, "promote", "support")
 
 
 def test_calls_without_an_instruction_have_to_be_named(tmp_path: Path) -> None:
@@ -145,7 +164,7 @@ def test_calls_without_an_instruction_have_to_be_named(tmp_path: Path) -> None:
 
 
 def test_a_student_certified_for_single_fields_alone_is_refused(tmp_path: Path) -> None:
-    distilled(tmp_path, dataclasses.replace(object_student(), certificate=None), mail_calls())
+    distilled(tmp_path, replace(object_student(), certificate=None), mail_calls())
     assert "single fields alone" in refusal(tmp_path, "promote", "mail", code=3)
 
 
@@ -164,8 +183,8 @@ def test_a_revoked_student_may_be_scored_and_not_promoted_again(home: Path) -> N
     assert "--percent 0" in refusal(home, "promote", "support", code=3)
     locum(home, "demote", "support")
     assert "--percent 0" in refusal(home, "promote", "support", code=3)
-    other = dataclasses.replace(label_student(), teacher="teacher-2")
-    other.save(home / "support" / "student")
+    other = replace(label_student(), teacher="teacher-2")
+    distilled(home, other, label_calls())
     assert in_json(home, "promote", "support")["artefact"] != artefact
 
 

@@ -8,7 +8,9 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from locum.cli.kept_files import keep_student
 from locum.config import LimitSettings
+from locum.schema import Example
 from locum.serving import quick_link
 from locum.store import CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import run
@@ -151,11 +153,10 @@ def test_the_gateway_command_follows_the_promote_command_and_ends_its_students(
     tmp_path: Path, upstream: Upstream
 ) -> None:
     home = tmp_path / "home"
-    label_student().save(home / "support" / "student")
     with open_database(home / "locum.sqlite") as database:
-        store = CallStore(database)
-        store.add(label_calls())
-        store.link("student", [("support", call.facts.id) for call in label_calls()])
+        CallStore(database).add(label_calls())
+    learned_from = [Example("a text", call_id=call.facts.id) for call in label_calls()]
+    keep_student(label_student(), home / "support" / "student", learned_from, home / "locum.sqlite")
     with gateway_process(home, upstream.url) as process:
         gateway = Running(None, process.port, home, None)  # type: ignore[arg-type]
         assert route(gateway, REQUEST) == "teacher"

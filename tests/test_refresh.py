@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import orjson
 import pytest
 
-from locum.cli.places import TaskFolder
+from locum.cli.distilled import print_result
+from locum.cli.places import TaskFolder, task_folder
 from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.config import Settings
+from locum.distillation import distill
 from locum.errors import QualityGateError, UsageError
 from locum.promotion import compare_with_promoted
-from locum.store import CallStore, PromotionStore, open_database
+from locum.schema import Example
+from locum.store import PromotionStore, open_database
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_calls, label_student, promote
+from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,23 +84,22 @@ class _Trained(NamedTuple):
     certified_on: list[tuple[str, str]]
 
 
-def refresh(tmp_path: Path, student: CertifiedStudent | None) -> None:
+def refresh(tmp_path: Path, student: CertifiedStudent | None) -> bool:
     place = tmp_path / "store.sqlite"
     folder = TaskFolder(
         tmp_path / "new", tmp_path / "report", tmp_path / "synthetic", tmp_path / "models"
     )
     found = cast("Distillation", _Trained(student, [*SEEN, *UNSEEN]))
+    learned_from = [Example("a text", call_id=call.facts.id) for call in label_calls()]
     with open_database(place) as database:
-        keep_or_promote(
-            begin_refresh("support", database, None), found, folder, Settings(), [], place
-        )
+        before = begin_refresh("support", database, None)
+        return keep_or_promote(before, found, folder, Settings(), learned_from, place)
 
 
 def test_a_refresh_promotes_what_is_better_with_the_same_shares(tmp_path: Path) -> None:
     with promoted(tmp_path) as database:
         before = PromotionStore(database).find("support")
-        CallStore(database).link("student", [("support", c.facts.id) for c in label_calls()])
-        refresh(tmp_path, with_threshold(0.3))
+        assert refresh(tmp_path, with_threshold(0.3))
         after = PromotionStore(database).find("support")
     assert before is not None
     assert after is not None
@@ -107,8 +111,24 @@ def test_a_refresh_promotes_what_is_better_with_the_same_shares(tmp_path: Path) 
 def test_a_refresh_keeps_what_is_as_good(tmp_path: Path, threshold: float | None) -> None:
     with promoted(tmp_path) as database:
         before = PromotionStore(database).find("support")
-        refresh(tmp_path, None if threshold is None else with_threshold(threshold))
+        assert not refresh(tmp_path, None if threshold is None else with_threshold(threshold))
         assert PromotionStore(database).find("support") == before
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_student_that_was_not_kept_is_not_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = distill(make_task(), make_examples(600, noise=0.0), family="linear")
+    folder = task_folder("support", tmp_path)
+    for kept in (True, False):
+        print_result(result, folder, tmp_path, kept=kept, json_output=True)
+        said = orjson.loads(capsys.readouterr().out)
+        assert said["artefact"] == (str(folder.student) if kept else None)
+        print_result(result, folder, tmp_path, kept=kept, json_output=False)
+        said = capsys.readouterr().out
+        assert (str(folder.student) in said) is kept
+        assert ("locum predict support" in said) is kept
 
 
 def test_a_refresh_brings_no_student_back_that_broke_its_promise(tmp_path: Path) -> None:

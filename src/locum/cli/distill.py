@@ -17,7 +17,7 @@ from locum.cli.extraction import (
     refuse_for_labels,
 )
 from locum.cli.generation import WriterFlags, find_generation, make_judge, refuse_for_texts
-from locum.cli.kept_files import put_aside, read_synthetic
+from locum.cli.kept_files import keep_student, put_aside, read_synthetic
 from locum.cli.options import (
     Columns,
     Config,
@@ -35,7 +35,6 @@ from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.cli.task_inputs import (
     declare_task,
     file_inputs,
-    note_lineage,
     one_file,
     recorded_inputs,
 )
@@ -335,13 +334,15 @@ def distill_command(
                 notes=[*given.notes, *declared.notes],
                 progress=progress,
             )
+        kept = result.student is not None
         if before is not None:
-            keep_or_promote(before, result, folder, settings, given.examples, place)
+            kept = keep_or_promote(before, result, folder, settings, given.examples, place)
         elif result.student is not None:
             redaction = None if file else settings.redaction
-            replace(result.student, redaction=redaction).save(folder.student)
-            note_lineage(task, given.examples, place)
+            keep_student(
+                replace(result.student, redaction=redaction), folder.student, given.examples, place
+            )
         else:
             put_aside(folder.student)
         write_report(result, folder.report)
-    print_result(result, folder, home, json_output=json_output)
+    print_result(result, folder, home, kept=kept, json_output=json_output)

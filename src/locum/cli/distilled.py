@@ -29,9 +29,17 @@ def print_result(
     folder: TaskFolder,
     home: Path | None,
     *,
+    kept: bool,
     json_output: bool,
 ) -> None:
     """Print a distillation as tables or as one JSON object.
+
+    Args:
+        result: The distillation.
+        folder: Where the task's files lie.
+        home: The home, as it was given.
+        kept: Whether its student lies there.
+        json_output: Whether it is to be an object.
 
     Raises:
         QualityGateError: No student may answer.
@@ -40,9 +48,9 @@ def print_result(
     from locum.generation import GenerationDistillation
     from locum.report import extraction_object, generation_object, result_object
 
-    artefact = folder.student if result.student is not None else None
+    artefact = folder.student if kept else None
     if not json_output:
-        _print_table(result, folder, home)
+        _print_table(result, folder, home, kept=kept)
     elif isinstance(result, ExtractionDistillation):
         print_json(extraction_object(result, folder.report, artefact))
     elif isinstance(result, GenerationDistillation):
@@ -57,6 +65,8 @@ def _print_table(
     result: Distillation | ExtractionDistillation | GenerationDistillation,
     folder: TaskFolder,
     home: Path | None,
+    *,
+    kept: bool,
 ) -> None:
     from rich.console import Console
 
@@ -76,9 +86,10 @@ def _print_table(
         _print_frontier(result, console)
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
+    if kept:
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
-    if result.student is not None:
+    if kept:
         command = _next_command(result.task.name, home)
         console.print(f"next     {command}", markup=False, soft_wrap=True)
 

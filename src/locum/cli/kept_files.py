@@ -6,16 +6,19 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locum.cli.places import open_existing
 from locum.cli.progress import stderr_console
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from locum.cli.places import TaskFolder
     from locum.cli.progress import TerminalProgress
+    from locum.export import AnyStudent
     from locum.schema import Example
 
-__all__ = ["put_aside", "read_synthetic"]
+__all__ = ["keep_student", "put_aside", "read_synthetic"]
 
 
 def read_synthetic(folder: TaskFolder, progress: TerminalProgress) -> list[Example]:
@@ -29,6 +32,34 @@ def read_synthetic(folder: TaskFolder, progress: TerminalProgress) -> list[Examp
     count = f"{len(written):,} synthetic inputs"
     progress.stage(f"read {count} from {folder.synthetic}: --no-synthetic leaves them out")
     return written
+
+
+def keep_student(
+    student: AnyStudent, folder: Path, examples: Sequence[Example], place: str | Path
+) -> None:
+    """Save a student, and remember which calls it learned from.
+
+    A deletion of one of them names the task, and the student alone can be promoted by them.
+
+    Args:
+        student: The student.
+        folder: Of its artefact.
+        examples: What it learned from.
+        place: The store.
+    """
+    from locum.export import save_artefact
+    from locum.store import CallStore
+
+    ids = [example.call_id for example in examples if example.call_id is not None]
+
+    def remember(artefact: str) -> None:
+        if ids:
+            with open_existing(place) as database:
+                store = CallStore(database)
+                store.link("student", [(student.task.name, call_id) for call_id in ids])
+                store.link("artefact", [(artefact, call_id) for call_id in ids])
+
+    save_artefact(student, folder, remember)
 
 
 def put_aside(student: Path) -> None:

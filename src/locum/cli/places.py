@@ -129,10 +129,21 @@ def project_settings(config: Path | None) -> Settings:
     Raises:
         UsageError: ``config`` was given and is missing, or the file is broken.
     """
-    from locum.config import CONFIG_FILE, Settings, load_settings
+    from locum.config import CONFIG_FILE, RedactionSettings, Settings, load_settings
 
     path = config or Path(CONFIG_FILE)
-    return load_settings(path) if config or path.is_file() else Settings()
+    if config is None and not path.is_file():
+        return Settings()
+    settings = load_settings(path)
+    if settings.redaction != RedactionSettings():
+        # Loaded where somebody has settings of their own alone.
+        from locum.redaction import Redactor
+
+        try:
+            Redactor(settings.redaction)
+        except UsageError as error:
+            raise UsageError(f"{path}: redaction: {error}") from None
+    return settings
 
 
 def parse_columns(given: list[str]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.cli.kept_files import keep_student
 from locum.cli.progress import stderr_console
 from locum.cli.promote import refuse_revoked
-from locum.cli.task_inputs import note_lineage
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def keep_or_promote(
     settings: Settings,
     examples: Sequence[Example],
     place: str | Path,
-) -> None:
+) -> bool:
     """Promote a new student where it is better than the one before; keep that where it is not.
 
     Args:
@@ -70,21 +70,23 @@ def keep_or_promote(
         settings: Those of the project.
         examples: What it learned from.
         place: The store.
+
+    Returns:
+        Whether the new one took its place, and that in the task's folder.
     """
     from locum.promotion import compare_with_promoted, promote_student
 
     promotion = begin_refresh(refresh.promotion.task, refresh.database, None).promotion
     if result.student is None:
         _tell(f"{promotion.task}: nothing new to promote; {_as_it_was(promotion)}")
-        return
+        return False
     student = replace(result.student, redaction=settings.redaction)
     found = compare_with_promoted(refresh.database, promotion, student, result.certified_on)
     if not found.better:
         reason = f"not promoted, as it is no better: {found.reason}"
         _tell(f"{promotion.task}: {reason}; {_as_it_was(promotion)}")
-        return
-    student.save(folder.student)
-    note_lineage(promotion.task, examples, place)
+        return False
+    keep_student(student, folder.student, examples, place)
     refuse_revoked(refresh.database, promotion.task, folder.student)
     promote_student(
         refresh.database,
@@ -95,6 +97,7 @@ def keep_or_promote(
     )
     share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"
     _tell(f"{promotion.task}: promoted, {share}: {found.reason}")
+    return True
 
 
 def _tell(sentence: str) -> None:

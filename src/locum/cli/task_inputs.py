@@ -21,7 +21,6 @@ __all__ = [
     "Given",
     "declare_task",
     "file_inputs",
-    "note_lineage",
     "one_file",
     "recorded_inputs",
 ]
@@ -119,16 +118,6 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
     [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
     asked = as_sent[schema] if 2 * count > models.total() else None
     return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher, asked)
-
-
-def note_lineage(task: str, examples: Sequence[Example], place: str | Path) -> None:
-    """Remember which calls a student learned from, for when one of them is deleted."""
-    from locum.store import CallStore
-
-    ids = [example.call_id for example in examples if example.call_id is not None]
-    if ids:
-        with open_existing(place) as database:
-            CallStore(database).link("student", [(task, call_id) for call_id in ids])
 
 
 def declare_task(

@@ -55,7 +55,7 @@ from locum.students import find_family
 from locum.writers import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["AnyStudent", "load_artefact", "save_artefact"]
 
@@ -65,13 +65,23 @@ AnyStudent = CertifiedStudent | CertifiedExtractor | CertifiedWriter
 """A student of any kind of task."""
 
 
-def save_artefact(student: AnyStudent, directory: str | Path) -> Path:
+def save_artefact(
+    student: AnyStudent,
+    directory: str | Path,
+    written: Callable[[str], object] = lambda _: None,
+) -> Path:
     """Write a student into a folder that does not exist yet or holds an artefact.
 
     It is written beside the folder and moved there whole, so that none is ever half written.
 
+    Args:
+        student: The student.
+        directory: The folder.
+        written: Is told the SHA-256 of its manifest before it is moved there.
+
     Raises:
         ArtefactError: The folder holds something else, or cannot be written.
+        UsageError: The student's redaction cannot be; the folder stays as it was.
     """
     target = Path(directory)
     if target.exists() and not (target / MANIFEST).is_file():
@@ -82,6 +92,7 @@ def save_artefact(student: AnyStudent, directory: str | Path) -> Path:
             whole = Path(scratch) / "artefact"
             whole.mkdir()
             _write(student, whole)
+            written(describe_file(whole / MANIFEST).sha256)
             _swap(whole, target, Path(scratch) / "previous")
     except OSError as error:
         raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None

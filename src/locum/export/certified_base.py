@@ -76,6 +76,7 @@ class CertifiedBase(ABC, Generic[Said]):
 
         Raises:
             ArtefactError: The folder holds something else.
+            UsageError: The redaction cannot be; the folder stays as it was.
         """
         from locum.export.artefact import save_artefact
 

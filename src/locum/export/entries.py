@@ -38,9 +38,14 @@ def certificate_entry(certificate: Certificate | None) -> CertificateEntry | Non
 
 
 def redaction_entry(redaction: RedactionSettings | None) -> RedactionEntry | None:
-    """Return what is taken out of texts as a manifest holds it."""
+    """Return what is taken out of texts as a manifest holds it.
+
+    Raises:
+        UsageError: It cannot be, and nobody could load the student.
+    """
     if redaction is None:
         return None
+    Redactor(redaction)
     return RedactionEntry(off=sorted(redaction.off), patterns=dict(redaction.patterns))
 
 

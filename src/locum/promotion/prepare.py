@@ -95,8 +95,8 @@ def prepare_plan(
         is_shared: Tells whether calls of tasks with another name have a fingerprint as well.
 
     Raises:
-        InputError: No such call is one that it could answer; or calls have nothing in common that
-            tells them from others; or the teacher's answers say more than the student's can.
+        InputError: There are none, or none that it could answer; or calls have nothing in common
+            that tells them from others; or the teacher's answers say more than the student's can.
         QualityGateError: The student has no certificate for whole answers.
     """
     certificate = student.certificate
@@ -107,6 +107,12 @@ def prepare_plan(
         )
     seen, others = _usable(calls)
     count = len(seen) + others.total()
+    if not count:
+        raise InputError(
+            f"the store knows no call from which this student of {student.task.name!r} learned: it "
+            "learned from a file or another store, was saved by an earlier Locum, or its calls "
+            f"were deleted; distil the task from recorded calls: locum distill {student.task.name}"
+        )
     if not seen:
         told = [f"; {most:,} of them have {what}" for what, most in others.most_common(1)]
         raise InputError(

@@ -44,14 +44,15 @@ def promote_student(
 
     Raises:
         ArtefactError: The folder holds no student that can be read.
-        InputError: The store cannot be used, or the student's calls cannot be recognised.
+        InputError: The store cannot be used, or does not know from which calls this very student
+            learned, or these cannot be recognised.
         QualityGateError: The student has no certificate for whole answers.
     """
     student, artefact = load_artefact(folder), read_artefact_files(folder)
     name = student.task.name
     store = CallStore(database)
     prepared = prepare_plan(
-        student, store.linked("student", name), partial(_is_shared, store, name)
+        student, store.linked("artefact", artefact.sha256), partial(_is_shared, store, name)
     )
     promotion = PromotionStore(database).promote(
         name,

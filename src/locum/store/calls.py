@@ -212,10 +212,10 @@ class CallStore:
         """Note what was derived from calls, so that a deletion finds it.
 
         Args:
-            kind: ``answer`` for bought answers, ``student`` for students, ``deferred`` for what a
-                student was unsure of.
-            links: The key of an answer, or the task of a student, each with the id of a call that
-                it stems from.
+            kind: ``answer`` for bought answers, ``student`` for the students of a task,
+                ``artefact`` for one of them, ``deferred`` for what a student was unsure of.
+            links: The key of an answer, the task of a student, or the SHA-256 of its manifest, each
+                with the id of a call that it stems from.
         """
         link_derived(self._database, kind, links)
 
