@@ -29,6 +29,7 @@ from locum.labelling.acceptance import accept, is_clean
 from locum.labelling.material import Sizes, share_out
 from locum.labelling.writing_prompts import WritingOrder, build_writing_prompt, find_texts
 from locum.schema import Task
+from locum.store import hold
 from locum.teachers import BatchTeacher, ChatTeacher, Panel, Votes
 from tests.commands import run
 from tests.traffic import LABELS, make_examples
@@ -269,6 +270,13 @@ def test_a_run_that_is_killed_goes_on_and_buys_nothing_twice(
     twice = sum(count - 1 for count in writer.bodies.values())
     assert max(writer.bodies.values()) <= 2
     assert twice <= in_flight < 20, "calls in flight when it was killed, and no others"
+
+
+def test_one_run_alone_writes_a_task_s_texts(writer: Writer, project: Path) -> None:
+    with hold(project / ".locum" / "support" / "synthetic.jsonl", busy=""):
+        refused = run(*command(writer), folder=project, code=1)
+    assert b"another run writes into .locum/support/synthetic.jsonl" in refused.stderr
+    assert writer.received == 0
 
 
 def test_the_budget_holds_and_more_of_it_goes_on(writer: Writer, project: Path) -> None:

@@ -95,7 +95,7 @@ def generate_command(
     """
     from locum.labelling import Wish, generate_inputs, plan_generation
     from locum.redaction import Redactor
-    from locum.store import LabelStore, open_database
+    from locum.store import LabelStore, hold, open_database
 
     path = task_folder(task, home).synthetic
     settings = project_settings(config)
@@ -137,7 +137,11 @@ def generate_command(
         _check_budget(plan, money)
         # Recorded calls are redacted, and so are the inputs that a student of them is asked about.
         clean = Redactor(settings.redaction).redact_text if inputs is None else str
-        done = generate_inputs(*common, clean=clean, stage=progress.stage, progress=progress.spend)
+        busy = f"another run writes into {path}: nothing was asked; run again when it has ended"
+        with hold(path, busy=busy):
+            done = generate_inputs(
+                *common, clean=clean, stage=progress.stage, progress=progress.spend
+            )
     if json_output:
         print_json(_result_object(done, path, money))
     else:

@@ -109,7 +109,7 @@ def generate_inputs(
         teacher: Who labels them.
         writer: Who writes them.
         examples: The real inputs, with what is known of them.
-        path: The file; it is made where there is none.
+        path: The file; it is made where there is none. One run alone may write it (`hold`).
         store: Where answers and spending are kept.
         budget: What all this may cost.
         wish: How many texts there are to be.

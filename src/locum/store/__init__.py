@@ -17,6 +17,7 @@ from locum.store.calls import CallStore, CallTotals
 from locum.store.database import Database, open_database
 from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind
+from locum.store.holding import hold
 from locum.store.labels import LabelStore
 from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
 from locum.store.parquet import export_parquet
@@ -65,6 +66,7 @@ __all__ = [
     "UnusableCalls",
     "Verdict",
     "export_parquet",
+    "hold",
     "hour_begin",
     "lock_watch",
     "open_database",
