@@ -283,7 +283,7 @@ def test_settings_give_the_schema_and_what_is_left_out_and_a_table_is_printed(
     assert "summary" not in shown
     assert "agrees where it answers" in shown
     assert "Distil: the student may answer" in shown
-    assert 'predict mail "a text"' in shown
+    assert "predict mail 'a text'" in shown
     assert "note: the student's answers have no summary, as was asked for" in done.stderr.decode()
     assert "training" in done.stderr.decode()
     assert b"\x1b[" not in done.stdout + done.stderr

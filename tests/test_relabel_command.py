@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from locum.cli.output import command_to_type
 from locum.dataset import read_examples
 from locum.distillation.splitting import split_pool
 from locum.errors import UsageError
-from locum.relabelling import Purchase, check_output, read_purchases, write_labelled
+from locum.relabelling import FileOfCalls, Purchase, check_output, read_purchases, write_labelled
 from locum.relabelling.material import find_material
-from locum.schema import Example, Task
+from locum.schema import Task
 from locum.store import LabelStore
 from tests.close_calls import LABELS, CloseCall, SoftServer, make_close_calls, serve_soft_labels
 from tests.commands import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TASK = Task("support", LABELS, instruction="Which team should answer?")
 CALLS = 600
@@ -60,21 +64,64 @@ def test_an_output_is_checked(tmp_path: Path) -> None:
 
 
 def test_what_is_written_reads_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "calls.jsonl"
-    examples = [
-        Example("one", "billing", human="returns", time=1.5, latency_ms=2.5, cost_usd=0.25),
-        Example("two", "billing", distribution={"billing": 0.75, "returns": 0.25}),
-        Example("three", "returns", held_out=True),
-    ]
+    table, path = tmp_path / "calls.csv", tmp_path / "deep" / "calls.jsonl"
+    table.write_text(
+        "query,teacher,gold,time,latency_ms,cost_usd,soft_label,split\n"
+        "one,billing,returns,1.5,2.5,0.25,,train\n"
+        'two,billing,,,,,"{""billing"": 0.75, ""returns"": 0.25}",\n'
+        "a field is missing\n"
+        "thrée,returns,,,,,,test\n",
+        "latin-1",
+    )
+    before = read_examples(table, {"split": "split"}, "latin-1")
     purchases = {"one": Purchase(0, None, 0.25), "two": Purchase(1, 0, 0.0)}
-    write_labelled(path, examples, {"one": {"billing": 0.5, "returns": 0.5}}, purchases)
-    assert read_purchases(path) == purchases
-    one, two, three = read_examples(path, {"split": "split"}).examples
-    assert one.distribution == {"billing": 0.5, "returns": 0.5}
-    assert (one.text, one.answer, one.human, one.time) == ("one", "billing", "returns", 1.5)
-    assert (one.latency_ms, one.cost_usd) == (2.5, 0.25)
-    assert [two, three] == examples[1:]
+    bought = {text: {"billing": 0.5, "returns": 0.5} for text in ("one", "two")}
+    write_labelled(path, FileOfCalls(table, before.columns, "latin-1"), bought, purchases)
+    assert read_purchases(path, "query") == purchases
+    one, *others = read_examples(path, {"split": "split"}).examples
+    assert one.distribution == bought["one"]
+    assert [replace(one, distribution=None), *others] == before.examples
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_stood_in_a_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    lines = [
+        '{"id": 123456789012345678901234567890, "query":"ö", "answer":"billing", "note":"keep"}',
+        '{"id": 2, "query": null, "answer": "billing"}',
+        "to be mended",
+        "",
+        '{"id": 3, "query": ["ö"], "part": "test"}',
+        '{"id": 4, "query": "other", "answer": "returns", "probabilities": null}',
+    ]
+    path.write_text("\n".join(lines), "utf-8")
+    columns = read_examples(path, {"text": "query", "split": "part"}).columns
+    calls = FileOfCalls(path, columns)
+    soft, purchase = {"billing": 0.5, "returns": 0.5}, Purchase(0, None, 0.5)
+    write_labelled(path, calls, {"ö": soft, "other": soft}, {"ö": purchase})
+    first, *middle, last = path.read_text("utf-8").splitlines()
+    assert middle == lines[1:-1]
+    assert json.loads(first) == json.loads(lines[0]) | {
+        "probabilities": soft,
+        "relabelled": {"chosen": 0, "control": None, "usd": 0.5},
+    }
+    assert json.loads(last) == json.loads(lines[-1]) | {"probabilities": soft}
+    written = path.read_bytes()
+    write_labelled(path, calls, {"ö": {"billing": 1.0}}, read_purchases(path, "query"))
+    assert path.read_bytes() == written
+
+
+def test_the_next_command_holds_what_was_given() -> None:
+    typed = command_to_type(
+        "distill",
+        "support",
+        calls=Path("my calls.jsonl"),
+        column=["text=q", "split=a b"],
+        seed=None,
+    )
+    _, _, given = typed.partition(" distill ")
+    options = ["--calls", "my calls.jsonl", "--column", "text=q", "--column", "split=a b"]
+    assert shlex.split(given) == ["support", *options]
 
 
 @pytest.fixture(scope="module")

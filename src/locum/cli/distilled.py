@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
-from locum.cli.output import print_json, table
+from locum.cli.output import command_to_type, print_json, table
 from locum.cli.progress import stderr_console
 from locum.errors import QualityGateError
 
@@ -90,7 +87,7 @@ def _print_table(
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
     if kept:
-        command = _next_command(result.task.name, home)
+        command = command_to_type("predict", result.task.name, "a text", home=home)
         console.print(f"next     {command}", markup=False, soft_wrap=True)
 
 
@@ -119,13 +116,6 @@ def _print_frontier(result: Distillation, console: Console) -> None:
     console.print(frontier.note, markup=False)
     for reason in frontier.omitted:
         console.print(f"not tried: {reason}", markup=False)
-
-
-def _next_command(task: str, home: Path | None) -> str:
-    """The command that asks the new student, as it can be typed here."""
-    program = "locum" if shutil.which("locum") else f"{sys.executable} -m locum"
-    place = f" --home {shlex.quote(str(home))}" if home else ""
-    return f'{program} predict {task} "a text"{place}'
 
 
 def _print_fields(result: ExtractionDistillation, console: Console) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-__all__ = ["dollars", "print_json", "print_rows", "table"]
+__all__ = ["command_to_type", "dollars", "print_json", "print_rows", "table"]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -43,6 +46,21 @@ def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
         plain.add_row(*map(Text, row))
     console = Console(highlight=False, stderr=not to_stdout)
     console.print(plain)
+
+
+def command_to_type(*arguments: str, **options: object) -> str:
+    """Return a command of Locum as it can be typed here.
+
+    Args:
+        arguments: What follows the program's name.
+        options: By name, those that are ``None`` left out; a list's option is repeated.
+    """
+    program = "locum" if shutil.which("locum") else f"{shlex.quote(sys.executable)} -m locum"
+    given = [*arguments]
+    for name, value in options.items():
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            given += [] if one is None else [f"--{name}", str(one)]
+    return f"{program} {shlex.join(given)}"
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import dollars, print_json, print_rows
+from locum.cli.output import command_to_type, dollars, print_json, print_rows
 from locum.cli.places import parse_columns, project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
@@ -107,6 +107,7 @@ def relabel_command(
     distill by themselves; those of --calls FILE are written to --output.
     """
     from locum.relabelling import (
+        FileOfCalls,
         check_output,
         plan_object,
         plan_relabelling,
@@ -139,7 +140,7 @@ def relabel_command(
         given = recorded_inputs(task, place)
     else:
         given = file_inputs(calls, parse_columns(column or []), encoding)
-        before = read_purchases(calls)
+        before = read_purchases(calls, given.columns["text"])
     declared = declare_task(task, settings, config, labels, instruction, given.examples)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
         store = LabelStore(database)
@@ -167,16 +168,28 @@ def relabel_command(
         _check_budget(plan, money)
 
         def write(bought: SoftLabelled, purchases: dict[str, Purchase]) -> None:
-            if output is not None:
+            if calls is not None and output is not None:
                 soft_labels = {example.text: soft for example, soft in bought}
-                write_labelled(output, given.examples, soft_labels, before | purchases)
+                source = FileOfCalls(calls, given.columns, encoding)
+                write_labelled(output, source, soft_labels, before | purchases)
 
         done = relabel(plan, asked, store, money, _Told(progress), progress.spend, write)
     if json_output:
         print_json(result_object(plan, done, money))
     else:
         _show_result(plan, done, money)
-        _show_next(task, output)
+        following = command_to_type(
+            "distill",
+            task,
+            calls=output,
+            column=column,
+            labels=labels,
+            instruction=instruction,
+            seed=seed or None,
+            config=config,
+            home=home,
+        )
+        typer.echo(f"next  {following}")
 
 
 class _Told:
@@ -314,8 +327,3 @@ def _measure_rows(measure: Measure) -> list[tuple[str, ...]]:
 
 def _for(usd: float | None) -> str:
     return "" if usd is None else f" for {dollars(usd)}"
-
-
-def _show_next(task: str, output: Path | None) -> None:
-    calls = "" if output is None else f" --calls {output}"
-    print_rows([["next", f"locum distill {task}{calls}"]], to_stdout=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.cli.places import open_existing
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locum.config import Settings
     from locum.schema import Call, Example, JsonObject, Task
@@ -35,6 +36,7 @@ class Given(NamedTuple):
         notes: What should be known of them, a sentence each.
         teacher: Who answered them.
         schema: What their answers had to satisfy, where more than half of the calls say so.
+        columns: Which column of a file each kind of value was read from.
     """
 
     examples: list[Example]
@@ -42,6 +44,7 @@ class Given(NamedTuple):
     notes: list[str]
     teacher: str | None = None
     schema: JsonObject | None = None
+    columns: Mapping[str, str] = MappingProxyType({})
 
 
 class Declared(NamedTuple):
@@ -73,7 +76,8 @@ def file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
 
     read = read_examples(file, columns, encoding)
     used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
-    return Given(read.examples, f"{file} ({used})", read.skipped.describe())
+    notes = read.skipped.describe()
+    return Given(read.examples, f"{file} ({used})", notes, columns=read.columns)
 
 
 def recorded_inputs(task: str, place: str | Path) -> Given:

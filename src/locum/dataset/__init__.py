@@ -4,6 +4,7 @@ from locum.dataset.duplicates import DuplicateGroups, find_groups
 from locum.dataset.labels import InferredLabels, are_free_text, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
 from locum.dataset.recorded import examples_of_calls
+from locum.dataset.rewriting import rewrite_rows
 from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
 from locum.dataset.surroundings import NO_SURROUNDINGS, Surroundings, find_surroundings
 from locum.dataset.written import WrittenExample, admit_written, seed_name, write_written
@@ -29,6 +30,7 @@ __all__ = [
     "may_seed",
     "read_examples",
     "read_texts",
+    "rewrite_rows",
     "seed_name",
     "split_rows",
     "write_written",

@@ -32,9 +32,19 @@ if TYPE_CHECKING:
 
     from locum.rows import NumberedRow, Row
 
-__all__ = ["COLUMNS", "ReadResult", "SkippedRows", "read_examples", "read_texts"]
+__all__ = [
+    "COLUMNS",
+    "ReadResult",
+    "SkippedRows",
+    "decode_file",
+    "is_of_json_lines",
+    "numbered_rows",
+    "read_examples",
+    "read_texts",
+]
 
-_FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
+_JSON_LINES = (".jsonl", ".ndjson")
+_FORMATS = (".csv", ".tsv", *_JSON_LINES, ".txt")
 _SUM_TOLERANCE = 0.01
 _LONGEST_FIELD = 2**31 - 1
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
@@ -74,7 +84,7 @@ def read_examples(
         InputError: The file cannot be read, is empty, lacks a column, or has no usable row.
         UsageError: ``columns`` names an unknown kind, or the encoding does not exist.
     """
-    numbered = list(_numbered_rows(path, encoding))
+    numbered = list(numbered_rows(path, encoding))
     if not numbered:
         raise InputError(f"{path} is empty: expected at least one row with a text")
     found = _find_columns(path, numbered, columns or {})
@@ -100,7 +110,7 @@ def read_texts(
         InputError: As `read_examples`, or a row holds no text: a prediction must not be lost.
         UsageError: As `read_examples`.
     """
-    numbered = list(_numbered_rows(path, encoding))
+    numbered = list(numbered_rows(path, encoding))
     if not numbered:
         raise InputError(f"{path} is empty: expected at least one row with a text")
     column = _find_columns(path, numbered, columns or {}).get("text", "")
@@ -114,14 +124,19 @@ def read_texts(
     return texts
 
 
-def _numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
-    """Rows with the line on which each ends."""
-    text = _decode(path, encoding)
+def numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
+    """Yield the rows of a file, each with the line on which it ends.
+
+    Raises:
+        InputError: The file cannot be read, is no valid CSV, or its ending is not known.
+        UsageError: The encoding does not exist.
+    """
+    text = decode_file(path, encoding)
+    if is_of_json_lines(path):
+        return _json_rows(text)
     match path.suffix.lower():
         case ".csv" | ".tsv":
             return _csv_rows(path, text, "\t" if path.suffix.lower() == ".tsv" else ",")
-        case ".jsonl" | ".ndjson":
-            return _json_rows(text)
         case ".txt":
             lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
             return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
@@ -132,7 +147,18 @@ def _numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
             )
 
 
-def _decode(path: Path, encoding: str) -> str:
+def is_of_json_lines(path: Path) -> bool:
+    """Tell by its name whether a file holds one JSON object a line."""
+    return path.suffix.lower() in _JSON_LINES
+
+
+def decode_file(path: Path, encoding: str) -> str:
+    """Return the text of a file.
+
+    Raises:
+        InputError: The file cannot be read, or is of another encoding.
+        UsageError: The encoding does not exist.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

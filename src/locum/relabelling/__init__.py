@@ -2,7 +2,7 @@
 
 from locum.relabelling.advice import Advice
 from locum.relabelling.gain import Gain, Gains, Measure
-from locum.relabelling.output import check_output, read_purchases, write_labelled
+from locum.relabelling.output import FileOfCalls, check_output, read_purchases, write_labelled
 from locum.relabelling.plan import RelabellingPlan, plan_relabelling
 from locum.relabelling.purchases import Purchase
 from locum.relabelling.relabel import Relabelled, SoftLabelled, relabel
@@ -10,6 +10,7 @@ from locum.relabelling.result_object import plan_object, result_object
 
 __all__ = [
     "Advice",
+    "FileOfCalls",
     "Gain",
     "Gains",
     "Measure",

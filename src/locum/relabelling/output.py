@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from locum.dataset import WrittenExample
+from locum.dataset import rewrite_rows
 from locum.errors import InputError, UsageError
 from locum.relabelling.purchases import Purchase, to_purchase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from locum.schema import Example, JsonObject
+    from locum.rows import Row
 
-__all__ = ["check_output", "read_purchases", "write_labelled"]
+__all__ = ["FileOfCalls", "check_output", "read_purchases", "write_labelled"]
 
 _COLUMN = "relabelled"
+_SOFT_LABEL = "soft_label"
+
+
+class FileOfCalls(NamedTuple):
+    """A file of inputs with answers.
+
+    Args:
+        path: The file.
+        columns: Which of its columns holds which kind of value.
+        encoding: How its bytes spell text.
+    """
+
+    path: Path
+    columns: Mapping[str, str]
+    encoding: str = "utf-8"
 
 
 def check_output(output: Path | None, calls: Path | None) -> None:
@@ -52,31 +67,43 @@ def check_output(output: Path | None, calls: Path | None) -> None:
 
 def write_labelled(
     path: Path,
-    examples: Sequence[Example],
+    calls: FileOfCalls,
     soft_labels: Mapping[str, Mapping[str, float]],
     purchases: Mapping[str, Purchase],
 ) -> None:
-    """Write all inputs in their order as JSONL, all or nothing, with the new soft labels.
+    """Write the rows of a file in their order as JSONL, all or nothing, with the new soft labels.
 
-    The same inputs in the same order fall into the same splits, so that nothing that was bought is
-    tested on later.
+    All that stood in a row stays. The same inputs in the same order fall into the same splits, so
+    that nothing that was bought is tested on later.
 
     Args:
-        path: The file; what it held is replaced.
-        examples: The inputs.
+        path: The file that is written; it may be the one that is read.
+        calls: The file that is read.
         soft_labels: The new ones, by text; inputs with a soft label of their own keep it.
         purchases: How inputs came to theirs, in this run and before, by text.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: A file cannot be read or written.
     """
+    text = calls.columns["text"]
+    soft_label = calls.columns.get("soft_label", _SOFT_LABEL)
+
+    def add(row: Row) -> Row:
+        found = row.get(text)
+        if not isinstance(found, str):
+            return row
+        added: Row = {}
+        if found in soft_labels and not row.get(soft_label):
+            added[soft_label] = soft_labels[found]
+        if found in purchases:
+            added[_COLUMN] = purchases[found]._asdict()
+        return row | added
+
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
-            for example in examples:
-                row = _to_row(example, soft_labels, purchases)
-                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            file.writelines(rewrite_rows(calls.path, calls.encoding, add))
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
@@ -86,11 +113,12 @@ def write_labelled(
         scratch.unlink(missing_ok=True)
 
 
-def read_purchases(path: Path) -> dict[str, Purchase]:
+def read_purchases(path: Path, text: str = "text") -> dict[str, Purchase]:
     """Return how the inputs of a file came to their soft labels, by text.
 
     Args:
         path: A file; it holds some if `write_labelled` wrote it.
+        text: Its column of texts.
 
     Raises:
         InputError: It cannot be read.
@@ -102,39 +130,17 @@ def read_purchases(path: Path) -> dict[str, Purchase]:
         with path.open("rb") as file:
             for line in file:
                 if f'"{_COLUMN}"'.encode() in line:
-                    found |= _purchase_of(line)
+                    found |= _purchase_of(line, text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     return found
 
 
-def _purchase_of(line: bytes) -> dict[str, Purchase]:
+def _purchase_of(line: bytes, text: str) -> dict[str, Purchase]:
     row: object = None
     with suppress(orjson.JSONDecodeError):
         row = orjson.loads(line)
     if not isinstance(row, dict):
         return {}
     purchase = to_purchase(row.get(_COLUMN))
-    return {} if purchase is None else {str(row.get("text")): purchase}
-
-
-def _to_row(
-    example: Example,
-    soft_labels: Mapping[str, Mapping[str, float]],
-    purchases: Mapping[str, Purchase],
-) -> JsonObject:
-    purchase = purchases.get(example.text)
-    row: JsonObject = {
-        "text": example.text,
-        "answer": example.answer,
-        "soft_label": example.distribution or soft_labels.get(example.text),
-        "human": example.human,
-        "time": example.time,
-        "latency_ms": example.latency_ms,
-        "cost_usd": example.cost_usd,
-        "split": "test" if example.held_out else None,
-        _COLUMN: None if purchase is None else purchase._asdict(),
-    }
-    if isinstance(example, WrittenExample):
-        row |= {"synthetic": True, "asked_label": example.asked_label, "seeds": example.seeds}
-    return {name: value for name, value in row.items() if value is not None}
+    return {} if purchase is None else {str(row.get(text)): purchase}
