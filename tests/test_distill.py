@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from locum.distillation import Distillation, distill
+from locum.distillation import Distillation, distill, warn_of_inputs
+from locum.distillation.splitting import divide
 from locum.errors import InputError, UsageError
 from locum.schema import Example, Task
 from tests.traffic import LABELS, make_examples, make_task
@@ -91,6 +92,25 @@ def test_an_owners_test_set_stays_the_test_set() -> None:
 def test_times_order_the_splits() -> None:
     examples = [replace(e, time=float(n)) for n, e in enumerate(make_examples(900))]
     assert distill(make_task(), examples).data.by_time
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([None, 1.0, 2.0, 3.0], ["1 of 4 inputs has no time"]),
+        ([None, None, 2.0, 3.0], ["2 of 4 inputs have no time"]),
+        ([None, 1.0, 1.0, 1.0], []),
+        ([None, None, None, None], []),
+        ([4.0, 1.0, 2.0, 3.0], []),
+    ],
+)
+def test_a_missing_time_that_costs_the_order_is_told(
+    times: list[float | None], said: list[str]
+) -> None:
+    texts = ["an invoice", "some parcel", "the broken lamp", "hello there"]
+    examples = [Example(text, time=time) for text, time in zip(texts, times, strict=True)]
+    told = warn_of_inputs(examples, divide(examples, np.zeros(4, np.int64), 0))
+    assert [warning.split(":")[0] for warning in told] == said
 
 
 def test_answers_outside_the_label_set_are_counted_and_shown() -> None:

@@ -163,6 +163,12 @@ def test_bad_rows_of_tables(
     assert found.startswith(reason)
 
 
+def test_a_table_that_names_a_column_twice_is_refused(store: CallStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", b"input,output,output\na,x,y\nb,x,y\n")
+    with pytest.raises(InputError, match="the header names 'output' more than once"):
+        take(store, path)
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [

@@ -105,6 +105,24 @@ def test_columns_that_are_named_win(tmp_path: Path) -> None:
     assert result.columns == {"text": "body", "answer": "verdict"}
 
 
+def test_a_column_that_is_named_as_one_kind_is_no_other(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,gold\nt,g\n")
+    assert read_examples(path, {"answer": "gold"}).examples == [Example("t", answer="g")]
+    path = write(tmp_path, "a.csv", "text,gold,truth\nt,g,h\n")
+    found = read_examples(path, {"answer": "gold"})
+    assert found.examples == [Example("t", answer="g", human="h")]
+    both = read_examples(path, {"answer": "gold", "human": "gold"})
+    assert both.examples == [Example("t", answer="g", human="g")]
+
+
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,teacher,note,teacher\na,b,x,c\n")
+    assert "the header names 'teacher' more than once" in refusal(path)
+    # As spreadsheets end their rows.
+    path = write(tmp_path, "a.csv", "text,teacher,,\na,b,,\n")
+    assert read_examples(path).examples == [Example("a", answer="b")]
+
+
 def test_split_is_used_only_where_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "text,split\na,test\nb,train\nc, TEST \nd,\n")
     assert [example.held_out for example in read_examples(path).examples] == [False] * 4

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -112,6 +114,12 @@ class CsvRows:
             self.line += 1
             yield line
 
+    @cached_property
+    def _repeated(self) -> list[str]:
+        """Names of several columns, of which a row would hold the last one's field alone."""
+        counts = Counter(self._reader.fieldnames or ())
+        return [name for name, count in counts.items() if count > 1 and name.strip()]
+
     def __iter__(self) -> Self:
         """Return itself."""
         return self
@@ -120,9 +128,11 @@ class CsvRows:
         """Return the next row.
 
         Raises:
-            csv.Error: It is not valid CSV.
+            csv.Error: It is not valid CSV, or the header names a column twice.
         """
         row = next(self._reader)
+        if self._repeated:
+            raise csv.Error(f"the header names {self._repeated[0]!r} more than once: rename one")
         whole = None not in row and None not in row.values()
         expected = f"expected {len(self._reader.fieldnames or [])} fields, as in the header"
         return self.line, row if whole else expected

@@ -76,8 +76,8 @@ def read_examples(
         path: ``.csv`` and ``.tsv`` with a header, ``.jsonl`` with one object a line, or ``.txt``
             with one input a line.
         columns: Which column holds which kind of value (a key of `COLUMNS`); what is not named is
-            found by its usual names, but for ``split``: it is used only where it is asked for, and
-            then its rows named ``test`` stay the test set.
+            found among the other columns by its usual names, but for ``split``: it is used only
+            where it is asked for, and then its rows named ``test`` stay the test set.
         encoding: How the bytes of the file spell text; a byte order mark is dropped.
 
     Raises:
@@ -208,7 +208,9 @@ def _find_columns(
             raise InputError(
                 f"{path} has no column {name!r} for {kind} (columns: {', '.join(present)})"
             )
-    found = find_usual_columns(present) | dict(chosen)
+    # A column that is asked for as one kind is no other one by its name.
+    free = [name for name in present if name not in chosen.values()]
+    found = find_usual_columns(free) | dict(chosen)
     if present and "text" not in found:
         raise InputError(
             f"{path} has no column of texts (columns: {', '.join(present)}): name one of them "

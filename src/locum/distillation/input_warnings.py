@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locum.dataset import DuplicateGroups
+    from locum.distillation.splitting import Divided
     from locum.schema import Example
 
 __all__ = ["warn_of_inputs"]
@@ -23,9 +24,13 @@ _SHORTEST_PROMPT = 100
 _SHOWN_CHARACTERS = 60
 
 
-def warn_of_inputs(examples: Sequence[Example], groups: DuplicateGroups) -> list[str]:
-    """Return warnings of copies and of long texts, a sentence each."""
-    found = [_large_group(examples, groups), _long_texts(examples)]
+def warn_of_inputs(examples: Sequence[Example], divided: Divided) -> list[str]:
+    """Return warnings of copies, of long texts and of missing times, a sentence each."""
+    found = [
+        _large_group(examples, divided.groups),
+        _long_texts(examples),
+        _without_a_time(examples, by_time=divided.splits.by_time),
+    ]
     return [warning for warning in found if warning]
 
 
@@ -66,4 +71,18 @@ def _long_texts(examples: Sequence[Example]) -> str:
     return (
         f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
         "reads so many from the start, and no more"
+    )
+
+
+def _without_a_time(examples: Sequence[Example], *, by_time: bool) -> str:
+    """Say that a few missing times are why all the others go unused."""
+    times = [e.time for e in examples if not e.held_out and not e.train_only]
+    count = times.count(None)
+    # Where the known times are all alike there was no order to lose.
+    if by_time or not count or len(set(times)) <= 2:
+        return ""
+    return (
+        f"{count:,} of {len(times):,} inputs {'has' if count == 1 else 'have'} no time: so the "
+        "splits are at random, and the certificate does not speak of the newest inputs; give every "
+        "input its time, or leave those without one out"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from locum.dataset import DuplicateGroups, Surroundings
+    from locum.dataset import Surroundings
     from locum.distillation.pool import Pool
     from locum.distillation.splitting import Divided
     from locum.schema import Task
@@ -39,8 +39,8 @@ _SHOWN = 5
 
 def summarise(task: Task, pool: Pool, divided: Divided, notes: Sequence[str]) -> DataSummary:
     """Describe the data; the warnings begin with ``notes``."""
-    groups, splits = divided
-    learned_from = np.concatenate([splits.rows["train"], splits.rows["validation"]])
+    rows = divided.splits.rows
+    learned_from = np.concatenate([rows["train"], rows["validation"]])
     return DataSummary(
         **count_inputs(divided),
         outside=pool.outside,
@@ -49,7 +49,7 @@ def summarise(task: Task, pool: Pool, divided: Divided, notes: Sequence[str]) ->
         source=pool.soft_labels.source,
         self_agreement=_self_agreement(pool),
         training_sha256=_hash(pool, learned_from),
-        warnings=[*notes, *_warnings(task, pool, groups, learned_from)],
+        warnings=[*notes, *_warnings(task, pool, divided, learned_from)],
     )
 
 
@@ -76,12 +76,12 @@ def _hash(pool: Pool, rows: NDArray[np.int64]) -> str:
 
 
 def _warnings(
-    task: Task, pool: Pool, groups: DuplicateGroups, learned_from: NDArray[np.int64]
+    task: Task, pool: Pool, divided: Divided, learned_from: NDArray[np.int64]
 ) -> list[str]:
     found = [
         _few_of_a_class(task, pool, learned_from),
         _outside(pool),
-        *warn_of_inputs(pool.examples, groups),
+        *warn_of_inputs(pool.examples, divided),
         _hard_labels(pool),
         _no_human_labels(pool),
     ]

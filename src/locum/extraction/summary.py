@@ -47,14 +47,14 @@ def summarise(
     task: ExtractionTask, pool: AnswerPool, divided: Divided, notes: Sequence[str]
 ) -> ExtractionSummary:
     """Describe the data; the warnings begin with ``notes``."""
-    groups, splits = divided
+    splits = divided.splits
     rows = np.sort(np.concatenate([splits.rows["train"], splits.rows["validation"]]))
     learned_from = (
         part
         for row in rows.tolist()
         for part in (pool.examples[row].text, canonical_json(pool.answers[row]))
     )
-    warnings = [_unusable(pool), *warn_of_inputs(pool.examples, groups), _left_out(task)]
+    warnings = [_unusable(pool), *warn_of_inputs(pool.examples, divided), _left_out(task)]
     return ExtractionSummary(
         **count_inputs(divided),
         missing=pool.missing,

@@ -82,10 +82,10 @@ def summarise(
         notes: What else is known of them.
         cut: How many are longer than what a student reads.
     """
-    groups, splits = divided
+    splits = divided.splits
     rows = sorted([*splits.rows["train"].tolist(), *splits.rows["validation"].tolist()])
     learned_from = (part for row in rows for part in (pool.examples[row].text, pool.answers[row]))
-    warnings = [_too_long(pool), _cut(cut), *warn_of_inputs(pool.examples, groups)]
+    warnings = [_too_long(pool), _cut(cut), *warn_of_inputs(pool.examples, divided)]
     return GenerationSummary(
         **count_inputs(divided),
         missing=pool.missing,
