@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.errors import InputError, TeacherError, UsageError
+from locum.labelling import label_task
 from locum.prices import Tokens
-from locum.schema import OwnPrice, Task, TeacherAnswer, Usage
+from locum.schema import Example, OwnPrice, Task, TeacherAnswer, Usage
 from locum.store import LabelStore
 from locum.teachers import AskedTeacher, Budget, Failure, LabellingRun, Tally, label_texts
 from locum.teachers.protocol import Answered
@@ -138,6 +139,20 @@ def test_an_interrupted_run_keeps_what_was_answered(tmp_path: Path, answered: in
     assert sorted(broken.asked + whole.asked) == sorted(texts(50))
     assert known_and_new(run) == (answered, 50 - answered)
     assert said(run) == [by_length(text) for text in texts(50)]
+
+
+def test_what_an_interrupted_run_bought_for_calls_is_learned_from(tmp_path: Path) -> None:
+    examples = [Example(text, "short", call_id=f"call {text}") for text in texts(10)]
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        teacher = RuleTeacher(fails_after=4)
+        with pytest.raises(TeacherError, match="the teacher broke down"):
+            label_task(TASK, teacher, examples, store, Budget(), lambda *_: None)
+        calls = [f"call {text}" for text in teacher.asked]
+        every = [str(example.call_id) for example in examples]
+        assert sorted(store.soft_labels_of(TASK.labels, every)) == sorted(calls)
+        done = label_task(TASK, RuleTeacher(), examples, store, Budget(), lambda *_: None)
+        assert (done.texts, done.tally.asked) == (6, 6)
+        assert len(store.soft_labels_of(TASK.labels, every)) == 10
 
 
 def test_the_same_text_is_asked_once(tmp_path: Path) -> None:

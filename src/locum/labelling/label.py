@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.teachers import AskedTeacher, LabellingDesk, Tally, plan_labels
+from locum.teachers import AskedTeacher, LabellingDesk, Tally, plan_labels, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -113,6 +113,9 @@ def label_task(
             desk.keys.clear()
             try:
                 answers = teacher.label(task, [example.text for example in some], desk)
+            except BaseException:
+                _keep_what_came(task, teacher, some, store)
+                raise
             finally:
                 store.link(_links(some, desk.keys))
             keep_for_calls(task, some, answers, desk.keys, store)
@@ -126,6 +129,19 @@ def label_task(
     notes = [*done, *desk.tally.notes(), *_told_by(teacher)]
     seconds = time.monotonic() - started
     return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
+
+
+def _keep_what_came(
+    task: Task, teacher: Teacher, examples: Sequence[Example], store: LabelStore
+) -> None:
+    """Keep what a run that ends early has bought, so that it counts before another goes on.
+
+    What several answers make up is kept whole alone: whatever is kept is not asked about again.
+    """
+    if isinstance(teacher, AskedTeacher):
+        of_calls = [example for example in examples if example.call_id is not None]
+        answers, keys = read_labels(task, teacher, [one.text for one in of_calls], store)
+        keep_for_calls(task, of_calls, answers, keys, store)
 
 
 def keep_for_calls(
