@@ -72,6 +72,20 @@ def test_too_few_inputs_say_how_many_more() -> None:
     assert result.evaluation is None
 
 
+def test_near_copies_are_named_where_they_leave_too_few() -> None:
+    task, five = make_task(), [example.text for example in make_examples(5)]
+    copies = [Example(f"{five[n % 5]} {n}", LABELS[n % 2]) for n in range(300)]
+    decision = distill(task, copies).decision
+    assert "300, 295 of them near-copies of others, leave 1 to certify on" in decision.reason
+    assert "about 605 more inputs that are near-copies of none would do" in decision.reason
+    decision = distill(
+        task, [replace(e, text=f"pay {n} euros") for n, e in enumerate(copies)]
+    ).decision
+    assert "leave 0 to certify on" in decision.reason
+    assert decision.reason.endswith("more like these would not do: they have to differ")
+    assert decision.more_inputs is None
+
+
 def test_a_student_that_covers_little_is_not_worth_having() -> None:
     result = distill(make_task(), make_examples(900), minimum_coverage=0.9999)
     if result.decision.verdict == "do_not_distil":

@@ -232,7 +232,7 @@ def _unprobed(task: TrafficTask, why: str | None, promise: Promise) -> Verdict:
     calls = task.volume.calls
     certify = round(SHARES["certify"] * calls)
     if certify < least_certify_inputs(promise):
-        decision = too_few(calls, certify, SHARES["certify"], promise)
+        decision = too_few(calls, certify, promise)
         return Verdict("collect_more", decision.reason, more_calls=decision.more_inputs)
     if why is None:
         return Verdict("unknown", "it was not probed: what a student may answer is not known")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from locum.dataset import SHARES
 from locum.distillation.result import Decision
 from locum.evaluation import inputs_needed
 
@@ -19,6 +20,7 @@ __all__ = ["decide", "least_certify_inputs", "refuse_too_few", "too_few"]
 
 _EXPECTED_COVERAGE = 0.5
 _LEAST_GROWTH = 1.25
+_MANY_COPIES = 0.1
 
 
 def least_certify_inputs(promise: Promise) -> int:
@@ -40,27 +42,36 @@ def refuse_too_few(divided: Divided, promise: Promise) -> Decision | None:
     inputs, certify = len(groups.group), len(splits.rows["certify"])
     if certify >= least_certify_inputs(promise) and splits.rows["test"].size:
         return None
-    return too_few(inputs, certify, max(certify, 1) / inputs, promise)
+    return too_few(inputs, certify, promise, copies=inputs - len(set(groups.group.tolist())))
 
 
-def too_few(inputs: int, certify: int, share: float, promise: Promise) -> Decision:
+def too_few(inputs: int, certify: int, promise: Promise, copies: int = 0) -> Decision:
     """Decide for inputs so few that no certificate could be had however good the student.
 
     Args:
         inputs: Usable inputs.
         certify: Inputs in the certify split.
-        share: Part of all inputs that goes to the certify split.
         promise: Target and confidence.
+        copies: Inputs that are near-copies of others, and count as one with them.
     """
     least = least_certify_inputs(promise)
-    more = math.ceil(least / _EXPECTED_COVERAGE / share) - inputs
+    asked = (
+        f"{promise.target:.1%} agreement at {promise.confidence:.1%} confidence cannot be shown on "
+        f"fewer than {least} answered ones"
+    )
+    are_many = copies >= _MANY_COPIES * inputs
+    named = f", {copies:,} of them near-copies of others," if are_many else ""
+    reason = f"not enough inputs: {inputs:,}{named} leave {certify} to certify on, and {asked}"
+    if are_many and not certify:
+        return Decision(
+            "collect_more", f"{reason}; more like these would not do: they have to differ"
+        )
+    more = max(1, math.ceil((least / _EXPECTED_COVERAGE - certify) / SHARES["certify"]))
+    which = " that are near-copies of none" if are_many else ""
     return Decision(
         "collect_more",
-        f"not enough inputs: {inputs:,} leave {certify} to certify on, and {promise.target:.1%} "
-        f"agreement at {promise.confidence:.1%} confidence cannot be shown on fewer than {least} "
-        f"answered ones; about {max(more, 1):,} more inputs would do for a student that answers "
-        f"half",
-        max(more, 1),
+        f"{reason}; about {more:,} more inputs{which} would do for a student that answers half",
+        more,
     )
 
 
