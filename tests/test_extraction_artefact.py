@@ -104,6 +104,18 @@ def plain(extraction: Extraction) -> list[Any]:
     return [extraction.answer, extraction.confidence, extraction.answered, fields]
 
 
+def test_a_text_that_goes_on_where_reading_ends_is_deferred_with_all_its_fields(
+    student: CertifiedExtractor,
+) -> None:
+    text = next(text for text in TEXTS if student.answer_text(text) is not None)
+    blanks = " " * 20_000
+    short, padded, goes_on = student.predict([text, text + blanks, f"{text}{blanks}Not urgent."])
+    assert padded == short
+    assert (goes_on.answer, goes_on.confidence, goes_on.answered) == (short.answer, 0.0, False)
+    assert not any(field.accepted or field.confidence for field in goes_on.fields.values())
+    assert student.answer_text(f"{text}{blanks}Not urgent.") is None
+
+
 def test_a_loaded_student_is_the_saved_one(student: CertifiedExtractor, folder: Path) -> None:
     found = loaded(folder)
     assert found.predict(TEXTS) == student.predict(TEXTS)

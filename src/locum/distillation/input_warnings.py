@@ -24,11 +24,19 @@ _SHORTEST_PROMPT = 100
 _SHOWN_CHARACTERS = 60
 
 
-def warn_of_inputs(examples: Sequence[Example], divided: Divided) -> list[str]:
-    """Return warnings of copies, of long texts and of missing times, a sentence each."""
+def warn_of_inputs(
+    examples: Sequence[Example], divided: Divided, then: str = "and no more"
+) -> list[str]:
+    """Return warnings of copies, of long texts and of missing times, a sentence each.
+
+    Args:
+        examples: The inputs.
+        divided: Their near-copies and splits.
+        then: How the sentence ends that says how far long texts are read.
+    """
     found = [
         _large_group(examples, divided.groups),
-        _long_texts(examples),
+        _long_texts(examples, then),
         _without_a_time(examples, by_time=divided.splits.by_time),
     ]
     return [warning for warning in found if warning]
@@ -64,13 +72,13 @@ def _prompt_of_several(examples: Sequence[Example], groups: DuplicateGroups) -> 
     )
 
 
-def _long_texts(examples: Sequence[Example]) -> str:
+def _long_texts(examples: Sequence[Example], then: str) -> str:
     count = sum(len(example.text) > MAX_CHARACTERS for example in examples)
     if not count:
         return ""
     return (
         f"{count:,} text{'s' * (count > 1)} of over {MAX_CHARACTERS:,} characters: the student "
-        "reads so many from the start, and no more"
+        f"reads so many from the start, {then}"
     )
 
 

@@ -54,7 +54,8 @@ def summarise(
         for row in rows.tolist()
         for part in (pool.examples[row].text, canonical_json(pool.answers[row]))
     )
-    warnings = [_unusable(pool), *warn_of_inputs(pool.examples, divided), _left_out(task)]
+    of_inputs = warn_of_inputs(pool.examples, divided, "and defers where the text goes on")
+    warnings = [_unusable(pool), *of_inputs, _left_out(task)]
     return ExtractionSummary(
         **count_inputs(divided),
         missing=pool.missing,

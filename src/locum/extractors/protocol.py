@@ -66,7 +66,8 @@ class Said(NamedTuple):
 class Extractor(ABC):
     """Reads JSON of a fixed schema in texts.
 
-    Texts are read up to their 20,000th character.
+    Texts are read up to their 20,000th character; where more than blanks follows, there is no
+    confidence in what was read.
 
     Args:
         schema: JSON Schema of the answers.
@@ -143,11 +144,10 @@ class Extractor(ABC):
             restore: Turns what is copied from the text into a value, or ``None`` where it is none;
                 by default it stays as it is.
         """
-        text = text[:MAX_CHARACTERS]
-        return self.assemble(text, self.say(text), restore)
+        return self.assemble(text, self.say(text[:MAX_CHARACTERS]), restore)
 
     def assemble(self, text: str, said: Said, restore: Restore = str) -> Reading:
-        """Return what is read in a text of at most 20,000 characters, given what `say` says."""
+        """Return what is read in a text, given what `say` says of its first 20,000 characters."""
         heads = zip(self.learned_.heads, said.proba, strict=True)
         told = Told(
             text, said.tokens, said.tagging, [(head.plan, head.rank(p)) for head, p in heads]
@@ -160,6 +160,7 @@ class Extractor(ABC):
             self._unmarked,
             self._assembler,
             restore,
+            is_cut=bool(text[MAX_CHARACTERS:].strip()),
         )
 
 

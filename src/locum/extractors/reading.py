@@ -59,6 +59,8 @@ class Reading:
             answers in which they have none.
         assembler: Of the answers.
         restore: Turns what is copied from the text into a value, or ``None`` where it is none.
+        is_cut: Whether the text goes on where reading ended: what it says there may make any part
+            of the object another, so that there is no confidence in it.
 
     What was marked and is no part of the object, as it is of another kind or one too many, makes
     the confidence in its unit, and in the object, 0.
@@ -76,8 +78,11 @@ class Reading:
         unmarked: Mapping[FieldPath, float],
         assembler: Assembler,
         restore: Restore = str,
+        *,
+        is_cut: bool = False,
     ) -> None:
         self._unmarked = unmarked
+        self._is_cut = is_cut
         self._told, self._units, self._marks = told, units, marks
         self._restore = restore
         self._spans = [] if told.tagging is None else told.tagging.spans
@@ -125,7 +130,7 @@ class Reading:
 
         Heads and tagger are taken to err independently.
         """
-        if self.value is None or self._unread:
+        if self.value is None or self._unread or self._is_cut:
             return -math.inf
         heads = [self._head_confidence(unit) for unit in self._units if unit.kind != "spans"]
         heads += self._unmarked.values()
@@ -140,6 +145,8 @@ class Reading:
         That of a unit that is written is the probability that the teacher says nothing, or 0 where
         that is not the likelier.
         """
+        if self.value is None or self._is_cut:
+            return dict.fromkeys((unit.path for unit in self._units), 0.0)
         spans = [unit for unit in self._units if unit.kind == "spans"]
         tagged = dict(zip((unit.path for unit in spans), self._tagged(spans), strict=True))
         return {
@@ -148,8 +155,6 @@ class Reading:
         }
 
     def _tagged(self, units: Sequence[Unit]) -> list[float]:
-        if self.value is None:
-            return [0.0] * len(units)
         fields = [self._names_and_spans({field.path for field in unit.fields}) for unit in units]
         tagging = self._told.tagging
         known = tagging.field_confidences(fields) if tagging else [1.0] * len(units)
@@ -166,8 +171,6 @@ class Reading:
         return names, [span for span in self._spans if span.name in names]
 
     def _head_confidence(self, unit: Unit) -> float:
-        if self.value is None:
-            return 0.0
         if unit.kind == "set":
             probabilities = (r[0][1] for _, r in self._members.get(unit.path, ()))
             return max(math.prod(probabilities), _LEAST)

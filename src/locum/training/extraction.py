@@ -174,8 +174,8 @@ def train_encoder_extractor(
 
 def _calibrate(extractor: Extractor, validation: AnsweredTexts) -> TrainedExtractor:
     """Fit the temperatures of heads, then those of units and of whole objects."""
-    texts = [text[:MAX_CHARACTERS] for text in validation.texts]
-    said = [extractor.say(text) for text in texts]
+    texts = validation.texts
+    said = [extractor.say(text[:MAX_CHARACTERS]) for text in texts]
     for place, head in enumerate(extractor.learned_.heads):
         targets = head_targets(head.plan, extractor.shape, validation.answers)
         if len(head.plan.options) > 1 and len(targets.rows):
