@@ -321,3 +321,19 @@ def test_predict_takes_a_folder_without_a_slash_and_a_column(project: Path, tmp_
     lines = run("predict", "my-student", *arguments, folder=tmp_path).stdout.splitlines()
     assert lines[0].startswith(b"shipping")
     assert lines[1].endswith(b"deferred"), "an empty text is never answered"
+
+
+def test_settings_of_other_things_do_the_same_wherever_they_lie(tmp_path: Path) -> None:
+    calls = str(write_calls(tmp_path / "calls.csv", 40))
+    said = []
+    for name in ("locum.toml", "other.toml"):
+        (tmp_path / name).write_text('[tasks.routes]\nlabels = ["a", "b"]\n')
+        given = () if name == "locum.toml" else ("--config", name)
+        done = run(
+            "distill", "support", "--calls", calls, *given, "--json", folder=tmp_path, code=3
+        )
+        said.append(orjson.loads(done.stdout)["data"]["warnings"])
+        (tmp_path / name).unlink()
+    assert said[0] == said[1]
+    declared = "the settings declare no task 'support' (declared: routes): its labels are those"
+    assert any(declared in one for one in said[0])

@@ -209,3 +209,18 @@ def test_what_students_are_made_from(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "")).students == StudentSettings()
     with pytest.raises(UsageError, match=r"students\.encoder"):
         load_settings(write(tmp_path, "[students]\nencoder = 5\n"))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("data/calls.sqlite", "{folder}/data/calls.sqlite"),
+        ("/var/calls.sqlite", "/var/calls.sqlite"),
+        ("postgresql://db/locum", "postgresql://db/locum"),
+    ],
+)
+def test_a_stores_file_is_looked_for_from_the_folder_of_the_settings(
+    url: str, expected: str, tmp_path: Path
+) -> None:
+    settings = load_settings(write(tmp_path, f'[store]\nurl = "{url}"\n'))
+    assert settings.store.url == expected.format(folder=tmp_path)

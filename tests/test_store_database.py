@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from locum.errors import InputError
+from locum.errors import InputError, UsageError
 from locum.schema import TeacherAnswer, Usage
 from locum.store import CallFilter, CallStore, Database, LabelStore, open_database
 from locum.store.migrations import MIGRATIONS, Migration, migrate
@@ -52,6 +52,18 @@ def duplicate(database: Database) -> None:
     with database.transaction():
         add_answer(database, "a")
         add_answer(database, "a")
+
+
+@pytest.mark.parametrize("url", ["sqlite:///x.sqlite", "mysql://user:secret@db/locum"])
+def test_a_url_of_another_scheme_is_refused_and_no_file_is_made(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scheme = url.split("//", maxsplit=1)[0]
+    with pytest.raises(UsageError, match=f"begins with '{scheme}//': expected postgresql://") as e:
+        open_database(url)
+    assert "secret" not in str(e.value)
+    assert not [*tmp_path.iterdir()]
 
 
 def open_bare(place: str) -> Database:

@@ -313,7 +313,7 @@ def distill_command(
         else:
             refuse_for_labels(partial=partial)
             written = read_synthetic(folder, progress) if synthetic else []
-            declared = declare_task(task, settings, config, labels, instruction, given.examples)
+            declared = declare_task(task, settings, labels, instruction, given.examples)
             result = distill(
                 declared.task,
                 [*given.examples, *written],

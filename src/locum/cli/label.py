@@ -110,7 +110,7 @@ def label_command(
         given = recorded_inputs(task, place)
     else:
         given = file_inputs(inputs, parse_columns(column or []), encoding)
-    declared = declare_task(task, settings, config, labels, instruction, given.examples)
+    declared = declare_task(task, settings, labels, instruction, given.examples)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
         store = LabelStore(database)
         asked = build_teacher(*chosen, BatchStore(database), progress.stage)

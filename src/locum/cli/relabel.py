@@ -141,7 +141,7 @@ def relabel_command(
     else:
         given = file_inputs(calls, parse_columns(column or []), encoding)
         before = read_purchases(calls, given.columns["text"])
-    declared = declare_task(task, settings, config, labels, instruction, given.examples)
+    declared = declare_task(task, settings, labels, instruction, given.examples)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
         store = LabelStore(database)
         asked = make_teacher(flags, settings, database, progress.stage)

@@ -127,7 +127,6 @@ def recorded_inputs(task: str, place: str | Path) -> Given:
 def declare_task(
     name: str,
     settings: Settings,
-    config: Path | None,
     labels: str | None,
     instruction: str | None,
     examples: Sequence[Example],
@@ -135,7 +134,7 @@ def declare_task(
     """Return the task as the flags say, else as ``locum.toml`` says, else as the answers show.
 
     Raises:
-        UsageError: ``config`` was given and does not declare it, or a value cannot be used.
+        UsageError: It answers otherwise than with labels, or a value cannot be used.
         InputError: The answers are no closed label set.
     """
     from locum.dataset import infer_labels, likely_answer
@@ -151,9 +150,6 @@ def declare_task(
             "only locum distill and locum predict know both"
         )
     task, notes = settings.tasks.get(name), list[str]()
-    if task is None and config is not None:
-        declared = ", ".join(settings.tasks) or "none"
-        raise UsageError(f"{config} declares no task {name!r} (declared: {declared})")
     chosen = tuple(label.strip() for label in labels.split(",")) if labels is not None else None
     if task is not None and chosen is not None:
         meanings = {label: task.descriptions.get(label, "") for label in chosen}
@@ -165,4 +161,10 @@ def declare_task(
         inferred = infer_labels([answer for e in examples if (answer := likely_answer(e))])
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
+        if settings.tasks:
+            declared = ", ".join(settings.tasks)
+            notes.append(
+                f"the settings declare no task {name!r} (declared: {declared}): its labels are "
+                "those of the answers"
+            )
     return Declared(replace(task, instruction=instruction) if instruction else task, notes)

@@ -80,7 +80,8 @@ class StoreSettings(Section):
     """Where calls are kept: ``[store]``.
 
     Args:
-        url: ``postgresql://...``, or a path of a SQLite file; by default a file in the home.
+        url: ``postgresql://...``, or a path of a SQLite file, which begins at the folder of the
+            settings; by default a file in the home.
     """
 
     url: str | None = None
@@ -188,7 +189,7 @@ def load_settings(path: Path) -> Settings:
             for model, price in file.prices.items()
         },
         gateway=file.gateway,
-        store=file.store,
+        store=_to_store(path, file.store),
         students=file.students,
         redaction=RedactionSettings(frozenset(file.redaction.off), file.redaction.patterns),
     )
@@ -205,6 +206,12 @@ def load_task(path: Path, name: str) -> Task:
         declared = ", ".join(tasks) or "none"
         raise UsageError(f"{path} declares no task {name!r} (declared: {declared})")
     return tasks[name]
+
+
+def _to_store(path: Path, declared: StoreSettings) -> StoreSettings:
+    if declared.url is None or "://" in declared.url:
+        return declared
+    return StoreSettings(url=str(path.parent / declared.url))
 
 
 def _to_task(path: Path, name: str, declared: _TaskSettings) -> Task:

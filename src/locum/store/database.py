@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from locum.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -27,15 +29,23 @@ def open_database(place: str | Path) -> Database:
 
     Raises:
         InputError: The store cannot be opened, or was written by a later Locum.
-        UsageError: The URL cannot be read, or ``locum[postgres]`` is not installed.
+        UsageError: The URL is of another scheme or cannot be read, or ``locum[postgres]`` is not
+            installed.
     """
     from locum.store.migrations import migrate
 
+    scheme, separator, _ = str(place).partition("://")
     database: Database
     if isinstance(place, str) and place.startswith(_URL_BEGINNINGS):
         from locum.store.postgres import PostgresDatabase
 
         database = PostgresDatabase(place)
+    elif isinstance(place, str) and separator:
+        # What follows may hold a password.
+        raise UsageError(
+            f"the store's URL begins with {scheme + separator!r}: expected postgresql:// or "
+            "postgres://, or the path of a SQLite file such as data/calls.sqlite"
+        )
     else:
         from locum.store.sqlite import SqliteDatabase
 
