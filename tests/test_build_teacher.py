@@ -164,7 +164,7 @@ def test_a_panel_cannot_sit_on_a_panel() -> None:
 
 
 def test_an_address_on_the_command_line(tmp_path: Path) -> None:
-    teacher = from_flags(tmp_path, URL, model="m", top_logprobs=0, parameters=("seed=7", "stop=x"))
+    teacher = from_flags(tmp_path, URL, model="m", top_logprobs=0, parameter=("seed=7", "stop=x"))
     assert isinstance(teacher, ChatTeacher)
     assert teacher.parameters == {"seed": 7, "stop": "x"}
     assert teacher.top_logprobs == 0
@@ -202,7 +202,7 @@ def test_several_teachers_are_a_panel(tmp_path: Path) -> None:
         (URL, {"model": "m", "votes": "often"}, "--votes 'often': expected how often"),
         (URL, {"model": "m", "votes": "0"}, "votes"),
         (URL, {"model": "m", "votes": "8-3"}, "least=8, most=3"),
-        (URL, {"model": "m", "parameters": ("seed",)}, "--parameter 'seed': expected NAME=JSON"),
+        (URL, {"model": "m", "parameter": ("seed",)}, "--parameter 'seed': expected NAME=JSON"),
         (URL, {"model": "m", "top_logprobs": 21}, "top_logprobs"),
         (URL, {"model": "m", "concurrency": 0}, "concurrency"),
         (URL, {}, "add --model NAME"),

@@ -12,7 +12,7 @@ import pytest
 
 from locum.cli.options import parse_duration, parse_size
 from locum.errors import UsageError
-from tests.commands import run
+from tests.commands import refusal, run
 from tests.traffic import LABELS, make_examples
 
 ROOT = Path(__file__).parent.parent
@@ -337,3 +337,39 @@ def test_settings_of_other_things_do_the_same_wherever_they_lie(tmp_path: Path) 
     assert said[0] == said[1]
     declared = "the settings declare no task 'support' (declared: routes): its labels are those"
     assert any(declared in one for one in said[0])
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--votes", "3"), "--votes says how a teacher is asked, and none is named"),
+        (("--parameter", "seed=7"), "--parameter says how a teacher is asked"),
+        (("--batch",), "--batch says how a teacher is asked"),
+    ],
+)
+def test_how_a_teacher_is_asked_needs_a_teacher(
+    flags: tuple[str, ...], named: str, tmp_path: Path
+) -> None:
+    calls = str(write_calls(tmp_path / "calls.csv", 40))
+    said = refusal(tmp_path, "distill", "support", "--calls", calls, "-q", *flags, code=2)
+    assert named in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(("--column", "text=question"), "'text=question'"), (("--encoding", "latin-1"), "'latin-1'")],
+)
+def test_what_is_said_of_a_file_needs_a_file(
+    flags: tuple[str, str], named: str, project: Path, tmp_path: Path
+) -> None:
+    asked = ("--teacher", "https://api.example/v1", "--model", "m")
+    commands = (
+        ("distill", "support"),
+        ("label", "support", *asked),
+        ("relabel", "support", *asked),
+        ("generate", "support", *asked, "--n", "3"),
+        ("predict", str(project / ".locum" / "support" / "student"), TEXT),
+    )
+    for command in commands:
+        said = refusal(tmp_path, *command, *flags, code=2)
+        assert f"{flags[0]} {named} is about a file, and none is given" in said

@@ -29,14 +29,13 @@ from locum.cli.options import (
     parse_duration,
     parse_size,
 )
-from locum.cli.places import parse_columns, project_settings, store_place, task_folder
+from locum.cli.places import project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.cli.task_inputs import (
     declare_task,
-    file_inputs,
     one_file,
-    recorded_inputs,
+    read_inputs,
 )
 from locum.cli.teachers import (
     Api,
@@ -225,10 +224,7 @@ def distill_command(
     writing = WriterFlags(student_model, accept, judge, judge_model, write_through)
     money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher or judge))
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
-        if file is None:
-            given = recorded_inputs(task, place)
-        else:
-            given = file_inputs(file, parse_columns(column or []), encoding)
+        given = read_inputs(task, file, column, encoding, place)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         extraction = find_extraction(
             task,
@@ -253,7 +249,7 @@ def distill_command(
             stack.enter_context(open_database(place)) if teacher or judge or not file else None
         )
         before = begin_refresh(task, database, file) if refresh else None
-        asked = make_teacher(flags, settings, database, progress.stage) if database else None
+        asked = make_teacher(flags, settings, database, progress.stage)
         if extraction is not None:
             refuse_for_json(embeddings, labels, synthetic=synthetic)
             result = distill_extraction(

@@ -10,9 +10,9 @@ import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
 from locum.cli.output import dollars, print_json, print_rows
-from locum.cli.places import parse_columns, project_settings, store_place, task_folder
+from locum.cli.places import project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
-from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
+from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -114,10 +114,7 @@ def generate_command(
     if not flags.teachers:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    if inputs is None:
-        given = recorded_inputs(task, place)
-    else:
-        given = file_inputs(inputs, parse_columns(column or []), encoding)
+    given = read_inputs(task, inputs, column, encoding, place)
     declared = declare_task(task, settings, labels, instruction, given.examples)
     wish = Wish(n, balance, seed)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:

@@ -11,6 +11,7 @@ import typer
 from locum.cli.options import Home
 from locum.cli.places import find_artefact, parse_columns
 from locum.cli.progress import stderr_console
+from locum.cli.task_inputs import refuse_file_flags
 from locum.errors import UsageError
 from locum.schema import Extraction, Generation, Prediction
 from locum.traffic.strict_json import write_json
@@ -53,7 +54,7 @@ def predict_command(
     from locum.export import CertifiedExtractor, load_artefact
 
     student = load_artefact(find_artefact(task, home))
-    source = _texts(texts or [], inputs, parse_columns(column or []), encoding)
+    source = _texts(texts or [], inputs, column, encoding)
     if partial and not isinstance(student, CertifiedExtractor):
         raise UsageError(f"--partial is for answers in JSON, and {task!r} answers otherwise")
     show = _to_json if json_output else _to_line
@@ -63,17 +64,16 @@ def predict_command(
 
 
 def _texts(
-    given: list[str], inputs: Path | None, columns: dict[str, str], encoding: str
+    given: list[str], inputs: Path | None, column: list[str] | None, encoding: str
 ) -> Iterator[str]:
     if given and inputs is not None:
         raise UsageError("give texts or --inputs FILE, not both")
-    if given:
-        return iter(given)
     if inputs is not None:
         from locum.dataset import read_texts
 
-        return iter(read_texts(inputs, columns, encoding))
-    return _lines(sys.stdin.buffer)
+        return iter(read_texts(inputs, parse_columns(column or []), encoding))
+    refuse_file_flags(column, encoding)
+    return iter(given) if given else _lines(sys.stdin.buffer)
 
 
 def _lines(stream: Iterable[bytes]) -> Iterator[str]:

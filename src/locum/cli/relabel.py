@@ -9,9 +9,9 @@ import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
 from locum.cli.output import command_to_type, dollars, print_json, print_rows
-from locum.cli.places import parse_columns, project_settings, store_place
+from locum.cli.places import project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
-from locum.cli.task_inputs import declare_task, file_inputs, recorded_inputs
+from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -135,11 +135,9 @@ def relabel_command(
     if not flags.teachers:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
+    given = read_inputs(task, calls, column, encoding, place)
     before: dict[str, Purchase] = {}
-    if calls is None:
-        given = recorded_inputs(task, place)
-    else:
-        given = file_inputs(calls, parse_columns(column or []), encoding)
+    if calls is not None:
         before = read_purchases(calls, given.columns["text"])
     declared = declare_task(task, settings, labels, instruction, given.examples)
     with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:

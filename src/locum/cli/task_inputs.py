@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.cli.places import open_existing
+from locum.cli.places import open_existing, parse_columns
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ __all__ = [
     "Declared",
     "Given",
     "declare_task",
-    "file_inputs",
     "one_file",
-    "recorded_inputs",
+    "read_inputs",
+    "refuse_file_flags",
 ]
 
 
@@ -65,13 +65,41 @@ def one_file(calls: Path | None, inputs: Path | None) -> Path | None:
     return calls or inputs
 
 
-def file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
-    """Return the inputs of a file.
+def read_inputs(
+    task: str, file: Path | None, column: list[str] | None, encoding: str, place: str | Path
+) -> Given:
+    """Return the inputs of a file, else those of recorded calls.
+
+    Args:
+        task: Name of the task.
+        file: The file, if one was given.
+        column: What ``--column`` says of it.
+        encoding: What ``--encoding`` says of it.
+        place: The store of recorded calls.
 
     Raises:
-        InputError: It cannot be read, or holds none.
-        UsageError: A column or the encoding does not exist.
+        InputError: The file cannot be read or holds none; or there is no store, or none of its
+            calls of this task has a whole answer.
+        UsageError: A column or the encoding does not exist, or is named where there is no file.
     """
+    if file is None:
+        refuse_file_flags(column, encoding)
+        return _recorded_inputs(task, place)
+    return _file_inputs(file, parse_columns(column or []), encoding)
+
+
+def refuse_file_flags(column: list[str] | None, encoding: str) -> None:
+    """Refuse what is said of a file where none was given.
+
+    Raises:
+        UsageError: A column is named, or an encoding other than the usual one.
+    """
+    said = f"--column {column[0]!r}" if column else f"--encoding {encoding!r}"
+    if column or encoding.casefold() not in {"utf-8", "utf8"}:
+        raise UsageError(f"{said} is about a file, and none is given: give one, or leave it out")
+
+
+def _file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
     from locum.dataset import read_examples
 
     read = read_examples(file, columns, encoding)
@@ -80,12 +108,8 @@ def file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
     return Given(read.examples, f"{file} ({used})", notes, columns=read.columns)
 
 
-def recorded_inputs(task: str, place: str | Path) -> Given:
-    """Return the inputs of recorded calls: those that name the task, or that an audit found.
-
-    Raises:
-        InputError: There is no store, or none of its calls of this task has a whole answer.
-    """
+def _recorded_inputs(task: str, place: str | Path) -> Given:
+    """Return the inputs of recorded calls: those that name the task, or that an audit found."""
     from locum.audit import calls_of_task
     from locum.dataset import examples_of_calls
     from locum.store import CallStore

@@ -94,7 +94,7 @@ class TeacherFlags(NamedTuple):
     votes: str | None = None
     top_logprobs: int | None = None
     model_version: str | None = None
-    parameters: Sequence[str] = ()
+    parameter: Sequence[str] = ()
     concurrency: int | None = None
 
 
@@ -109,13 +109,18 @@ def choose_teacher(flags: TeacherFlags, settings: Settings) -> ChosenTeacher | N
     """Return what the command line says of the teacher; ``None`` where it names none.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: It cannot be read, or is said how to ask it and not whom.
     """
     from locum.config import TeacherSettings
 
     if not flags.teachers:
-        if flags._replace(model=None) != TeacherFlags():
-            raise UsageError("there is no teacher to ask in another way: add --teacher")
+        usual = TeacherFlags(model=flags.model)
+        for name, said, default in zip(flags._fields, flags, usual, strict=True):
+            if said != default:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} says how a teacher is asked, and none is named: "
+                    "add --teacher, or leave it out"
+                )
         return None
     # A function's module may lie in this folder, which an installed command does not look in.
     sys.path.insert(0, str(Path.cwd()))
@@ -129,18 +134,27 @@ def choose_teacher(flags: TeacherFlags, settings: Settings) -> ChosenTeacher | N
 
 
 def make_teacher(
-    flags: TeacherFlags, settings: Settings, database: Database, told: Callable[[str], None]
+    flags: TeacherFlags,
+    settings: Settings,
+    database: Database | None,
+    told: Callable[[str], None],
 ) -> Teacher | None:
     """Return the teacher that the command line asks for; ``None`` where it asks for none.
 
+    Args:
+        flags: Of the command line.
+        settings: Of ``locum.toml``.
+        database: The store; there is one where a teacher is named.
+        told: Is told how it goes on.
+
     Raises:
-        UsageError: It cannot be made.
+        UsageError: It cannot be made, or is said how to ask it and not whom.
     """
     from locum.store import BatchStore
     from locum.teachers import build_teacher
 
     chosen = choose_teacher(flags, settings)
-    if chosen is None:
+    if chosen is None or database is None:
         return None
     return build_teacher(chosen.teacher, chosen.others, BatchStore(database), told)
 
@@ -209,7 +223,7 @@ def _said(flags: TeacherFlags) -> dict[str, Any]:
         "votes": _votes(flags.votes),
         "top_logprobs": flags.top_logprobs,
         "model_version": flags.model_version,
-        "parameters": _parameters(flags.parameters),
+        "parameters": _parameters(flags.parameter),
         "concurrency": flags.concurrency,
     }
     return {name: value for name, value in said.items() if value is not None}
