@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 
 from locum.cli.options import parse_duration, parse_size
 from locum.errors import UsageError
+from locum.store import CallStore, open_database
+from tests.call_samples import make_call
 from tests.commands import refusal, run
 from tests.traffic import LABELS, make_examples
 
@@ -373,3 +376,38 @@ def test_what_is_said_of_a_file_needs_a_file(
     for command in commands:
         said = refusal(tmp_path, *command, *flags, code=2)
         assert f"{flags[0]} {named} is about a file, and none is given" in said
+
+
+PRINT_JSON = "from locum.cli.output import print_json; print_json({'label': '\u914d\u9001'})"
+
+
+def test_json_is_utf_8_whatever_the_encoding_of_standard_output(tmp_path: Path) -> None:
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add([make_call("\u914d\u9001")])
+    for code in (["-c", PRINT_JSON], ["-m", "locum", "calls", "show", "\u914d"]):
+        done = subprocess.run(
+            [sys.executable, *code],
+            env=os.environ | {"LOCUM_HOME": str(tmp_path), "PYTHONIOENCODING": "cp1252"},
+            capture_output=True,
+            check=True,
+        )
+        assert "\u914d\u9001" in str(orjson.loads(done.stdout))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("command", [("--version",), ("calls", "export")])
+def test_an_output_without_room_is_told_in_a_sentence(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add([make_call("a")])
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "locum", *command],
+            env=os.environ | {"LOCUM_HOME": str(tmp_path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"locum: the output cannot be written: No space left on device\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -27,6 +29,8 @@ from locum.cli.train_lm import train_lm_command
 from locum.errors import LocumError
 
 __all__ = ["app", "main"]
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 app = typer.Typer(
     name="locum",
@@ -72,13 +76,28 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; an expected error is one sentence and an exit code."""
+    """Run the command line; an expected error is one sentence and an exit code.
+
+    So is an output that cannot be written, as its disk is full or nobody reads it any more.
+    """
     logging.getLogger("stamina").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # as where it is closed
+                sys.stdout.flush()
     except LocumError as error:
         typer.echo(f"locum: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        # What is left in the buffer would be tried, and fail, once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            typer.echo(f"locum: the output cannot be written: {error.strerror}", err=True)
+        sys.exit(1)

@@ -102,7 +102,7 @@ def show_call(
 
     with _opened(config, home) as store:
         found = store.get(call)
-    typer.echo(orjson.dumps(_to_object(found), option=orjson.OPT_INDENT_2).decode())
+    typer.echo(orjson.dumps(_to_object(found), option=orjson.OPT_INDENT_2))
 
 
 @calls_app.command("totals")

@@ -64,10 +64,10 @@ def command_to_type(*arguments: str, **options: object) -> str:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object."""
+    """Print one JSON object, in UTF-8 whatever the encoding of standard output."""
     import orjson
 
-    typer.echo(orjson.dumps(value).decode())
+    typer.echo(orjson.dumps(value))
 
 
 def dollars(amount: float | None) -> str:

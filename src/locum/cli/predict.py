@@ -17,7 +17,7 @@ from locum.schema import Extraction, Generation, Prediction
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["predict_command"]
 
@@ -57,7 +57,7 @@ def predict_command(
     source = _texts(texts or [], inputs, column, encoding)
     if partial and not isinstance(student, CertifiedExtractor):
         raise UsageError(f"--partial is for answers in JSON, and {task!r} answers otherwise")
-    show = _to_json if json_output else _to_line
+    show: Callable[..., str | bytes] = _to_json if json_output else _to_line
     predictions: Iterator[Said] = student.predict_batch(source)
     for prediction in predictions:
         typer.echo(show(prediction, partial=partial))
@@ -95,15 +95,16 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
         )
 
 
-def _to_json(prediction: Said, *, partial: bool) -> str:
+def _to_json(prediction: Said, *, partial: bool) -> bytes:
+    """Return an object in UTF-8, whatever the encoding of standard output."""
     if not isinstance(prediction, Extraction):
-        return write_json(prediction._asdict()).decode()
+        return write_json(prediction._asdict())
     fields = {
         path: field._asdict()
         for path, field in prediction.fields.items()
         if field.accepted or not partial
     }
-    return write_json(prediction._asdict() | {"fields": fields}).decode()
+    return write_json(prediction._asdict() | {"fields": fields})
 
 
 def _to_line(prediction: Said, *, partial: bool) -> str:

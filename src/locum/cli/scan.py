@@ -138,7 +138,8 @@ def _tell(
         return
     told = _render(report, held, form, with_suppressed=with_suppressed)
     if output is None:
-        typer.echo(told, nl=False)
+        # Read by programs, which expect UTF-8 whatever the encoding of standard output.
+        typer.echo(told.encode("utf-8", "replace"), nl=False)
     else:
         write_whole(output, told)
     totals = "; ".join(f"{name} {value}" for name, value in describe_totals(report, held))

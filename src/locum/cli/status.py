@@ -68,6 +68,10 @@ def status_command(
         if not watch:
             console.print(_show(standings))
             return
+        if not console.is_terminal:
+            while True:
+                console.print(_show(read()))
+                time.sleep(2)
         with Live(_show(standings), console=console, auto_refresh=False) as live:
             while True:
                 live.update(_show(read()), refresh=True)
