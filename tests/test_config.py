@@ -98,6 +98,36 @@ def test_bytes_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
     assert "not valid TOML" in refusal(path)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, b'\xef\xbb\xbf[tasks.topics]\nlabels = ["a", "b"]\n')
+    assert load_task(path, "topics").labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            '[teachers.a]\napi_key = "{0}"\n',
+            "teachers.a.api_key: no such key: expected one of url,",
+        ),
+        (
+            '[gateway.applications.web]\nkey = "{0}"\n',
+            "gateway.applications.web.key_env: Field req",
+        ),
+        ('[gateway.applications]\nweb = "{0}"\n', "gateway.applications.web: Input should be"),
+        ('[gateway]\nkeys = ["{0}"]\n', "gateway.keys: no such key: expected one of host, port"),
+        ('[task.sup]\nkey = "{0}"\n', "task: no such key: expected one of tasks, teachers, prices"),
+        ('[tasks.sup]\nlabls = ["{0}"]\n', "tasks.sup.labls: no such key: expected one of instr"),
+        ('[teachers]\na = ["{0}"]\n', "teachers.a: Input should be"),
+        ('[teachers.a]\nparameters = ["{0}"]\n', "teachers.a.parameters: Input should be"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_told(content: str, told: str, tmp_path: Path) -> None:
+    message = refusal(write(tmp_path, content.format("sk-proj-SECRET123")))
+    assert told in message
+    assert "SECRET" not in message
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "locum.toml")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import Field, ValidationError
 
 from locum.config.gateway_settings import GatewaySettings
-from locum.config.section import Section
+from locum.config.section import Section, describe_fault
 from locum.config.teacher_settings import TeacherSettings
 from locum.errors import UsageError
 from locum.schema import GenerationTask, OwnPrice, Task
@@ -158,15 +158,13 @@ def load_settings(path: Path) -> Settings:
         UsageError: The file is missing, is not TOML, or holds something unexpected.
     """
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
+        file = _File.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where}: {first['msg']} (got {first['input']!r})") from None
+        raise UsageError(f"{path}: {describe_fault(_File, error)}") from None
     return Settings(
         tasks={
             name: _to_task(path, name, declared)
