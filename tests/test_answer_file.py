@@ -28,7 +28,7 @@ JSON_LINES = """\
 {"text": "tiny", "answer": "long"}
 {"text": "tiny", "answer": ""}
 {"text": "odd", "answer": "neither"}
-{"text": "bad", "soft_label": {"long": 7}}
+{"text": "bad", "answer": ["long"]}
 """
 
 

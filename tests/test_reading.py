@@ -230,11 +230,6 @@ def test_rows_of_tables_that_are_not_usable_are_counted(
         ('{"text": "\\ud800"}', "not valid JSON"),
         ("[" * 5000 + "]" * 5000, "not valid JSON"),
         ('{"text": "a", "label": ["x"]}', "an answer is neither a string, a number nor an object"),
-        ('{"text": "a", "latency_ms": -1}', "a latency or a cost is not a number"),
-        ('{"text": "a", "cost": "cheap"}', "a latency or a cost is not a number"),
-        ('{"text": "a", "cost": "inf"}', "a latency or a cost is not a number"),
-        ('{"text": "a", "time": "yesterday"}', "a time is neither ISO 8601 nor seconds"),
-        ('{"text": "a", "time": "nan"}', "a time is neither ISO 8601 nor seconds"),
     ],
 )
 def test_rows_of_json_that_are_not_usable_are_counted(
@@ -248,6 +243,41 @@ def test_rows_of_json_that_are_not_usable_are_counted(
     assert found.startswith(reason)
     assert result.skipped.lines == {found: [3]}
     assert result.skipped.total == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "value", "reason"),
+    [
+        ("latency_ms", "latency_ms", -1, "a latency or a cost is not a number of zero or more"),
+        ("cost_usd", "cost", "$0.0031", "a latency or a cost is not a number of zero or more"),
+        ("cost_usd", "cost", "inf", "a latency or a cost is not a number of zero or more"),
+        ("time", "created", "3/14/2026 10:00", "a time is neither ISO 8601 nor seconds since 1970"),
+        ("time", "time", "nan", "a time is neither ISO 8601 nor seconds since 1970"),
+        ("human", "gold", ["x"], "an answer is neither a string, a number nor an object"),
+        (
+            "soft_label",
+            "distribution",
+            "north depot",
+            "a soft label is not valid JSON (NaN is not)",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_missing_unless_its_column_was_named(
+    tmp_path: Path, kind: str, column: str, value: object, reason: str
+) -> None:
+    rows = [{"text": "a", column: value}, {"text": "b"}, {"text": "c", column: value}]
+    result = read_lines(tmp_path, *rows)
+    assert result.examples == [Example("a"), Example("b"), Example("c")]
+    assert result.skipped.total == 0
+    [told] = result.unread
+    assert told == (
+        f"column {column!r}: 2 values that cannot be read count as missing, such as {value!r} on "
+        f"line 1: {reason}"
+    )
+    named = read_examples(tmp_path / "calls.jsonl", {kind: column})
+    assert named.examples == [Example("b")]
+    assert named.skipped.lines == {reason: [1, 3]}
+    assert named.unread == []
 
 
 @pytest.mark.parametrize(
@@ -274,7 +304,12 @@ def test_bad_soft_labels_are_counted_and_never_used(
 ) -> None:
     bad = f'{{"text": "bad", "label": "a", "soft_label": {soft_label}}}'
     good = '{"text": "good", "soft_label": {"a": 1.0}}'
-    result = read_examples(write(tmp_path, "a.jsonl", f"{good}\n{bad}\n"))
+    path = write(tmp_path, "a.jsonl", f"{good}\n{bad}\n")
+    usual = read_examples(path)
+    is_json = "NaN, " not in bad
+    assert usual.examples[1:] == ([Example("bad", "a")] if is_json else [])
+    assert [reason in told for told in usual.unread] == ([True] if is_json else [])
+    result = read_examples(path, {"soft_label": "soft_label"})
     assert [example.text for example in result.examples] == ["good"]
     (found,) = result.skipped.counts
     assert reason in found

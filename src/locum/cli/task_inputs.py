@@ -104,7 +104,7 @@ def _file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
 
     read = read_examples(file, columns, encoding)
     used = ", ".join(f"{kind} from {name!r}" for kind, name in read.columns.items())
-    notes = read.skipped.describe()
+    notes = [*read.skipped.describe(), *read.unread]
     return Given(read.examples, f"{file} ({used})", notes, columns=read.columns)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
 
@@ -27,7 +28,7 @@ from locum.rows import (
 from locum.schema import Example
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from locum.rows import NumberedRow, Row
@@ -47,7 +48,11 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _FORMATS = (".csv", ".tsv", *_JSON_LINES, ".txt")
 _SUM_TOLERANCE = 0.01
 _LONGEST_FIELD = 2**31 - 1
+_SHOWN_CHARACTERS = 60
 _YES, _NO = {"true", "1", "yes"}, {"false", "0", "no"}
+
+
+T = TypeVar("T")
 
 
 class ReadResult(NamedTuple):
@@ -57,17 +62,42 @@ class ReadResult(NamedTuple):
         examples: The usable rows, in the order of the file.
         columns: Which column of the file each kind of value was read from.
         skipped: The rows that were not usable.
+        unread: What counts as missing though something is there, a sentence a column.
     """
 
     examples: list[Example]
     columns: dict[str, str]
     skipped: SkippedRows
+    unread: list[str]
+
+
+class _Unread:
+    """Values of columns that may mean something else, as they were found by their names alone."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, column: str, value: object, line: int, reason: str) -> None:
+        shown = repr(value)[:_SHOWN_CHARACTERS]
+        self._counts[column] += 1
+        self._first.setdefault(column, f"such as {shown} on line {line}: {reason}")
+
+    def describe(self) -> list[str]:
+        return [
+            f"column {column!r}: {count:,} value{'s' * (count > 1)} that cannot be read count as "
+            f"missing, {self._first[column]}"
+            for column, count in self._counts.items()
+        ]
 
 
 def read_examples(
     path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
 ) -> ReadResult:
     """Read one example a row.
+
+    A value that cannot be read makes its row unusable where its column was named, or is that of
+    texts or answers; in a column that was found by its usual name it counts as missing.
 
     A row whose column ``synthetic`` is true is a `WrittenExample`: it is learned from, and never
     certified or tested on.
@@ -89,16 +119,17 @@ def read_examples(
         raise InputError(f"{path} is empty: expected at least one row with a text")
     found = _find_columns(path, numbered, columns or {})
     examples: list[Example] = []
-    skipped = SkippedRows()
+    skipped, unread = SkippedRows(), _Unread()
+    strict = {"text", "answer", *(columns or {})}
     for line, row in numbered:
         try:
-            examples.append(_to_example(row, found))
+            examples.append(_to_example(row, line, found, strict, unread))
         except BadRowError as error:
             skipped.add(str(error), line)
     if not examples:
         reasons = "; ".join(skipped.describe())
         raise InputError(f"{path} has no usable row: {reasons}")
-    return ReadResult(examples, found, skipped)
+    return ReadResult(examples, found, skipped, unread.describe())
 
 
 def read_texts(
@@ -219,18 +250,30 @@ def _find_columns(
     return found
 
 
-def _to_example(row: Row | str, columns: Mapping[str, str]) -> Example:
+def _to_example(
+    row: Row | str, line: int, columns: Mapping[str, str], strict: Collection[str], unread: _Unread
+) -> Example:
     if isinstance(row, str):
         raise BadRowError(row)
     value = {kind: row.get(name) for kind, name in columns.items()}
+
+    def read(kind: str, convert: Callable[[object], T]) -> T | None:
+        try:
+            return optional(value.get(kind), convert)
+        except BadRowError as error:
+            if kind in strict:
+                raise
+            unread.add(columns[kind], value[kind], line, str(error))
+            return None
+
     example = Example(
         text=to_text(value.get("text")),
-        answer=optional(value.get("answer"), to_answer),
-        distribution=optional(value.get("soft_label"), _distribution),
-        human=optional(value.get("human"), to_answer),
-        time=optional(value.get("time"), to_time),
-        latency_ms=optional(value.get("latency_ms"), to_amount),
-        cost_usd=optional(value.get("cost_usd"), to_amount),
+        answer=read("answer", to_answer),
+        distribution=read("soft_label", _distribution),
+        human=read("human", to_answer),
+        time=read("time", to_time),
+        latency_ms=read("latency_ms", to_amount),
+        cost_usd=read("cost_usd", to_amount),
         held_out=str(value.get("split") or "").strip().casefold() == "test",
     )
     return _to_written(example, row) if _is_synthetic(row) else example

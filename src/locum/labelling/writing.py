@@ -69,8 +69,9 @@ def read_synthetic(path: Path) -> list[WrittenExample]:
     read = read_examples(path)
     rows = [example for example in read.examples if isinstance(example, WrittenExample)]
     other = len(read.examples) - len(rows)
-    if read.skipped.total or other:
-        wrong = read.skipped.describe() or [f"{other:,} rows are not synthetic"]
+    wrong = [*read.skipped.describe(), *read.unread]
+    if wrong or other:
+        wrong = wrong or [f"{other:,} rows are not synthetic"]
         raise InputError(f"{path}: {'; '.join(wrong)}: mend or remove them")
     return rows
 
