@@ -11,8 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from locum.cli.kept_files import check_folder
 from locum.cli.options import parse_duration, parse_size
-from locum.errors import UsageError
+from locum.cli.places import task_folder
+from locum.errors import ArtefactError, UsageError
 from locum.store import CallStore, open_database
 from tests.call_samples import make_call
 from tests.commands import refusal, run
@@ -411,3 +413,47 @@ def test_an_output_without_room_is_told_in_a_sentence(
         )
     assert done.returncode == 1
     assert done.stderr == b"locum: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("name", ["report.html", "student"])
+def test_a_place_that_cannot_be_written_is_told_before_the_work(name: str, tmp_path: Path) -> None:
+    calls = str(write_calls(tmp_path / "calls.csv", 300))
+    (tmp_path / "support" / name / "other").mkdir(parents=True)
+    home = ("--home", str(tmp_path))
+    done = run("distill", "support", "--calls", calls, *LINEAR, *home, folder=tmp_path, code=1)
+    assert f"support/{name}" in done.stderr.decode()
+    assert b"training" not in done.stderr
+    assert [path.name for path in (tmp_path / "support").iterdir()] == [name]
+
+
+def test_a_place_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:
+    check_folder(task_folder("support", tmp_path / "home"))
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtefactError, match="student cannot be written: Not a directory"):
+        check_folder(task_folder("support", tmp_path / "file"))
+
+
+def test_a_result_without_its_report_is_printed(tmp_path: Path) -> None:
+    write_calls(tmp_path / "calls.csv", 40)
+    distill = [
+        sys.executable,
+        "-m",
+        "locum",
+        "distill",
+        "support",
+        "--calls",
+        "calls.csv",
+        "--json",
+    ]
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *distill],
+        cwd=tmp_path,
+        env=os.environ | {"LOCUM_HOME": str(tmp_path)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert orjson.loads(done.stdout)["decision"]["verdict"] != "distil"
+    assert b"note: the result has no report: " in done.stderr
+    assert not [*(tmp_path / "support").iterdir()]

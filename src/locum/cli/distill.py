@@ -17,7 +17,13 @@ from locum.cli.extraction import (
     refuse_for_labels,
 )
 from locum.cli.generation import WriterFlags, find_generation, make_judge, refuse_for_texts
-from locum.cli.kept_files import keep_student, put_aside, read_synthetic
+from locum.cli.kept_files import (
+    check_folder,
+    keep_report,
+    keep_student,
+    put_aside,
+    read_synthetic,
+)
 from locum.cli.options import (
     Columns,
     Config,
@@ -199,7 +205,6 @@ def distill_command(
     from locum.distillation import AUTO, DEFAULT_ENCODER, distill
     from locum.extraction import distill_extraction
     from locum.generation import distill_generation
-    from locum.report import write_report
     from locum.store import open_database
 
     folder = task_folder(task, home)
@@ -223,6 +228,7 @@ def distill_command(
     )
     writing = WriterFlags(student_model, accept, judge, judge_model, write_through)
     money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher or judge))
+    check_folder(folder)
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
         given = read_inputs(task, file, column, encoding, place)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
@@ -340,5 +346,7 @@ def distill_command(
             )
         else:
             put_aside(folder.student)
-        write_report(result, folder.report)
+        is_reported = keep_report(result, folder)
     print_result(result, folder, home, kept=kept, json_output=json_output)
+    if not is_reported:
+        raise typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locum.cli.places import open_existing
 from locum.cli.progress import stderr_console
+from locum.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +16,41 @@ if TYPE_CHECKING:
 
     from locum.cli.places import TaskFolder
     from locum.cli.progress import TerminalProgress
+    from locum.distillation import Distillation
     from locum.export import AnyStudent
+    from locum.extraction import ExtractionDistillation
+    from locum.generation import GenerationDistillation
     from locum.schema import Example
 
-__all__ = ["keep_student", "put_aside", "read_synthetic"]
+    AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
+
+__all__ = ["check_folder", "keep_report", "keep_student", "put_aside", "read_synthetic"]
+
+
+def check_folder(folder: TaskFolder) -> None:
+    """Refuse a folder that cannot take what a distillation leaves, before the work of one.
+
+    Raises:
+        ArtefactError: A student cannot be saved there.
+        InputError: Nor can a report.
+    """
+    from locum.export import check_artefact_place
+    from locum.report import check_page_place
+
+    check_artefact_place(folder.student)
+    check_page_place(folder.report)
+
+
+def keep_report(result: AnyDistillation, folder: TaskFolder) -> bool:
+    """Write the report; where that fails, say why, as its result is still to be printed."""
+    from locum.report import write_report
+
+    try:
+        write_report(result, folder.report)
+    except InputError as error:
+        stderr_console().print(f"note: the result has no report: {error}", markup=False)
+        return False
+    return True
 
 
 def read_synthetic(folder: TaskFolder, progress: TerminalProgress) -> list[Example]:

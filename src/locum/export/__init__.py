@@ -1,6 +1,6 @@
 """Students on disk."""
 
-from locum.export.artefact import AnyStudent, load_artefact, save_artefact
+from locum.export.artefact import AnyStudent, check_artefact_place, load_artefact, save_artefact
 from locum.export.certified import CertifiedStudent
 from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
 from locum.export.certified_writer import CertifiedWriter, score_drafts
@@ -16,6 +16,7 @@ __all__ = [
     "GenerationManifest",
     "UnitCertificates",
     "artefact_size",
+    "check_artefact_place",
     "describe_file",
     "load_artefact",
     "read_manifest",

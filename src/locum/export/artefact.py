@@ -57,7 +57,7 @@ from locum.writers import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["AnyStudent", "load_artefact", "save_artefact"]
+__all__ = ["AnyStudent", "check_artefact_place", "load_artefact", "save_artefact"]
 
 _CARD = "README.md"
 
@@ -84,8 +84,7 @@ def save_artefact(
         UsageError: The student's redaction cannot be; the folder stays as it was.
     """
     target = Path(directory)
-    if target.exists() and not (target / MANIFEST).is_file():
-        raise ArtefactError(f"{target} exists and holds no artefact: choose another folder")
+    _refuse_other_content(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".locum-") as scratch:
@@ -97,6 +96,27 @@ def save_artefact(
     except OSError as error:
         raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None
     return target
+
+
+def check_artefact_place(directory: str | Path) -> None:
+    """Refuse a folder into which no student can be saved, before the work that makes one.
+
+    Raises:
+        ArtefactError: The folder holds something else, or cannot be written.
+    """
+    target = Path(directory)
+    _refuse_other_content(target)
+    there = next(parent for parent in target.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=there, prefix=".locum-"):
+            pass
+    except OSError as error:
+        raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def _refuse_other_content(target: Path) -> None:
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise ArtefactError(f"{target} exists and holds no artefact: choose another folder")
 
 
 def _swap(new: Path, target: Path, previous: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +68,8 @@ def write_page(html: str, path: str | Path) -> Path:
         scratch.write_text(html, "utf-8", "xmlcharrefreplace")
         scratch.replace(target)
     except OSError as error:
+        with suppress(OSError):
+            scratch.unlink()
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
     return target
 
@@ -79,11 +83,10 @@ def check_page_place(path: str | Path) -> None:
     target = Path(path)
     if target.is_dir():
         raise InputError(f"{target} cannot be written: it is a folder")
-    scratch = target.with_name(f".{target.name}.part")
+    there = next(parent for parent in target.absolute().parents if parent.exists())
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.touch()
-        scratch.unlink()
+        with tempfile.TemporaryDirectory(dir=there, prefix=".locum-"):
+            pass
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
 
