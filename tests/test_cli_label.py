@@ -103,6 +103,7 @@ def test_a_dry_run_buys_nothing_and_its_price_holds(project: LabelProject) -> No
     output, _ = label(project, "--teacher", "patient", "--dry-run", "--json")
     plan = orjson.loads(output)
     assert project.server.arrivals == []
+    assert not (project.folder / ".locum").exists()
     assert (plan["texts"], plan["calls"]) == (40, 40)
     assert plan["teachers"][0]["name"] == MODEL
     printed = project.run(budget=plan["worst_usd"])
@@ -146,9 +147,10 @@ def test_a_free_model_needs_no_budget(project: LabelProject) -> None:
 
 
 def test_a_budget_of_nothing_buys_nothing(project: LabelProject) -> None:
-    output, errors = label(project, "--teacher", "patient", "--budget", "0")
+    output, errors = label(project, "--teacher", "patient", "--budget", "0", code=1)
     assert rows(output)["not asked: the budget ended"] == "40"
     assert "run again with a larger --budget to go on" in errors
+    assert "no input has got a label" in errors
     assert project.server.arrivals == []
 
 

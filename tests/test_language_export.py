@@ -267,6 +267,13 @@ def test_the_command_writes_both_kinds(tokenizer: PreTrainedTokenizerFast, tmp_p
         app, ["export-lm", str(tmp_path / "m.gguf"), "--to", str(tmp_path / "again")]
     )
     assert (done.exit_code, again.exit_code) == (0, 0)
+    upper = runner.invoke(app, ["export-lm", folder, "--to", str(tmp_path / "n.GGUF")])
+    assert upper.exit_code == 0
+    assert gguf.GGUFReader(tmp_path / "n.GGUF").tensors
+    for name, kind in (("m.gguf", "file"), ("again", "folder")):
+        before = runner.invoke(app, ["export-lm", folder, "--to", str(tmp_path / name)])
+        assert isinstance(before.exception, UsageError)
+        assert f"exists: expected the place of a {kind} to be made" in str(before.exception)
     refused = runner.invoke(app, ["export-lm", folder, "--to", "other", "--type", "f32"])
     assert isinstance(refused.exception, UsageError)
     assert "expected a file that ends in .gguf" in str(refused.exception)

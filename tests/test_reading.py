@@ -417,3 +417,13 @@ def test_read_texts_refuses_when_any_row_holds_none(tmp_path: Path) -> None:
         read_texts(path)
     path = write(tmp_path, "a.csv", "query,label\nfine,x\n")
     assert read_texts(path, {"text": "query"}) == ["fine"]
+
+
+def test_a_blank_line_of_a_table_of_one_column_is_a_row(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", 'text\nfine\n\n"two\n\nlines"\nlast\n')
+    assert read_texts(path) == ["fine", "", "two\n\nlines", "last"]
+    read = read_examples(path)
+    assert [example.text for example in read.examples] == ["fine", "two\n\nlines", "last"]
+    assert read.skipped.lines == {"the text is empty": [3]}
+    wider = write(tmp_path, "b.csv", "text,label\nfine,a\n\nlast,b\n")
+    assert read_texts(wider) == ["fine", "last"]

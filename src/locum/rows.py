@@ -107,7 +107,8 @@ class CsvRows:
     def __init__(self, lines: Iterable[str], delimiter: str, longest_field: int) -> None:
         self.line = 0
         csv.field_size_limit(longest_field)
-        self._reader = csv.DictReader(self._counted(lines), delimiter=delimiter, strict=True)
+        self._reader = csv.reader(self._counted(lines), delimiter=delimiter, strict=True)
+        self._header: list[str] | None = None
 
     def _counted(self, lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
@@ -117,7 +118,7 @@ class CsvRows:
     @cached_property
     def _repeated(self) -> list[str]:
         """Names of several columns, of which a row would hold the last one's field alone."""
-        counts = Counter(self._reader.fieldnames or ())
+        counts = Counter(self._header or ())
         return [name for name, count in counts.items() if count > 1 and name.strip()]
 
     def __iter__(self) -> Self:
@@ -130,12 +131,18 @@ class CsvRows:
         Raises:
             csv.Error: It is not valid CSV, or the header names a column twice.
         """
-        row = next(self._reader)
+        if self._header is None:
+            self._header = next(self._reader)
+        header, values = self._header, next(self._reader)
+        while not values and len(header) != 1:
+            values = next(self._reader)
         if self._repeated:
             raise csv.Error(f"the header names {self._repeated[0]!r} more than once: rename one")
-        whole = None not in row and None not in row.values()
-        expected = f"expected {len(self._reader.fieldnames or [])} fields, as in the header"
-        return self.line, row if whole else expected
+        # Where rows have one field, a blank line is one whose field is empty.
+        values = values or [""]
+        if len(values) != len(header):
+            return self.line, f"expected {len(header)} fields, as in the header"
+        return self.line, dict(zip(header, values, strict=True))
 
 
 def find_usual_columns(present: Iterable[str]) -> dict[str, str]:

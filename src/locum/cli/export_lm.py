@@ -39,12 +39,15 @@ def export_lm_command(
     """Write a language model as a GGUF file for llama.cpp, or as a folder for everything else."""
     from locum.teachers.pretrained import Pretrained
 
-    gguf = to.suffix == ".gguf"
+    gguf = to.suffix.casefold() == ".gguf"
     if not gguf and (kind or pre_tokenizer):
         raise UsageError(
             f"--to {str(to)!r} is a folder, which has no --type and no --pre-tokenizer: expected a "
             "file that ends in .gguf"
         )
+    if to.exists():
+        made = "file" if gguf else "folder"
+        raise UsageError(f"--to {str(to)!r} exists: expected the place of a {made} to be made")
     source = Pretrained(model)
     loaded = source.load("auto", "cpu")
     from locum.language.export import save_folder, save_gguf

@@ -10,7 +10,7 @@ import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
 from locum.cli.output import dollars, print_json, print_rows
-from locum.cli.places import project_settings, store_place, task_folder
+from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
@@ -95,7 +95,7 @@ def generate_command(
     """
     from locum.labelling import Wish, generate_inputs, plan_generation
     from locum.redaction import Redactor
-    from locum.store import LabelStore, hold, open_database
+    from locum.store import LabelStore, hold
 
     path = task_folder(task, home).synthetic
     settings = project_settings(config)
@@ -117,7 +117,10 @@ def generate_command(
     given = read_inputs(task, inputs, column, encoding, place)
     declared = declare_task(task, settings, labels, instruction, given.examples)
     wish = Wish(n, balance, seed)
-    with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
+    with (
+        TerminalProgress(quiet=quiet) as progress,
+        open_store(place, dry_run=dry_run) as database,
+    ):
         store = LabelStore(database)
         asked = make_teacher(flags, settings, database, progress.stage)
         assert asked is not None

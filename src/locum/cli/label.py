@@ -9,7 +9,7 @@ import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
 from locum.cli.output import dollars, print_json, print_rows
-from locum.cli.places import project_settings, store_place, task_folder
+from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
@@ -83,7 +83,7 @@ def label_command(
     themselves, with the same inputs and teacher.
     """
     from locum.labelling import Cluster, label_on_cluster, label_task, plan_task
-    from locum.store import BatchStore, LabelStore, open_database
+    from locum.store import BatchStore, LabelStore
     from locum.teachers import build_teacher
 
     settings = project_settings(config)
@@ -108,7 +108,10 @@ def label_command(
     money = make_budget(task, budget, priced_as, settings)
     given = read_inputs(task, inputs, column, encoding, place)
     declared = declare_task(task, settings, labels, instruction, given.examples)
-    with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
+    with (
+        TerminalProgress(quiet=quiet) as progress,
+        open_store(place, dry_run=dry_run) as database,
+    ):
         store = LabelStore(database)
         asked = build_teacher(*chosen, BatchStore(database), progress.stage)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
@@ -136,7 +139,8 @@ def label_command(
         print_json(_result_object(done, money))
     else:
         _show_result(done, money)
-    if done.tally.asked + done.tally.failed.total() and not done.tally.labelled:
+    wanted = done.tally.asked + done.tally.failed.total() + done.tally.unasked
+    if wanted and not done.tally.labelled:
         raise InputError("no input has got a label: see the counts above")
 
 

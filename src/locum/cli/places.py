@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import ArtefactError, InputError, UsageError
 from locum.schema import MANIFEST, check_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from locum.config import Settings
     from locum.store import Database
 
@@ -18,6 +22,7 @@ __all__ = [
     "TaskFolder",
     "find_artefact",
     "open_existing",
+    "open_store",
     "parse_columns",
     "project_settings",
     "store_place",
@@ -96,6 +101,26 @@ def open_existing(place: str | Path) -> Database:
             "some with locum import"
         )
     return open_database(place)
+
+
+@contextmanager
+def open_store(place: str | Path, *, dry_run: bool) -> Iterator[Database]:
+    """Open the store, and make it when there is none.
+
+    Args:
+        place: Where it is.
+        dry_run: Nothing is to be left behind: where there is none, an empty one is opened that is
+            thrown away.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    from locum.store import open_database
+
+    with ExitStack() as stack:
+        if dry_run and isinstance(place, Path) and not place.is_file():
+            place = Path(stack.enter_context(TemporaryDirectory())) / _STORE
+        yield stack.enter_context(open_database(place))
 
 
 def _base(home: Path | None) -> Path:

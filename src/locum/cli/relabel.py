@@ -9,7 +9,7 @@ import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
 from locum.cli.output import command_to_type, dollars, print_json, print_rows
-from locum.cli.places import project_settings, store_place
+from locum.cli.places import open_store, project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
@@ -116,7 +116,7 @@ def relabel_command(
         result_object,
         write_labelled,
     )
-    from locum.store import LabelStore, open_database
+    from locum.store import LabelStore
 
     check_output(output, calls)
     settings = project_settings(config)
@@ -140,7 +140,10 @@ def relabel_command(
     if calls is not None:
         before = read_purchases(calls, given.columns["text"])
     declared = declare_task(task, settings, labels, instruction, given.examples)
-    with TerminalProgress(quiet=quiet) as progress, open_database(place) as database:
+    with (
+        TerminalProgress(quiet=quiet) as progress,
+        open_store(place, dry_run=dry_run) as database,
+    ):
         store = LabelStore(database)
         asked = make_teacher(flags, settings, database, progress.stage)
         assert asked is not None
