@@ -42,6 +42,12 @@ def test_the_last_assignment_before_the_call_counts(tmp_path: Path) -> None:
     assert site_of(tmp_path, body) == "Name the second city: {}"
 
 
+def test_a_long_sum_keeps_its_beginning(tmp_path: Path) -> None:
+    rules = " +\n".join(["'Name the city in this text. '"] + ["'Be brief. '"] * 200)
+    body = f"P = ({rules})\ndef f(t):\n    {call('P + t')}"
+    assert site_of(tmp_path, body) == "Name the city in this text. " + "Be brief. " * 200 + "{}"
+
+
 @pytest.mark.parametrize(
     "expression",
     [

@@ -82,21 +82,30 @@ def choice_value(options: ListOf[Value]) -> Value:
 
 
 def binary_value(ev: Evaluator, binary: Binary, function: Function) -> Value:
-    """Return what two operands give."""
-    left, right = ev.value(binary.left, function), ev.value(binary.right, function)
-    if binary.operator == "|":
+    """Return what two operands give, of which the left one may be a long chain of the same."""
+    links = [binary]
+    while isinstance(links[-1].left, Binary):
+        links.append(links[-1].left)
+    value = ev.value(links[-1].left, function)
+    for link in reversed(links):
+        value = _combined(link.operator, value, ev.value(link.right, function))
+    return value
+
+
+def _combined(operator: str, left: Value, right: Value) -> Value:
+    if operator == "|":
         return Made("pipeline", arguments=(left, right))
-    if binary.operator == "%" and isinstance(left, Text):
+    if operator == "%" and isinstance(left, Text):
         from locum.scan.formatting import percent
 
         return percent(left, right)
-    if binary.operator == "+" and isinstance(left, Items):
+    if operator == "+" and isinstance(left, Items):
         more = right.items if isinstance(right, Items) else (right,)
         is_open = left.is_open or not isinstance(right, Items) or right.is_open
         return Items((*left.items, *more), is_open, left.grows)
-    if binary.operator == "+":
+    if operator == "+":
         return _added_up(left, right)
-    return Unknown(f"{binary.operator}")
+    return Unknown(operator)
 
 
 def _added_up(left: Value, right: Value) -> Value:

@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from locum.scan.languages.lowering import last_name
-from locum.scan.tree import Call, Function, Literal, Member, Name
+from locum.scan.receivers import calls_of
+from locum.scan.tree import Call, Function, Literal
 from locum.scan.values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locum.scan.evaluation import Evaluator
     from locum.scan.findings import Context
     from locum.scan.tree import Module, Place
 
@@ -177,22 +179,23 @@ _SERVES = re.compile(r"(?<!asyncio)\.(?:run|listen|MapPost|MapGet)\(")
 _PROGRAMS = frozenset({"main", "Main", "<Main>$", "<Main>"})
 
 
-def contexts_of(module: Module, function: Function, loops: int) -> tuple[Context, ...]:
+def contexts_of(ev: Evaluator, function: Function, loops: int) -> tuple[Context, ...]:
     """Return what repeats a place in a file.
 
     Args:
-        module: The file.
+        ev: Reads the file, with no callers chosen.
         function: In which function the place is.
         loops: In how many loops of it.
     """
     found: set[Context] = set()
-    _collect(module, function, loops, found, set())
+    _collect(ev, function, loops, found, set())
     return tuple(context for context in _ORDER if context in found)
 
 
 def _collect(
-    module: Module, function: Function, loops: int, found: set[Context], seen: set[int]
+    ev: Evaluator, function: Function, loops: int, found: set[Context], seen: set[int]
 ) -> None:
+    module = ev.module
     if loops:
         found.add("loop")
     if id(function) in seen or len(seen) > 40:
@@ -202,36 +205,15 @@ def _collect(
     if function.passed_to is not None:
         found.update(_passed(module, function.passed_to))
     if function.parent is not None and not function.name:
-        _collect(module, function.parent, function.loops, found, seen)
+        _collect(ev, function.parent, function.loops, found, seen)
     elif function.parent is not None and function.parent.name != "<module>":
-        _collect(module, function.parent, 0, found, seen)
-    for place in _callers(module, function):
-        _collect(module, place.function, place.loops, found, seen)
+        _collect(ev, function.parent, 0, found, seen)
+    for place in calls_of(ev, function) if function.name else ():
+        _collect(ev, place.function, place.loops, found, seen)
     for call, place in _passed_by_name(module, function):
         found.update(_passed(module, call))
         if place.function is not function:
-            _collect(module, place.function, place.loops, found, seen)
-
-
-def _callers(module: Module, function: Function) -> Iterator[Place]:
-    if not function.name:
-        return
-    names = [function.name]
-    if function.name in {"call", "__call__", "invoke", "__invoke"}:
-        names += ["()"]
-    for name in names:
-        for place in module.calls_by_name.get(name, ()):
-            if place.function is not function and _may_mean(place, function):
-                yield place
-
-
-def _may_mean(place: Place, function: Function) -> bool:
-    """A method of a common name may be another object's: an unknown one's is taken for ours."""
-    call = place.expression
-    assert isinstance(call, Call)
-    if isinstance(call.callee, Name):
-        return True
-    return function.owner is not None or isinstance(call.callee, Member)
+            _collect(ev, place.function, place.loops, found, seen)
 
 
 def _passed_by_name(module: Module, function: Function) -> Iterator[tuple[Call, Place]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locum.scan.calls import call_value
 from locum.scan.changes import changed, with_step
 from locum.scan.composition import binary_value, choice_value, list_value, record_value
+from locum.scan.scopes import owner_of, receiver_name
 from locum.scan.tree import (
     Binary,
     Call,
@@ -139,9 +140,9 @@ class Evaluator:
     def receiver(self, base: Expression, function: Function) -> Value:
         """Return what a method is called on, the class of ``self`` among them."""
         if isinstance(base, Name) and (
-            base.text in _SELVES or base.text == _receiver_name(function)
+            base.text in _SELVES or base.text == receiver_name(function)
         ):
-            owner = _owner(function)
+            owner = owner_of(function)
             if owner is not None:
                 return Reference("self", owner, self.module)
         return self.value(base, function)
@@ -153,7 +154,7 @@ class Evaluator:
             if found is not None:
                 return found
             scope = scope.parent
-        owner = _owner(function)
+        owner = owner_of(function)
         if owner is not None and (name.text in owner.attributes or name.text in owner.types):
             return self.attribute(owner, name.text, self.module)
         return self._global(name.text)
@@ -332,19 +333,3 @@ class Evaluator:
         if isinstance(base, Unknown | Input):
             return Made(base.name, is_call=False, steps=(Step(name or "[]"),))
         return Unknown(name or "")
-
-
-def _owner(function: Function | None) -> Class | None:
-    while function is not None:
-        if function.owner is not None:
-            return function.owner
-        function = function.parent
-    return None
-
-
-def _receiver_name(function: Function | None) -> str:
-    while function is not None:
-        if function.receiver:
-            return function.receiver
-        function = function.parent
-    return ""

@@ -71,6 +71,9 @@ def judge(call: ModelCall, path: str) -> tuple[CallSite, list[Finding]]:
 
 def _read(call: ModelCall) -> _Reading:
     request = call.request
+    project = call.ev.project
+    project.steps = 0
+    plainly = project.evaluator(call.ev.module)
     model = model_name(request.model)
     tier: Tier = "local" if request.is_local else tier_of(model)
     text = "\n".join(words(one) for one in request.words.texts())
@@ -92,7 +95,7 @@ def _read(call: ModelCall) -> _Reading:
         schema=_fields(shape, named_fields),
         most_tokens=request.most_tokens,
         temperature=request.temperature,
-        contexts=contexts_of(call.ev.module, call.function, call.loops),
+        contexts=contexts_of(plainly, call.function, call.loops),
     )
     open_words = request.words.is_conversation or request.words.has_media
     return _Reading(

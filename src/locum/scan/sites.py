@@ -10,20 +10,22 @@ from locum.scan.http_requests import http_request
 from locum.scan.instructions import has_instruction
 from locum.scan.languages.lowering import last_name
 from locum.scan.messages import is_role_pair
+from locum.scan.receivers import calls_of
 from locum.scan.requests import Request, read_request
 from locum.scan.sdks import ENDPOINTS, Endpoint
 from locum.scan.tree import Call, Function, Module, Place
 from locum.scan.values import Fields, Items, Made, Slot, Text, plain, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from locum.scan.evaluation import Evaluator
 
 __all__ = ["ModelCall", "model_calls"]
 
-_MOST_CALLERS = 12
+_MOST_CALLERS = 1_000
 _DEEPEST = 2
+_CONSTRUCTORS = frozenset({"constructor", "__init__", "initialize", "__construct"})
 _ENDINGS = frozenset(
     {
         *("create", "parse", "stream", "runtools", "new", "newstreaming", "createstreaming"),
@@ -105,7 +107,8 @@ def _at_place(ev: Evaluator, place: Place, code: str) -> Iterator[ModelCall]:
     if is_fixed(request):
         yield direct
         return
-    by_callers = list(_by_callers(ev, direct, code, 0))
+    callers = _by_callers(ev, direct, place, code, iter(range(_MOST_CALLERS)))
+    by_callers = list(callers)
     yield from by_callers or [direct]
 
 
@@ -118,36 +121,43 @@ def is_fixed(request: Request) -> bool:
     return any(has_instruction(words(text)) for text in texts)
 
 
-def _by_callers(ev: Evaluator, direct: ModelCall, code: str, depth: int) -> Iterator[ModelCall]:
-    """Calls of the function around a call, where that is given the instruction by them."""
-    owners = _owners(direct.request)
-    if depth >= _DEEPEST or not owners:
-        return
-    for owner in owners:
-        for caller in _calls_of(ev.module, owner):
+def _by_callers(
+    ev: Evaluator, made: ModelCall, place: Place, code: str, turns: Iterator[int], depth: int = 0
+) -> Iterator[ModelCall]:
+    """Calls of the function around a call, where that is given the instruction by them.
+
+    Args:
+        ev: Knows by which calls the functions around are called.
+        made: The call of the SDK, or of a function around it.
+        place: Of the call of the SDK.
+        code: Of the file, in lower case.
+        turns: How many callers are still looked at, in all.
+        depth: How many functions up.
+    """
+    plainly = ev.project.evaluator(ev.module)
+    for owner in _owners(made.request) if depth < _DEEPEST else ():
+        for caller in _callers(plainly, owner):
+            if next(turns, None) is None:
+                return
+            ev.project.steps = 0
             inner = ev.called_by(owner, caller)
-            place = Place(direct.inner, _function_of(ev, direct.inner), 0)
             found = _read(inner, place, code)
             if found is None:
                 continue
             assert isinstance(caller.expression, Call)
-            made = ModelCall(
-                caller.expression,
-                caller.function,
-                caller.loops,
-                found[0],
-                found[1],
-                inner,
-                direct.inner,
+            sdk, request = found
+            by_caller = made._replace(
+                call=caller.expression,
+                function=caller.function,
+                loops=caller.loops,
+                sdk=sdk,
+                request=request,
+                ev=inner,
             )
-            if is_fixed(found[1]):
-                yield made
+            if is_fixed(request):
+                yield by_caller
             else:
-                yield from _by_callers(inner, made, code, depth + 1)
-
-
-def _function_of(ev: Evaluator, call: Call) -> Function:
-    return next(one.function for one in ev.module.places if one.expression is call)
+                yield from _by_callers(inner, by_caller, place, code, turns, depth + 1)
 
 
 def _owners(request: Request) -> list[Function]:
@@ -163,14 +173,8 @@ def _owners(request: Request) -> list[Function]:
     return list(owners.values())
 
 
-def _calls_of(module: Module, function: Function) -> list[Place]:
-    names = [function.name]
-    if function.name in {"__call__", "call", "__invoke"}:
-        names.append("()")
-    if function.name in {"constructor", "__init__", "initialize", "__construct"}:
-        return []
-    places = [place for name in names for place in module.calls_by_name.get(name, ())]
-    return [place for place in places if place.function is not function][:_MOST_CALLERS]
+def _callers(ev: Evaluator, function: Function) -> Iterable[Place]:
+    return () if function.name in _CONSTRUCTORS else calls_of(ev, function)
 
 
 def _read(ev: Evaluator, place: Place, code: str) -> tuple[str, Request] | None:
