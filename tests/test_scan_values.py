@@ -59,10 +59,12 @@ def test_a_long_sum_keeps_its_beginning(tmp_path: Path) -> None:
         "' '.join(['Name', 'the city in', t])",
         "'Name the city in TEXT'.replace('TEXT', t)",
         "textwrap.dedent(f'Name the city in {t}')",
+        "Template('Name the $what in $text').substitute(text=t, what='city')",
+        "string.Template('Name the city in ${text}').safe_substitute({'text': t})",
     ],
 )
 def test_texts_are_put_together(tmp_path: Path, expression: str) -> None:
-    body = f"def f(t):\n    {call(expression)}"
+    body = f"import string\ndef f(t):\n    {call(expression)}"
     assert site_of(tmp_path, body) == "Name the city in {}"
 
 
@@ -221,3 +223,23 @@ def test_a_number_that_no_report_can_hold_is_unknown(tmp_path: Path, bound: str)
     site = only_site(tmp_path, HEAD + body)
     assert (site.most_tokens, site.temperature) == (None, None)
     assert orjson.dumps(to_object(scan(tmp_path, HEAD + body), []))
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("os.environ['MODEL']", None),
+        ("os.getenv('MODEL')", None),
+        ("os.environ.get('CLAUDE_MODEL')", None),
+        ("os.getenv('MODEL', 'gpt-4o')", "gpt-4o"),
+        ("env('MODEL', default='gpt-4o')", "gpt-4o"),
+        ("os.getenv('MODEL') or 'gpt-4o'", "gpt-4o"),
+        ("config('services.model')", None),
+        ("ChatModel('gpt-4o')", "gpt-4o"),
+    ],
+)
+def test_a_model_that_is_looked_up_is_the_default(
+    tmp_path: Path, model: str, name: str | None
+) -> None:
+    code = f"{HEAD}def f(t):\n    client.responses.create(model={model}, input='Name it: ' + t)"
+    assert only_site(tmp_path, code).model == name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.scan.composition import choice_value
-from locum.scan.formatting import braces, replaced, sprintf
+from locum.scan.formatting import braces, dollars, replaced, sprintf
 from locum.scan.standard_functions import (
     alternating_record,
     function_value,
@@ -133,6 +133,10 @@ def _method(
     name = plain(call.callee.name)
     if isinstance(base, Text | Items | Fields | Scalar):
         return _on_plain(base, name, arguments, named)
+    if isinstance(base, Made) and name in {"substitute", "safesubstitute"}:
+        filled = _on_template(base, arguments, named)
+        if filled is not None:
+            return filled
     if isinstance(base, Made) and not base.steps:
         base = ev.own_class(base.name) or base
     found = _of_own_class(ev, base, call, function) if isinstance(base, Reference) else None
@@ -266,11 +270,10 @@ def _on_plain(
 def _on_text(
     base: Text, name: str, arguments: tuple[Value, ...], named: Mapping[str, Value]
 ) -> Value:
-    if name in {"format", "formatmap", "substitute", "formatted", "formatnamed"}:
+    if name in {"format", "formatmap", "formatted", "formatnamed"}:
         if name == "formatted":
             return sprintf(base, arguments, named)
-        entries = arguments[0].entries if arguments and isinstance(arguments[0], Fields) else {}
-        return braces(base, arguments, {**entries, **named})
+        return braces(base, arguments, _fillings(arguments, named))
     if name in {"replace", "gsub", "sub", "replaceall"} and len(arguments) > 1:
         return replaced(base, arguments[0], arguments[1])
     if name == "join" and arguments:
@@ -278,6 +281,22 @@ def _on_text(
     if name in {"concat", "plus"}:
         return joined([base, *(as_text(one) for one in arguments)])
     return Unknown(name) if name in {"split", "get"} else base
+
+
+def _on_template(
+    base: Made, arguments: tuple[Value, ...], named: Mapping[str, Value]
+) -> Text | None:
+    """What Python's ``string.Template`` gives."""
+    text = base.arguments[0] if base.arguments else None
+    is_template = base.name.rsplit(".", 1)[-1] == "Template" and not base.steps
+    if not is_template or not isinstance(text, Text):
+        return None
+    return dollars(text, _fillings(arguments, named))
+
+
+def _fillings(arguments: tuple[Value, ...], named: Mapping[str, Value]) -> Mapping[str, Value]:
+    entries = arguments[0].entries if arguments and isinstance(arguments[0], Fields) else {}
+    return {**entries, **named}
 
 
 def _on_items(base: Items, name: str, arguments: tuple[Value, ...]) -> Value:

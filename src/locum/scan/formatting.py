@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
     from locum.scan.values import Value
 
-__all__ = ["braces", "percent", "placeholders", "replaced", "sprintf"]
+__all__ = ["braces", "dollars", "percent", "placeholders", "replaced", "sprintf"]
 
 _PERCENT = re.compile(
     r"%(?:%|\{(\w+)\}|(?:\((\w+)\)|(\d+)\$|<(\w+)>)?[-+ #0]*\d*(?:\.\d+)?[a-zA-Z@])"
 )
+_DOLLAR = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
 _BRACE = re.compile(r"\{(\w*)[^{}\n]{0,40}\}")
 _PLACEHOLDER = re.compile(r"\{\{\s*\$?(\w+)\s*\}\}|\{(\w+)\}|<<(\w+)>>|\$\{(\w+)\}")
 
@@ -58,6 +59,16 @@ def braces(text: Text, arguments: Sequence[Value], named: Mapping[str, Value]) -
         return _filling(value, name)
 
     return _substituted(_unmasked(text), _BRACE, fill)
+
+
+def dollars(text: Text, named: Mapping[str, Value]) -> Text:
+    """Return a text with ``$name`` and ``${name}`` filled in."""
+
+    def fill(match: re.Match[str]) -> Text:
+        name = match[1] or match[2]
+        return _filling(named.get(name), name) if name else Text(("$",))
+
+    return _substituted(text, _DOLLAR, fill)
 
 
 def placeholders(text: Text) -> Text:

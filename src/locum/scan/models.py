@@ -27,6 +27,10 @@ _KNOWN = re.compile(
 _LOCAL = re.compile(r"^ollama(_chat)?[/:]|\.gguf$", re.IGNORECASE)
 _DATE = re.compile(r"20\d{6}$")
 _PREFIX_CAMEL = re.compile(r"^(?:Chat)?Models?(?=[A-Z])")
+# These are given the name of a variable or a setting, and then what holds where it is not set.
+_LOOKS_UP = re.compile(
+    r"env|^(?:get|getordefault|fetch|config|settings?|getproperty|getstring|getvalue)$"
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Z])|_")
 _PREFIX = re.compile(r"^(chat)?models?(?=[a-z0-9])")
 
@@ -39,19 +43,27 @@ def looks_like_model(name: str) -> bool:
 def model_name(value: Value | None) -> str | None:
     """Return the name of a model; ``None`` where it is no constant.
 
+    Of what is looked up in the environment or in settings, it is the default that the code gives.
     Constants of SDKs, such as ``ChatModel.GPT_4O``, are turned into the name that they stand for.
     """
     text = constant_text(value)
     if text is not None:
         return text or None
-    if isinstance(value, Made) and value.is_call:
-        inner = [one for one in (model_name(arg) for arg in value.arguments[:1]) if one]
-        return inner[0] if inner else None
+    if isinstance(value, Made):
+        return _given_name(value)
     if isinstance(value, Items) and len(value.items) == 1:
         return model_name(value.items[0])
     if isinstance(value, Reference):
         return _constant_name(value.path.rsplit(".", 1)[-1])
     return None
+
+
+def _given_name(value: Made) -> str | None:
+    last = value.last()
+    if last.is_call and _LOOKS_UP.search(plain(last.name.rsplit(".", 1)[-1])):
+        default = last.arguments[1] if len(last.arguments) > 1 else last.named.get("default")
+        return model_name(default)
+    return model_name(value.arguments[0]) if value.is_call and value.arguments else None
 
 
 def _constant_name(name: str) -> str | None:
