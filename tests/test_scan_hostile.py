@@ -146,11 +146,34 @@ def test_a_path_that_is_not_there_is_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["node_modules/a.py", "vendor/a.py", ".venv/a.py", "x/dist/a.py", "build/a.py", "a_pb2.py"],
+    ["node_modules/a.py", "vendor/a.py", ".venv/a.py", "x/dist/a.py", "a_pb2.py"],
 )
 def test_vendored_and_generated_code_is_left_out(tmp_path: Path, name: str) -> None:
     report = scan(tmp_path, GOOD, name)
     assert (report.files, report.sites) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "marker"),
+    [
+        ("env/lib/a.py", "env/pyvenv.cfg"),
+        ("app/bin/a.py", "app/App.csproj"),
+        ("obj/a.py", "App.sln"),
+        ("target/a.py", "Cargo.toml"),
+        ("build/lib/a.py", "pyproject.toml"),
+        ("web/out/a.py", "web/package.json"),
+        ("coverage/a.py", "package.json"),
+    ],
+)
+def test_folders_of_common_names_are_left_out_where_tools_made_them(
+    tmp_path: Path, name: str, marker: str
+) -> None:
+    report = scan(tmp_path, GOOD, name)
+    assert [finding.path for finding in report.findings] == [name]
+    (tmp_path / marker).write_text("", "utf-8")
+    assert scan_paths([tmp_path]).files == 0
+    report = scan_paths([tmp_path / name], base=tmp_path)
+    assert report.skipped == {"vendored or generated": [name]}
 
 
 def test_several_processes_find_the_same(tmp_path: Path) -> None:

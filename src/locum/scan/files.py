@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.scan.languages import language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "Skipped",
@@ -30,13 +30,27 @@ _MINIFIED_MEAN = 500
 _DEEPEST = 400
 _LEFT_OUT = frozenset(
     {
-        *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "env", "virtualenv"),
+        *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "virtualenv"),
         *("__pycache__", "node_modules", "bower_components", "vendor", "site-packages"),
-        *("dist-packages", "dist", "build", "target", "out", ".next", ".nuxt", ".output"),
-        *("coverage", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".gradle", ".idea"),
-        *("Pods", "obj", "bin", ".terraform", ".yarn", ".pnpm-store", "third_party"),
+        *("dist-packages", "dist", ".next", ".nuxt", ".output"),
+        *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".gradle", ".idea"),
+        *("Pods", ".terraform", ".yarn", ".pnpm-store", "third_party"),
     }
 )
+_DOTNET = re.compile(r"\.(cs|fs|vb)proj$|\.sln$")
+_BUILDING = re.compile(
+    r"^(package\.json|setup\.(py|cfg)|pyproject\.toml|pom\.xml|build\.gradle(\.kts)?|"
+    r"CMakeLists\.txt)$"
+)
+# Folders that tools make and people too, and what stands beside one that a tool made.
+_MADE_BESIDE = {
+    "bin": _DOTNET,
+    "obj": _DOTNET,
+    "target": re.compile(r"^(Cargo\.toml|pom\.xml|build\.sbt)$"),
+    "build": _BUILDING,
+    "out": _BUILDING,
+    "coverage": re.compile(r"^package\.json$"),
+}
 _GENERATED = re.compile(
     r"\.min\.[cm]?js$|[-.]bundle\.js$|_pb2(_grpc)?\.py$|\.pb\.go$|\.d\.ts$|\.designer\.cs$|"
     r"\.g\.cs$|_generated\.\w+$|\.generated\.\w+$",
@@ -70,10 +84,12 @@ def why_left_out(path: Path, root: Path, *, tests: bool) -> Skipped | None:
         root: The folder of the project, below which folders say what a file is.
         tests: Whether files of tests are scanned.
     """
-    folders = path.relative_to(root).parts[:-1] if root in path.parents else ()
+    folders = [one for one in path.parents if root in one.parents]
     if path.exists() and language_of(path.name) is None:
         return Skipped("of no known language")
-    if _GENERATED.search(path.name) or not _LEFT_OUT.isdisjoint(folders):
+    if _GENERATED.search(path.name) or any(
+        _is_left_out(one, _names_in(one.parent)) for one in folders
+    ):
         return Skipped("vendored or generated")
     return None if tests or not is_test(path, root) else Skipped("of tests")
 
@@ -92,21 +108,39 @@ def walk(root: Path) -> Iterator[tuple[Path, Skipped | None]]:
             yield folder, Skipped("not readable")
             continue
         folders: list[Path] = []
+        names = [entry.name for entry in entries]
         for entry in entries:
-            yield from _entry(entry, folders)
+            yield from _entry(entry, names, folders)
         waiting += reversed(folders)
 
 
-def _entry(entry: os.DirEntry[str], folders: list[Path]) -> Iterator[tuple[Path, Skipped | None]]:
+def _entry(
+    entry: os.DirEntry[str], names: Sequence[str], folders: list[Path]
+) -> Iterator[tuple[Path, Skipped | None]]:
     path = Path(entry.path)
     if entry.is_symlink():
         if language_of(entry.name) is not None or _is_folder(path):
             yield path, Skipped("symbolic link")
     elif entry.is_dir(follow_symlinks=False):
-        if entry.name not in _LEFT_OUT:
+        if not _is_left_out(path, names):
             folders.append(path)
     elif language_of(entry.name) is not None and not _GENERATED.search(entry.name):
         yield path, None
+
+
+def _is_left_out(folder: Path, beside: Sequence[str]) -> bool:
+    """Return whether a folder's code is vendored or generated, by its name and what is around."""
+    if folder.name == "env":
+        return is_file(folder / "pyvenv.cfg")
+    made = _MADE_BESIDE.get(folder.name)
+    return folder.name in _LEFT_OUT or (made is not None and any(map(made.search, beside)))
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _is_folder(path: Path) -> bool:
