@@ -243,3 +243,43 @@ def test_a_model_that_is_looked_up_is_the_default(
 ) -> None:
     code = f"{HEAD}def f(t):\n    client.responses.create(model={model}, input='Name it: ' + t)"
     assert only_site(tmp_path, code).model == name
+
+
+def test_what_is_added_to_a_history_is_part_of_a_conversation(tmp_path: Path) -> None:
+    body = (
+        "def f(node, t):\n    m = node.message_history.copy()\n"
+        "    m.append({'role': 'system', 'content': 'Name the city in the text.'})\n"
+        "    m.append({'role': 'user', 'content': t})\n    m = trim_history(m)\n"
+        "    client.chat.completions.create(model='gpt-4o', messages=m, max_tokens=9)\n"
+    )
+    assert scan(tmp_path, HEAD + body).findings == []
+
+
+def test_a_constant_is_known_whichever_call_is_read_first(tmp_path: Path) -> None:
+    chain = "P0 = 'Name the city. '\n" + "".join(f"P{n} = P{n - 1} + 'x'\n" for n in range(1, 60))
+    calls = [f"def {name}(t):\n    {call(f'{name} + t')}\n" for name in ("P59", "P9")]
+    for order in (calls, calls[::-1]):
+        report = scan(tmp_path, HEAD + chain + "".join(order).replace("def P", "def f"))
+        known = {one.site.instruction for one in report.sites}
+        assert "Name the city. xxxxxxxxx{}" in known
+
+
+def test_an_empty_list_stands_for_a_history_that_is_missing(tmp_path: Path) -> None:
+    body = (
+        "def f(t, history=None):\n    m = history or []\n"
+        "    m = [{'role': 'system', 'content': 'Name the city in the text.'}] + m\n"
+        "    m.append({'role': 'user', 'content': t})\n"
+        "    client.chat.completions.create(model='gpt-4o', messages=m, max_tokens=9)\n"
+    )
+    assert scan(tmp_path, HEAD + body).findings == []
+
+
+def test_a_history_that_is_emptied_elsewhere_is_one(tmp_path: Path) -> None:
+    body = (
+        "class A:\n    def __init__(self, history):\n        self.history = history\n"
+        "    def reset(self):\n        self.history = []\n    def f(self, t):\n"
+        "        m = [{'role': 'system', 'content': 'Name the city in the text.'}] + self.history\n"
+        "        m.append({'role': 'user', 'content': t})\n"
+        "        client.chat.completions.create(model='gpt-4o', messages=m, max_tokens=9)\n"
+    )
+    assert scan(tmp_path, HEAD + body).findings == []

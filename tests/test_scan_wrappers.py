@@ -16,7 +16,10 @@ CREATE = (
     "client.chat.completions.create(model='gpt-4o', max_tokens=20, messages="
     "[{'role': 'system', 'content': p}, {'role': 'user', 'content': t}])"
 )
-LLM = f"class Llm:\n    def ask(self, p, t):\n        return {CREATE}\n"
+LLM = (
+    "class Asker:\n    def ask(self, p, t):\n        ...\n"
+    f"class Llm(Asker):\n    def ask(self, p, t):\n        return {CREATE}\n"
+)
 METHOD = "    def f(self, t):\n        return "
 OTHER = "class B{}:\n    def ask(self, p, t):\n        return p + t\n"
 ASK = 'ask("Which team is meant? Answer with one of: billing, shipping", t)'
@@ -58,6 +61,7 @@ def test_another_objects_method_of_that_name_is_no_wrapper(tmp_path: Path, body:
         f"def f(l: Llm, t):\n    return l.{ASK}\n\n",
         f"def f(llm_client, t):\n    return llm_client.{ASK}\n\n",
         f"class B(Llm):\n{METHOD}self.{ASK}\n",
+        f"def f(t, asker: Asker):\n    return asker.{ASK}\n",
         f"class B:\n    def __init__(self, l: Llm):\n        self.l = l\n{METHOD}self.l.{ASK}\n",
     ],
 )
@@ -100,3 +104,14 @@ def test_a_loop_around_another_objects_method_is_none_around_the_call(tmp_path: 
     assert scan(tmp_path, HEAD + body).sites[0].site.contexts == ()
     body = body.replace("j.run(1)", "Triage().run(j)")
     assert scan(tmp_path, HEAD + body).sites[0].site.contexts == ("loop",)
+
+
+def test_callers_of_many_calls_do_not_multiply_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.scan.sites._MOST_CALLERS", 50)
+    many = "".join(f"    {CREATE}\n" for _ in range(20))
+    asks = "".join(f"def f{n}(t):\n    return {ASK}\n" for n in range(20))
+    report = scan(tmp_path, f"{HEAD}def ask(p, t):\n{many}{asks}")
+    # Two calls have all their callers looked at, one some; the rest are told themselves.
+    assert len(report.sites) == 20 + 17

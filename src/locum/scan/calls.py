@@ -62,12 +62,22 @@ def call_value(ev: Evaluator, call: Call, function: Function) -> Value:
         found = function_value(plain(callee.text), arguments, named)
         if found is not None and callee.text not in ev.module.functions:
             return found
-    target = ev.value(callee, function)
+    return _called(ev, ev.value(callee, function), call, function, arguments, named)
+
+
+def _called(
+    ev: Evaluator,
+    target: Value,
+    call: Call,
+    function: Function,
+    arguments: tuple[Value, ...],
+    named: Mapping[str, Value],
+) -> Value:
     if isinstance(target, Reference) and target.function is not None:
         result = _returned(ev, target, call, function)
         if result is not None:
             return result
-    return _made(target, callee, arguments, named, call)
+    return _made(target, call.callee, arguments, named, call)
 
 
 def _made(
@@ -139,6 +149,8 @@ def _method(
             return filled
     if isinstance(base, Made) and not base.steps:
         base = ev.own_class(base.name) or base
+    if isinstance(base, Reference) and base.whole is not None:
+        return _called(ev, ev.member(base, call.callee.name), call, function, arguments, named)
     found = _of_own_class(ev, base, call, function) if isinstance(base, Reference) else None
     if found is None and isinstance(base, Reference):
         kept = _kept_function(ev, base, call.callee.name)
@@ -241,8 +253,8 @@ def _returned_elsewhere(ev: Evaluator, target: Reference) -> Value | None:
         return None
     inner = ev.project.evaluator(target.module)
     values = [inner.value(one, target.function) for one in target.function.returns]
-    known = [one for one in values if isinstance(one, Text | Items | Fields)]
-    return known[0] if known else None
+    value = choice_value(values)
+    return value if isinstance(value, Text | Items | Fields) else None
 
 
 def _on_plain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.changes import with_step
 from locum.scan.tree import (
     Binary,
     Function,
@@ -18,6 +19,7 @@ from locum.scan.values import (
     Reference,
     Scalar,
     Slot,
+    Step,
     Text,
     Unknown,
     as_text,
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
     from locum.scan.tree import Expression
     from locum.scan.values import Value
 
-__all__ = ["binary_value", "choice_value", "list_value", "record_value"]
+__all__ = [
+    "binary_value",
+    "choice_value",
+    "index_value",
+    "is_nothing",
+    "list_value",
+    "record_value",
+]
 
 
 def list_value(ev: Evaluator, items: ListOf[Expression], function: Function) -> Value:
@@ -72,13 +81,62 @@ def record_value(ev: Evaluator, record: Record, function: Function) -> Value:
 
 
 def choice_value(options: ListOf[Value]) -> Value:
-    """The first that is known: what comes after it is for when it is missing."""
-    known = [one for one in options if not isinstance(one, Unknown | Input | Scalar | Made)]
-    made = [one for one in options if isinstance(one, Made | Input | Scalar)]
-    texts = [one for one in known if isinstance(one, Text)]
-    if len(texts) > 1 and len(set(texts)) > 1 and len(texts) == len(options):
-        return _either(texts)
-    return (known or made or list(options) or [Unknown()])[0]
+    """One of several values, whatever their order: what is known, as the rest stands for nothing.
+
+    Where several are known, what they have in common is known of it, and their words vary.
+    """
+    given = [one for one in options if not is_nothing(one)] or options
+    for kinds in (Text | Items | Fields | Reference, Made, Input, Scalar):
+        known = [one for one in given if isinstance(one, kinds)]
+        if known:
+            return _common(known)
+    return next(iter(given), Unknown())
+
+
+def is_nothing(value: Value) -> bool:
+    """Return whether a value stands for one that is missing, as in ``history or []``."""
+    is_empty = isinstance(value, Items) and not value.items and not value.is_open
+    return is_empty or (isinstance(value, Scalar) and value.value is None)
+
+
+def _common(options: ListOf[Value]) -> Value:
+    """What several values have in common."""
+    first, *others = options
+    if all(type(one) is type(first) and one == first for one in others):
+        return first
+    texts = [one for one in options if isinstance(one, Text)]
+    lists = [one for one in options if isinstance(one, Items)]
+    records = [one for one in options if isinstance(one, Fields)]
+    if len(texts) == len(options):
+        return Text((Slot("choice"),))
+    if len(lists) == len(options) and len({len(one.items) for one in lists}) == 1:
+        items = tuple(map(_common, zip(*(one.items for one in lists), strict=True)))
+        return Items(items, any(one.is_open for one in lists), any(one.grows for one in lists))
+    if len(records) == len(options):
+        return _common_record(records)
+    return first if isinstance(first, Made | Input) else Unknown("choice")
+
+
+def _common_record(records: ListOf[Fields]) -> Fields:
+    first, *others = records
+    keys = [key for key in first.entries if all(key in one.entries for one in others)]
+    entries = {key: choice_value([one.entries[key] for one in records]) for key in keys}
+    is_open = any(one.is_open or len(one.entries) > len(keys) for one in records)
+    return Fields(entries, is_open, first.type_name)
+
+
+def index_value(base: Value, key: Value) -> Value:
+    """Return one item of a list, or one entry of a record."""
+    if isinstance(base, Items) and isinstance(key, Scalar) and isinstance(key.value, int):
+        return base.items[key.value] if 0 <= key.value < len(base.items) else Unknown()
+    name = constant_text(key)
+    if isinstance(base, Fields) and name is not None:
+        return base.entries.get(name, Unknown(name))
+    if isinstance(base, Made):
+        return with_step(base, Step(name or "[]"))
+    if isinstance(base, Unknown | Input):
+        return Made(base.name, is_call=False, steps=(Step(name or "[]"),))
+    return Unknown(name or "")
 
 
 def binary_value(ev: Evaluator, binary: Binary, function: Function) -> Value:
@@ -114,9 +172,3 @@ def _added_up(left: Value, right: Value) -> Value:
     if isinstance(left, Scalar) and isinstance(right, Scalar):
         return Unknown("sum")
     return joined([as_text(left), as_text(right)])
-
-
-def _either(texts: ListOf[Text]) -> Value:
-    """The longest of several texts stands for them all; which of them it is varies."""
-    longest = max(texts, key=lambda text: sum(len(p) for p in text.parts if isinstance(p, str)))
-    return Text((*longest.parts, Slot("choice")))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locum.scan.attributes import attribute, class_member
+from locum.scan.branches import reaching
 from locum.scan.calls import call_value
 from locum.scan.changes import changed, with_step
-from locum.scan.composition import binary_value, choice_value, list_value, record_value
+from locum.scan.composition import binary_value, choice_value, index_value, list_value, record_value
 from locum.scan.scopes import owner_of, receiver_name
 from locum.scan.tree import (
     Binary,
     Call,
     Choice,
+    Class,
     Function,
     Index,
     Literal,
@@ -34,7 +37,6 @@ from locum.scan.values import (
     Text,
     Unknown,
     as_text,
-    constant_text,
     joined,
 )
 
@@ -42,8 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence as ListOf
 
+    from locum.scan.branches import Reaching
     from locum.scan.project import Project
-    from locum.scan.tree import Binding, Class, Expression, Module, Place
+    from locum.scan.tree import Binding, Expression, Module, Place
     from locum.scan.values import Value
 
 __all__ = ["Evaluator"]
@@ -75,7 +78,6 @@ class Evaluator:
         self.project = project
         self.callers = dict(callers or {})
         self._known: dict[tuple[int, int], Value] = {}
-        self._depth = 0
 
     def called_by(self, function: Function, place: Place) -> Evaluator:
         """Return an evaluator in which a function's parameters have the values of one call."""
@@ -86,16 +88,21 @@ class Evaluator:
         key = (id(expression), id(function))
         if key in self._known:
             return self._known[key]
-        if self._depth > _DEEPEST or self.project.steps > _MOST_STEPS:
+        trace = self.project.trace
+        if trace.depth > _DEEPEST or trace.steps > _MOST_STEPS:
+            trace.cuts += 1
             return Unknown()
-        self.project.steps += 1
+        cuts = trace.cuts
+        trace.steps += 1
+        trace.depth += 1
         self._known[key] = Unknown()
-        self._depth += 1
-        found = self._value(expression, function)
-        self._depth -= 1
-        self._known[key] = found
-        if self.project.steps > _MOST_STEPS:
+        try:
+            found = self._value(expression, function)
+        finally:
+            trace.depth -= 1
             del self._known[key]
+        if trace.cuts == cuts:
+            self._known[key] = found
         return found
 
     def _value(self, expression: Expression, function: Function) -> Value:  # noqa: PLR0911 - one for each form
@@ -111,7 +118,7 @@ class Evaluator:
             case Member(base=base, name=name):
                 return self.member(self.receiver(base, function), name)
             case Index(base=base, key=key):
-                return self._index(self.value(base, function), self.value(key, function))
+                return index_value(self.value(base, function), self.value(key, function))
             case Call():
                 return call_value(self, expression, function)
             case _:
@@ -129,6 +136,8 @@ class Evaluator:
                 return binary_value(self, expression, function)
             case Function():
                 return Reference(expression.name, function=expression, module=self.module)
+            case Class():
+                return Reference(expression.name, expression, self.module)
             case Opaque(text="comprehension", parts=parts):
                 iterated = self.value(parts[-1], function)
                 return iterated if isinstance(iterated, Items) else Unknown("comprehension")
@@ -156,19 +165,27 @@ class Evaluator:
             scope = scope.parent
         owner = owner_of(function)
         if owner is not None and (name.text in owner.attributes or name.text in owner.types):
-            return self.attribute(owner, name.text, self.module)
+            return attribute(self, owner, name.text, self.module)
         return self._global(name.text)
 
     def _bound(self, name: Name, scope: Function, used_in: Function) -> Value | None:
-        bindings = scope.bindings.get(name.text)
-        if bindings and any(one.kind == "set" for one in bindings):
+        followed = self.project.trace.followed
+        bindings = [one for one in scope.bindings.get(name.text, ()) if id(one) not in followed]
+        if any(one.kind == "set" for one in bindings):
             line = name.line if scope is used_in else 0
-            return self._latest(bindings, line, name.text)
+            found = reaching(bindings, line)
+            value = self._latest(found, name.text)
+            given = None if found.is_set else self._given(scope, name.text, [])
+            return value if given is None else choice_value([value, given])
+        return self._given(scope, name.text, bindings)
+
+    def _given(self, scope: Function, name: str, bindings: ListOf[Binding]) -> Value | None:
+        """What a function is given under a name, with what is added to it."""
         for place, parameter in enumerate(scope.parameters):
-            if parameter.name == name.text:
-                return self._parameter(scope, place, bindings or [])
-            if parameter.name == f"**{name.text}":
-                return self._further_arguments(scope, name.text)
+            if parameter.name == name:
+                return self._parameter(scope, place, bindings)
+            if parameter.name == f"**{name}":
+                return self._further_arguments(scope, name)
         return None
 
     def _parameter(self, scope: Function, place: int, bindings: ListOf[Binding]) -> Value:
@@ -220,7 +237,7 @@ class Evaluator:
             return found
         imported = self.module.imports.get(name)
         if imported is not None:
-            return Reference(imported.name if imported.name not in {"", "default"} else name)
+            return Reference(imported.name if imported.name not in {"", "*", "default"} else name)
         return Reference(name) if name[:1].isupper() else Unknown(name)
 
     def global_value(self, name: str) -> Value | None:
@@ -230,30 +247,31 @@ class Evaluator:
             return self._name(Name(name), top)
         return None
 
-    def _latest(self, bindings: ListOf[Binding], line: int, name: str) -> Value:
-        before = [one for one in bindings if not line or one.line <= line] or bindings
-        starts = [number for number, one in enumerate(before) if one.kind == "set"]
-        if not starts:
-            before, starts = (
-                list(bindings),
-                [n for n, one in enumerate(bindings) if one.kind == "set"],
-            )
-        first = before[starts[-1]]
-        value = self.value(first.value, first.function)
-        if isinstance(first.value, Opaque) and first.value.text == "item":
+    def _latest(self, found: Reaching, name: str) -> Value:
+        values = [self._set(one, added, name) for one, added in found.options]
+        value = choice_value(values)
+        return value if not (isinstance(value, Unknown) and not value.name) else Unknown(name)
+
+    def _set(self, binding: Binding, added: ListOf[Binding], name: str) -> Value:
+        self.project.trace.followed.add(id(binding))
+        try:
+            value = self.value(binding.value, binding.function)
+        finally:
+            self.project.trace.followed.discard(id(binding))
+        if isinstance(binding.value, Opaque) and binding.value.text == "item":
             value = Unknown(name)
-        value = changed(self, value, before[starts[-1] + 1 :], first.loops)
+        value = changed(self, value, added, binding.loops)
         if isinstance(value, Items) and name in self.module.grown:
             return value._replace(is_open=True, grows=True)
-        return value if not (isinstance(value, Unknown) and not value.name) else Unknown(name)
+        return value
 
     def member(self, base: Value, name: str) -> Value:  # noqa: PLR0911 - one for each form
         """Return a field of a value."""
         match base:
-            case Reference(defined=defined, module=module) if defined is not None and module:
-                return self._class_member(base, defined, module, name)
-            case Reference(path=path):
-                return Reference(f"{path}.{name}")
+            case Reference(defined=defined) if defined is not None:
+                return class_member(self, base, name)
+            case Reference():
+                return self._module_member(base, name)
             case Fields(entries=entries):
                 return entries.get(name, Unknown(name))
             case Made():
@@ -270,39 +288,13 @@ class Evaluator:
             case _:
                 return Unknown(name)
 
-    def _class_member(self, base: Reference, defined: Class, module: Module, name: str) -> Value:
-        if name in {"class", "__class__"}:
-            return base
-        if name in defined.members:
-            return Text((defined.members[name],))
-        if name in defined.attributes or name in defined.types:
-            return self.attribute(defined, name, module)
-        for ancestor in defined.bases:
-            inherited = self.module.classes.get(ancestor)
-            if inherited is not None and inherited is not defined and name in inherited.attributes:
-                return self.attribute(inherited, name, module)
-        return Reference(f"{base.path}.{name}", module=module)
-
-    def attribute(self, owner: Class, name: str, module: Module) -> Value:
-        """Return what an attribute of a class is set to, or else an object of its type."""
-        if module is not self.module:
-            return self.project.evaluator(module).attribute(owner, name, module)
-        bindings = owner.attributes.get(name, [])
-        starts = [one for one in bindings if one.kind == "set"]
-        known: Value = Unknown(name)
-        for binding in reversed(starts):
-            known = self.value(binding.value, binding.function)
-            if not isinstance(known, Unknown | Input | Scalar):
-                break
-        if isinstance(known, Unknown | Input) or (
-            isinstance(known, Scalar) and known.value is None
-        ):
-            known = self.instance(owner.types.get(name, "")) or known
-        if isinstance(known, Unknown) and not known.name:
-            known = Unknown(name)
-        if isinstance(known, Items) and any(one.kind != "set" for one in bindings):
-            return known._replace(is_open=True, grows=True)
-        return known
+    def _module_member(self, base: Reference, name: str) -> Value:
+        """What a name of a module stands for, or of a package that is not read."""
+        path = f"{base.path}.{name}"
+        found = self.project.imported(self.module, path) if path in self.module.imports else None
+        if found is None and base.whole is not None:
+            found = self.project.member(base.whole, name)
+        return Reference(path) if found is None else found
 
     def instance(self, type_text: str) -> Value | None:
         """Return an object of a declared type; ``None`` where that is a plain value's."""
@@ -311,6 +303,16 @@ class Evaluator:
         if not name or _PLAIN_TYPES.match(name) or not name.rsplit(".", 1)[-1][:1].isupper():
             return None
         return self.own_class(name) or Made(name, is_call=False)
+
+    def class_named(self, name: str) -> Reference | None:
+        """Return the class that a name in a type or among bases stands for."""
+        first, *rest = re.split(r"\.|::|\\\\", re.split(r"[\[<(]", name)[0].strip())
+        value = self._global(first)
+        for part in rest:
+            value = self.member(value, part)
+        if not (isinstance(value, Reference) and value.defined) and rest:
+            value = self._global(rest[-1])
+        return value if isinstance(value, Reference) and value.defined is not None else None
 
     def own_class(self, name: str) -> Reference | None:
         """Return a class of the project that has fields or methods; ``None`` if there is none."""
@@ -321,15 +323,3 @@ class Evaluator:
         if isinstance(imported, Reference) and imported.defined is not None:
             return imported if not imported.defined.members else None
         return None
-
-    def _index(self, base: Value, key: Value) -> Value:
-        if isinstance(base, Items) and isinstance(key, Scalar) and isinstance(key.value, int):
-            return base.items[key.value] if 0 <= key.value < len(base.items) else Unknown()
-        name = constant_text(key)
-        if isinstance(base, Fields) and name is not None:
-            return base.entries.get(name, Unknown(name))
-        if isinstance(base, Made):
-            return with_step(base, Step(name or "[]"))
-        if isinstance(base, Unknown | Input):
-            return Made(base.name, is_call=False, steps=(Step(name or "[]"),))
-        return Unknown(name or "")

@@ -72,7 +72,7 @@ def judge(call: ModelCall, path: str) -> tuple[CallSite, list[Finding]]:
 def _read(call: ModelCall) -> _Reading:
     request = call.request
     project = call.ev.project
-    project.steps = 0
+    project.trace.steps = 0
     plainly = project.evaluator(call.ev.module)
     model = model_name(request.model)
     tier: Tier = "local" if request.is_local else tier_of(model)

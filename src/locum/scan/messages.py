@@ -199,7 +199,7 @@ def _add_made(words: Words, value: Made, role: str, *, is_list: bool) -> None:
     elif value.is_call and _MEDIA.search(own) and not re.search(r"user|system|message", own):
         words.has_media = True
     elif _is_built(value):
-        _add_built(words, value, path, role, is_list=is_list and own.endswith("messages"))
+        _add_built(words, value, path, role, is_list=is_list and bool(_HISTORY.search(own)))
     elif is_list or (not value.is_call and _HISTORY.search(plain((path or "").rsplit(".", 1)[-1]))):
         words.is_conversation = True
     else:

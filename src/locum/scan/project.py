@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locum.scan.evaluation import Evaluator
 from locum.scan.files import is_file, read_source
 from locum.scan.languages import language_of, read_module
+from locum.scan.tree import Import
+from locum.scan.values import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from locum.scan.tree import Import, Module
+    from locum.scan.tree import Module
     from locum.scan.values import Value
 
-__all__ = ["Project"]
+__all__ = ["Project", "Trace"]
 
 _MOST_SIBLINGS = 60
 _MOST_DEPTH = 3
+_WHOLE = "*"
 # In these languages files of one folder see each other's names.
 _SHARED_FOLDERS = {"go": ".go", "java": ".java", "csharp": ".cs", "php": ".php"}
 _SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", "/index.ts", "/index.tsx", "/index.js")
 
 
+@dataclass(slots=True)
+class Trace:
+    """How far names have been followed.
+
+    Args:
+        steps: How many expressions were followed since this was last set to 0.
+        depth: How many are being followed now, one for the other.
+        cuts: How often one was not followed as there were too many, so that nothing is kept of it.
+        followed: Assignments that are being followed: what they set is not there yet for them.
+    """
+
+    steps: int = 0
+    depth: int = 0
+    cuts: int = 0
+    followed: set[int] = field(default_factory=set)
+
+
 class Project:
     """The files around the one that is scanned.
 
-    ``steps`` counts the expressions that were followed since it was last set to 0.
+    ``trace`` is what all evaluators of its files have in common.
 
     Args:
         root: Nothing outside this folder is read.
@@ -41,8 +62,10 @@ class Project:
         self._places: dict[int, Path] = {}
         self._siblings: dict[Path, list[tuple[Path, str]]] = {}
         self._packages: dict[tuple[Path, str], list[Path]] = {}
+        # By file and name: how deep a name was looked for in vain.
+        self._missing: dict[tuple[int, str], int] = {}
         self._depth = 0
-        self.steps = 0
+        self.trace = Trace()
 
     def add(self, module: Module, path: Path) -> Evaluator:
         """Note a file that has been read, and return its evaluator."""
@@ -60,39 +83,54 @@ class Project:
     def imported(self, module: Module, name: str) -> Value | None:
         """Return what a name stands for that comes from another file; ``None`` if none is found."""
         place = self._places.get(id(module))
-        if place is None or self._depth >= _MOST_DEPTH:
+        if place is None or self._missing.get((id(module), name), _MOST_DEPTH) <= self._depth:
             return None
         self._depth += 1
         try:
             for path, wanted in self._candidates(module, place, name):
-                found = self._value_in(path, wanted)
+                found = self._value_in(path, wanted, name)
                 if found is not None:
                     return found
         finally:
             self._depth -= 1
+        self._missing[id(module), name] = self._depth
         return None
 
-    def _value_in(self, path: Path, name: str) -> Value | None:
+    def member(self, module: Module, name: str) -> Value | None:
+        """Return what a name in a file stands for, also where that has it from another."""
+        return self.evaluator(module).global_value(name) or self.imported(module, name)
+
+    def _value_in(self, path: Path, wanted: str, name: str) -> Value | None:
         module = self._read(path)
         if module is None:
             return None
-        return self.evaluator(module).global_value(name) or self.imported(module, name)
+        return Reference(name, whole=module) if wanted == _WHOLE else self.member(module, wanted)
 
     def _candidates(self, module: Module, place: Path, name: str) -> Iterator[tuple[Path, str]]:
         imported = module.imports.get(name)
-        if imported is not None and module.language == "python":
-            yield from self._python(place, imported)
-        elif imported is not None and module.language in {"typescript", "javascript"}:
-            yield from self._script(place, imported, name)
+        sources = [Import(star, name) for star in module.stars] if imported is None else [imported]
+        if module.language == "python":
+            for one in sources:
+                yield from self._python(place, one)
+        elif module.language in {"typescript", "javascript"}:
+            for one in sources:
+                yield from self._script(place, one, name)
         elif module.language in _SHARED_FOLDERS and re.fullmatch(r"\w+", name):
             yield from self._shared(place, _SHARED_FOLDERS[module.language], name)
 
     def _python(self, place: Path, imported: Import) -> Iterator[tuple[Path, str]]:
-        key = (place.parent, imported.module)
-        if key not in self._packages:
-            self._packages[key] = list(self._python_files(place, imported.module))
-        for path in self._packages[key]:
+        for path in self._package(place, imported.module):
             yield path, imported.name
+        if imported.name != _WHOLE:
+            dot = "" if imported.module.endswith(".") else "."
+            for path in self._package(place, f"{imported.module}{dot}{imported.name}"):
+                yield path, _WHOLE
+
+    def _package(self, place: Path, module: str) -> list[Path]:
+        key = (place.parent, module)
+        if key not in self._packages:
+            self._packages[key] = list(self._python_files(place, module))
+        return self._packages[key]
 
     def _python_files(self, place: Path, module: str) -> Iterator[Path]:
         dotted = module.lstrip(".")
@@ -109,7 +147,7 @@ class Project:
 
     def _script(self, place: Path, imported: Import, name: str) -> Iterator[tuple[Path, str]]:
         module = imported.module
-        wanted = name if imported.name in {"default", ""} else imported.name
+        names = {"default": ("default", name), "": ("default", name, _WHOLE)}
         if module.startswith("."):
             starts = [place.parent / module]
         elif module.startswith(("@/", "~/")):
@@ -123,7 +161,8 @@ class Project:
             for ending in _SCRIPTS:
                 path = (stem.parent / (stem.name + ending)).resolve()
                 if self._is_inside(path) and is_file(path):
-                    yield path, wanted
+                    for wanted in names.get(imported.name, (imported.name,)):
+                        yield path, wanted
 
     def _shared(self, place: Path, suffix: str, name: str) -> Iterator[tuple[Path, str]]:
         folder = place.parent

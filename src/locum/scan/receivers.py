@@ -22,7 +22,6 @@ __all__ = ["calls_of"]
 _SAY_SELF = frozenset({"python", "typescript", "javascript", "go", "php"})
 _OWN = frozenset({"self", "this", "exports"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_DEEPEST = 8
 
 
 def calls_of(ev: Evaluator, function: Function) -> Iterator[Place]:
@@ -67,9 +66,10 @@ def _is_object_of(value: Value, function: Function, owner: Class, ev: Evaluator)
     if isinstance(value, Made) and not value.steps:
         value = ev.own_class(value.name) or value
     if isinstance(value, Reference) and value.defined is not None:
+        if _extends(owner, value.defined, ev.module):
+            return True
         own = [one for one in ev.module.functions[function.name] if one.owner is value.defined]
-        is_other = bool(own) and function not in own
-        return not is_other and _are_related(value.defined, owner, ev.module)
+        return not own and _extends(value.defined, owner, ev.module)
     name = _name_of(value)
     return _last(name) in map(_last, owner.bases) or _says(name, owner.name)
 
@@ -86,12 +86,18 @@ def _are_related(one: Class, other: Class, module: Module) -> bool:
     return _extends(one, other, module) or _extends(other, one, module)
 
 
-def _extends(defined: Class, wanted: Class, module: Module, depth: int = 0) -> bool:
-    if defined is wanted:
-        return True
-    names = [_last(base) for base in defined.bases] if depth < _DEEPEST else []
-    bases = [module.classes[name] for name in names if name in module.classes]
-    return any(_extends(base, wanted, module, depth + 1) for base in bases)
+def _extends(defined: Class, wanted: Class, module: Module) -> bool:
+    seen: set[int] = set()
+    waiting = [defined]
+    while waiting:
+        one = waiting.pop()
+        if one is wanted:
+            return True
+        if id(one) not in seen:
+            seen.add(id(one))
+            names = map(_last, one.bases)
+            waiting += [module.classes[name] for name in names if name in module.classes]
+    return False
 
 
 def _last(name: str) -> str:

@@ -22,6 +22,7 @@ from locum.scan.values import (
     plain,
     words,
 )
+from locum.scan.zod import zod_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -151,7 +152,7 @@ def _of_made(value: Made, ev: Evaluator, depth: int) -> Shape | None:  # noqa: P
     name = plain(value.name.rsplit(".", 1)[-1])
     first = value.arguments[0] if value.arguments else None
     if plain(value.name).startswith(("z", "v", "zod")) and "." in value.name:
-        shape = _zod(name, first, value, ev, depth)
+        shape = zod_shape(value, _enumerated, lambda one: schema_shape(one, ev, depth + 1))
         if shape is not None:
             return shape
     if name.endswith(("enumschema", "enumproperty")):
@@ -170,34 +171,6 @@ def _of_made(value: Made, ev: Evaluator, depth: int) -> Shape | None:  # noqa: P
         return _of_fields(Fields(value.named), ev, depth)
     built = _built(value, ev, depth)
     return built if built is not None else _within(value, ev, depth)
-
-
-def _zod(name: str, first: Value | None, value: Made, ev: Evaluator, depth: int) -> Shape | None:  # noqa: PLR0911 - one for each form
-    if name in {"object", "strictobject", "interface"} and isinstance(first, Fields):
-        shapes = {k: schema_shape(v, ev, depth + 1) or OPEN for k, v in first.entries.items()}
-        return record(shapes)
-    if name in {"enum", "nativeenum", "picklist"}:
-        if isinstance(first, Fields):
-            return closed(words(as_text(one)) for one in first.entries.values())
-        return _enumerated(first) if first is not None else None
-    if name == "literal" and first is not None:
-        return closed([words(as_text(first))])
-    if name == "boolean":
-        return BOOLEAN
-    if (
-        name in {"array", "optional", "nullable", "nullish", "lazy", "promise"}
-        and first is not None
-    ):
-        return schema_shape(first, ev, depth + 1) or OPEN
-    if name in {"union", "discriminatedunion"}:
-        lists = [one for one in value.arguments if isinstance(one, Items)]
-        shapes_of = (
-            [schema_shape(one, ev, depth + 1) or OPEN for one in lists[0].items] if lists else []
-        )
-        if shapes_of and all(shape.is_closed for shape in shapes_of):
-            return closed(one for shape in shapes_of for one in shape.answers)
-        return OPEN
-    return OPEN if name in {"string", "number", "any", "date", "record", "int"} else None
 
 
 def _listed(value: Made) -> Shape:

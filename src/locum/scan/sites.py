@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelCall", "model_calls"]
 
-_MOST_CALLERS = 1_000
+# In one file: calls of models and callers around each multiply without end.
+_MOST_CALLERS = 2_000
 _DEEPEST = 2
 _CONSTRUCTORS = frozenset({"constructor", "__init__", "initialize", "__construct"})
 _ENDINGS = frozenset(
@@ -74,10 +75,11 @@ def model_calls(ev: Evaluator) -> list[ModelCall]:
     """Return all calls of models in a file, in the order of the text."""
     code = ev.module.code.lower()
     found: list[ModelCall] = []
+    turns = iter(range(_MOST_CALLERS))
     for place in ev.module.places:
         if isinstance(place.expression, Call):
-            ev.project.steps = 0
-            found += _at_place(ev, place, code)
+            ev.project.trace.steps = 0
+            found += _at_place(ev, place, code, turns)
     return _outermost(found)
 
 
@@ -96,7 +98,7 @@ def _outermost(calls: list[ModelCall]) -> list[ModelCall]:
     return sorted(by_start.values(), key=lambda call: call.call.span)
 
 
-def _at_place(ev: Evaluator, place: Place, code: str) -> Iterator[ModelCall]:
+def _at_place(ev: Evaluator, place: Place, code: str, turns: Iterator[int]) -> Iterator[ModelCall]:
     call = place.expression
     assert isinstance(call, Call)
     found = _read(ev, place, code)
@@ -107,8 +109,7 @@ def _at_place(ev: Evaluator, place: Place, code: str) -> Iterator[ModelCall]:
     if is_fixed(request):
         yield direct
         return
-    callers = _by_callers(ev, direct, place, code, iter(range(_MOST_CALLERS)))
-    by_callers = list(callers)
+    by_callers = list(_by_callers(ev, direct, place, code, turns))
     yield from by_callers or [direct]
 
 
@@ -139,7 +140,7 @@ def _by_callers(
         for caller in _callers(plainly, owner):
             if next(turns, None) is None:
                 return
-            ev.project.steps = 0
+            ev.project.trace.steps = 0
             inner = ev.called_by(owner, caller)
             found = _read(inner, place, code)
             if found is None:

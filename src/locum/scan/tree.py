@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from typing import Literal as Choices
 
 if TYPE_CHECKING:
     import re
+
+    from locum.scan.branches import Arm
 
 __all__ = [
     "Argument",
@@ -187,6 +190,7 @@ class Binding(NamedTuple):
         loops: In how many loops of its function.
         function: The function in which it happens.
         key: Of an element.
+        arms: In which arms of conditions of its function, from the outside in.
     """
 
     value: Expression
@@ -195,6 +199,7 @@ class Binding(NamedTuple):
     loops: int
     function: Function
     key: Expression | None = None
+    arms: tuple[Arm, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -241,6 +246,7 @@ class Class:
         types: Types of fields as they are written, by name.
         members: Of an enum: its members and the text that each stands for.
         tags: What is said beside a field, such as the tag of a Go field.
+        nearby: Classes that stand in it, and then those that stand beside it.
     """
 
     name: str
@@ -250,10 +256,11 @@ class Class:
     types: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    nearby: ChainMap[str, Class] = field(default_factory=ChainMap)
 
 
 class Import(NamedTuple):
-    """Where a name comes from: a module, and the name there (empty for the module itself)."""
+    """A module and a name there: ``*`` for all of it, none for what the module says it is."""
 
     module: str
     name: str
@@ -290,6 +297,7 @@ class Module:
         classes: By name.
         functions: By name.
         imports: By the name that they have here.
+        stars: Modules of which all names are imported.
         places: Calls, comparisons and look-ups, in the order of the text.
         calls_by_name: Calls by the last name of what is called.
         calls_by_argument: Calls by the last names of their arguments.
@@ -306,6 +314,7 @@ class Module:
     classes: dict[str, Class] = field(default_factory=dict)
     functions: dict[str, list[Function]] = field(default_factory=dict)
     imports: dict[str, Import] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     calls_by_name: dict[str, list[Place]] = field(default_factory=dict)
     calls_by_argument: dict[str, list[Place]] = field(default_factory=dict)
@@ -334,4 +343,5 @@ Expression: TypeAlias = (
     | Choice
     | Opaque
     | Function
+    | Class
 )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, record
 from locum.scan.tree import Index, Literal, Sequence
 from locum.scan.values import Items, Reference, constant_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locum.scan.evaluation import Evaluator
-    from locum.scan.tree import Class, Module
+    from locum.scan.tree import Class
 
 __all__ = ["class_shape", "type_shape"]
 
+Nearby: TypeAlias = "Mapping[str, Class]"
 _DEEPEST = 8
 _BOOLEANS = frozenset({"bool", "boolean", "Boolean", "Bool", "strictbool"})
 _WRAPPERS = re.compile(
@@ -25,16 +28,25 @@ _WRAPPERS = re.compile(
 )
 _LITERAL = re.compile(r"^(?:typing\.|t\.)?Literal\s*\[(.*)\]$", re.DOTALL)
 _QUOTED = re.compile(r"""["']([^"'\n]*)["']""")
+# Packages' classes, and interfaces, that bring no fields along.
+_WITHOUT_FIELDS = re.compile(
+    r"^(?:[\w.:\\]*[.:\\])?(?:\w*BaseModel|BaseSettings|TypedDict|NamedTuple|object|ABC|Generic|"
+    r"Protocol|Struct|Schema|OpenAISchema|SQLModel|Data|\w*Serializable|Object|Record|"
+    r"I[A-Z]\w*)(?:[\[<(].*)?$",
+    re.DOTALL,
+)
+_NONE: Nearby = {}
 _TAGGED = re.compile(r"enum=([^,`\"]+)")
 
 
-def type_shape(text: str, ev: Evaluator, depth: int = 0) -> Shape:  # noqa: PLR0911 - one for each form
+def type_shape(text: str, ev: Evaluator, depth: int = 0, nearby: Nearby = _NONE) -> Shape:  # noqa: PLR0911 - one for each form
     """Return the shape of a type.
 
     Args:
         text: As it is written.
         ev: Knows the classes and aliases of the file.
         depth: How many types it stands in.
+        nearby: Classes that are meant before all others of their names.
     """
     text = text.strip().lstrip("*?&").rstrip("?;").strip()
     if depth > _DEEPEST or not text:
@@ -44,26 +56,28 @@ def type_shape(text: str, ev: Evaluator, depth: int = 0) -> Shape:  # noqa: PLR0
         return _literal(literal[1], ev)
     alternatives = [one for one in _split(text, "|") if one not in {"None", "null", "undefined"}]
     if len(alternatives) > 1:
-        return _union([type_shape(one, ev, depth + 1) for one in alternatives])
+        return _union([type_shape(one, ev, depth + 1, nearby) for one in alternatives])
     text = alternatives[0] if alternatives else text
     if text[:1] in {'"', "'"} and text[-1:] == text[0]:
         quoted = text[1:-1]
-        return _named(quoted, ev, depth) or closed([quoted])
+        return _named(quoted, ev, depth, nearby) or closed([quoted])
     if text.endswith("[]"):
-        return type_shape(text.removesuffix("[]").strip("()"), ev, depth + 1)
+        return type_shape(text.removesuffix("[]").strip("()"), ev, depth + 1, nearby)
     text = text.removeprefix("[]")
     wrapped = _WRAPPERS.match(text)
     if wrapped is not None:
-        return type_shape(_split(wrapped[1], ",")[0], ev, depth + 1)
+        return type_shape(_split(wrapped[1], ",")[0], ev, depth + 1, nearby)
     if text in _BOOLEANS:
         return BOOLEAN
-    return _named(text, ev, depth) or OPEN
+    return _named(text, ev, depth, nearby) or OPEN
 
 
-def _named(name: str, ev: Evaluator, depth: int) -> Shape | None:
+def _named(name: str, ev: Evaluator, depth: int, nearby: Nearby) -> Shape | None:
     short = re.split(r"::|\.", name)[-1]
     if not re.fullmatch(r"\w+", short):
         return None
+    if short in nearby:
+        return class_shape(nearby[short], ev, depth + 1)
     found = ev.global_value(short) or ev.project.imported(ev.module, short)
     if isinstance(found, Reference) and found.defined is not None:
         owner = ev if found.module in {None, ev.module} else ev.project.evaluator(found.module)
@@ -108,23 +122,40 @@ def class_shape(defined: Class, ev: Evaluator, depth: int = 0) -> Shape:
     if defined.members:
         return closed(defined.members.values())
     if "" in defined.types:
-        return type_shape(defined.types[""], ev, depth + 1)
-    fields = _fields(defined, ev.module, ev, depth)
-    return record(fields) if fields else OPEN
+        return type_shape(defined.types[""], ev, depth + 1, defined.nearby)
+    fields, is_whole = _fields(defined, ev, depth, set())
+    shape = record(fields) if fields else OPEN
+    return shape if is_whole else shape._replace(is_closed=False)
 
 
-def _fields(defined: Class, module: Module, ev: Evaluator, depth: int) -> dict[str, Shape]:
+def _fields(
+    defined: Class, ev: Evaluator, depth: int, seen: set[int]
+) -> tuple[dict[str, Shape], bool]:
+    """Fields of a class, those of what it extends first, and whether these are all."""
     fields: dict[str, Shape] = {}
+    is_whole = True
+    seen.add(id(defined))
     for base in defined.bases:
-        inherited = module.classes.get(base)
-        if inherited is not None and inherited is not defined and depth < _DEEPEST:
-            fields.update(_fields(inherited, module, ev, depth + 1))
+        found = ev.class_named(base)
+        if found is None or found.defined is None:
+            is_whole = is_whole and _WITHOUT_FIELDS.match(base) is not None
+        elif id(found.defined) not in seen:
+            owner = ev.project.evaluator(found.module or ev.module)
+            inherited, is_known = _fields(found.defined, owner, depth, seen)
+            fields.update(inherited)
+            is_whole = is_whole and is_known
     for name, text in defined.types.items():
-        if text.startswith(("ClassVar", "typing.ClassVar")) or name == "model_config":
+        if text.startswith(("ClassVar", "typing.ClassVar")) or _is_private(name, ev):
             continue
         tagged = _TAGGED.findall(defined.tags.get(name, ""))
-        fields[name] = closed(tagged) if tagged else type_shape(text, ev, depth + 1)
-    return fields
+        written = type_shape(text, ev, depth + 1, defined.nearby)
+        fields[name] = closed(tagged) if tagged else written
+    return fields, is_whole
+
+
+def _is_private(name: str, ev: Evaluator) -> bool:
+    """Whether a field is none of the answer's: pydantic's own, or one that it keeps to itself."""
+    return name == "model_config" or (name.startswith("_") and ev.module.language == "python")
 
 
 def _split(text: str, mark: str) -> list[str]:

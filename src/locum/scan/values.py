@@ -84,12 +84,14 @@ class Reference(NamedTuple):
         defined: The class where it is defined in the code that is scanned.
         module: The file in which that is.
         function: The function, likewise.
+        whole: The file, where that is what a name was imported for.
     """
 
     path: str
     defined: Class | None = None
     module: Module | None = None
     function: Function | None = None
+    whole: Module | None = None
 
 
 class Input(NamedTuple):

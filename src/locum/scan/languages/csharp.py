@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch, lower_if
 from locum.scan.languages.csharp_declarations import (
     lower_class,
     lower_enum,
@@ -200,7 +201,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     body = node.field("body")
-    for section in children_of(body):
+    for section in arms(low, body, children_of(body)):
         for child in children_of(section):
             if child.kind().endswith("_pattern"):
                 cases += _cases(low, child)
@@ -251,6 +252,8 @@ HANDLERS: Mapping[str, Handler] = {
     "conditional_expression": _conditional,
     "is_pattern_expression": _is_pattern,
     "switch_expression": _switch_expression,
+    "if_statement": lower_if,
+    "catch_clause": lower_catch,
     "switch_statement": _switch,
     "method_declaration": lower_method,
     "local_function_statement": lower_method,

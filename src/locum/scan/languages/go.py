@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_if
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import sequence, through
 from locum.scan.languages.nodes import children_of, name_text
@@ -215,9 +216,8 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     value = node.field("value")
     subject = low.lower(value)
     cases: list[Expression] = []
-    for case in children_of(node):
-        if case.kind() not in {"expression_case", "default_case"}:
-            continue
+    ways = [one for one in children_of(node) if one.kind() in {"expression_case", "default_case"}]
+    for case in arms(low, node, ways):
         values = case.field("value")
         cases += low.lower_all(children_of(values))
         low.lower_all(one for one in children_of(case) if one.kind() != "expression_list")
@@ -296,6 +296,7 @@ HANDLERS: Mapping[str, Handler] = {
     "type_spec": _type,
     "for_statement": _for,
     "binary_expression": _binary,
+    "if_statement": lower_if,
     "expression_switch_statement": _switch,
     "function_declaration": _function,
     "method_declaration": _function,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch, lower_if
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import through
 from locum.scan.languages.nodes import children_of, name_text
@@ -141,7 +142,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     cases: list[Expression] = []
     results: list[Expression] = []
     body = node.field("body")
-    for group in children_of(body):
+    for group in arms(low, body, children_of(body)):
         for child in children_of(group):
             if child.kind() == "switch_label":
                 cases += low.lower_all(children_of(child))
@@ -270,6 +271,8 @@ HANDLERS: Mapping[str, Handler] = {
     "binary_expression": _binary,
     "ternary_expression": _ternary,
     "switch_expression": _switch,
+    "if_statement": lower_if,
+    "catch_clause": lower_catch,
     "switch_statement": _switch,
     "expression_statement": _statement,
     "method_declaration": _method,

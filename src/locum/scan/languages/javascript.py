@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch, lower_if
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.javascript_declarations import (
     lower_alias,
     lower_enum,
+    lower_export,
     lower_import,
     lower_interface,
+    note_exports,
     note_require,
 )
 from locum.scan.languages.lowering import (
@@ -129,14 +132,15 @@ def _declarator(low: Lowering, node: SgNode) -> Expression:
         lowered = _defined(low, value, name_text(target))
     else:
         lowered = low.lower(value)
-    note_require(low, target, lowered)
-    low.bind(low.lower(target), lowered, "set", line)
+    if not note_require(low, target, lowered):
+        low.bind(low.lower(target), lowered, "set", line)
     return lowered
 
 
 def _assignment(low: Lowering, node: SgNode) -> Expression:
     target, value = low.lower(node.field("left")), low.lower(node.field("right"))
     low.bind(target, value, "set", node.range().start.line + 1)
+    note_exports(low, target, value)
     return value
 
 
@@ -170,7 +174,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     body = node.field("body")
-    for clause in children_of(body):
+    for clause in arms(low, body, children_of(body)):
         value = clause.field("value")
         if value is not None:
             cases.append(low.lower(value))
@@ -301,6 +305,8 @@ HANDLERS: Mapping[str, Handler] = {
     "do_statement": lambda low, node: low.looped(node),
     "binary_expression": _binary,
     "ternary_expression": _ternary,
+    "if_statement": lower_if,
+    "catch_clause": lower_catch,
     "switch_statement": _switch,
     "function_declaration": _function,
     "generator_function_declaration": _function,
@@ -315,4 +321,5 @@ HANDLERS: Mapping[str, Handler] = {
     "interface_declaration": lower_interface,
     "return_statement": lambda low, node: low.returned(node),
     "import_statement": lower_import,
+    "export_statement": lower_export,
 }

@@ -21,27 +21,36 @@ if TYPE_CHECKING:
     from locum.scan.languages.lowering import Lowering
     from locum.scan.tree import Expression
 
-__all__ = ["lower_alias", "lower_enum", "lower_import", "lower_interface", "note_require"]
+__all__ = [
+    "lower_alias",
+    "lower_enum",
+    "lower_export",
+    "lower_import",
+    "lower_interface",
+    "note_exports",
+    "note_require",
+]
 
 
-def note_require(low: Lowering, target: SgNode | None, value: Expression) -> None:
-    """Note what ``require`` brings in."""
+def note_require(low: Lowering, target: SgNode | None, value: Expression) -> bool:
+    """Note what ``require`` brings in, and return whether a value is that."""
     called = value.base if isinstance(value, Member) else value
     if target is None or not isinstance(called, Call) or not isinstance(called.callee, Name):
-        return
+        return False
     if called.callee.text != "require" or not called.arguments:
-        return
+        return False
     module = called.arguments[0].value
     if not isinstance(module, Literal):
-        return
+        return False
     if target.kind() == "identifier":
         name = value.name if isinstance(value, Member) else ""
         low.module.imports[target.text()] = Import(str(module.value), name)
-        return
+        return True
     for child in children_of(target):
         key = name_text(child.field("key")) or child.text()
         local = name_text(child.field("value")) or child.text()
         low.module.imports[local] = Import(str(module.value), key)
+    return True
 
 
 def lower_enum(low: Lowering, node: SgNode) -> Expression:
@@ -67,6 +76,9 @@ def lower_alias(low: Lowering, node: SgNode) -> Expression:
 def lower_interface(low: Lowering, node: SgNode) -> Expression:
     """Note an interface."""
     defined = Class(name_text(node.field("name")))
+    for clause in children_of(node):
+        if clause.kind() == "extends_type_clause":
+            defined.bases += [base.text() for base in children_of(clause)]
     body = node.field("body")
     for child in children_of(body):
         if child.kind() == "property_signature":
@@ -91,8 +103,45 @@ def _import_names(low: Lowering, node: SgNode, module: str) -> None:
     if node.kind() == "identifier":
         low.module.imports[node.text()] = Import(module, "default")
     elif node.kind() == "namespace_import":
-        low.module.imports[children_of(node)[-1].text()] = Import(module, "")
+        low.module.imports[children_of(node)[-1].text()] = Import(module, "*")
     for child in children_of(node):
         if child.kind() == "import_specifier":
             name = name_text(child.field("name"))
             low.module.imports[name_text(child.field("alias")) or name] = Import(module, name)
+
+
+def lower_export(low: Lowering, node: SgNode) -> Expression:
+    """Note what is exported under another name, or comes from another module; walk the rest."""
+    source = node.field("source")
+    module = name_text(source).strip("'\"`")
+    kinds = {child.kind() for child in children_of(node)}
+    if source is not None and not kinds & {"export_clause", "namespace_export"}:
+        low.module.stars.append(module)
+    for child in children_of(node):
+        if child.kind() == "namespace_export":
+            low.module.imports[children_of(child)[-1].text()] = Import(module, "*")
+        elif child.kind() == "export_clause":
+            _export_names(low, child, module)
+        elif child != source:
+            value = low.lower(child)
+            declared = name_text(child.field("name")) if child == node.field("declaration") else ""
+            if any(one.kind() == "default" for one in node.children()):
+                low.bind(Name("default"), Name(declared) if declared else value)
+    return Opaque([])
+
+
+def _export_names(low: Lowering, clause: SgNode, module: str) -> None:
+    for child in children_of(clause):
+        name = name_text(child.field("name"))
+        alias = name_text(child.field("alias")) or name
+        if module:
+            low.module.imports[alias] = Import(module, name)
+        elif alias != name:
+            low.bind(Name(alias), Name(name))
+
+
+def note_exports(low: Lowering, target: Expression, value: Expression) -> None:
+    """Note what ``module.exports`` is set to."""
+    base = target.base if isinstance(target, Member) and target.name == "exports" else None
+    if isinstance(base, Name) and base.text == "module":
+        low.bind(Name("default"), value)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
+from locum.scan.languages.attempts import retries
+from locum.scan.languages.class_scopes import ClassScopes
 from locum.scan.languages.escapes import with_pairs
 from locum.scan.languages.nodes import children_of
 from locum.scan.tree import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from ast_grep_py import SgNode
 
+    from locum.scan.branches import Arm
     from locum.scan.tree import BindingKind, Expression
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "Lowering",
     "last_name",
     "sequence",
+    "span_of",
     "spread",
     "template",
     "through",
@@ -51,19 +55,8 @@ __all__ = [
 
 Handler: TypeAlias = "Callable[[Lowering, SgNode], Expression]"
 
+_SCRIPTS = frozenset({"typescript", "javascript"})
 _GROWING = frozenset({"append", "push", "add", "addall", "addrange", "extend", "concat"})
-_ATTEMPTS = re.compile(
-    r"attempt|retr(?:y|ies)|\btries\b|backoff|iteration|\brounds?\b|max_?(?:steps|turns)",
-    re.IGNORECASE,
-)
-_ASKS = re.compile(r"\binput\(|rompt\.ask|\.prompt\(|readline|inquirer|questionary|\bgets\b")
-# A loop whose variable is not used does one thing several times.
-_UNUSED = re.compile(r"\bfor\s+_\w*\s+in\s+range\(")
-_COUNTS = re.compile(
-    r"\brange\(|[<>]=?\s*\w+\s*;|\.times\b|while\s*\(?\s*(?:true|1)\b|\bloop\b|\.\.", re.IGNORECASE
-)
-_CATCHES = re.compile(r"\b(?:except|catch|rescue)\b|err\s*!=\s*nil")
-_LEAVES = re.compile(r"\b(?:return|break)\b")
 _CHANGING = re.compile(r"(?:set|add|append|with|Set|Add|Append|With)(?:_|[A-Z])")
 _LONGEST_HEADER = 600
 
@@ -82,6 +75,8 @@ class Lowering:
         self.owner: Class | None = None
         self.in_class_body = False
         self.loops = 0
+        self.arms: tuple[Arm, ...] = ()
+        self._classes = ClassScopes(module)
         self.later: dict[int, SgNode] = {}
         self._handlers = handlers
 
@@ -120,11 +115,13 @@ class Lowering:
         types: tuple[str, ...] = (),
     ) -> Expression:
         """Return a call; lambdas among its arguments know it, and lists that it adds to grow."""
-        call = Call(callee, arguments, _span_of(node), types)
+        call = Call(callee, arguments, span_of(node), types)
         for argument in arguments:
             if isinstance(argument.value, Function):
                 argument.value.passed_to = call
-        if isinstance(callee, Member) and callee.name.lower() in _GROWING:
+        # In scripts ``extend`` gives another schema.
+        is_schema = self.module.language in _SCRIPTS and last_name(callee) == "extend"
+        if isinstance(callee, Member) and callee.name.lower() in _GROWING and not is_schema:
             for argument in arguments:
                 self.bind(callee.base, argument.value, "append", call.span.line)
         elif isinstance(callee, Member) and _CHANGING.match(callee.name) and arguments:
@@ -136,10 +133,12 @@ class Lowering:
         self, target: Expression, value: Expression, kind: BindingKind = "set", line: int = 0
     ) -> None:
         """Note that a name, a field or an element gets a value."""
-        if isinstance(target, Name):
-            self._bind_name(target.text, Binding(value, kind, line, self.loops, self.function))
-        elif isinstance(target, Member):
-            self._bind_member(target, Binding(value, kind, line, self.loops, self.function))
+        if isinstance(target, Name | Member):
+            bound = Binding(value, kind, line, self.loops, self.function, arms=self.arms)
+            if isinstance(target, Name):
+                self._bind_name(target.text, bound)
+            else:
+                self._bind_member(target, bound)
         elif isinstance(target, Index):
             self._bind_element(target.base, target.key, value, line)
         elif isinstance(target, Sequence):
@@ -177,7 +176,7 @@ class Lowering:
         self, base: Expression, key: Expression, value: Expression, line: int
     ) -> None:
         kind: BindingKind = "append" if isinstance(key, Opaque) and not key.parts else "element"
-        binding = Binding(value, kind, line, self.loops, self.function, key)
+        binding = Binding(value, kind, line, self.loops, self.function, key, self.arms)
         if isinstance(base, Name):
             self._bind_name(base.text, binding)
         elif isinstance(base, Member):
@@ -211,7 +210,7 @@ class Lowering:
             list(decorators),
             self.function,
             owner or (self.owner if self.in_class_body else None),
-            _span_of(node),
+            span_of(node),
             self.loops,
             _header(node, body),
             receiver,
@@ -226,18 +225,23 @@ class Lowering:
 
     @contextmanager
     def _within(self, function: Function) -> Iterator[None]:
-        before = (self.function, self.loops, self.in_class_body)
-        self.function, self.loops, self.in_class_body = function, 0, False
+        before = (self.function, self.loops, self.in_class_body, self.arms)
+        self.function, self.loops, self.in_class_body, self.arms = function, 0, False, ()
         yield
-        self.function, self.loops, self.in_class_body = before
+        self.function, self.loops, self.in_class_body, self.arms = before
 
     @contextmanager
-    def class_body(self, defined: Class) -> Iterator[None]:
-        """Walk the body of a class, whose assignments are its attributes."""
+    def class_body(self, defined: Class) -> Iterator[Class]:
+        """Walk the body of a class, whose assignments are its attributes.
+
+        A class that is there already at that place is gone on with.
+        """
+        around = self.owner if self.in_class_body else None
+        if around is None and self.function is not self.module.root:
+            self.bind(Name(defined.name), defined)
         before = (self.owner, self.in_class_body)
-        self.module.classes.setdefault(defined.name, defined)
-        self.owner, self.in_class_body = self.module.classes[defined.name], True
-        yield
+        self.owner, self.in_class_body = self._classes.note(defined, self.function, around), True
+        yield self.owner
         self.owner, self.in_class_body = before
 
     def looped(self, node: SgNode) -> Expression:
@@ -278,7 +282,7 @@ def through(field: str | None = None) -> Handler:
     return handle
 
 
-def _span_of(node: SgNode) -> Span:
+def span_of(node: SgNode) -> Span:
     """Return where a node stands."""
     found = node.range()
     return Span(
@@ -323,14 +327,3 @@ def spread(low: Lowering, node: SgNode) -> Expression:
 def sequence(low: Lowering, node: SgNode) -> Expression:
     """Return a list of all children."""
     return Sequence(low.lower_all(children_of(node)))
-
-
-def retries(loop: SgNode) -> bool:
-    """Return whether a loop makes attempts at one thing, or asks a person in each turn."""
-    text = loop.text()
-    header = text.split("\n", 1)[0]
-    if _ATTEMPTS.search(header) or _ASKS.search(text):
-        return True
-    leaves = _LEAVES.search(text) is not None
-    counts = _COUNTS.search(header) is not None and _CATCHES.search(text) is not None
-    return leaves and (counts or _UNUSED.search(header) is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch, lower_if
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
     sequence,
@@ -207,7 +208,7 @@ def _switch(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("condition"))
     cases: list[Expression] = []
     body = node.field("body")
-    for case in children_of(body):
+    for case in arms(low, body, children_of(body)):
         value = case.field("value")
         if value is not None:
             cases.append(low.lower(value))
@@ -274,6 +275,8 @@ HANDLERS: Mapping[str, Handler] = {
     "binary_expression": _binary,
     "conditional_expression": _conditional,
     "match_expression": _match,
+    "if_statement": lower_if,
+    "catch_clause": lower_catch,
     "switch_statement": _switch,
     "function_definition": _function,
     "method_declaration": _function,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch, lower_if
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
     sequence,
@@ -224,7 +225,7 @@ def _match(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("subject"))
     cases: list[Expression] = []
     body = node.field("body")
-    for clause in children_of(body):
+    for clause in arms(low, body, children_of(body)):
         for child in children_of(clause):
             if child.kind() == "case_pattern":
                 cases += _cases(low, child)
@@ -285,6 +286,8 @@ HANDLERS: Mapping[str, Handler] = {
     "binary_operator": _binary,
     "boolean_operator": _boolean,
     "conditional_expression": _conditional,
+    "if_statement": lower_if,
+    "except_clause": lower_catch,
     "match_statement": _match,
     "function_definition": lower_function,
     "decorated_definition": lower_decorated,

@@ -84,9 +84,9 @@ def lower_class(low: Lowering, node: SgNode) -> Expression:
 
 def _defined_class(low: Lowering, node: SgNode, decorators: list[str]) -> Expression:
     bases = node.field("superclasses")
-    names = [child.text() for child in children_of(bases)]
+    names = [child.text() for child in children_of(bases) if child.kind() != "keyword_argument"]
     defined = Class(name_text(node.field("name")), names, decorators)
-    with low.class_body(defined):
+    with low.class_body(defined) as defined:
         low.lower(node.field("body"))
     if any("enum" in base.lower() for base in names):
         defined.members.update(_members(defined))
@@ -106,9 +106,13 @@ def lower_import(low: Lowering, node: SgNode) -> Expression:
     module = name_text(node.field("module_name"))
     for child in node.field_children("name"):
         name = name_text(child.field("name")) or child.text()
-        alias = name_text(child.field("alias")) or name.split(".")[0]
+        alias = name_text(child.field("alias")) or name
         if node.kind() == "import_statement":
-            low.module.imports[alias] = Import(name, "")
+            low.module.imports[alias] = Import(name, "*")
+            first = alias.split(".")[0]
+            low.module.imports.setdefault(first, Import(first, "*"))
         else:
             low.module.imports[alias] = Import(module, name)
+    if any(child.kind() == "wildcard_import" for child in node.named_children()):
+        low.module.stars.append(module)
     return Opaque([])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.arms import arms, lower_catch
 from locum.scan.languages.escapes import unescape
 from locum.scan.languages.lowering import (
     sequence,
@@ -200,16 +201,17 @@ def _binary(low: Lowering, node: SgNode) -> Expression:
 
 def _conditional(low: Lowering, node: SgNode) -> Expression:
     low.lower(node.field("condition"))
-    body = low.lower(node.field("consequence") or node.field("body"))
-    alternative = node.field("alternative")
-    return Choice([body, low.lower(alternative)]) if alternative is not None else body
+    ways = [node.field("consequence") or node.field("body"), node.field("alternative")]
+    results = low.lower_all(arms(low, node, [way for way in ways if way is not None]))
+    return Choice(results) if len(results) > 1 else next(iter(results), Opaque([]))
 
 
 def _case(low: Lowering, node: SgNode) -> Expression:
     subject = low.lower(node.field("value"))
     cases: list[Expression] = []
     results: list[Expression] = []
-    for clause in children_of(node):
+    ways = [one for one in children_of(node) if one.kind() in {"when", "in_clause", "else"}]
+    for clause in arms(low, node, ways):
         for pattern in clause.field_children("pattern"):
             cases += _patterns(low, pattern)
         if clause.kind() in {"when", "in_clause"}:
@@ -312,6 +314,7 @@ HANDLERS: Mapping[str, Handler] = {
     "body_statement": _last,
     "block_body": _last,
     "begin": _last,
+    "rescue": lower_catch,
     "case": _case,
     "case_match": _case,
     "for": _for,

@@ -1,0 +1,136 @@
+"""Fields of answers by classes and schemas that are built on others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.scan import scan_paths
+from tests.scanning import only_site, scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = (
+    "from typing import Literal, TypedDict\nfrom openai import OpenAI\n"
+    "from pydantic import BaseModel, PrivateAttr\nclient = OpenAI()\n"
+)
+ASK = (
+    "client.chat.completions.parse(model='gpt-4o', response_format={}, messages="
+    "[{{'role': 'system', 'content': 'Read the mail.'}}, {{'role': 'user', 'content': t}}])"
+)
+CLOSED = ("true", "false", "a", "b")
+TEAM = "    team: Literal['a', 'b']\n"
+LOCAL = "def f(t):\n    class Out(BaseModel):\n        {}\n    return " + ASK + "\n"
+SCRIPT = (
+    'import OpenAI from "openai";\nimport {{ z }} from "zod";\n'
+    'import {{ zodResponseFormat }} from "openai/helpers/zod";\nconst client = new OpenAI();\n'
+    'const Team = z.object({{ team: z.enum(["a", "b"]) }});\n'
+    "const Why = z.object({{ reason: z.string(), sure: z.boolean() }});\nconst Out = {};\n"
+    "export const f = (t: string) => client.chat.completions.parse({{\n"
+    '  model: "gpt-4o", response_format: zodResponseFormat(Out, "out"),\n'
+    '  messages: [{{ role: "system", content: "Read the mail." }},\n'
+    '    {{ role: "user", content: t }}] }});\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("base", "fields", "answers"),
+    [
+        ("class Base(BaseModel):\n    why: str\n", ("why", "team"), ()),
+        ("class Base(BaseModel):\n    sure: bool\n", ("sure", "team"), CLOSED),
+        ("class Base(Elsewhere):\n    sure: bool\n", ("sure", "team"), ()),
+        ("class Base(TypedDict, total=False):\n    sure: bool\n", ("sure", "team"), CLOSED),
+        ("class A(BaseModel):\n    why: str\nclass Base(A):\n    pass\n", ("why", "team"), ()),
+    ],
+)
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+def test_fields_are_inherited(
+    tmp_path: Path, place: str, base: str, fields: tuple[str, ...], answers: tuple[str, ...]
+) -> None:
+    models = f"from typing import TypedDict\nfrom pydantic import BaseModel\n{base}"
+    (tmp_path / "models.py").write_text(models, "utf-8")
+    given = base if place == "here" else "from models import Base\n"
+    out = f"class Out(Base):\n{TEAM}def f(t):\n    return {ASK.format('Out')}\n"
+    site = only_site(tmp_path, HEAD + given + out)
+    assert (site.schema, site.answers) == (fields, answers)
+
+
+@pytest.mark.parametrize(
+    ("base", "rule"),
+    [
+        ("Unseen", "fixed-schema"),
+        ("pkg.Unseen", "fixed-schema"),
+        ("BaseModel, ABC", "closed-answer"),
+        ("pydantic.BaseModel", "closed-answer"),
+    ],
+)
+def test_a_base_that_is_not_found_may_have_open_fields(
+    tmp_path: Path, base: str, rule: str
+) -> None:
+    code = f"{HEAD}class Out({base}):\n{TEAM}def f(t):\n    return {ASK.format('Out')}\n"
+    assert [finding.rule for finding in scan(tmp_path, code).findings] == [rule]
+
+
+def test_classes_of_one_name_in_two_functions_are_two(tmp_path: Path) -> None:
+    local = [LOCAL.format(field, "Out") for field in ("team: Literal['a', 'b']", "why: str")]
+    code = HEAD + "".join(local)
+    sites = [one.site for one in scan(tmp_path, code).sites]
+    assert [(site.schema, site.answers) for site in sites] == [
+        (("team",), ("a", "b")),
+        (("why",), ()),
+    ]
+
+
+def test_classes_of_one_name_in_two_classes_are_two(tmp_path: Path) -> None:
+    body = "".join(
+        f"class {name}(BaseModel):\n    class Team(BaseModel):\n        name: {kind}\n"
+        f"    team: Team\ndef f{name}(t):\n    return {ASK.format(name)}\n"
+        for name, kind in (("A", "Literal['a', 'b']"), ("B", "str"))
+    )
+    sites = [one.site for one in scan(tmp_path, HEAD + body).sites]
+    assert [site.answers for site in sites] == [("a", "b"), ()]
+
+
+def test_what_pydantic_keeps_to_itself_is_no_field(tmp_path: Path) -> None:
+    code = f"{HEAD}class Out(BaseModel):\n{TEAM}    _kept: str = PrivateAttr()\n"
+    site = only_site(tmp_path, f"{code}def f(t):\n    return {ASK.format('Out')}\n")
+    assert (site.schema, site.answers) == (("team",), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields", "answers"),
+    [
+        ("Team.extend({ reason: z.string() })", ("team", "reason"), ""),
+        ("Team.extend({ sure: z.boolean() })", ("team", "sure"), "a/b/true/false"),
+        ("Team.merge(Why)", ("team", "reason", "sure"), ""),
+        ("Team.extend(Why.shape)", ("team", "reason", "sure"), ""),
+        ("Team.merge(Why.omit({ reason: true }))", ("team", "sure"), "a/b/true/false"),
+        ("Team.and(Why)", ("team", "reason", "sure"), ""),
+        ("z.intersection(Team, Why)", ("team", "reason", "sure"), ""),
+        ("Why.pick({ sure: true })", ("sure",), "true/false"),
+        ("Team.merge(Unseen)", ("team",), ""),
+        ("Team.passthrough()", ("team",), ""),
+        ("Team.strict().describe('The team')", ("team",), "a/b"),
+        ("z.object({ team: z.enum(['a', 'b']).optional() })", ("team",), "a/b"),
+        ("z.object({ team: z.enum(['a', 'b']).or(z.string()) })", ("team",), ""),
+        ("z.object({ ...Why.shape, team: z.enum(['a', 'b']) })", ("team",), ""),
+    ],
+)
+def test_steps_of_zod_add_and_leave_fields(
+    tmp_path: Path, schema: str, fields: tuple[str, ...], answers: str
+) -> None:
+    site = only_site(tmp_path, SCRIPT.format(schema), "code.ts")
+    assert (site.schema, "/".join(site.answers)) == (fields, answers)
+
+
+def test_attributes_are_inherited_from_classes_of_other_files(tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text("class Base:\n    P = 'Name the city.'\n", "utf-8")
+    code = (
+        "from openai import OpenAI\nfrom base import Base\nclass A(Base):\n    def f(self, t):\n"
+        "        OpenAI().responses.create(model='gpt-4o', instructions=self.P, input=t)\n"
+    )
+    (tmp_path / "code.py").write_text(code, "utf-8")
+    (located,) = scan_paths([tmp_path], processes=1).sites
+    assert located.site.instruction == "Name the city.\n{}"
