@@ -139,11 +139,21 @@ def _file_uses(ev: Evaluator) -> _FileUses:
 
 
 def _read_file(ev: Evaluator) -> _FileUses:
+    """Read a file; by an evaluator that knows callers, only what their values may change anew."""
+    plainly = ev.project.evaluator(ev.module)
     file = _FileUses({}, {})
-    for expression, function, _ in ev.module.places:
-        if isinstance(expression, Call):
-            file.calls.setdefault(id(function), []).append(expression)
-    for place in ev.module.places:
+    places = ev.module.places
+    if ev is plainly:
+        for expression, function, _ in places:
+            if isinstance(expression, Call):
+                file.calls.setdefault(id(function), []).append(expression)
+    else:
+        known = _file_uses(plainly)
+        file.calls.update(known.calls)
+        for call, uses in known.held.items():
+            file.held[call] = [one for one in uses if not _is_called(ev, one[0])]
+        places = [place for place in places if _is_called(ev, place.function)]
+    for place in places:
         some = list(held_at(ev, place))
         calls = {
             id(call)
@@ -153,6 +163,13 @@ def _read_file(ev: Evaluator) -> _FileUses:
         for call in calls:
             file.held.setdefault(call, []).append((place.function, some))
     return file
+
+
+def _is_called(ev: Evaluator, function: Function | None) -> bool:
+    """Whether a function, or one around it, has its parameters from a caller."""
+    while function is not None and id(function) not in ev.callers:
+        function = function.parent
+    return function is not None
 
 
 def _says_nothing(label: str) -> bool:
