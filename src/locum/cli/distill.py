@@ -17,13 +17,7 @@ from locum.cli.extraction import (
     refuse_for_labels,
 )
 from locum.cli.generation import WriterFlags, find_generation, make_judge, refuse_for_texts
-from locum.cli.kept_files import (
-    check_folder,
-    keep_report,
-    keep_student,
-    put_aside,
-    read_synthetic,
-)
+from locum.cli.kept_files import check_folder, keep_report, keep_student, put_aside, read_synthetic
 from locum.cli.options import (
     Columns,
     Config,
@@ -341,9 +335,8 @@ def distill_command(
             kept = keep_or_promote(before, result, folder, settings, given.examples, place)
         elif result.student is not None:
             redaction = None if file else settings.redaction
-            keep_student(
-                replace(result.student, redaction=redaction), folder.student, given.examples, place
-            )
+            certified = replace(result.student, redaction=redaction)
+            keep_student(certified, folder.student, given.examples, place)
         else:
             put_aside(folder.student)
         is_reported = keep_report(result, folder)
