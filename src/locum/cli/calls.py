@@ -230,7 +230,9 @@ def export_calls(
 
 def _export_lines(store: CallStore, where: CallFilter, file: Path | None) -> int:
     if file is None:
-        return sum(_print_json(_to_object(call)) for call in store.iterate(where))
+        written = sum(_print_json(_to_object(call)) for call in store.iterate(where))
+        sys.stdout.flush()
+        return written
     with _written_whole(file) as output:
         return sum(_write_json(output, _to_object(call)) for call in store.iterate(where))
 
