@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_CACHE"] = str(Path(tempfile.gettempdir()) / "locum-tests-have-no-models")
 _DATABASES = count()
+
+# What a shell puts behind ignores interrupts, and so would what the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A change is judged by the same examples each time; `--hypothesis-profile default` draws others.
 settings.register_profile("repeated", derandomize=True)
