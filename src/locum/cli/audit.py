@@ -177,11 +177,11 @@ def _text(text: str) -> Text:
 def _table(audit: Audit) -> Table:
     from rich.table import Table
 
-    promise = audit.settings.promise
+    promise, tasks = audit.settings.promise, len(audit.tasks)
     saved = "saves a month" if audit.priced else "calls saved a month"
     title = (
-        f"{len(audit.tasks)} tasks in {audit.discovery.calls:,} calls; a student is to agree in "
-        f"{promise.target:.0%}, with {promise.confidence:.0%} confidence"
+        f"{tasks} task{'s' * (tasks != 1)} in {audit.discovery.calls:,} calls; a student is to "
+        f"agree in {promise.target:.0%}, with {promise.confidence:.0%} confidence"
     )
     table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("task", overflow="fold", min_width=20)
