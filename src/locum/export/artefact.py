@@ -52,6 +52,7 @@ from locum.extractors import Temperatures, load_extractor, save_extractor
 from locum.schema import MANIFEST, GenerationTask, Task
 from locum.shapes import ExtractionTask
 from locum.students import find_family
+from locum.writable import why_unwritable
 from locum.writers import Writer
 
 if TYPE_CHECKING:
@@ -106,12 +107,9 @@ def check_artefact_place(directory: str | Path) -> None:
     """
     target = Path(directory)
     _refuse_other_content(target)
-    there = next(parent for parent in target.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryDirectory(dir=there, prefix=".locum-"):
-            pass
-    except OSError as error:
-        raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None
+    reason = why_unwritable(target)
+    if reason is not None:
+        raise ArtefactError(f"{target} cannot be written: {reason}")
 
 
 def _refuse_other_content(target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +26,7 @@ from locum.report.fields import family_table
 from locum.report.frontier import frontier_chart, frontier_table
 from locum.report.texts import text_table
 from locum.shapes import show_path
+from locum.writable import why_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,12 +83,9 @@ def check_page_place(path: str | Path) -> None:
     target = Path(path)
     if target.is_dir():
         raise InputError(f"{target} cannot be written: it is a folder")
-    there = next(parent for parent in target.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryDirectory(dir=there, prefix=".locum-"):
-            pass
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from None
+    reason = why_unwritable(target)
+    if reason is not None:
+        raise InputError(f"{target} cannot be written: {reason}")
 
 
 def make_environment(*packages: str) -> Environment:
