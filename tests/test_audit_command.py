@@ -11,7 +11,7 @@ import pytest
 
 from locum.promotion import frame_of, read_plan
 from locum.store import CallStore, PromotionStore, open_database
-from locum.traffic.split_request import split_request
+from locum.traffic.split_request import SplitRequest, split_request
 from tests.audit_traffic import WORDS, make_call, make_traffic, phrase, system, user
 from tests.commands import in_json, locum, refusal, run
 from tests.test_report import XSS, check_page
@@ -178,7 +178,7 @@ def test_an_audited_task_is_distilled_promoted_and_recognised(
     recognition = read_plan(promotion.plan).recognition
     for number, make in enumerate((route_calls, letter_calls, coin_calls)):
         split = split_request(make(1, 9_000)[0].request)
-        assert split is not None
+        assert isinstance(split, SplitRequest)
         assert recognition.admits(frame_of(split.rest), split.text) is (number == place)
 
 

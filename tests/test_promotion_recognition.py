@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from locum.promotion import ANY_TURNS, Frame, Recognition, frame_of
 from locum.promotion.recognition import learn_recognition
 from locum.redaction import Redactor
-from locum.traffic import split_request
+from locum.traffic import SplitRequest, split_request
 from tests.promoted import chat_request
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def test_turns_that_all_calls_share_are_a_part_of_the_prompt() -> None:
     shown = [{"role": "user", "content": "late"}, {"role": "assistant", "content": "shipping"}]
     messages = [*shown, {"role": "user", "content": "x"}]
     split = split_request(chat_request("x", messages=messages))
-    assert split is not None
+    assert isinstance(split, SplitRequest)
     frame = frame_of(split.rest)
     found = learn(["a", "b"], frame)
     assert found.admits(frame, "c")

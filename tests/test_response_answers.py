@@ -22,6 +22,7 @@ from locum.promotion.response_answers import (
     takes_response,
 )
 from locum.traffic import (
+    SplitRequest,
     answer_text,
     assemble,
     is_stored,
@@ -223,7 +224,8 @@ def may_be_answered(asked: JsonObject) -> bool:
     """Tell whether a student could answer, were the call one of its task."""
     chat = to_chat("responses", asked, None).request
     known = takes_response(asked) and not is_stored("responses", asked)
-    return known and split_request(chat, "responses") is not None and ask_of(chat) is not None
+    split = split_request(chat, "responses")
+    return known and isinstance(split, SplitRequest) and ask_of(chat) is not None
 
 
 @pytest.mark.parametrize(

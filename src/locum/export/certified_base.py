@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from locum.errors import UsageError
 from locum.export.streaming import in_batches
-from locum.traffic import split_request
+from locum.traffic import SplitRequest, split_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ class CertifiedBase(ABC, Generic[Said]):
             the user's words alone.
         """
         request = split_request({"messages": list(messages)})
-        return None if request is None else self._content(request.text)
+        return self._content(request.text) if isinstance(request, SplitRequest) else None
 
     def save(self, directory: str | Path) -> Path:
         """Write the artefact into a folder that does not exist yet or holds one; return it.

@@ -1,7 +1,7 @@
 """What a gateway needs to know so that a student can take a teacher's calls over."""
 
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
-from locum.promotion.answerable import Answerable, read_answerable
+from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of
 from locum.promotion.judge import Judge, load_judge
@@ -20,7 +20,6 @@ __all__ = [
     "ANY_TURNS",
     "AnswerForm",
     "AnswerText",
-    "Answerable",
     "Ask",
     "Compared",
     "Frame",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.promotion.answer_forms import ANSWER_FORMS
 from locum.promotion.frame import ask_of
-from locum.traffic import hindrance, is_stored, split_request
+from locum.traffic import is_stored, split_request
 
 if TYPE_CHECKING:
     from locum.promotion.frame import Ask
@@ -40,6 +40,6 @@ def read_answerable(endpoint: Endpoint, chat: JsonObject) -> Answerable | str:
     if is_stored(endpoint, chat):
         return "'store', which is not false"
     split, ask = split_request(chat, endpoint), ask_of(chat)
-    if split is None:
-        return hindrance(chat, endpoint) or ""
+    if isinstance(split, str):
+        return split
     return "a way of delivery that is not known" if ask is None else Answerable(split, ask)

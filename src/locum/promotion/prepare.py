@@ -15,7 +15,7 @@ from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import learn_recognition
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
-from locum.traffic import hindrance, is_stored, split_request
+from locum.traffic import is_stored, split_request
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
     for call in calls:
         split = split_request(call.request, call.facts.endpoint)
         answer = object_text(call.request, call.response) if call.response else None
-        if split is None:
-            others[hindrance(call.request, call.facts.endpoint) or ""] += 1
+        if isinstance(split, str):
+            others[split] += 1
         elif answer is None:
             others["no answer of text"] += 1
         elif not split.rest.get("model"):

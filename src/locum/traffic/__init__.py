@@ -20,7 +20,6 @@ from locum.traffic.make_call import make_call
 from locum.traffic.split_request import (
     SETTINGS,
     SplitRequest,
-    hindrance,
     is_stored,
     split_request,
 )
@@ -36,7 +35,6 @@ __all__ = [
     "assemble",
     "endpoint_of_path",
     "fingerprint",
-    "hindrance",
     "input_text",
     "instruction",
     "is_stored",

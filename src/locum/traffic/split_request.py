@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["SETTINGS", "SplitRequest", "hindrance", "is_stored", "split_request"]
+__all__ = ["SETTINGS", "SplitRequest", "is_stored", "split_request"]
 
 # These change how an answer is delivered or accounted for, and not what it says.
 _DELIVERY = frozenset(
@@ -52,35 +52,16 @@ class SplitRequest(NamedTuple):
     rest: JsonObject
 
 
-def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest | None:
-    """Take the input out of a request; ``None`` where a student cannot answer such a request.
+def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest | str:
+    """Take the input out of a request, or say what of it keeps every student from answering it.
 
     That is where it offers tools, wants several answers, holds images, files or sound, does not end
-    with the user's words, or has a parameter that is not known here.
+    with the user's words, or has a parameter that is not known here: ``'tools'``, for one.
 
     Args:
         chat: The request in the shape of chat completions.
         endpoint: The API that it was sent to.
     """
-    found = _split(chat, endpoint)
-    return None if isinstance(found, str) else found
-
-
-def hindrance(chat: JsonObject, endpoint: Endpoint = "chat") -> str | None:
-    """Say what of a request keeps a student from answering it: its first such parameter, if any.
-
-    Args:
-        chat: The request in the shape of chat completions.
-        endpoint: The API that it was sent to.
-
-    Returns:
-        What it has, such as ``'tools'``; ``None`` where `split_request` takes it apart.
-    """
-    found = _split(chat, endpoint)
-    return found if isinstance(found, str) else None
-
-
-def _split(chat: JsonObject, endpoint: Endpoint) -> SplitRequest | str:
     harmless = _WITHOUT_EFFECT if endpoint == "responses" else {}
     for name, value in chat.items():
         known = name in _DELIVERY or name in SETTINGS
