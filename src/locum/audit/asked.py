@@ -7,12 +7,12 @@ from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.words import read_words
-from locum.prices import batch_share
 from locum.promotion.answerable import read_answerable
 from locum.store import CallFilter, CallStore
 from locum.traffic import input_text, instruction
-from locum.traffic.conversation import first_choice, service_tier
+from locum.traffic.conversation import first_choice
 from locum.traffic.json_requests import asked_schema, object_text
+from locum.traffic.make_call import price_share
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def ask(call: Call) -> Asked:
         model=intern(facts.model),
         application=intern(facts.application or ""),
         streamed=facts.streamed,
-        batched=batch_share(service_tier(request, response), _models(call)) < 1,
+        batched=price_share(request, response) < 1,
         temperature=float(temperature) if isinstance(temperature, (int, float)) else None,
         latency_ms=facts.latency_ms,
         input_tokens=facts.input_tokens,
@@ -157,12 +157,6 @@ def _form(request: JsonObject) -> str:
     plain = isinstance(form, dict) and form.get("type") == "text"
     asked = [None if plain else form, request.get("tools") or None]
     return "" if asked == [None, None] else digest(asked)
-
-
-def _models(call: Call) -> list[str]:
-    """The model that was asked for, and the one that says to have answered."""
-    answered = (call.response or {}).get("model")
-    return [call.facts.model, answered] if isinstance(answered, str) else [call.facts.model]
 
 
 def _messages(request: JsonObject) -> list[JsonObject]:

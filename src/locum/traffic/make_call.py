@@ -184,10 +184,18 @@ def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
         cached=_first_count(details, "cached_tokens") or 0,
         written=_first_count(details, "cache_write_tokens", "cache_creation_tokens") or 0,
     )
-    named = (as_text(answer.get("model")), as_text(request.get("model")))
-    models = tuple(dict.fromkeys(model for model in named if model))
-    share = batch_share(service_tier(request, answer), models)
+    models, share = _models(request, answer), price_share(request, answer)
     return _Spent(models, tokens, share, input_tokens, output_tokens)
+
+
+def price_share(request: JsonObject, response: JsonObject) -> float:
+    """Return which share of the usual price a call has by the tier that served it."""
+    return batch_share(service_tier(request, response), _models(request, response))
+
+
+def _models(request: JsonObject, response: JsonObject) -> tuple[str, ...]:
+    named = (as_text(response.get("model")), as_text(request.get("model")))
+    return tuple(dict.fromkeys(model for model in named if model))
 
 
 def _first_count(usage: JsonObject, *names: str) -> int | None:
