@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from locum.rows import BadRowError
 from locum.traffic.apis import Assembled, StreamEvents, assemble, stream_events
 from locum.traffic.apis.lenient import as_object, as_text, objects
-from locum.traffic.imports.values import decoded, whole_number
+from locum.traffic.imports.values import as_written, decoded, whole_number
 
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject, Outcome
@@ -61,7 +59,7 @@ def to_request(
         return {**(settings or {}), "messages": messages}
     if value is None or value in ("", [], {}):
         raise BadRowError("the input is missing: the log was written without contents")
-    return {**(settings or {}), "messages": [{"role": "user", "content": _written(value)}]}
+    return {**(settings or {}), "messages": [{"role": "user", "content": as_written(value)}]}
 
 
 def to_answer(given: object) -> Assembled:
@@ -197,7 +195,7 @@ def _of_messages(value: object) -> JsonObject:
     messages = [message for message in spoken if _is_message(message) or _is_bare(message)]
     choices = [
         {"index": index, "message": {"role": "assistant", **message}}
-        for index, message in enumerate(messages or [{"content": _written(value)}])
+        for index, message in enumerate(messages or [{"content": as_written(value)}])
     ]
     return {"choices": choices}
 
@@ -211,7 +209,3 @@ def _is_bare(value: JsonObject) -> bool:
 
 def _has(value: JsonObject, names: tuple[str, ...]) -> bool:
     return any(name in value for name in names)
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

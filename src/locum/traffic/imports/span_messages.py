@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from locum.traffic.apis.lenient import as_object, as_text, objects, without
-from locum.traffic.imports.values import decoded, first
+from locum.traffic.imports.values import as_written, decoded, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +70,7 @@ def _sent(message: JsonObject) -> list[JsonObject]:
 
 
 def _tool_message(part: JsonObject) -> JsonObject:
-    content = _written(first(part, "response", "result"))
+    content = as_written(first(part, "response", "result"))
     return {"role": "tool", "tool_call_id": part.get("id"), "content": content}
 
 
@@ -111,12 +109,8 @@ def _part(part: JsonObject) -> JsonObject:
 
 
 def _tool_call(part: JsonObject) -> JsonObject:
-    function = {"name": part.get("name"), "arguments": _written(part.get("arguments"))}
+    function = {"name": part.get("name"), "arguments": as_written(part.get("arguments"))}
     return {"id": part.get("id"), "type": "function", "function": function}
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _numbered(attributes: JsonObject, kind: str) -> list[JsonObject]:

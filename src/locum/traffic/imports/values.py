@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import orjson
+
 from locum.rows import BadRowError, to_number, to_time
 from locum.traffic.strict_json import read_json
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amount",
+    "as_written",
     "decoded",
     "first",
     "milliseconds",
@@ -73,3 +76,8 @@ def milliseconds(start: float | None, end: float | None) -> float | None:
     if start is None or end is None or end < start:
         return None
     return round((end - start) * 1000, 3)
+
+
+def as_written(value: object) -> str:
+    """Return text as it is, and any other JSON as the text that it is written as."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
