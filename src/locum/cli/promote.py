@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Config, Home
-from locum.cli.output import print_json
+from locum.cli.output import command_to_type, print_json
 from locum.cli.places import find_artefact, open_existing, project_settings, store_place
 from locum.errors import InputError, QualityGateError, UsageError
 
@@ -80,7 +80,7 @@ def promote_command(
             f"needs       store: false in the application's calls: without it, {prepared.stored:,} "
             "of these would be the teacher's, as its provider keeps their answers"
         )
-    typer.echo(f"next        locum status {name}")
+    typer.echo(f"next        {command_to_type('status', name, config=config, home=home)}")
 
 
 def demote_command(
