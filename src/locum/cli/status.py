@@ -70,12 +70,13 @@ def status_command(
             return
         if not console.is_terminal:
             while True:
-                console.print(_show(read()))
+                console.print(_show(standings))
                 time.sleep(2)
+                standings = read()
         with Live(_show(standings), console=console, auto_refresh=False) as live:
             while True:
-                live.update(_show(read()), refresh=True)
                 time.sleep(2)
+                live.update(_show(read()), refresh=True)
 
 
 def _read(
