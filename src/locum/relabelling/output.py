@@ -113,7 +113,7 @@ def write_labelled(
         scratch.unlink(missing_ok=True)
 
 
-def read_purchases(path: Path, text: str = "text") -> dict[str, Purchase]:
+def read_purchases(path: Path, text: str) -> dict[str, Purchase]:
     """Return how the inputs of a file came to their soft labels, by text.
 
     Args:
