@@ -41,7 +41,8 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="busy"), hold(file, busy="busy"):
             pass
         holder.kill()
-        with hold(file, busy="busy", seconds=20.0):
+        holder.wait()
+        with hold(file, busy="busy"):
             pass
 
 

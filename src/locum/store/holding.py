@@ -1,4 +1,4 @@
-"""A file that one run alone may hold, so that runs on the same file wait for each other."""
+"""A file that one run alone may hold, so that others on the same file are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["hold"]
 
 
 @contextmanager
-def hold(path: Path, *, busy: str, seconds: float = 0.0) -> Iterator[None]:
+def hold(path: Path, *, busy: str) -> Iterator[None]:
     """Hold a file alone, and whatever is beside it by agreement; others are refused meanwhile.
 
     The system lets go of it when the process ends, however it ends. An empty file stays behind,
@@ -25,7 +25,6 @@ def hold(path: Path, *, busy: str, seconds: float = 0.0) -> Iterator[None]:
     Args:
         path: What is held; it need not exist.
         busy: What is said where another run holds it.
-        seconds: How long to wait for that run first.
 
     Raises:
         InputError: Another run holds it, or the folder cannot be written.
@@ -34,7 +33,7 @@ def hold(path: Path, *, busy: str, seconds: float = 0.0) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite locks files on every system, and a killed process leaves none locked.
-        connection = sqlite3.connect(lock, timeout=seconds, isolation_level=None)
+        connection = sqlite3.connect(lock, timeout=0, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise InputError(f"{lock} cannot be written: {error}") from None
     with closing(connection):
