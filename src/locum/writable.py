@@ -1,14 +1,19 @@
-"""Whether something can be made at a place, which is asked before the work that makes it."""
+"""Places where something is to be made: whether it can be, and files that are whole or not."""
 
 from __future__ import annotations
 
+import os
 import tempfile
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from locum.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["why_unwritable"]
+__all__ = ["why_unwritable", "written_whole"]
 
 
 def why_unwritable(place: Path) -> str | None:
@@ -23,3 +28,27 @@ def why_unwritable(place: Path) -> str | None:
             return None
     except OSError as error:
         return error.strerror or str(error)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Write beside a file, and put it there once all is written and on the disk.
+
+    Where that fails, or is interrupted, the file stays as it was and nothing stands beside it.
+
+    Raises:
+        InputError: It cannot be written, or what is written cannot be had.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)

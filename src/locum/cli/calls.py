@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from locum.cli.options import (
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import stderr_console
 from locum.errors import InputError, UsageError
+from locum.writable import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -233,23 +233,10 @@ def _export_lines(store: CallStore, where: CallFilter, file: Path | None) -> int
         written = sum(_print_json(_to_object(call)) for call in store.iterate(where))
         sys.stdout.flush()
         return written
-    with _written_whole(file) as output:
+    with written_whole(file) as output:
+        # What calls hold is for their owner alone.
+        Path(output.name).chmod(0o600)
         return sum(_write_json(output, _to_object(call)) for call in store.iterate(where))
-
-
-@contextmanager
-def _written_whole(file: Path) -> Iterator[BinaryIO]:
-    """Write beside a file, and put it there once all is written."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as output:
-            partial.chmod(0o600)
-            yield output
-        partial.replace(file)
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @calls_app.command("compact")

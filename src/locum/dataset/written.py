@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +10,8 @@ import numpy as np
 import orjson
 
 from locum.dataset.duplicates import find_groups
-from locum.errors import InputError
 from locum.schema import Example
+from locum.writable import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,22 +86,9 @@ def write_written(path: Path, written: Sequence[WrittenExample]) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.writelines(
-                orjson.dumps(_to_row(example), option=orjson.OPT_APPEND_NEWLINE)
-                for example in written
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
+    rows = (orjson.dumps(_to_row(one), option=orjson.OPT_APPEND_NEWLINE) for one in written)
+    with written_whole(path) as file:
+        file.writelines(rows)
 
 
 def _to_row(example: WrittenExample) -> JsonObject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +10,7 @@ import orjson
 from locum.dataset import rewrite_rows
 from locum.errors import InputError, UsageError
 from locum.relabelling.purchases import Purchase, to_purchase
+from locum.writable import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,18 +99,8 @@ def write_labelled(
             added[_COLUMN] = purchases[found]._asdict()
         return row | added
 
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            file.writelines(rewrite_rows(calls.path, calls.encoding, add))
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        scratch.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        file.writelines(rewrite_rows(calls.path, calls.encoding, add))
 
 
 def read_purchases(path: Path, text: str) -> dict[str, Purchase]:

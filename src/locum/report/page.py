@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from locum.report.fields import family_table
 from locum.report.frontier import frontier_chart, frontier_table
 from locum.report.texts import text_table
 from locum.shapes import show_path
-from locum.writable import why_unwritable
+from locum.writable import why_unwritable, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,15 +61,8 @@ def write_page(html: str, path: str | Path) -> Path:
         InputError: The file cannot be written.
     """
     target = Path(path)
-    scratch = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(html, "utf-8", "xmlcharrefreplace")
-        scratch.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
-        raise InputError(f"{target} cannot be written: {error.strerror}") from None
+    with written_whole(target) as file:
+        file.write(html.encode("utf-8", "xmlcharrefreplace"))
     return target
 
 
