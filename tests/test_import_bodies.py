@@ -298,6 +298,19 @@ def test_calls_of_other_kinds_are_counted_alone(
     assert (file.added, file.other, file.skipped.total) == (0, 1, 0)
 
 
+def test_calls_of_other_kinds_in_batches_are_counted_alone(
+    store: CallStore, tmp_path: Path
+) -> None:
+    paths = {"a": "/v1/moderations", "b": "/v1/chat/completions"}
+    asked = [{"custom_id": key, "url": url, "body": ASKED} for key, url in paths.items()]
+    answered = [
+        {"custom_id": key, "response": {"status_code": 200, "body": {"id": key}}, "error": None}
+        for key in paths
+    ]
+    (file,) = take(store, write(tmp_path / "a.jsonl", lines(*asked, *answered))).files
+    assert (file.added, file.other, file.skipped.total) == (1, 1, 0)
+
+
 def test_a_path_of_the_application_says_nothing(store: CallStore, tmp_path: Path) -> None:
     assert only(store, tmp_path, pair(url="/triage")).facts.endpoint == "chat"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locum.traffic.apis.chat import assemble_choices, completions_to_chat
 from locum.traffic.apis.converse import assemble_converse, converse_to_chat
-from locum.traffic.apis.endpoints import endpoint_of_path, guess_endpoint, is_other_path
+from locum.traffic.apis.endpoints import endpoint_of_path, find_endpoint, guess_endpoint
 from locum.traffic.apis.exchange import Assembled, Exchange
 from locum.traffic.apis.messages import assemble_message, messages_to_chat
 from locum.traffic.apis.responses import assemble_response, responses_to_chat
@@ -25,8 +25,8 @@ __all__ = [
     "assemble_converse",
     "converse_to_chat",
     "endpoint_of_path",
+    "find_endpoint",
     "guess_endpoint",
-    "is_other_path",
     "stream_events",
     "to_chat",
 ]

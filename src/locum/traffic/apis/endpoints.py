@@ -9,7 +9,7 @@ from locum.traffic.apis.lenient import as_object, as_text, objects
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["endpoint_of_path", "guess_endpoint", "is_other_path"]
+__all__ = ["endpoint_of_path", "find_endpoint", "guess_endpoint"]
 
 _PATHS: dict[str, Endpoint] = {
     "/chat/completions": "chat",
@@ -32,9 +32,15 @@ def endpoint_of_path(path: str) -> Endpoint:
     return next((api for end, api in _PATHS.items() if plain.endswith(end)), "other")
 
 
-def is_other_path(path: str) -> bool:
-    """Tell whether a path or URL is known to be of an API that neither answers nor embeds texts."""
-    return _plain(path).endswith(_OTHER_PATHS)
+def find_endpoint(path: str, request: JsonObject, response: JsonObject | None) -> Endpoint | None:
+    """Return the API that a call went to, by its path, or by its bodies where that says nothing.
+
+    ``None`` where the path is known to be of an API that neither answers nor embeds texts.
+    """
+    if _plain(path).endswith(_OTHER_PATHS):
+        return None
+    named = endpoint_of_path(path)
+    return guess_endpoint(request, response) if named == "other" else named
 
 
 def _plain(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.rows import BadRowError
-from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
+from locum.traffic.apis import find_endpoint
 from locum.traffic.apis.lenient import as_object
 from locum.traffic.imports.bodies import outcome_of
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, LogFormat
@@ -35,11 +35,7 @@ def _matches_openai(record: JsonObject) -> bool:
 def _read_openai(record: JsonObject) -> Iterator[BatchRequest | BatchAnswer]:
     body = record.get("body")
     if isinstance(body, dict):
-        path = str(record.get("url"))
-        named = endpoint_of_path(path)
-        guessed = named == "other" and not is_other_path(path)
-        endpoint = guess_endpoint(body, None) if guessed else named
-        yield BatchRequest(_key(record), endpoint, body)
+        yield BatchRequest(_key(record), find_endpoint(str(record.get("url")), body, None), body)
         return
     if "response" not in record and "error" not in record:
         raise BadRowError("neither a request nor a result of a batch")

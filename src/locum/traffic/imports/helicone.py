@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.rows import BadRowError
-from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
+from locum.traffic.apis import find_endpoint
 from locum.traffic.apis.lenient import as_object
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
@@ -38,8 +38,6 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     if not isinstance(body, dict):
         raise BadRowError("the request_body is not a JSON object")
     path = word(first(record, *_PATHS)) or ""
-    if is_other_path(path):
-        return
     model = first(record, *_MODELS)
     request = to_request(body, {"model": model} if word(model) else {}, is_body=True)
     came = decoded(record.get("response_body"))
@@ -47,9 +45,8 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     tokens = (record.get("prompt_tokens"), record.get("completion_tokens"))
     response = with_usage(answer.response, *tokens)
     status = whole_number(record.get("response_status"))
-    named = endpoint_of_path(path)
     yield LoggedCall(
-        endpoint=guess_endpoint(request, response) if named == "other" else named,
+        endpoint=find_endpoint(path, request, response),
         request=request,
         response=response,
         id=word(record.get("request_id")),

@@ -158,7 +158,10 @@ class _Importer:
             file.group.append(call)
             file.group_bytes += record.size
 
-    def _to_call(self, file: _File, logged: LoggedCall) -> Call:
+    def _to_call(self, file: _File, logged: LoggedCall) -> Call | None:
+        if logged.endpoint is None:
+            file.other += 1
+            return None
         source = file.log_format.name
         call = make_call(
             source=source,

@@ -20,7 +20,8 @@ class LoggedCall:
     """One call as its log tells it; what the log does not tell is ``None``.
 
     Args:
-        endpoint: Which API the bodies belong to.
+        endpoint: Which API the bodies belong to; ``None`` for one that neither answers nor embeds
+            texts, whose calls are counted alone.
         request: The body that was sent.
         response: The body that came back.
         id: How the log names the call.
@@ -35,7 +36,7 @@ class LoggedCall:
         cost_usd: What the call cost.
     """
 
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     request: JsonObject
     response: JsonObject | None
     id: str | None = None
@@ -55,12 +56,12 @@ class BatchRequest(NamedTuple):
 
     Args:
         key: Its ``custom_id``.
-        endpoint: Which API the body belongs to.
+        endpoint: Which API the body belongs to, as in `LoggedCall`.
         request: The body.
     """
 
     key: str
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     request: JsonObject
 
 

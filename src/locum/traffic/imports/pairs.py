@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.traffic.apis import endpoint_of_path, guess_endpoint, is_other_path
+from locum.traffic.apis import find_endpoint
 from locum.traffic.apis.lenient import as_object, objects, without
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request
 from locum.traffic.imports.items import LogFormat, LoggedCall
@@ -71,8 +71,6 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     sent = _opened(first(record, *_BODIES, *_INPUTS))
     came = _opened(first(record, *_RESPONSES))
     path = word(first(record, "url", "path", "endpoint") or sent.path) or ""
-    if is_other_path(path):
-        return
     is_body = first(record, *_BODIES) is not None
     flat = isinstance(record.get("messages"), list)
     request = without(record, *_BESIDE) if flat else to_request(sent.body, is_body=is_body)
@@ -81,13 +79,12 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     answer = to_answer(came.body)
     response = answer.response
     status = whole_number(first(record, "status_code", "response_status", "status") or came.status)
-    named = endpoint_of_path(path)
     started = moment(first(record, *_TIMES))
     took = amount(first(record, *_LATENCIES))
     if took is None:
         took = milliseconds(started, moment(first(record, *_ENDS)))
     yield LoggedCall(
-        endpoint=guess_endpoint(request, response) if named == "other" else named,
+        endpoint=find_endpoint(path, request, response),
         request=request,
         response=response,
         id=_id(record),
