@@ -173,6 +173,11 @@ def test_calls_that_no_student_may_answer_are_to_be_changed_first() -> None:
     assert (verdict.kind, verdict.saves_now) == ("change_prompt", False)
     assert "90% of calls to the model, whatever a student learns, because of 'log" in verdict.reason
     assert verdict.notes == ()
+    both = measured(answerable=0.52, hindrance="'logit_bias'", recognised=0.49)
+    verdict = judge(both, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert "48% of calls to the model, whatever a student learns, because of 'log" in verdict.reason
+    [note] = verdict.notes
+    assert note.startswith("a gateway would recognise 49% of calls")
     some = measured(answerable=0.8, hindrance="'logit_bias'", recognised=0.8)
     verdict = judge(some, probed(foreseen(450, 0.5, 0.9)), PROMISE)
     assert verdict.kind == "distil"

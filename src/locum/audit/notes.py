@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
 from locum.schema import check_name
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from locum.audit.tasks import TrafficTask
 
-__all__ = ["left_to_the_model", "notes_of", "untimed"]
+__all__ = ["Left", "left_to_the_model", "notes_of", "untimed"]
 
 _NEARLY_ALL = 0.99
 
@@ -45,19 +45,38 @@ def _unseen(task: TrafficTask) -> Iterator[str]:
         )
 
 
-def left_to_the_model(task: TrafficTask) -> Iterator[str]:
-    """Say which calls a gateway leaves to the model, whatever a student of the task learns."""
+class Left(NamedTuple):
+    """Calls that a gateway leaves to the model, whatever a student of their task learns.
+
+    Args:
+        share: Which share of all.
+        reason: Why, in a sentence.
+        cure: What would change that.
+    """
+
+    share: float
+    reason: str
+    cure: str
+
+
+def left_to_the_model(task: TrafficTask) -> list[Left]:
+    """Return what a gateway leaves to the model, the larger share first."""
     measures = task.measures
+    found = []
     if measures.answerable < _NEARLY_ALL:
-        yield (
+        reason = (
             f"a gateway leaves {1 - measures.answerable:.0%} of calls to the model, whatever a "
             f"student learns, because of {measures.hindrance}"
         )
+        found.append(Left(1 - measures.answerable, reason, "with that changed"))
     if measures.recognised < _NEARLY_ALL * measures.answerable:
-        yield (
+        reason = (
             f"a gateway would recognise {measures.recognised:.0%} of calls: others have an "
             "instruction or a model that fewer than 2% of the calls have"
         )
+        cure = "with what varies moved into the message, or left out"
+        found.append(Left(measures.answerable - measures.recognised, reason, cure))
+    return sorted(found, key=lambda left: -left.share)
 
 
 def _unpriced(task: TrafficTask) -> Iterator[str]:

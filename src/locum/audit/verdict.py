@@ -154,14 +154,17 @@ def _no_student(task: TrafficTask) -> str | None:
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
     notes = [*probed.notes, *notes_of(task)]
     asked = f"{promise.target:.0%} agreement"
+    left = left_to_the_model(task)
     if probed.now.chance >= LIKELY and not _is_recognised(task):
+        most, *others = left
         saving = _saving(task, probed, probed.now)
         reason = (
-            f"{_unrecognised(task)}, a small student may answer {_span(probed.now)} of calls at "
-            f"{asked}{_worth(saving, task)}"
+            f"{most.reason}; {most.cure}, a small student may answer {_span(probed.now)} of calls "
+            f"at {asked}{_worth(saving, task)}"
         )
+        notes += [one.reason for one in others]
         return Verdict("change_prompt", reason, tuple(notes), saving)
-    notes += left_to_the_model(task)
+    notes += [one.reason for one in left]
     if probed.now.chance >= LIKELY:
         saving = _saving(task, probed, probed.now)
         reason = (
@@ -186,20 +189,6 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         f"{probed.agreement.value:.0%} of inputs that it did not learn from, and on none of them "
         f"surely enough for {asked}, with {farthest_calls(probed.now.calls):,} calls neither",
         tuple(notes),
-    )
-
-
-def _unrecognised(task: TrafficTask) -> str:
-    """Say why a gateway would send most calls to the model, and what would change that."""
-    measures = task.measures
-    if measures.answerable < _MOST_RECOGNISED:
-        return (
-            f"a gateway leaves {1 - measures.answerable:.0%} of calls to the model, whatever a "
-            f"student learns, because of {measures.hindrance}: with that changed"
-        )
-    return (
-        f"its instruction varies, so that a gateway would recognise {measures.recognised:.0%} of "
-        "calls: with what varies moved into the message, or left out"
     )
 
 
