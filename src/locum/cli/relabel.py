@@ -118,7 +118,7 @@ def relabel_command(
     )
     from locum.store import LabelStore
 
-    check_output(output, calls)
+    check_output(output, calls, encoding)
     settings = project_settings(config)
     place = store_place(home, settings)
     flags = TeacherFlags(

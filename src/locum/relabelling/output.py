@@ -22,6 +22,8 @@ __all__ = ["FileOfCalls", "check_output", "read_purchases", "write_labelled"]
 
 _COLUMN = "relabelled"
 _SOFT_LABEL = "soft_label"
+_WRITTEN = "utf-8"
+_SAME = {_WRITTEN, "utf8", "utf-8-sig", "ascii"}
 
 
 class FileOfCalls(NamedTuple):
@@ -35,15 +37,15 @@ class FileOfCalls(NamedTuple):
 
     path: Path
     columns: Mapping[str, str]
-    encoding: str = "utf-8"
+    encoding: str = _WRITTEN
 
 
-def check_output(output: Path | None, calls: Path | None) -> None:
+def check_output(output: Path | None, calls: Path | None, encoding: str = _WRITTEN) -> None:
     """Refuse an output that would have nothing in it, or destroy what somebody bought.
 
     Raises:
         UsageError: There is an output and no file of calls or the other way round; it is no
-            ``.jsonl``; or it exists and is not that file itself.
+            ``.jsonl``; it exists and is not that file itself; or it is, and not in UTF-8.
     """
     if calls is not None and output is None:
         raise UsageError(
@@ -58,7 +60,13 @@ def check_output(output: Path | None, calls: Path | None) -> None:
         )
     if output.suffix != ".jsonl":
         raise UsageError(f"--output {output}: expected a name that ends with .jsonl")
-    if output.exists() and not (calls.exists() and output.samefile(calls)):
+    is_same = output.exists() and calls.exists() and output.samefile(calls)
+    if is_same and encoding.lower() not in _SAME:
+        raise UsageError(
+            f"--output {output} is written in UTF-8, and would not be read as {encoding} again: "
+            "choose another name"
+        )
+    if output.exists() and not is_same:
         raise UsageError(
             f"--output {output} exists: to go on from it, give it as --calls too; else choose "
             "another name"
