@@ -26,6 +26,12 @@ PYTHON = [
     (f"p = {TELL}\nif k:\n p = {NAME}", None),
     (f"p = {NAME} if k else {TELL}", None),
     (f"match k:\n case 1:\n  p = {NAME}\n case _:\n  p = {TELL}", None),
+    (f"p = {TELL}\nmatch k:\n case 1:\n  p = {NAME}", None),
+    (f"p = {TELL}\nmatch k:\n case 1:\n  p = {NAME}\n case _ if t:\n  p = {NAME}", None),
+    (f"p = {TELL}\nmatch k:\n case 1:\n  p = {NAME}\n case _:\n  p = {NAME}",
+     "Name the city in the text."),
+    (f"default_prompt = {TELL}\nif k: default_prompt = {NAME}\np = default_prompt", None),
+    (f"p = {TELL}\nif k:\n default = 1\n p = {NAME}", None),
     (f"try:\n p = {NAME}\nexcept KeyError:\n p = {TELL}", None),
     (f"p = {NAME}\nif k:\n p = {TELL}\np += ' Be brief.'", None),
     (f"if k:\n p = {NAME}\nelse:\n p = {NAME}", "Name the city in the text."),
@@ -53,6 +59,13 @@ LANGUAGES = {
         " switch (k) {{\n case 1: p = {0}; break;\n default: p = {1}; }}\n"
         ' return client.responses.create({{ model: "gpt-4o", instructions: p, input: t }});\n}}\n'
     ),
+    "third.ts": (
+        'import OpenAI from "openai";\nconst client = new OpenAI();\n'
+        "export async function f(t: string, k: number) {{\n let defaultPrompt = {0};\n"
+        " if (k) defaultPrompt = {1};\n"
+        " return client.responses.create("
+        '{{ model: "gpt-4o", instructions: defaultPrompt, input: t }});\n}}\n'
+    ),
     "code.go": (
         'package a\nimport "github.com/openai/openai-go"\nfunc f(t string, k bool) {{\n'
         ' client := openai.NewClient()\n p := ""\n'
@@ -69,6 +82,13 @@ LANGUAGES = {
         "  client.chat().completions().create(ChatCompletionCreateParams.builder()"
         ".model(ChatModel.GPT_4O).addSystemMessage(p).addUserMessage(t).build());\n }}\n}}\n"
     ),
+    "Other.java": (
+        "import com.openai.client.OpenAIClient;\nimport com.openai.models.*;\nclass Other {{\n"
+        " OpenAIClient client;\n void f(String t, int k) {{\n  String p;\n"
+        "  switch (k) {{\n   case 1: p = {0}; break;\n   default: p = {1};\n  }}\n"
+        "  client.chat().completions().create(ChatCompletionCreateParams.builder()"
+        ".model(ChatModel.GPT_4O).addSystemMessage(p).addUserMessage(t).build());\n }}\n}}\n"
+    ),
     "code.cs": (
         "using OpenAI.Chat;\nclass Code {{\n void F(string t, bool k) {{\n  string p;\n"
         "  if (k) {{\n   p = {0};\n  }} else {{\n   p = {1};\n  }}\n"
@@ -78,6 +98,13 @@ LANGUAGES = {
     "code.php": (
         "<?php\nuse OpenAI;\nfunction f($t, $k) {{\n if ($k) {{\n  $p = {0};\n }} else {{\n"
         '  $p = {1};\n }}\n $client = OpenAI::client("k");\n'
+        ' return $client->chat()->create(["model" => "gpt-4o", "messages" => ['
+        '["role" => "system", "content" => $p], ["role" => "user", "content" => $t]]]);\n}}\n'
+    ),
+    "other.php": (
+        "<?php\nuse OpenAI;\nfunction f($t, $k) {{\n $p = {0};\n"
+        " if ($k == 1) {{\n  $p = {1};\n }} elseif ($k == 2) {{\n  $p = {1};\n }}\n"
+        ' $client = OpenAI::client("k");\n'
         ' return $client->chat()->create(["model" => "gpt-4o", "messages" => ['
         '["role" => "system", "content" => $p], ["role" => "user", "content" => $t]]]);\n}}\n'
     ),

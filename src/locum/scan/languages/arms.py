@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locum.scan.branches import Arm
@@ -33,7 +34,13 @@ _LEAVING = frozenset(
         *("continue_statement", "next"),
     }
 )
-_DEFAULTS = ("else", "default", "case _")
+# Arms that are taken where no other is: by their kind, and of cases by their label.
+_OTHERWISE = frozenset(
+    {"else", "else_clause", "switch_default", "default_case", "default_statement"}
+)
+_CASES = frozenset({"case_clause", "switch_section", "switch_block_statement_group", "switch_rule"})
+_CONDITIONAL = frozenset({"elif_clause", "else_if_clause", *_CASES})
+_DEFAULT_LABEL = re.compile(r"default\b|case\s+_\s*:")
 
 
 def arms(low: Lowering, choice: SgNode | None, nodes: Sequence[SgNode]) -> Iterator[SgNode]:
@@ -52,10 +59,15 @@ def arms(low: Lowering, choice: SgNode | None, nodes: Sequence[SgNode]) -> Itera
 
 def _is_complete(choice: SgNode, nodes: Sequence[SgNode]) -> bool:
     """Whether one of the arms is always taken."""
-    if any(node.text().startswith(_DEFAULTS) for node in nodes):
+    if any(map(_is_otherwise, nodes)):
         return True
     last = choice.field("alternative")
-    return last is not None and last.kind() not in {"elif_clause", "else_if_clause"}
+    return last is not None and last.kind() not in _CONDITIONAL
+
+
+def _is_otherwise(node: SgNode) -> bool:
+    is_default = node.kind() in _CASES and _DEFAULT_LABEL.match(node.text()) is not None
+    return is_default or node.kind() in _OTHERWISE
 
 
 def _leaves(node: SgNode) -> bool:
