@@ -58,6 +58,34 @@ def test_fields_are_inherited(
 
 
 @pytest.mark.parametrize(
+    ("around", "out"),
+    [("def f{}(t):", "Out"), ("class C{}:", "C{}.Out"), ("class C{}:", "self.Out")],
+)
+def test_a_base_is_the_class_that_stands_beside(tmp_path: Path, around: str, out: str) -> None:
+    code = HEAD
+    for number, field in enumerate(("why: str", "sure: bool")):
+        ask = f"return {ASK.format(out.format(number))}\n"
+        code += (
+            f"{around.format(number)}\n    class Base(BaseModel):\n        {field}\n"
+            f"    class Out(Base):\n    {TEAM}"
+            + (f"    {ask}" if out == "Out" else f"    def f(self, t):\n        {ask}")
+        )
+    sites = scan(tmp_path, code).sites
+    assert [one.site.schema for one in sites] == [("why", "team"), ("sure", "team")]
+
+
+def test_a_local_class_has_the_attributes_of_its_own_base(tmp_path: Path) -> None:
+    ask = "client.responses.create(model='gpt-4o', instructions=self.P, input=t)"
+    code = HEAD + "".join(
+        f"def f{number}():\n    class Base:\n        P = 'Name the {what} in it.'\n"
+        f"    class Namer(Base):\n        def f(self, t):\n            return {ask}\n"
+        for number, what in enumerate(("city", "town"))
+    )
+    asked = [one.site.instruction for one in scan(tmp_path, code).sites]
+    assert asked == ["Name the city in it.\n{}", "Name the town in it.\n{}"]
+
+
+@pytest.mark.parametrize(
     ("base", "rule"),
     [
         ("Unseen", "fixed-schema"),

@@ -71,6 +71,24 @@ def test_a_method_is_known_by_what_it_is_called_on(tmp_path: Path, body: str) ->
     assert lines_found(tmp_path, code) == [line]
 
 
+def test_a_base_class_may_stand_in_another_file(tmp_path: Path) -> None:
+    asker, llm = LLM.split("class Llm")
+    body = (
+        f"from base import Asker\nclass Llm{llm}def f(t, asker: Asker):\n    return asker.{ASK}\n"
+    )
+    for base in ("", asker):
+        (tmp_path / "base.py").write_text(base, "utf-8")
+        assert lines_found(tmp_path, HEAD + body) == [8]
+
+
+def test_a_method_that_another_file_overrides_is_none_of_the_base(tmp_path: Path) -> None:
+    shout = "from code import Llm\nclass Shout(Llm):\n    {}\n"
+    body = f"from shout import Shout\n{LLM}def f(t, llm: Shout):\n    return llm.{ASK}\n"
+    for inside, lines in (("pass", [11]), ("def ask(self, p, t):\n        ...", [])):
+        (tmp_path / "shout.py").write_text(shout.format(inside), "utf-8")
+        assert lines_found(tmp_path, HEAD + body) == lines
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "lines"), [("db", "Pool", []), ("llm", "Llm", [9]), ("other", "Llm", [9])]
 )

@@ -34,8 +34,10 @@ def _member(ev: Evaluator, base: Reference, name: str, seen: set[int]) -> Value 
         return Text((defined.members[name],))
     if name in defined.attributes or name in defined.types:
         return attribute(ev, defined, name, module)
-    for ancestor in defined.bases:
-        inherited = ev.project.evaluator(module).class_named(ancestor)
+    nested = defined.nearby.maps[0].get(name)
+    if nested is not None:
+        return Reference(f"{base.path}.{name}", nested, module)
+    for _, inherited in ev.project.evaluator(module).bases(defined):
         found = None if inherited is None else _member(ev, inherited, name, seen)
         if found is not None:
             return found

@@ -10,6 +10,7 @@ from locum.scan.branches import reaching
 from locum.scan.calls import call_value
 from locum.scan.changes import changed, with_step
 from locum.scan.composition import binary_value, choice_value, index_value, list_value, record_value
+from locum.scan.languages.lowering import name_parts
 from locum.scan.scopes import owner_of, receiver_name
 from locum.scan.tree import (
     Binary,
@@ -41,7 +42,7 @@ from locum.scan.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Sequence as ListOf
 
     from locum.scan.branches import Reaching
@@ -304,10 +305,17 @@ class Evaluator:
             return None
         return self.own_class(name) or Made(name, is_call=False)
 
-    def class_named(self, name: str) -> Reference | None:
-        """Return the class that a name in a type or among bases stands for."""
-        first, *rest = re.split(r"\.|::|\\\\", re.split(r"[\[<(]", name)[0].strip())
-        value = self._global(first)
+    def bases(self, defined: Class) -> Iterator[tuple[str, Reference | None]]:
+        """Yield what a class of the file extends, with the class where the project defines it."""
+        for name in defined.bases:
+            yield name, self._base(defined, name)
+
+    def _base(self, defined: Class, name: str) -> Reference | None:
+        """The class that a name stands for, one beside before all others of that name."""
+        first, *rest = name_parts(name)
+        near = defined.nearby.parents.get(first)
+        is_other = near is not None and near is not defined
+        value = Reference(first, near, self.module) if is_other else self._global(first)
         for part in rest:
             value = self.member(value, part)
         if not (isinstance(value, Reference) and value.defined) and rest:

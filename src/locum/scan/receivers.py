@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locum.scan.languages.lowering import name_parts
 from locum.scan.scopes import owner_of
 from locum.scan.tree import Call, Name
 from locum.scan.values import Fields, Input, Made, Reference, Unknown
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locum.scan.evaluation import Evaluator
-    from locum.scan.tree import Class, Function, Module, Place
+    from locum.scan.tree import Class, Function, Place
     from locum.scan.values import Value
 
 __all__ = ["calls_of"]
@@ -48,7 +49,7 @@ def _is_of(ev: Evaluator, place: Place, function: Function) -> bool:
             return True
         around = owner_of(place.function)
         is_implicit = ev.module.language not in _SAY_SELF
-        return is_implicit and (around is None or _are_related(around, owner, ev.module))
+        return is_implicit and (around is None or _are_related(around, owner, ev))
     base = getattr(callee, "base", None)
     if base is None:
         return False
@@ -66,10 +67,11 @@ def _is_object_of(value: Value, function: Function, owner: Class, ev: Evaluator)
     if isinstance(value, Made) and not value.steps:
         value = ev.own_class(value.name) or value
     if isinstance(value, Reference) and value.defined is not None:
-        if _extends(owner, value.defined, ev.module):
+        if _extends(Reference(owner.name, owner, ev.module), value.defined, ev):
             return True
-        own = [one for one in ev.module.functions[function.name] if one.owner is value.defined]
-        return not own and _extends(value.defined, owner, ev.module)
+        functions = (value.module or ev.module).functions.get(function.name, ())
+        own = [one for one in functions if one.owner is value.defined]
+        return not own and _extends(value, owner, ev)
     name = _name_of(value)
     return _last(name) in map(_last, owner.bases) or _says(name, owner.name)
 
@@ -82,27 +84,31 @@ def _name_of(value: Value) -> str:
     return value.name if isinstance(value, Input | Unknown) else ""
 
 
-def _are_related(one: Class, other: Class, module: Module) -> bool:
-    return _extends(one, other, module) or _extends(other, one, module)
+def _are_related(one: Class, other: Class, ev: Evaluator) -> bool:
+    pairs = ((one, other), (other, one))
+    return any(
+        _extends(Reference(lower.name, lower, ev.module), upper, ev) for lower, upper in pairs
+    )
 
 
-def _extends(defined: Class, wanted: Class, module: Module) -> bool:
+def _extends(reference: Reference, wanted: Class, ev: Evaluator) -> bool:
+    """Whether a class is another one, or extends it."""
     seen: set[int] = set()
-    waiting = [defined]
+    waiting: list[Reference | None] = [reference]
     while waiting:
         one = waiting.pop()
-        if one is wanted:
+        if one is None or one.defined is None or id(one.defined) in seen:
+            continue
+        if one.defined is wanted:
             return True
-        if id(one) not in seen:
-            seen.add(id(one))
-            names = map(_last, one.bases)
-            waiting += [module.classes[name] for name in names if name in module.classes]
+        seen.add(id(one.defined))
+        owner = ev.project.evaluator(one.module or ev.module)
+        waiting += [base for _, base in owner.bases(one.defined)]
     return False
 
 
 def _last(name: str) -> str:
-    """A name without its package and its type arguments."""
-    return re.split(r"\.|::|\\", re.split(r"[\[<(]", name)[0])[-1].strip()
+    return name_parts(name)[-1]
 
 
 def _says(name: str, class_name: str) -> bool:

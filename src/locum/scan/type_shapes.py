@@ -135,8 +135,7 @@ def _fields(
     fields: dict[str, Shape] = {}
     is_whole = True
     seen.add(id(defined))
-    for base in defined.bases:
-        found = ev.class_named(base)
+    for base, found in ev.bases(defined):
         if found is None or found.defined is None:
             is_whole = is_whole and _WITHOUT_FIELDS.match(base) is not None
         elif id(found.defined) not in seen:

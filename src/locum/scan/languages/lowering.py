@@ -46,6 +46,7 @@ __all__ = [
     "Handler",
     "Lowering",
     "last_name",
+    "name_parts",
     "sequence",
     "span_of",
     "spread",
@@ -295,6 +296,11 @@ def last_name(expression: Expression) -> str:
     if isinstance(expression, Name):
         return expression.text
     return expression.name if isinstance(expression, Member) else ""
+
+
+def name_parts(name: str) -> list[str]:
+    """Return the parts of a dotted name, without the arguments of a type."""
+    return re.split(r"\.|::|\\", re.split(r"[\[<(]", name)[0].strip())
 
 
 def _header(node: SgNode, body: SgNode | None) -> str:
