@@ -156,6 +156,7 @@ def test_arms_are_known_in_all_languages(tmp_path: Path, name: str) -> None:
     [
         "def f(t, k):\n    if k:\n        m = '{}'\n    else:\n        m = '{}'\n    ",
         "def f(t, k):\n    m = '{}' if k else '{}'\n    ",
+        "import os\ndef f(t, k):\n  m = os.getenv('A', '{}') if k else os.getenv('B', '{}')\n  ",
         ATTRIBUTE,
         "def g(k):\n  if k:\n    return '{}'\n  return '{}'\ndef f(t, k):\n  m = g(k)\n  ",
     ],
@@ -166,6 +167,52 @@ def test_a_model_that_a_condition_chooses_is_unknown(
     ask = f"client.responses.create(model=m, instructions={NAME}, input=t)"
     for names in ((first, second), (second, first)):
         assert only_site(tmp_path, HEAD + body.format(*names) + ask).model == known
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "known"),
+    [
+        ("ChatOpenAI(model='gpt-4o')", "ChatOpenAI(model='gpt-4o-mini')", None),
+        ("ChatOpenAI(model='gpt-4o')", "ChatOpenAI(model='gpt-4o', timeout=9)", "gpt-4o"),
+        ("ChatOpenAI(model='gpt-4o')", "ChatAnthropic(model='claude-sonnet-4-5')", None),
+        ("ChatOpenAI(model='gpt-4o')", "ChatOpenAI()", None),
+        ("ChatOpenAI(model='gpt-4o').bind(stop=k)", "ChatOpenAI(model='gpt-4o-mini')", None),
+    ],
+)
+@pytest.mark.parametrize("body", ["llm = {} if k else {}\n", "llm = {}\n    if k: llm = {}\n"])
+def test_a_client_that_a_condition_chooses_has_what_all_have_in_common(
+    tmp_path: Path, body: str, first: str, second: str, known: str | None
+) -> None:
+    for clients in ((first, second), (second, first)):
+        site = only_site(
+            tmp_path,
+            "from langchain_openai import ChatOpenAI\n"
+            "from langchain_anthropic import ChatAnthropic\n"
+            f"def f(t, k):\n    {body.format(*clients)}"
+            f"    return llm.invoke([('system', {NAME}), ('user', t)])\n",
+        )
+        assert site.model == known
+        assert site.instruction == "Name the city in the text.\n{}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("message('system', {})", "message('system', {})"),
+        ("SystemMessage(content={})", "HumanMessage(content={})"),
+    ],
+)
+def test_words_of_a_call_vary_where_those_of_another_one_differ(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    for one, other, known in ((NAME, TELL, None), (NAME, NAME, "Name the city in the text.\n{}")):
+        message = f"{first.format(one)} if k else {second.format(other)}"
+        site = only_site(
+            tmp_path,
+            f"{HEAD}def f(t, k):\n    client.chat.completions.create(model='gpt-4o', "
+            f"messages=[{message}, {{'role': 'user', 'content': t}}])\n",
+        )
+        assert site.instruction == known
 
 
 def test_messages_that_a_condition_chooses_vary_where_they_differ(tmp_path: Path) -> None:

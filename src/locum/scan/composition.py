@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeVar
 
 from locum.scan.changes import with_step
 from locum.scan.tree import (
@@ -28,11 +29,14 @@ from locum.scan.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence as ListOf
 
     from locum.scan.evaluation import Evaluator
     from locum.scan.tree import Expression
     from locum.scan.values import Value
+
+_Key = TypeVar("_Key", int, str)
 
 __all__ = [
     "binary_value",
@@ -114,7 +118,10 @@ def _common(options: ListOf[Value]) -> Value:
         return Items(items, any(one.is_open for one in lists), any(one.grows for one in lists))
     if len(records) == len(options):
         return _common_record(records)
-    return first if isinstance(first, Made | Input) else Unknown("choice")
+    made = [one for one in options if isinstance(one, Made)]
+    if len(made) == len(options):
+        return _common_call(made)
+    return first if isinstance(first, Input) else Unknown("choice")
 
 
 def _common_record(records: ListOf[Fields]) -> Fields:
@@ -123,6 +130,29 @@ def _common_record(records: ListOf[Fields]) -> Fields:
     entries = {key: choice_value([one.entries[key] for one in records]) for key in keys}
     is_open = any(one.is_open or len(one.entries) > len(keys) for one in records)
     return Fields(entries, is_open, first.type_name)
+
+
+def _common_call(calls: ListOf[Made]) -> Made:
+    """What several calls have in common: named as the first one, with arguments that may vary."""
+    first, *others = [one.chain() for one in calls]
+    links = list(zip_longest(first, *others, fillvalue=Step("")))[: len(first)]
+    head, *steps = map(_common_step, links)
+    return Made(*head, steps=tuple(steps), call=calls[0].call)
+
+
+def _common_step(steps: ListOf[Step]) -> Step:
+    arguments = _common_arguments([dict(enumerate(one.arguments)) for one in steps])
+    named = _common_arguments([one.named for one in steps])
+    return steps[0]._replace(arguments=tuple(arguments.values()), named=named)
+
+
+def _common_arguments(given: ListOf[Mapping[_Key, Value]]) -> dict[_Key, Value]:
+    """Arguments by name or place; of one that is not always given nothing is known."""
+    known: dict[_Key, Value] = {}
+    for key in dict.fromkeys(key for one in given for key in one):
+        values = [one[key] for one in given if key in one]
+        known[key] = choice_value(values) if len(values) == len(given) else Unknown("choice")
+    return known
 
 
 def index_value(base: Value, key: Value) -> Value:

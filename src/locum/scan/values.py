@@ -143,11 +143,13 @@ class Made:
         """Return all names with points between them, in lower case without underscores."""
         return plain(".".join([self.name, *(step.name for step in self.steps)]), keep=".")
 
+    def chain(self) -> tuple[Step, ...]:
+        """Return what it begins with and all steps that follow."""
+        return Step(self.name, self.is_call, self.arguments, self.named, self.types), *self.steps
+
     def last(self) -> Step:
         """Return the last call with its arguments."""
-        if self.steps:
-            return self.steps[-1]
-        return Step(self.name, self.is_call, self.arguments, self.named, self.types)
+        return self.chain()[-1]
 
 
 Value: TypeAlias = Text | Scalar | Items | Fields | Reference | Input | Unknown | Made
