@@ -219,7 +219,7 @@ def test_skipped_rows_are_counted_with_their_lines(tmp_path: Path) -> None:
         (b"text,answer\n", b"is empty"),
         (b"text,answer\n" + b"a text,yes\n" * 9, b"every answer is 'yes'"),
         (b"foo,bar\n1,2\n", b"no column of texts (columns: foo, bar)"),
-        ("text,answer\ncafé,yes\n".encode("latin-1"), b"--encoding latin-1"),
+        ("text,answer\ncafé,yes\n".encode("latin-1"), b"--encoding cp1252"),
         (b'text,answer\n"open,yes\n', b"not valid CSV"),
         (b"text\njust a text\n", b"no row has a teacher's answer"),
     ],

@@ -53,9 +53,11 @@ def test_files_in_utf_16(store: CallStore, tmp_path: Path, encoding: str) -> Non
         write(tmp_path / "a.jsonl", content),
         write(tmp_path / "b.json.gz", gzip.compress(content)),
         write(tmp_path / "c.csv", "\ufefftext,answer\na,x\n".encode(encoding)),
+        write(tmp_path / "d.csv", "\ufefftext;answer\na;x\nb;x\n".encode(encoding)),
     ]
     report = take(store, *paths)
-    assert [(file.added, file.known) for file in report.files] == [(2, 0), (0, 2), (1, 0)]
+    found = [(file.added, file.known) for file in report.files]
+    assert found == [(2, 0), (0, 2), (1, 0), (1, 1)]
     (cut,) = take(store, write(tmp_path / "d.jsonl", content[:-1])).files
     assert cut.known == 2
     assert cut.skipped.counts == {"the file ends here: it is cut off or damaged": 1}

@@ -141,13 +141,36 @@ def test_latin_1_bytes_are_refused_with_their_line_and_the_cure(tmp_path: Path) 
     path = write(tmp_path, "a.csv", "text\nplain\nna\u00efve\n".encode("latin-1"))
     message = refusal(path)
     assert "is not utf-8: byte 0xef on line 3" in message
-    assert "--encoding latin-1" in message
+    assert "--encoding cp1252" in message
     assert read_texts(path, encoding="latin-1") == ["plain", "na\u00efve"]
 
 
-def test_utf_16_is_read_where_it_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, "a.txt", "caf\u00e9\n".encode("utf-16"))
-    assert read_texts(path, encoding="utf-16") == ["caf\u00e9"]
+def test_utf_16_is_read_where_it_is_named_or_marked(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", "caf\u00e9\n".encode("utf-16-le"))
+    assert read_texts(path, encoding="utf-16-le") == ["caf\u00e9"]
+    for mark in ("utf-16-le", "utf-16-be"):
+        path = write(tmp_path, "a.txt", "\ufeffcaf\u00e9\n".encode(mark))
+        assert read_texts(path) == ["caf\u00e9"]
+    cut = write(tmp_path, "a.txt", "caf\u00e9".encode("utf-16")[:-1])
+    assert "is not utf-16" in refusal(cut)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "between"),
+    [
+        ("a.csv", "text;label", ";"),
+        ("a.csv", "text\tlabel", "\t"),
+        ("a.tsv", "text,label", ","),
+        ("a.csv", '"text";"label"', ";"),
+        ("a.csv", '"text","label (a;b;c)"', ","),
+        ("a.csv", "text,label;kind", ","),
+    ],
+)
+def test_what_parts_fields_is_found_in_the_header(
+    tmp_path: Path, name: str, header: str, between: str
+) -> None:
+    path = write(tmp_path, name, f"{header}\nHow much?{between}cost\n")
+    assert read_texts(path) == ["How much?"]
 
 
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ __all__ = [
     "NumberedRow",
     "Row",
     "SkippedRows",
+    "find_delimiter",
     "find_usual_columns",
     "optional",
     "to_amount",
@@ -43,6 +45,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _SHOWN_LINES = 3
 # From where on a number of a time counts parts of a second: the year 5138 in seconds is 1973 in ms.
 _FINER = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+
+_DELIMITERS = ",;\t"
+_QUOTED = re.compile(r'"[^"]*"')
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -143,6 +148,20 @@ class CsvRows:
         if len(values) != len(header):
             return self.line, f"expected {len(header)} fields, as in the header"
         return self.line, dict(zip(header, values, strict=True))
+
+
+def find_delimiter(header: str, usual: str | None) -> str:
+    """Return what stands between the fields of a table, by its header.
+
+    Args:
+        header: Its first line.
+        usual: What stands there in tables of this kind; it is taken where the header has it.
+    """
+    plain = _QUOTED.sub("", header)
+    if usual is not None and usual in plain:
+        return usual
+    best = max(_DELIMITERS, key=plain.count)
+    return best if best in plain else usual or _DELIMITERS[0]
 
 
 def find_usual_columns(present: Iterable[str]) -> dict[str, str]:

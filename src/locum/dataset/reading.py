@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ from locum.rows import (
     BadRowError,
     CsvRows,
     SkippedRows,
+    find_delimiter,
     find_usual_columns,
     optional,
     to_amount,
@@ -103,12 +105,13 @@ def read_examples(
     certified or tested on.
 
     Args:
-        path: ``.csv`` and ``.tsv`` with a header, ``.jsonl`` with one object a line, or ``.txt``
-            with one input a line.
+        path: ``.csv`` and ``.tsv`` with a header, parted by commas, semicolons or tabs, ``.jsonl``
+            with one object a line, or ``.txt`` with one input a line.
         columns: Which column holds which kind of value (a key of `COLUMNS`); what is not named is
             found among the other columns by its usual names, but for ``split``: it is used only
             where it is asked for, and then its rows named ``test`` stay the test set.
-        encoding: How the bytes of the file spell text; a byte order mark is dropped.
+        encoding: How the bytes of the file spell text, unless a byte order mark says that they are
+            UTF-16; the mark is dropped.
 
     Raises:
         InputError: The file cannot be read, is empty, lacks a column, or has no usable row.
@@ -167,7 +170,8 @@ def numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
         return _json_rows(text)
     match path.suffix.lower():
         case ".csv" | ".tsv":
-            return _csv_rows(path, text, "\t" if path.suffix.lower() == ".tsv" else ",")
+            usual = "\t" if path.suffix.lower() == ".tsv" else ","
+            return _csv_rows(path, text, find_delimiter(text.partition("\n")[0], usual))
         case ".txt":
             lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
             return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
@@ -184,7 +188,7 @@ def is_of_json_lines(path: Path) -> bool:
 
 
 def decode_file(path: Path, encoding: str) -> str:
-    """Return the text of a file.
+    """Return the text of a file: of one that a byte order mark says to be UTF-16 by that.
 
     Raises:
         InputError: The file cannot be read, or is of another encoding.
@@ -194,16 +198,18 @@ def decode_file(path: Path, encoding: str) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        encoding = "utf-16"
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{path} is not {encoding}: byte 0x{content[error.start]:02x} on line {line}; if it "
-            "was written in another encoding, say so: --encoding latin-1"
+            "was written in another encoding, say so: --encoding cp1252"
         ) from None
     except (LookupError, ValueError):
-        raise UsageError(f"there is no encoding {encoding!r}: try utf-8 or latin-1") from None
+        raise UsageError(f"there is no encoding {encoding!r}: try utf-8 or cp1252") from None
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[NumberedRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.rows import CsvRows
+from locum.rows import CsvRows, find_delimiter
 from locum.traffic.imports.entries import find_list, split_entries
 from locum.traffic.imports.sources import BrokenOffError
 from locum.traffic.strict_json import read_json
@@ -136,9 +136,8 @@ def _entries(pieces: Iterable[bytes], found: bytes | None) -> Iterator[Record]:
 
 
 def _table_rows(source: Source) -> Iterator[Record]:
-    first_line = source.head.partition(b"\n")[0]
-    tabs = first_line.count(b"\t") > first_line.count(b",")
-    delimiter = source.delimiter or ("\t" if tabs else ",")
+    header = source.head.partition(b"\n")[0].decode("utf-8", "replace")
+    delimiter = find_delimiter(header, source.delimiter)
     broken: list[str] = []
     rows = CsvRows(_text_lines(source.pieces, broken), delimiter, _LONGEST_LINE)
     while True:

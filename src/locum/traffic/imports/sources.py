@@ -40,7 +40,7 @@ class Source(NamedTuple):
         name: How messages name it.
         head: Its first bytes, up to 256 KiB, unpacked, in UTF-8 and without a byte order mark.
         pieces: All of its bytes, those of the head too; raises `BrokenOffError`.
-        delimiter: What its fields are parted by, where its name says that it is a table.
+        delimiter: What usually parts its fields, where its name says that it is a table.
         lined: Whether its name says that it is one of JSON lines.
         changed: When it was last written, in seconds since 1970; ``None`` for a stream.
     """
