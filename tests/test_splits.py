@@ -248,3 +248,16 @@ def test_a_large_group_leaves_no_split_empty() -> None:
         group, np.zeros(1000, np.int64), list(map(float, range(1000))), np.zeros(1000, bool)
     )
     assert all(found.size for found in rows.split().rows.values())
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("copies", [1_500, 9_000])
+def test_a_text_that_most_calls_hold_crowds_no_others_out(copies: int, *, timed: bool) -> None:
+    group = np.concatenate([np.zeros(copies, np.int64), np.arange(1, 1001)])
+    order = np.random.default_rng(3).permutation(len(group))
+    times = [float(place) if timed else None for place in range(len(group))]
+    none = np.zeros(len(group), np.bool_)
+    found = split_rows(group[order], group[order] % 4, times, none, 0)
+    distinct = {split: len(set(group[order][rows].tolist())) for split, rows in found.rows.items()}
+    for split, share in SHARES.items():
+        assert abs(distinct[split] - share * 1000) < 250 * share

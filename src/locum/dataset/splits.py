@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SHARES", "SplitRows", "may_seed", "split_rows"]
 
 SHARES: Mapping[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
+_MOST_OF_ONE_GROUP = 0.02
 _ONE_A_GROUP = frozenset[Split]({"certify", "test"})
 
 Rows = NDArray[np.int64]
@@ -171,20 +172,27 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows, generator: np.random
 def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split, Rows]:
     """Cut an order in which groups lie together, never inside a group; leave no part empty.
 
-    Where there are fewer groups than parts, the first gets them all.
+    A group counts for a fiftieth of the rows at most, so that a text which makes up most of them
+    leaves no part without others. Where there are fewer groups than parts, the first gets them all.
     """
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    filled = np.cumsum(np.minimum(sizes, max(_MOST_OF_ONE_GROUP * len(order), 1)))
     total = sum(shares.values())
-    ends = np.cumsum([share / total for share in shares.values()])[:-1] * len(order)
-    free = np.flatnonzero(np.diff(group[order])) + 1
+    ends = np.cumsum([share / total for share in shares.values()])[:-1] * filled[-1:].sum()
     cuts: list[int] = []
+    free = np.arange(1, len(starts))
     for left, end in reversed(list(enumerate(reversed(ends)))):
-        cuts.append(_nearest(free[: max(0, len(free) - left)], end, len(order)))
+        cuts.append(_nearest(free[: max(0, len(free) - left)], filled, end))
         free = free[free > cuts[-1]]
-    return dict(zip(shares, np.split(order, cuts), strict=True))
+    return dict(zip(shares, np.split(order, np.append(starts, len(order))[cuts]), strict=True))
 
 
-def _nearest(changes: Rows, place: float, otherwise: int) -> int:
-    return int(changes[np.abs(changes - place).argmin()]) if changes.size else otherwise
+def _nearest(groups: Rows, filled: NDArray[np.float64], place: float) -> int:
+    """Number of groups before the cut that comes nearest to a place; all where there is none."""
+    if not groups.size:
+        return len(filled)
+    return int(groups[np.abs(filled[groups - 1] - place).argmin()])
 
 
 def _one_a_group(rows: Rows, group: Rows) -> Rows:
