@@ -324,6 +324,19 @@ def test_a_report_counts_by_field_and_reason() -> None:
     assert tags.lost == (("not in the text", 5, ("odd", "p1", "p2")), ("overlaps", 1, ("red",)))
 
 
+def test_a_report_counts_values_that_stand_inside_others() -> None:
+    shape = record(name=Text(), first=Text(), town=Text())
+    texts = ["Ann Lee of Rome", "Bob Ray of Bonn", "Lee is here"]
+    answers: list[JsonValue] = [
+        {"name": "Ann Lee", "first": "Ann", "town": "Rome"},
+        {"name": "Bob Ray", "first": "Bob", "town": "Bonn"},
+        {"name": "Lee", "first": None, "town": "Lee"},
+    ]
+    report = measure_alignment(shape, texts, answers, plan(shape))
+    crossed = {field.path: dict(field.crossed) for field in report.fields}
+    assert crossed == {("name",): {}, ("first",): {("name",): 2}, ("town",): {("name",): 1}}
+
+
 def test_a_report_needs_an_answer_to_each_text() -> None:
     shape = record(name=Text())
     with pytest.raises(UsageError, match="2 texts and 1 answers"):

@@ -378,6 +378,24 @@ def test_free_text_in_every_answer_is_refused_with_the_cures(summarised: Sequenc
     assert result.evaluation.agreement.value == 0
 
 
+def test_fields_that_stand_at_one_place_are_named_with_the_cure() -> None:
+    names = {name: {"type": "string"} for name in ("order", "parcel")}
+    schema = {"type": "object", "properties": names, "required": [*names]}
+    mails = make_short_mails(400, numbered=1.0)
+    numbers = [str(mail.answer["number"]) for mail in mails]
+    examples = [
+        Example(mail.text, json.dumps(dict.fromkeys(names, number)))
+        for mail, number in zip(mails, numbers, strict=True)
+    ]
+    task = ExtractionTask("orders", schema)
+    decision = distill_extraction(task, examples, family="linear").decision
+    assert decision.verdict == "do_not_distil"
+    assert "parcel stands where order does 240 times in 240 answers" in decision.reason
+    assert decision.reason.endswith("--leave-out parcel makes a student without")
+    without = ExtractionTask("orders", schema, leave_out=("parcel",))
+    assert distill_extraction(without, examples, family="linear").decision.verdict == "distil"
+
+
 def test_without_the_free_text_it_is_distilled(summarised: Sequence[Mail]) -> None:
     result = distill_short(summarised, make_short_task(leave_out=["summary"]))
     student = student_of(result)

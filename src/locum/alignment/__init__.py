@@ -15,6 +15,7 @@ from locum.alignment.objects import (
     LostValue,
     align_answer,
 )
+from locum.alignment.overlaps import PartedSpans, part_spans
 from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldKind, FieldPlan
 from locum.alignment.planning import plan_fields
 from locum.alignment.spans import QUALITIES, Quality, SpanFinder, SpanMatch, find_spans
@@ -36,6 +37,7 @@ __all__ = [
     "LostValue",
     "LostValues",
     "Normaliser",
+    "PartedSpans",
     "Quality",
     "SpanFinder",
     "SpanMatch",
@@ -45,6 +47,7 @@ __all__ = [
     "find_spans",
     "leaf_values",
     "measure_alignment",
+    "part_spans",
     "plan_fields",
     "show_value",
     "tokenize",

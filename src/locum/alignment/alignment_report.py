@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.alignment.objects import align_answer
+from locum.alignment.overlaps import part_spans
 from locum.alignment.spans import QUALITIES
 from locum.alignment.tokens import tokenize
 from locum.errors import UsageError
@@ -45,12 +46,15 @@ class FieldAlignment(NamedTuple):
         values: How many the teacher gave, null left aside.
         aligned: How many were found, by quality, the best first; all four are there.
         lost: The others by reason, the most frequent first.
+        crossed: Of those that were found, how many lie where one of another field stands that is as
+            long or longer, by that field, the most frequent first.
     """
 
     path: FieldPath
     values: int
     aligned: Mapping[Quality, int]
     lost: tuple[LostValues, ...]
+    crossed: tuple[tuple[FieldPath, int], ...] = ()
 
 
 class AlignmentReport(NamedTuple):
@@ -85,12 +89,15 @@ def measure_alignment(
         raise UsageError(f"{len(texts)} texts and {len(answers)} answers: expected one each")
     found: dict[FieldPath, Counter[Quality]] = defaultdict(Counter)
     lost: dict[FieldPath, list[LostValue]] = defaultdict(list)
+    crossed: dict[FieldPath, Counter[FieldPath]] = defaultdict(Counter)
     whole = 0
     for text, answer in zip(texts, answers, strict=True):
         aligned = align_answer(text, tokenize(text), answer, shape, plan)
         whole += not aligned.lost
         for span in aligned.spans:
             found[span.path][span.quality] += 1
+        for span, other in part_spans(aligned.spans).crossed:
+            crossed[span.path][other.path] += 1
         for value in aligned.lost:
             lost[value.path].append(value)
     fields = (
@@ -99,6 +106,7 @@ def measure_alignment(
             found[path].total() + len(lost[path]),
             {quality: found[path][quality] for quality in QUALITIES},
             _by_reason(lost[path]),
+            tuple(crossed[path].most_common()),
         )
         for path in plan.spanned
     )

@@ -34,7 +34,7 @@ from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import strata, summarise
-from locum.extraction.written import refuse_written
+from locum.extraction.written import explain_crossed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
@@ -213,6 +213,8 @@ def _train_and_certify(
         reason=f"{decision.reason}; {chosen.student.name} is {chosen.reason}"
     )
     decision = refuse_written(decision, units, train.answers, partial=partial)
+    alignment = measure_alignment(task.shape, train.texts, train.answers, plan)
+    decision = explain_crossed(decision, alignment)
     usable = certificate if decision.verdict == "distil" else None
     if usable is not None and usable.coverage < minimum_coverage:
         usable = None
@@ -239,7 +241,7 @@ def _train_and_certify(
     return replace(
         known.without_student(decision),
         units=units,
-        alignment=measure_alignment(task.shape, train.texts, train.answers, plan),
+        alignment=alignment,
         student=student,
         facts=facts,
         certificate=usable,

@@ -1,4 +1,4 @@
-"""What free text in an answer means for the decision: it is never imitated."""
+"""What the decision says of fields that no student can give, and the cure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from locum.shapes import show_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locum.alignment import AlignmentReport
     from locum.extractors import Unit
     from locum.shapes import JsonValue
 
-__all__ = ["refuse_written", "written_shares"]
+__all__ = ["explain_crossed", "refuse_written", "written_shares"]
 
 _OFTEN = 0.05
 _NEARLY_ALWAYS = 0.95
@@ -56,6 +57,37 @@ def refuse_written(
     if not partial:
         cure += ", --partial one that gives the other fields alone"
     reason = f"{decision.reason}; free text is not imitated: {shown}; {cure}"
-    if decision.verdict != "distil" and max(share for _, share in often) > _NEARLY_ALWAYS:
+    return _with_reason(decision, reason, max(share for _, share in often))
+
+
+def explain_crossed(decision: Decision, alignment: AlignmentReport) -> Decision:
+    """Return the decision with the fields whose values others cross, and the cure.
+
+    Args:
+        decision: By the certificates.
+        alignment: Of the answers that were learned from.
+    """
+    crossed = [
+        (field.path, other, values)
+        for field in alignment.fields
+        for other, values in field.crossed
+        if values > _OFTEN * alignment.answers
+    ]
+    if not crossed:
+        return decision
+    shown = "; ".join(
+        f"{show_path(path)} stands where {show_path(other)} does {values:,} times in "
+        f"{alignment.answers:,} answers"
+        for path, other, values in crossed
+    )
+    names = " ".join(f"--leave-out {name}" for name in dict.fromkeys(p[0] for p, _, _ in crossed))
+    reason = f"{decision.reason}; a place of the text is read for one field alone: {shown}; {names}"
+    most = max(values for *_, values in crossed) / alignment.answers
+    return _with_reason(decision, f"{reason} makes a student without", most)
+
+
+def _with_reason(decision: Decision, reason: str, share: float) -> Decision:
+    """A decision by what is in the way in a share of the answers."""
+    if decision.verdict != "distil" and share > _NEARLY_ALWAYS:
         return Decision("do_not_distil", reason)
     return decision._replace(reason=reason)

@@ -12,6 +12,7 @@ from itertools import takewhile
 from operator import eq
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from locum.alignment import part_spans
 from locum.extractors.options import read_option, show_option
 from locum.shapes import ITEM
 
@@ -82,8 +83,8 @@ def mark_spans(
         closed: Values of the closed fields of lists' items.
         closed_paths: Of all such fields.
     """
-    kept = _without_overlaps(spans)
-    crossed = frozenset(span.path for span in spans if span not in kept)
+    kept, others = part_spans(spans)
+    crossed = frozenset(span.path for span, _ in others)
     last: dict[FieldPath, _Items] = {}
     begun: set[Place] = set()
     marked, torn = [], set()
@@ -108,18 +109,6 @@ def _items_of(path: FieldPath, item: tuple[int, ...]) -> _Items:
 def _reached(last: _Items, items: _Items) -> _Items:
     """Return the last item of every list; one within an item counts until the next begins."""
     return last if last[: len(items)] == items else items
-
-
-def _without_overlaps(spans: Sequence[AlignedSpan]) -> list[AlignedSpan]:
-    """Return the longest spans that share no token."""
-    taken: set[int] = set()
-    kept = []
-    for span in sorted(spans, key=lambda span: span.first_token - span.end_token):
-        tokens = range(span.first_token, span.end_token)
-        if taken.isdisjoint(tokens):
-            taken.update(tokens)
-            kept.append(span)
-    return kept
 
 
 def _shared(last: _Items, items: _Items) -> int:
