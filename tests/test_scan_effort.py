@@ -12,6 +12,7 @@ from locum.scan.judging import judge
 from locum.scan.languages import language_of, read_module
 from locum.scan.project import Project
 from locum.scan.sites import model_calls
+from tests.scanning import only_site
 
 HEAD = "from openai import OpenAI\nclient = OpenAI()\nclass Tasks:\n"
 PLAIN = """
@@ -46,3 +47,13 @@ def test_twice_the_calls_are_twice_the_work(method: str) -> None:
         for count in (60, 120)
     )
     assert twice < 2.2 * once
+
+
+def test_a_comparison_is_read_behind_one_with_ten_thousand_words(tmp_path: Path) -> None:
+    known = ",\n".join(f"'w{number}'" for number in range(10_001))
+    code = (
+        f"from openai import OpenAI\ndef g(t):\n    return t in [{known}]\ndef f(t):\n"
+        "    r = OpenAI().responses.create(model='gpt-4o', input='Sort the mail: ' + t)\n"
+        "    return r.output_text in (YES, NO)\nYES, NO = 'yes', 'no'\n"
+    )
+    assert only_site(tmp_path, code).answers == ("yes", "no")

@@ -68,6 +68,8 @@ _LOGS = frozenset(
         *("len", "printf", "fprintf", "writeline", "errorf", "fatalf", "isset", "empty", "append"),
     }
 )
+# All comparisons of a file share the steps of one call, and each adds so many.
+_STEPS_OF_PLACE = 20
 
 
 class Uses(NamedTuple):
@@ -153,7 +155,10 @@ def _read_file(ev: Evaluator) -> _FileUses:
         for call, uses in known.held.items():
             file.held[call] = [one for one in uses if not _is_called(ev, one[0])]
         places = [place for place in places if _is_called(ev, place.function)]
+    trace = ev.project.trace
+    before, trace.steps = trace.steps, 0
     for place in places:
+        trace.steps = max(trace.steps - _STEPS_OF_PLACE, 0)
         some = list(held_at(ev, place))
         calls = {
             id(call)
@@ -162,6 +167,7 @@ def _read_file(ev: Evaluator) -> _FileUses:
         }
         for call in calls:
             file.held.setdefault(call, []).append((place.function, some))
+    trace.steps = before
     return file
 
 
