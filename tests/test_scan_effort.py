@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.scan.files import why_left_out
 from locum.scan.judging import judge
 from locum.scan.languages import language_of, read_module
 from locum.scan.project import Project
 from locum.scan.sites import model_calls
 from tests.scanning import only_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.scan.tree import Module
 
 HEAD = "from openai import OpenAI\nclient = OpenAI()\nclass Tasks:\n"
 PLAIN = """
@@ -27,26 +35,41 @@ COMPARED = """
 """
 
 
-def function_calls(code: str) -> int:
-    """How many functions are called where all calls of models in a file are judged."""
-    language = language_of("a.py")
-    assert language is not None
-    module = read_module(language, code, "a.py")
+def function_calls(work: Callable[[], object]) -> int:
+    """How many functions are called in the course of some work."""
     profile = cProfile.Profile()
     with profile:
-        ev = Project(Path("/nowhere")).add(module, Path("/nowhere/a.py"))
-        found = [judge(call, "a.py") for call in model_calls(ev)]
-    assert all(findings for _, findings in found)
+        work()
     return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+
+def judge_all(module: Module) -> None:
+    """Judge all calls of models in a file."""
+    ev = Project(Path("/nowhere")).add(module, Path("/nowhere/a.py"))
+    found = [judge(call, "a.py") for call in model_calls(ev)]
+    assert all(findings for _, findings in found)
 
 
 @pytest.mark.parametrize("method", [PLAIN, COMPARED])
 def test_twice_the_calls_are_twice_the_work(method: str) -> None:
-    once, twice = (
-        function_calls(HEAD + "".join(method.format(n=n) for n in range(count)))
-        for count in (60, 120)
-    )
+    language = language_of("a.py")
+    assert language is not None
+    codes = (HEAD + "".join(method.format(n=n) for n in range(count)) for count in (60, 120))
+    modules = [read_module(language, code, "a.py") for code in codes]
+    once, twice = (function_calls(partial(judge_all, module)) for module in modules)
     assert twice < 2.2 * once
+
+
+def test_a_file_that_is_named_costs_the_same_among_many(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    named = tmp_path / "src" / "a.py"
+    costs = []
+    for count in (1, 100):
+        for number in range(count):
+            (tmp_path / f"beside_{number}").touch()
+        costs.append(function_calls(partial(why_left_out, named, tmp_path, tests=False)))
+    few, many = costs
+    assert many <= few
 
 
 def test_a_comparison_is_read_behind_one_with_ten_thousand_words(tmp_path: Path) -> None:

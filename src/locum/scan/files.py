@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.scan.languages import language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
     "Skipped",
@@ -128,7 +128,7 @@ def _entry(
         yield path, None
 
 
-def _is_left_out(folder: Path, beside: Sequence[str]) -> bool:
+def _is_left_out(folder: Path, beside: Iterable[str]) -> bool:
     """Return whether a folder's code is vendored or generated, by its name and what is around."""
     if folder.name == "env":
         return is_file(folder / "pyvenv.cfg")
@@ -136,11 +136,13 @@ def _is_left_out(folder: Path, beside: Sequence[str]) -> bool:
     return folder.name in _LEFT_OUT or (made is not None and any(map(made.search, beside)))
 
 
-def _names_in(folder: Path) -> list[str]:
+def _names_in(folder: Path) -> Iterator[str]:
+    """Yield the names in a folder, which is not read before one is asked for."""
     try:
-        return [entry.name for entry in folder.iterdir()]
+        for entry in folder.iterdir():
+            yield entry.name
     except OSError:
-        return []
+        return
 
 
 def _is_folder(path: Path) -> bool:
