@@ -80,3 +80,22 @@ def test_a_comparison_is_read_behind_one_with_ten_thousand_words(tmp_path: Path)
         "    return r.output_text in (YES, NO)\nYES, NO = 'yes', 'no'\n"
     )
     assert only_site(tmp_path, code).answers == ("yes", "no")
+
+
+def test_a_name_is_looked_for_once_in_files_that_import_all_of_each_other(tmp_path: Path) -> None:
+    once, twice = (_calls_to_look_for_a_name(tmp_path / str(count), count) for count in (8, 16))
+    assert twice < 4 * once
+
+
+def _calls_to_look_for_a_name(folder: Path, files: int) -> int:
+    """How many functions are called to find that none of some files has a name."""
+    folder.mkdir()
+    stars = "".join(f"from m{number} import *\n" for number in range(files))
+    for number in range(files):
+        (folder / f"m{number}.py").write_text(stars, "utf-8")
+    language = language_of("a.py")
+    assert language is not None
+    ask = "OpenAI().responses.create(model='gpt-4o', instructions=X, input=t)"
+    code = f"from openai import OpenAI\n{stars}def f(t):\n    return {ask}\n"
+    ev = Project(folder).add(read_module(language, code, "a.py"), folder / "a.py")
+    return function_calls(partial(model_calls, ev))

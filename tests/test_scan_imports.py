@@ -103,12 +103,3 @@ def test_typescript(tmp_path: Path, line: str, name: str, barrel: str | None) ->
     if barrel is not None:
         files["lib/index.ts"] = barrel
     assert instruction(tmp_path, files) == f"{PROMPT}\n{{}}"
-
-
-def test_files_that_import_all_of_each_other_come_to_an_end(tmp_path: Path) -> None:
-    names = [f"m{number}" for number in range(10)]
-    stars = "\n".join(f"from {name} import *" for name in names)
-    files = {f"{name}.py": stars for name in names}
-    unknown = "{" + "}{".join(f"X{number}" for number in range(10)) + "}"
-    files["a.py"] = PYTHON.format(stars, f"f'{unknown}'")
-    assert instruction(tmp_path, files) is None

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from locum.scan.languages import language_of, read_module
 from locum.scan.output import to_object
+from locum.scan.project import Project
+from locum.scan.sites import model_calls
 from tests.scanning import found, only_site, scan
 
 if TYPE_CHECKING:
@@ -252,16 +255,20 @@ def test_what_is_added_to_a_history_is_part_of_a_conversation(tmp_path: Path) ->
         "    m.append({'role': 'user', 'content': t})\n    m = trim_history(m)\n"
         "    client.chat.completions.create(model='gpt-4o', messages=m, max_tokens=9)\n"
     )
-    assert scan(tmp_path, HEAD + body).findings == []
+    language = language_of("a.py")
+    assert language is not None
+    module = read_module(language, HEAD + body, "a.py")
+    (asked,) = model_calls(Project(tmp_path).add(module, tmp_path / "a.py"))
+    assert asked.request.words.is_conversation
 
 
 def test_a_constant_is_known_whichever_call_is_read_first(tmp_path: Path) -> None:
     chain = "P0 = 'Name the city. '\n" + "".join(f"P{n} = P{n - 1} + 'x'\n" for n in range(1, 60))
-    calls = [f"def {name}(t):\n    {call(f'{name} + t')}\n" for name in ("P59", "P9")]
+    calls = [f"def {name}(t):\n    {call(f'{name} + t')}\n" for name in ("P35", "P20")]
     for order in (calls, calls[::-1]):
         report = scan(tmp_path, HEAD + chain + "".join(order).replace("def P", "def f"))
         known = {one.site.instruction for one in report.sites}
-        assert "Name the city. xxxxxxxxx{}" in known
+        assert f"Name the city. {'x' * 20}{{}}" in known
 
 
 def test_an_empty_list_stands_for_a_history_that_is_missing(tmp_path: Path) -> None:
