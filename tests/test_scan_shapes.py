@@ -121,6 +121,52 @@ def test_classes_of_one_name_in_two_classes_are_two(tmp_path: Path) -> None:
     assert [site.answers for site in sites] == [("a", "b"), ()]
 
 
+def test_types_of_one_name_in_two_functions_are_two(tmp_path: Path) -> None:
+    ask = (
+        'client.chat.completions.parse{}({{ model: "gpt-4o", {} messages: [{{ role: "system", '
+        'content: "Read the mail." }}, {{ role: "user", content: t }}] }});\n}}\n'
+    )
+    written = "response_format: zodResponseFormat(z.object({ team: z.nativeEnum(Team) }), 'out'),"
+    code = 'import OpenAI from "openai";\nimport { z } from "zod";\nconst client = new OpenAI();\n'
+    for number, (one, other) in enumerate((("a", "b"), ("c", "d"))):
+        code += (
+            f'function e{number}(t: string) {{\n enum Team {{ A = "{one}", B = "{other}" }}\n '
+            f"return {ask.format('', written)}"
+            f'function i{number}(t: string) {{\n type Kind = "{one}" | "{other}";\n '
+            f"interface Out{number} {{ team: Kind }}\n return {ask.format(f'<Out{number}>', '')}"
+        )
+    sites = [one.site for one in scan(tmp_path, code, "code.ts").sites]
+    assert [site.answers for site in sites] == [("a", "b")] * 2 + [("c", "d")] * 2
+
+
+def test_a_type_at_the_top_is_meant_before_one_of_a_function(tmp_path: Path) -> None:
+    code = (
+        'import OpenAI from "openai";\nfunction f() {\n type Team = string;\n}\n'
+        'type Team = "a" | "b";\nexport const g = (t: string) => new OpenAI().chat.completions.'
+        'parse<Team>({ model: "gpt-4o", messages: [{ role: "system", content: "Read it." },\n'
+        ' { role: "user", content: t }] });\n'
+    )
+    assert only_site(tmp_path, code, "code.ts").answers == ("a", "b")
+
+
+def test_a_type_hides_no_schema_of_its_name(tmp_path: Path) -> None:
+    local = "const Own = Team; type Own = z.infer<typeof Own>;"
+    code = SCRIPT.format("Team").replace("=> client", f"=> {{\n {local}\n return client")
+    code = code.replace("Format(Out", "Format(Own") + "}\n"
+    assert only_site(tmp_path, code, "code.ts").answers == ("a", "b")
+
+
+def test_enums_of_one_name_in_two_classes_are_two(tmp_path: Path) -> None:
+    code = "using Microsoft.Extensions.AI;\n" + "".join(
+        f"class C{number} {{\n enum Team {{ {labels} }}\n record Out{number}(Team Team);\n"
+        f" Task F(IChatClient client, string t) => client.GetResponseAsync<Out{number}>(\n"
+        '  [new(ChatRole.System, "Read the mail."), new(ChatRole.User, t)]);\n}\n'
+        for number, labels in enumerate(("A, B", "C, D"))
+    )
+    sites = [one.site for one in scan(tmp_path, code, "code.cs").sites]
+    assert [site.answers for site in sites] == [("A", "B"), ("C", "D")]
+
+
 def test_what_pydantic_keeps_to_itself_is_no_field(tmp_path: Path) -> None:
     code = f"{HEAD}class Out(BaseModel):\n{TEAM}    _kept: str = PrivateAttr()\n"
     site = only_site(tmp_path, f"{code}def f(t):\n    return {ASK.format('Out')}\n")

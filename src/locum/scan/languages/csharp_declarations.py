@@ -129,12 +129,10 @@ def lower_class(low: Lowering, node: SgNode) -> Expression:
 
 def lower_enum(low: Lowering, node: SgNode) -> Expression:
     """Note an enum."""
-    defined = Class(name_text(node.field("name")), ["Enum"])
-    body = node.field("body")
-    for child in children_of(body):
-        name = name_text(child.field("name"))
-        defined.members[name] = name
-    low.module.classes[defined.name] = defined
+    with low.class_body(Class(name_text(node.field("name")), ["Enum"])) as defined:
+        for child in children_of(node.field("body")):
+            name = name_text(child.field("name"))
+            defined.members[name] = name
     return Opaque([])
 
 

@@ -55,27 +55,24 @@ def note_require(low: Lowering, target: SgNode | None, value: Expression) -> boo
 
 def lower_enum(low: Lowering, node: SgNode) -> Expression:
     """Note an enum."""
-    defined = Class(name_text(node.field("name")), ["Enum"])
-    body = node.field("body")
-    for child in children_of(body):
-        name = name_text(child.field("name")) or child.text()
-        value = low.lower(child.field("value"))
-        defined.members[name] = str(value.value) if isinstance(value, Literal) else name
-    low.module.classes[defined.name] = defined
+    with low.class_body(Class(name_text(node.field("name")), ["Enum"])) as defined:
+        for child in children_of(node.field("body")):
+            name = name_text(child.field("name")) or child.text()
+            value = low.lower(child.field("value"))
+            defined.members[name] = str(value.value) if isinstance(value, Literal) else name
     return Opaque([])
 
 
 def lower_alias(low: Lowering, node: SgNode) -> Expression:
     """Note a type alias."""
-    defined = Class(name_text(node.field("name")))
-    defined.types[""] = name_text(node.field("value"))
-    low.module.classes.setdefault(defined.name, defined)
+    defined = low.note_class(Class(name_text(node.field("name"))))
+    defined.types.setdefault("", name_text(node.field("value")))
     return Opaque([])
 
 
 def lower_interface(low: Lowering, node: SgNode) -> Expression:
     """Note an interface."""
-    defined = Class(name_text(node.field("name")))
+    defined = low.note_class(Class(name_text(node.field("name"))))
     for clause in children_of(node):
         if clause.kind() == "extends_type_clause":
             defined.bases += [base.text() for base in children_of(clause)]
@@ -85,7 +82,6 @@ def lower_interface(low: Lowering, node: SgNode) -> Expression:
             defined.types[name_text(child.field("name"))] = name_text(child.field("type")).lstrip(
                 ": "
             )
-    low.module.classes.setdefault(defined.name, defined)
     return Opaque([])
 
 

@@ -231,17 +231,21 @@ class Lowering:
         yield
         self.function, self.loops, self.in_class_body, self.arms = before
 
+    def note_class(self, defined: Class) -> Class:
+        """Note a class, or a type that is no value; return the one there already, if there is."""
+        around = self.owner if self.in_class_body else None
+        return self._classes.note(defined, self.function, around)
+
     @contextmanager
     def class_body(self, defined: Class) -> Iterator[Class]:
         """Walk the body of a class, whose assignments are its attributes.
 
         A class that is there already at that place is gone on with.
         """
-        around = self.owner if self.in_class_body else None
-        if around is None and self.function is not self.module.root:
+        if not self.in_class_body and self.function is not self.module.root:
             self.bind(Name(defined.name), defined)
         before = (self.owner, self.in_class_body)
-        self.owner, self.in_class_body = self._classes.note(defined, self.function, around), True
+        self.owner, self.in_class_body = self.note_class(defined), True
         yield self.owner
         self.owner, self.in_class_body = before
 
