@@ -32,7 +32,7 @@ _TYPES: dict[type, str] = {
 
 
 class InferredSchema(NamedTuple):
-    """A JSON Schema that answers satisfy, and what it leaves out.
+    """A JSON Schema that answers satisfy once they are read, and what it leaves out.
 
     Args:
         schema: Draft 2020-12; `read_schema` reads it.
@@ -44,7 +44,7 @@ class InferredSchema(NamedTuple):
 
 
 def infer_schema(answers: Sequence[JsonValue]) -> InferredSchema:
-    """Return the schema that recorded answers share, which every one of them satisfies.
+    """Return the schema that recorded answers share: each of them satisfies it once it is read.
 
     Properties stand in the order in which they first occur, and are required if every object has
     them. A field of several types lists them; integers beside other numbers are numbers. Where a
