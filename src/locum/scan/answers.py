@@ -142,7 +142,7 @@ def _file_uses(ev: Evaluator) -> _FileUses:
 
 def _read_file(ev: Evaluator) -> _FileUses:
     """Read a file; by an evaluator that knows callers, only what their values may change anew."""
-    plainly = ev.project.evaluator(ev.module)
+    plainly = ev.without_callers()
     file = _FileUses({}, {})
     places = ev.module.places
     if ev is plainly:

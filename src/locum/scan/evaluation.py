@@ -84,6 +84,10 @@ class Evaluator:
         """Return an evaluator in which a function's parameters have the values of one call."""
         return Evaluator(self.module, self.project, {**self.callers, id(function): place})
 
+    def without_callers(self) -> Evaluator:
+        """Return the evaluator of the file in which no caller is chosen."""
+        return self.project.evaluator(self.module)
+
     def value(self, expression: Expression, function: Function) -> Value:
         """Return what an expression in a function stands for."""
         key = (id(expression), id(function))

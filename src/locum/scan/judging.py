@@ -71,9 +71,7 @@ def judge(call: ModelCall, path: str) -> tuple[CallSite, list[Finding]]:
 
 def _read(call: ModelCall) -> _Reading:
     request = call.request
-    project = call.ev.project
-    project.trace.steps = 0
-    plainly = project.evaluator(call.ev.module)
+    call.ev.project.trace.steps = 0
     model = model_name(request.model)
     tier: Tier = "local" if request.is_local else tier_of(model)
     text = "\n".join(words(one) for one in request.words.texts())
@@ -95,7 +93,7 @@ def _read(call: ModelCall) -> _Reading:
         schema=_fields(shape, named_fields),
         most_tokens=request.most_tokens,
         temperature=request.temperature,
-        contexts=contexts_of(plainly, call.function, call.loops),
+        contexts=contexts_of(call.ev.without_callers(), call.function, call.loops),
     )
     open_words = request.words.is_conversation or request.words.has_media
     return _Reading(

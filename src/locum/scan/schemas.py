@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locum.scan.json_texts import from_json
-from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, record
+from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, enumerated, record
 from locum.scan.type_shapes import class_shape, type_shape
 from locum.scan.values import (
     Fields,
@@ -106,7 +106,7 @@ def _json_schema(value: Value, ev: Evaluator, depth: int) -> Shape:  # noqa: PLR
         return schema_shape(value, ev, depth + 1) or OPEN
     entries = {plain(key): one for key, one in value.entries.items()}
     if "enum" in entries:
-        return _enumerated(entries["enum"])
+        return enumerated(entries["enum"])
     if "const" in entries:
         return closed([words(as_text(entries["const"]))])
     if "properties" in entries:
@@ -128,20 +128,6 @@ def _properties(value: Value, ev: Evaluator, depth: int) -> Shape:
     return OPEN
 
 
-def _enumerated(value: Value) -> Shape:
-    """Labels that are written in the code; those from elsewhere may be others in each call."""
-    if isinstance(value, Items) and not value.is_open:
-        texts = [as_text(one) for one in value.items]
-        return closed(map(words, texts)) if all(map(_is_constant, texts)) else OPEN
-    if isinstance(value, Reference) and value.defined is not None:
-        return closed(value.defined.members.values())
-    return OPEN
-
-
-def _is_constant(text: Text) -> bool:
-    return constant_text(text) is not None
-
-
 def _type_name(value: Value | None) -> str:
     if isinstance(value, Reference):
         return plain(value.path.rsplit(".", 1)[-1]).removeprefix("type")
@@ -152,7 +138,7 @@ def _of_made(value: Made, ev: Evaluator, depth: int) -> Shape | None:  # noqa: P
     name = plain(value.name.rsplit(".", 1)[-1])
     first = value.arguments[0] if value.arguments else None
     if plain(value.name).startswith(("z", "v", "zod")) and "." in value.name:
-        shape = zod_shape(value, _enumerated, lambda one: schema_shape(one, ev, depth + 1))
+        shape = zod_shape(value, lambda one: schema_shape(one, ev, depth + 1))
         if shape is not None:
             return shape
     if name.endswith(("enumschema", "enumproperty")):
@@ -177,15 +163,15 @@ def _listed(value: Made) -> Shape:
     given = [*value.arguments, *value.named.values()]
     for one in given:
         if isinstance(one, Items):
-            return _enumerated(one)
+            return enumerated(one)
         if isinstance(one, Fields):
             lists = [
-                _enumerated(inner) for inner in one.entries.values() if isinstance(inner, Items)
+                enumerated(inner) for inner in one.entries.values() if isinstance(inner, Items)
             ]
             if lists:
                 return lists[0]
         if isinstance(one, Reference) and one.defined is not None and one.defined.members:
-            return _enumerated(one)
+            return enumerated(one)
     return OPEN
 
 
@@ -210,7 +196,7 @@ def _built(value: Made, ev: Evaluator, depth: int) -> Shape | None:
             shapes[label] = _property(step, name, ev, depth)
         elif name in {"enumvalues", "enum"} and step.arguments:
             first = step.arguments[0]
-            return _enumerated(first if isinstance(first, Items) else Items(step.arguments))
+            return enumerated(first if isinstance(first, Items) else Items(step.arguments))
         elif name in {"properties", "additionalproperty"} and step.arguments:
             entries = [one for one in step.arguments if isinstance(one, Fields)]
             if entries:
@@ -221,7 +207,7 @@ def _built(value: Made, ev: Evaluator, depth: int) -> Shape | None:
 def _property(step: Step, name: str, ev: Evaluator, depth: int) -> Shape:
     if "enum" in name:
         lists = [one for one in step.arguments if isinstance(one, Items)]
-        return _enumerated(lists[0]) if lists else OPEN
+        return enumerated(lists[0]) if lists else OPEN
     if "boolean" in name:
         return BOOLEAN
     shapes = [schema_shape(one, ev, depth + 1) for one in step.arguments[1:]]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.scan.values import Items, Reference, as_text, constant_text, words
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BOOLEAN", "OPEN", "Shape", "closed", "record"]
+    from locum.scan.values import Value
+
+__all__ = ["BOOLEAN", "OPEN", "Shape", "closed", "enumerated", "record"]
 
 
 class Shape(NamedTuple):
@@ -31,6 +35,20 @@ BOOLEAN = Shape(is_closed=True, answers=("true", "false"))
 def closed(answers: Iterable[str]) -> Shape:
     """Return the shape of one of several answers."""
     return Shape(is_closed=True, answers=tuple(dict.fromkeys(answers)))
+
+
+def enumerated(value: Value) -> Shape:
+    """Return the shape of one of the labels of a list or an enum.
+
+    They are those that are written in the code; labels from elsewhere may be others in each call.
+    """
+    if isinstance(value, Items) and not value.is_open:
+        texts = [as_text(one) for one in value.items]
+        is_written = all(constant_text(text) is not None for text in texts)
+        return closed(map(words, texts)) if is_written else OPEN
+    if isinstance(value, Reference) and value.defined is not None:
+        return closed(value.defined.members.values())
+    return OPEN
 
 
 def record(fields: Mapping[str, Shape]) -> Shape:

@@ -135,7 +135,7 @@ def _by_callers(
         turns: How many callers are still looked at, in all.
         depth: How many functions up.
     """
-    plainly = ev.project.evaluator(ev.module)
+    plainly = ev.without_callers()
     for owner in _owners(made.request) if depth < _DEEPEST else ():
         for caller in _callers(plainly, owner):
             if next(turns, None) is None:

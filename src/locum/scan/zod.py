@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, record
+from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, enumerated, record
 from locum.scan.values import Fields, Items, Made, Step, Value, as_text, plain, words
 
 if TYPE_CHECKING:
@@ -28,21 +28,18 @@ _KEEPING = frozenset(
 )
 
 
-def zod_shape(
-    value: Made, enumerated: Callable[[Value], Shape], shape_of: Callable[[Value], Shape | None]
-) -> Shape | None:
+def zod_shape(value: Made, shape_of: Callable[[Value], Shape | None]) -> Shape | None:
     """Return the shape of a schema that is built with functions; ``None`` where it is none.
 
     Args:
         value: The call that begins it, with all that follows.
-        enumerated: Gives the shape of a list of labels.
         shape_of: Gives the shape of what stands in it.
     """
     name = plain(value.name.rsplit(".", 1)[-1])
     first = value.arguments[0] if value.arguments else None
     if name in _OBJECTS and isinstance(first, Fields):
         return _object(first, value.steps, shape_of)
-    shape = _plainly(name, first, value, enumerated, shape_of)
+    shape = _plainly(name, value.arguments, shape_of)
     if shape is None or all(plain(step.name) in _KEEPING for step in value.steps):
         return shape
     return OPEN
@@ -85,13 +82,10 @@ def _added(
 
 
 def _plainly(  # noqa: PLR0911 - one for each form
-    name: str,
-    first: Value | None,
-    value: Made,
-    enumerated: Callable[[Value], Shape],
-    shape_of: Callable[[Value], Shape | None],
+    name: str, arguments: tuple[Value, ...], shape_of: Callable[[Value], Shape | None]
 ) -> Shape | None:
     """Anything else than an object, before the steps that follow."""
+    first = arguments[0] if arguments else None
     if name in {"enum", "nativeenum", "picklist"}:
         if isinstance(first, Fields):
             return closed(words(as_text(one)) for one in first.entries.values())
@@ -104,10 +98,10 @@ def _plainly(  # noqa: PLR0911 - one for each form
         return shape_of(first) or OPEN
     if name == "intersection":
         return _object(
-            Fields({}), tuple(Step("and", arguments=(one,)) for one in value.arguments), shape_of
+            Fields({}), tuple(Step("and", arguments=(one,)) for one in arguments), shape_of
         )
     if name in {"union", "discriminatedunion"}:
-        lists = [one for one in value.arguments if isinstance(one, Items)]
+        lists = [one for one in arguments if isinstance(one, Items)]
         shapes = [shape_of(one) or OPEN for one in lists[0].items] if lists else []
         if shapes and all(shape.is_closed for shape in shapes):
             return closed(one for shape in shapes for one in shape.answers)

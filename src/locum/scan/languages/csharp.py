@@ -185,12 +185,12 @@ def _is_pattern(low: Lowering, node: SgNode) -> Expression:
 
 
 def _switch_expression(low: Lowering, node: SgNode) -> Expression:
-    first, *arms = children_of(node)
+    first, *branches = children_of(node)
     subject = low.lower(first)
     cases: list[Expression] = []
     results: list[Expression] = []
-    for arm in arms:
-        pattern, *rest = children_of(arm)
+    for branch in branches:
+        pattern, *rest = children_of(branch)
         cases += _cases(low, pattern)
         results += low.lower_all(rest[-1:])
     low.placed(Switch(subject, cases))
