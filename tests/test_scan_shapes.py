@@ -199,6 +199,22 @@ def test_steps_of_zod_add_and_leave_fields(
     assert (site.schema, "/".join(site.answers)) == (fields, answers)
 
 
+@pytest.mark.parametrize(
+    ("label", "answers"),
+    [
+        ("z.literal('a')", "a"),
+        ("z.literal(['a', 'b'])", "a/b"),
+        ("z.literal(process.env.LABEL)", ""),
+        ("z.nativeEnum({ A: 'a', B: 'b' })", "a/b"),
+        ("z.nativeEnum({ A: 'a', B: process.env.LABEL })", ""),
+        ("z.nativeEnum({ ...others, A: 'a' })", ""),
+    ],
+)
+def test_labels_of_zod_are_those_that_are_written(tmp_path: Path, label: str, answers: str) -> None:
+    code = SCRIPT.format(f"z.object({{ team: {label} }})")
+    assert "/".join(only_site(tmp_path, code, "code.ts").answers) == answers
+
+
 def test_attributes_are_inherited_from_classes_of_other_files(tmp_path: Path) -> None:
     (tmp_path / "base.py").write_text("class Base:\n    P = 'Name the city.'\n", "utf-8")
     code = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.scan.values import Items, Reference, as_text, constant_text, words
+from locum.scan.values import Fields, Items, Reference, as_text, constant_text, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,10 +38,12 @@ def closed(answers: Iterable[str]) -> Shape:
 
 
 def enumerated(value: Value) -> Shape:
-    """Return the shape of one of the labels of a list or an enum.
+    """Return the shape of one of the labels of a list, a record or an enum.
 
     They are those that are written in the code; labels from elsewhere may be others in each call.
     """
+    if isinstance(value, Fields):
+        value = Items(tuple(value.entries.values()), value.is_open)
     if isinstance(value, Items) and not value.is_open:
         texts = [as_text(one) for one in value.items]
         is_written = all(constant_text(text) is not None for text in texts)

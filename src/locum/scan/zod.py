@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.scan.shapes import BOOLEAN, OPEN, Shape, closed, enumerated, record
-from locum.scan.values import Fields, Items, Made, Step, Value, as_text, plain, words
+from locum.scan.values import Fields, Items, Made, Step, Value, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,11 +87,9 @@ def _plainly(  # noqa: PLR0911 - one for each form
     """Anything else than an object, before the steps that follow."""
     first = arguments[0] if arguments else None
     if name in {"enum", "nativeenum", "picklist"}:
-        if isinstance(first, Fields):
-            return closed(words(as_text(one)) for one in first.entries.values())
         return enumerated(first) if first is not None else None
     if name == "literal" and first is not None:
-        return closed([words(as_text(first))])
+        return enumerated(first if isinstance(first, Items) else Items((first,)))
     if name == "boolean":
         return BOOLEAN
     if name in _WRAPPERS and first is not None:
