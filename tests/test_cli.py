@@ -14,7 +14,9 @@ import pytest
 from locum.cli.kept_files import check_folder
 from locum.cli.options import parse_duration, parse_size
 from locum.cli.places import task_folder
+from locum.cli.task_inputs import Given, mind_answers
 from locum.errors import ArtefactError, UsageError
+from locum.schema import Example
 from locum.store import CallStore, open_database
 from tests.call_samples import make_call
 from tests.commands import refusal, run
@@ -247,6 +249,10 @@ def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
         (["distill", "support", "--calls", "calls.csv", "--max-size", "9"], b"--max-size '9'"),
         (["distill", "support", "--calls", "calls.csv", "--coverage", "80"], b"coverage 80"),
         (["distill", "support", "--inputs", "calls.csv"], b"--inputs needs a teacher"),
+        (
+            ["distill", "support", "--inputs", "calls.csv", "--teacher", "http://127.0.0.1:1/v1"],
+            b"30 of 30 inputs came with an answer",
+        ),
         (["distill", "support", "--calls", "calls.csv", "--column", "text"], b"KIND=NAME"),
         (["distill", "support", "--calls", "calls.csv", "--encoding", "klingon"], b"'klingon'"),
         (["distill", "support", "--calls", "calls.csv", "--unknown"], b"No such option"),
@@ -255,6 +261,19 @@ def test_a_bad_file_is_a_clear_error_and_leaves_nothing(
 def test_wrong_usage_is_code_2(tmp_path: Path, arguments: list[str], said: bytes) -> None:
     write_calls(tmp_path / "calls.csv", 30)
     assert said in run(*arguments, folder=tmp_path, code=2).stderr
+
+
+def test_inputs_with_answers_are_said_where_a_teacher_is_to_be_asked() -> None:
+    known, open_ = Example("a", answer="yes"), Example("b")
+    given = Given([open_], "file", ["one"], columns={"text": "text"})
+    assert mind_answers(given, "gpt") == given
+    given = Given([known, open_], "file", ["one"], columns={"text": "text", "answer": "label"})
+    first, said = mind_answers(given, "gpt").notes
+    assert first == "one"
+    assert said.startswith("1 of 2 inputs came with an answer in column 'label'")
+    assert said.endswith(
+        "gpt is not asked about them; where it is people's, say so: --column human=label"
+    )
 
 
 def test_without_a_file_calls_must_have_been_recorded(tmp_path: Path) -> None:

@@ -32,11 +32,7 @@ from locum.cli.options import (
 from locum.cli.places import project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.refreshing import begin_refresh, keep_or_promote
-from locum.cli.task_inputs import (
-    declare_task,
-    one_file,
-    read_inputs,
-)
+from locum.cli.task_inputs import declare_task, one_file, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -224,7 +220,9 @@ def distill_command(
     money = make_budget(task, budget, priced_as, settings, has_teacher=bool(teacher or judge))
     check_folder(folder)
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
-        given = read_inputs(task, file, column, encoding, place)
+        given = read_inputs(
+            task, file, column, encoding, place, to_ask=model or "the teacher" if inputs else None
+        )
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         extraction = find_extraction(
             task,

@@ -21,6 +21,7 @@ __all__ = [
     "Declared",
     "Given",
     "declare_task",
+    "mind_answers",
     "one_file",
     "read_inputs",
     "refuse_file_flags",
@@ -66,7 +67,13 @@ def one_file(calls: Path | None, inputs: Path | None) -> Path | None:
 
 
 def read_inputs(
-    task: str, file: Path | None, column: list[str] | None, encoding: str, place: str | Path
+    task: str,
+    file: Path | None,
+    column: list[str] | None,
+    encoding: str,
+    place: str | Path,
+    *,
+    to_ask: str | None = None,
 ) -> Given:
     """Return the inputs of a file, else those of recorded calls.
 
@@ -76,16 +83,48 @@ def read_inputs(
         column: What ``--column`` says of it.
         encoding: What ``--encoding`` says of it.
         place: The store of recorded calls.
+        to_ask: Who is to be asked about the file's inputs, if somebody is; there is a note on those
+            that came with an answer.
 
     Raises:
         InputError: The file cannot be read or holds none; or there is no store, or none of its
             calls of this task has a whole answer.
-        UsageError: A column or the encoding does not exist, or is named where there is no file.
+        UsageError: A column or the encoding does not exist, or is named where there is no file; or
+            all inputs came with an answer, so that nobody would be asked.
     """
     if file is None:
         refuse_file_flags(column, encoding)
         return _recorded_inputs(task, place)
-    return _file_inputs(file, parse_columns(column or []), encoding)
+    given = _file_inputs(file, parse_columns(column or []), encoding)
+    return mind_answers(given, to_ask) if to_ask else given
+
+
+def mind_answers(given: Given, teacher: str) -> Given:
+    """Return inputs that a teacher is to be asked about, with a note on those that have an answer.
+
+    Args:
+        given: The inputs of a file.
+        teacher: Who is to be asked.
+
+    Raises:
+        UsageError: All have one: nobody would be asked.
+    """
+    from locum.dataset import likely_answer
+
+    answered = sum(likely_answer(example) is not None for example in given.examples)
+    if not answered:
+        return given
+    column = given.columns.get("answer") or given.columns.get("soft_label", "answer")
+    said = (
+        f"{answered:,} of {len(given.examples):,} inputs came with an answer in column {column!r}, "
+        f"which counts as the teacher's: {teacher} is not asked about them"
+    )
+    cure = f"where it is people's, say so: --column human={column}"
+    if answered == len(given.examples):
+        raise UsageError(
+            f"{said}; {cure}; where it is the teacher's, give the file by --calls alone"
+        )
+    return given._replace(notes=[*given.notes, f"{said}; {cure}"])
 
 
 def refuse_file_flags(column: list[str] | None, encoding: str) -> None:

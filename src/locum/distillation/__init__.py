@@ -5,7 +5,7 @@ from locum.distillation.assess import some_share, surest_wrong
 from locum.distillation.attempt import Latency, measure_latency, saved_size
 from locum.distillation.choice import Choice, Foreseen, choose_cheapest, why_enough
 from locum.distillation.decide import decide, least_certify_inputs, refuse_too_few, too_few
-from locum.distillation.distill import check_texts, distill
+from locum.distillation.distill import distill, to_examples
 from locum.distillation.input_facts import count_inputs, hash_learned_from, repeated_rows
 from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.progress import Progress, Silent
@@ -42,7 +42,6 @@ __all__ = [
     "WrittenAnswers",
     "buy_answers",
     "check_promise",
-    "check_texts",
     "choose_cheapest",
     "collect_written",
     "count_inputs",
@@ -60,6 +59,7 @@ __all__ = [
     "saved_size",
     "some_share",
     "surest_wrong",
+    "to_examples",
     "too_few",
     "warn_of_inputs",
     "why_enough",

@@ -30,7 +30,7 @@ from locum.distillation.teacher_facts import (
     describe_teacher,
     measure_costs,
 )
-from locum.errors import InputError
+from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.schema import Example, Split, Task
 from locum.teachers import Budget, Teacher
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from locum.distillation.pool import Pool
     from locum.store import Database
 
-__all__ = ["Progress", "check_texts", "distill"]
+__all__ = ["Progress", "distill", "to_examples"]
 
 
 def distill(  # noqa: PLR0913 - one call with all that can be chosen
@@ -117,8 +117,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     ladder = SearchSettings(family, coverage, seconds, max_bytes, encoder, embeddings, seed)
     ladder.check(rung_names(), "with labels")
     told = progress or Silent()
-    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    check_texts(examples)
+    examples = to_examples(inputs)
     money = budget or Budget(ledger=task.name)
     answers, bought = collect_answers(task, examples, teacher, store, money, told)
     real, written = divide_answers(examples, answers)
@@ -168,12 +167,16 @@ def _asked_for(attempt: Attempt) -> Choice[Attempt]:
     return Choice(attempt, f"the student that was asked for{note}")
 
 
-def check_texts(examples: Sequence[Example]) -> None:
-    """Refuse inputs that cannot be learned from.
+def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
+    """Return inputs as examples, and refuse those that cannot be learned from.
 
     Raises:
         InputError: There are none, a model wrote all, or one is no valid Unicode text.
+        UsageError: They are one string, whose letters would be the inputs.
     """
+    if isinstance(inputs, str):
+        raise UsageError("inputs are a list of texts: wrap the one text in [ ], or read the file")
+    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
     if not examples:
         raise InputError("there are no inputs: give at least one text")
     if all(example.synthetic for example in examples):
@@ -184,6 +187,7 @@ def check_texts(examples: Sequence[Example]) -> None:
     for number, example in enumerate(examples, start=1):
         if any("\ud800" <= character <= "\udfff" for character in example.text):
             raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
+    return examples
 
 
 def _labelled(pool: Pool, splits: SplitRows, around: Surroundings) -> dict[Split, Labelled]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.answers import buy_answers
-from locum.distillation.distill import check_texts
+from locum.distillation.distill import to_examples
 from locum.errors import UsageError
 from locum.schema import Example, Task
 from locum.teachers.http import HttpTeacher
@@ -55,9 +55,9 @@ def leave_out_synthetic(inputs: Sequence[str | Example]) -> tuple[list[Example],
 
     Raises:
         InputError: There are no inputs, a model wrote all, or one is no valid Unicode text.
+        UsageError: They are one string.
     """
-    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    check_texts(examples)
+    examples = to_examples(inputs)
     real = [example for example in examples if not example.synthetic]
     count = len(examples) - len(real)
     said = f"{count:,} synthetic inputs were left out: they are for labels alone so far"
