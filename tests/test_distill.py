@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +194,29 @@ def test_values_out_of_range_and_broken_texts_are_refused() -> None:
         distill(make_task(), make_examples(20), minimum_coverage=5)
     with pytest.raises(InputError, match="input 2 holds half a surrogate pair"):
         distill(make_task(), [Example("fine", answer="billing"), Example("\ud800", answer="x")])
+
+
+def odd(text: object, answer: object = None, **more: object) -> Example:
+    """An example of values that it should not have."""
+    return Example(text, answer, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ("messages.txt", "inputs are a list of texts, not 'messages.txt' of type str"),
+        (Path("messages.txt"), "of type PosixPath: wrap the one text"),
+        (["fine", ("x", "a")], r"input 2 is .* of type tuple: expected a text, or Example"),
+        ([odd("x", {"a": 1})], r"answer of input 1 is .* such as json.dumps\(answer\)"),
+        ([odd("x", 1)], r"answer of input 1 is '1' of type int: .* str\(answer\)"),
+        ([odd(None, "a")], "the text of input 1 is 'None' of type NoneType"),
+        ([odd("x", time=datetime.now(UTC))], "time of input 1 .* of type datetime"),
+    ],
+    ids=["text", "path", "tuple", "object", "number", "nothing", "datetime"],
+)
+def test_inputs_of_other_types_are_refused_with_the_cure(inputs: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        distill(make_task(), inputs)  # type: ignore[arg-type]
 
 
 def test_the_most_probable_label_is_the_answer_where_none_was_recorded() -> None:

@@ -14,6 +14,7 @@ from locum.calibration.dirichlet import (
     SelfAgreement,
     expected_gain,
     fit_dirichlet,
+    mean_agreement,
     posterior_mean,
     self_agreement,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "fit_linear",
     "fit_log_linear",
     "fit_temperature",
+    "mean_agreement",
     "measure_reliability",
     "odds_weights",
     "posterior_mean",

@@ -19,7 +19,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SelfAgreement", "expected_gain", "fit_dirichlet", "posterior_mean", "self_agreement"]
+__all__ = [
+    "SelfAgreement",
+    "expected_gain",
+    "fit_dirichlet",
+    "mean_agreement",
+    "posterior_mean",
+    "self_agreement",
+]
 
 _PULL = 0.5
 _MOST_ROUNDS = 1000
@@ -156,16 +163,28 @@ def self_agreement(counts: NDArray[np.integer]) -> SelfAgreement | None:
     Returns:
         ``None`` where no question has two votes.
     """
-    from scipy.special import betaincinv
-
     votes = counts.sum(axis=1)
     usable = counts[votes >= 2].astype(np.float64)
-    if not len(usable):
-        return None
     pairs = votes[votes >= 2] * (votes[votes >= 2] - 1.0)
-    shares = (usable * (usable - 1)).sum(axis=1) / pairs
+    return mean_agreement((usable * (usable - 1)).sum(axis=1) / pairs, float(pairs.sum()) / 2)
+
+
+def mean_agreement(shares: NDArray[np.float64], pairs: float) -> SelfAgreement | None:
+    """Return the mean of shares of agreeing pairs, with its interval as `self_agreement` has it.
+
+    Args:
+        shares: Of the pairs of each question, ``[N]``.
+        pairs: How many there are in all.
+
+    Returns:
+        ``None`` where there is no question.
+    """
+    from scipy.special import betaincinv
+
+    if not len(shares):
+        return None
     estimate = float(shares.mean())
-    size = _effective_size(shares, float(pairs.sum()) / 2)
+    size = _effective_size(shares, pairs)
     agreeing, differing = size * estimate, size * (1 - estimate)
     return SelfAgreement(
         estimate,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SHARES", "SplitRows", "may_seed", "split_rows"]
 
 SHARES: Mapping[Split, float] = {"train": 0.60, "validation": 0.12, "certify": 0.20, "test": 0.08}
-_MOST_OF_ONE_GROUP = 0.02
+_MOST_OF_ONE_GROUP = 0.002
 _ONE_A_GROUP = frozenset[Split]({"certify", "test"})
 
 Rows = NDArray[np.int64]
@@ -172,8 +172,9 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows, generator: np.random
 def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split, Rows]:
     """Cut an order in which groups lie together, never inside a group; leave no part empty.
 
-    A group counts for a fiftieth of the rows at most, so that a text which makes up most of them
-    leaves no part without others. Where there are fewer groups than parts, the first gets them all.
+    A group counts for a five-hundredth of the rows at most, so that a few texts which make up most
+    of them leave no part without others. Where there are fewer groups than parts, the first gets
+    them all.
     """
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     sizes = np.diff(starts, append=len(order))

@@ -9,6 +9,7 @@ from locum.distillation.answers import collect_answers
 from locum.distillation.choice import Choice, choose_cheapest
 from locum.distillation.conclude import certify_choice, conclude
 from locum.distillation.decide import refuse_too_few
+from locum.distillation.given import to_examples
 from locum.distillation.ladder import NOT_TUNED, climb, was_tuned
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
@@ -30,9 +31,7 @@ from locum.distillation.teacher_facts import (
     describe_teacher,
     measure_costs,
 )
-from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
-from locum.schema import Example, Split, Task
 from locum.teachers import Budget, Teacher
 from locum.training import Labelled
 
@@ -46,9 +45,10 @@ if TYPE_CHECKING:
     from locum.dataset import SplitRows, Surroundings
     from locum.distillation.attempt import Attempt
     from locum.distillation.pool import Pool
+    from locum.schema import Example, Split, Task
     from locum.store import Database
 
-__all__ = ["Progress", "distill", "to_examples"]
+__all__ = ["Progress", "distill"]
 
 
 def distill(  # noqa: PLR0913 - one call with all that can be chosen
@@ -165,29 +165,6 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
 def _asked_for(attempt: Attempt) -> Choice[Attempt]:
     note = "" if was_tuned(attempt.trained.student) else f" ({NOT_TUNED})"
     return Choice(attempt, f"the student that was asked for{note}")
-
-
-def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
-    """Return inputs as examples, and refuse those that cannot be learned from.
-
-    Raises:
-        InputError: There are none, a model wrote all, or one is no valid Unicode text.
-        UsageError: They are one string, whose letters would be the inputs.
-    """
-    if isinstance(inputs, str):
-        raise UsageError("inputs are a list of texts: wrap the one text in [ ], or read the file")
-    examples = [Example(given) if isinstance(given, str) else given for given in inputs]
-    if not examples:
-        raise InputError("there are no inputs: give at least one text")
-    if all(example.synthetic for example in examples):
-        raise InputError(
-            f"a model wrote all {len(examples):,} inputs, and on such a student is never certified "
-            "or tested: give inputs as production sends them too, such as recorded calls"
-        )
-    for number, example in enumerate(examples, start=1):
-        if any("\ud800" <= character <= "\udfff" for character in example.text):
-            raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
-    return examples
 
 
 def _labelled(pool: Pool, splits: SplitRows, around: Surroundings) -> dict[Split, Labelled]:

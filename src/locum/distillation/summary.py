@@ -10,7 +10,8 @@ import numpy as np
 from locum.distillation.input_facts import count_inputs, hash_learned_from, repeated_rows
 from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.result import DataSummary
-from locum.evaluation import Share, share
+from locum.evaluation import Share, share_of_pairs
+from locum.schema import label_key
 from locum.students import WindowedStudent
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def summarise(task: Task, pool: Pool, divided: Divided, notes: Sequence[str]) ->
 
 def _self_agreement(pool: Pool) -> Share | None:
     """How often inputs that repeat each other got the same answer, over pairs of them."""
-    answers = pool.answers.tolist()
-    pairs = [answers[one] == answers[other] for one, other in repeated_rows(pool.examples)]
-    return share(np.array(pairs, bool))
+    pairs = np.array(repeated_rows(pool.examples), np.int64).reshape(-1, 2)
+    texts = [label_key(pool.examples[row].text) for row in pairs[:, 0].tolist()]
+    return share_of_pairs(pool.answers[pairs[:, 0]] == pool.answers[pairs[:, 1]], texts)
 
 
 def hash_learned(data: DataSummary, synthetic: Pool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.answers import buy_answers
-from locum.distillation.distill import to_examples
+from locum.distillation.given import to_examples
 from locum.errors import UsageError
 from locum.schema import Example, Task
 from locum.teachers.http import HttpTeacher
@@ -55,7 +55,7 @@ def leave_out_synthetic(inputs: Sequence[str | Example]) -> tuple[list[Example],
 
     Raises:
         InputError: There are no inputs, a model wrote all, or one is no valid Unicode text.
-        UsageError: They are one string.
+        UsageError: As `to_examples`.
     """
     examples = to_examples(inputs)
     real = [example for example in examples if not example.synthetic]

@@ -1,6 +1,6 @@
 """Agreement, intervals, the certificate, and what it is foreseen to cover."""
 
-from locum.evaluation.agreement import Share, share
+from locum.evaluation.agreement import Share, share, share_of_pairs
 from locum.evaluation.certificate import (
     Certificate,
     Promise,
@@ -39,4 +39,5 @@ __all__ = [
     "plan_thresholds",
     "selective_point",
     "share",
+    "share_of_pairs",
 ]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.distillation import some_share, surest_wrong
-from locum.evaluation import share
+from locum.evaluation import share, share_of_pairs
 from locum.generation.result import GenerationEvaluation, RefusedAnswer, RuleFacts, TextScores
+from locum.schema import label_key
 from locum.selective_risk import risk_coverage
 from locum.writers import Condition, Pair, chrf, rouge_l
 
@@ -61,7 +62,8 @@ def measure_rule(
         accept: Tells which answers it accepts.
         judge_name: Who is asked for that, if anybody.
     """
-    ceiling = share(accept(repeated[:_REPEATED]))
+    compared = repeated[:_REPEATED]
+    ceiling = share_of_pairs(accept(compared), [label_key(pair.text) for pair in compared])
     chance = None
     if not acceptance.needs_judge:
         shifted = zip(others, [*others[1:], *others[:1]], strict=True)
