@@ -139,6 +139,17 @@ def test_files_end_at_a_number_of_bytes_too(
     assert list(store.iterate(EVERYTHING)) == make_calls(100)
 
 
+def test_a_deletion_while_calls_are_read_is_said(store: CallStore, database: Database) -> None:
+    for first in (0, 100):
+        store.add(make_calls(20, first))
+        store.compact(1000.0)
+    reading = store.iterate(EVERYTHING)
+    next(reading)
+    CallStore(database).delete(CallFilter(since=119.0))
+    with pytest.raises(InputError, match="were deleted while they were read: run it again"):
+        list(reading)
+
+
 def test_an_archived_call_is_known(store: CallStore, database: Database) -> None:
     store.add(make_calls(10))
     store.compact(5.0)

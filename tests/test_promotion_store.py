@@ -26,6 +26,7 @@ from tests.test_promotion_plan import PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from locum.store import Promotion
 
@@ -220,6 +221,16 @@ def test_a_damaged_promotion_says_so_and_hides_no_other(
 
 
 # Sampled calls.
+
+
+def test_disagreements_are_found_without_a_look_at_all_others(tmp_path: Path) -> None:
+    with open_database(tmp_path / "calls.db") as database:
+        plan = database.execute(
+            "EXPLAIN QUERY PLAN SELECT said FROM shadows WHERE task = ? AND artefact = ? "
+            "AND answered AND NOT agrees ORDER BY number DESC LIMIT 10",
+            ("support", "aa"),
+        )
+        assert "shadows_disagreements" in str([*plan])
 
 
 def test_sampled_calls_come_back_in_their_order(shadows: ShadowStore) -> None:

@@ -79,6 +79,11 @@ def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
         "[::ffff:169.254.169.254]",
         "100.100.100.200",
         "[fd00:ec2::254]",
+        "[fd00:ec2::23]",
+        "[fd20:ce::254]",
+        "168.63.129.16",
+        "192.0.0.192",
+        "[64:ff9b::169.254.169.254]",
     ],
 )
 def test_addresses_that_give_out_credentials_are_refused(host: str) -> None:
@@ -86,7 +91,9 @@ def test_addresses_that_give_out_credentials_are_refused(host: str) -> None:
         Origin(f"http://{host}/latest/meta-data")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "example.com", "2606:4700::1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "10.0.0.1", "example.com", "2606:4700::1", "64:ff9b::1.1.1.1"]
+)
 def test_other_addresses_are_not(host: str) -> None:
     assert not is_metadata_address(host)
 

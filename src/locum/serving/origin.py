@@ -9,8 +9,18 @@ from locum.errors import UsageError
 
 __all__ = ["Origin", "is_metadata_address"]
 
-# Addresses from which clouds hand out credentials, besides the link-local ones.
-_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
+# Where clouds hand out credentials, besides the link-local addresses: Alibaba's, Azure's and
+# Oracle's services, Amazon's (instances and containers) and Google's.
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32"),
+            *("fd00:ec2::/32", "fd20:ce::254/128"),
+        ),
+    )
+)
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Origin:
@@ -56,6 +66,13 @@ def is_metadata_address(host: str) -> bool:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_link_local or address in _METADATA
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _inner(address)
+    return address.is_link_local or any(address in network for network in _METADATA)
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address of version 4 that one of version 6 stands for (NAT64: RFC 6052)."""
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address

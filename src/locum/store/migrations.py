@@ -211,7 +211,17 @@ _AUDITS = Migration(
         ){without_rowid}""",
     ),
 )
-MIGRATIONS: tuple[Migration, ...] = (_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS)
+# A good student has few among many sampled calls, and each look at its status shows the last.
+_DISAGREEMENTS = Migration(
+    both=(
+        """CREATE INDEX shadows_disagreements ON shadows (task, artefact, number)
+            WHERE answered AND NOT agrees""",
+    ),
+)
+MIGRATIONS: tuple[Migration, ...] = (
+    *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
+    _DISAGREEMENTS,
+)
 
 
 def migrate(database: Database) -> None:

@@ -130,10 +130,26 @@ class ParquetReader:
         with _said(self._folder):
             cursor = self._connection.cursor()
         with closing(cursor):
-            with _said(self._folder):
-                cursor.execute(query, [paths, *condition.parameters])
+            self._execute(cursor, query, paths, condition.parameters)
             while rows := _fetch(cursor, self._folder):
                 yield from rows
+
+    def _execute(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        query: str,
+        paths: list[str],
+        parameters: Sequence[object],
+    ) -> None:
+        try:
+            with _said(self._folder):
+                cursor.execute(query, [paths, *parameters])
+        except InputError:
+            if all(map(os.path.exists, paths)):
+                raise
+            raise InputError(
+                f"calls of {self._folder} were deleted while they were read: run it again"
+            ) from None
 
 
 def _fetch(cursor: duckdb.DuckDBPyConnection, folder: Path) -> list[Row]:
