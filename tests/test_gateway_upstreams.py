@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,37 @@ def test_an_address_that_swallows_what_is_sent_leaves_time_for_the_next(
         limits = LimitSettings(connect_seconds=1.0)
         with running_gateway(tmp_path, {"u": UpstreamSettings(url=url)}, limits) as gateway:
             assert ask(gateway, post()).body == SAID
+
+
+def test_a_name_that_nobody_can_resolve_holds_up_no_other_upstream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve, told = socket.getaddrinfo, threading.Event()
+    asked = []
+
+    def slow(host: str, *how: Any) -> list[Any]:  # noqa: ANN401 - as resolve has them
+        if host != "far.example":
+            return resolve(host, *how)
+        asked.append(host)
+        told.wait(60)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with upstream_server(well) as near, ExitStack() as opened:
+        upstreams = {
+            "near": UpstreamSettings(url=near.url, models=["near"]),
+            "far": UpstreamSettings(url="http://far.example/v1"),
+        }
+        gateway = opened.enter_context(running_gateway(tmp_path, upstreams))
+        waiting = [opened.enter_context(Client(gateway)) for _ in range(40)]
+        for client in waiting:
+            client.send(post(b'{"model":"far"}'))
+        try:
+            assert ask(gateway, post(b'{"model":"near"}')).body == SAID
+        finally:
+            told.set()
+        assert {client.answer().status for client in waiting} == {502}
+        assert len(asked) < len(waiting)
 
 
 # Log-probabilities that the gateway asks for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
@@ -112,6 +113,7 @@ class Recogniser:
         self._roster = roster
         self._redactor = redactor
         self._frames: dict[bytes, Frame] = {}
+        self._framer = ThreadPoolExecutor(1, "locum-frames")
         self._known: KnownBodies[CallKind] = KnownBodies()
         self._known_of: tuple[StandIn, ...] = ()
 
@@ -178,7 +180,9 @@ class Recogniser:
         if frame is None and len(whole) <= _LARGEST_FRAME:
             if len(self._frames) >= _MOST_FRAMES:
                 self._frames.clear()
-            frame = self._frames[key] = await asyncio.to_thread(self._make_frame, rest)
+            loop = asyncio.get_running_loop()
+            frame = await loop.run_in_executor(self._framer, self._make_frame, rest)
+            self._frames[key] = frame
         return frame
 
     def _make_frame(self, rest: JsonObject) -> Frame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
+from locum.serving.name_lookup import NameLookup
 from locum.serving.origin import is_metadata_address
 from locum.serving.wire import WITHOUT_BODY, Headers, ResponseHead
 
@@ -246,6 +247,7 @@ class UpstreamPool:
 
     def __init__(self, origin: Origin, limits: LimitSettings) -> None:
         self._origin = origin
+        self._lookup = NameLookup(origin)
         self._limits = limits
         self._idle: list[UpstreamConnection] = []
         self._busy: set[UpstreamConnection] = set()
@@ -288,6 +290,7 @@ class UpstreamPool:
         for connection in (*self._idle, *self._busy):
             connection.close()
         self._idle.clear()
+        self._lookup.close()
 
     async def _connect(self) -> UpstreamConnection:
         """Try one address after the other; each has its share of the time that is left."""
@@ -315,14 +318,11 @@ class UpstreamPool:
 
     async def _addresses(self) -> list[str]:
         """The host's addresses, checked where they are used: names can change what they mean."""
-        found = await asyncio.get_running_loop().getaddrinfo(
-            self._origin.host, self._origin.port, type=socket.SOCK_STREAM
-        )
-        addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+        addresses = await self._lookup.addresses()
         for address in addresses:
             if is_metadata_address(address):
                 raise UpstreamError(f"its address {address} is one that gives out credentials")
-        return list(addresses)
+        return addresses
 
     async def _connect_to(self, address: str) -> UpstreamConnection:
         origin = self._origin
