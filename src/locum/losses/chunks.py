@@ -103,13 +103,15 @@ class _ChunkedLoss(torch.autograd.Function):
             hidden_ND.to(kind), weight_VD.to(kind), None if bias_V is None else bias_V.to(kind)
         )
         total = hidden_ND.new_zeros((), dtype=_long(hidden_ND))
+        context.lift = _lift(kind, len(hidden_ND))
         for rows, logits_CV in head.chunks(chunk_rows):
             leaf_CV = logits_CV.detach().requires_grad_(wanted)
             with torch.set_grad_enabled(wanted):
                 value = loss(leaf_CV, rows)
             total += value.detach()
             if wanted:
-                (slopes_CV,) = torch.autograd.grad(value, leaf_CV)
+                lift = torch.full_like(value, context.lift)
+                (slopes_CV,) = torch.autograd.grad(value, leaf_CV, lift)
                 gradients.add(head, rows, slopes_CV)
                 del slopes_CV, value  # before the next chunk's are made
         context.gradients = [
@@ -125,9 +127,9 @@ class _ChunkedLoss(torch.autograd.Function):
         slope: Tensor,
     ) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass made, unless nothing stands between it and the loss."""
-        made = context.gradients
-        if slope != 1:
-            made = [None if gradient is None else gradient * slope for gradient in made]
+        made, scale = context.gradients, slope / context.lift
+        if scale != 1:
+            made = [None if gradient is None else gradient * scale for gradient in made]
         return (*made, None, None, None)
 
 
@@ -147,6 +149,11 @@ def _kind(hidden_ND: Tensor, weight_VD: Tensor) -> torch.dtype:
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
     return torch.promote_types(hidden_ND.dtype, weight_VD.dtype)
+
+
+def _lift(kind: torch.dtype, rows: int) -> int:
+    """By what slopes are held larger: those of a mean are lost in a type of so short a range."""
+    return 1 << rows.bit_length() if kind == torch.float16 else 1
 
 
 def _long(leaf: Tensor) -> torch.dtype:

@@ -89,15 +89,18 @@ class _SumOfRows(torch.autograd.Function):
         long = torch.promote_types(student_NV.dtype, torch.float32)
         losses = [student_NV.new_zeros(0, dtype=long)]
         slopes_NV = room_for_slopes(student_NV, mask_N) if sloped else None
+        # Of so short a range the weight would leave nothing of most slopes, before they are scaled.
+        late = student_NV.dtype == torch.float16
         for rows, _ in groups_of_rows(student_NV, mask_N):
             given = (student_NV[rows], *(part[rows] for part in known))
             if sloped and slopes_NV is not None:
                 losses_R, slopes_RV = sloped(*given)
-                put(slopes_NV, rows, slopes_RV.mul_(weight))
+                put(slopes_NV, rows, slopes_RV if late else slopes_RV.mul_(weight))
             else:
                 losses_R = judge(*given)
             losses.append(losses_R)
         context.save_for_backward(slopes_NV)
+        context.weight = weight if late else 1.0
         return torch.cat(losses).sum() * weight
 
     @staticmethod
@@ -108,7 +111,8 @@ class _SumOfRows(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass kept, unless nothing stands between it and the loss."""
         (slopes_NV,) = context.saved_tensors
-        scaled_NV = slopes_NV if slope == 1 else (slopes_NV * slope).to(slopes_NV.dtype)
+        scale = slope * context.weight
+        scaled_NV = slopes_NV if scale == 1 else (slopes_NV * scale).to(slopes_NV.dtype)
         return scaled_NV, None, None, None, None, None
 
 
