@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locum.scan.instructions import listed_answers
+from locum.scan.instructions import listed_answers, listed_fields
 from tests.scanning import scan
 
 if TYPE_CHECKING:
@@ -61,6 +61,39 @@ def test_answers_of_a_choice_are_listed(instruction: str, answers: tuple[str, ..
 )
 def test_what_a_text_is_to_be_like_is_no_list_of_answers(instruction: str) -> None:
     assert listed_answers(instruction) == ()
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Comment on the output. If the output is routine/expected, return an empty string.",
+        "Sum the mail up. When the answer is short or dull, add a joke.",
+        "Identify which parts should become parameters (like names, versions, paths).",
+    ],
+)
+def test_conditions_and_examples_are_no_list_of_answers(instruction: str) -> None:
+    assert listed_answers(instruction) == ()
+
+
+@pytest.mark.parametrize(
+    ("instruction", "fields"),
+    [
+        ('Return a JSON with "symptoms", "tags".', ("symptoms", "tags")),
+        ('A JSON object with "names" (a list) and "commands".', ("names", "commands")),
+        ('Return JSON containing "label" and "reason".', ("label", "reason")),
+    ],
+)
+def test_fields_are_named_behind_json(instruction: str, fields: tuple[str, ...]) -> None:
+    shape = listed_fields(instruction)
+    assert shape is not None
+    assert shape.fields == fields
+
+
+@pytest.mark.parametrize(
+    "instruction", ['Answer in JSON with "yes" or "no".', "Turn JSON with comments into text."]
+)
+def test_words_behind_json_are_not_always_fields(instruction: str) -> None:
+    assert listed_fields(instruction) is None
 
 
 @pytest.mark.parametrize(

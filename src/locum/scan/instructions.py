@@ -127,7 +127,7 @@ _ONLY_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _NO_LABEL = re.compile(
-    r"^(?:an?|the|with|in|to|your|no|without|e\.?g|such|for|any|if) ", re.IGNORECASE
+    r"^(?:an?|the|with|in|to|your|no|without|e\.?g|such|like|for|any|if) ", re.IGNORECASE
 )
 _LISTS = (_DIRECT, _AS, _ONE_OF, _HEADED, _VALID, _WHETHER, _IN_BRACKETS, _TRAILING)
 # These do not say that a choice is to be made, so that the rest of the instruction has to.
@@ -156,6 +156,8 @@ _LANGUAGES = (
 _HOW = re.compile(rf"\bthat (?:is|are) {_QUOTE}$", re.IGNORECASE)
 _IN = re.compile(r"\bin $", re.IGNORECASE)
 _LANGUAGE = re.compile(_LANGUAGES, re.IGNORECASE)
+# "If the output is routine/expected" lists nothing that is to be answered.
+_IF = re.compile(r"\b(?:if|when|unless) (?:(?:the|your|an?|its|this) )?$", re.IGNORECASE)
 _LONGEST = 12_000
 # Code and examples, which say nothing of the answer in words.
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
@@ -177,7 +179,9 @@ _LINE_KEY = re.compile(
     re.MULTILINE,
 )
 _KEYS = re.compile(
-    r"\b(?:keys|fields|properties|(?:key|field)(?= [\"'`]))\b[^.\n:]{0,30}?[:\s]\s*"
+    r"\b(?:keys|fields|properties|(?:key|field)(?= [\"'`])|"
+    r"json(?: object)? (?:with|containing)(?= [\"'`]\w+[\"'`](?: \([^)\n]{0,200}\))?(?:,| and) ))\b"
+    r"[^.\n:]{0,30}?[:\s]\s*"
     r"((?:[\"'`“]?[a-z_]\w*[\"'`”]?(?:\s*\([^)]{0,200}\))?(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s+or\s+))*"
     r"[\"'`“]?[a-z_]\w*[\"'`”]?)",
     re.IGNORECASE,
@@ -247,7 +251,9 @@ def _are_labels(items: tuple[str, ...]) -> bool:
 
 
 def _are_of_a_text(text: str, match: re.Match[str], items: tuple[str, ...]) -> bool:
-    """Whether items only begin an answer, or say what it is to be like."""
+    """Whether items only begin an answer, say what it is to be like, or are of a condition."""
+    if _IF.search(text[max(match.start() - 20, 0) : match.start()]):
+        return True
     before = text[max(match.start(1) - 20, 0) : match.start(1)]
     in_languages = _IN.search(before) and any(map(_LANGUAGE.fullmatch, items))
     return bool(in_languages or _HOW.search(before) or _THEN_TEXT.match(text, match.end(1)))
