@@ -55,6 +55,70 @@ def test_pieces_of_a_long_answer_are_no_labels(tmp_path: Path, use: str) -> None
     assert rules(tmp_path, code) == set()
 
 
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (
+            (
+                "if 'choices' not in body:\n        return None\n    choice = body['choices'][0]\n"
+                "    if 'message' not in choice or 'content' not in choice['message']:\n"
+                "        return None\n    save(choice['message']['content'])"
+            ),
+            set(),
+        ),
+        (
+            (
+                "text = body['choices'][0]['message']['content']\n"
+                "    return 'text' in text or 'data' in text"
+            ),
+            {"closed-answer"},
+        ),
+    ],
+)
+def test_parts_that_a_body_is_searched_for_are_no_labels(
+    tmp_path: Path, used: str, expected: set[str]
+) -> None:
+    asked = "requests.post('https://api.openai.com/v1/chat/completions', json=data)"
+    code = (
+        "import requests\ndef f(t):\n    data = {'model': 'gpt-4o', 'messages': "
+        "[{'role': 'user', 'content': 'Say what this file is: ' + t}]}\n"
+        f"    body = {asked}.json()\n    {used}\n"
+    )
+    assert rules(tmp_path, code) == expected
+
+
+def test_a_model_that_varies_in_an_address_has_no_name(tmp_path: Path) -> None:
+    code = (
+        "import requests\ndef f(t, model):\n"
+        "    url = f'https://generativelanguage.googleapis.com/v1/models/{model}:generateContent'\n"
+        "    return requests.post(url, json={'contents': [{'parts': [{'text': t}]}]})\n"
+    )
+    assert only_site(tmp_path, code).model is None
+    named = only_site(tmp_path, code.replace("{model}", "gemini-2.5-pro"))
+    assert named.model == "gemini-2.5-pro"
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (
+            (
+                "text = text.strip()\n    text = text.replace('.', '').lower()\n"
+                "    return 1 if text == 'spam' else 2 if text == 'mail' else 3"
+            ),
+            {"closed-answer"},
+        ),
+        ("if text.startswith('json'):\n        text = text[4:].strip()\n    return text", set()),
+    ],
+)
+def test_a_name_that_is_given_what_it_was_is_still_the_answer(
+    tmp_path: Path, used: str, expected: set[str]
+) -> None:
+    asked = call("'Tell what this page is about: ' + t")
+    code = f"{HEAD}def f(t):\n    text = {asked}.choices[0].message.content\n    {used}\n"
+    assert rules(tmp_path, code) == expected
+
+
 def test_an_answer_is_followed_into_the_call_that_it_entered_by(tmp_path: Path) -> None:
     summary, kind = call("'Sum this report up: ' + t"), call("'What is this? ' + t")
     code = (

@@ -42,6 +42,13 @@ _NOT_SAID = frozenset(
 )
 # Texts: what comes one after the other in them are characters or lines.
 _SAID = frozenset({"content", "text", "outputtext"})
+# Parts of the body around them, which a program looks for before it reads them.
+_BODY = frozenset(
+    {
+        *("choices", "message", "content", "candidates", "parts", "text", "output", "generations"),
+        *("completion", "data", "response", "result", "delta"),
+    }
+)
 # What a model is told to say where it has no answer.
 _NOTHING = frozenset(
     {
@@ -120,7 +127,7 @@ def answer_uses(ev: Evaluator, site: Call) -> Uses:
     for function, some in file.held.get(id(site), ()):
         for held in some:
             path = following.path(held.subject, function)
-            if path is None or _is_not_said(path):
+            if path is None or _is_not_said(path) or _is_of_body(held, path):
                 continue
             labels.update(dict.fromkeys(held.labels, held.is_within))
             fields.update(dict.fromkeys(part for part in path if _is_field(part)))
@@ -187,6 +194,16 @@ def _is_not_said(path: tuple[str, ...]) -> bool:
     cuts = [number for number, part in enumerate(path) if part in _CUTTING | _SAID]
     is_piece = bool(cuts) and PIECE in path[cuts[0] :] and not _SAID & set(_after_piece(path))
     return is_piece or any(part in _NOT_SAID for part in path)
+
+
+def _is_of_body(held: Held, path: tuple[str, ...]) -> bool:
+    """Whether only a part of a body is looked for, as in ``"choices" in body``."""
+    parts = _NOT_SAID | _BODY
+    return (
+        held.is_within
+        and not _SAID & set(path)
+        and all(plain(label) in parts for label in held.labels)
+    )
 
 
 def _after_piece(path: tuple[str, ...]) -> tuple[str, ...]:

@@ -95,6 +95,8 @@ class AnswerFollower:
         self._known: dict[tuple[int, int, int], tuple[str, ...] | None] = {}
         # By which call a function is being looked at, so that its parameters are that one's.
         self._entered: dict[int, tuple[Call, Function]] = {}
+        # Bindings that are being looked at.
+        self._looked_at: set[int] = set()
         self._depth = 0
         self._steps = 0
 
@@ -170,8 +172,12 @@ class AnswerFollower:
         scope: Function | None = function
         while scope is not None:
             bindings = scope.bindings.get(name.text, [])
-            for binding in _live(bindings, name.line if scope is function else 0):
+            # In `text = text.strip()` the name to the right has an earlier value.
+            others = [one for one in bindings if id(one) not in self._looked_at]
+            for binding in _live(others, name.line if scope is function else 0):
+                self._looked_at.add(id(binding))
                 path = self.path(binding.value, binding.function)
+                self._looked_at.discard(id(binding))
                 if path is not None:
                     # Pieces of a stream that are put together are the whole answer.
                     return () if binding.kind == "extend" else path
