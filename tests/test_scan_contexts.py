@@ -23,6 +23,9 @@ PYTHON = {
     "web handler by type": (
         f"{HEAD}def f(request: HttpRequest):\n    t = request.body\n    {CALL}\n"
     ),
+    "none by type of a model's request": (
+        f"{HEAD}def f(request: LLMRequest):\n    t = request.text\n    {CALL}\n"
+    ),
     "web handler by caller": f"{FUNCTION}@router.get('/x')\ndef g(x):\n    return f(x)\n",
     "loop": f"{HEAD}def f(items):\n    for t in items:\n        {CALL}\n",
     "loop by caller": f"{FUNCTION}def g(items):\n    return [f(one) for one in items]\n",

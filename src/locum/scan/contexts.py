@@ -281,7 +281,7 @@ def _of_parameters(module: Module, function: Function) -> Iterator[Context]:
 
 
 def _is_sdk(type_text: str) -> bool:
-    return bool(re.search(r"Chat|Completion|Message|Model|Converse|Invoke", type_text))
+    return bool(re.search(r"Chat|Completion|Message|Model|Converse|Invoke|LLM|Llm", type_text))
 
 
 def _program(module: Module, function: Function) -> Iterator[Context]:

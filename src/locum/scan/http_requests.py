@@ -10,7 +10,7 @@ from locum.scan.json_texts import from_json
 from locum.scan.languages.lowering import last_name
 from locum.scan.requests import Request, read_request
 from locum.scan.tree import Call
-from locum.scan.values import Fields, Items, Made, Step, Text, constant_text, plain
+from locum.scan.values import Fields, Items, Made, Step, Text, constant_text, plain, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def _texts(value: Value, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
         return
     if isinstance(value, Text):
-        text = "".join(part if isinstance(part, str) else "x" for part in value.parts)
+        text = words(value)
         if "/" in text[:200] and " " not in text[:60]:
             yield text[:300]
     elif isinstance(value, Made):
