@@ -133,3 +133,46 @@ def test_callers_of_many_calls_do_not_multiply_without_end(
     report = scan(tmp_path, f"{HEAD}def ask(p, t):\n{many}{asks}")
     # Two calls have all their callers looked at, one some; the rest are told themselves.
     assert len(report.sites) == 20 + 17
+
+
+MESSAGES = (
+    "[{'role': 'system', 'content': 'Is this spam? Answer yes or no.'}, "
+    "{'role': 'user', 'content': t}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "call"),
+    [
+        ("def ask(**rest):\n    return create(**rest)", "ask(model='m', messages={})"),
+        ("def ask(**rest):\n    return create(model='m', **rest)", "ask(messages={})"),
+        (
+            "def ask(**rest):\n    all = {**rest, 'n': 1}\n    return create(**all)",
+            "ask(messages={})",
+        ),
+        ("def ask(request):\n    return create(**request)", "ask({{'messages': {}}})"),
+        (
+            (
+                "def one(**rest):\n    return create(**rest)\n"
+                "def ask(n, **rest):\n    return one(**rest)"
+            ),
+            "ask(1, messages={})",
+        ),
+    ],
+)
+def test_a_function_that_passes_all_on_is_followed_to_its_callers(
+    tmp_path: Path, wrapper: str, call: str
+) -> None:
+    made = wrapper.replace("create(", "client.chat.completions.create(")
+    code = f"{HEAD}{made}\ndef f(t):\n    return {call.format(MESSAGES)}\n"
+    assert lines_found(tmp_path, code) == [code.count("\n")]
+
+
+@pytest.mark.parametrize("given", ["options", "{ ...options, n: 1 }"])
+def test_an_object_that_is_passed_on_is_followed_to_its_callers(tmp_path: Path, given: str) -> None:
+    code = (
+        'import OpenAI from "openai";\nconst client = new OpenAI();\n'
+        f"function ask(options) {{ return client.chat.completions.create({given}); }}\n"
+        f"export const f = (t) => ask({{ model: 'm', messages: {MESSAGES} }});\n"
+    )
+    assert lines_found(tmp_path, code, "code.ts") == [4]

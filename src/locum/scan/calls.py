@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from locum.scan.evaluation import Evaluator
 
-__all__ = ["call_value", "written_call"]
+__all__ = ["argument_values", "call_value", "written_call"]
 
 # What these methods give is, for our purposes, what they are called on.
 _SAME_AS_RECEIVER = frozenset(
@@ -55,7 +55,7 @@ _ROLES = ("message", "content", "part", "system", "user", "human", "schema", "mo
 def call_value(ev: Evaluator, call: Call, function: Function) -> Value:
     """Return what a call stands for."""
     callee = call.callee
-    arguments, named = _arguments(ev, call, function)
+    arguments, named = argument_values(ev, call, function)
     if isinstance(callee, Member):
         return _method(ev, call, function, arguments, named)
     if isinstance(callee, Name):
@@ -107,9 +107,10 @@ def _made(
     return Made(name, arguments=arguments, named=named, types=call.types, call=call)
 
 
-def _arguments(
+def argument_values(
     ev: Evaluator, call: Call, function: Function
 ) -> tuple[tuple[Value, ...], Mapping[str, Value]]:
+    """Return what a call is given by place, and by name; ``**`` is what is spread and unknown."""
     by_place: list[Value] = []
     named: dict[str, Value] = {}
     for argument in call.arguments:
@@ -117,6 +118,7 @@ def _arguments(
         if isinstance(expression, Spread):
             spread = ev.value(expression.value, function)
             if isinstance(spread, Fields):
+                named.update(("**", one) for one in spread.further)
                 named.update(spread.entries)
             elif isinstance(spread, Items):
                 by_place += spread.items
@@ -325,7 +327,7 @@ def _on_items(base: Items, name: str, arguments: tuple[Value, ...]) -> Value:
 
 def written_call(ev: Evaluator, call: Call, function: Function) -> Made:
     """Return a call as it is written, whatever the function that is called returns."""
-    arguments, named = _arguments(ev, call, function)
+    arguments, named = argument_values(ev, call, function)
     if isinstance(call.callee, Member):
         base = ev.receiver(call.callee.base, function)
         return _stepped(base, call, arguments, named)

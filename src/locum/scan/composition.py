@@ -68,20 +68,24 @@ def list_value(ev: Evaluator, items: ListOf[Expression], function: Function) -> 
 def record_value(ev: Evaluator, record: Record, function: Function) -> Value:
     """Return a record that is written out."""
     entries: dict[str, Value] = {}
+    further: list[Input] = []
     is_open = False
     for key, item in record.entries:
         value = ev.value(item, function)
         if key is None and isinstance(value, Fields):
             entries.update(value.entries)
+            further += value.further
             is_open = is_open or value.is_open
             continue
+        if key is None and isinstance(value, Input):
+            further.append(value)
         name = None if key is None else ev.value(key, function)
         text = constant_text(name) or (name.path if isinstance(name, Reference) else None)
         if text is None:
             is_open = True
         else:
             entries[text] = value
-    return Fields(entries, is_open, record.type_name or "")
+    return Fields(entries, is_open, record.type_name or "", tuple(further))
 
 
 def choice_value(options: ListOf[Value]) -> Value:

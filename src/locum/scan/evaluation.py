@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from locum.scan.attributes import attribute, class_member
 from locum.scan.branches import reaching
-from locum.scan.calls import call_value
+from locum.scan.calls import argument_values, call_value
 from locum.scan.changes import changed, with_step
 from locum.scan.composition import binary_value, choice_value, index_value, list_value, record_value
 from locum.scan.languages.lowering import name_parts
@@ -209,15 +209,15 @@ class Evaluator:
         """What callers pass by name beyond the parameters."""
         caller = self.callers.get(id(scope))
         if caller is None:
-            return Unknown(name)
+            return Input(name, scope)
         assert isinstance(caller.expression, Call)
         known = {parameter.name for parameter in scope.parameters}
-        entries = {
-            argument.name: self.value(argument.value, caller.function)
-            for argument in caller.expression.arguments
-            if argument.name is not None and argument.name not in known
-        }
-        return Fields(entries)
+        _, named = argument_values(self, caller.expression, caller.function)
+        spread = named.get("**")
+        return Fields(
+            {key: value for key, value in named.items() if key not in known | {"**"}},
+            further=(spread,) if isinstance(spread, Input) else (),
+        )
 
     def _argument(self, caller: Place, place: int, name: str) -> Value | None:
         assert isinstance(caller.expression, Call)

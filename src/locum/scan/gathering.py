@@ -34,6 +34,7 @@ __all__ = [
     "SYSTEM",
     "TOKENS",
     "TOOLS",
+    "WHOLE",
     "Gathered",
 ]
 
@@ -75,6 +76,10 @@ FORMAT = (
 
 
 TOOLS = ("tools", "functions", "bindtools", "plugins", "tool", "addtool", "toolcallbacks")
+
+
+# A whole request: "**" has no letters.
+WHOLE = ("", "request")
 
 
 CHOICE = ("toolchoice", "functioncall", "toolconfig", "toolchoicefunction")
@@ -136,8 +141,8 @@ class Gathered:
             return
         self._depth += 1
         match value:
-            case Fields(entries=entries):
-                for key, one in entries.items():
+            case Fields(entries=entries, further=further):
+                for key, one in [*entries.items(), *(("**", one) for one in further)]:
                     self.add(key, one)
             case Made():
                 self.spread_made(value)

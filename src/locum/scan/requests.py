@@ -16,6 +16,7 @@ from locum.scan.gathering import (
     SYSTEM,
     TOKENS,
     TOOLS,
+    WHOLE,
     Gathered,
 )
 from locum.scan.messages import Words, add_words
@@ -23,6 +24,7 @@ from locum.scan.models import model_name
 from locum.scan.tools import count_tools, must_call
 from locum.scan.values import (
     Fields,
+    Input,
     Items,
     Made,
     Reference,
@@ -96,7 +98,7 @@ def read_request(ev: Evaluator, made: Made, places: tuple[str, ...]) -> Request:
             name = "messages"
         if plain(last.name) in FORMAT:
             gathered.add(last.name, argument)
-        elif name in NESTED and not isinstance(argument, Fields):
+        elif name in NESTED and not isinstance(argument, Fields | Input):
             gathered.positional([argument])
         else:
             gathered.add(name, argument)
@@ -133,6 +135,8 @@ def _request(gathered: Gathered) -> Request:
     for value in gathered.all(PROMPT):
         if not (isinstance(value, Fields) and "format" in value.entries):
             add_words(words, value, "user")
+    if not words.count():
+        words.inputs += [one for one in gathered.all(WHOLE) if isinstance(one, Input)]
     tools = count_tools(gathered.all(TOOLS))
     formats = [*gathered.all(FORMAT), *gathered.formats]
     formats += [Fields({"enum": one}) for one in gathered.all(("enum",)) if isinstance(one, Items)]

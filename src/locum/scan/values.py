@@ -69,11 +69,19 @@ class Items(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """A record; ``is_open`` says whether it may have more entries."""
+    """A record.
+
+    Args:
+        entries: Those that are known.
+        is_open: Whether it may have more.
+        type_name: As it is written.
+        further: Parameters of functions that are spread in it.
+    """
 
     entries: Mapping[str, Value]
     is_open: bool = False
     type_name: str = ""
+    further: tuple[Input, ...] = ()
 
 
 class Reference(NamedTuple):
