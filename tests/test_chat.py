@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import math
 import socket
 import threading
@@ -177,6 +178,72 @@ def test_an_answer_without_log_probabilities(server: Server) -> None:
     assert answer.text == "card"
     assert answer.distribution is None
     assert not {"logprobs", "top_logprobs"} & set(server.requests[0])
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        "[]",
+        '{"content": [{"token": "card"}]}',
+        '{"content": [{"token": "card", "logprob": null}]}',
+        '{"content": [{"token": "card", "logprob": 5}]}',
+        '{"content": [{"token": "card", "logprob": NaN}]}',
+    ],
+)
+def test_log_probabilities_that_say_nothing_cost_no_answer(server: Server, logprobs: str) -> None:
+    server.reply(
+        200, f'{{"choices": [{{"message": {{"content": "card"}}, "logprobs": {logprobs}}}]}}'
+    )
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert (answer.text, answer.distribution) == ("card", None)
+
+
+@pytest.mark.parametrize(("logprob", "cash"), [(-math.inf, 0.0), (None, 0.25), (math.nan, 0.25)])
+def test_an_alternative_without_a_number_costs_no_answer(
+    server: Server, logprob: float | None, cash: float
+) -> None:
+    card, other = entry("card", 0.75), {"token": "cash", "logprob": logprob}
+    said = completion("card")
+    said["choices"][0]["logprobs"]["content"] = [{**card, "top_logprobs": [card, other]}]
+    server.reply(200, json.dumps(said))
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert answer.distribution == pytest.approx((cash, 0.75))
+
+
+def test_what_a_model_thought_is_no_part_of_its_answer(server: Server) -> None:
+    said = completion("card")
+    thoughts = [entry("<think>", 0.99), entry("cash?", 0.3), entry("</think>", 0.9)]
+    content = said["choices"][0]["logprobs"]["content"]
+    said["choices"][0]["logprobs"]["content"] = [*thoughts, *content, entry("<|im_end|>", 1.0)]
+    server.reply(200, orjson.dumps(said).decode())
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert answer.distribution == pytest.approx((0.125, 0.875))
+
+
+def test_an_answer_in_parts_is_what_its_texts_say(server: Server) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "cash?"}]}
+    said = completion("card")
+    said["choices"][0]["message"]["content"] = [thought, {"type": "text", "text": "card"}]
+    server.reply(200, orjson.dumps(said).decode())
+    answer = answers_to(ChatTeacher(server.url, "m"), ["a text"])[0]
+    assert (answer.text, answer.distribution) == ("card", pytest.approx((0.125, 0.875)))
+
+
+@pytest.mark.parametrize(
+    ("usage", "read"),
+    [
+        ({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135}, Usage(32, 103)),
+        ({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 41}, Usage(32, 9)),
+        ({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 9}, Usage(32, 9)),
+        ({"prompt_tokens": 8, "total_tokens": 72}, Usage(8, 64)),
+        ({"prompt_tokens": 8}, None),
+    ],
+)
+def test_tokens_of_thoughts_count_as_the_answer_s(
+    server: Server, usage: dict[str, int], read: Usage | None
+) -> None:
+    server.reply(200, orjson.dumps(completion("card") | {"usage": usage}).decode())
+    assert answers_to(ChatTeacher(server.url, "m"), ["a text"])[0].usage == read
 
 
 def test_an_answer_without_usage_or_content(server: Server) -> None:
@@ -357,9 +424,6 @@ def test_version_and_cached_tokens_are_read(server: Server) -> None:
         '{"choices": []}',
         '{"choices": [{}]}',
         '{"choices": [{"message": {"content": 7}}]}',
-        START + ', "logprobs": {"content": [{"token": "a"}]}}]}',
-        START + ', "logprobs": {"content": [{"token": "a", "logprob": 5}]}}]}',
-        START + ', "logprobs": {"content": [{"token": "a", "logprob": NaN}]}}]}',
         START + '}], "usage": {"prompt_tokens": -1, "completion_tokens": 1}}',
     ],
 )

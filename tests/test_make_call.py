@@ -85,6 +85,7 @@ def test_input_without_messages(request_body: JsonObject, text: str) -> None:
     [
         (answered("card"), "card"),
         (answered([{"type": "text", "text": "card"}]), "card"),
+        (answered([{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}]), "a"),
         (answered(None, refusal="No."), None),
         (answered(None, tool_calls=[{"id": "t"}]), None),
         (answered(""), None),
@@ -106,15 +107,12 @@ def test_the_first_choice_is_the_one_of_the_lowest_index() -> None:
     [
         ([{"token": "a", "logprob": -1, "top_logprobs": [{"token": "b", "logprob": -2}]}], True),
         ([{"token": "a", "logprob": -1.5}], True),
-        ([{"token": "a", "logprob": None}], False),
-        ([{"token": "a", "logprob": -1, "top_logprobs": [{"token": "b"}]}], False),
-        ([{"token": "a", "logprob": -1, "top_logprobs": "odd"}], False),
         (["a"], False),
         ([], False),
         (None, False),
     ],
 )
-def test_log_probabilities_are_whole_or_none(tokens: object, *, usable: bool) -> None:
+def test_log_probabilities_are_listed_or_none(tokens: object, *, usable: bool) -> None:
     response = {"choices": [{"index": 0, "logprobs": {"content": tokens}}]}
     assert token_logprobs(response) == (tokens if usable else None)
 
@@ -201,6 +199,20 @@ def test_the_facts_of_a_call() -> None:
     assert (facts.status, facts.application, facts.upstream) == (200, "shop", "openai")
     assert (facts.streamed, facts.latency_ms, facts.first_byte_ms) == (True, 5.0, 2.0)
     assert (facts.task, facts.time) == ("topics", TIME)
+
+
+def test_tokens_of_thoughts_that_are_counted_in_all_alone_are_the_answer_s() -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1100}
+    response = answered("card") | {"usage": usage, "model": "gpt-4o-mini"}
+    facts = call_of(asked(("user", "a")), response).facts
+    assert (facts.input_tokens, facts.output_tokens) == (1000, 100)
+    assert facts.cost_usd == pytest.approx(1000 * 0.15e-6 + 100 * 0.6e-6)
+
+
+def test_what_an_embedding_took_is_its_input_alone() -> None:
+    usage = {"prompt_tokens": 8, "total_tokens": 8}
+    facts = call_of(asked(("user", "a")), {"data": [], "usage": usage}).facts
+    assert (facts.input_tokens, facts.output_tokens) == (8, None)
 
 
 def test_a_call_without_tokens_has_no_cost() -> None:

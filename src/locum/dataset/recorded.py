@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from locum.dataset.reading import SkippedRows
 from locum.schema import Example
-from locum.traffic import input_text, token_logprobs, token_position, token_text
+from locum.traffic import answer_positions, input_text, token_logprobs
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from locum.schema import Call, JsonObject, TokenPosition
+    from locum.schema import Call
 
 __all__ = ["examples_of_calls"]
 
@@ -52,22 +52,14 @@ def _unusable(call: Call) -> str | None:
 def _to_example(call: Call, train_only: Container[str]) -> Example:
     facts = call.facts
     response = call.response or {}
-    tokens = token_logprobs(response)
+    answer = object_text(call.request, response)
     return Example(
         text=input_text(call.request),
-        answer=object_text(call.request, response),
-        positions=tuple(map(_to_position, tokens)) if tokens else None,
+        answer=answer,
+        positions=answer_positions(token_logprobs(response), answer or ""),
         time=facts.time,
         latency_ms=facts.latency_ms,
         cost_usd=facts.cost_usd,
         call_id=facts.id,
         train_only=facts.id in train_only,
     )
-
-
-def _to_position(token: JsonObject) -> TokenPosition:
-    written, *listed = (
-        (token_text(str(one["token"]), one.get("bytes")), float(one["logprob"]))
-        for one in (token, *(token.get("top_logprobs") or ()))
-    )
-    return token_position(written, listed)

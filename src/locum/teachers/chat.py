@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, Field, ValidationError
-from typing_extensions import TypedDict  # pydantic takes that of typing from Python 3.12 on
 
 from locum.errors import UsageError
 from locum.schema import TeacherAnswer, Usage
@@ -13,10 +12,11 @@ from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 from locum.teachers.http import HttpTeacher
 from locum.teachers.token_paths import label_distribution
 from locum.teachers.transport import AttemptError
-from locum.traffic import token_position, token_text
+from locum.traffic import answer_positions, answer_tokens, said_text
+from locum.traffic.apis.lenient import as_count, as_object
 
 if TYPE_CHECKING:
-    from locum.schema import GenerationTask, JsonObject, Task, TokenPosition
+    from locum.schema import GenerationTask, JsonObject, Task
     from locum.shapes import ExtractionTask
     from locum.teachers.prompts import Message
 
@@ -26,29 +26,14 @@ API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
 Count = Annotated[int, Field(ge=0, le=10**9)]
 
 
-# Dictionaries: there are twenty alternatives at each token, and objects would take longer.
-class _Alternative(TypedDict):
-    token: str
-    logprob: Annotated[float, Field(le=1e-3, allow_inf_nan=False)]
-    bytes: NotRequired[list[int] | None]
-
-
-class _Token(_Alternative):
-    top_logprobs: NotRequired[list[_Alternative] | None]
-
-
-class _Logprobs(BaseModel):
-    content: list[_Token] | None = None
-
-
 class _Message(BaseModel):
-    content: str | None = None
+    content: str | list[Any] | None = None
     refusal: str | None = None
 
 
 class _Choice(BaseModel):
     message: _Message
-    logprobs: _Logprobs | None = None
+    logprobs: Any = None
     finish_reason: str | None = None
 
 
@@ -58,7 +43,8 @@ class _PromptTokens(BaseModel):
 
 class _Usage(BaseModel):
     prompt_tokens: Count
-    completion_tokens: Count
+    completion_tokens: Count | None = None
+    total_tokens: Any = None
     prompt_tokens_details: _PromptTokens | None = None
 
 
@@ -156,10 +142,10 @@ class ChatTeacher(HttpTeacher):
                 charged=True,
             ) from None
         choice = completion.choices[0]
-        tokens = (choice.logprobs.content or []) if choice.logprobs else []
         refusal = choice.message.refusal
-        text = choice.message.content or refusal or ""
-        distribution = label_distribution([_to_position(t) for t in tokens], task.labels)
+        text = said_text(choice.message.content) or refusal or ""
+        positions = answer_positions(as_object(choice.logprobs).get("content"), text)
+        distribution = label_distribution(positions or (), task.labels)
         if choice.finish_reason == "length" and not self.writes and is_undecided(text, task):
             text, distribution = mark_as_cut_off(text), None
         return TeacherAnswer(
@@ -180,14 +166,10 @@ def _version(completion: _Completion) -> str | None:
 def _to_usage(usage: _Usage | None) -> Usage | None:
     if usage is None:
         return None
+    total = as_count(usage.total_tokens)
+    answer = answer_tokens(usage.prompt_tokens, usage.completion_tokens, total)
+    if answer is None:
+        return None
     details = usage.prompt_tokens_details
     cached = (details.cached_tokens or 0) if details else 0
-    return Usage(usage.prompt_tokens, usage.completion_tokens, min(cached, usage.prompt_tokens))
-
-
-def _to_position(token: _Token) -> TokenPosition:
-    return token_position(_read(token), [_read(one) for one in token.get("top_logprobs") or ()])
-
-
-def _read(one: _Alternative) -> tuple[str, float]:
-    return token_text(one["token"], one.get("bytes")), one["logprob"]
+    return Usage(usage.prompt_tokens, answer, min(cached, usage.prompt_tokens))

@@ -31,12 +31,12 @@ escapes, as ``bytes.decode("utf-8", "surrogateescape")`` gives them.
 from __future__ import annotations
 
 import math
-import re
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.teachers.label_prefixes import LabelPrefixes
+from locum.traffic import is_end_token, token_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["LabelMasses", "label_distribution", "label_masses"]
 
 _LABEL_SETS = 32
-_END_TOKEN = re.compile(rb"<[^\s<>]{1,40}>")
-_NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class LabelMasses(NamedTuple):
@@ -108,7 +106,7 @@ def _follow(
 ) -> _Tally | None:
     if not positions:
         return None
-    tokens = [_encode(position.token) for position in positions]
+    tokens = [token_bytes(position.token) for position in positions]
     return _Walk(_prefixes(tuple(labels)), tokens, string).follow(positions)
 
 
@@ -243,7 +241,7 @@ class _Walk:
         return self._prefixes.every if leaves else self._possible(text[len(before) :])
 
     def _ends(self, token: bytes) -> bool:
-        return bool(_END_TOKEN.fullmatch(token)) and not self._possible(self._written + token)
+        return is_end_token(token) and not self._possible(self._written + token)
 
     def _meaning(self) -> int | None:
         return self._prefixes.meaning(self._written, quoted=self._span.quoted)
@@ -263,15 +261,15 @@ def _find_span(parser: LabelParser, tokens: Sequence[bytes], string: JsonString 
     An object in which nothing speaks for the answer is not followed.
     """
     count = len(tokens)
-    while count and _END_TOKEN.fullmatch(tokens[count - 1]):
+    while count and is_end_token(tokens[count - 1]):
         count -= 1
     answer = b"".join(tokens[:count]).decode("utf-8", "surrogateescape")
     spoken = string or parser.locate(answer)
     if spoken:
-        first, last = (len(_encode(answer[:place])) for place in (spoken.start, spoken.end))
+        first, last = (len(token_bytes(answer[:place])) for place in (spoken.start, spoken.end))
         return _Span(first, last, quoted=True)
     brace = answer.find("{") if parser(answer) is None else -1
-    last = len(_encode(answer[:brace])) if brace >= 0 else sys.maxsize
+    last = len(token_bytes(answer[:brace])) if brace >= 0 else sys.maxsize
     return _Span(0, last, quoted=False)
 
 
@@ -288,16 +286,9 @@ def _takers(
 
 def _probabilities(position: TokenPosition) -> dict[bytes, float]:
     listed = {
-        _encode(token): math.exp(min(0.0, logprob))
+        token_bytes(token): math.exp(min(0.0, logprob))
         for token, logprob in position.alternatives.items()
     }
     # Rounded log-probabilities may come to a little more than one.
     total = max(1.0, sum(listed.values()))
     return {token: probability / total for token, probability in listed.items()}
-
-
-def _encode(token: str) -> bytes:
-    try:
-        return token.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return _NO_BYTES.sub("\ufffd", token).encode("utf-8", "surrogateescape")

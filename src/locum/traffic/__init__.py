@@ -14,6 +14,7 @@ from locum.traffic.conversation import (
     fingerprint,
     input_text,
     instruction,
+    said_text,
     token_logprobs,
 )
 from locum.traffic.make_call import make_call
@@ -23,7 +24,14 @@ from locum.traffic.split_request import (
     is_stored,
     split_request,
 )
-from locum.traffic.token_positions import token_position, token_text
+from locum.traffic.token_counts import answer_tokens
+from locum.traffic.token_positions import (
+    answer_positions,
+    is_end_token,
+    token_bytes,
+    token_position,
+    token_text,
+)
 
 __all__ = [
     "SETTINGS",
@@ -31,17 +39,22 @@ __all__ = [
     "Exchange",
     "SplitRequest",
     "StreamEvents",
+    "answer_positions",
     "answer_text",
+    "answer_tokens",
     "assemble",
     "endpoint_of_path",
     "fingerprint",
     "input_text",
     "instruction",
+    "is_end_token",
     "is_stored",
     "make_call",
+    "said_text",
     "split_request",
     "stream_events",
     "to_chat",
+    "token_bytes",
     "token_logprobs",
     "token_position",
     "token_text",

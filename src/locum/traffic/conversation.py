@@ -17,6 +17,7 @@ __all__ = [
     "first_choice",
     "input_text",
     "instruction",
+    "said_text",
     "service_tier",
     "token_logprobs",
 ]
@@ -49,7 +50,14 @@ def answer_text(response: JsonObject) -> str | None:
     message = as_object(first_choice(response).get("message"))
     if message.get("refusal"):
         return None
-    return _text(message.get("content")) or None
+    return said_text(message.get("content")) or None
+
+
+def said_text(content: object) -> str:
+    """Return the text of an answer, without parts in which the model thought before it."""
+    if isinstance(content, list):
+        content = [part for part in content if as_object(part).get("type") != "thinking"]
+    return _text(content)
 
 
 def service_tier(request: JsonObject, response: JsonObject) -> str:
@@ -59,16 +67,8 @@ def service_tier(request: JsonObject, response: JsonObject) -> str:
 
 
 def token_logprobs(response: JsonObject) -> list[JsonObject] | None:
-    """Return the log-probabilities of the first choice's tokens, one object a token.
-
-    Returns:
-        ``None`` where there are none, or where one of them lacks its token or its number.
-    """
-    tokens = as_object(first_choice(response).get("logprobs")).get("content")
-    if not isinstance(tokens, list) or not tokens or not all(map(_is_scored, tokens)):
-        return None
-    others = [other for token in tokens for other in token.get("top_logprobs") or ()]
-    return tokens if all(map(_is_scored, others)) else None
+    """Return the log-probabilities of the first choice's tokens, one object a token, if any."""
+    return objects(as_object(first_choice(response).get("logprobs")).get("content")) or None
 
 
 def first_choice(response: JsonObject) -> JsonObject:
@@ -92,16 +92,6 @@ def fingerprint(endpoint: Endpoint, request: JsonObject) -> str:
         "tools": request.get("tools") or None,
     }
     return sha256(canonical_json(asked)).hexdigest()[:_FINGERPRINT_DIGITS]
-
-
-def _is_scored(token: object) -> bool:
-    given = as_object(token)
-    alternatives = given.get("top_logprobs") or []
-    return (
-        isinstance(given.get("token"), str)
-        and isinstance(given.get("logprob"), (int, float))
-        and isinstance(alternatives, list)
-    )
 
 
 def _choice_index(choice: JsonObject) -> float:

@@ -13,6 +13,7 @@ from locum.traffic.apis import to_chat
 from locum.traffic.apis.lenient import as_count, as_object, as_text
 from locum.traffic.conversation import fingerprint, input_text, service_tier
 from locum.traffic.strict_json import canonical_json
+from locum.traffic.token_counts import answer_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,7 +178,8 @@ def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
     usage = as_object(answer.get("usage"))
     details = as_object(usage.get("prompt_tokens_details"))
     input_tokens = _first_count(usage, "prompt_tokens", "input_tokens", "inputTokens")
-    output_tokens = _first_count(usage, "completion_tokens", "output_tokens", "outputTokens")
+    answered = _first_count(usage, "completion_tokens", "output_tokens", "outputTokens")
+    output_tokens = answer_tokens(input_tokens, answered, _first_count(usage, "total_tokens"))
     tokens = Tokens(
         input_tokens or 0,
         output_tokens or 0,
