@@ -19,22 +19,26 @@ class JsonModel:
 
     Args:
         answer: The answer to a text; ``None`` declines.
+        longest: Characters of an answer at the most; a longer one breaks off.
     """
 
-    def __init__(self, answer: Callable[[str], str | None]) -> None:
+    def __init__(self, answer: Callable[[str], str | None], longest: int | None = None) -> None:
         self.url = ""
         self.requests: list[dict[str, Any]] = []
         self._answer = answer
+        self._longest = longest
 
     def respond(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
         """Return the body of an answer."""
         self.requests.append(request)
-        said = self._answer(request["messages"][-1]["content"])
+        whole = self._answer(request["messages"][-1]["content"])
+        said = None if whole is None else whole[: self._longest]
+        end = ("stop", "end_turn") if said == whole else ("length", "max_tokens")
         if path.endswith("/messages"):
             return {
                 "model": "json-1",
                 "content": [{"type": "text", "text": said or ""}],
-                "stop_reason": "end_turn" if said is not None else "refusal",
+                "stop_reason": end[1] if said is not None else "refusal",
                 "usage": {"input_tokens": 50, "output_tokens": 20},
             }
         message = {"role": "assistant", "content": said}
@@ -42,7 +46,7 @@ class JsonModel:
             message["refusal"] = "I would rather not."
         return {
             "model": "json-1",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "choices": [{"index": 0, "message": message, "finish_reason": end[0]}],
             "usage": {"prompt_tokens": 50, "completion_tokens": 20},
         }
 

@@ -75,6 +75,22 @@ def test_what_a_model_declines_or_says_in_prose_is_counted() -> None:
     assert [(p.answers, p.example) for p in found.data.problems] == [(5, "I cannot say.")]
 
 
+@pytest.mark.parametrize("api", [ChatTeacher, MessagesTeacher])
+def test_answers_that_broke_off_are_left_out_and_counted(
+    api: type[ChatTeacher | MessagesTeacher], tmp_path: Path
+) -> None:
+    whole = {text: answer for text, answer in ANSWERS.items() if len(answer) <= 60}
+    assert 0 < len(whole) < len(TEXTS)
+    with serving(JsonModel(ANSWERS.get, 60)) as model:
+        teacher = api(model.url, "json-1", api_key="k")
+        for _ in range(2):
+            found = distill_extraction(make_short_task(), TEXTS, teacher, store=tmp_path / "s")
+            assert found.data.inputs == len(whole)
+            assert found.data.missing == len(TEXTS) - len(whole)
+            count = f"{found.data.missing} of the teacher's 40 answers broke off"
+            assert any(count in warning for warning in found.data.warnings)
+
+
 def test_anthropic_is_asked_by_the_prompt_alone(model: JsonModel) -> None:
     teacher = MessagesTeacher(model.url, "json-1", api_key="k")
     found = distill_extraction(make_short_task(), TEXTS, teacher)

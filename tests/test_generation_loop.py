@@ -277,6 +277,24 @@ def test_a_teacher_is_asked_for_what_has_no_answer(tiny: Path, tmp_path: Path) -
     assert "logprobs" not in request
 
 
+def test_texts_that_broke_off_are_not_learned_from(tiny: Path) -> None:
+    answers = {example.text: str(example.answer) for example in PAIRS[:40]}
+    longest = max(map(len, answers.values()))
+    answers |= {text: f"{answers[text]} and more" for text in [*answers][:10]}
+    with serving(JsonModel(answers.get, longest)) as model:
+        teacher = ChatTeacher(model.url, "writer-1", api_key="k")
+        found = distill_generation(TASK, [*answers], teacher, student_model=tiny)
+    assert (found.data.inputs, found.data.missing) == (30, 10)
+    assert "10 of the teacher's 40 answers broke off" in str(found.data.warnings)
+
+
+def test_where_every_text_broke_off_the_cure_is_named(tiny: Path) -> None:
+    with serving(JsonModel(lambda _: "a long text", 6)) as model:
+        teacher = ChatTeacher(model.url, "writer-1", api_key="k")
+        with pytest.raises(InputError, match="broke off and were left out: give it a larger max"):
+            distill_generation(TASK, ["a", "b"], teacher, student_model=tiny)
+
+
 def test_a_judge_decides_where_the_rule_asks_it(tiny: Path) -> None:
     def compare(asked: str) -> str:
         first, second = asked.split("Answer A:\n")[1].split("\n\nAnswer B:\n")

@@ -40,7 +40,7 @@ class WrittenAnswers(NamedTuple):
     """Answers as the teacher wrote them.
 
     Args:
-        texts: One an input; ``None`` where there is none.
+        texts: One an input; ``None`` where there is none, or one that broke off.
         bought: Those that were asked for, with what they took.
         notes: What should be known of them, a sentence each.
     """
@@ -107,5 +107,16 @@ def collect_written(
         told,
     )
     for row, answer in zip(unanswered, answers, strict=True):
-        texts[row] = answer.text if answer is not None and not answer.refused else None
-    return WrittenAnswers(texts, [answer for answer in answers if answer is not None], notes)
+        whole = answer is not None and not answer.refused and not answer.cut_off
+        texts[row] = answer.text if answer is not None and whole else None
+    bought = [answer for answer in answers if answer is not None]
+    return WrittenAnswers(texts, bought, [*notes, *_cut_off(bought)])
+
+
+def _cut_off(answers: Sequence[TeacherAnswer]) -> list[str]:
+    count = sum(answer.cut_off for answer in answers)
+    said = (
+        f"{count:,} of the teacher's {len(answers):,} answers broke off and were left out: give it "
+        "a larger max_tokens"
+    )
+    return [said] if count else []

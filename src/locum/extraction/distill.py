@@ -150,7 +150,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     told.stage("reading the answers")
     pool = build_answer_pool(task, real, written.texts)
     if not pool.examples:
-        raise InputError(_no_answers(task, pool))
+        raise InputError("; ".join([_no_answers(task, pool), *written.notes]))
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, strata(task, pool), seed)
     around = divided.surroundings(pool.examples)

@@ -157,10 +157,11 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
     pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
     if not pool.examples:
-        raise InputError(
+        none = (
             f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: give "
             "inputs with the teacher's answers, or a teacher to ask"
         )
+        raise InputError("; ".join([none, *written.notes]))
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
     around = divided.surroundings(pool.examples)

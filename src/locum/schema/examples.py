@@ -72,6 +72,7 @@ class TeacherAnswer:
         cost_usd: What the call cost, where its price is known.
         votes: From how many answers to the same question the distribution was counted; ``None``
             where it was not.
+        cut_off: Whether the answer broke off at the most tokens that it might have.
     """
 
     text: str
@@ -82,6 +83,7 @@ class TeacherAnswer:
     refused: bool = False
     cost_usd: float | None = None
     votes: int | None = None
+    cut_off: bool = False
 
 
 @dataclass(frozen=True)

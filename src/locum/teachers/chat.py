@@ -146,7 +146,8 @@ class ChatTeacher(HttpTeacher):
         text = said_text(choice.message.content) or refusal or ""
         positions = answer_positions(as_object(choice.logprobs).get("content"), text)
         distribution = label_distribution(positions or (), task.labels)
-        if choice.finish_reason == "length" and not self.writes and is_undecided(text, task):
+        cut_off = choice.finish_reason == "length"
+        if cut_off and not self.writes and is_undecided(text, task):
             text, distribution = mark_as_cut_off(text), None
         return TeacherAnswer(
             text=text,
@@ -155,6 +156,7 @@ class ChatTeacher(HttpTeacher):
             latency_ms=latency_ms,
             version=_version(completion),
             refused=bool(refusal) or choice.finish_reason == "content_filter",
+            cut_off=cut_off,
         )
 
 

@@ -105,13 +105,16 @@ class MessagesTeacher(HttpTeacher):
                 "malformed", f"not a message ({where}: {first['msg']}): {shown}", charged=True
             ) from None
         text = "".join(block.text for block in answer.content if block.type == "text")
-        cut_off = answer.stop_reason == "max_tokens" and not self.writes
+        cut_off = answer.stop_reason == "max_tokens"
+        if cut_off and not self.writes and is_undecided(text, task):
+            text = mark_as_cut_off(text)
         return TeacherAnswer(
-            text=mark_as_cut_off(text) if cut_off and is_undecided(text, task) else text,
+            text=text,
             usage=_to_usage(answer.usage),
             latency_ms=latency_ms,
             version=answer.model,
             refused=answer.stop_reason == "refusal",
+            cut_off=cut_off,
         )
 
 
