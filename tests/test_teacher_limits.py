@@ -17,6 +17,7 @@ from locum.teachers import (
     Budget,
     ChatTeacher,
     FunctionTeacher,
+    MessagesTeacher,
     Panel,
     Votes,
     build_teacher,
@@ -66,6 +67,25 @@ def test_a_secret_in_the_url_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(UsageError, match="holds a user or a password") as caught:
         ChatTeacher(url, "m")
     assert "pass" not in str(caught.value).replace("a password", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://host/v1?key=secret",
+        "host/v1?key=secret",
+        "https://host/v1/chat/completions?api-version=secret",
+        "https://host/v1#secret",
+        "https://user:sec?ret@host/v1",
+    ],
+)
+@pytest.mark.parametrize("api", [ChatTeacher, MessagesTeacher])
+def test_what_would_stand_before_the_path_is_refused_and_not_shown(
+    api: type[ChatTeacher | MessagesTeacher], url: str
+) -> None:
+    with pytest.raises(UsageError, match="holds a '\\?' or a '#'") as caught:
+        api(url, "m")
+    assert "sec" not in str(caught.value)
 
 
 def test_one_temperature_is_one_key() -> None:

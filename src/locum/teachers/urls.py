@@ -17,8 +17,14 @@ def check_url(url: str, of: str) -> None:
         of: What is behind it, as a word.
 
     Raises:
-        UsageError: It is no HTTP URL, or holds a user or a password.
+        UsageError: It is no HTTP URL, or holds a user, a password, a query or a fragment.
     """
+    if "?" in url or "#" in url:
+        raise UsageError(
+            f"the {of}'s URL holds a '?' or a '#', and paths are put behind it: take out all from "
+            "there on, and put a key into an environment variable (on Azure, the URL is "
+            "https://NAME.openai.azure.com/openai/v1)"
+        )
     try:
         has_user = "@" in urlsplit(url).netloc
     except ValueError as error:
