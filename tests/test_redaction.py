@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -21,6 +21,9 @@ from locum.errors import UsageError
 from locum.redaction import PERSONAL_KINDS, Redactor
 from locum.redaction.leaves import leaves, texts
 from tests.redaction_examples import AFTER, FOUND, HOSTILE, KEPT, NAMED, OPENAI, PEM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUERIES = Path(__file__).parents[1] / "benchmarks" / "data" / "banking77_deepseek.csv"
 REDACTOR = Redactor()
@@ -142,6 +145,43 @@ def test_log_probabilities_that_spell_what_is_replaced_go() -> None:
             {"text": "card", "logprobs": None},
         ]
     ]
+
+
+def by_id(*tokens: str) -> list[dict[str, Any] | None]:
+    """Tokens of a request as vLLM lists them; the first has no log-probability."""
+    other = {"logprob": -3.0, "rank": 2, "decoded_token": "x"}
+    return [None, *({"7": {"decoded_token": token}, "8": other} for token in tokens)]
+
+
+@pytest.mark.parametrize(
+    ("name", "spelt"),
+    [
+        ("prompt_logprobs", by_id),
+        (
+            "completion_probabilities",
+            lambda *tokens: [{"content": t, "probs": [{"tok_str": t, "prob": 1}]} for t in tokens],
+        ),
+        (
+            "completion_probabilities",
+            lambda *tokens: [{"id": 7, "token": t, "top_logprobs": []} for t in tokens],
+        ),
+        ("input_token_logprobs", lambda *tokens: [[-0.1, 7, token] for token in tokens]),
+    ],
+)
+def test_tokens_under_other_names_go_too(name: str, spelt: Callable[..., list[Any]]) -> None:
+    request = {"content": "mail bob@example.com, card 4111 1111 1111 1111"}
+    holding = {name: spelt("mail", " bob", "@", "example", ".com"), "id": 1}
+    clean = {name: spelt("the", " card"), "id": 2}
+    redacted = REDACTOR.redact([request, {"choices": [holding, clean]}]).values
+    assert redacted[1] == {"choices": [{name: None, "id": 1}, clean]}
+    card = {name: spelt("4111", " 1111", " 11", "11", " 1111")}
+    assert REDACTOR.redact([request, card]).values[1] == {name: None}
+
+
+@pytest.mark.parametrize("odd", [[], [[]], [[1]], [7], [{}], [{"7": None}], [{"token": 1}], "text"])
+def test_odd_tokens_are_left_as_they_are(odd: object) -> None:
+    value = {"prompt_logprobs": odd, "mail": "bob@example.com"}
+    assert REDACTOR.redact([value]).values == [{"prompt_logprobs": odd, "mail": "[EMAIL_1]"}]
 
 
 def test_secrets_are_replaced_in_every_form() -> None:

@@ -21,6 +21,17 @@ _TELLING = re.compile(
     r"|mobil|cell|fax|ssn|whatsapp)",
     re.IGNORECASE,
 )
+# Where OpenAI's APIs, vLLM, llama.cpp and SGLang list tokens of an answer or of a request.
+_TOKENS = frozenset(
+    {
+        "logprobs",
+        "prompt_logprobs",
+        "completion_probabilities",
+        "input_token_logprobs",
+        "output_token_logprobs",
+    }
+)
+_TOKEN = ("token", "content", "decoded_token")
 # No kind of data is written in so few letters alone.
 _PLAIN_KEY = re.compile(r"[a-z_]{0,40}|[A-Za-z]{0,12}")
 
@@ -61,7 +72,7 @@ def leaves(root: list[Any]) -> Iterator[Leaf]:
             if not isinstance(value, (dict, list)):
                 if (text := _text_of(value, context)) is not None:
                     yield Leaf(container, key, text, context, "value")
-            elif key == "logprobs" and (spelt := _spelt(value)):
+            elif key in _TOKENS and (spelt := _spelt(value)):
                 yield Leaf(container, key, spelt, "", "tokens")
             elif below := _items(value):
                 stack.append((value, below, context))
@@ -81,7 +92,7 @@ def texts(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
                 told, is_plain = _read_key(key)
                 if not is_plain:
                     found.append((key, ""))
-                if key == "logprobs" and isinstance(item, (dict, list)) and (spelt := _spelt(item)):
+                if key in _TOKENS and isinstance(item, (dict, list)) and (spelt := _spelt(item)):
                     found.append((spelt, ""))
                 else:
                     stack.append((item, told))
@@ -123,7 +134,7 @@ def _read_key(key: str) -> tuple[str, bool]:
 
 
 def _spelt(logprobs: dict[str, Any] | list[Any]) -> str:
-    """Return the text that log-probabilities spell, in each of the shapes of OpenAI's APIs."""
+    """Return the text that log-probabilities spell, in each of the shapes that APIs give them."""
     if isinstance(logprobs, list):
         return _joined(logprobs)
     tokens = logprobs.get("tokens")
@@ -135,8 +146,24 @@ def _spelt(logprobs: dict[str, Any] | list[Any]) -> str:
 def _joined(entries: object) -> str:
     if not isinstance(entries, list):
         return ""
-    tokens = (entry.get("token") for entry in entries if isinstance(entry, dict))
-    return "".join(token for token in tokens if isinstance(token, str))
+    return "".join(map(_token_of, entries))
+
+
+def _token_of(entry: object) -> str:
+    """Return the token that was written at a place.
+
+    It has a name, is the last of SGLang's three values, or is the first of vLLM's objects by the
+    ids of tokens.
+    """
+    if isinstance(entry, list):
+        return entry[-1] if entry and isinstance(entry[-1], str) else ""
+    if not isinstance(entry, dict):
+        return ""
+    named = next((entry[name] for name in _TOKEN if name in entry), None)
+    if named is None:
+        first = next(iter(entry.values()), None)
+        named = first.get("decoded_token") if isinstance(first, dict) else None
+    return named if isinstance(named, str) else ""
 
 
 def copied(value: Any) -> Any:  # noqa: ANN401 - JSON
