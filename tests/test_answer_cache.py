@@ -47,8 +47,9 @@ def caching(
         said = b'"%d"' % next(numbers)
         asked = received.json
         if asked.get("user") == "overloaded":
-            broken = b'data: {"error":{"message":%b}}\n\n' % said
-            writer.write(STREAM_HEAD + chunk(broken) + chunk(b""))
+            broken = b'{"error":{"message":%b}}' % said
+            stream = STREAM_HEAD + chunk(b"data: %b\n\n" % broken) + chunk(b"")
+            writer.write(stream if asked.get("stream") else http(200, broken))
             return
         if asked.get("stream"):
             event = b'data: {"choices":[{"index":0,"delta":{"content":%b}}]}\n\n' % said
@@ -139,11 +140,15 @@ def test_a_failure_is_not_given_again(tmp_path: Path) -> None:
         assert first.body != again.body
 
 
-def test_a_stream_that_ends_in_an_error_is_not_given_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stream", "outcome"), [(True, "incomplete"), (False, "failed")])
+def test_an_error_with_a_good_status_is_not_given_again(
+    tmp_path: Path, outcome: str, *, stream: bool
+) -> None:
     with caching(tmp_path) as gateway:
-        first, again = (send(gateway, stream=True, user="overloaded") for _ in range(2))
+        first, again = (send(gateway, stream=stream, user="overloaded") for _ in range(2))
         assert first.status == again.status == 200
         assert first.body != again.body
+        assert {call.facts.outcome for call in gateway.calls()} == {outcome}
 
 
 def test_a_stream_is_given_again_as_a_stream(tmp_path: Path) -> None:

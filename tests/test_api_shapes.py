@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from locum.traffic import endpoint_of_path, to_chat
+from locum.traffic import endpoint_of_path, read_answer, to_chat
 from locum.traffic.apis import converse_to_chat, guess_endpoint
 from tests.odd_json import OBJECTS, STREAMED
 
@@ -359,3 +359,49 @@ def test_an_output_that_the_request_has_too_is_no_repetition() -> None:
     exchange = to_chat("responses", {"output": []}, {"output": []})
     assert exchange.response is not None
     assert exchange.response["choices"][0]["message"]["role"] == "assistant"
+
+
+# Answers with a good status
+
+
+@given(st.sampled_from(ENDPOINTS), OBJECTS | st.text(), st.booleans())
+def test_any_answer_is_read(endpoint: Endpoint, body: object, streamed: bool) -> None:  # noqa: FBT001 - a drawn value
+    answer = read_answer(endpoint, orjson.dumps(body), streamed=streamed)
+    assert answer.response is not None or not answer.whole
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        ("chat", {"choices": [{"message": {"content": "Yes."}}], "error": None}),
+        ("completions", {"choices": [{"text": "Yes."}]}),
+        ("responses", {"output": [], "status": "completed", "error": None}),
+        ("responses", {"output": [], "status": "incomplete"}),
+        ("responses", {"output": []}),
+        ("messages", {"content": []}),
+        ("embeddings", {"data": []}),
+    ],
+)
+def test_an_answer_is_known_as_one(endpoint: Endpoint, body: JsonObject) -> None:
+    assert read_answer(endpoint, orjson.dumps(body), streamed=False) == (body, True)
+    failed = body | {"error": {"message": "The model failed."}}
+    assert read_answer(endpoint, orjson.dumps(failed), streamed=False) == (failed, False)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        ("chat", {"choices": []}),
+        ("chat", {"choices": [{"message": {"content": ""}, "error": {"code": 502}}]}),
+        ("responses", {"output": [], "status": "queued"}),
+        ("responses", {"output": [], "status": "failed"}),
+        ("messages", {"type": "error"}),
+        ("chat", [1]),
+    ],
+)
+def test_what_comes_in_place_of_an_answer_is_none(endpoint: Endpoint, body: object) -> None:
+    assert not read_answer(endpoint, orjson.dumps(body), streamed=False).whole
+
+
+def test_a_page_is_no_answer() -> None:
+    assert read_answer("chat", b"<html>", streamed=False) == (None, False)

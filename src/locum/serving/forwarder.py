@@ -15,7 +15,7 @@ from locum.serving.relay import Attempt, Relay
 from locum.serving.routing import find_endpoint
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
-from locum.traffic import assemble, stream_events
+from locum.traffic import read_answer
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
@@ -301,13 +301,10 @@ class Forwarder:
 
 
 def _is_whole(call: ActiveCall, relay: Relay, copy: bytes) -> bool:
-    """Tell whether an answer is one that may be given again; streams can end in an error."""
+    """Tell whether an answer is one that may be given again, and no error with a good status."""
     if relay.outcome != "whole" or not relay.plain:
         return False
-    if not relay.streamed:
-        return True
-    stream = stream_events(copy)
-    return assemble(call.endpoint, stream.events, done=stream.done).whole
+    return read_answer(call.endpoint, copy, streamed=relay.streamed).whole
 
 
 def _accept_readable(request: Request, headers: Headers) -> None:

@@ -8,7 +8,7 @@ import orjson
 
 from locum.serving.bodies import unpack
 from locum.serving.refusals import Refusal
-from locum.traffic import assemble, make_call, stream_events, to_chat
+from locum.traffic import make_call, read_answer, to_chat
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
@@ -47,19 +47,14 @@ class _Bodies(NamedTuple):
 def _read(record: Record) -> _Bodies:
     facts = record.facts
     request = orjson.loads(_unpacked(record.request, facts["request_encoding"]))
-    outcome, response = facts["outcome"], None
+    outcome = facts["outcome"]
     body = _unpacked(record.response, facts["response_encoding"])
-    if facts["streamed"]:
-        stream = stream_events(body)
-        assembled = assemble(facts["endpoint"], stream.events, done=stream.done)
-        response = assembled.response
-        if outcome == "whole" and not assembled.whole:
-            outcome = "incomplete"
-    elif body and outcome == "whole":
-        response = _read_object(body)
+    answer = read_answer(facts["endpoint"], body, streamed=facts["streamed"])
+    if outcome == "whole" and not answer.whole and (body or facts["streamed"]):
+        outcome = "incomplete" if facts["streamed"] else "failed"
     if outcome == "whole" and (facts["status"] or 500) >= 400:
         outcome = "failed"
-    return _Bodies(request, response, outcome)
+    return _Bodies(request, answer.response, outcome)
 
 
 def teacher_answer(record: Record) -> str | None:
@@ -109,12 +104,3 @@ def _unpacked(body: bytes, encoding: str | None) -> bytes:
         return unpack(body, encoding.encode("latin-1"), _UNPACKED_BYTES)
     except Refusal as refusal:
         raise ValueError(refusal.message) from None
-
-
-def _read_object(body: bytes) -> JsonObject | None:
-    """An upstream's error page may be anything."""
-    try:
-        read = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return read if isinstance(read, dict) else None

@@ -6,6 +6,7 @@ from locum.traffic.apis import (
     StreamEvents,
     assemble,
     endpoint_of_path,
+    read_answer,
     stream_events,
     to_chat,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "is_end_token",
     "is_stored",
     "make_call",
+    "read_answer",
     "said_text",
     "split_request",
     "stream_events",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from locum.traffic.apis.chat import assemble_choices, completions_to_chat
 from locum.traffic.apis.converse import assemble_converse, converse_to_chat
 from locum.traffic.apis.endpoints import endpoint_of_path, find_endpoint, guess_endpoint
 from locum.traffic.apis.exchange import Assembled, Exchange
+from locum.traffic.apis.lenient import as_text, objects
 from locum.traffic.apis.messages import assemble_message, messages_to_chat
 from locum.traffic.apis.responses import assemble_response, responses_to_chat
 from locum.traffic.apis.server_sent_events import StreamEvents, stream_events
@@ -27,9 +30,13 @@ __all__ = [
     "endpoint_of_path",
     "find_endpoint",
     "guess_endpoint",
+    "read_answer",
     "stream_events",
     "to_chat",
 ]
+
+# A response of the responses API that is there: whole, or as long as it was allowed to be.
+_ENDED = ("", "completed", "incomplete")
 
 
 def to_chat(endpoint: Endpoint, request: JsonObject, response: JsonObject | None) -> Exchange:
@@ -65,3 +72,40 @@ def assemble(endpoint: Endpoint, events: Iterable[JsonObject], *, done: bool = F
             return assemble_message(events)
         case _:
             return assemble_choices(events, done=done)
+
+
+def read_answer(endpoint: Endpoint, body: bytes, *, streamed: bool) -> Assembled:
+    """Return what a body with the status of a success holds, and whether that is an answer.
+
+    Some servers send their errors so, and the responses API what is yet to be answered.
+
+    Args:
+        endpoint: Which API it stems from.
+        body: Without its encoding.
+        streamed: Whether it is a stream of events.
+    """
+    if streamed:
+        stream = stream_events(body)
+        return assemble(endpoint, stream.events, done=stream.done)
+    try:
+        read = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        read = None
+    if not isinstance(read, dict):
+        return Assembled(None, whole=False)
+    return Assembled(read, whole=_is_answer(endpoint, read))
+
+
+def _is_answer(endpoint: Endpoint, response: JsonObject) -> bool:
+    choices = objects(response.get("choices"))
+    if response.get("error") or any(choice.get("error") for choice in choices):
+        return False
+    match endpoint:
+        case "chat" | "completions":
+            return bool(choices)
+        case "responses":
+            return as_text(response.get("status")) in _ENDED
+        case "messages":
+            return isinstance(response.get("content"), list)
+        case _:
+            return True
