@@ -23,8 +23,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import pytest
 
+from locum.config import ApplicationSettings
+from locum.errors import UsageError
 from locum.store import CallFilter, CallStore, open_database
-from tests.gateways import STREAM_HEAD, Received, chunk, upstream_server, wait_for_port
+from tests.commands import locum
+from tests.gateways import (
+    STREAM_HEAD,
+    Received,
+    chunk,
+    running_gateway,
+    upstream_server,
+    wait_for_port,
+)
 from tests.gateways import http as answer
 
 if TYPE_CHECKING:
@@ -353,3 +363,23 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "cannot listen" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("port", ["70000", "-1"])
+def test_a_port_that_cannot_be_is_a_clear_error(tmp_path: Path, port: str) -> None:
+    said = " ".join(locum(tmp_path, "gateway", "--port", port, code=2).split())
+    assert "'--port': Input should be" in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_host_that_is_no_name_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_KEY", "web-key-12345")
+    applications = {"web": ApplicationSettings(key_env="WEB_KEY")}
+    with (
+        pytest.raises(UsageError, match=r"cannot listen on a\.\.b:0"),
+        running_gateway(tmp_path, {}, host="a..b", applications=applications),
+    ):
+        pass

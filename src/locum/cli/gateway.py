@@ -37,7 +37,10 @@ def gateway_command(
         str | None, typer.Option(help="Address to listen on; else locum.toml's, else 127.0.0.1.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port, 0 for any free one; else locum.toml's, else 8400.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port, 0 for any free one; else locum.toml's, else 8400."
+        ),
     ] = None,
     config: Config = None,
     home: Home = None,

@@ -138,8 +138,8 @@ class Gateway:
             self._server = await loop.create_server(
                 lambda: ClientConnection(self), host, port, backlog=_BACKLOG
             )
-        except OSError as error:
-            reason = error.strerror or error
+        except (OSError, ValueError) as error:  # the latter where the host is no name
+            reason = getattr(error, "strerror", None) or error
             self._roster.close()
             await self._recorder.close(_START_SECONDS)
             raise UsageError(f"the gateway cannot listen on {host}:{port}: {reason}") from None
