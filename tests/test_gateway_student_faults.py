@@ -122,6 +122,35 @@ def test_damaged_promotions_leave_others_as_they_are(tmp_path: Path, upstream: U
     assert not list(tmp_path.rglob("escaped"))
 
 
+def test_promotions_that_cannot_be_used_are_told_once_and_cost_others_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, read = tmp_path / "calls.sqlite", list[str]()
+    promoted = promote(store, tmp_path / "support").promotion
+    plan = promoted.plan | {"of_a_later_locum": 1}
+    files = PromotionStore.files
+
+    def counting(promotions: PromotionStore, artefact: str) -> dict[str, bytes]:
+        read.append(artefact)
+        return files(promotions, artefact)
+
+    monkeypatch.setattr(PromotionStore, "files", counting)
+    with open_database(store) as database:
+        promotions = PromotionStore(database)
+        for task in ("later", "latest"):
+            promotions.promote(task, "aa", {}, plan, percent=100, shadow=0.5)
+        with running_gateway(tmp_path, upstreams("http://127.0.0.1:9"), LIMITS) as gateway:
+            roster = gateway.gateway._roster  # noqa: SLF001
+            for _ in range(3):
+                gateway.loop.run(roster.look())
+            assert caplog.text.count("cannot be used") == 2
+            assert read == [promoted.artefact]
+            promotions.promote("later", "aa", {}, promoted.plan, percent=100, shadow=0.5)
+            gateway.loop.run(roster.look())
+            assert caplog.text.count("cannot be used") == 3
+            assert read == [promoted.artefact, "aa"]
+
+
 def test_a_store_that_cannot_be_read_is_read_again(
     tmp_path: Path, upstream: Upstream, caplog: pytest.LogCaptureFixture
 ) -> None:

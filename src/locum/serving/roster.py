@@ -58,18 +58,17 @@ class StandIn(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A promotion, and what there is of it here."""
+    """A promotion, what there is of it here, and what keeps it from being used, if anything."""
 
     promotion: Promotion
     plan: Plan | None
     folder: Path | None
-    usable: bool
+    fault: str = ""
 
 
 class _Read(NamedTuple):
     """What the store says: promotions, ``None`` if none has changed since, and what was spent."""
 
-    revisions: dict[str, int]
     found: list[_Found] | None
     spent: dict[str, Spent]
 
@@ -93,9 +92,9 @@ class Roster:
         self._spending = spending
         self._reader = ThreadPoolExecutor(1, "locum-roster")
         self._database: Database | None = None
-        self._known: dict[str, int] | None = None
+        self._found: dict[str, _Found] | None = None
         self._looked = time.monotonic()
-        self._said = ""
+        self._said = frozenset[str]()
         self._leaving: list[QuickLink] = []
         self.stand_ins: tuple[StandIn, ...] = ()
 
@@ -119,31 +118,36 @@ class Roster:
         try:
             read = await asyncio.get_running_loop().run_in_executor(self._reader, self._read)
         except LocumError as error:
-            self._complain(f"promotions cannot be read: {error}")
+            self._complain(self._said | {f"promotions cannot be read: {error}"})
             return
         self._looked = time.monotonic()
         self._spending.take(read.spent, settled)
         if read.found is not None:
             self._take(read.found)
-            # What cannot be used now may be soon, and is looked at again.
-            self._known = read.revisions if all(one.usable for one in read.found) else None
-        if self._known is not None:
-            self._said = ""
+            self._found = {one.promotion.task: one for one in read.found}
+        self._complain(frozenset(one.fault for one in read.found or () if one.fault))
         await self._move_in()
 
-    def _complain(self, message: str) -> None:
-        if message != self._said:
-            self._said = message
-            _log.error(message)
+    def _complain(self, faults: frozenset[str]) -> None:
+        """Say of what is in the way at present what was not said yet."""
+        for fault in sorted(faults - self._said):
+            _log.error(fault)
+        self._said = faults
 
     def _read(self) -> _Read:
         """Read the store; nothing is taken as known before all of it was read."""
         if self._database is None:
             self._database = open_database(self._place)
         store = PromotionStore(self._database)
-        revisions = store.revisions()
-        found = None if revisions == self._known else self._read_promotions(store)
-        return _Read(revisions, found, self._spending.read(self._database))
+        found = None if self._knows(store.revisions()) else self._read_promotions(store)
+        return _Read(found, self._spending.read(self._database))
+
+    def _knows(self, revisions: dict[str, int]) -> bool:
+        """Tell whether all is as it was; what could not be used may be usable by now."""
+        if self._found is None:
+            return False
+        used = {task: one.promotion.revision for task, one in self._found.items() if not one.fault}
+        return revisions == used
 
     def _read_promotions(self, store: PromotionStore) -> list[_Found]:
         found = [self._prepare(store, promotion) for promotion in store.all()]
@@ -152,16 +156,23 @@ class Roster:
         return found
 
     def _prepare(self, store: PromotionStore, promotion: Promotion) -> _Found:
-        """Read a promotion; the student of one that has ended is not needed."""
+        """Read a promotion, unless it is known; the student of one that ended is not needed."""
+        known = (self._found or {}).get(promotion.task)
+        if known is not None and known.promotion == promotion and not known.fault:
+            return known
         plan = folder = None
         try:
             plan = read_plan(promotion.plan)
             if promotion.state == "active":
                 folder = unpack_student(store, promotion.artefact, self._folder)
-        except (LocumError, OSError) as error:
-            self._complain(f"the promotion of {promotion.task} cannot be used: {error}")
-            return _Found(promotion, plan, None, usable=False)
-        return _Found(promotion, plan, folder, usable=True)
+        except LocumError as error:
+            fault = str(error)
+        except OSError as error:  # without the file's name, which is a new one each time
+            fault = f"{self._folder}: {error.strerror or error}"
+        else:
+            return _Found(promotion, plan, folder)
+        said = f"the promotion of {promotion.task} cannot be used: {fault}"
+        return _Found(promotion, plan, None, said)
 
     def _take(self, found: list[_Found]) -> None:
         """Keep the links of students that stay, start those of new ones, end the others."""
