@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from contextlib import suppress
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from locum.config import ApplicationSettings, UpstreamSettings
 from locum.errors import UsageError
 from locum.serving.bodies import read_body, unpack
+from locum.serving.forwarder import read_call
 from locum.serving.origin import Origin, is_metadata_address
 from locum.serving.refusals import Refusal
 from locum.serving.routing import Caller, Keys, Router, find_endpoint
@@ -140,6 +142,57 @@ def test_the_model_chooses_then_the_api() -> None:
     assert name("qwen2.5") == name("exact") == "local"
     assert name("claude-x", b"/v1/messages") == "claude"
     assert name("claude-x", b"/v1/messages/batches") == "claude"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "expected"),
+    [
+        ("claude-sonnet-5[1m]", "claude-sonnet-5[1m]", True),
+        ("claude-sonnet-5[1m]", "claude-sonnet-51", False),
+        ("gpt-4.1", "gpt-451", False),
+        ("gpt-4?", "gpt-4o", False),
+        ("qwen*", "qwen", True),
+        ("qwen*", "qwen[x]\n", True),
+        ("*-local", "llama-local", True),
+        ("meta/*-instruct", "meta/llama-instruct", True),
+        ("qwen", "qwen3", False),
+        ("qwen", "", False),
+    ],
+)
+def test_a_star_alone_is_no_letter_of_a_name(pattern: str, model: str, *, expected: bool) -> None:
+    named = UpstreamSettings(url="http://a", models=["other", pattern])
+    router = Router({"named": named, "any": UpstreamSettings(url="http://b")})
+    assert router.route(request(), model).name == ("named" if expected else "any")
+
+
+MODEL = orjson.dumps({"model": "qwen3", "query": "Where is it?"})
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "expected"),
+    [
+        (MODEL, None, "local"),
+        (gzip.compress(MODEL), "gzip", "local"),
+        (b' {"query":"\\ud800","score":NaN,"model":"qwen3"}', None, "local"),
+        (b'{"model":"gpt-4.1"}', None, "open"),
+        (b'{"model":["qwen3"]}', None, "open"),
+        (b'["model"]', None, "open"),
+        (b'--x\r\nname="model"\r\n\r\nqwen3', None, "open"),
+        (b'{"a":' * 100_000, None, "open"),
+        (MODEL, "br", "open"),
+        (b'{"model":"qwen3"', None, "open"),
+        (b"", None, "open"),
+    ],
+    ids=range(11),
+)
+def test_the_model_chooses_whatever_the_path(
+    body: bytes, encoding: str | None, expected: str
+) -> None:
+    local = UpstreamSettings(url="http://b", models=["qwen*"])
+    router = Router({"open": UpstreamSettings(url="http://a"), "local": local})
+    sent = request(b"/v1/rerank", body, headers={"content-encoding": encoding} if encoding else {})
+    call = read_call(sent, 0.0, router, 10**6)
+    assert (call.upstream.name, call.endpoint, call.body) == (expected, "other", {})
 
 
 def test_no_upstream_is_a_clear_refusal() -> None:

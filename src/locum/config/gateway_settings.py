@@ -30,7 +30,7 @@ class UpstreamSettings(Section):
         api: Whose paths and error shapes it has.
         key_env: Environment variable of the key that it gets; by default the client's own.
         soft_labels: Whether chat completions may be asked for log-probabilities.
-        models: The models that it answers, ``*`` at an end meaning any; by default those that no
+        models: The models that it answers, ``*`` standing for any text; by default those that no
             other upstream names.
     """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from locum.serving.refusals import Refusal, body_too_large
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.serving.wire import Request
 
-__all__ = ["read_body", "unpack"]
+__all__ = ["read_body", "read_model", "unpack"]
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
@@ -32,6 +34,24 @@ def read_body(request: Request, limit: int) -> JsonObject:
     if not isinstance(read, dict):
         raise Refusal(400, "invalid_json", "the body is valid JSON, but no object")
     return read
+
+
+def read_model(request: Request, limit: int) -> str:
+    """Return the model that a request of any path names in its JSON; empty where it names none.
+
+    It is nobody's task here to refuse what cannot be read: the upstream knows what it takes.
+
+    Args:
+        request: What the client sent.
+        limit: Bytes of its body, unpacked.
+    """
+    packed = request.headers.get(b"content-encoding")
+    with suppress(Refusal, ValueError, RecursionError):
+        body = request.body if packed is None else unpack(request.body, packed, limit)
+        read = json.loads(body) if body.lstrip()[:1] == b"{" else {}
+        model = read.get("model")
+        return model if isinstance(model, str) else ""
+    return ""
 
 
 def unpack(body: bytes, encoding: bytes, limit: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving import soft_labels
 from locum.serving.answer_cache import KeptAnswer
-from locum.serving.bodies import read_body
+from locum.serving.bodies import read_body, read_model
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
 from locum.serving.routing import find_endpoint
@@ -104,9 +104,12 @@ def read_call(request: Request, received: float, router: Router, most: int) -> A
         Refusal: It may not pass.
     """
     endpoint = find_endpoint(request)
-    body = {} if endpoint == "other" else read_body(request, most)
-    model = body.get("model")
-    upstream = router.route(request, model if isinstance(model, str) else "")
+    if endpoint == "other":
+        model = read_model(request, most) if router.tells_by_model else ""
+        return ActiveCall(request, endpoint, {}, router.route(request, model), received)
+    body = read_body(request, most)
+    named = body.get("model")
+    upstream = router.route(request, named if isinstance(named, str) else "")
     return ActiveCall(request, endpoint, body, upstream, received)
 
 

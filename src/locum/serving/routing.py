@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -72,12 +72,14 @@ class Upstream:
         settings: What they say of it.
         origin: Where it listens.
         key: The key that it gets; ``None`` passes the client's own.
+        models: What names of its models look like; ``None`` where it names none.
     """
 
     name: str
     settings: UpstreamSettings
     origin: Origin
     key: str | None
+    models: re.Pattern[str] | None
 
     def target(self, request: Request) -> bytes:
         """Return the path and query under which the upstream knows a request's target."""
@@ -117,6 +119,9 @@ class Router:
     Args:
         settings: The upstreams by name, in the order in which they are tried.
 
+    Attributes:
+        tells_by_model: Whether some upstream answers certain models alone.
+
     Raises:
         UsageError: A URL cannot be used, or the variable of a key is not set.
     """
@@ -128,9 +133,11 @@ class Router:
                 upstream,
                 Origin(upstream.url),
                 _key(f"gateway.upstreams.{name}", upstream.key_env) if upstream.key_env else None,
+                _names(upstream.models),
             )
             for name, upstream in settings.items()
         ]
+        self.tells_by_model = any(upstream.models for upstream in self.upstreams)
 
     def route(self, request: Request, model: str) -> Upstream:
         """Return the upstream: by model where one names it, else by API.
@@ -141,13 +148,19 @@ class Router:
         _check_target(request)
         api = "anthropic" if speaks_anthropic(request.target, request.headers) else "openai"
         for upstream in self.upstreams:
-            if any(fnmatchcase(model, pattern) for pattern in upstream.settings.models):
+            if upstream.models is not None and upstream.models.fullmatch(model):
                 return upstream
         for upstream in self.upstreams:
-            if not upstream.settings.models and upstream.settings.api == api:
+            if upstream.models is None and upstream.settings.api == api:
                 return upstream
         asked = f"model {model!r}" if model else f"a call of {api}'s API"
         raise Refusal(404, "no_upstream", f"no upstream of the gateway answers {asked}")
+
+
+def _names(models: Iterable[str]) -> re.Pattern[str] | None:
+    """What a name must be to be one of these, of which ``*`` alone is no letter of a name."""
+    patterns = [".*".join(map(re.escape, model.split("*"))) for model in models]
+    return re.compile("|".join(patterns), re.DOTALL) if patterns else None
 
 
 def _check_target(request: Request) -> None:
