@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
 import resource
 import socket
 import time
@@ -14,6 +15,7 @@ import orjson
 import pytest
 
 from locum.config import LimitSettings, UpstreamSettings
+from locum.serving.open_files import raise_file_limit
 from tests.gateway_clients import metrics
 from tests.gateways import (
     STREAM_HEAD,
@@ -324,6 +326,45 @@ def test_a_thousand_idle_sockets_block_nobody(tmp_path: Path) -> None:
     finally:
         for sock in idle:
             sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_lack_of_files_is_no_fault_of_the_upstream(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    with (
+        serving(well, tmp_path) as (upstream, gateway),
+        closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)) as client,
+    ):
+        client.request("GET", "/ready")
+        assert client.getresponse().read()
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+            with suppress(OSError):
+                while True:
+                    taken.append(os.dup(client.sock.fileno()))
+            client.request("POST", CHAT, BODY)
+            response = client.getresponse()
+            code = error_of(response.read())["code"]
+        finally:
+            for number in taken:
+                os.close(number)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (response.status, code) == (503, "too_many_files")
+        assert response.getheader("retry-after") == "1"
+        assert not upstream.received
+        assert post(gateway)[0].status == 200
+        assert [call.facts.outcome for call in gateway.calls()] == ["failed", "whole"]
+
+
+def test_a_gateway_may_have_open_what_the_machine_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        most = raise_file_limit()
+        assert most == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
+        assert raise_file_limit() == most
+    finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -192,6 +192,8 @@ class Forwarder:
                 _log.warning("upstream %s: %s", call.upstream.name, error)
                 refusal = _broken(call.upstream, error)
                 relay.break_off(refusal, anthropic=call.endpoint == "messages")
+        except Refusal as refusal:
+            relay.break_off(refusal, anthropic=call.endpoint == "messages")
         except asyncio.CancelledError:
             # The client has left, and what it asked for may be written all the same.
             relay.may_cost |= relay.status is None

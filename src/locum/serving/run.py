@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 from typing import TYPE_CHECKING
 
 from locum.serving.gateway import Gateway
+from locum.serving.open_files import raise_file_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +22,10 @@ __all__ = ["run_gateway"]
 
 # Calls leave no cycles behind, so that collecting seldom costs no memory.
 _OBJECTS_BEFORE_COLLECTION = 50_000
+_FILES_OF_A_CALL = 2
+# Calls that are for the record alone, the store, the recorder, students, the log.
+_OTHER_FILES = 400
+_log = logging.getLogger("locum.gateway")
 
 
 def run_gateway(
@@ -43,10 +49,23 @@ def run_gateway(
     Raises:
         UsageError: A setting cannot be used.
     """
+    _allow_files(settings.limits.calls)
     gateway = Gateway(settings, place, redaction, students, prices)
     gc.freeze()
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     asyncio.run(_serve(gateway, settings.limits.notice_seconds, announce))
+
+
+def _allow_files(calls: int) -> None:
+    """Let the gateway have open what it may, and say where that is too little."""
+    most = raise_file_limit()
+    if most < _FILES_OF_A_CALL * calls + _OTHER_FILES:
+        _log.warning(
+            "%d files may be open here, too few for gateway.limits.calls = %d with two connections "
+            "each: raise the limit (ulimit -Hn), or lower calls",
+            most,
+            calls,
+        )
 
 
 async def _serve(gateway: Gateway, notice_seconds: float, announce: Callable[[int], None]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from locum.serving.name_lookup import NameLookup
+from locum.serving.open_files import refuse_lack_of_files
 from locum.serving.origin import is_metadata_address
 from locum.serving.wire import WITHOUT_BODY, Headers, ResponseHead
 
@@ -257,6 +258,7 @@ class UpstreamPool:
 
         Raises:
             UpstreamError: None can be made.
+            Refusal: Too many files are open here.
         """
         while self._idle and not fresh:
             connection = self._idle.pop()
@@ -302,6 +304,7 @@ class UpstreamPool:
         except TimeoutError:
             raise UpstreamError("its name was not resolved in time", timed_out=True) from None
         except OSError as error:
+            refuse_lack_of_files(error)
             raise UpstreamError(str(error), unanswered=True) from None
         failures, timed_out = [], False
         for place, address in enumerate(addresses):
@@ -313,6 +316,7 @@ class UpstreamPool:
                 timed_out = True
                 failures.append(f"{address} accepted no connection in time")
             except OSError as error:
+                refuse_lack_of_files(error)
                 failures.append(str(error))
         raise UpstreamError("; ".join(failures), timed_out=timed_out, unanswered=True)
 
