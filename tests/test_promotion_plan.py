@@ -42,9 +42,12 @@ from tests.promoted import (
 from tests.traffic import LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from locum.schema import JsonObject
+
+USER = {"role": "user", "content": "x"}
 FRAME = Frame("0123456789ab", MODEL, "settings", "turns")
 PLAN = Plan(
     recognition=Recognition(frozenset({FRAME, FRAME._replace(model="")}), "b", "a", by_name=True),
@@ -191,6 +194,31 @@ def test_calls_that_no_student_could_answer_are_passed_over() -> None:
         prepare_plan(label_student(), [odd])
     with pytest.raises(InputError, match="the store knows no call"):
         prepare_plan(label_student(), [])
+
+
+@pytest.mark.parametrize(
+    ("part", "vary"),
+    [
+        ("'max_tokens'", lambda n: {"max_tokens": 4_096 - n, "temperature": n % 3}),
+        ("'stop'", lambda n: {"stop": [f"[{n}]"]}),
+        ("the model", lambda n: {"model": f"fine-tuned-{n}"}),
+        (
+            "the instruction or the output format",
+            lambda n: {
+                "messages": [{"role": "system", "content": f"You help customer {n}."}, USER]
+            },
+        ),
+    ],
+    ids=["max_tokens", "stop", "model", "instruction"],
+)
+def test_calls_of_which_none_would_be_recognised_are_refused_with_what_varies(
+    part: str, vary: Callable[[int], JsonObject]
+) -> None:
+    calls = [record(chat_request("x") | vary(n), "Billing.", n) for n in range(60)]
+    with pytest.raises(InputError, match=rf"of the 60 .* no 2% .*; {part} has 60 values: let"):
+        prepare_plan(label_student(), calls)
+    same = [record(chat_request("x"), "Billing.", n) for n in range(60, 62)]
+    assert prepare_plan(label_student(), [*calls, *same]).recognised == 2
 
 
 def test_models_are_named_as_in_most_answers() -> None:

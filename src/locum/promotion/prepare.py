@@ -12,7 +12,8 @@ from locum.export import CertifiedExtractor, CertifiedWriter
 from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import Frame, frame_of
 from locum.promotion.plan import Plan, PromptTokens
-from locum.promotion.recognition import learn_recognition
+from locum.promotion.recognition import LEAST_SHARE, learn_recognition
+from locum.promotion.varying import most_varied
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
 from locum.traffic import is_stored, split_request
@@ -95,8 +96,9 @@ def prepare_plan(
         is_shared: Tells whether calls of tasks with another name have a fingerprint as well.
 
     Raises:
-        InputError: There are none, or none that it could answer; or calls have nothing in common
-            that tells them from others; or the teacher's answers say more than the student's can.
+        InputError: There are none, or none that it could answer; or hardly two are alike but for
+            their inputs; or they have nothing in common that tells them from others; or the
+            teacher's answers say more than the student's can.
         QualityGateError: The student has no certificate for whole answers.
     """
     certificate = student.certificate
@@ -123,6 +125,8 @@ def prepare_plan(
             "those"
         )
     recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
+    if not recognition.frames:
+        raise _nothing_common(student.task.name, [one.call for one in seen])
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
     if any(map(is_shared, {frame.fingerprint for frame in recognition.frames})):
         recognition = recognition._replace(by_name=True)
@@ -167,6 +171,18 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
         else:
             seen.append(_Seen(frame_of(split.rest), split.text, answer, call))
     return seen, others
+
+
+def _nothing_common(task: str, calls: Sequence[Call]) -> InputError:
+    """Say why no calls would be recognised: what of them is a new one in nearly every call."""
+    splits = [split_request(call.request, call.facts.endpoint) for call in calls]
+    varying = most_varied([split.rest for split in splits if not isinstance(split, str)])
+    return InputError(
+        f"no call of {task!r} would be recognised: of the {len(calls):,} that its student learned "
+        f"from, no {LEAST_SHARE:.0%} have instruction, output format, model and settings in "
+        f"common; {varying.part} has {varying.values:,} values: let the application send the same "
+        "in all calls, and distil the task from those"
+    )
 
 
 def _wordings(
