@@ -64,7 +64,7 @@ def test_texts_get_the_answers_of_their_rows(path: Path) -> None:
 def test_texts_without_an_answer_fail(path: Path) -> None:
     for text in ("never seen", "nothing known", "bad", " tiny"):
         (found,) = ask(AnswerFile(path), (text, 0))
-        assert found == Failure("unavailable", f"{path} has no answer to this text")
+        assert found == Failure("missing", f"{path} has no answer to this text")
 
 
 def test_the_rows_of_one_text_are_its_draws(path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_rows_of_one_text_are_its_draws(path: Path) -> None:
     assert (
         found[2:]
         == [
-            Failure("unavailable", f"{path} has no further answer to this text"),
+            Failure("missing", f"{path} has no further answer to this text"),
         ]
         * 2
     )
@@ -128,7 +128,7 @@ def test_answers_are_labelled_from_a_file(path: Path, tmp_path: Path) -> None:
         run = label_texts(TASK, AnswerFile(path), ["small", "new", "tiny", "tiny"], store)
     given = [answer and answer.text for answer in run.answers]
     assert given == ["short", None, "short", "short"]
-    assert run.tally.failed == {"unavailable": 1}
+    assert run.tally.failed == {"missing": 1}
 
 
 def test_answers_that_came_with_examples(path: Path) -> None:

@@ -21,8 +21,17 @@ from aiohttp import web
 from demo.questions import input_id
 from demo.replay import RECORDING, Recording, replay_server
 from locum.errors import TeacherError, UsageError
-from locum.schema import Task, Usage
-from locum.teachers import API_KEY_VARIABLES, ChatTeacher, Failure, build_messages, crew
+from locum.schema import OwnPrice, Task, Usage
+from locum.store import LabelStore
+from locum.teachers import (
+    API_KEY_VARIABLES,
+    Budget,
+    ChatTeacher,
+    Failure,
+    build_messages,
+    crew,
+    label_texts,
+)
 from tests.asking import TASK, answers_to, ask, failure_of
 
 if TYPE_CHECKING:
@@ -292,7 +301,7 @@ def test_without_a_key_none_is_sent(server: Server) -> None:
     assert server.authorizations == [None]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404], ids=str)
+@pytest.mark.parametrize("status", [401, 404], ids=str)
 @pytest.mark.parametrize("before", [0, 280], ids=["whole", "cut"])
 def test_a_key_that_the_server_repeats_in_a_refusal_is_not_shown(
     server: Server, status: int, before: int
@@ -301,7 +310,7 @@ def test_a_key_that_the_server_repeats_in_a_refusal_is_not_shown(
     assert KEY[:8] not in refusal(ChatTeacher(server.url, "m", api_key=KEY))
 
 
-@pytest.mark.parametrize("status", [200, 429, 500], ids=str)
+@pytest.mark.parametrize("status", [200, 400, 429, 500], ids=str)
 @pytest.mark.parametrize("before", [0, 280], ids=["whole", "cut"])
 def test_a_key_that_the_server_repeats_in_a_failure_is_not_shown(
     server: Server, status: int, before: int, monkeypatch: pytest.MonkeyPatch
@@ -317,26 +326,41 @@ def test_a_key_that_the_server_repeats_in_a_failure_is_not_shown(
     [
         (401, "set LOCUM_API_KEY or OPENAI_API_KEY to a valid key"),
         (404, "check the model's name and the URL"),
-        (400, "--top-logprobs 0"),
+        (402, "there is no credit left on the account"),
         (403, ""),
     ],
 )
-def test_refusals_name_their_cure_and_are_not_tried_again(
+def test_refusals_of_everything_name_their_cure_and_are_not_tried_again(
     server: Server, status: int, cure: str
 ) -> None:
-    server.forever = (status, "no logprobs here")
+    server.forever = (status, "not here")
     message = refusal(ChatTeacher(server.url, "m"))
-    assert f"{server.url} answered HTTP {status}: no logprobs here" in message
+    assert f"{server.url} answered HTTP {status}: not here" in message
     assert cure in message
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529, 530])
 def test_what_may_pass_is_tried_again(server: Server, status: int) -> None:
     server.reply(status, headers={"retry-after": "0"})
     answer = answers_to(ChatTeacher(server.url, "m", attempts=2), ["a text"])[0]
     assert answer.text == "cash"
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "charged"), [(500, False), (503, False), (504, True), (522, True), (524, True)]
+)
+def test_a_model_that_may_have_answered_all_the_same_may_have_charged(
+    server: Server, tmp_path: Path, status: int, *, charged: bool
+) -> None:
+    server.forever = (status, "gave up")
+    budget = Budget(prices={"m": OwnPrice(1.0, 1.0)})
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        teacher = ChatTeacher(server.url, "m", attempts=1)
+        tally = label_texts(TASK, teacher, ["a text"], store, budget=budget).tally
+    assert tally.failed == {"unavailable": 1}
+    assert (tally.spent_usd > 0) == charged
 
 
 def test_the_wait_that_the_server_asks_for_is_kept(server: Server) -> None:
@@ -363,9 +387,10 @@ def test_refusals_for_too_many_calls_end_too(
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize("status", [400, 403, 429], ids=str)
 @pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
-def test_an_account_without_credit_ends_the_run(server: Server, code: str) -> None:
-    server.forever = (429, f'{{"error": {{"message": "no", "code": "{code}"}}}}')
+def test_an_account_without_credit_ends_the_run(server: Server, status: int, code: str) -> None:
+    server.forever = (status, f'{{"error": {{"message": "no", "code": "{code}"}}}}')
     assert "there is no credit left on the account" in refusal(ChatTeacher(server.url, "m"))
     assert len(server.requests) == 1
 
@@ -382,11 +407,37 @@ def test_a_refusal_of_one_input_by_the_content_policy_fails_it_alone(
     assert len(server.requests) == 2
 
 
-def test_an_input_that_is_too_long_fails_alone_once_others_were_answered(server: Server) -> None:
-    teacher = ChatTeacher(server.url, "m", concurrency=1)
-    answers_to(teacher, ["a text"])
-    server.reply(400, '{"error": {"message": "no", "code": "context_length_exceeded"}}')
-    assert failure_of(teacher).kind == "refused"
+@pytest.mark.parametrize("status", [400, 413, 422], ids=str)
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"error": {"message": "no", "code": "context_length_exceeded"}}',
+        '{"error": {"message": "the maximum is 4096 tokens", "type": "BadRequestError"}}',
+        '{"error": {"message": "too long", "type": "exceed_context_size_error", "code": 400}}',
+        "too long",
+    ],
+)
+def test_an_input_that_is_refused_fails_alone_also_before_others_are_answered(
+    server: Server, status: int, said: str
+) -> None:
+    server.reply(status, said)
+    found = ask(ChatTeacher(server.url, "m", concurrency=1), ["a long text", "a card"])
+    assert found[0] == Failure("refused", f"HTTP {status}: {said}")
+    assert not isinstance(found[1], Failure)
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_gives_no_log_probabilities_ends_the_run_with_the_cure(
+    server: Server, tmp_path: Path
+) -> None:
+    server.forever = (400, "logprobs are not supported")
+    texts = [f"text {number}" for number in range(100)]
+    with LabelStore(tmp_path / "labels.sqlite") as store, pytest.raises(TeacherError) as caught:
+        label_texts(TASK, ChatTeacher(server.url, "m", concurrency=1), texts, store)
+    assert "20 calls of teacher 'm' failed, and none was answered" in str(caught.value)
+    assert "input 20 of 100 (7 characters): refused: HTTP 400: logprobs" in str(caught.value)
+    assert "ask for none: --top-logprobs 0" in str(caught.value)
+    assert len(server.requests) < 30
 
 
 def test_a_refusal_in_the_answer_is_an_answer_that_was_refused(server: Server) -> None:

@@ -220,7 +220,7 @@ def test_a_run_in_which_no_input_gets_a_label_ends_with_code_1(project: LabelPro
     command = ["label", "topics", "--inputs", "inputs.jsonl", "--teacher", "file:answers.csv"]
     done = run(*command, folder=project.folder, code=1)
     assert b"no input has got a label" in done.stderr
-    assert b"40 unavailable: answers.csv has no answer to this text" in done.stderr
+    assert b"40 missing: answers.csv has no answer to this text" in done.stderr
 
 
 def test_the_plan_of_votes_says_how_many_there_may_be(project: LabelProject) -> None:

@@ -235,16 +235,28 @@ def test_one_bad_text_costs_no_other_its_answer(change: Callable[[Any], Any]) ->
 
 
 @pytest.mark.parametrize("change", [lambda function: function, one_at_a_time])
-def test_twenty_errors_in_a_row_end_the_run(change: Callable[[Any], Any]) -> None:
-    function = change(raising_on("bad", ConnectionError("no server")))
+def test_twenty_errors_in_a_row_end_the_run(change: Callable[[Any], Any], tmp_path: Path) -> None:
+    error = ConnectionError("no server")
+    teacher = FunctionTeacher(change(raising_on("bad", error)), "f", batch_size=16)
     good = [f"fine {number}" for number in range(10)]
     bad = [f"bad {number}" for number in range(19)]
     more = [f"bad again {number}" for number in range(40)]
-    asked = Asked(FunctionTeacher(function, "f", batch_size=16), [*bad, *good, *more])
-    assert asked.order == [*bad, *good, *more[:20]]
-    assert "failed 20 times in a row; last, it raised ConnectionError: no server" in str(
-        asked.error
-    )
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        with pytest.raises(TeacherError, match="20 calls of teacher 'f' failed") as caught:
+            label_texts(TASK, teacher, [*bad, *good, *more], store)
+        assert "input 49 of 69 (12 characters): unavailable:" in str(caught.value)
+        assert "label raised ConnectionError: no server" in str(caught.value)
+        assert caught.value.__cause__ is error
+        run = label_texts(TASK, teacher, [*more, *good], store)
+    assert run.tally.labelled == 10, "a function that is known to answer is asked about all"
+    assert run.tally.failed == {"unavailable": 40}
+
+
+def test_texts_that_a_function_says_nothing_of_do_not_end_the_run(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(30)]
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        run = label_texts(TASK, FunctionTeacher(lambda some: [""] * len(some), "f"), texts, store)
+    assert run.tally.failed == {"empty": 30}
 
 
 @pytest.mark.parametrize("change", [lambda function: function, one_at_a_time])

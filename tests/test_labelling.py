@@ -182,7 +182,9 @@ def test_twenty_answers_that_are_no_label_stop_the_run(tmp_path: Path) -> None:
     teacher = RuleTeacher(rule=lambda text: f"As a model I say {text}")
     with (
         LabelStore(tmp_path / "labels.sqlite") as store,
-        pytest.raises(TeacherError, match="none of the teacher's first 20 answers") as caught,
+        pytest.raises(
+            TeacherError, match="none of the first 20 answers of teacher 'rule'"
+        ) as caught,
     ):
         Told(store).label(teacher, texts(100))
     assert len(teacher.asked) == 20
@@ -202,10 +204,24 @@ def test_twenty_failures_before_any_answer_stop_the_run(tmp_path: Path, usual: F
     teacher = RuleTeacher(rule=lambda _: Failure(usual, "so it is"))
     with (
         LabelStore(tmp_path / "labels.sqlite") as store,
-        pytest.raises(TeacherError, match=rf"first 20 calls failed.*{usual}: so it is"),
+        pytest.raises(TeacherError, match=rf"20 calls of .* failed.*{usual}: so it is") as caught,
     ):
         Told(store).label(teacher, texts(100))
     assert len(teacher.asked) == 20
+    assert "last, input 81 of 100 (7 characters)" in str(caught.value)
+
+
+def test_what_failed_before_is_asked_again_and_fails_again_beside_what_is_known(
+    tmp_path: Path,
+) -> None:
+    bad = set(texts(100)[10:40])
+    rules = [lambda t: Failure("refused", "no") if t in bad else by_length(t), lambda _: "no idea"]
+    for rule, counted in zip(rules, [{"refused": 30}, {}], strict=True):
+        with LabelStore(tmp_path / "labels.sqlite") as store:
+            Told(store).label(RuleTeacher(rules[0]), texts(100))
+            run = Told(store).label(RuleTeacher(rule), texts(100))
+        assert known_and_new(run) == (70, 0 if counted else 30)
+        assert run.tally.failed == counted
 
 
 def test_failures_after_an_answer_are_counted_and_asked_again_by_the_next_run(

@@ -15,7 +15,7 @@ from aiohttp import web
 from locum.errors import TeacherError
 from locum.schema import OwnPrice, Usage
 from locum.store import LabelStore
-from locum.teachers import Budget, Failure, MessagesTeacher, Votes, label_texts
+from locum.teachers import Budget, MessagesTeacher, Votes, label_texts
 from locum.teachers.messages import ANTHROPIC_KEY_VARIABLES
 from tests.asking import TASK, answers_to, ask, failure_of
 
@@ -64,9 +64,9 @@ class Server:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.script.append(web.Response(status=status, body=content, headers=named))
 
-    def refuse(self, status: int, kind: str, **headers: str) -> None:
+    def refuse(self, status: int, kind: str, said: str = "so it is", **headers: str) -> None:
         """Script one error in Anthropic's shape."""
-        error = {"type": kind, "message": "so it is"}
+        error = {"type": kind, "message": said}
         self.reply({"type": "error", "error": error}, status, **headers)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -205,7 +205,6 @@ def test_what_may_pass_is_tried_again(server: Server, status: int, kind: str) ->
     [
         (401, "authentication_error", "set ANTHROPIC_API_KEY to a valid key"),
         (404, "not_found_error", "check the model's name"),
-        (400, "invalid_request_error", "so it is"),
         (403, "permission_error", "so it is"),
     ],
 )
@@ -218,11 +217,19 @@ def test_refusals_of_everything_end_the_run(
     assert len(server.bodies) == 1
 
 
-def test_a_text_that_is_too_long_fails_alone(server: Server) -> None:
-    teacher = MessagesTeacher(server.url, MODEL)
-    answers_to(teacher, ["a text"])
-    server.refuse(413, "request_too_large")
-    assert isinstance(failure_of(teacher), Failure)
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, "invalid_request_error"), (413, "request_too_large")]
+)
+def test_a_text_that_is_too_long_fails_alone(server: Server, status: int, kind: str) -> None:
+    server.refuse(status, kind)
+    assert failure_of(MessagesTeacher(server.url, MODEL)).kind == "refused"
+
+
+def test_an_account_without_credit_ends_the_run(server: Server) -> None:
+    said = "Your credit balance is too low to access the Anthropic API. Please go to Plans."
+    server.refuse(400, "invalid_request_error", said)
+    with pytest.raises(TeacherError, match="there is no credit left on the account"):
+        ask(MessagesTeacher(server.url, MODEL, api_key=KEY), ["a text"])
 
 
 def test_draws_are_questions_of_their_own() -> None:

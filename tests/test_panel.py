@@ -323,6 +323,20 @@ def test_a_member_that_breaks_down_ends_the_labelling(tmp_path: Path) -> None:
     assert first.asked == [("text", 0)]
 
 
+def test_each_member_has_to_do_the_task(tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(60)]
+    glad = ScriptedTeacher(lambda *_: "good", "glad")
+    prose = ScriptedTeacher(lambda *_: "It is about moods.", "prose")
+    for name, members in {"last": [glad, prose], "first": [prose, glad]}.items():
+        prose.asked.clear()
+        with (
+            open_desk(tmp_path / name, TASK) as desk,
+            pytest.raises(TeacherError, match="first 20 answers of teacher 'prose' is a label"),
+        ):
+            Panel(members).label(TASK, texts, desk)
+        assert len(prose.asked) == 20
+
+
 def test_one_is_no_panel() -> None:
     with pytest.raises(UsageError, match="at least two"):
         Panel([reading("alone", {})])

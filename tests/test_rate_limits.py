@@ -70,6 +70,7 @@ def test_what_is_missing_is_not_known(headers: dict[str, str], expected: RateLim
         ({"retry-after": "inf"}, None),
         ({"retry-after": "9" * 400}, None),
         ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"retry-after": f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT"}, None),
     ],
 )
 def test_when_to_come_back(headers: dict[str, str], seconds: float | None) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locum.prices import Price
     from locum.schema import OwnPrice, Task
     from locum.store import Balance, LabelStore
-    from locum.teachers.protocol import AskedTeacher, Teacher
+    from locum.teachers.protocol import AskedTeacher, FailureKind, Teacher
 
 __all__ = ["Budget", "LabellingDesk", "LabellingRun", "check_texts", "label_texts"]
 
@@ -117,13 +117,13 @@ class LabellingDesk:
     ) -> None:
         self.tally = Tally()
         self.keys: dict[str, set[str]] = {}
-        self._failed: set[str] = set()
+        self._failed: dict[str, FailureKind] = {}
         self._store = store
         self._budget = budget or Budget()
         self._progress = progress
         self._human = human or {}
         self._parse = LabelParser(task.labels)
-        self._guard = NonsenseGuard(task)
+        self._guards: dict[AskedTeacher, NonsenseGuard] = {}
         cap = self._budget.cap_usd
         self._ledger = Ledger(
             store.database,
@@ -173,8 +173,11 @@ class LabellingDesk:
         known = self._store.find(list(questions))
         before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
+        guard = self._guards.setdefault(teacher, NonsenseGuard(task, teacher))
         for answer in known.values():
-            self.tally.count_known(answer, self._label_of(teacher, answer))
+            label = self._label_of(teacher, answer)
+            self.tally.count_known(answer, label)
+            guard.known(label)
         missing = [question for key, question in questions.items() if key not in known]
         self._tell()
         if missing:
@@ -195,6 +198,8 @@ class LabellingDesk:
     ) -> None:
         taken_over_before = self._ledger.taken_over
         wanted = {question.key for question in missing}
+        texts = list(dict.fromkeys(question.text for question in missing))
+        guard = self._guards[teacher]
         async with (
             _ticking(self._tell),
             LedgerTill(self._ledger, price, teacher.discount) as till,
@@ -204,7 +209,9 @@ class LabellingDesk:
                 if isinstance(result, Failure):
                     till.drop(question)
                     if question.key in wanted:
-                        self._count_failure(teacher, question, result)
+                        self._failed[question.key] = result.kind
+                        self.tally.count_failure(result)
+                        guard.failed(result, question.text, texts)
                 else:
                     answer = known[question.key] = till.settle(question, result)
                     self._count_answer(teacher, answer, counts=question.key in wanted)
@@ -219,13 +226,7 @@ class LabellingDesk:
             return
         label = self._label_of(teacher, answer)
         self.tally.count_answer(answer, teacher.discount, label)
-        self._guard.answered(answer.text, label)
-
-    def _count_failure(self, teacher: AskedTeacher, question: Question, failure: Failure) -> None:
-        self._failed.add(question.key)
-        self.tally.count_failure(failure)
-        if not teacher.free:
-            self._guard.failed(failure)
+        self._guards[teacher].answered(answer.text, label)
 
     def _note_versions(
         self, teacher: AskedTeacher, before: Counter[str], now: Counter[str]

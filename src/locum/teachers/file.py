@@ -90,4 +90,4 @@ class AnswerFile(AskedTeacher):
 
     def _nothing(self, question: Question) -> Failure:
         which = "further answer" if question.draw else "answer"
-        return Failure("unavailable", f"{self.path} has no {which} to this text")
+        return Failure("missing", f"{self.path} has no {which} to this text")

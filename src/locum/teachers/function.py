@@ -34,7 +34,6 @@ Said = str | Mapping[str, float] | TeacherAnswer
 BatchFunction = Callable[[list[str]], Sequence[Said]]
 SingleFunction = Callable[[str], Awaitable[Said]]
 
-_MOST_ERRORS_IN_A_ROW = 20
 _SUM_TOLERANCE = 1e-6
 _SHOWN_CHARACTERS = 200
 
@@ -43,7 +42,8 @@ class FunctionTeacher(AskedTeacher):
     """Asks a Python function for labels.
 
     A function that raises for several texts at once is asked again for each of them, so that one
-    text that it cannot take costs no other its answer.
+    text that it cannot take costs no other its answer. One that raises 20 times in a row ends the
+    run, unless it is known to have answered before.
 
     Args:
         function: Takes a list of texts and returns a list with as many items: each a label,
@@ -104,12 +104,11 @@ class FunctionTeacher(AskedTeacher):
         """Yield each question with its answer, or with a failure where the function raised.
 
         Raises:
-            TeacherError: The function returned something else than it should, raised that itself,
-                or raised 20 times without one answer between.
+            TeacherError: The function returned something else than it should, or raised that
+                itself.
         """
         reader = _Reader(task, self._called)
         waiting = deque(_lots(questions, self.batch_size))
-        errors_in_a_row = 0
         while waiting:
             some = waiting.popleft()
             items = await self._ask([question.text for question in some])
@@ -118,18 +117,12 @@ class FunctionTeacher(AskedTeacher):
                 continue
             for question, item in zip(some, items, strict=True):
                 if not isinstance(item, _Raised):
-                    errors_in_a_row = 0
                     yield Answered(question, reader.read(item))
                     continue
                 if isinstance(item.error, TeacherError):
                     raise item.error
-                errors_in_a_row += 1
-                yield Answered(question, Failure("unavailable", f"{self._called} {item.words}"))
-                if errors_in_a_row == _MOST_ERRORS_IN_A_ROW:
-                    raise TeacherError(
-                        f"{self._called} failed {errors_in_a_row} times in a row; last, it "
-                        f"{item.words}: mend the function"
-                    ) from item.error
+                reason = f"{self._called} {item.words}"
+                yield Answered(question, Failure("unavailable", reason, item.error))
 
     async def _ask(self, texts: list[str]) -> list[object] | None:
         """What the function says of each text; ``None`` where it raised for several at once."""

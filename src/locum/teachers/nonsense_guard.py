@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from locum.errors import TeacherError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locum.schema import Task
-    from locum.teachers.protocol import Failure
+    from locum.teachers.protocol import AskedTeacher, Failure
 
 __all__ = ["NonsenseGuard"]
 
@@ -16,16 +18,27 @@ _TRIED_BEFORE_GIVING_UP = 20
 
 
 class NonsenseGuard:
-    """Stops a run in which the teacher does not do the task, before it costs more.
+    """Stops a run in which a teacher does not do the task, before it costs more.
+
+    A teacher that is known to have answered is trusted: what is left to ask of it may be just what
+    it declines.
 
     Args:
         task: What is asked.
+        teacher: Who is asked.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, teacher: AskedTeacher) -> None:
         self._task = task
+        self._teacher = teacher
         self._outside: list[str] | None = []
-        self._failures = 0
+        self._failures: int | None = 0
+
+    def known(self, label: int | None) -> None:
+        """Take note of an answer that was there before, and of the label that it means."""
+        self._failures = None
+        if label is not None:
+            self._outside = None
 
     def answered(self, answer: str, label: int | None) -> None:
         """Take note of an answer, and of the label that it means.
@@ -33,6 +46,8 @@ class NonsenseGuard:
         Raises:
             TeacherError: It is the twentieth, and none of them was a label.
         """
+        if self._failures is not None:
+            self._failures = 0 if self._teacher.free else None
         if self._outside is None:
             return
         if label is not None:
@@ -42,22 +57,33 @@ class NonsenseGuard:
         if len(self._outside) == _TRIED_BEFORE_GIVING_UP:
             shown = ", ".join(repr(answer[:60]) for answer in self._outside[:3])
             raise TeacherError(
-                f"none of the teacher's first {_TRIED_BEFORE_GIVING_UP} answers is a label of "
-                f"task {self._task.name!r} ({', '.join(self._task.labels[:5])}, ...): it said "
-                f"{shown}; check the instruction and the labels"
+                f"none of the first {_TRIED_BEFORE_GIVING_UP} answers of teacher "
+                f"{self._teacher.name!r} is a label of task {self._task.name!r} "
+                f"({', '.join(self._task.labels[:5])}, ...): it said {shown}; check the "
+                "instruction and the labels"
             )
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, text: str, texts: Sequence[str]) -> None:
         """Take note of a call that failed.
 
+        Of teachers that cost nothing, errors of a user's function count alone, as long as they
+        come in a row: nothing is lost but time.
+
+        Args:
+            failure: How.
+            text: What was asked about.
+            texts: All that was to be asked about.
+
         Raises:
-            TeacherError: It is the twentieth, and none was answered.
+            TeacherError: It is the twentieth, and none was answered meanwhile.
         """
-        if self._outside != []:
+        if self._failures is None or (self._teacher.free and failure.cause is None):
             return
         self._failures += 1
         if self._failures == _TRIED_BEFORE_GIVING_UP:
             raise TeacherError(
-                f"the teacher's first {_TRIED_BEFORE_GIVING_UP} calls failed, and none was "
-                f"answered; last: {failure.kind}: {failure.reason}"
-            )
+                f"{_TRIED_BEFORE_GIVING_UP} calls of teacher {self._teacher.name!r} failed, and "
+                f"none was answered meanwhile; last, input {texts.index(text) + 1:,} of "
+                f"{len(texts):,} ({len(text):,} characters): {failure.kind}: {failure.reason}; "
+                "mend what it names, or take out the inputs that it names"
+            ) from failure.cause

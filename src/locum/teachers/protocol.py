@@ -29,10 +29,15 @@ __all__ = [
 ]
 
 FailureKind = Literal[
-    "refused", "malformed", "empty", "timed out", "broken off", "unavailable", "rate limited"
+    "refused",
+    "malformed",
+    "empty",
+    "missing",
+    "timed out",
+    "broken off",
+    "unavailable",
+    "rate limited",
 ]
-
-
 BYTES_A_TOKEN = 4
 
 
@@ -62,10 +67,12 @@ class Failure(NamedTuple):
     Args:
         kind: How it failed.
         reason: What happened, in words, without the key of the API.
+        cause: The error behind it, where a user's own code raised one.
     """
 
     kind: FailureKind
     reason: str
+    cause: Exception | None = None
 
 
 class Answered(NamedTuple):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 __all__ = ["RateLimits", "read_rate_limits", "retry_after"]
 
@@ -54,8 +53,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     said = headers.get("retry-after")
     seconds = _number(said)
     if seconds is None and said:
-        moment = _moment(said)
-        seconds = None if moment is None else max(0.0, moment.timestamp() - time.time())
+        seconds = _seconds_until(said)
     return None if seconds is None else min(seconds, _LONGEST_WAIT)
 
 
@@ -63,8 +61,10 @@ def _number(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) else None
 
 
-def _moment(text: str) -> datetime | None:
+def _seconds_until(text: str) -> float | None:
+    """Seconds until a moment as HTTP writes it; ``None`` where it is none, or out of all range."""
     try:
-        return email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
         return None
+    return max(0.0, moment - time.time())

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["AttemptError", "RefusedError", "Reply", "TooManyError", "Transport"]
 
 _TOO_MANY = frozenset({429, 529})
-_MAY_PASS = frozenset({408, 409, 500, 502, 503, 504})
+_MAY_PASS = frozenset({408, 409, 425})
 # Something between here and the model gave up on it; the model may have answered all the same.
-_MAY_BE_CHARGED = frozenset({408, 502, 504})
+_MAY_BE_CHARGED = frozenset({408, 502, 504, 520, 522, 523, 524})
 _SHOWN_CHARACTERS = 300
-_OUT_OF_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_NO_CREDIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+# Anthropic's words: the status and the type are those of a request that is wrong.
+_NO_CREDIT_WORDS = b"credit balance is too low to access"
+_REFUSALS = frozenset({400, 413, 422})
 _OF_ONE_REQUEST = (
     "content_filter",
     "content_policy",
@@ -100,7 +103,7 @@ class Transport:
         self.headers = {"content-type": "application/json", **headers}
         self._secret = secret
         self._key_variables = key_variables
-        self._reached = self._answered = False
+        self._reached = False
 
     def open_session(self, concurrency: int, timeout: float) -> aiohttp.ClientSession:
         """Return a session for so many calls at once, each of so many seconds at most."""
@@ -129,7 +132,6 @@ class Transport:
                 content = await response.read()
                 if response.status != 200:
                     self._refuse(response, content)
-                self._answered = True
                 limits = read_rate_limits(response.headers)
                 return Reply(content, time.perf_counter() - started, limits)
         except (aiohttp.InvalidURL, UnicodeError):
@@ -160,24 +162,26 @@ class Transport:
         status = response.status
         said = f"HTTP {status}: {self.shown(content)}"
         code = _error_code(content)
-        if status in _TOO_MANY and code not in _OUT_OF_MONEY:
+        if status == 402 or code in _NO_CREDIT_CODES or _NO_CREDIT_WORDS in content:
+            raise self._end(said, "; there is no credit left on the account")
+        if status in _TOO_MANY:
             raise TooManyError(said, retry_after(response.headers))
         if status == 503 and (wait := retry_after(response.headers)) is not None:
             raise TooManyError(said, wait)
-        if status in _MAY_PASS:
+        if status in _MAY_PASS or status >= 500:
             raise AttemptError("unavailable", said, charged=status in _MAY_BE_CHARGED)
-        of_this_alone = status == 413 or any(part in code for part in _OF_ONE_REQUEST)
-        if of_this_alone or (status in {400, 422} and self._answered):
-            raise RefusedError(said)
-        cure = {
+        if status in _REFUSALS or any(part in code for part in _OF_ONE_REQUEST):
+            logprobs = b"logprob" in content
+            cure = "; if it refuses logprobs, ask for none: --top-logprobs 0" if logprobs else ""
+            raise RefusedError(said + cure)
+        cures = {
             401: f"; set {self._key_variables} to a valid key",
             404: "; check the model's name and the URL, which usually ends in /v1",
-            400: "; if it refuses logprobs, ask for none: --top-logprobs 0"
-            if b"logprob" in content
-            else "",
-            429: "; there is no credit left on the account",
-        }.get(status, "")
-        raise TeacherError(f"teacher {self.url} answered {said}{cure}")
+        }
+        raise self._end(said, cures.get(status, ""))
+
+    def _end(self, said: str, cure: str) -> TeacherError:
+        return TeacherError(f"teacher {self.url} answered {said}{cure}")
 
 
 def _named(error: BaseException) -> str:
