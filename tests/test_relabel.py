@@ -341,6 +341,15 @@ def test_few_inputs_are_refused(store: LabelStore) -> None:
         find_material(TASK, examples_of(close_calls(50)), store, 0)
 
 
+def test_near_copies_alone_are_refused(store: LabelStore) -> None:
+    examples = [
+        Example(f"where is the parcel that I sent on day {day}", label, call_id=f"call-{day}")
+        for day, label in enumerate(LABELS[:2] * 50)
+    ]
+    with pytest.raises(InputError, match=r"100 inputs .* near-copies .*1 different in all"):
+        find_material(TASK, examples, store, 0)
+
+
 @pytest.mark.parametrize(
     "options", [{"control": 1.0}, {"control": -0.1}, {"most": 0}, {"seed": -1}]
 )

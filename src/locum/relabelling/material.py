@@ -118,8 +118,8 @@ def find_material(
     )
     divided = split_pool(pool, seed)
     training, validation = divided.splits.rows["train"], divided.splits.rows["validation"]
-    _check_size(len(training), len(validation))
     group, rows = divided.groups.group, _surely_learned_from(pool, divided.splits, seed)
+    _check_size(len(training), len(validation), len(np.unique(group)))
     open_rows = _one_a_group(rows, group, labelled)
     soft = np.array([answer.distribution is not None for answer in usable], np.bool_)
     learned_from = np.sort(np.concatenate([training, validation]))
@@ -158,12 +158,18 @@ def _surely_learned_from(pool: Pool, splits: SplitRows, seed: int) -> NDArray[np
     return np.intersect1d(learned_from, np.concatenate([seeded["train"], seeded["validation"]]))
 
 
-def _check_size(training: int, validation: int) -> None:
-    if training + validation < _LEAST_INPUTS or not validation:
+def _check_size(training: int, validation: int, groups: int) -> None:
+    if training + validation < _LEAST_INPUTS:
         raise InputError(
             f"{training + validation:,} inputs to learn from are too few to tell which of them "
             f"matter (at least {_LEAST_INPUTS}): label them all with locum label, or record more "
             "calls"
+        )
+    if not validation:
+        raise InputError(
+            f"the {training:,} inputs to learn from are near-copies of one another ({groups:,} "
+            "different in all), which leaves none to tell by which of them matter: label them all "
+            "with locum label, or record calls that differ"
         )
 
 
