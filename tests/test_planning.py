@@ -135,6 +135,7 @@ def test_what_is_known_is_read_without_asking(labels: LabelStore) -> None:
     teacher = ChatTeacher(NOWHERE, MODEL)
     key, known = teacher.identify(TASK, "b"), TeacherAnswer("cash", (0.75, 0.25))
     labels.add([(key, known)])
-    answers, keys = read_labels(TASK, teacher, ["a", "b"], labels)
-    assert answers == [None, known]
-    assert keys == {"a": {teacher.identify(TASK, "a")}, "b": {key}}
+    found = read_labels(TASK, teacher, ["a", "b"], labels)
+    assert found.answers == [None, known]
+    assert found.keys == {"a": {teacher.identify(TASK, "a")}, "b": {key}}
+    assert found.unfinished == {"a"}

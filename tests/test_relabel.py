@@ -26,16 +26,17 @@ from locum.relabelling.purchases import find_purchases, in_order, keep_purchases
 from locum.relabelling.students import fit
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
 from locum.store import CallFilter, CallStore, LabelStore
-from locum.teachers import Budget, label_texts
+from locum.teachers import Budget, Votes, label_texts
 from tests.call_samples import make_call
 from tests.close_calls import LABELS, CloseCall, make_close_calls
-from tests.scripted_teachers import ScriptedTeacher
+from tests.scripted_teachers import FAILED, ScriptedTeacher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from locum.relabelling import Relabelled, RelabellingPlan
+    from locum.teachers import Failure, Teacher
 
 TASK = Task("support", LABELS, instruction="Which team should answer?")
 
@@ -76,7 +77,7 @@ def store(tmp_path: Path) -> Iterator[LabelStore]:
 
 
 def plan_and_relabel(
-    teacher: ScriptedTeacher,
+    teacher: Teacher,
     examples: Sequence[Example],
     store: LabelStore,
     budget: Budget | None = None,
@@ -229,6 +230,27 @@ def test_answers_without_probabilities_end_the_run_early(store: LabelStore) -> N
     with pytest.raises(TeacherError, match=r"first 20 answers .* without probabilities"):
         plan_and_relabel(teacher, examples_of(calls), store)
     assert len(teacher.asked) == 20
+
+
+def test_an_input_whose_votes_are_not_all_in_is_left_to_the_next_run(store: LabelStore) -> None:
+    calls = close_calls(300)
+    examples, failing = examples_of(calls), set[str]()
+
+    def say(text: str, draw: int) -> str | Failure:
+        if draw == 0 and len(failing) < 5:
+            failing.add(text)
+        late = draw == 1 and text in failing and len(teacher.asked) <= 80
+        return FAILED if late else soft_answers(calls)(text, draw).text
+
+    teacher = ScriptedTeacher(say)
+    votes = Votes(teacher, least=2, most=2)
+    _, first = plan_and_relabel(votes, examples, store, most=40)
+    assert len(first.soft_labels) == 35
+    assert failing.isdisjoint(example.text for example, _ in first.soft_labels)
+    _, second = plan_and_relabel(votes, examples, store)
+    assert failing <= {example.text for example, _ in second.soft_labels}
+    again = [asked for asked, times in Counter(teacher.asked).items() if times > 1]
+    assert sorted(again) == sorted((text, 1) for text in failing)
 
 
 def test_inputs_with_soft_labels_leave_nothing_to_buy(store: LabelStore) -> None:

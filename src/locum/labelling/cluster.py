@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locum.errors import LocumError, UsageError
-from locum.labelling.label import LabelledTask, human_labels, keep_for_calls, unlabelled
+from locum.labelling.label import (
+    LabelledTask,
+    human_labels,
+    keep_for_calls,
+    require_probabilities,
+    unlabelled,
+)
 from locum.store import LabelStore, Ledger
 from locum.teachers import Budget, Tally, build_teacher, label_texts, read_labels
 
@@ -116,6 +122,7 @@ def label_on_cluster(
     Raises:
         UsageError: ``locum[ray]`` is not installed, or the store is a file and the cluster has more
             than one machine.
+        TeacherError: The teacher gives no probabilities for recorded calls.
         LocumError: A worker failed; what others labelled is kept.
     """
     started = time.monotonic()
@@ -129,10 +136,11 @@ def label_on_cluster(
         tally = _run(order, [example.text for example in wanted], cluster, progress)
         for_calls = [example for example in wanted if example.call_id is not None]
         if for_calls:
-            found, keys = read_labels(
-                task, teacher, [e.text for e in for_calls], store, order.human
-            )
-            keep_for_calls(task, for_calls, found, keys, store)
+            texts = [example.text for example in for_calls]
+            known = read_labels(task, teacher, texts, store, order.human)
+            left = known.unfinished if tally.unasked or tally.failed else set[str]()
+            keep_for_calls(task, for_calls, known.answers, known.keys, store, left)
+            require_probabilities(task, teacher, known.answers)
         balance = Ledger(store.database, budget.ledger).balance()
     seconds = time.monotonic() - started
     return LabelledTask(teacher.name, len(wanted), tally, balance, seconds, tally.notes())

@@ -5,23 +5,37 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.teachers import AskedTeacher, LabellingDesk, Tally, plan_labels, read_labels
+from locum.errors import TeacherError
+from locum.teachers import (
+    AskedTeacher,
+    BatchTeacher,
+    LabellingDesk,
+    LabelParser,
+    Tally,
+    plan_labels,
+    read_labels,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from locum.schema import Example, Task, TeacherAnswer
     from locum.store import Balance, LabelStore
     from locum.teachers import Budget, LabellingPlan, Teacher
 
 __all__ = [
+    "ASKED_FIRST",
     "LabelledTask",
     "human_labels",
     "keep_for_calls",
     "label_task",
     "plan_task",
+    "require_probabilities",
     "unlabelled",
 ]
+
+ASKED_FIRST = 20
+"""Of recorded calls as many are asked about alone: their answers tell whether more are of use."""
 
 _TEXTS_AT_ONCE = 20_000
 
@@ -49,10 +63,11 @@ class LabelledTask(NamedTuple):
 def unlabelled(task: Task, examples: Sequence[Example], store: LabelStore) -> list[Example]:
     """Return the inputs for which probabilities are still to be had.
 
-    Those are inputs without an answer, and recorded calls with an answer alone.
+    Those are inputs without an answer, and recorded calls with an answer alone, or with part of
+    what makes up a soft label.
     """
     calls = [e.call_id for e in examples if e.call_id is not None]
-    bought = store.soft_labels_of(task.labels, calls).keys()
+    bought = store.soft_labels_of(task.labels, calls, finished=True).keys()
     return [
         example
         for example in examples
@@ -96,31 +111,33 @@ def label_task(
         progress: Is told how many calls are done, how many there are, and what was spent.
 
     Raises:
-        TeacherError: The teacher fails altogether.
+        TeacherError: The teacher fails altogether, or gives no probabilities for recorded calls.
         InputError: The store cannot be used.
         UsageError: There is a cap, and no price.
     """
     started = time.monotonic()
     wanted = unlabelled(task, examples, store)
-    at_once = _TEXTS_AT_ONCE if isinstance(teacher, AskedTeacher) else max(1, len(wanted))
+    human = human_labels(task, wanted)
 
     def tell(done: int, total: int, spent_usd: float) -> None:
         progress(done, max(total, len(wanted)), spent_usd)
 
-    with LabellingDesk(task, store, budget, tell, human_labels(task, wanted)) as desk:
-        for start in range(0, len(wanted), at_once):
-            some = wanted[start : start + at_once]
+    with LabellingDesk(task, store, budget, tell, human) as desk:
+        parts = _in_parts(teacher, wanted)
+        for number, some in enumerate(parts, start=1):
             desk.keys.clear()
+            desk.unfinished.clear()
             try:
                 answers = teacher.label(task, [example.text for example in some], desk)
             except BaseException:
-                _keep_what_came(task, teacher, some, store)
+                _keep_what_came(task, teacher, some, store, human)
                 raise
             finally:
                 store.link(_links(some, desk.keys))
-            keep_for_calls(task, some, answers, desk.keys, store)
+            keep_for_calls(task, some, answers, desk.keys, store, desk.unfinished)
+            require_probabilities(task, teacher, _of_calls(some, answers).values())
             if desk.tally.unasked:
-                left = len({example.text for example in wanted[start + at_once :]})
+                left = len({example.text for part in parts[number:] for example in part})
                 desk.tally.wanted += left
                 desk.tally.unasked += left
                 break
@@ -131,17 +148,46 @@ def label_task(
     return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
 
 
-def _keep_what_came(
-    task: Task, teacher: Teacher, examples: Sequence[Example], store: LabelStore
-) -> None:
-    """Keep what a run that ends early has bought, so that it counts before another goes on.
+def _in_parts(teacher: Teacher, examples: Sequence[Example]) -> list[Sequence[Example]]:
+    """Divide inputs into those that are asked about together, in their order."""
+    if not isinstance(teacher, AskedTeacher):
+        return [examples] if examples else []
+    in_turn = not isinstance(teacher, BatchTeacher)
+    first = ASKED_FIRST if in_turn and any(e.call_id is not None for e in examples) else 0
+    starts = range(first, len(examples), _TEXTS_AT_ONCE)
+    parts = [examples[:first], *(examples[at : at + _TEXTS_AT_ONCE] for at in starts)]
+    return [part for part in parts if part]
 
-    What several answers make up is kept whole alone: whatever is kept is not asked about again.
+
+def require_probabilities(
+    task: Task, teacher: Teacher, answers: Iterable[TeacherAnswer | None]
+) -> None:
+    """Refuse to go on where answers to recorded calls say no more than the recorded ones.
+
+    Raises:
+        TeacherError: There are labels among them, and none of them has probabilities.
     """
-    if isinstance(teacher, AskedTeacher):
-        of_calls = [example for example in examples if example.call_id is not None]
-        answers, keys = read_labels(task, teacher, [one.text for one in of_calls], store)
-        keep_for_calls(task, of_calls, answers, keys, store)
+    parse = LabelParser(task.labels)
+    labels = [one for one in answers if one is not None and parse(one.text) is not None]
+    if labels and not any(answer.distribution for answer in labels):
+        raise TeacherError(
+            f"the first {len(labels):,} answers of {teacher.name} came without probabilities, and "
+            "recorded answers are there already: use a model and an API with log-probabilities "
+            "(--top-logprobs 20), or ask several times (--votes 3-8)"
+        )
+
+
+def _keep_what_came(
+    task: Task,
+    teacher: Teacher,
+    examples: Sequence[Example],
+    store: LabelStore,
+    human: Mapping[str, int],
+) -> None:
+    """Keep what a run that ends early has bought, so that it counts before another goes on."""
+    of_calls = [example for example in examples if example.call_id is not None]
+    known = read_labels(task, teacher, [one.text for one in of_calls], store, human)
+    keep_for_calls(task, of_calls, known.answers, known.keys, store, known.unfinished)
 
 
 def keep_for_calls(
@@ -150,8 +196,12 @@ def keep_for_calls(
     answers: Sequence[TeacherAnswer | None],
     keys: Mapping[str, Collection[str]],
     store: LabelStore,
+    unfinished: Collection[str] = (),
 ) -> None:
     """Keep answers to the inputs of recorded calls as these calls' soft labels.
+
+    Where some have probabilities, those without were asked about in vain, and are not asked about
+    again. Where none has, nothing is kept: they say no more than the recorded answers.
 
     Args:
         task: What was asked.
@@ -159,15 +209,24 @@ def keep_for_calls(
         answers: To each of them.
         keys: Keys of the stored answers that they were made from, by text.
         store: Where they are kept.
+        unfinished: Texts of which more is to be asked.
     """
-    found = {
+    found = _of_calls(examples, answers)
+    if any(answer.distribution for answer in found.values()):
+        left = {e.call_id for e in examples if e.call_id is not None and e.text in unfinished}
+        store.add_soft_labels(task.labels, found, left)
+        store.link(_links(examples, keys))
+
+
+def _of_calls(
+    examples: Sequence[Example], answers: Sequence[TeacherAnswer | None]
+) -> dict[str, TeacherAnswer]:
+    """The answers to recorded calls, by the id of the call."""
+    return {
         example.call_id: answer
         for example, answer in zip(examples, answers, strict=True)
         if example.call_id is not None and answer is not None
     }
-    if found:
-        store.add_soft_labels(task.labels, found)
-        store.link(_links(examples, keys))
 
 
 def _links(
@@ -179,8 +238,6 @@ def _links(
 
 def human_labels(task: Task, examples: Sequence[Example]) -> dict[str, int]:
     """Return people's labels by text, but for inputs of a test set that its owner chose."""
-    from locum.teachers import LabelParser
-
     parse = LabelParser(task.labels)
     found = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
     return {text: label for text, label in found.items() if label is not None}

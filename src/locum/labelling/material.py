@@ -137,7 +137,7 @@ def _bought(
     """Answers that the teacher gave before; to look for them costs nothing."""
     if not isinstance(teacher, AskedTeacher):
         return {}
-    answers, _ = read_labels(task, teacher, texts, store)
+    answers = read_labels(task, teacher, texts, store).answers
     return {
         text: answer.text for text, answer in zip(texts, answers, strict=True) if answer is not None
     }

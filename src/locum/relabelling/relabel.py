@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.errors import TeacherError
-from locum.labelling.label import keep_for_calls
+from locum.labelling.label import ASKED_FIRST, keep_for_calls, require_probabilities
 from locum.relabelling.advice import Advice, advise
 from locum.relabelling.gain import Arm, Arms, Gains, equal_spend, measure_gains
 from locum.relabelling.purchases import Purchase, add_basket, in_order, keep_purchases
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Relabelled", "SoftLabelled", "relabel"]
 
-_ASKED_FIRST = 20
 _LEAST_COMPARED = 5
 
 
@@ -145,14 +143,9 @@ def _ask(
     What labels cost is known better then, and more are bought for what is left of the budget.
     """
     basket, in_turn = plan.basket, not isinstance(teacher, BatchTeacher)
-    first = basket.rows[: _ASKED_FIRST if in_turn else len(basket.rows)]
+    first = basket.rows[: ASKED_FIRST if in_turn else len(basket.rows)]
     found = _ask_about(plan.material, first, teacher, desk)
-    if found and not any(answer.distribution for answer in found.values()):
-        raise TeacherError(
-            f"the first {len(found):,} answers of {teacher.name} came without probabilities, and "
-            "recorded answers are there already: use a model and an API with log-probabilities "
-            "(--top-logprobs 20), or ask several times (--votes 3-8)"
-        )
+    require_probabilities(plan.material.task, teacher, found.values())
     asked = len(first)
     while asked < len(basket.rows):
         found |= _ask_about(plan.material, basket.rows[asked:], teacher, desk)
@@ -179,11 +172,16 @@ def _affordable(
 def _ask_about(
     material: Material, rows: Sequence[int], teacher: Teacher, desk: LabellingDesk
 ) -> dict[int, TeacherAnswer]:
+    """The answers by row; what more is to be asked about is left to the next run."""
     if not rows:
         return {}
-    answers = teacher.label(material.task, material.texts(rows), desk)
-    pairs = zip(rows, answers, strict=True)
-    return {row: answer for row, answer in pairs if answer is not None}
+    texts = material.texts(rows)
+    answers = teacher.label(material.task, texts, desk)
+    return {
+        row: answer
+        for row, text, answer in zip(rows, texts, answers, strict=True)
+        if answer is not None and text not in desk.unfinished
+    }
 
 
 def _keep_purchases(

@@ -14,7 +14,7 @@ from locum.store.database import Database, open_database
 from locum.store.derived import link_derived
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -90,34 +90,49 @@ class LabelStore:
         """
         link_derived(self._database, "answer", links)
 
-    def add_soft_labels(self, labels: Sequence[str], answers: Mapping[str, TeacherAnswer]) -> None:
+    def add_soft_labels(
+        self,
+        labels: Sequence[str],
+        answers: Mapping[str, TeacherAnswer],
+        unfinished: Collection[str] = (),
+    ) -> None:
         """Keep what a teacher said of the inputs of recorded calls; it goes when those do.
 
         Args:
             labels: The label set, in the order of the distributions.
             answers: By the id of the call.
+            unfinished: Calls of which more is to be asked: what is kept of them stands in for it.
 
         Raises:
             InputError: The store cannot be written.
         """
-        keyed = {_call_key(labels, call_id): call_id for call_id in answers}
+        keyed = {_call_key(labels, call, whole=call not in unfinished): call for call in answers}
         self.link(keyed.items())
         self.add((key, answers[call_id]) for key, call_id in keyed.items())
 
     def soft_labels_of(
-        self, labels: Sequence[str], call_ids: Sequence[str]
+        self, labels: Sequence[str], call_ids: Sequence[str], *, finished: bool = False
     ) -> dict[str, TeacherAnswer]:
         """Return what `add_soft_labels` kept for a label set, by the id of the call.
+
+        Args:
+            labels: The label set.
+            call_ids: The calls.
+            finished: Leave out what stands in for what is to be asked yet.
 
         Raises:
             InputError: The store cannot be read.
         """
-        keyed = {_call_key(labels, call_id): call_id for call_id in call_ids}
-        return {keyed[key]: answer for key, answer in self.find(list(keyed)).items()}
+        found: dict[str, TeacherAnswer] = {}
+        for whole in (True,) if finished else (False, True):
+            keyed = {_call_key(labels, call_id, whole=whole): call_id for call_id in call_ids}
+            found |= {keyed[key]: answer for key, answer in self.find(list(keyed)).items()}
+        return found
 
 
-def _call_key(labels: Sequence[str], call_id: str) -> str:
-    return hashlib.sha256(orjson.dumps(["soft label", labels, call_id])).hexdigest()
+def _call_key(labels: Sequence[str], call_id: str, *, whole: bool) -> str:
+    kind = "soft label" if whole else "unfinished soft label"
+    return hashlib.sha256(orjson.dumps([kind, labels, call_id])).hexdigest()
 
 
 def find_answers(database: Database, keys: Sequence[str]) -> dict[str, TeacherAnswer]:

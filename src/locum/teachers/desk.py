@@ -15,7 +15,7 @@ from locum.schema import TeacherAnswer
 from locum.store import NANODOLLARS, Ledger
 from locum.teachers.nonsense_guard import NonsenseGuard
 from locum.teachers.parsing import LabelParser
-from locum.teachers.protocol import Failure, Question
+from locum.teachers.protocol import FINAL_FAILURES, Failure, Question
 from locum.teachers.run_to_end import run_to_end
 from locum.teachers.tally import Tally
 from locum.teachers.till import LedgerTill
@@ -105,6 +105,12 @@ class LabellingDesk:
         budget: What they may cost.
         progress: Is told how many questions are done, how many there are, and what was spent.
         human: Index of a person's label by text, where there is one that may be learned from.
+
+    Attributes:
+        tally: Counts of the run.
+        keys: Keys of the answers to each text.
+        unfinished: Texts of which another run has more to ask: the budget ended, or a call failed
+            in a way that may pass.
     """
 
     def __init__(
@@ -117,6 +123,7 @@ class LabellingDesk:
     ) -> None:
         self.tally = Tally()
         self.keys: dict[str, set[str]] = {}
+        self.unfinished: set[str] = set()
         self._failed: dict[str, FailureKind] = {}
         self._store = store
         self._budget = budget or Budget()
@@ -257,6 +264,11 @@ class LabellingDesk:
         for answer in late.values():
             self.tally.count_known(answer, self._label_of(teacher, answer))
         known |= late
+        self.unfinished |= {
+            question.text
+            for question in missing
+            if question.key not in known and self._failed.get(question.key) not in FINAL_FAILURES
+        }
         self.tally.unasked = self.tally.wanted - self.tally.done
 
     def _tell(self) -> None:

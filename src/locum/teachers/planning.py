@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from locum.teachers.desk import Budget
     from locum.teachers.protocol import AskedTeacher, Teacher
 
-__all__ = ["LabellingPlan", "PlannedTeacher", "plan_labels", "read_labels"]
+__all__ = ["KnownLabels", "LabellingPlan", "PlannedTeacher", "plan_labels", "read_labels"]
 
 _TEXTS_MEASURED = 1_000
 
@@ -75,6 +75,20 @@ class LabellingPlan(NamedTuple):
         return None if None in costs else sum(cost or 0.0 for cost in costs)
 
 
+class KnownLabels(NamedTuple):
+    """What is known of texts.
+
+    Args:
+        answers: One a text, in their order; ``None`` where nothing is known.
+        keys: Keys of the stored answers, by text.
+        unfinished: Texts of which the teacher has more to be asked.
+    """
+
+    answers: list[TeacherAnswer | None]
+    keys: Mapping[str, set[str]]
+    unfinished: set[str]
+
+
 def plan_labels(
     task: Task, teacher: Teacher, texts: Sequence[str], store: LabelStore, budget: Budget
 ) -> LabellingPlan:
@@ -120,8 +134,8 @@ def read_labels(
     texts: Sequence[str],
     store: LabelStore,
     human: Mapping[str, int] | None = None,
-) -> tuple[list[TeacherAnswer | None], Mapping[str, set[str]]]:
-    """Return what is known of texts without asking, and the keys of it by text.
+) -> KnownLabels:
+    """Return what is known of texts without asking.
 
     Args:
         task: What was asked.
@@ -134,7 +148,7 @@ def read_labels(
         InputError: The store cannot be read.
     """
     desk = _PlanningDesk(store, None, human)
-    return teacher.label(task, texts, desk), desk.keys
+    return KnownLabels(teacher.label(task, texts, desk), desk.keys, desk.unfinished)
 
 
 class _PlanningDesk:
@@ -147,6 +161,7 @@ class _PlanningDesk:
         self._store = store
         self._budget = budget
         self.keys: dict[str, set[str]] = {}
+        self.unfinished: set[str] = set()
         self.planned: dict[str, PlannedTeacher] = {}
 
     def human(self, texts: Sequence[str]) -> list[int | None]:
@@ -161,6 +176,7 @@ class _PlanningDesk:
         known = self._store.find(list(asked))
         for key, text in asked.items():
             self.keys.setdefault(text, set()).add(key)
+        self.unfinished |= {text for key, text in asked.items() if key not in known}
         if self._budget is not None:
             self._add_to_plan(teacher, task, asked, known)
         return [known.get(key) for key in keys]

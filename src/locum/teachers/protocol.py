@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_A_TOKEN",
+    "FINAL_FAILURES",
     "Answered",
     "AskedTeacher",
     "Desk",
@@ -38,6 +39,9 @@ FailureKind = Literal[
     "unavailable",
     "rate limited",
 ]
+FINAL_FAILURES: frozenset[FailureKind] = frozenset({"refused", "empty", "missing"})
+"""Those that the same question would meet again."""
+
 BYTES_A_TOKEN = 4
 
 
