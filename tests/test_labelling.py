@@ -241,6 +241,15 @@ def test_failures_after_an_answer_are_counted_and_asked_again_by_the_next_run(
     assert known_and_new(again) == (70, 30)
 
 
+def test_a_teacher_that_answered_before_and_now_is_down_ends_the_run(tmp_path: Path) -> None:
+    teacher = RuleTeacher(lambda _: Failure("timed out", "no answer"))
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        Told(store).label(RuleTeacher(), texts(10))
+        with pytest.raises(TeacherError, match=r"20 calls .* failed.*timed out"):
+            Told(store).label(teacher, texts(100))
+    assert len(teacher.asked) == 20
+
+
 def test_the_budget_ends_a_run_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     def money(cap_usd: float) -> Budget:
         return Budget(cap_usd=cap_usd, prices={"rule": OwnPrice(1.0, 1.0)})

@@ -125,3 +125,15 @@ def test_an_answer_without_probabilities_beside_others_was_asked_for_in_vain(
     assert label(teacher, store).tally.answered == 40
     assert kept(store, finished=True).keys() == set(TEXTS)
     assert label(teacher, store).texts == 0
+
+
+def test_calls_that_the_teacher_declines_are_asked_about_again_and_end_no_run(
+    store: LabelStore,
+) -> None:
+    declined = set(TEXTS[1:26])
+    refused = Failure("refused", "too long")
+    teacher = ScriptedTeacher(lambda text, _: refused if text in declined else SOFT, free=False)
+    for asked in (40, 25):
+        done = label(teacher, store, cap_usd=100.0)
+        assert (done.texts, done.tally.failed) == (asked, {"refused": 25})
+    assert kept(store).keys() == set(TEXTS) - declined

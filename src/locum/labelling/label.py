@@ -38,6 +38,7 @@ ASKED_FIRST = 20
 """Of recorded calls as many are asked about alone: their answers tell whether more are of use."""
 
 _TEXTS_AT_ONCE = 20_000
+_TEXTS_BEFORE = 100
 
 
 class LabelledTask(NamedTuple):
@@ -118,11 +119,13 @@ def label_task(
     started = time.monotonic()
     wanted = unlabelled(task, examples, store)
     human = human_labels(task, wanted)
+    left = {example.call_id for example in wanted}
+    of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]
 
     def tell(done: int, total: int, spent_usd: float) -> None:
         progress(done, max(total, len(wanted)), spent_usd)
 
-    with LabellingDesk(task, store, budget, tell, human) as desk:
+    with LabellingDesk(task, store, budget, tell, human, of_calls[-_TEXTS_BEFORE:]) as desk:
         parts = _in_parts(teacher, wanted)
         for number, some in enumerate(parts, start=1):
             desk.keys.clear()
@@ -137,9 +140,9 @@ def label_task(
             keep_for_calls(task, some, answers, desk.keys, store, desk.unfinished)
             require_probabilities(task, teacher, _of_calls(some, answers).values())
             if desk.tally.unasked:
-                left = len({example.text for part in parts[number:] for example in part})
-                desk.tally.wanted += left
-                desk.tally.unasked += left
+                unasked = len({example.text for part in parts[number:] for example in part})
+                desk.tally.wanted += unasked
+                desk.tally.unasked += unasked
                 break
         balance = desk.balance()
     done = [] if wanted else ["every input has its label, or came with an answer: nothing to buy"]

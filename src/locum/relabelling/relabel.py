@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Relabelled", "SoftLabelled", "relabel"]
 
 _LEAST_COMPARED = 5
+_TEXTS_BEFORE = 100
 
 
 SoftLabelled = list[tuple["Example", dict[str, float]]]
@@ -99,7 +100,8 @@ def relabel(
     material = plan.material
     if plan.basket.rows:
         progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
-    with LabellingDesk(material.task, store, budget, spend, _human(material)) as desk:
+    before = material.texts(np.flatnonzero(material.labelled)[-_TEXTS_BEFORE:].tolist())
+    with LabellingDesk(material.task, store, budget, spend, _human(material), before) as desk:
         basket, answers = _ask(plan, teacher, desk)
         bought = _distributions(answers)
         purchases = add_basket(

@@ -105,6 +105,8 @@ class LabellingDesk:
         budget: What they may cost.
         progress: Is told how many questions are done, how many there are, and what was spent.
         human: Index of a person's label by text, where there is one that may be learned from.
+        before: Some texts that earlier runs asked about: a teacher that is known to have answered
+            one may decline all that is left.
 
     Attributes:
         tally: Counts of the run.
@@ -120,6 +122,7 @@ class LabellingDesk:
         budget: Budget | None = None,
         progress: Callable[[int, int, float], None] = lambda *_: None,
         human: Mapping[str, int] | None = None,
+        before: Sequence[str] = (),
     ) -> None:
         self.tally = Tally()
         self.keys: dict[str, set[str]] = {}
@@ -129,6 +132,7 @@ class LabellingDesk:
         self._budget = budget or Budget()
         self._progress = progress
         self._human = human or {}
+        self._before = before
         self._parse = LabelParser(task.labels)
         self._guards: dict[AskedTeacher, NonsenseGuard] = {}
         cap = self._budget.cap_usd
@@ -180,7 +184,7 @@ class LabellingDesk:
         known = self._store.find(list(questions))
         before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
-        guard = self._guards.setdefault(teacher, NonsenseGuard(task, teacher))
+        guard = self._guard_of(teacher, task)
         for answer in known.values():
             label = self._label_of(teacher, answer)
             self.tally.count_known(answer, label)
@@ -194,6 +198,14 @@ class LabellingDesk:
             self._note_versions(teacher, before, Counter(a.version for a in asked if a.version))
         self._find_late(teacher, known, missing)
         return [known.get(key) for key in keys]
+
+    def _guard_of(self, teacher: AskedTeacher, task: Task) -> NonsenseGuard:
+        if teacher not in self._guards:
+            guard = self._guards[teacher] = NonsenseGuard(task, teacher)
+            keys = [teacher.identify(task, text) for text in self._before]
+            for answer in self._store.find(keys).values():
+                guard.known(self._label_of(teacher, answer))
+        return self._guards[teacher]
 
     async def _ask(
         self,

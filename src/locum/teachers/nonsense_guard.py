@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.errors import TeacherError
+from locum.teachers.protocol import FINAL_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,8 @@ _TRIED_BEFORE_GIVING_UP = 20
 class NonsenseGuard:
     """Stops a run in which a teacher does not do the task, before it costs more.
 
-    A teacher that is known to have answered is trusted: what is left to ask of it may be just what
-    it declines.
+    A teacher that is known to have answered may decline what is left to ask of it: that is no
+    reason to end a run.
 
     Args:
         task: What is asked.
@@ -33,10 +34,11 @@ class NonsenseGuard:
         self._teacher = teacher
         self._outside: list[str] | None = []
         self._failures: int | None = 0
+        self._known = False
 
     def known(self, label: int | None) -> None:
         """Take note of an answer that was there before, and of the label that it means."""
-        self._failures = None
+        self._known = True
         if label is not None:
             self._outside = None
 
@@ -66,9 +68,6 @@ class NonsenseGuard:
     def failed(self, failure: Failure, text: str, texts: Sequence[str]) -> None:
         """Take note of a call that failed.
 
-        Of teachers that cost nothing, errors of a user's function count alone, as long as they
-        come in a row: nothing is lost but time.
-
         Args:
             failure: How.
             text: What was asked about.
@@ -77,7 +76,7 @@ class NonsenseGuard:
         Raises:
             TeacherError: It is the twentieth, and none was answered meanwhile.
         """
-        if self._failures is None or (self._teacher.free and failure.cause is None):
+        if self._failures is None or self._is_of_one_input(failure):
             return
         self._failures += 1
         if self._failures == _TRIED_BEFORE_GIVING_UP:
@@ -87,3 +86,12 @@ class NonsenseGuard:
                 f"{len(texts):,} ({len(text):,} characters): {failure.kind}: {failure.reason}; "
                 "mend what it names, or take out the inputs that it names"
             ) from failure.cause
+
+    def _is_of_one_input(self, failure: Failure) -> bool:
+        """Whether a failure says nothing of what else is asked.
+
+        Of teachers that cost nothing, errors of a user's function alone say something.
+        """
+        if self._teacher.free:
+            return self._known or failure.cause is None
+        return self._known and failure.kind in FINAL_FAILURES
