@@ -18,6 +18,7 @@ from locum.audit.measures import Told, measure, narrowness, output_kind
 from locum.audit.sampling import Drawn, Stratum, Sums, draw_calls, read_strata, scaled, union_of
 from locum.audit.volumes import share_of, volume_of
 from locum.cli.task_inputs import read_inputs
+from locum.config import RedactionSettings
 from locum.errors import UsageError
 from locum.store import CallFilter, CallStore, open_database
 from tests.audit_traffic import KINDS, START, make_call, make_traffic, phrase, user
@@ -204,7 +205,7 @@ def test_inputs_of_a_task_that_an_audit_found_are_read_by_its_name(tmp_path: Pat
         tasks = discover(database).tasks
         remember_tasks(database, tasks, START)
     [film] = [task for task in tasks if task.name.startswith("film-")]
-    given = read_inputs(film.name, None, None, "utf-8", place)
+    given = read_inputs(film.name, None, None, "utf-8", place, RedactionSettings())
     assert {example.text for example in given.examples} == {call.message for call in film.sample}
     assert {example.answer for example in given.examples} <= {
         "billing",

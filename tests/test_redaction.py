@@ -240,6 +240,14 @@ def test_kinds_can_be_left_in_but_for_credentials() -> None:
     assert nothing.redact_text(text) == "bob@example.com +49 30 901820 [CREDENTIAL_1]"
 
 
+def test_placeholders_of_kinds_that_are_not_made_are_told() -> None:
+    text = "[EMAIL_1] [ORDER_12] [PHONE_2] [credential_1] [EMAIL] [ORDER_12] [SSN_3]"
+    left_in = RedactionSettings(frozenset({"email", "ssn"}), {"order": "[0-9]{9}"})
+    assert Redactor(left_in).unknown_placeholders(text) == ["[EMAIL_1]", "[SSN_3]"]
+    assert REDACTOR.unknown_placeholders(text) == ["[ORDER_12]", "[ORDER_12]"]
+    assert REDACTOR.unknown_placeholders("a text (without) any") == []
+
+
 def test_patterns_of_ones_own_are_replaced() -> None:
     redactor = Redactor(RedactionSettings(patterns={"employee": r"\bE-\d{4}\b", "Any": "[A-Z_]+"}))
     redacted = redactor.redact([{"a": "E-1234 met E-1234"}, ["abc E-9999 X bob@example.com"]])

@@ -10,12 +10,14 @@ from locum.audit.probe import Probe, ProbeSettings, prepare_lessons
 from locum.audit.verdict import Verdict, judge
 from locum.audit.workers import probe_all
 from locum.errors import InputError
+from locum.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from locum.audit.call_sites import CodePlace
     from locum.audit.tasks import Discovery, TrafficTask
+    from locum.config import RedactionSettings
     from locum.distillation import Progress
     from locum.schema import OwnPrice
     from locum.store import CallFilter, Database
@@ -69,6 +71,7 @@ def audit_calls(
     probes: bool = True,
     processes: int | None = None,
     prices: Mapping[str, OwnPrice] = MappingProxyType({}),
+    redaction: RedactionSettings | None = None,
 ) -> Audit:
     """Audit the calls of a store.
 
@@ -82,6 +85,8 @@ def audit_calls(
         probes: Whether students are trained.
         processes: How many train them; see `probe_all`.
         prices: One's own prices, by model; for other models the public list's hold.
+        redaction: What a student would take out of what it is asked, and so is taken out of what
+            probes learn from; by default what a gateway without settings takes out.
 
     Raises:
         InputError: The store cannot be read, there is no task of a name, or a process was ended.
@@ -89,7 +94,9 @@ def audit_calls(
     found = discover(database, where, seed=settings.seed, told=told.stage)
     chosen = _chosen(found, names, least_calls)
     probed = (
-        _probed(database, chosen, settings, told, processes) if probes else [None] * len(chosen)
+        _probed(database, chosen, settings, told, processes, Redactor(redaction))
+        if probes
+        else [None] * len(chosen)
     )
     judged = [
         JudgedTask(task, one, judge(task, one, settings.promise, prices))
@@ -105,8 +112,9 @@ def _probed(
     settings: ProbeSettings,
     told: Progress,
     processes: int | None,
+    redactor: Redactor,
 ) -> list[Probe | str | None]:
-    prepared = [prepare_lessons(task, database) for task in tasks]
+    prepared = [prepare_lessons(task, database, redactor) for task in tasks]
     lessons = [one for one in prepared if not isinstance(one, str)]
     total = len(lessons)
     found = iter(probe_all(lessons, settings, processes, lambda done: told.advance(done, total)))

@@ -22,7 +22,7 @@ from locum.audit.foresight import (
 )
 from locum.audit.probe_labels import judge_labels
 from locum.audit.probe_objects import judge_objects, most_asked_schema
-from locum.dataset import find_groups, find_surroundings, infer_labels
+from locum.dataset import describe_placeholders, find_groups, find_surroundings, infer_labels
 from locum.distillation.pool import build_pool, given_answers
 from locum.errors import InputError, UsageError
 from locum.evaluation import Share, share
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from locum.audit.tasks import SampledCall, TrafficTask
     from locum.evaluation import Promise
+    from locum.redaction import Redactor
     from locum.schema import JsonObject
     from locum.store import Database
 
@@ -128,6 +129,7 @@ class Lessons(NamedTuple):
         answered: Share of the sampled calls that have one.
         all_calls: How many calls the task has.
         schema: The JSON Schema that most of its requests ask for; ``None`` where there is none.
+        notes: What should be known of the inputs, a sentence each.
     """
 
     name: str
@@ -136,14 +138,16 @@ class Lessons(NamedTuple):
     answered: float
     all_calls: int
     schema: JsonObject | None
+    notes: tuple[str, ...] = ()
 
 
-def prepare_lessons(task: TrafficTask, database: Database) -> Lessons | str:
+def prepare_lessons(task: TrafficTask, database: Database, redactor: Redactor) -> Lessons | str:
     """Choose what a task is probed with, or say in a sentence why it cannot be.
 
     Args:
         task: Its output is a closed set or a schema; of others there is nothing to probe.
         database: The store of its calls.
+        redactor: Takes out of them what a student would take out of what it is asked.
 
     Raises:
         InputError: The store cannot be read.
@@ -153,14 +157,15 @@ def prepare_lessons(task: TrafficTask, database: Database) -> Lessons | str:
         return f"its answers are {kind}"
     answered = [call for call in task.sample if call.answer is not None and call.message.strip()]
     most = _MOST_LABELLED if kind == "closed set" else _MOST_OBJECTS
-    inputs = _within(_inputs(answered[:most]))
+    inputs = _within(_inputs(answered[:most], redactor))
     if len(inputs) < FEWEST:
         return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
     share, calls = len(answered) / len(task.sample), task.volume.calls
+    notes = describe_placeholders([example.text for example in inputs], redactor)
     if kind == "closed set":
-        return Lessons(task.name, "closed set", inputs, share, calls, None)
+        return Lessons(task.name, "closed set", inputs, share, calls, None, notes)
     schema = most_asked_schema([call.call_id for call in answered[: len(inputs)]], database)
-    return Lessons(task.name, "schema", inputs, share, calls, schema)
+    return Lessons(task.name, "schema", inputs, share, calls, schema, notes)
 
 
 def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
@@ -176,16 +181,18 @@ def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
             held, notes = _judge_labels(lessons, settings), list[str]()
         else:
             held, notes = _judge_objects(lessons, settings)
+        notes = [*lessons.notes, *notes]
     except (InputError, UsageError) as error:
         return str(error)
     usable = held.calls / len(lessons.inputs) * lessons.answered
     return _conclude(held, usable, lessons.all_calls, notes, settings, started)
 
 
-def _inputs(calls: Sequence[SampledCall]) -> list[Example]:
+def _inputs(calls: Sequence[SampledCall], redactor: Redactor) -> list[Example]:
     """What students read of calls: what stands in the prompt that nearly all of them share."""
-    around = find_surroundings([call.message for call in calls])
-    return [Example(around.inner(call.message), call.answer) for call in calls]
+    said = [redactor.redact([call.message, call.answer]).values for call in calls]
+    around = find_surroundings([message for message, _ in said])
+    return [Example(around.inner(message), answer) for message, answer in said]
 
 
 def _within(inputs: list[Example]) -> list[Example]:

@@ -126,6 +126,7 @@ def audit_command(
             least_calls=min_calls,
             probes=probe,
             prices=project.prices,
+            redaction=project.redaction,
         )
         if not found.discovery.calls:
             raise InputError(

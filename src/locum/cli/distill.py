@@ -221,7 +221,13 @@ def distill_command(
     check_folder(folder)
     with TerminalProgress(quiet=quiet) as progress, ExitStack() as stack:
         given = read_inputs(
-            task, file, column, encoding, place, to_ask=model or "the teacher" if inputs else None
+            task,
+            file,
+            column,
+            encoding,
+            place,
+            settings.redaction,
+            to_ask=model or "the teacher" if inputs else None,
         )
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         extraction = find_extraction(

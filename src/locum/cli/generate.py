@@ -114,7 +114,7 @@ def generate_command(
     if not flags.teachers:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    given = read_inputs(task, inputs, column, encoding, place)
+    given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
     declared = declare_task(task, settings, labels, instruction, given.examples)
     wish = Wish(n, balance, seed)
     with (

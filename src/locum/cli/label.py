@@ -106,7 +106,7 @@ def label_command(
     if chosen is None:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    given = read_inputs(task, inputs, column, encoding, place)
+    given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
     declared = declare_task(task, settings, labels, instruction, given.examples)
     with (
         TerminalProgress(quiet=quiet) as progress,

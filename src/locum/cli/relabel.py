@@ -135,7 +135,7 @@ def relabel_command(
     if not flags.teachers:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    given = read_inputs(task, calls, column, encoding, place)
+    given = read_inputs(task, calls, column, encoding, place, settings.redaction)
     before: dict[str, Purchase] = {}
     if calls is not None:
         before = read_purchases(calls, given.columns["text"])

@@ -14,7 +14,7 @@ from locum.errors import InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from locum.config import Settings
+    from locum.config import RedactionSettings, Settings
     from locum.schema import Call, Example, JsonObject, Task
 
 __all__ = [
@@ -72,6 +72,7 @@ def read_inputs(
     column: list[str] | None,
     encoding: str,
     place: str | Path,
+    redaction: RedactionSettings,
     *,
     to_ask: str | None = None,
 ) -> Given:
@@ -83,6 +84,8 @@ def read_inputs(
         column: What ``--column`` says of it.
         encoding: What ``--encoding`` says of it.
         place: The store of recorded calls.
+        redaction: What is taken out of recorded calls, also of those that are older than it is: a
+            student takes it out of all that it is asked.
         to_ask: Who is to be asked about the file's inputs, if somebody is; there is a note on those
             that came with an answer.
 
@@ -94,7 +97,7 @@ def read_inputs(
     """
     if file is None:
         refuse_file_flags(column, encoding)
-        return _recorded_inputs(task, place)
+        return _recorded_inputs(task, place, redaction)
     given = _file_inputs(file, parse_columns(column or []), encoding)
     return mind_answers(given, to_ask) if to_ask else given
 
@@ -147,17 +150,20 @@ def _file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
     return Given(read.examples, f"{file} ({used})", notes, columns=read.columns)
 
 
-def _recorded_inputs(task: str, place: str | Path) -> Given:
+def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings) -> Given:
     """Return the inputs of recorded calls: those that name the task, or that an audit found."""
     from locum.audit import calls_of_task
-    from locum.dataset import examples_of_calls
+    from locum.dataset import describe_placeholders, examples_of_calls
+    from locum.redaction import Redactor
     from locum.store import CallStore
+    from locum.traffic import redact_call
     from locum.traffic.json_requests import asked_schema
     from locum.traffic.strict_json import canonical_json
 
     models: Counter[str] = Counter()
     schemas: Counter[bytes] = Counter()
     as_sent: dict[bytes, JsonObject] = {}
+    redactor = Redactor(redaction)
 
     def counted(calls: Iterable[Call]) -> Iterator[Call]:
         for call in calls:
@@ -171,7 +177,8 @@ def _recorded_inputs(task: str, place: str | Path) -> Given:
 
     with open_existing(place) as database:
         store = CallStore(database)
-        recorded = counted(calls_of_task(database, task))
+        calls = (redact_call(call, redactor) for call in calls_of_task(database, task))
+        recorded = counted(calls)
         examples, skipped = examples_of_calls(recorded, store.deferred())
     if not examples:
         raise InputError(
@@ -184,7 +191,9 @@ def _recorded_inputs(task: str, place: str | Path) -> Given:
     (teacher, _), *_ = models.most_common(1)
     [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
     asked = as_sent[schema] if 2 * count > models.total() else None
-    return Given(examples, "recorded calls", [*skipped.describe(), *mixed], teacher, asked)
+    left = describe_placeholders([example.text for example in examples], redactor)
+    notes = [*skipped.describe(), *mixed, *left]
+    return Given(examples, "recorded calls", notes, teacher, asked)
 
 
 def declare_task(

@@ -3,7 +3,7 @@
 from locum.dataset.duplicates import DuplicateGroups, find_groups
 from locum.dataset.labels import InferredLabels, are_free_text, infer_labels, likely_answer
 from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
-from locum.dataset.recorded import examples_of_calls
+from locum.dataset.recorded import describe_placeholders, examples_of_calls
 from locum.dataset.rewriting import rewrite_rows
 from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
 from locum.dataset.surroundings import NO_SURROUNDINGS, Surroundings, find_surroundings
@@ -22,6 +22,7 @@ __all__ = [
     "WrittenExample",
     "admit_written",
     "are_free_text",
+    "describe_placeholders",
     "examples_of_calls",
     "find_groups",
     "find_surroundings",

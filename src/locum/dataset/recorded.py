@@ -10,11 +10,12 @@ from locum.traffic import answer_positions, input_text, token_logprobs
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
+    from locum.redaction import Redactor
     from locum.schema import Call
 
-__all__ = ["examples_of_calls"]
+__all__ = ["describe_placeholders", "examples_of_calls"]
 
 
 def examples_of_calls(
@@ -37,6 +38,27 @@ def examples_of_calls(
         else:
             skipped.add(reason, number)
     return examples, skipped
+
+
+def describe_placeholders(texts: Sequence[str], redactor: Redactor) -> tuple[str, ...]:
+    """Return a note on placeholders in recorded texts that students will not be asked about.
+
+    Args:
+        texts: As recorded.
+        redactor: What takes out of texts what a student is not to be asked about.
+    """
+    found = [
+        placeholders for text in texts if (placeholders := redactor.unknown_placeholders(text))
+    ]
+    if not found:
+        return ()
+    said = (
+        f"{len(found):,} of {len(texts):,} inputs hold placeholders that [redaction] as it is now "
+        f"does not make, such as {found[0][0]}: if redaction put them there when the calls were "
+        "recorded, a student is asked about the values themselves, of which its certificate says "
+        "nothing; let [redaction] of locum.toml make them again"
+    )
+    return (said,)
 
 
 def _unusable(call: Call) -> str | None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.export import load_artefact
 from locum.promotion.plan import write_plan
 from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
+from locum.redaction import Redactor
 from locum.store import CallFilter, CallStore, Promotion, PromotionStore
+from locum.traffic import redact_call
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +53,10 @@ def promote_student(
     student, artefact = load_artefact(folder), read_artefact_files(folder)
     name = student.task.name
     store = CallStore(database)
-    prepared = prepare_plan(
-        student, store.linked("artefact", artefact.sha256), partial(_is_shared, store, name)
-    )
+    redactor = Redactor(student.redaction)
+    # As it learned from them: rules of redaction may be younger than a call.
+    calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
+    prepared = prepare_plan(student, calls, partial(_is_shared, store, name))
     promotion = PromotionStore(database).promote(
         name,
         artefact.sha256,

@@ -26,6 +26,7 @@ PERSONAL_KINDS: tuple[str, ...] = tuple(
     dict.fromkeys(pattern.kind for pattern in (*PERSONAL, *PHONES))
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_ANY_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,9}\]")
 # A replaced value can set free another one, which it overlapped or stood too close to.
 _ROUNDS = 8
 
@@ -98,6 +99,14 @@ class Redactor:
         """Return a text without what is to be kept from the disk."""
         # Most texts hold nothing.
         return self.redact_reversibly(text).text if self._finder.holds(text, "", {}) else text
+
+    def unknown_placeholders(self, text: str) -> list[str]:
+        """Return what looks like placeholders in a text and is of no kind that this one makes."""
+        if "[" not in text:
+            return []
+        known = self._finder.placeholder
+        found = (match[0] for match in _ANY_PLACEHOLDER.finditer(text))
+        return [one for one in found if not known.fullmatch(one)]
 
     def redact_reversibly(self, text: str) -> RedactedText:
         """Return a text without what is to be kept from the disk, which can be put back."""

@@ -18,7 +18,7 @@ from locum.traffic.conversation import (
     said_text,
     token_logprobs,
 )
-from locum.traffic.make_call import make_call
+from locum.traffic.make_call import make_call, redact_call
 from locum.traffic.split_request import (
     SETTINGS,
     SplitRequest,
@@ -52,6 +52,7 @@ __all__ = [
     "is_stored",
     "make_call",
     "read_answer",
+    "redact_call",
     "said_text",
     "split_request",
     "stream_events",

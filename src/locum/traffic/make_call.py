@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject, Outcome, OwnPrice
 
-__all__ = ["RedactedValues", "RedactsValues", "content_id", "has_id", "keep_call", "make_call"]
+__all__ = [
+    "RedactedValues",
+    "RedactsValues",
+    "content_id",
+    "has_id",
+    "keep_call",
+    "make_call",
+    "redact_call",
+]
 
 _PREVIEW = 80
 _ID_DIGITS = 32
@@ -163,14 +171,27 @@ def keep_call(call: Call, redactor: RedactsValues, task: str | None = None) -> C
         redactor: Takes out what must not reach the disk.
         task: The task that is named now; by default the call keeps its own.
     """
-    kept, answer = redactor.redact([call.request, call.response]).values
+    kept = redact_call(call, redactor)
     facts = replace(
         call.facts,
-        fingerprint=fingerprint(call.facts.endpoint, kept),
+        fingerprint=fingerprint(call.facts.endpoint, kept.request),
         task=task or call.facts.task,
-        preview=_preview(input_text(kept)),
+        preview=_preview(input_text(kept.request)),
     )
-    return Call(facts, kept, answer)
+    return kept._replace(facts=facts)
+
+
+def redact_call(call: Call, redactor: RedactsValues) -> Call:
+    """Return a recorded call as if it were recorded under other rules.
+
+    Placeholders that stand in it already stay, so under the rules of its recording it is as it was.
+
+    Args:
+        call: As the store has it.
+        redactor: Takes out what those rules name.
+    """
+    request, response = redactor.redact([call.request, call.response]).values
+    return call._replace(request=request, response=response)
 
 
 def _spent(request: JsonObject, response: JsonObject | None) -> _Spent:
