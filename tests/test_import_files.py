@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import tracemalloc
 from itertools import pairwise
@@ -17,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.dataset import examples_of_calls
 from locum.errors import InputError, UsageError
-from locum.store import CallStore, open_database
+from locum.store import CallFilter, CallStore, open_database
 from locum.traffic import input_text
 from locum.traffic.imports import FORMATS, import_calls
 from locum.traffic.imports.entries import find_list, split_entries
@@ -278,6 +280,33 @@ def test_a_wrong_format_refuses_every_record(store: CallStore, tmp_path: Path) -
     assert file.skipped.counts == {"not an entry of a log of model invocations": 2}
 
 
+def test_a_time_that_is_the_files_is_no_time_of_a_call(store: CallStore, tmp_path: Path) -> None:
+    one = write(tmp_path / "one.csv", "input,output\na text,a\nother,b\n")
+    two = write(tmp_path / "two.csv", "input,output\nthird,a\n")
+    os.utime(one, (1_700_000_000.25, 1_700_000_000.25))
+    os.utime(two, (1_700_000_060.0, 1_700_000_060.0))
+    timed = write(tmp_path / "timed.jsonl", lines(pair("fourth", time=1_700_000_030)))
+    take(store, one, two, timed)
+    calls = list(store.iterate(CallFilter()))
+    examples, _ = examples_of_calls(calls, (), store.untimed())
+    assert {one.text: one.time for one in examples} == {
+        "a text": None,
+        "other": None,
+        "third": None,
+        "fourth": 1_700_000_030,
+    }
+
+
+def test_a_call_that_is_known_by_its_time_keeps_it(store: CallStore, tmp_path: Path) -> None:
+    known = pair("a text", id="0123456789abcdef0123456789abcdef")
+    take(store, write(tmp_path / "timed.jsonl", lines({**known, "time": 1_700_000_030})))
+    take(store, write(tmp_path / "later.jsonl", lines(known)))
+    calls = list(store.iterate(CallFilter()))
+    assert len(calls) == 1
+    [example], _ = examples_of_calls(calls, (), store.untimed())
+    assert example.time == 1_700_000_030
+
+
 def test_progress_counts_records(store: CallStore, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", lines(*(pair(str(n)) for n in range(2500))))
     told: list[int] = []
@@ -291,6 +320,9 @@ class Discarding:
     def add(self, calls: Sequence[Call]) -> int:
         """Say that all of them are new."""
         return len(calls)
+
+    def note_untimed(self, calls: Sequence[Call]) -> None:
+        """Forget them."""
 
 
 def most_memory(path: Path) -> int:

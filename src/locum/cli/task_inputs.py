@@ -179,7 +179,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
         store = CallStore(database)
         calls = (redact_call(call, redactor) for call in calls_of_task(database, task))
         recorded = counted(calls)
-        examples, skipped = examples_of_calls(recorded, store.deferred())
+        examples, skipped = examples_of_calls(recorded, store.deferred(), store.untimed())
     if not examples:
         raise InputError(
             f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "

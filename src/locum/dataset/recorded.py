@@ -19,13 +19,16 @@ __all__ = ["describe_placeholders", "examples_of_calls"]
 
 
 def examples_of_calls(
-    calls: Iterable[Call], train_only: Container[str] = ()
+    calls: Iterable[Call],
+    train_only: Container[str] = (),
+    untimed: Container[tuple[str, float]] = (),
 ) -> tuple[list[Example], SkippedRows]:
     """Return the input and the answer of each whole call, with its log-probabilities.
 
     Args:
         calls: Recorded calls, in any order.
         train_only: Ids of calls that are no fair sample.
+        untimed: Ids of calls whose time was made up, each with that time, which no example has.
 
     Returns:
         The examples, and the calls that are none, by reason; they are numbered from one.
@@ -34,7 +37,7 @@ def examples_of_calls(
     for number, call in enumerate(calls, start=1):
         reason = _unusable(call)
         if reason is None:
-            examples.append(_to_example(call, train_only))
+            examples.append(_to_example(call, train_only, untimed))
         else:
             skipped.add(reason, number)
     return examples, skipped
@@ -71,7 +74,9 @@ def _unusable(call: Call) -> str | None:
     return None
 
 
-def _to_example(call: Call, train_only: Container[str]) -> Example:
+def _to_example(
+    call: Call, train_only: Container[str], untimed: Container[tuple[str, float]]
+) -> Example:
     facts = call.facts
     response = call.response or {}
     answer = object_text(call.request, response)
@@ -79,7 +84,7 @@ def _to_example(call: Call, train_only: Container[str]) -> Example:
         text=input_text(call.request),
         answer=answer,
         positions=answer_positions(token_logprobs(response), answer or ""),
-        time=facts.time,
+        time=None if (facts.id, facts.time) in untimed else facts.time,
         latency_ms=facts.latency_ms,
         cost_usd=facts.cost_usd,
         call_id=facts.id,

@@ -213,9 +213,10 @@ class CallStore:
 
         Args:
             kind: ``answer`` for bought answers, ``student`` for the students of a task,
-                ``artefact`` for one of them, ``deferred`` for what a student was unsure of.
-            links: The key of an answer, the task of a student, or the SHA-256 of its manifest, each
-                with the id of a call that it stems from.
+                ``artefact`` for one of them, ``deferred`` for what a student was unsure of,
+                ``untimed`` for times that were made up.
+            links: The key of an answer, the task of a student, the SHA-256 of its manifest, or a
+                time, each with the id of a call that it stems from.
         """
         link_derived(self._database, kind, links)
 
@@ -235,6 +236,21 @@ class CallStore:
         """Return the ids of calls that are known because a student was unsure of them."""
         rows = self._database.execute("SELECT call_id FROM derived WHERE kind = 'deferred'")
         return frozenset(call_id for (call_id,) in rows)
+
+    def note_untimed(self, calls: Iterable[Call]) -> None:
+        """Note calls of which nothing tells when they were sent, so that their time is made up.
+
+        It holds for the time that they have here: a call that is known by its own keeps that.
+
+        Args:
+            calls: They need not be in the store yet.
+        """
+        self.link("untimed", [(str(call.facts.time), call.facts.id) for call in calls])
+
+    def untimed(self) -> frozenset[tuple[str, float]]:
+        """Return the ids of calls whose time was made up, each with that time."""
+        rows = self._database.execute("SELECT call_id, key FROM derived WHERE kind = 'untimed'")
+        return frozenset((call_id, float(time)) for call_id, time in rows)
 
     def delete(self, where: CallFilter) -> Deletion:
         """Delete calls, their bodies, and what was derived from them, all or nothing."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DerivedKind", "link_derived"]
 
-DerivedKind = Literal["answer", "student", "artefact", "deferred"]
+DerivedKind = Literal["answer", "student", "artefact", "deferred", "untimed"]
 
 
 def link_derived(database: Database, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:

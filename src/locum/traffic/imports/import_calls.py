@@ -46,6 +46,9 @@ class TakesCalls(Protocol):
     def add(self, calls: Sequence[Call]) -> int:
         """Store calls at once; return how many of them were not there before."""
 
+    def note_untimed(self, calls: Sequence[Call]) -> None:
+        """Note calls whose time is that of their file, as nothing tells when they were sent."""
+
 
 def import_calls(
     paths: Sequence[Path],
@@ -67,7 +70,8 @@ def import_calls(
 
     A call that a store exported keeps its name and all that was known of it.
 
-    A call whose log tells no time has the one at which its file was last written.
+    A call whose log tells no time has the one at which its file was last written, and is noted as
+    one whose time is not known.
 
     Args:
         paths: Files of the formats in `FORMATS`; ``-`` is the standard input. The two files of a
@@ -162,13 +166,13 @@ class _Importer:
         if logged.endpoint is None:
             file.other += 1
             return None
-        source = file.log_format.name
+        source, told = file.log_format.name, _time_of(logged)
         call = make_call(
             source=source,
             endpoint=logged.endpoint,
             request=logged.request,
             response=logged.response,
-            time=file.time_of(logged),
+            time=file.changed if told is None else told,
             redactor=self._redactor,
             id=logged.id,
             outcome=logged.outcome,
@@ -182,10 +186,13 @@ class _Importer:
             cost_usd=logged.cost_usd,
             prices=self._prices,
         )
-        if has_id(logged.id, call.response):
-            return call
-        content = content_id(call.request, call.response, logged.time)
-        return call._replace(facts=replace(call.facts, id=file.number_of(content)))
+        if not has_id(logged.id, call.response):
+            content = content_id(call.request, call.response, logged.time)
+            call = call._replace(facts=replace(call.facts, id=file.number_of(content)))
+        if told is None:
+            file.untimed += 1
+            file.untimed_of_group.append(call)
+        return call
 
     def _skip(self, file: _File, record: Record, reason: str) -> None:
         file.skipped.add(reason, record.place)
@@ -198,10 +205,12 @@ class _Importer:
 
     def _flush(self, file: _File) -> None:
         if file.group:
+            self._store.note_untimed(file.untimed_of_group)
             added = self._store.add(file.group)
             file.added += added
             file.known += len(file.group) - added
             file.group = []
+            file.untimed_of_group = []
             file.group_bytes = 0
         self._progress(self._read)
 
@@ -216,9 +225,10 @@ class _File:
         self.log_format = log_format
         self.skipped = SkippedRows(place=place)
         self.group: list[Call] = []
+        self.untimed_of_group: list[Call] = []
         self.group_bytes = 0
         self.read = self.added = self.known = self.untimed = self.other = 0
-        self._changed = clock.time() if source.changed is None else source.changed
+        self.changed = clock.time() if source.changed is None else source.changed
         self._occurrences = occurrences
 
     def items(self, record: Record) -> Iterator[Item]:
@@ -230,13 +240,6 @@ class _File:
             none = False
             yield item
         self.other += none
-
-    def time_of(self, logged: LoggedCall) -> float:
-        told = (logged.response or {}).get("created", (logged.response or {}).get("created_at"))
-        times = (logged.time, moment(told))
-        time = next((time for time in times if time is not None), None)
-        self.untimed += time is None
-        return self._changed if time is None else time
 
     def number_of(self, content: str) -> str:
         times = self._occurrences.count(content)
@@ -253,6 +256,13 @@ class _File:
             self.other,
             self.skipped,
         )
+
+
+def _time_of(logged: LoggedCall) -> float | None:
+    if logged.time is not None:
+        return logged.time
+    response = logged.response or {}
+    return moment(response.get("created", response.get("created_at")))
 
 
 def _head(records: Iterator[Record]) -> list[Record]:
