@@ -127,6 +127,34 @@ def test_half_of_the_inputs_may_be_shown_and_train_gets_them(*, timed: bool) -> 
     assert len(found.rows["certify"]) == pytest.approx(400, abs=3)
 
 
+@pytest.mark.parametrize("timed", [False, True], ids=["at random", "by time"])
+def test_inputs_to_learn_from_alone_are_shown_and_move_no_others(*, timed: bool) -> None:
+    texts = [f"text number {'abcdefghij'[n % 10]}{n * 7919:x}" for n in range(1500)]
+    times: list[float | None] = [float(n) for n in range(1500)] if timed else [None] * 1500
+    group, none = np.arange(1500), np.zeros(1500, np.bool_)
+    unsure = np.arange(1500) >= 500
+    shown = may_seed(texts, group, times, none, unsure)
+    assert shown[unsure].all()
+    fair = may_seed(texts[:500], group[:500], times[:500], none[:500])
+    assert shown[:500].tolist() == fair.tolist()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 40), min_size=100, max_size=300), st.integers(1, 40))
+def test_popular_texts_leave_others_to_show_that_train_gets(asked: list[int], least: int) -> None:
+    """Texts below a number come again and again, as in searches and chats; others come once."""
+    ids = [one if one < least else 1_000 + place for place, one in enumerate(asked)]
+    group = np.unique(ids, return_inverse=True)[1].astype(np.int64)
+    texts, times = [f"text {one}" for one in ids], [float(place) for place in range(len(ids))]
+    none = np.zeros(len(ids), np.bool_)
+    shown = may_seed(texts, group, times, none)
+    found = split_rows(group, np.zeros(len(ids), np.int64), times, none)
+    groups = len(set(group.tolist()))
+    if groups > 20:
+        assert set(np.flatnonzero(shown).tolist()) <= set(found.rows["train"].tolist())
+        assert len(set(group[shown].tolist())) >= groups // 8
+
+
 def test_the_certify_split_stays_a_fair_sample_of_rare_classes() -> None:
     rare, runs = 40, 200
     stratum = np.concatenate([np.zeros(60, np.int64), np.arange(1, rare + 1)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,18 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locum.dataset import examples_of_calls
+from locum.distillation import refuse_too_few
 from locum.distillation.splitting import divide
+from locum.evaluation import Promise
 from locum.schema import Example
 from tests.promoted import label_calls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locum.distillation.result import Decision
+
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 
 
 def text(number: int) -> str:
     return " ".join(f"{word}{number * 7919 + place}" for place, word in enumerate(WORDS))
+
+
+def apart(number: int) -> str:
+    """A text that is no near-copy of another number's."""
+    generator = random.Random(number)  # noqa: S311 - no secret
+    return " ".join("".join(generator.choices(ascii_lowercase, k=7)) for _ in range(6))
 
 
 def rows(examples: Sequence[Example]) -> dict[str, list[int]]:
@@ -67,3 +79,28 @@ def test_calls_that_a_student_left_to_its_teacher_are_marked() -> None:
     left = {calls[1].facts.id, calls[4].facts.id}
     examples, _ = examples_of_calls(calls, left)
     assert {example.call_id for example in examples if example.train_only} == left
+
+
+def test_more_inputs_are_asked_for_as_if_as_many_were_unsure() -> None:
+    promise = Promise(0.95, 0.95)
+
+    def decided(count: int) -> Decision | None:
+        examples = [Example(apart(n), train_only=n % 10 != 0) for n in range(count)]
+        return refuse_too_few(divide(examples, np.zeros(count, np.int64), 0), promise)
+
+    first = decided(800)
+    assert first is not None
+    assert (
+        "800, 720 of them left to the teacher by a student, and so no fair sample, leave 16 to"
+        in (first.reason)
+    )
+    assert first.more_inputs is not None
+    assert decided(800 + first.more_inputs) is None
+
+
+def test_where_all_inputs_are_unsure_ones_more_would_not_do() -> None:
+    examples = [Example(apart(n), train_only=True) for n in range(90)]
+    decision = refuse_too_few(divide(examples, np.zeros(90, np.int64), 0), Promise(0.95, 0.95))
+    assert decision is not None
+    assert decision.more_inputs is None
+    assert decision.reason.endswith("some have to be a fair sample of the calls")

@@ -95,34 +95,51 @@ def split_rows(
 
 
 def may_seed(
-    texts: Sequence[str], group: Rows, times: Sequence[float | None], held_out: NDArray[np.bool_]
+    texts: Sequence[str],
+    group: Rows,
+    times: Sequence[float | None],
+    held_out: NDArray[np.bool_],
+    train_only: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """Say which inputs a model may be shown that is to write others like them, ``[N]``.
 
-    Where times are known, those older than half of the inputs; elsewhere half of the groups, by a
-    hash of their texts. Both lie in the train split later, but for those of rare classes.
+    Where times are known, the older half of the inputs; elsewhere half of the groups, by a hash of
+    their texts. Both lie in the train split later, but for those of rare classes. So does what can
+    only be learned from, which takes no part in the halving.
 
     Args:
         texts: The inputs.
         group: As in `split_rows`; likewise the others.
         times: When each call was made.
         held_out: Rows of a test set that their owner chose.
+        train_only: Rows that are no fair sample, and that nothing is judged on; by default none.
     """
     free = ~np.isin(group, group[held_out])
+    fair = np.flatnonzero(free if train_only is None else free & ~train_only)
+    groups, sizes = np.unique(group[fair], return_counts=True)
     known = _known_times(times)
-    if _is_by_time(known[free]):
-        oldest = _oldest(np.flatnonzero(free), group, known)[group]
-        return free & (oldest < np.median(oldest[free]))
-    return free & _hashed_half(texts, group)
+    if _is_by_time(known[fair]):
+        half = _older_half(_oldest(fair, group, known)[groups], sizes)
+    else:
+        half = _hashed_half(texts, fair, group)[groups]
+    return free & (np.isin(group, groups[half]) | ~np.isin(group, groups))
 
 
-def _hashed_half(texts: Sequence[str], group: Rows) -> NDArray[np.bool_]:
+def _older_half(oldest: NDArray[np.float64], sizes: Rows) -> NDArray[np.bool_]:
+    """Groups older than the one at which half of the inputs is reached, as `_cut` counts them."""
+    order = np.argsort(oldest)
+    filled = np.cumsum(_counted(sizes[order]))
+    older: NDArray[np.bool_] = oldest < oldest[order[np.searchsorted(filled, filled[-1] / 2)]]
+    return older
+
+
+def _hashed_half(texts: Sequence[str], rows: Rows, group: Rows) -> NDArray[np.bool_]:
+    """Half of the groups, by a hash of those of their texts that stand in some rows."""
     smallest = [b"\xff" * 32] * (int(group.max(initial=-1)) + 1)
-    for text, number in zip(texts, group.tolist(), strict=True):
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    for row, number in zip(rows.tolist(), group[rows].tolist(), strict=True):
+        digest = hashlib.sha256(texts[row].encode("utf-8", "surrogatepass")).digest()
         smallest[number] = min(smallest[number], digest)
-    half = np.array([digest[-1] % 2 == 0 for digest in smallest], np.bool_)
-    return half[group]
+    return np.array([digest[-1] % 2 == 0 for digest in smallest], np.bool_)
 
 
 def _known_times(times: Sequence[float | None]) -> NDArray[np.float64]:
@@ -172,13 +189,11 @@ def _order_by_class(rows: Rows, group: Rows, stratum: Rows, generator: np.random
 def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split, Rows]:
     """Cut an order in which groups lie together, never inside a group; leave no part empty.
 
-    A group counts for a five-hundredth of the rows at most, so that a few texts which make up most
-    of them leave no part without others. Where there are fewer groups than parts, the first gets
-    them all.
+    Where there are fewer groups than parts, the first gets them all.
     """
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     sizes = np.diff(starts, append=len(order))
-    filled = np.cumsum(np.minimum(sizes, max(_MOST_OF_ONE_GROUP * len(order), 1)))
+    filled = np.cumsum(_counted(sizes))
     total = sum(shares.values())
     ends = np.cumsum([share / total for share in shares.values()])[:-1] * filled[-1:].sum()
     cuts: list[int] = []
@@ -187,6 +202,15 @@ def _cut(order: Rows, group: Rows, shares: Mapping[Split, float]) -> dict[Split,
         cuts.append(_nearest(free[: max(0, len(free) - left)], filled, end))
         free = free[free > cuts[-1]]
     return dict(zip(shares, np.split(order, np.append(starts, len(order))[cuts]), strict=True))
+
+
+def _counted(sizes: Rows) -> NDArray[np.float64]:
+    """For how many rows groups count: for a five-hundredth of all of them at the most.
+
+    So a few texts that make up most rows leave no part without others.
+    """
+    counted: NDArray[np.float64] = np.minimum(sizes, max(_MOST_OF_ONE_GROUP * sizes.sum(), 1))
+    return counted
 
 
 def _nearest(groups: Rows, filled: NDArray[np.float64], place: float) -> int:

@@ -38,14 +38,17 @@ def refuse_too_few(divided: Divided, promise: Promise) -> Decision | None:
         divided: The inputs, all of them usable.
         promise: Target and confidence.
     """
-    groups, splits = divided
+    groups, splits, train_only = divided
     inputs, certify = len(groups.group), len(splits.rows["certify"])
     if certify >= least_certify_inputs(promise) and splits.rows["test"].size:
         return None
-    return too_few(inputs, certify, promise, copies=inputs - len(set(groups.group.tolist())))
+    copies = inputs - len(set(groups.group.tolist()))
+    return too_few(inputs, certify, promise, copies=copies, train_only=train_only)
 
 
-def too_few(inputs: int, certify: int, promise: Promise, copies: int = 0) -> Decision:
+def too_few(
+    inputs: int, certify: int, promise: Promise, copies: int = 0, train_only: int = 0
+) -> Decision:
     """Decide for inputs so few that no certificate could be had however good the student.
 
     Args:
@@ -53,6 +56,7 @@ def too_few(inputs: int, certify: int, promise: Promise, copies: int = 0) -> Dec
         certify: Inputs in the certify split.
         promise: Target and confidence.
         copies: Inputs that are near-copies of others, and count as one with them.
+        train_only: Inputs that can only be learned from.
     """
     least = least_certify_inputs(promise)
     asked = (
@@ -60,13 +64,19 @@ def too_few(inputs: int, certify: int, promise: Promise, copies: int = 0) -> Dec
         f"fewer than {least} answered ones"
     )
     are_many = copies >= _MANY_COPIES * inputs
-    named = f", {copies:,} of them near-copies of others," if are_many else ""
-    reason = f"not enough inputs: {inputs:,}{named} leave {certify} to certify on, and {asked}"
-    if are_many and not certify:
-        return Decision(
-            "collect_more", f"{reason}; more like these would not do: they have to differ"
+    named = [f"{copies:,} of them near-copies of others"] * are_many
+    if train_only:
+        named.append(
+            f"{train_only:,} of them left to the teacher by a student, and so no fair sample"
         )
-    more = max(1, math.ceil((least / _EXPECTED_COVERAGE - certify) / SHARES["certify"]))
+    between = f", {', and '.join(named)}," if named else ""
+    reason = f"not enough inputs: {inputs:,}{between} leave {certify} to certify on, and {asked}"
+    if not certify and (are_many or train_only == inputs):
+        needed = "they have to differ" if are_many else "some have to be a fair sample of the calls"
+        return Decision("collect_more", f"{reason}; more like these would not do: {needed}")
+    # Of further inputs, as many can judge a student as of these.
+    judging = SHARES["certify"] * (1 - train_only / inputs)
+    more = max(1, math.ceil((least / _EXPECTED_COVERAGE - certify) / judging))
     which = " that are near-copies of none" if are_many else ""
     return Decision(
         "collect_more",

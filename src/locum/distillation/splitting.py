@@ -34,10 +34,12 @@ class Divided(NamedTuple):
     Args:
         groups: Their near-copies.
         splits: Their splits.
+        train_only: How many of them can only be learned from.
     """
 
     groups: DuplicateGroups
     splits: SplitRows
+    train_only: int
 
     def surroundings(self, examples: Sequence[Example]) -> Surroundings:
         """Return what stands around nearly all of those of the train split."""
@@ -70,10 +72,11 @@ def divide(
     groups = find_groups(texts)
     times = [example.time for example in examples]
     held_out = np.array([example.held_out for example in examples], np.bool_)
-    first = may_seed(texts, groups.group, times, held_out) if seeded else None
-    fair = np.flatnonzero([not example.train_only for example in examples])
+    train_only = np.array([example.train_only for example in examples], np.bool_)
+    first = may_seed(texts, groups.group, times, held_out, train_only) if seeded else None
+    fair = np.flatnonzero(~train_only)
     if not fair.size:
-        return Divided(groups, _all_to_train(len(examples)))
+        return Divided(groups, _all_to_train(len(examples)), len(examples))
     splits = split_rows(
         groups.group[fair],
         stratum[fair],
@@ -82,7 +85,8 @@ def divide(
         seed,
         first=None if first is None else first[fair],
     )
-    return Divided(groups, _with_train_only(splits, fair, groups.group))
+    joined = _with_train_only(splits, fair, groups.group)
+    return Divided(groups, joined, len(examples) - len(fair))
 
 
 def _all_to_train(inputs: int) -> SplitRows:
