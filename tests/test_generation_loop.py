@@ -19,11 +19,12 @@ from locum.evaluation import Promise
 from locum.generation import certifying, distill, distill_generation
 from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
+from locum.generation.judging import JudgingDesk
 from locum.generation.parts import Part
 from locum.generation.pool import build_written_pool
 from locum.generation.teaching import TeachingSettings, teach
 from locum.report import render_report
-from locum.schema import Example, Generation, GenerationTask
+from locum.schema import Example, Generation, GenerationTask, OwnPrice
 from locum.teachers import Budget, ChatTeacher, FunctionTeacher
 from locum.writers import Acceptance, Draft, Pair, Prompts, Writer, load_pretrained
 from locum.writers.novelty import KNOWN_BYTES
@@ -311,6 +312,54 @@ def test_a_judge_decides_where_the_rule_asks_it(tiny: Path) -> None:
     assert found.rule.ceiling is not None
     assert found.rule.ceiling.value == 1
     assert found.rule.by_chance is None
+
+
+def test_what_a_judge_said_is_kept_for_the_run(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class BegunError(Exception):
+        pass
+
+    def begin(*_: object) -> None:
+        raise BegunError
+
+    monkeypatch.setattr(distill, "teach", begin)
+    with serving(JsonModel(lambda _: "same")) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        with pytest.raises(BegunError):
+            distill_generation(
+                TASK,
+                [*PAIRS[:60], *PAIRS[:60]],
+                student_model=tiny,
+                accept="judge",
+                judge=judge,
+                target=0.5,
+                budget=Budget(),
+            )
+    # The pairs that it is tried on are among those that the teacher answered twice.
+    assert len(model.requests) == 60
+
+
+def test_answers_that_were_never_judged_are_no_disagreements(tmp_path: Path) -> None:
+    pairs = [Pair(f"input {n}", f"answer {n}", f"answer {n}") for n in range(40)]
+    budget = Budget(cap_usd=0.002, prices={"judge-1": OwnPrice(1.0, 1.0)})
+    with serving(JsonModel(lambda _: "same")) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        judging = JudgingDesk(TASK, judge, tmp_path / "answers.sqlite", budget, Silent())
+        with pytest.raises(TeacherError, match=r"ended with \d+ of 40 answers not shown"):
+            judging(pairs)
+        assert 0 < len(model.requests) < 40
+        more = JudgingDesk(TASK, judge, tmp_path / "answers.sqlite", Budget(), Silent())
+        assert more(pairs).all()
+    assert len(model.requests) == 40
+    assert not more.notes()
+
+
+def test_pairs_on_which_a_judge_gives_no_verdict_are_told(tmp_path: Path) -> None:
+    pairs = [Pair(f"input {n}", f"answer {n}", f"answer {n}") for n in range(30)]
+    with serving(JsonModel(lambda asked: "perhaps" if "answer 29" in asked else "same")) as model:
+        judge = ChatTeacher(model.url, "judge-1", api_key="k", top_logprobs=0)
+        judging = JudgingDesk(TASK, judge, tmp_path / "answers.sqlite", Budget(), Silent())
+        assert judging(pairs).tolist() == [True] * 29 + [False]
+    assert "gave no verdict on 1 of 30 pairs of answers" in judging.notes()[0]
 
 
 @pytest.mark.parametrize("says", ["I cannot tell.", None, "different"])

@@ -1,6 +1,6 @@
 """The loop from inputs and a teacher to a certified student."""
 
-from locum.distillation.answers import buy_answers
+from locum.distillation.answers import buy_answers, place_of_answers
 from locum.distillation.assess import some_share, surest_wrong
 from locum.distillation.attempt import Latency, measure_latency, saved_size
 from locum.distillation.choice import Choice, Foreseen, choose_cheapest, why_enough
@@ -55,6 +55,7 @@ __all__ = [
     "leave_out_synthetic",
     "measure_costs",
     "measure_latency",
+    "place_of_answers",
     "refuse_too_few",
     "repeated_rows",
     "saved_size",

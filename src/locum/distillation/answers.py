@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
@@ -13,12 +14,26 @@ from locum.store import Database, LabelStore
 from locum.teachers import Budget, LabelParser, Teacher, label_texts, require_teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from locum.distillation.progress import Progress
     from locum.schema import Example, Task, TeacherAnswer
 
-__all__ = ["buy_answers", "collect_answers"]
+__all__ = ["Bought", "buy_answers", "collect_answers", "place_of_answers"]
+
+
+class Bought(NamedTuple):
+    """What a teacher said of some inputs.
+
+    Args:
+        answers: Its answers; ``None`` where it gave none.
+        notes: What should be known of them, a sentence each.
+        unasked: How many questions it was not asked, as the budget ended.
+    """
+
+    answers: list[TeacherAnswer | None]
+    notes: list[str]
+    unasked: int
 
 
 def collect_answers(
@@ -60,10 +75,20 @@ def collect_answers(
     parse = LabelParser(task.labels)
     known = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
     human = {text: label for text, label in known.items() if label is not None}
-    bought, notes = buy_answers(task, teacher, asked, place, budget, told, human)
-    for row, answer in zip(unanswered, bought, strict=True):
+    bought = buy_answers(task, teacher, asked, place, budget, told, human)
+    for row, answer in zip(unanswered, bought.answers, strict=True):
         answers[row] = answer
-    return answers, notes
+    return answers, bought.notes
+
+
+@contextmanager
+def place_of_answers(place: str | Path | Database | None) -> Iterator[str | Path | Database]:
+    """Give a place for answers: the one that there is, else one that lives as long as the block."""
+    if place is not None:
+        yield place
+        return
+    with TemporaryDirectory() as scratch:
+        yield Path(scratch) / "answers.sqlite"
 
 
 def buy_answers(
@@ -74,8 +99,8 @@ def buy_answers(
     budget: Budget,
     told: Progress,
     human: Mapping[str, int] | None = None,
-) -> tuple[list[TeacherAnswer | None], list[str]]:
-    """Return the teacher's answers to inputs, and notes on them.
+) -> Bought:
+    """Return the teacher's answers to inputs.
 
     Args:
         task: What is asked.
@@ -89,10 +114,7 @@ def buy_answers(
     Raises:
         TeacherError: The teacher fails altogether.
     """
-    with (
-        TemporaryDirectory() as scratch,
-        LabelStore(place or Path(scratch) / "answers.sqlite") as store,
-    ):
+    with place_of_answers(place) as kept, LabelStore(kept) as store:
         run = label_texts(
             task,
             teacher,
@@ -107,7 +129,7 @@ def buy_answers(
     told.stage(f"{tally.asked:,} calls answered, {tally.cached:,} answers known without one")
     left = [f"the budget ended with {tally.unasked:,} calls not made"] if tally.unasked else []
     failed = [f"{tally.failed.total():,} calls failed"] if tally.failed else []
-    return run.answers, [*left, *failed, *tally.notes()]
+    return Bought(run.answers, [*left, *failed, *tally.notes()], tally.unasked)
 
 
 def _add_bought(

@@ -98,7 +98,7 @@ def collect_written(
     told.stage(f"asking {teacher.name} for {len(unanswered):,} {wanted.what}")
     # The prompts are the teacher's own; labels are what its answers are not.
     stand_in = Task(wanted.task, (wanted.what, "nothing"))
-    answers, notes = buy_answers(
+    answers, notes, _ = buy_answers(
         stand_in,
         wanted.prepare(teacher),
         [examples[row] for row in unanswered],

@@ -19,6 +19,7 @@ from locum.distillation import (
     divide,
     leave_out_synthetic,
     measure_costs,
+    place_of_answers,
     refuse_too_few,
 )
 from locum.errors import InputError, UsageError
@@ -50,8 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from locum.distillation import Progress
+    from locum.distillation import Divided, Progress
     from locum.generation.parts import Part
+    from locum.generation.pool import WrittenPool
     from locum.generation.result import GenerationDistillation
     from locum.schema import Example, GenerationTask
     from locum.store import Database
@@ -153,54 +155,66 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         through.rehearse(model, tokenizer)
     money = budget or Budget(ledger=task.name)
     wanted = Wanted(task.name, "texts", lambda asked: asked.as_answerer(task))
-    written = collect_written(wanted, real, teacher, store, money, told)
-    prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
-    pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
-    if not pool.examples:
-        none = (
-            f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: give "
-            "inputs with the teacher's answers, or a teacher to ask"
+    # One store for all that is asked: the cap holds over teacher and judge together.
+    with place_of_answers(store) as place:
+        written = collect_written(wanted, real, teacher, place, money, told)
+        prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
+        pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
+        if not pool.examples:
+            none = (
+                f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: "
+                "give inputs with the teacher's answers, or a teacher to ask"
+            )
+            raise InputError("; ".join([none, *written.notes]))
+        told.stage("grouping near-copies and splitting")
+        divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
+        around = divided.surroundings(pool.examples)
+        parts = split_parts(pool, divided.splits.rows, around)
+        window = window_of(model)
+        limits = _limits(parts["train"], prompts, window)
+        reading = Prompts(tokenizer, task.instruction, limits.read)
+        cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
+        unfit = _describe_unfit([parts["train"], parts["validation"]], reading, window)
+        notes = [*notes, *describe_surroundings(around), *written.notes, *left_out, *unfit]
+        name = teacher.name if teacher else teacher_name
+        judging = JudgingDesk(task, judge, place, money, told) if judge else None
+        compare = partial(acceptance.accept, judge=judging, similarity=similarity)
+        own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
+        known = Known(
+            task,
+            promise,
+            summarise(pool, divided, notes, cut),
+            name,
+            measure_costs(pool.examples, written.bought, name, money),
+            measure_rule(
+                acceptance, repeated_pairs(pool), own, compare, judge.name if judge else ""
+            ),
+            around,
         )
-        raise InputError("; ".join([none, *written.notes]))
-    told.stage("grouping near-copies and splitting")
-    divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
-    around = divided.surroundings(pool.examples)
-    parts = split_parts(pool, divided.splits.rows, around)
-    window = window_of(model)
-    limits = _limits(parts["train"], prompts, window)
-    reading = Prompts(tokenizer, task.instruction, limits.read)
-    cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
-    unfit = _describe_unfit([parts["train"], parts["validation"]], reading, window)
-    notes = [*notes, *describe_surroundings(around), *written.notes, *left_out, *unfit]
-    name = teacher.name if teacher else teacher_name
-    judging = JudgingDesk(task, judge, store, money, told) if judge else None
-    compare = partial(acceptance.accept, judge=judging, similarity=similarity)
-    own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
-    known = Known(
-        task,
-        promise,
-        summarise(pool, divided, notes, cut),
-        name,
-        measure_costs(pool.examples, written.bought, name, money),
-        measure_rule(acceptance, repeated_pairs(pool), own, compare, judge.name if judge else ""),
-        around,
-    )
-    refused = refuse_too_few(divided, promise)
-    if refused is not None:
-        return known.without_student(refused)
-    if judging is not None:
-        judging.rehearse(own)
-    taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
-    writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
-    if through is not None:
-        writer = through.move(writer, model, task.name, told)
-    how = Certifying(compare, minimum_coverage, seed, told)
-    found = certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
+        refused = refuse_too_few(divided, promise)
+        if refused is not None:
+            return known.without_student(refused)
+        if judging is not None:
+            judging.rehearse(own)
+        taught = teach(model, reading, parts["train"], parts["validation"], settings, told)
+        writer = Writer.of_trained(model, tokenizer, task.instruction, limits, parts["train"].texts)
+        if through is not None:
+            writer = through.move(writer, model, task.name, told)
+        how = Certifying(compare, minimum_coverage, seed, told)
+        found = certify_writer(known, writer, shown_name(str(student_model)), taught, parts, how)
+        return _finished(found, pool, divided, judging)
+
+
+def _finished(
+    found: GenerationDistillation, pool: WrittenPool, divided: Divided, judging: JudgingDesk | None
+) -> GenerationDistillation:
+    """Add what the judge's answers have to be known for, and the inputs that certified."""
     certified_on = [
         (pool.examples[row].text, pool.answers[row])
         for row in np.sort(divided.splits.rows["certify"]).tolist()
     ]
-    return replace(found, certified_on=certified_on)
+    warnings = [*found.data.warnings, *(judging.notes() if judging is not None else [])]
+    return replace(found, data=found.data._replace(warnings=warnings), certified_on=certified_on)
 
 
 def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:

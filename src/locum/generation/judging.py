@@ -38,7 +38,7 @@ class JudgingDesk:
     Args:
         task: What the answers are of.
         judge: Who is asked.
-        place: The store of answers; ``None`` for one that lives as long as a call.
+        place: The store of answers, and of what the budget still holds.
         budget: What the judge may cost, together with the teacher.
         told: Is told how it goes on.
     """
@@ -47,7 +47,7 @@ class JudgingDesk:
         self,
         task: GenerationTask,
         judge: Teacher,
-        place: str | Path | Database | None,
+        place: str | Path | Database,
         budget: Budget,
         told: Progress,
     ) -> None:
@@ -59,18 +59,31 @@ class JudgingDesk:
         self._place = place
         self._budget = budget
         self._told = told
+        self._pairs = self._undecided = 0
+        self._notes: list[str] = []
+
+    def notes(self) -> list[str]:
+        """Return what should be known of what it said, a sentence each."""
+        undecided = (
+            f"judge {self._judge.name} gave no verdict on {self._undecided:,} of {self._pairs:,} "
+            "pairs of answers: they count as disagreements"
+        )
+        return [*([undecided] if self._undecided else []), *dict.fromkeys(self._notes)]
 
     def __call__(self, pairs: Sequence[Pair]) -> NDArray[np.bool_]:
         """Tell which of some answers say the same as the teacher's, ``[N]``.
 
-        A pair that the judge did not answer counts as different.
+        A pair on which the judge gives no verdict counts as different.
 
         Raises:
-            TeacherError: The judge fails altogether.
+            TeacherError: The judge fails altogether, or the budget does not hold all its answers.
         """
         if not pairs:
             return np.zeros(0, np.bool_)
-        answers, _ = self._ask(pairs)
+        answers, notes = self._ask(pairs)
+        self._pairs += len(answers)
+        self._undecided += answers.count(None)
+        self._notes += [f"judge {self._judge.name}: {note}" for note in notes]
         return np.array([answer == 0 for answer in answers], np.bool_)
 
     def rehearse(self, pairs: Sequence[Pair]) -> None:
@@ -80,7 +93,7 @@ class JudgingDesk:
             pairs: Some; it is asked about the first three at the most.
 
         Raises:
-            TeacherError: It answers none of them by a label.
+            TeacherError: It answers none of them by a label, or the budget does not hold that.
         """
         answers, notes = self._ask(pairs[:_REHEARSED])
         if all(answer is None for answer in answers):
@@ -95,9 +108,16 @@ class JudgingDesk:
         """Return the place of the label that it gave to each pair, and notes on them."""
         self._told.stage(f"asking {self._judge.name} about {len(pairs):,} answers")
         asked = [Example(_question(pair)) for pair in pairs]
-        answers, notes = buy_answers(
+        answers, notes, unasked = buy_answers(
             self._task, self._judge, asked, self._place, self._budget, self._told
         )
+        if unasked:
+            raise TeacherError(
+                f"the budget ended with {unasked:,} of {len(pairs):,} answers not shown to judge "
+                f"{self._judge.name}, and the others alone would not say how often the student "
+                "agrees: give a larger one; what was said already is kept in the store, where one "
+                "is given, and is not paid for again"
+            )
         parse = LabelParser(self._task.labels)
         return [None if answer is None else parse(answer.text) for answer in answers], notes
 
