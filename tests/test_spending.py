@@ -95,13 +95,23 @@ def test_a_model_whose_price_is_not_known_is_refused(model: object) -> None:
     assert refused.value.status == 403
 
 
+def test_a_call_to_which_its_provider_adds_is_refused() -> None:
+    kept = spending()
+    known(kept, 0.0)
+    with pytest.raises(Refusal, match="with 'conversation' costs is not known") as refused:
+        kept.reserve("shop", BODY | {"conversation": "conv_1"}, 1)
+    assert (refused.value.status, refused.value.code) == (403, "unknown_price")
+    assert not kept.may_spend("shop", BODY | {"conversation": "conv_1"}, 1)
+    assert kept.reserve("free", BODY | {"conversation": "conv_1"}, 1) is None
+
+
 @pytest.mark.parametrize(
     ("body", "tokens"),
     [
         ({"max_completion_tokens": 2}, 2),
         ({"max_tokens": 2, "max_completion_tokens": 3}, 3),
         ({"max_tokens": 2, "n": 4}, 8),
-        ({"max_tokens": "2"}, 16_384),
+        ({"max_tokens": "2"}, 2),
         ({"max_tokens": -10_000_000}, 16_384),
         ({"max_tokens": 10**400}, 10_000_000),
         ({"max_tokens": 2, "n": -5}, 2),

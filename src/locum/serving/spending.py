@@ -7,12 +7,13 @@ from collections import defaultdict, deque
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.prices import Tokens, find_price
+from locum.prices import find_price
 from locum.serving.refusals import Refusal
+from locum.serving.worst_case import find_unseen, worst_tokens
 from locum.store import SpendStore, Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from locum.config import ApplicationSettings
     from locum.schema import JsonObject, OwnPrice
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reservation", "Spending"]
 
-# An answer has no more tokens than this where its request does not say how many.
-_LONGEST_ANSWER = 16_384
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-_SEVERAL = ("n", "best_of")
-_MOST_TOKENS, _MOST_ANSWERS = 10_000_000, 1_000
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # What the recorder has not told of by then was lost.
 _FORGOTTEN_SECONDS = 120.0
@@ -47,9 +43,8 @@ class Reservation(NamedTuple):
 class Spending:
     """Keeps applications within their caps.
 
-    What a call may cost at worst is reserved before it is sent: a token for each byte of its
-    request, and as many tokens of an answer as it allows. It is settled when the call is on disk:
-    by what it cost, or by the same amount where its answer does not say.
+    What a call may cost at worst is reserved before it is sent; see `worst_tokens`. It is settled
+    when the call is on disk: by what it cost, or by the same amount where its answer does not say.
     Gateways at one store know of each other's settled calls within about a second; what is in
     flight at another one they do not see.
 
@@ -86,7 +81,7 @@ class Spending:
             size: Bytes of the request, unpacked.
 
         Raises:
-            Refusal: It could pass the cap, or nobody knows what its model costs.
+            Refusal: It could pass the cap, or nobody knows what it costs.
         """
         cap = self._caps.get(application or "")
         if application is None or cap is None:
@@ -114,9 +109,14 @@ class Spending:
                 f"not known: declare it, in [prices.{model!r}] of locum.toml"
             )
             raise Refusal(403, "unknown_price", message)
-        longest = _largest(body, _LIMITS, _MOST_TOKENS) or _LONGEST_ANSWER
-        answers = _prompts(body) * (_largest(body, _SEVERAL, _MOST_ANSWERS) or 1)
-        return price.cost_usd(Tokens(size, longest * answers))
+        unseen = find_unseen(body)
+        if unseen is not None:
+            message = (
+                f"the application {application!r} has a cap, and what a call with {unseen} costs "
+                "is not known, as its provider adds to it: send all that is to be read in the call"
+            )
+            raise Refusal(403, "unknown_price", message)
+        return price.cost_usd(worst_tokens(body, size))
 
     def may_spend(self, application: str | None, body: JsonObject, size: int) -> bool:
         """Tell whether `reserve` would reserve; see there for the arguments."""
@@ -177,20 +177,6 @@ class Spending:
         self._known = spent
         for application, usd in settled.items():
             self._since[application] -= usd
-
-
-def _largest(body: JsonObject, names: Sequence[str], most: int) -> int | None:
-    """Return the largest number that a body gives under some names, ``most`` at the most."""
-    given = [body.get(name) for name in names]
-    return max((min(n, most) for n in given if type(n) is int and n > 0), default=None)
-
-
-def _prompts(body: JsonObject) -> int:
-    """Return how many prompts are answered: one, but for a list of texts or of lists of tokens."""
-    prompt = body.get("prompt")
-    if not isinstance(prompt, list) or all(type(token) is int for token in prompt):
-        return 1
-    return len(prompt)
 
 
 def _passed(application: str, period: str, most: float, spent: float) -> Refusal:
