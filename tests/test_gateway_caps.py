@@ -32,6 +32,11 @@ BODY: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Where is it?"}],
 }
 EVENT = b'data: {"model":"mine-7","choices":[{"index":0,"delta":{"content":"so"}}]}\n\n'
+# An answer in Anthropic's way says at its beginning what was asked, and that it has one token.
+BEGUN = {
+    "type": "message_start",
+    "message": {"model": "mine", "usage": {"input_tokens": 10, "output_tokens": 1}},
+}
 # Of a million tokens that were asked half came out of the upstream's cache, at no cost.
 USAGE = {
     "prompt_tokens": 1_000_000,
@@ -47,7 +52,8 @@ async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
     asked = orjson.loads(gzip.decompress(received.body) if packed else received.body)
     user = asked.get("user")
     if asked.get("stream"):
-        writer.write(STREAM_HEAD + chunk(EVENT))
+        begun = b"event: message_start\ndata: %b\n\n" % orjson.dumps(BEGUN)
+        writer.write(STREAM_HEAD + chunk(begun if received.target == "/v1/messages" else EVENT))
         if user == "leaves":
             await writer.drain()
             await asyncio.sleep(60)
@@ -66,18 +72,26 @@ def capped(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setenv("WEB_KEY", KEY)
     applications = {"web": ApplicationSettings(key_env="WEB_KEY", day_usd=25.0)}
     with serve_upstream(answer) as upstream:
-        upstreams = {"main": UpstreamSettings(url=upstream.url, soft_labels=False)}
+        upstreams = {
+            "main": UpstreamSettings(url=upstream.url, soft_labels=False),
+            "claude": UpstreamSettings(url=upstream.url, api="anthropic"),
+        }
         with running_gateway(
             home, upstreams, applications=applications, prices={"mine": PRICE}
         ) as gateway:
             yield gateway
 
 
-def request(*headers: str, packed: bool = False, **more: Any) -> bytes:  # noqa: ANN401 - JSON
+def request(
+    *headers: str,
+    packed: bool = False,
+    path: str = "/v1/chat/completions",
+    **more: Any,  # noqa: ANN401 - JSON
+) -> bytes:
     body = orjson.dumps(BODY | more)
     if packed:
         body, headers = gzip.compress(body), (*headers, "content-encoding: gzip")
-    return post(body, f"authorization: Bearer {KEY}", *headers)
+    return post(body, f"authorization: Bearer {KEY}", *headers, path=path)
 
 
 def spent(gateway: Running) -> float:
@@ -85,10 +99,12 @@ def spent(gateway: Running) -> float:
         return SpendStore(database).spent(["web"], time.time())["web"].day_usd or 0.0
 
 
-def leave(gateway: Running, sent: bytes) -> None:
+def leave(gateway: Running, sent: bytes, *, begun: bool) -> None:
     with Client(gateway) as client:
         client.send(sent)
         assert happens(lambda: gateway.gateway._running == 1)  # noqa: SLF001 - no page tells it
+        if begun:
+            client.answer(to_head=True)
 
 
 def test_a_stream_that_says_nothing_of_tokens_costs_what_it_might(
@@ -101,12 +117,21 @@ def test_a_stream_that_says_nothing_of_tokens_costs_what_it_might(
         assert ask(gateway, request(stream=True)).status == 429
 
 
-@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("/v1/chat/completions", True),
+        ("/v1/chat/completions", False),
+        ("/v1/messages", True),
+    ],
+)
 def test_a_client_that_leaves_pays_what_its_answer_might_cost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, *, stream: bool
 ) -> None:
     with capped(tmp_path, monkeypatch) as gateway:
-        leave(gateway, request(stream=stream, user="leaves"))
+        version = ("anthropic-version: 2023-06-01",) if path == "/v1/messages" else ()
+        sent = request(*version, stream=stream, user="leaves", path=path)
+        leave(gateway, sent, begun=stream)
         assert happens(lambda: round(spent(gateway)) == 10)
 
 

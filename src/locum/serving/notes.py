@@ -85,6 +85,11 @@ class Notes:
 
 
 def _cost_usd(record: Record, call: Call) -> float:
-    """What a call cost; where its answer does not say, what it might have, as far as it might."""
-    worst: float | None = record.facts.get("worst_usd")
-    return call.facts.cost_usd if call.facts.cost_usd is not None else worst or 0.0
+    """What a call cost; where its answer does not say, what it might have, as far as it might.
+
+    An answer that broke off may have said what it took so far, which is not all.
+    """
+    cost, worst = call.facts.cost_usd, record.facts.get("worst_usd") or 0.0
+    if cost is not None and call.facts.outcome == "whole":
+        return cost
+    return max(cost or 0.0, worst)
