@@ -50,7 +50,7 @@ async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
     """Answer as the call's user says."""
     packed = "content-encoding" in received.headers
     asked = orjson.loads(gzip.decompress(received.body) if packed else received.body)
-    user = asked.get("user")
+    user = asked.get("user", "")
     if asked.get("stream"):
         begun = b"event: message_start\ndata: %b\n\n" % orjson.dumps(BEGUN)
         writer.write(STREAM_HEAD + chunk(begun if received.target == "/v1/messages" else EVENT))
@@ -60,10 +60,13 @@ async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(chunk(b"data: [DONE]\n\n") + chunk(b""))
     elif user == "leaves":
         await asyncio.sleep(60)
-    elif user == "unlucky":
-        writer.write(http(500, b'{"error":{"message":"no"}}'))
+    elif user == "breaks":
+        writer.transport.abort()
+    elif user.isdecimal():
+        writer.write(http(int(user), b'{"error":{"message":"no"}}'))
     else:
-        said = {"model": "deployment-1", "choices": [], "usage": USAGE}
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Here."}}
+        said = {"model": "deployment-1", "choices": [choice], "usage": USAGE}
         writer.write(http(200, orjson.dumps(said)))
 
 
@@ -75,9 +78,10 @@ def capped(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
         upstreams = {
             "main": UpstreamSettings(url=upstream.url, soft_labels=False),
             "claude": UpstreamSettings(url=upstream.url, api="anthropic"),
+            "away": UpstreamSettings(url="http://127.0.0.1:1", models=["away"]),
         }
         with running_gateway(
-            home, upstreams, applications=applications, prices={"mine": PRICE}
+            home, upstreams, applications=applications, prices={"mine": PRICE, "away": PRICE}
         ) as gateway:
             yield gateway
 
@@ -139,7 +143,25 @@ def test_a_failure_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with capped(tmp_path, monkeypatch) as gateway:
         for _ in range(5):
             # What a call might cost is kept from others until the recorder tells that it did not.
-            assert happens(lambda: ask(gateway, request(user="unlucky")).status == 500)
+            assert happens(lambda: ask(gateway, request(user="500")).status == 500)
+        gateway.stop()
+        assert spent(gateway) == 0
+
+
+@pytest.mark.parametrize(("user", "status"), [("breaks", 502), ("502", 502), ("524", 524)])
+def test_a_call_that_was_sent_and_had_no_answer_costs_what_it_might(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str, status: int
+) -> None:
+    with capped(tmp_path, monkeypatch) as gateway:
+        assert ask(gateway, request(user=user)).status == status
+        assert happens(lambda: round(spent(gateway)) == 10)
+
+
+def test_a_call_that_was_never_sent_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capped(tmp_path, monkeypatch) as gateway:
+        assert ask(gateway, request(model="away")).status == 502
         gateway.stop()
         assert spent(gateway) == 0
 

@@ -187,7 +187,7 @@ class Forwarder:
         try:
             await self._exchange(call, self._wire(call, style), attempt or relay, client)
         except UpstreamError as error:
-            relay.may_cost |= error.timed_out
+            relay.may_cost |= error.sent and relay.status is None
             if attempt is None or not attempt.refused:
                 _log.warning("upstream %s: %s", call.upstream.name, error)
                 refusal = _broken(call.upstream, error)

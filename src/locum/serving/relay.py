@@ -29,6 +29,8 @@ __all__ = ["Attempt", "Relay"]
 _STREAM = b"text/event-stream"
 _OWN_FRAMING = frozenset({b"content-length"})
 _ERRORS = 400
+# What a proxy on the way says that had no answer of the upstream, which may compute all the same.
+_UNANSWERED = frozenset({502, 504, 520, 524})
 
 
 class Relay:
@@ -108,7 +110,7 @@ class Relay:
         """Take status and headers, and decide how the body goes on."""
         self.first_byte = time.monotonic()
         self.status = head.status
-        self.may_cost = head.status < _ERRORS
+        self.may_cost = head.status < _ERRORS or head.status in _UNANSWERED
         self.outcome = "incomplete"
         self.encoding = head.headers.get_text(b"content-encoding")
         kind = head.headers.get(b"content-type") or b""

@@ -35,12 +35,16 @@ class UpstreamError(Exception):
         message: What happened.
         timed_out: Whether it was too slow.
         unanswered: Whether not one byte of an answer came.
+        sent: Whether the request was sent.
     """
 
-    def __init__(self, message: str, *, timed_out: bool = False, unanswered: bool = False) -> None:
+    def __init__(
+        self, message: str, *, timed_out: bool = False, unanswered: bool = False, sent: bool = False
+    ) -> None:
         super().__init__(message)
         self.timed_out = timed_out
         self.unanswered = unanswered
+        self.sent = sent
 
 
 class Sink(Protocol):
@@ -124,8 +128,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def expire(self) -> None:
         """Give up an answer that takes too long."""
-        message = f"it sent nothing for {self._seconds:g} s"
-        self._fail(UpstreamError(message, timed_out=True, unanswered=not self._answered))
+        self._fail(f"it sent nothing for {self._seconds:g} s", timed_out=True)
 
     def pause_reading(self) -> None:
         """Wait for a client that reads slowly."""
@@ -156,7 +159,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if not self._complete:
-                self._fail(UpstreamError(f"it sent what is not valid HTTP: {error}"))
+                self._fail(f"it sent what is not valid HTTP: {error}")
                 return
             self._keep_alive = False
         if self._spoiled:
@@ -178,11 +181,12 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Say that an answer broke off."""
         self._lost = True
-        reason = f"the connection broke: {exc}" if exc else "it closed the connection"
-        self._fail(UpstreamError(reason, unanswered=not self._answered))
+        self._fail(f"the connection broke: {exc}" if exc else "it closed the connection")
 
-    def _fail(self, error: UpstreamError) -> None:
+    def _fail(self, why: str, *, timed_out: bool = False) -> None:
         if self._done is not None and not self._done.done():
+            early = not self._answered
+            error = UpstreamError(why, timed_out=timed_out, unanswered=early, sent=True)
             self._done.set_exception(error)
 
     # What the parser calls.
