@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 import os
 import signal
 import time
@@ -114,6 +115,18 @@ def test_what_it_fails_on_takes_no_other_along(folder: Path) -> None:
             assert not found[2].answered
             assert link.failures == 2
             assert link.state == "ready"
+
+    asyncio.run(run())
+
+
+def test_an_answer_with_numbers_that_are_none_is_none(folder: Path) -> None:
+    async def run() -> None:
+        async with moved_in(folder) as link:
+            nan = [False, "billing", math.nan, [], math.nan]
+            link.move_in(lambda questions: [[number, nan] for number, *_ in questions])
+            assert await ask(link, "a") is None
+            link.take([[7, [False, "billing", None, [], None]]])
+            assert link.failures == 2
 
     asyncio.run(run())
 

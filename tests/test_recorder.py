@@ -25,8 +25,9 @@ from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
-from locum.store import CallFilter, CallStore, open_database
+from locum.store import CallFilter, CallStore, ShadowStore, open_database
 from locum.traffic.apis.lenient import as_count
+from tests.promoted import label_student
 
 if TYPE_CHECKING:
     import subprocess
@@ -175,6 +176,27 @@ def test_a_call_that_the_store_refuses_costs_no_other(
     (said,) = {record.message for record in caplog.records}
     assert "unreadable" in said
     assert "OverflowError" in said or "NumericValueOutOfRange" in said
+
+
+def test_a_sampled_answer_that_the_store_refuses_costs_no_other(place: str, tmp_path: Path) -> None:
+    student = label_student().save(tmp_path / "student")
+
+    def sampled(confidence: float | None) -> dict[str, Any]:
+        said = {"task": "support", "artefact": "a", "folder": str(student), "said": "billing"}
+        return {**said, "answered": False, "confidence": confidence, "novelty": None}
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            for number, confidence in enumerate((0.25, None, 0.75)):
+                link.hand_over(number, sampled=sampled(confidence))
+            await until(lambda: link.waiting == 0)
+            assert link.counted() == {"stored": 3}
+            assert not link.failing
+
+    run(scenario)
+    with open_database(place) as database:
+        kept = ShadowStore(database).shadows("support", "a")
+    assert {shadow.confidence for _, shadow in kept} == {0.25, 0.75}
 
 
 def test_a_full_disk_makes_all_calls_wait_and_refuses_none(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from locum.export import CertifiedExtractor
-from locum.serving.student_answers import answer_each, answers_of
+from locum.serving.student_answers import Said, answer_each, answers_of, read_said
 from locum.students import Judgement
 from locum.students.linear import LinearStudent
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_student, object_student
@@ -68,6 +68,15 @@ def test_numbers_that_are_none_are_no_answer(failing: CertifiedStudent, wanted: 
         for text, answer in zip(texts, answers(failing, texts, wanted=wanted), strict=True):
             assert answer[0] == (text == "a")
             assert 0 < answer[2] <= 1
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None])
+def test_what_comes_with_a_number_that_is_none_is_nothing_said(number: float | None) -> None:
+    assert read_said([False, "billing", number, [], 0.5]) is None
+    assert read_said([True, "billing", 0.5, [("billing", 0.5), ("shipping", number)], 0.5]) is None
+    assert read_said(None) is None
+    whole = [True, "billing", 0.5, [("billing", 0.5)], None]
+    assert read_said(whole) == Said(*whole)  # type: ignore[arg-type]
 
 
 def test_an_object_that_could_not_be_read_is_no_answer() -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import ArtefactError
 from locum.export import load_artefact
-from locum.serving.student_answers import Said, answer_each, answers_of, is_quick
+from locum.serving.student_answers import answer_each, answers_of, is_quick, read_said
 from locum.serving.student_link import StudentLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from locum.serving.student_answers import Question
+    from locum.serving.student_answers import Question, Said
 
 __all__ = ["LONGEST_QUICK_TEXT", "QuickLink", "load_quick"]
 
@@ -91,9 +91,9 @@ class QuickLink(StudentLink):
         answers = answer_each(self._answer_all, [asked.question for asked in batch])
         now = self._loop.time()
         for asked, (_, answer) in zip(batch, answers, strict=True):
-            failed = answer is None or asked.deadline < now
-            self.failures += failed
-            self._tell(asked.take, None if failed else Said(*answer))
+            said = None if asked.deadline < now else read_said(answer)
+            self.failures += said is None
+            self._tell(asked.take, said)
 
     def give_up(self) -> None:
         """Let nobody wait any more."""

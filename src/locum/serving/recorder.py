@@ -51,7 +51,7 @@ _NICE = 10
 _OBJECTS_BEFORE_COLLECTION = 100_000
 # What databases say of values that they do not take, by the names of PEP 249, which all drivers
 # share; and what bodies raise that are no JSON.
-_FAULTS_OF_CALLS = {
+_FAULTS_OF_ROWS = {
     *("DataError", "IntegrityError"),
     *("OverflowError", "RecursionError", "TypeError", "ValueError"),
 }
@@ -96,7 +96,7 @@ class _StoreGoneError(Exception):
 class _Writer:
     """Writes batches; waits and tries again where the store fails.
 
-    A call that the store does not take is found by halving its batch, and left out.
+    A row that the store does not take is found by halving its batch, and left out.
     """
 
     def __init__(
@@ -140,12 +140,11 @@ class _Writer:
         self._trace(traced, notes.answers)
         try:
             self._insist(lambda: notes.write_deferred(self._open()))
-            reasons += self._add(calls)
+            reasons += self._add(calls, lambda some: CallStore(self._open()).add(some))
             self._insist(lambda: notes.write_spent(self._open()))
             self._insist(lambda: notes.write_tallies(self._open()))
             self._insist(lambda: notes.write_unwatched(self._open()))
-            if notes.shadows:
-                self._insist(lambda: self._watch().add(notes.shadows))
+            self._add_shadows(notes.shadows)
         except _StoreGoneError:
             sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
             return
@@ -157,19 +156,32 @@ class _Writer:
             spent=notes.spent,
         )
 
-    def _add(self, calls: list[Call]) -> list[str]:
-        """Write calls; of those that the store does not take, return why."""
-        refusal = self._add_all(calls)
+    def _add_shadows(self, shadows: list[Shadow]) -> None:
+        refused = self._add(shadows, lambda some: self._watch().add(some)) if shadows else []
+        for reason in refused:
+            sys.stderr.write(f"locum: a sampled call cannot be kept: {reason}\n")
+
+    def _add(self, rows: list[T], write: Callable[[list[T]], object]) -> list[str]:
+        """Write rows; of those that the store does not take, return why."""
+        refusal = self._insist(lambda: self._try_all(rows, write))
         if refusal is None:
             return []
-        if len(calls) == 1:
+        if len(rows) == 1:
             return [refusal]
-        half = len(calls) // 2
-        return self._add(calls[:half]) + self._add(calls[half:])
+        half = len(rows) // 2
+        return self._add(rows[:half], write) + self._add(rows[half:], write)
 
-    def _add_all(self, calls: list[Call]) -> str | None:
-        """Write all calls, or none where one of them is refused; then return why."""
-        return self._insist(lambda: self._try_all(calls))
+    def _try_all(self, rows: list[T], write: Callable[[list[T]], object]) -> str | None:
+        """Write all rows, or none where the store refuses one of them; then return why."""
+        try:
+            write(rows)
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None or not rows:
+                raise
+            return refusal
+        self._tries_alone = 0
+        return None
 
     def _insist(self, write: Callable[[], T]) -> T:
         """Write until the store takes it.
@@ -246,18 +258,6 @@ class _Writer:
         self._judges.move_to_end(folder)
         return self._judges[folder]
 
-    def _try_all(self, calls: list[Call]) -> str | None:
-        store = CallStore(self._open())
-        try:
-            store.add(calls)
-        except Exception as error:
-            refusal = _refusal(error)
-            if refusal is None or not calls:
-                raise
-            return refusal
-        self._tries_alone = 0
-        return None
-
     def _wait(self, error: LocumError) -> None:
         self._tries_alone += not self._link.open
         self._close()
@@ -276,12 +276,12 @@ class _Writer:
 
 
 def _refusal(error: Exception) -> str | None:
-    """Return why the store does not take calls for what they hold; ``None`` where it fails."""
+    """Return why the store does not take rows for what they hold; ``None`` where it fails."""
     if not isinstance(error, LocumError):
         return type(error).__name__
     kind = type(error.__context__)
     names = {base.__name__ for base in kind.__mro__}
-    return None if names.isdisjoint(_FAULTS_OF_CALLS) else kind.__name__
+    return None if names.isdisjoint(_FAULTS_OF_ROWS) else kind.__name__
 
 
 def _digest(text: str) -> str:

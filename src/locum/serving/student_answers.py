@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import WriterError
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from locum.export import AnyStudent, CertifiedExtractor
     from locum.schema import Prediction
 
-__all__ = ["Question", "Said", "answer_each", "answers_of", "is_quick", "label_said"]
+__all__ = [
+    "Question",
+    "Said",
+    "answer_each",
+    "answers_of",
+    "is_quick",
+    "label_said",
+    "read_said",
+]
 
 _MOST_CHANCES = 21
 
@@ -40,6 +49,22 @@ class Said(NamedTuple):
     confidence: float
     chances: list[tuple[str, float]]
     novelty: float | None
+
+
+def read_said(answer: list[Any] | None) -> Said | None:
+    """Read what a student says of a text.
+
+    Args:
+        answer: As `answers_of` has it; ``None`` where it failed.
+
+    Returns:
+        ``None`` too where a probability is no number, as where a network overflows on the text.
+    """
+    if answer is None:
+        return None
+    said = Said(*answer)
+    numbers = (said.confidence, *(chance for _, chance in said.chances))
+    return said if all(number is not None and isfinite(number) for number in numbers) else None
 
 
 def is_quick(student: AnyStudent) -> bool:

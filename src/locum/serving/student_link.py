@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import orjson
 
 from locum.serving.child import start_child
-from locum.serving.student_answers import Said
+from locum.serving.student_answers import read_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from locum.serving.student_answers import Said
 
 __all__ = ["LinkState", "StudentLink"]
 
@@ -195,9 +197,9 @@ class StudentLink:
             self._take_state(said)
             return
         for number, answer in said:
-            if answer is None:
-                self.failures += 1
-            self._settle(number, None if answer is None else Said(*answer))
+            words = read_said(answer)
+            self.failures += words is None
+            self._settle(number, words)
         self._restart_seconds = _FIRST_RESTART_SECONDS
         self._send()
 
