@@ -25,13 +25,14 @@ from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
-from locum.store import CallFilter, CallStore, ShadowStore, open_database
+from locum.serving.spending import Reservation
+from locum.store import CallFilter, CallStore, ShadowStore, SpendStore, open_database
 from locum.traffic.apis.lenient import as_count
 from tests.promoted import label_student
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
     from locum.schema import Call
 
@@ -58,10 +59,23 @@ FACTS: dict[str, Any] = {
 class Recording(RecorderLink):
     """A link to a recorder, with what tests ask of it."""
 
-    def __init__(self, place: str | Path) -> None:
+    def __init__(self, place: str | Path, queue_bytes: int = 2**28) -> None:
         self.metrics = Metrics()
+        self.open, self.told_usd = set[Reservation](), 0.0
         redaction: dict[str, Any] = {"off": [], "patterns": {}}
-        super().__init__({"store": str(place), "redaction": redaction}, self.metrics)
+        told = {"store": str(place), "redaction": redaction}
+        super().__init__(told, self.metrics, self._note, queue_bytes)
+
+    def _note(self, ended: Iterable[Reservation], spent: Iterable[tuple[str, float]]) -> None:
+        self.open.difference_update(ended)
+        self.told_usd += sum(usd for _, usd in spent)
+
+    def hand_over_paid(self, number: int, padding: int = 0, **facts: Any) -> None:  # noqa: ANN401
+        """Record a call that may cost two to the power of its number, in US dollars."""
+        reserved = Reservation("web", 2.0**number)
+        self.open.add(reserved)
+        paid = {"application": "web", "worst_usd": reserved.worst_usd}
+        self.hand_over(number, padding, reserved, **paid, **facts)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -93,12 +107,18 @@ class Recording(RecorderLink):
         assert self._socket is not None
         self._socket.shutdown(socket.SHUT_RDWR)
 
-    def hand_over(self, number: int, padding: int = 0, **facts: Any) -> None:  # noqa: ANN401
+    def hand_over(
+        self,
+        number: int,
+        padding: int = 0,
+        reserved: Reservation | None = None,
+        **facts: Any,  # noqa: ANN401
+    ) -> None:
         """Record a call that says its number."""
         said = {"role": "user", "content": f"call {number}"}
         request = {"model": "m", "messages": [said], "user": "x" * padding}
         answer = {"choices": [{"message": {"role": "assistant", "content": str(number)}}]}
-        self.record(FACTS | facts, orjson.dumps(request), orjson.dumps(answer))
+        self.record(FACTS | facts, orjson.dumps(request), orjson.dumps(answer), reserved)
 
     def counted(self) -> dict[str, float]:
         """What the metrics say, by the short names of what was stored and lost."""
@@ -507,6 +527,56 @@ def test_a_recorder_that_needs_longer_writes_on_by_itself(
     run(scenario)
     assert numbers(place) == {1}
     assert "did not end in time" in caplog.text
+
+
+# What calls cost
+
+
+def spent(place: str | Path) -> float | None:
+    with open_database(place) as database:
+        return SpendStore(database).spent(["web"], time.time())["web"].day_usd
+
+
+def test_what_is_reserved_for_calls_ends_once_their_cost_is_on_disk(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            await link.wait_until_ready(LONG)
+            link.process.send_signal(signal.SIGSTOP)
+            link.hand_over_paid(0)
+            link.hand_over(1)
+            link.hand_over_paid(2, status=REFUSED)
+            link.hand_over_paid(3, request_encoding="gzip")  # which it is not
+            link.sweep(time.monotonic() + 1_000)
+            assert len(link.open) == 3
+            link.process.send_signal(signal.SIGCONT)
+            await until(lambda: not link.open)
+            assert spent(place) == link.told_usd == 1 + 4 + 8
+            assert link.counted() == {"stored": 2, "unreadable": 2}
+
+    run(scenario)
+
+
+def test_calls_that_are_lost_cost_what_they_might(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        link = Recording(place, queue_bytes=10_000)
+        link.start()
+        await link.wait_until_ready(LONG)
+        link.process.send_signal(signal.SIGSTOP)
+        link.hand_over_paid(0)
+        link.hand_over_paid(1, padding=20_000)
+        assert link.counted() == {"stored": 0, "queue_full": 1}
+        link.restart_seconds = 0
+        link.process.kill()
+        await until(lambda: not link.open)
+        assert spent(place) == link.told_usd == 1 + 2
+        await link.close(LONG)
+
+    run(scenario)
+    assert numbers(place) == set()
 
 
 # Frames

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import orjson
@@ -50,8 +49,7 @@ def test_what_a_call_did_cost_takes_the_place_of_what_it_might() -> None:
     for _ in range(30):
         reserved = kept.reserve("shop", BODY, 20)
         assert reserved is not None
-        kept.end(reserved)
-        kept.settle("shop", 1.0)
+        kept.settle([reserved], [("shop", 1.0)])
     known(kept, 30.0, kept.begin_read())
     kept.reserve("shop", BODY, 60)
     with pytest.raises(Refusal):
@@ -62,7 +60,7 @@ def test_what_was_settled_while_the_store_was_read_is_not_forgotten() -> None:
     kept = spending()
     known(kept, 0.0)
     before = kept.begin_read()
-    kept.settle("shop", 90.0)
+    kept.settle([], [("shop", 90.0)])
     kept.take({"shop": Spent(0.0, 0.0)}, before)
     with pytest.raises(Refusal):
         kept.reserve("shop", BODY, 1)
@@ -153,17 +151,17 @@ def test_each_answer_that_is_written_may_cost_as_much(
     assert reserved.worst_usd == pytest.approx(5 + 10 * answers)
 
 
-def test_a_reservation_that_nobody_settles_is_given_up_in_the_end() -> None:
+def test_what_is_reserved_stays_so_until_it_is_settled() -> None:
     kept = spending()
     known(kept, 0.0)
     reserved = kept.reserve("shop", BODY, 85)
     assert reserved is not None
-    kept.end(reserved)
-    kept.sweep(time.monotonic())
-    with pytest.raises(Refusal):
-        kept.reserve("shop", BODY, 1)
-    kept.sweep(time.monotonic() + 1_000)
-    assert kept.reserve("shop", BODY, 1) is not None
+    for _ in range(3):
+        known(kept, 0.0, kept.begin_read())
+        with pytest.raises(Refusal):
+            kept.reserve("shop", BODY, 1)
+    kept.settle([reserved], [])
+    assert kept.reserve("shop", BODY, 85) == reserved
 
 
 def test_the_store_sums_by_day_and_month(database: Database) -> None:

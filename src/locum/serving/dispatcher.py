@@ -130,12 +130,7 @@ class Dispatcher:
         except Refusal as refusal:
             client.refuse(refusal, anthropic=call.endpoint == "messages")
             return
-        try:
-            worst = None if reserved is None else reserved.worst_usd
-            await self._forwarder.forward(call._replace(worst_usd=worst), client)
-        finally:
-            if reserved is not None:
-                self._spending.end(reserved)
+        await self._forwarder.forward(call._replace(reserved=reserved), client)
 
     def _shadow(self, call: ActiveCall) -> None:
         """Ask the teacher too, for the record alone."""

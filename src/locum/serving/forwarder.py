@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +18,7 @@ from locum.traffic import read_answer
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from locum.config import LimitSettings
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
     from locum.serving.routing import Router, Upstream
+    from locum.serving.spending import Reservation
     from locum.serving.stand_ins import Sampled
     from locum.serving.upstream import Sink
     from locum.serving.wire import Headers, Request
@@ -54,7 +55,7 @@ class ActiveCall(NamedTuple):
         deferred: Whether it is sent because the student was unsure of it.
         scoring: Asks the task's student meanwhile.
         keep: Takes the answer, where it is to be given again; ``None`` where it is not.
-        worst_usd: What it may cost, where its application has a cap.
+        reserved: What it may cost, where its application has a cap.
     """
 
     request: Request
@@ -67,7 +68,7 @@ class ActiveCall(NamedTuple):
     deferred: bool = False
     scoring: asyncio.Task[Sampled | None] | None = None
     keep: Callable[[KeptAnswer], None] | None = None
-    worst_usd: float | None = None
+    reserved: Reservation | None = None
 
     @property
     def compared(self) -> Sampled | None:
@@ -194,8 +195,8 @@ class Forwarder:
                 relay.break_off(refusal, anthropic=call.endpoint == "messages")
         except Refusal as refusal:
             relay.break_off(refusal, anthropic=call.endpoint == "messages")
-        except asyncio.CancelledError:
-            # The client has left, and what it asked for may be written all the same.
+        except BaseException:
+            # The client has left, as a rule, and what it asked for may be written all the same.
             relay.may_cost |= relay.status is None
             relay.finish()
             raise
@@ -273,10 +274,10 @@ class Forwarder:
             "response_encoding": relay.encoding,
             "sampled": None if compared is None else compared._asdict(),
             "deferred": call.task if call.deferred else None,
-            "worst_usd": call.worst_usd if relay.may_cost else None,
+            "worst_usd": call.reserved.worst_usd if call.reserved and relay.may_cost else None,
             "traceparent": call.request.headers.get_text(b"traceparent"),
         }
-        self._recorder.record(facts, call.request.body, copy or b"")
+        self._recorder.record(facts, call.request.body, copy or b"", call.reserved)
 
     def _learn(
         self,

@@ -21,7 +21,8 @@ from locum.serving.known_heads import KnownHeads
 from locum.serving.metrics import Metrics
 from locum.serving.own_pages import OwnPages
 from locum.serving.recogniser import Recogniser
-from locum.serving.recorder_link import RecorderLink, recorder_settings
+from locum.serving.recorder_link import RecorderLink
+from locum.serving.recorder_settings import recorder_settings
 from locum.serving.refusals import Refusal
 from locum.serving.roster import Roster
 from locum.serving.routing import Keys, Router, speaks_anthropic
@@ -203,8 +204,6 @@ class Gateway:
         self._forwarder.expire(now)
         self._roster.sweep(now)
         self._recorder.sweep(now)
-        if not self._recorder.failing_seconds:
-            self._spending.sweep(now)
         self._hand_tallies()
 
     def _hand_tallies(self) -> None:

@@ -48,14 +48,20 @@ class Notes:
                 continue
             self.tallies += [Tally(*tally) for tally in record.facts.get("tallies", ())]
             self.answers += record.facts.get("answers", ())
+            self.spent += [(name, usd) for name, usd in record.facts.get("spent", ())]
             self.frames += 1
         return calls
 
     def take(self, record: Record, call: Call) -> None:
         """Take what a record says of its call."""
-        task, application = record.facts.get("deferred"), call.facts.application
+        task = record.facts.get("deferred")
         if task is not None:
             self.deferred.append((task, call.facts.id))
+        self.take_cost(record, call)
+
+    def take_cost(self, record: Record, call: Call | None = None) -> None:
+        """Take what a call cost its application, also of one that cannot be read."""
+        application = record.facts["application"]
         if application is not None:
             self.spent.append((application, _cost_usd(record, call)))
 
@@ -84,12 +90,13 @@ class Notes:
             ShadowStore(database).add_tallies(self.tallies)
 
 
-def _cost_usd(record: Record, call: Call) -> float:
+def _cost_usd(record: Record, call: Call | None) -> float:
     """What a call cost; where its answer does not say, what it might have, as far as it might.
 
     An answer that broke off may have said what it took so far, which is not all.
     """
-    cost, worst = call.facts.cost_usd, record.facts.get("worst_usd") or 0.0
-    if cost is not None and call.facts.outcome == "whole":
-        return cost
-    return max(cost or 0.0, worst)
+    worst: float = record.facts.get("worst_usd") or 0.0
+    if call is None or call.facts.cost_usd is None:
+        return worst
+    cost = call.facts.cost_usd
+    return cost if call.facts.outcome == "whole" else max(cost, worst)

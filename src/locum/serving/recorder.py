@@ -134,6 +134,7 @@ class _Writer:
                 notes.take(record, call)
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
+                notes.take_cost(record)
             else:
                 self._compare(record, call, redactor, notes)
                 traced.append((call, record.facts))

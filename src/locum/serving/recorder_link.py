@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 import time
 from collections import deque
@@ -19,14 +18,13 @@ from locum.serving.frames import pack
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
-    from locum.config import RedactionSettings, TraceSettings
-    from locum.schema import JsonObject, OwnPrice
+    from locum.schema import JsonObject
     from locum.serving.metrics import Metrics
+    from locum.serving.spending import Reservation
 
-__all__ = ["RecorderLink", "recorder_settings"]
+__all__ = ["RecorderLink"]
 
 _QUEUE_BYTES = 256 * 1024 * 1024
 _SOCKET_BYTES = 4 * 1024 * 1024
@@ -46,9 +44,10 @@ class RecorderLink:
     lost. A recorder that dies is started again.
 
     Args:
-        settings: What the recorder is told first; see `recorder_settings`.
+        settings: What the recorder is told first; see `locum.serving.recorder_settings`.
         metrics: Where is counted what was stored and lost.
-        settle: Is told whose call is on disk and what it cost in US dollars.
+        settle: Is told of calls that are on disk: what was reserved for them, and whose they are
+            with what they cost in US dollars; see `Spending.settle`.
         queue_bytes: How much may wait.
     """
 
@@ -56,7 +55,7 @@ class RecorderLink:
         self,
         settings: JsonObject,
         metrics: Metrics,
-        settle: Callable[[str, float], None] | None = None,
+        settle: Callable[[Sequence[Reservation], Sequence[tuple[str, float]]], None] | None = None,
         queue_bytes: int = _QUEUE_BYTES,
     ) -> None:
         self._settings = orjson.dumps(settings)
@@ -66,7 +65,7 @@ class RecorderLink:
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._sent = 0
-        self._handed = self._settled = 0
+        self._unsettled: deque[Reservation | None] = deque()
         self._said: set[str] = set()
         self._failing_since: float | None = None
         self._heard = 0.0
@@ -129,13 +128,27 @@ class RecorderLink:
             await self.close(_LEAVE_SECONDS)
             raise LocumError(f"the recorder did not start within {seconds:g} s") from None
 
-    def record(self, facts: JsonObject, request: bytes, response: bytes) -> None:
-        """Hand one call over."""
+    def record(
+        self,
+        facts: JsonObject,
+        request: bytes,
+        response: bytes,
+        reserved: Reservation | None = None,
+    ) -> None:
+        """Hand one call over.
+
+        Args:
+            facts: What is known of it.
+            request: The body of the request.
+            response: The body of the answer, or what came of it.
+            reserved: What it may cost, until it is known what it did.
+        """
         size = len(request) + len(response)
         if self._queued + size > self._most_waiting:
             self._lose(1, "queue_full", "the recorder is too slow or stopped")
+            self._note_spent([reserved])
             return
-        self._push(pack(orjson.dumps(facts), request, response))
+        self._push(pack(orjson.dumps(facts), request, response), reserved)
 
     def note(self, notes: JsonObject) -> None:
         """Hand over what is to be noted besides calls; where there is no room, it is lost.
@@ -147,10 +160,16 @@ class RecorderLink:
         if self._queued + len(frame) <= self._most_waiting:
             self._push(frame)
 
-    def _push(self, frame: bytes) -> None:
+    def _note_spent(self, lost: Iterable[Reservation | None]) -> None:
+        """Let the worst case of lost calls be written; a cap bounds how many these can be."""
+        for reserved in lost:
+            if reserved is not None:
+                self._push(pack(orjson.dumps({"spent": [[*reserved]]}), b"", b""), reserved)
+
+    def _push(self, frame: bytes, reserved: Reservation | None = None) -> None:
         if not self.waiting:
             self._heard = time.monotonic()
-        self._handed += 1
+        self._unsettled.append(reserved)
         self._queue.append(frame)
         self._queued += len(frame)
         if len(self._queue) == 1:
@@ -159,7 +178,7 @@ class RecorderLink:
     @property
     def waiting(self) -> int:
         """Calls that were handed over and are not known to be on disk."""
-        return self._handed - self._settled
+        return len(self._unsettled)
 
     @property
     def failing_seconds(self) -> float:
@@ -219,11 +238,10 @@ class RecorderLink:
         self._ready.set()
         self._heard = time.monotonic()
         stored, unreadable, failing = reply["stored"], reply["unreadable"], reply["failing"]
-        self._settled += stored + unreadable + reply["tallied"]
+        ended = self._take_unsettled(stored + unreadable + reply["tallied"])
         self._metrics.stored.inc(stored)
         if self._settle is not None:
-            for application, usd in reply["spent"]:
-                self._settle(application, usd)
+            self._settle([reserved for reserved in ended if reserved], reply["spent"])
         if unreadable:
             self._lose(unreadable, "unreadable", reply["reason"])
         self._note_failing(since=(self._failing_since or self._heard) if failing else None)
@@ -233,12 +251,15 @@ class RecorderLink:
             self._restart_seconds = _FIRST_RESTART_SECONDS
             self._said.clear()
 
+    def _take_unsettled(self, frames: int) -> list[Reservation | None]:
+        return [self._unsettled.popleft() for _ in range(frames)]
+
     def _died(self) -> None:
         self._detach()
-        gone = self.waiting - len(self._queue)
-        self._settled += gone
+        gone = self._take_unsettled(self.waiting - len(self._queue))
         if gone:
-            self._lose(gone, "recorder_died", "the recorder died with calls in its hands")
+            self._lose(len(gone), "recorder_died", "the recorder died with calls in its hands")
+            self._note_spent(gone)
         if not self._closing.is_set():
             self._note_failing(since=self._failing_since or time.monotonic())
             self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
@@ -314,25 +335,3 @@ class RecorderLink:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
-
-
-def recorder_settings(
-    place: str | Path,
-    redaction: RedactionSettings,
-    prices: Mapping[str, OwnPrice],
-    traces: TraceSettings,
-) -> JsonObject:
-    """Return what a recorder is told first.
-
-    Args:
-        place: The store: path or URL.
-        redaction: What is taken out of calls before they are kept.
-        prices: One's own prices, by model.
-        traces: Where spans go.
-    """
-    return {
-        "store": os.fspath(place),
-        "traces": traces.endpoint,
-        "prices": {model: list(price) for model, price in prices.items()},
-        "redaction": {"off": sorted(redaction.off), "patterns": dict(redaction.patterns)},
-    }

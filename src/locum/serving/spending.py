@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ from locum.serving.worst_case import find_unseen, worst_tokens
 from locum.store import SpendStore, Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from locum.config import ApplicationSettings
     from locum.schema import JsonObject, OwnPrice
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Reservation", "Spending"]
 
 _READING = frozenset({b"GET", b"HEAD", b"OPTIONS"})
-# What the recorder has not told of by then was lost.
-_FORGOTTEN_SECONDS = 120.0
 
 
 class Reservation(NamedTuple):
@@ -32,19 +30,18 @@ class Reservation(NamedTuple):
     Args:
         application: Whose call it is.
         worst_usd: What it costs at worst.
-        since: When it was made, and then when the call ended, by the clock that never goes back.
     """
 
     application: str
     worst_usd: float
-    since: float
 
 
 class Spending:
     """Keeps applications within their caps.
 
     What a call may cost at worst is reserved before it is sent; see `worst_tokens`. It is settled
-    when the call is on disk: by what it cost, or by the same amount where its answer does not say.
+    when the call is on disk, however long that takes: by what it cost, or by the same amount where
+    its answer does not say.
     Gateways at one store know of each other's settled calls within about a second; what is in
     flight at another one they do not see.
 
@@ -65,7 +62,6 @@ class Spending:
         self._known: dict[str, Spent] | None = None
         self._since: defaultdict[str, float] = defaultdict(float)
         self._reserved: defaultdict[str, float] = defaultdict(float)
-        self._ended: defaultdict[str, deque[Reservation]] = defaultdict(deque)
 
     @property
     def limited(self) -> bool:
@@ -98,7 +94,7 @@ class Spending:
             if most is not None and so_far + pending > most:
                 raise _passed(application, name, most, so_far)
         self._reserved[application] += worst
-        return Reservation(application, worst, time.monotonic())
+        return Reservation(application, worst)
 
     def _worst_usd(self, application: str, body: JsonObject, size: int) -> float:
         model = body.get("model")
@@ -124,8 +120,7 @@ class Spending:
             reserved = self.reserve(application, body, size)
         except Refusal:
             return False
-        if reserved is not None:
-            self._reserved[reserved.application] -= reserved.worst_usd
+        self.settle([] if reserved is None else [reserved], [])
         return True
 
     def refuse_unpriced(self, application: str | None, method: bytes) -> None:
@@ -145,22 +140,17 @@ class Spending:
             )
             raise Refusal(403, "unknown_price", message)
 
-    def end(self, reservation: Reservation) -> None:
-        """Take note that a call has ended and was handed to the recorder."""
-        self._ended[reservation.application].append(reservation._replace(since=time.monotonic()))
+    def settle(self, ended: Iterable[Reservation], spent: Iterable[tuple[str, float]]) -> None:
+        """Take note of calls of this gateway that are on disk.
 
-    def settle(self, application: str, usd: float) -> None:
-        """Take note of what a call of this gateway cost, as it was recorded."""
-        self._since[application] += usd
-        ended = self._ended[application]
-        if ended:
-            self._reserved[application] -= ended.popleft().worst_usd
-
-    def sweep(self, now: float) -> None:
-        """Give up reservations of which the recorder, which works, will not tell any more."""
-        for application, ended in self._ended.items():
-            while ended and ended[0].since < now - _FORGOTTEN_SECONDS:
-                self._reserved[application] -= ended.popleft().worst_usd
+        Args:
+            ended: What was reserved for them.
+            spent: Applications with what their calls cost, in US dollars.
+        """
+        for application, usd in spent:
+            self._since[application] += usd
+        for application, worst in ended:
+            self._reserved[application] -= worst
 
     # What the store says, of this gateway's calls and others'.
 
