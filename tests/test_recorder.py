@@ -7,6 +7,7 @@ import gc
 import math
 import os
 import resource
+import shutil
 import signal
 import socket
 import time
@@ -19,12 +20,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum import promotion
+from locum.config import RedactionSettings
 from locum.errors import LocumError
+from locum.redaction import Redactor
 from locum.serving import recorder
 from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
+from locum.serving.records import Record
 from locum.serving.spending import Reservation
 from locum.store import CallFilter, CallStore, ShadowStore, SpendStore, open_database
 from locum.traffic.apis.lenient import as_count
@@ -217,6 +222,46 @@ def test_a_sampled_answer_that_the_store_refuses_costs_no_other(place: str, tmp_
     with open_database(place) as database:
         kept = ShadowStore(database).shadows("support", "a")
     assert {shadow.confidence for _, shadow in kept} == {0.25, 0.75}
+
+
+def test_a_judge_is_kept_for_each_student_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, load = list[Path](), promotion.load_judge
+
+    def load_judge(folder: Path) -> promotion.Judge:
+        loaded.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(promotion, "load_judge", load_judge)
+    folders = [tmp_path / f"student-{number}" for number in range(8)]
+    student = label_student().save(folders[0])
+    for folder in folders[1:]:
+        shutil.copytree(student, folder)
+    redactor = Redactor(RedactionSettings())
+
+    def sampled(folder: Path) -> Record:
+        said = {
+            "task": "support",
+            "artefact": "a",
+            "folder": str(folder),
+            "said": "billing",
+            "answered": True,
+            "confidence": 0.5,
+            "novelty": None,
+        }
+        return Record(FACTS | {"sampled": said}, b'{"messages":[]}', b'{"choices":[]}')
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = recorder._Writer(str(tmp_path / "s"), RecorderEnd(theirs), {}, None)  # noqa: SLF001
+        for _ in range(3):
+            writer.write([sampled(folder) for folder in folders[:7]], redactor)
+        assert loaded == folders[:7]
+        shutil.rmtree(folders[0])
+        writer.write([sampled(folders[7])], redactor)
+        assert [*writer._judges] == folders[1:]  # noqa: SLF001
+        writer._close()  # noqa: SLF001
 
 
 def test_a_full_disk_makes_all_calls_wait_and_refuses_none(tmp_path: Path) -> None:

@@ -1,11 +1,22 @@
 """Students on disk."""
 
-from locum.export.artefact import AnyStudent, check_artefact_place, load_artefact, save_artefact
+from locum.export.artefact import (
+    AnyStudent,
+    check_artefact_place,
+    load_artefact,
+    save_artefact,
+    verify_artefact,
+)
 from locum.export.certified import CertifiedStudent
 from locum.export.certified_extractor import CertifiedExtractor, UnitCertificates
 from locum.export.certified_writer import CertifiedWriter, score_drafts
 from locum.export.files import artefact_size, describe_file
-from locum.export.manifest import FORMAT_VERSION, GenerationManifest, read_manifest
+from locum.export.manifest import (
+    FORMAT_VERSION,
+    ExtractionManifest,
+    GenerationManifest,
+    read_manifest,
+)
 
 __all__ = [
     "FORMAT_VERSION",
@@ -13,6 +24,7 @@ __all__ = [
     "CertifiedExtractor",
     "CertifiedStudent",
     "CertifiedWriter",
+    "ExtractionManifest",
     "GenerationManifest",
     "UnitCertificates",
     "artefact_size",
@@ -22,4 +34,5 @@ __all__ = [
     "read_manifest",
     "save_artefact",
     "score_drafts",
+    "verify_artefact",
 ]

@@ -58,7 +58,13 @@ from locum.writers import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["AnyStudent", "check_artefact_place", "load_artefact", "save_artefact"]
+__all__ = [
+    "AnyStudent",
+    "check_artefact_place",
+    "load_artefact",
+    "save_artefact",
+    "verify_artefact",
+]
 
 _CARD = "README.md"
 
@@ -224,15 +230,26 @@ def load_artefact(directory: str | Path) -> AnyStudent:
             named by the manifest; or its format is of a version that this Locum does not know.
     """
     folder = Path(directory)
-    manifest = read_manifest(folder)
-    check_files(
-        folder, {n: FileFacts(f.size, f.sha256) for n, f in manifest.files.items()}, MANIFEST
-    )
+    manifest = verify_artefact(folder)
     if isinstance(manifest, ExtractionManifest):
         return _load_extractor(folder, manifest)
     if isinstance(manifest, GenerationManifest):
         return _load_writer(folder, manifest)
     return _load_student(folder, manifest)
+
+
+def verify_artefact(directory: str | Path) -> Manifest | ExtractionManifest | GenerationManifest:
+    """Return the manifest of a student's folder, once all that it holds is as the manifest says.
+
+    Raises:
+        ArtefactError: See `load_artefact`.
+    """
+    folder = Path(directory)
+    manifest = read_manifest(folder)
+    check_files(
+        folder, {n: FileFacts(f.size, f.sha256) for n, f in manifest.files.items()}, MANIFEST
+    )
+    return manifest
 
 
 def _load_student(folder: Path, manifest: Manifest) -> CertifiedStudent:

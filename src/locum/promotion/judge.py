@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,11 @@ import orjson
 from locum.export import (
     CertifiedExtractor,
     CertifiedStudent,
+    ExtractionManifest,
     GenerationManifest,
     load_artefact,
     read_manifest,
+    verify_artefact,
 )
 from locum.extractors import meaning
 from locum.shapes import Checker
@@ -49,12 +51,22 @@ class Judge:
     def of(cls, student: AnyStudent) -> Judge:
         """Return the judge of a student's answers."""
         if isinstance(student, CertifiedStudent):
-            read, said = _labels(student)
-        elif isinstance(student, CertifiedExtractor):
+            return cls.of_labels(student.classes_)
+        if isinstance(student, CertifiedExtractor):
             read, said = _objects(student)
-        else:
-            return cls.of_rule(student.rule)
-        return cls(read, lambda spoken, meant: said(spoken) == meant)
+            return cls(read, lambda spoken, meant: said(spoken) == meant)
+        return cls.of_rule(student.rule)
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[str]) -> Judge:
+        """Return the judge of answers that are labels."""
+        parse = LabelParser(labels)
+
+        def read(answer: str) -> str | None:
+            index = parse(answer)
+            return None if index is None else labels[index]
+
+        return cls(read, lambda said, meant: said == meant)
 
     @classmethod
     def of_rule(cls, rule: str) -> Judge:
@@ -95,18 +107,10 @@ def load_judge(folder: str | Path) -> Judge:
     if isinstance(manifest, GenerationManifest):
         # The rule says it all, and a language model is large.
         return Judge.of_rule(manifest.rule)
-    return Judge.of(load_artefact(folder))
-
-
-def _labels(student: CertifiedStudent) -> tuple[_Reader, _Reader]:
-    classes = student.classes_
-    parse = LabelParser(classes)
-
-    def read(answer: str) -> str | None:
-        index = parse(answer)
-        return None if index is None else classes[index]
-
-    return read, lambda said: said
+    if isinstance(manifest, ExtractionManifest):
+        return Judge.of(load_artefact(folder))
+    verify_artefact(folder)
+    return Judge.of_labels(manifest.task.labels)
 
 
 def _objects(student: CertifiedExtractor) -> tuple[_Reader, _Reader]:

@@ -12,9 +12,9 @@ import signal
 import socket
 import sys
 import time
-from collections import OrderedDict
 from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from locum.config import RedactionSettings
@@ -45,7 +45,6 @@ T = TypeVar("T")
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
 _DIGITS = 16
-_MOST_JUDGES = 4
 # Calls come before their record where both want a processor, and leave no cycles behind.
 _NICE = 10
 _OBJECTS_BEFORE_COLLECTION = 100_000
@@ -109,7 +108,7 @@ class _Writer:
         self._database: Database | None = None
         self._tries_alone = 0
         self._keeper: WatchKeeper | None = None
-        self._judges: OrderedDict[str, Judge] = OrderedDict()
+        self._judges: dict[Path, Judge] = {}
 
     def prepare(self) -> None:
         """Begin the watches over what is promoted: under load that would take long."""
@@ -233,7 +232,7 @@ class _Writer:
         self, sampled: JsonObject, record: Record, call: Call, redactor: Redactor
     ) -> Shadow:
         answer = teacher_answer(record) if call.facts.outcome == "whole" else None
-        judge, said = self._judge(sampled["folder"]), sampled["said"]
+        judge, said = self._judge(Path(sampled["folder"])), sampled["said"]
         return Shadow(
             task=sampled["task"],
             artefact=sampled["artefact"],
@@ -249,14 +248,13 @@ class _Writer:
             teacher=as_text((call.response or {}).get("model")),
         )
 
-    def _judge(self, folder: str) -> Judge:
+    def _judge(self, folder: Path) -> Judge:
         if folder not in self._judges:
             from locum.promotion import load_judge
 
+            # The folders of students that are promoted no more are removed in the end.
+            self._judges = {one: judge for one, judge in self._judges.items() if one.is_dir()}
             self._judges[folder] = load_judge(folder)
-            if len(self._judges) > _MOST_JUDGES:
-                self._judges.popitem(last=False)
-        self._judges.move_to_end(folder)
         return self._judges[folder]
 
     def _wait(self, error: LocumError) -> None:
