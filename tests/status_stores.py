@@ -72,10 +72,7 @@ def tell(place: str | Path, *stories: Story) -> None:
             promotions.promote(
                 story.task, ARTEFACT, _FILES, plan, percent=story.percent, shadow=0.02
             )
-            shadows.add_tallies(
-                Tally(story.task, ARTEFACT, NOW, "", route, calls)
-                for route, calls in story.calls.items()
-            )
+            shadows.add_tallies(_tally(story, route, calls) for route, calls in story.calls.items())
             shadows.add_shadows(
                 [disagreement(said, story.call_id, story.task) for said in story.said]
             )
@@ -86,6 +83,11 @@ def tell(place: str | Path, *stories: Story) -> None:
                 state, reason = story.ended
                 assert state in {"demoted", "revoked"}
                 promotions.end(story.task, "revoked" if state == "revoked" else "demoted", reason)
+
+
+def _tally(story: Story, route: Route, calls: int) -> Tally:
+    usd = None if story.call_usd is None else story.call_usd * calls
+    return Tally(story.task, ARTEFACT, NOW, "", route, calls, usd)
 
 
 def _plan(story: Story) -> Plan:

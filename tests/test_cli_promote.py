@@ -196,7 +196,7 @@ def test_a_status_tells_how_students_do(home: Path) -> None:
         store = ShadowStore(database)
         store.add_tallies(
             [
-                Tally("support", artefact, 0.0, "", route, calls)  # type: ignore[arg-type]
+                Tally("support", artefact, 0.0, "", route, calls, calls / 1_000)  # type: ignore[arg-type]
                 for route, calls in (("student", 700), ("shadow", 100), ("deferred", 200))
             ]
         )

@@ -43,7 +43,7 @@ STORY = Story(calls={}, compared=(400, 8))
 def calls(
     moment: float, route: Route = "student", count: int = 1, application: str = "web"
 ) -> Tally:
-    return Tally("support", ARTEFACT, moment, application, route, count)
+    return Tally("support", ARTEFACT, moment, application, route, count, 0.002 * count)
 
 
 def counted(home: Path, *tallies: Tally) -> None:
@@ -113,7 +113,7 @@ def test_the_table_says_since_when_it_counts(busy: Path) -> None:
     said = locum(busy, "status", "--since", "2026-01-01T10:30")
     assert "their calls since 2026-01-01 10:00:00 UTC" in said
     assert "1,000,090" in said
-    assert "$0.18 spent on the teacher, at its mean of $0.002 a call" in said
+    assert "$0.18 spent on the teacher, by its mean price, now $0.002 a call" in said
     assert "their calls" not in locum(busy, "status")
 
 
@@ -302,6 +302,7 @@ TALLIES = st.lists(
         application=APPLICATIONS,
         route=ROUTES,
         calls=st.integers(1, 10**9),
+        usd=st.none() | st.floats(0, 1e6),
     ),
     max_size=30,
 )

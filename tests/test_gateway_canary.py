@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+import pytest
 
 from locum.store import PromotionStore, Shadow, ShadowStore, open_database
 from tests.gateway_clients import Client, happens, post
@@ -307,7 +308,9 @@ def test_two_gateways_at_one_store_act_as_one(place: str, tmp_path: Path) -> Non
         store = ShadowStore(database)
         watch = store.watch("support", promoted.promotion.artefact)
         assert watch is not None
-        counts = store.counts("support")
+        counted = store.counts_by(None, "support")["support"]
+    counts, call_usd = counted.calls, promoted.promotion.plan["call_usd"]
+    assert counted.usd == {route: pytest.approx(n * call_usd) for route, n in counts.items()}
     assert counts["shadow"] == watch["compared"] >= 40
     assert watch["disagreements"] == 0
 

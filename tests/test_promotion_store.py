@@ -25,11 +25,13 @@ from tests.call_samples import make_call
 from tests.test_promotion_plan import PLAN
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
     from pathlib import Path
 
-    from locum.store import Promotion
+    from locum.store import Grouping, Promotion, Route
 
+CALL_USD = 0.001  # of the plan
 FILES = {"manifest.json": b"{}", "head-0/weights": bytes(range(256))}
 OTHER = {"manifest.json": b"{ }"}
 
@@ -50,9 +52,10 @@ def promote(
     artefact: str = "aa",
     files: dict[str, bytes] | None = None,
     percent: float = 100.0,
+    **changed: float | None,
 ) -> Promotion:
-    kept = FILES if files is None else files
-    return store.promote(task, artefact, kept, write_plan(PLAN), percent=percent, shadow=0.02)
+    kept, plan = FILES if files is None else files, write_plan(PLAN) | changed
+    return store.promote(task, artefact, kept, plan, percent=percent, shadow=0.02)
 
 
 def shadow(task: str = "support", artefact: str = "aa", **changed: Any) -> Shadow:  # noqa: ANN401 - its fields
@@ -70,8 +73,23 @@ def shadow(task: str = "support", artefact: str = "aa", **changed: Any) -> Shado
 
 
 def tally(time: float, route: str = "student", calls: int = 1, **changed: str) -> Tally:
-    made = Tally("support", "aa", time, "shop", "student", calls)
+    made = Tally("support", "aa", time, "shop", "student", calls, calls * CALL_USD)
     return made._replace(route=route, **changed)  # type: ignore[arg-type]
+
+
+def calls_by(
+    shadows: ShadowStore,
+    by: Grouping,
+    task: str,
+    artefact: str | None = None,
+    since: float | None = None,
+) -> dict[int | str, Counter[Route]]:
+    found = shadows.counts_by(by, task, artefact, since=since)
+    assert all(
+        one.usd == {route: pytest.approx(calls * CALL_USD) for route, calls in one.calls.items()}
+        for one in found.values()
+    )
+    return {key: one.calls for key, one in found.items()}
 
 
 # Promotions.
@@ -302,6 +320,27 @@ def test_the_watch_goes_on_where_it_was(shadows: ShadowStore) -> None:
 # Tallies.
 
 
+@pytest.mark.parametrize("call_usd", [0.1 * CALL_USD, 10 * CALL_USD, None])
+def test_what_was_saved_stays_so_where_a_promotion_comes_at_another_price(
+    database: Database,
+    promotions: PromotionStore,
+    shadows: ShadowStore,
+    call_usd: float | None,
+) -> None:
+    promote(promotions, call_usd=call_usd)
+    [standing] = read_standings(database)
+    assert standing.usage.saved_usd == (0.0 if call_usd else None)
+    shadows.add_tallies([tally(0.0, calls=100), tally(0.0, "shadow", calls=10)])
+    usd = call_usd and 30 * call_usd
+    shadows.add_tallies([tally(0.0, calls=30)._replace(usd=usd)])
+    shadows.add_tallies([tally(3_600.0, "teacher", calls=7)._replace(usd=None)])
+    for by in (None, "hour"):
+        [standing] = read_standings(database, by=by)
+        assert standing.usage.saved_usd == pytest.approx(100 * CALL_USD + (usd or 0.0))
+        assert standing.usage.spent_usd == pytest.approx(10 * CALL_USD)
+        assert standing.call_usd == call_usd
+
+
 def test_tallies_add_up_by_hour(shadows: ShadowStore) -> None:
     hour = 3600.0
     shadows.add_tallies([tally(10 * hour), tally(10 * hour + 3599, calls=2)])
@@ -326,27 +365,27 @@ def test_tallies_are_told_by_hour_day_and_application(shadows: ShadowStore) -> N
             tally(2 * day, calls=16, task="other"),
         ]
     )
-    assert list(shadows.counts_by("hour", "support").items()) == [
+    assert list(calls_by(shadows, "hour", "support").items()) == [
         (3 * day - hour, {"student": 8}),
         (2 * day, {"student": 4, "teacher": 2}),
         (2 * day - hour, {"student": 1}),
     ]
-    assert list(shadows.counts_by("day", "support").items()) == [
+    assert list(calls_by(shadows, "day", "support").items()) == [
         (2 * day, {"student": 12, "teacher": 2}),
         (day, {"student": 1}),
     ]
-    assert list(shadows.counts_by("application", "support").items()) == [
+    assert list(calls_by(shadows, "application", "support").items()) == [
         ("", {"teacher": 2}),
         ("shop", {"student": 13}),
     ]
     late = 2 * day + hour - 1.0
     assert shadows.counts("support", since=late) == {"student": 12, "teacher": 2}
     assert shadows.counts("support", "bb", since=late) == {"student": 8}
-    assert shadows.counts_by("day", "support", "aa", since=late) == {
+    assert calls_by(shadows, "day", "support", "aa", since=late) == {
         2 * day: {"student": 4, "teacher": 2}
     }
-    assert shadows.counts_by("hour", "support", since=3 * day) == {}
-    assert shadows.counts_by("application", "unknown") == {}
+    assert calls_by(shadows, "hour", "support", since=3 * day) == {}
+    assert calls_by(shadows, "application", "unknown") == {}
 
 
 def test_gateways_that_count_at_once_lose_nothing(place: str) -> None:
@@ -385,6 +424,7 @@ def test_a_standing_tells_what_is_known(
     assert (standing.usage.total, standing.usage.answered) == (200, 80)
     assert standing.coverage == pytest.approx(80 / 95)
     assert standing.usage.saved_usd == pytest.approx(0.06)
+    assert standing.usage.spent_usd == pytest.approx(0.14)
     assert standing.compared.agreement is None
     found = standing.to_object()
     assert found["calls"]["shadow"] == 20

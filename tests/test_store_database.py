@@ -169,6 +169,31 @@ def test_a_store_of_every_version_is_brought_up_with_its_data(
         assert CallStore(database).count(CallFilter()) == 0
 
 
+def test_calls_that_were_counted_before_have_the_price_of_the_plan(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = {
+        "cheap": b'{"labels":{"\\"call_usd\\": 9":"x"},"call_usd":2.5e-3}',
+        "free": b'{"call_usd":null}',
+        "damaged": b'{"call_\xff',
+    }
+    with monkeypatch.context() as patch, open_bare(place) as database:
+        patch.setattr("locum.store.migrations.MIGRATIONS", MIGRATIONS[:6])
+        migrate(database)
+        for task, plan in plans.items():
+            database.execute(
+                "INSERT INTO promotions VALUES (?, 1, 'active', 'aa', 100, 0.02, ?, 0, '')",
+                (task, plan),
+            )
+        for task in (*plans, "other"):
+            database.execute(
+                "INSERT INTO tallies VALUES (?, 'aa', 0, '', 'student', 1000)", (task,)
+            )
+    with open_database(place) as database:
+        found = database.execute("SELECT task, usd FROM tallies ORDER BY task")
+        assert [*found] == [("cheap", 2.5), ("damaged", None), ("free", None), ("other", None)]
+
+
 def test_a_file_of_the_first_release_is_opened(tmp_path: Path) -> None:
     path = tmp_path / "labels.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -148,10 +148,10 @@ def _lines(standing: Standing) -> list[str]:
 
 
 def _spent(standing: Standing) -> str:
-    if standing.call_usd is None:
+    if standing.usage.spent_usd is None:
         return "what a call of the teacher costs is not known"
     spent, mean = dollars(standing.usage.spent_usd), dollars(standing.call_usd)
-    return f"{spent} spent on the teacher, at its mean of {mean} a call"
+    return f"{spent} spent on the teacher, by its mean price, now {mean} a call"
 
 
 def _rows(standing: Standing) -> Table:

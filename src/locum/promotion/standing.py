@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
@@ -12,7 +12,7 @@ from locum.promotion.usage import Usage
 from locum.store import PromotionStore, Route, ShadowStore, hour_begin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from locum.schema import JsonObject
     from locum.store import Database, Grouping, Promotion, PromotionEvent, Shadow
@@ -79,7 +79,9 @@ class Standing(NamedTuple):
         rows: The same calls apart: by when an hour or a day (in UTC) begins, in seconds since 1970,
             the newest first; or by the name of an application, empty where a gateway knows none.
         compared: What sampled calls show.
-        call_usd: What a call of the teacher costs in the mean; ``None`` where not known.
+        usd: What the teacher asks for so many, each at its mean price of the time; ``None`` where
+            that is not known.
+        call_usd: What a call of the teacher costs in the mean now; likewise.
         call_ms: How long one takes at the median; likewise.
         events: The last ones, the newest first.
         disagreements: Its last answers that the teacher would not have given, the newest first.
@@ -102,6 +104,7 @@ class Standing(NamedTuple):
     own_calls: Mapping[Route, int]
     rows: Mapping[int | str, Usage]
     compared: Compared
+    usd: Mapping[Route, float] | None
     call_usd: float | None
     call_ms: float | None
     events: list[PromotionEvent]
@@ -110,12 +113,12 @@ class Standing(NamedTuple):
     @property
     def usage(self) -> Usage:
         """The calls of the task, and what they cost."""
-        return Usage(self.calls, self.call_usd)
+        return Usage(self.calls, self.usd)
 
     @property
     def coverage(self) -> float | None:
         """Share that it answered of the calls on which it said something, if there are any."""
-        answered = Usage(self.own_calls, self.call_usd).answered
+        answered = Usage(self.own_calls, None).answered
         asked = answered + self.own_calls.get("deferred", 0)
         return answered / asked if asked else None
 
@@ -186,20 +189,34 @@ def _standing(
         expected_coverage=plan.coverage,
         since=since,
         by=by,
-        calls=sum(rows.values(), Counter[Route]()),
+        calls=sum((row.calls for row in rows.values()), Counter[Route]()),
         own_calls=shadows.counts(promotion.task, promotion.artefact, since=since),
-        rows={key: Usage(row, plan.call_usd) for key, row in rows.items()} if by else {},
+        rows={key: Usage(row.calls, _known(row.usd, plan)) for key, row in rows.items() if by},
         compared=Compared(
             watch.get("compared", 0),
             watch.get("disagreements", 0),
             watch.get("agreement_low", 0.0),
             watch.get("agreement_high", 1.0),
         ),
+        usd=_known(_sum([row.usd for row in rows.values()]), plan),
         call_usd=plan.call_usd,
         call_ms=plan.call_ms,
         events=promotions.events(promotion.task, _EVENTS),
         disagreements=shadows.disagreements(promotion.task, promotion.artefact, _DISAGREEMENTS),
     )
+
+
+def _known(usd: Mapping[Route, float], plan: Plan) -> Mapping[Route, float] | None:
+    """Dollars by route, where any price is known or will be."""
+    return usd if usd or plan.call_usd is not None else None
+
+
+def _sum(parts: Iterable[Mapping[Route, float]]) -> dict[Route, float]:
+    total: defaultdict[Route, float] = defaultdict(float)
+    for part in parts:
+        for route, usd in part.items():
+            total[route] += usd
+    return dict(total)
 
 
 def _read_plan(promotion: Promotion) -> tuple[Plan, str, str]:

@@ -18,12 +18,12 @@ class Usage(NamedTuple):
 
     Args:
         routes: How many went which way.
-        call_usd: What a call of the teacher costs in the mean, in US dollars; ``None`` where not
-            known.
+        usd: What the teacher asks for so many, in US dollars, each at its mean price of the time;
+            ``None`` where that is not known.
     """
 
     routes: Mapping[Route, int]
-    call_usd: float | None
+    usd: Mapping[Route, float] | None
 
     @property
     def total(self) -> int:
@@ -43,16 +43,14 @@ class Usage(NamedTuple):
     @property
     def spent_usd(self) -> float | None:
         """What the teacher's answers cost, those that were bought to compare among them."""
-        if self.call_usd is None:
+        if self.usd is None:
             return None
-        return self.call_usd * (self.total - self.routes.get("student", 0))
+        return sum(usd for route, usd in self.usd.items() if route != "student")
 
     @property
     def saved_usd(self) -> float | None:
         """What the teacher's answers would have cost, less those that were bought to compare."""
-        if self.call_usd is None:
-            return None
-        return self.call_usd * self.routes.get("student", 0)
+        return None if self.usd is None else self.usd.get("student", 0.0)
 
     def to_object(self) -> JsonObject:
         """Return it as JSON."""

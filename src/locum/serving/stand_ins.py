@@ -28,8 +28,8 @@ __all__ = ["Arrival", "Sampled", "StandIns", "TallyKey", "Verdict"]
 _log = logging.getLogger("locum.gateway")
 
 
-TallyKey = tuple[str, str, str, "Route"]
-"""Task, artefact, application and route: what calls are counted by."""
+TallyKey = tuple[str, str, str, "Route", float | None]
+"""Task, artefact, application, route, and what its teacher costs: what calls are counted by."""
 
 
 class Sampled(NamedTuple):
@@ -139,8 +139,8 @@ class StandIns:
         """
         taken, self._tallies = self._tallies, {}
         return [
-            (task, artefact, moment, application, route, calls)
-            for (task, artefact, application, route), calls in taken.items()
+            (task, artefact, moment, application, route, calls, usd and calls * usd)
+            for (task, artefact, application, route, usd), calls in taken.items()
         ]
 
     def answer_at_once(
@@ -274,7 +274,8 @@ class StandIns:
         answer: StudentAnswer | None = None,
     ) -> Verdict:
         promotion = ours.stand_in.promotion
-        key = (promotion.task, promotion.artefact, ours.application, route)
+        call_usd = ours.stand_in.plan.call_usd
+        key = (promotion.task, promotion.artefact, ours.application, route, call_usd)
         self._tallies[key] = self._tallies.get(key, 0) + 1
         self._metrics.count(promotion.task, route)
         return Verdict(promotion.task, route, sampled, answer)

@@ -218,9 +218,27 @@ _DISAGREEMENTS = Migration(
             WHERE answered AND NOT agrees""",
     ),
 )
+# What was counted before is priced as it was shown: at the price of the student's present plan.
+_DOLLARS = Migration(
+    both=("ALTER TABLE tallies ADD COLUMN usd {real}",),
+    sqlite=(
+        """UPDATE tallies SET usd = calls * (
+            SELECT CASE WHEN json_valid(text) THEN json_extract(text, '$.call_usd') END
+            FROM (SELECT task, CAST(plan AS TEXT) AS text FROM promotions) AS promoted
+            WHERE promoted.task = tallies.task
+        )""",
+    ),
+    postgres=(
+        """UPDATE tallies SET usd = calls * (
+            SELECT CAST(substring(text FROM '"call_usd": *([-+.0-9eE]+)') AS {real})
+            FROM (SELECT task, encode(plan, 'escape') AS text FROM promotions) AS promoted
+            WHERE promoted.task = tallies.task
+        )""",
+    ),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
-    _DISAGREEMENTS,
+    *(_DISAGREEMENTS, _DOLLARS),
 )
 
 

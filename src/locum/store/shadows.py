@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.store.database import Database, Row
 
-__all__ = ["Grouping", "Route", "Shadow", "ShadowStore", "Tally", "hour_begin", "lock_watch"]
+__all__ = [
+    "Counts",
+    "Grouping",
+    "Route",
+    "Shadow",
+    "ShadowStore",
+    "Tally",
+    "hour_begin",
+    "lock_watch",
+]
 
 Route = Literal["student", "shadow", "deferred", "teacher", "failed"]
 Grouping = Literal["hour", "day", "application"]
@@ -79,6 +88,8 @@ class Tally(NamedTuple):
         route: ``student`` answered; ``shadow``: it did, and the teacher was asked besides;
             ``deferred`` to the teacher; ``teacher`` was asked alone; ``failed``: the student did.
         calls: How many.
+        usd: What their teacher asks for so many by its mean price then, in US dollars; ``None``
+            where that is not known.
     """
 
     task: str
@@ -87,6 +98,20 @@ class Tally(NamedTuple):
     application: str
     route: Route
     calls: int
+    usd: float | None = None
+
+
+class Counts(NamedTuple):
+    """Calls by the way that they went.
+
+    Args:
+        calls: How many.
+        usd: What their teacher asks for so many, in US dollars, each at its price of the time;
+            without those whose price was not known.
+    """
+
+    calls: Counter[Route]
+    usd: dict[Route, float]
 
 
 def hour_begin(moment: float) -> int:
@@ -168,22 +193,25 @@ class ShadowStore:
     def add_tallies(self, tallies: Iterable[Tally]) -> None:
         """Add calls to those that are counted already."""
         rows = [
-            (t.task, t.artefact, int(t.time) // _HOUR_SECONDS, t.application, t.route, t.calls)
+            ((t.task, t.artefact, int(t.time) // _HOUR_SECONDS, t.application, t.route), t)
             for t in tallies
         ]
         with self._database.transaction():
             self._database.executemany(
-                "INSERT INTO tallies (task, artefact, hour, application, route, calls) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task, artefact, hour, application, route) "
-                "DO UPDATE SET calls = tallies.calls + excluded.calls",
-                sorted(rows),
+                "INSERT INTO tallies (task, artefact, hour, application, route, calls, usd) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (task, artefact, hour, application, route) "
+                "DO UPDATE SET calls = tallies.calls + excluded.calls, "
+                "usd = coalesce(tallies.usd + excluded.usd, tallies.usd, excluded.usd)",
+                [(*key, t.calls, t.usd) for key, t in sorted(rows, key=lambda row: row[0])],
             )
 
     def counts(
         self, task: str, artefact: str | None = None, *, since: float | None = None
     ) -> Counter[Route]:
         """Return how many calls of a task went which way; see `counts_by` for the arguments."""
-        return sum(self.counts_by(None, task, artefact, since=since).values(), Counter[Route]())
+        counted = self.counts_by(None, task, artefact, since=since)
+        return sum((one.calls for one in counted.values()), Counter[Route]())
 
     def counts_by(
         self,
@@ -192,7 +220,7 @@ class ShadowStore:
         artefact: str | None = None,
         *,
         since: float | None = None,
-    ) -> dict[int | str, Counter[Route]]:
+    ) -> dict[int | str, Counts]:
         """Return how many calls of a task went which way, apart by hour, day or application.
 
         Args:
@@ -209,14 +237,16 @@ class ShadowStore:
         key, order = _GROUPS[by]
         hour = None if since is None else hour_begin(since) // _HOUR_SECONDS
         rows = self._database.execute(
-            f"SELECT {key}, route, sum(calls) FROM tallies WHERE task = ? "  # noqa: S608 - no value in it
+            f"SELECT {key}, route, sum(calls), sum(usd) FROM tallies WHERE task = ? "  # noqa: S608 - no value in it
             "AND artefact = coalesce(?, artefact) AND hour >= coalesce(?, hour) "
             f"GROUP BY 1, route ORDER BY 1 {order}",
             (task, artefact, hour),
         )
-        found: defaultdict[int | str, Counter[Route]] = defaultdict(Counter)
-        for group, route, calls in rows:
-            found[group][route] = int(calls)
+        found: defaultdict[int | str, Counts] = defaultdict(lambda: Counts(Counter(), {}))
+        for group, route, calls, usd in rows:
+            found[group].calls[route] = int(calls)
+            if usd is not None:
+                found[group].usd[route] = float(usd)
         return dict(found)
 
 
