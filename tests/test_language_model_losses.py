@@ -276,33 +276,47 @@ def test_jensen_shannon_tends_to_both_kls() -> None:
     torch.testing.assert_close(far / 1e-7, reverse_kl(student, teacher), rtol=1e-4, atol=0)
 
 
+MASK_OF_SEQUENCES = torch.tensor([[True, True, False], [True, False, True]])
+
+
+def all_losses(student: Tensor, mask: Tensor | None) -> list[Tensor]:
+    """Every loss over logits of two sequences of three tokens."""
+    teacher, weights = logits(50, 2, 3, TOKENS), logits(52, 2, 3, 4).exp()
+    listed = first(whole_list(logits(51)), 4)
+    ids = listed.ids_NK.reshape(2, 3, 4)
+    of_sequences = SparseTargets(ids, listed.log_probabilities_NK.reshape(2, 3, 4))
+    return [
+        *(loss(student, teacher, mask=mask) for loss in DIVERGENCES.values()),
+        *(loss(student, of_sequences, mask=mask) for loss in DIVERGENCES.values()),
+        token_cross_entropy(student, ids[..., 0], mask=mask),
+        sampled_cross_entropy(student, ids // 2, weights, mask=mask),
+        decoupled_loss(student, teacher, ids[..., 0], mask=mask),
+    ]
+
+
 def test_a_batch_of_sequences_is_its_rows_taken_one_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    student, teacher = logits(49, 2, 3, TOKENS).requires_grad_(), logits(50, 2, 3, TOKENS)
-    listed, weights = first(whole_list(logits(51)), 4), logits(52, ROWS, 4).exp()
-    mask, ids = torch.tensor([[True, True, False], [True, False, True]]), listed.ids_NK
-    of_sequences = SparseTargets(ids.reshape(2, 3, 4), listed.log_probabilities_NK.reshape(2, 3, 4))
-
-    def all_losses(mask: Tensor | None) -> list[Tensor]:
-        return [
-            *(loss(student, teacher, mask=mask) for loss in DIVERGENCES.values()),
-            *(loss(student, of_sequences, mask=mask) for loss in DIVERGENCES.values()),
-            token_cross_entropy(student, ids[:, 0].reshape(2, 3), mask=mask),
-            sampled_cross_entropy(
-                student, ids.reshape(2, 3, 4) // 2, weights.reshape(2, 3, 4), mask=mask
-            ),
-            decoupled_loss(student, teacher, ids[:, 0].reshape(2, 3), mask=mask),
-        ]
-
-    together = [all_losses(None), all_losses(mask)]
+    student, masks = logits(49, 2, 3, TOKENS).requires_grad_(), (None, MASK_OF_SEQUENCES)
+    together = [all_losses(student, mask) for mask in masks]
     monkeypatch.setattr(groups, "OF_A_CORE", 1)
-    for known, alone in zip(together, (all_losses(None), all_losses(mask)), strict=True):
+    for known, alone in zip(together, (all_losses(student, mask) for mask in masks), strict=True):
         for one, other in zip(known, alone, strict=True):
             torch.testing.assert_close(one, other)
             torch.testing.assert_close(
                 torch.autograd.grad(one, student), torch.autograd.grad(other, student)
             )
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.uint8, torch.float32], ids=str)
+def test_a_mask_of_ones_and_zeros_is_one_of_truth_values(kind: torch.dtype) -> None:
+    student = logits(49, 2, 3, TOKENS)
+    for one, other in zip(
+        all_losses(student, MASK_OF_SEQUENCES.to(kind)),
+        all_losses(student, MASK_OF_SEQUENCES),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
 
 
 def test_gradients_of_labels_and_samples_are_slopes() -> None:
@@ -341,6 +355,7 @@ def test_no_row_costs_nothing() -> None:
             "expected as many",
         ),
         (lambda: mix(STUDENT, TEACHER, 1.5), "soft_share is 1.5"),
+        (lambda: forward_kl(STUDENT, TEACHER, mask=torch.tensor([-1e4])), "mask is torch.float32"),
         (
             lambda: projected_loss(STUDENT, TEACHER, lambda z, _: z.sum(), chunk_rows=0),
             "chunk_rows is 0",

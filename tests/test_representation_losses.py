@@ -142,6 +142,12 @@ def test_padding_changes_nothing(loss: Loss) -> None:
 
 
 @each_loss
+def test_a_tokenizers_mask_is_taken_as_it_is(loss: Loss) -> None:
+    student, teacher, real = _vectors(2, 5, 0), _vectors(2, 5, 1), _real(3, 5, tokens=5)
+    assert loss(student, teacher, real.long()).item() == loss(student, teacher, real).item()
+
+
+@each_loss
 def test_padding_gets_no_gradient(loss: Loss) -> None:
     student = _vectors(2, 5, 0).requires_grad_()
     mask = _real(3, 5, tokens=5)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.losses.reduction import as_mask
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -52,6 +54,7 @@ def score_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> T
     Returns:
         The mean over real tokens of the mean over heads and over the real tokens of the same text.
     """
+    mask_BL = as_mask(mask_BL)
     columns_B11L = mask_BL[:, None, None, :]
     squares_BHLL = (student_BHLL - teacher_BHLL).square().masked_fill(~columns_B11L, 0)
     columns_B11 = columns_B11L.sum(dim=-1).clamp(min=1)
@@ -72,6 +75,7 @@ def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -
     Returns:
         The mean over real tokens and heads, in nats.
     """
+    mask_BL = as_mask(mask_BL)
     padding_B11L = ~mask_BL[:, None, None, :]
     student_BHLL, teacher_BHLL = (
         # Not minus infinity: zero times the difference of two infinities is not a number.

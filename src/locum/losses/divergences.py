@@ -6,8 +6,8 @@ All take the student's logits and the teacher's signal, its logits or its likeli
 * ``temperature``: ``T > 0`` that both models' logits are divided by. The value is times ``T^2``,
   which keeps the size of the gradient when ``T`` changes (Hinton, Vinyals and Dean 2015,
   section 2).
-* ``mask``: true at the rows that count; the others have no part in value or gradient, even where
-  they are no numbers.
+* ``mask``: true, or 1, at the rows that count; the others have no part in value or gradient, even
+  where they are no numbers.
 * ``count``: what the sum over rows is divided by, their number unless it is given
   (see `locum.losses.reduce_rows`).
 

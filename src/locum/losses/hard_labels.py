@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,7 @@ def token_cross_entropy(
     """
     from locum.losses.chosen import chosen_and_all
 
+    mask = as_mask(mask)
     right_N1 = counted(labels_N, mask).unsqueeze(-1)
     chosen_N1, all_N1 = chosen_and_all(student_NV, right_N1, mask=mask)
     return reduce_rows(all_N1 - chosen_N1, count)

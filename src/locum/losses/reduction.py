@@ -4,12 +4,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["counted", "reduce_rows"]
+__all__ = ["as_mask", "counted", "reduce_rows"]
+
+
+@overload
+def as_mask(mask: Tensor) -> Tensor: ...
+
+
+@overload
+def as_mask(mask: None) -> None: ...
+
+
+@overload
+def as_mask(mask: Tensor | None) -> Tensor | None: ...
+
+
+def as_mask(mask: Tensor | None) -> Tensor | None:
+    """Return a mask as truth values; tokenizers give theirs as ones and zeros.
+
+    An index by whole numbers would take the first two rows again and again.
+
+    Raises:
+        ValueError: It holds something else, such as the minus infinities that attention adds.
+    """
+    import torch
+
+    if mask is None or mask.dtype == torch.bool:
+        return mask
+    if not ((mask == 0) | (mask == 1)).all():
+        raise ValueError(
+            f"the mask is {mask.dtype} and holds other numbers than 0 and 1: expected true, or 1, "
+            "at rows that count"
+        )
+    return mask.bool()
 
 
 def counted(rows: Tensor, mask_N: Tensor | None) -> Tensor:

@@ -5,11 +5,13 @@ no part, whatever stands there, and the loss of a batch is the mean of the losse
 weighted by their tokens.
 """
 
-# ruff: noqa: N803 - names end in their shapes
+# ruff: noqa: N803, N806 - names end in their shapes
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from locum.losses.reduction import as_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +33,7 @@ def hidden_state_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor)
     """
     from torch.nn import functional
 
+    mask_BL = as_mask(mask_BL)
     return functional.mse_loss(student_BLD[mask_BL], teacher_BLD[mask_BL])
 
 
@@ -47,5 +50,6 @@ def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Te
     """
     from torch.nn import functional
 
+    mask_BL = as_mask(mask_BL)
     cosine = functional.cosine_similarity(student_BLD[mask_BL], teacher_BLD[mask_BL], dim=-1)
     return 1 - cosine.mean()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows
 from locum.losses.signals import refuse_temperature
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def sampled_cross_entropy(
     from locum.losses.chosen import chosen_and_all
 
     refuse_temperature(temperature)
+    mask = as_mask(mask)
     ids_NK, weights_NK = counted(ids_NK, mask), counted(weights_NK, mask)
     chosen_NK, all_N1 = chosen_and_all(student_NV, ids_NK, temperature, mask)
     rows_N = (weights_NK.to(chosen_NK.dtype) * (all_N1 - chosen_NK)).sum(dim=-1)

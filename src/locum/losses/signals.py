@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.losses.reduction import as_mask
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -111,6 +113,7 @@ def listed_events(
     from locum.losses.chosen import chosen_and_rest
 
     _refuse_list(teacher, temperature)
+    mask_N = as_mask(mask_N)
     teacher = teacher.rows(mask_N)
     chosen_NK, rest_N1 = chosen_and_rest(student_NV, teacher.ids_NK, temperature, mask_N)
     listed_NK = teacher.log_probabilities_NK.detach().to(chosen_NK.dtype).clamp(min=NOTHING)

@@ -16,7 +16,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from locum.losses.groups import groups_of_rows, put, room_for_slopes
-from locum.losses.reduction import counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +54,7 @@ def loss_of_rows(
         mask: True at rows that count.
         count: What to divide by, the number of rows that count unless it is given.
     """
+    mask = as_mask(mask)
     if torch.compiler.is_compiling():  # which fuses the operations, and would unroll the groups
         rows_N = judge(counted(student_NV, mask), *(counted(part.detach(), mask) for part in known))
         return temperature**2 * reduce_rows(rows_N, count)
