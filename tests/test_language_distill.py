@@ -330,7 +330,6 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
             {"mode": "hard", "settings": LanguageSettings(LanguageLoss(soft_share=0.5))},
             "mode hard learns the tokens of the texts alone",
         ),
-        ({"kept": TopTokens(10_000)}, "count is 10,000, expected at most"),
         ({"kept": TopTokens(20, 2.0)}, "the loss is at temperature 1.0"),
         (
             {"kept": DrawnTokens(20), "settings": LanguageSettings(LanguageLoss("reverse_kl"))},
@@ -347,6 +346,34 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     out.mkdir()
     with pytest.raises(UsageError, match="exists"):
         distilled(places, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
+    with pytest.raises(UsageError, match="count is 10,000, expected at most"):
+        distilled(places, tmp_path / "other", kept=TopTokens(10_000))
+
+
+@pytest.mark.parametrize("mode", ["hard", "online", "offline"])
+def test_a_place_where_nothing_can_be_made_is_refused_at_once(
+    tmp_path: Path, places: tuple[Path, Path], mode: str
+) -> None:
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    heard: list[str] = []
+    with pytest.raises(UsageError, match="student cannot be made: Not a directory"):
+        distilled(places, tmp_path / "file" / "student", mode=mode, say=heard.append)
+    assert heard == []
+
+
+def test_a_student_is_made_by_one_run_at_once(tmp_path: Path, places: tuple[Path, Path]) -> None:
+    out = tmp_path / "student"
+    refused: list[str] = []
+
+    def start_another(step: TrainingStep, _: int) -> None:
+        if step.number == 2:
+            with pytest.raises(InputError, match="another run works in") as error:
+                distilled(places, out, mode="hard", origin=Origin(layers=1))
+            refused.append(str(error.value))
+
+    distilled(places, out, mode="hard", origin=Origin(layers=1), tell=start_another)
+    assert len(refused) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from locum.language.cached_teacher import CachedTeacher as CachedTeacher
     from locum.language.cached_teacher import fill_cache as fill_cache
     from locum.language.distill import LanguageDistillation as LanguageDistillation
-    from locum.language.distill import Mode as Mode
     from locum.language.distill import distill_language_model as distill_language_model
     from locum.language.distribution_cache import DistributionCache as DistributionCache
     from locum.language.distributions import Drawn as Drawn
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from locum.language.server_teacher import ServerTeacher as ServerTeacher
     from locum.language.settings import LanguageLoss as LanguageLoss
     from locum.language.settings import LanguageSettings as LanguageSettings
+    from locum.language.settings import Mode as Mode
     from locum.language.teachers import ModelTeacher as ModelTeacher
     from locum.language.teachers import TokenTeacher as TokenTeacher
     from locum.language.training import LanguageTraining as LanguageTraining
@@ -70,7 +70,7 @@ _HOMES = {
     "LanguageSettings": "settings",
     "LanguageTraining": "training",
     "Listed": "distributions",
-    "Mode": "distill",
+    "Mode": "settings",
     "ModelTeacher": "teachers",
     "Origin": "origin",
     "Packed": "packing",

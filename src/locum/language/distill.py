@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -16,27 +17,27 @@ from locum.language.card import write_card
 from locum.language.distributions import TopTokens
 from locum.language.origin import Origin, make_student
 from locum.language.plain import as_plain
-from locum.language.settings import LanguageLoss, LanguageSettings
+from locum.language.refusals import refuse_kept, refuse_run, refuse_unused
+from locum.language.settings import LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
 from locum.language.vocabularies import logits_of_tokens
+from locum.store import hold
 from locum.teachers.pretrained import Pretrained, import_lm
-from locum.teachers.urls import check_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
     from locum.language.distributions import DrawnTokens
     from locum.language.history import TrainingStep
+    from locum.language.settings import Mode
     from locum.language.texts import Texts
 
-__all__ = ["LanguageDistillation", "Mode", "distill_language_model"]
+__all__ = ["LanguageDistillation", "distill_language_model"]
 
 _WAIT = timedelta(days=30)
-
-Mode = Literal["hard", "offline", "online"]
 
 
 class LanguageDistillation(NamedTuple):
@@ -136,15 +137,15 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
 
     Raises:
         UsageError: An argument cannot be used, or a model cannot be loaded.
-        InputError: A text cannot be read.
+        InputError: A text cannot be read, or another run makes this student.
         ArtefactError: What is in the cache is damaged.
     """
     target, origin, settings = Path(folder), origin or Origin(), settings or LanguageSettings()
-    _refuse(target, teacher, served_as, origin, mode, settings)
+    refuse_run(target, teacher, served_as, origin, mode, settings)
     if mode != "offline":
-        _refuse_unused(kept, cache, mode, settings)
+        refuse_unused(kept, cache, mode, settings)
     kept = kept or TopTokens(temperature=settings.loss.temperature)
-    _refuse_kept(kept, settings)
+    refuse_kept(kept, settings)
     # One process asks a teacher while the others wait, for as long as it takes.
     state = import_lm("accelerate").PartialState(cpu=device == "cpu", timeout=_WAIT)
     where = _device(device, state)
@@ -173,42 +174,45 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         state,
         say,
     )
-    asked = open_teacher(teacher, served_as, tokenizer, how)
-    train = asked.train or read.train
-    if asked.teacher:
-        vocabulary = min(vocabulary, asked.teacher.vocabulary)
-    say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
-    done = train_language_model(
-        student,
-        train,
-        asked.teacher,
-        settings,
-        vocabulary=vocabulary,
-        held_out=read.held_out,
-        folder=work / "checkpoints",
-        tell=tell,
-    )
-    plain = merged(student)
-    result = LanguageDistillation(
-        target,
-        mode,
-        served_as or (Pretrained(teacher).name if teacher else None),
-        count_parameters(plain),
-        asked.parameters,
-        read.documents,
-        train.rows,
-        read.held_out.rows,
-        asked.held_out,
-        asked.sequences,
-        asked.cache_bytes,
-        done.resumed_at,
-        done.steps,
-    )
-    from locum.language.checkpoints import whole_weights
+    with _held(work, state):
+        asked = open_teacher(teacher, served_as, tokenizer, how)
+        train = asked.train or read.train
+        if asked.teacher:
+            vocabulary = min(vocabulary, asked.teacher.vocabulary)
+        say(f"training {count_parameters(student):,} parameters on {train.rows:,} tokens")
+        done = train_language_model(
+            student,
+            train,
+            asked.teacher,
+            settings,
+            vocabulary=vocabulary,
+            held_out=read.held_out,
+            folder=work / "checkpoints",
+            tell=tell,
+        )
+        plain = merged(student)
+        result = LanguageDistillation(
+            target,
+            mode,
+            served_as or (Pretrained(teacher).name if teacher else None),
+            count_parameters(plain),
+            asked.parameters,
+            read.documents,
+            train.rows,
+            read.held_out.rows,
+            asked.held_out,
+            asked.sequences,
+            asked.cache_bytes,
+            done.resumed_at,
+            done.steps,
+        )
+        from locum.language.checkpoints import whole_weights
 
-    weights = whole_weights(plain)
+        weights = whole_weights(plain)
+        if state.is_main_process:
+            _save(plain, weights, tokenizer, result, settings, work)
     if state.is_main_process:
-        _save(plain, weights, tokenizer, result, settings, work)
+        shutil.rmtree(work)
     state.wait_for_everyone()
     return result
 
@@ -218,73 +222,15 @@ def count_parameters(model: PreTrainedModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _refuse(
-    folder: Path,
-    teacher: str | Path | None,
-    served_as: str | None,
-    origin: Origin,
-    mode: Mode,
-    settings: LanguageSettings,
-) -> None:
-    if mode not in get_args(Mode):
-        raise UsageError(f"mode is {mode!r}, expected {', '.join(get_args(Mode))}")
-    if folder.exists():
-        raise UsageError(f"{folder} exists: expected the place of a folder to be made")
-    if teacher is None and mode != "hard":
-        raise UsageError(f"mode {mode} needs a teacher; without one there is mode hard")
-    if teacher is None and origin.model is None:
-        raise UsageError("neither a teacher nor a student's model is given: expected one of them")
-    served = str(teacher).startswith(("http://", "https://"))
-    if served:
-        check_url(str(teacher), "teacher")
-    if served != (served_as is not None) or (served and mode != "offline"):
-        raise UsageError(
-            f"teacher={str(teacher)!r}, served_as={served_as!r}, mode={mode}: expected all of a "
-            "URL, the model's name there, and mode offline; or none"
-        )
-    if served and origin.model is None:
-        raise UsageError(
-            "the teacher is behind a URL, so the student cannot be made of it: give a model"
-        )
-    if settings.on_policy_share and mode != "online":
-        raise UsageError(
-            f"on_policy_share={settings.on_policy_share} in mode {mode}: what the student writes "
-            "is judged as it is written, so expected mode online"
-        )
-
-
-def _refuse_unused(
-    kept: TopTokens | DrawnTokens | None,
-    cache: str | Path | None,
-    mode: Mode,
-    settings: LanguageSettings,
-) -> None:
-    """See that nothing is asked for that changes nothing."""
-    if cache is not None or kept is not None:
-        raise UsageError(
-            f"mode {mode} keeps nothing of what a teacher says: expected neither a cache nor what "
-            "to keep of each token, or mode offline"
-        )
-    if mode == "hard" and settings.loss != LanguageLoss():
-        raise UsageError(
-            f"mode hard learns the tokens of the texts alone, and the loss is {settings.loss}: "
-            "leave it out, or take mode offline or online"
-        )
-
-
-def _refuse_kept(kept: TopTokens | DrawnTokens, settings: LanguageSettings) -> None:
-    """See that a loss can be had of what is kept, before a teacher is asked for it."""
-    loss = settings.loss
-    if kept.temperature != loss.temperature:
-        raise UsageError(
-            f"kept is {kept} and the loss is at temperature {loss.temperature}: expected the same "
-            "temperature"
-        )
-    if not isinstance(kept, TopTokens) and loss.name != "forward_kl":
-        raise UsageError(
-            f"kept is {kept} and the loss {loss.name}: draws serve forward_kl alone; take it, or "
-            "TopTokens"
-        )
+@contextmanager
+def _held(work: Path, state: Any) -> Iterator[None]:  # noqa: ANN401 - accelerate's
+    """Hold what is unfinished for this run, by the first of the processes that share it."""
+    if not state.is_main_process:
+        yield
+        return
+    busy = f"another run works in {work}: wait for its end, or choose another place for the student"
+    with hold(work / "run", busy=busy):
+        yield
 
 
 def _device(asked: str | None, state: Any) -> str:  # noqa: ANN401 - accelerate's
@@ -343,4 +289,3 @@ def _save(
     facts = result.as_object() | {"settings": settings.as_object()}
     (whole / "training.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
     whole.rename(result.folder)
-    shutil.rmtree(work)

@@ -7,11 +7,12 @@ from typing import Any, Literal, get_args
 
 from locum.errors import UsageError
 
-__all__ = ["LanguageLoss", "LanguageSettings", "Precision"]
+__all__ = ["LanguageLoss", "LanguageSettings", "Mode", "Precision"]
 
 LossName = Literal[
     "forward_kl", "reverse_kl", "jensen_shannon", "skew_kl", "skew_reverse_kl", "total_variation"
 ]
+Mode = Literal["hard", "offline", "online"]
 Precision = Literal["float32", "bfloat16"]
 _MIXED = {"jensen_shannon": 0.5, "skew_kl": 0.1, "skew_reverse_kl": 0.1}
 
