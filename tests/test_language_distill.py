@@ -269,10 +269,26 @@ def test_every_option_is_passed_on(tmp_path: Path, places: tuple[Path, Path]) ->
     config = AutoModelForCausalLM.from_pretrained(tmp_path / "student").config
     assert (config.num_hidden_layers, config.hidden_size) == (1, 32)
     assert (config.intermediate_size, config.num_attention_heads) == (48, 2)
-    [cache] = (tmp_path / "cache").glob("*.sqlite")
-    with closing(sqlite3.connect(cache)) as database:
-        facts = dict(database.execute("SELECT name, value FROM facts"))
+    facts = facts_of_cache(tmp_path / "cache")
     assert (facts["count"], facts["temperature"], facts["kept"]) == ("9", "2.0", "TopTokens")
+
+
+def facts_of_cache(folder: Path) -> dict[str, str]:
+    [cache] = folder.glob("*.sqlite")
+    with closing(sqlite3.connect(cache)) as database:
+        return dict(database.execute("SELECT name, value FROM facts"))
+
+
+def test_the_seed_is_of_the_tokens_that_are_drawn_too(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    command = ["train-lm", str(places[1]), "--teacher", str(places[0]), "--layers", "1"]
+    command += ["--length", "32", "--steps", "1", "--step-sequences", "2", "--device", "cpu"]
+    command += ["--held-out", "0.2", "--draws", "5", "--seed", "7", "--cache", str(tmp_path / "c")]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "student")])
+    assert done.exit_code == 0, done.output
+    facts = facts_of_cache(tmp_path / "c")
+    assert (facts["kept"], facts["draws"], facts["seed"]) == ("DrawnTokens", "5", "7")
 
 
 @pytest.mark.parametrize(
@@ -606,3 +622,23 @@ def test_copies_are_held_out_together(tmp_path: Path) -> None:
     train, held_out = (str(TOKENIZER.decode(part.ids_SL.flatten())) for part in read[:2])
     assert all((kind in train) != (kind in held_out) for kind in kinds)
     assert sum(kind in held_out for kind in kinds) == 4
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_of_half_the_texts_are_not_held_out(tmp_path: Path, seed: int) -> None:
+    kinds = [chr(97 + n) * 4 + f" {chr(107 + n) * 9}" for n in range(12)]
+    lines = [*kinds, *(f"{THINGS[6]} number {n} arrives" for n in range(12))]
+    path = tmp_path / "copies.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({"text": line}) for line in lines))
+    read = read_texts([path], TOKENIZER, length=64, held_out=0.2, seed=seed)
+    held_out = str(TOKENIZER.decode(read.held_out.ids_SL.flatten()))
+    assert "number" not in held_out
+    assert sum(kind in held_out for kind in kinds) == 5
+
+
+def test_copies_alone_are_too_few_to_hold_some_out(tmp_path: Path) -> None:
+    path = tmp_path / "copies.jsonl"
+    lines = ({"text": f"{THINGS[n % 2]} leaves {THINGS[4]} number {n}"} for n in range(40))
+    path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    with pytest.raises(InputError, match="40 documents are too few to hold 5% of them out"):
+        read_texts([path], TOKENIZER, length=64, held_out=0.05, seed=0)

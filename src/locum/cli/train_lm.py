@@ -140,7 +140,7 @@ def train_lm_command(
         raise UsageError(f"--top {top} and --draws {draws}: one of them is kept, leave one out")
     kept: TopTokens | DrawnTokens | None = None
     if draws is not None:
-        kept = DrawnTokens(draws, temperature)
+        kept = DrawnTokens(draws, temperature, seed=seed)
     elif top is not None:
         kept = TopTokens(top, temperature)
     name: LossName = loss
@@ -199,6 +199,7 @@ def _show(result: LanguageDistillation) -> None:
         ["student", f"{result.parameters:,} parameters{share}"],
         ["learned from", f"{last.tokens:,} tokens of {result.documents:,} texts, {result.mode}"],
         ["held-out loss", f"{result.before:.4f} before, {result.after:.4f} after, nats a token"],
+        ["", f"of {result.held_out_tokens:,} tokens"],
     ]
     if result.teacher_held_out is not None:
         rows.append(["  of the teacher", f"{result.teacher_held_out:.4f}"])

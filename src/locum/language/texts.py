@@ -51,7 +51,7 @@ def read_texts(
         tokenizer: Of the student.
         length: Tokens of a sequence.
         held_out: Files and folders to be measured on; or what share of the documents is, drawn so
-            that near-copies are on one side.
+            that near-copies are on one side and never twice the share is held out.
         seed: Of the draw.
 
     Raises:
@@ -72,7 +72,7 @@ def read_texts(
     if not (train and measured):
         raise InputError(
             f"{len(documents):,} documents are too few to hold {held_out:.0%} of them out, copies "
-            "together: give more, or other files to be measured on"
+            "together: give more, a larger share, or other files to be measured on"
         )
     return Texts(pack(train, length, fill), pack(measured, length, fill), len(documents))
 
@@ -80,11 +80,15 @@ def read_texts(
 def _drawn(
     documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, share: float, seed: int
 ) -> list[bool]:
-    """Draw groups of near-copies until their documents are the share."""
+    """Draw groups of near-copies, large ones left out, until their documents are the share."""
     texts = [str(tokenizer.decode(document.tokens)) for document in documents]
     group = find_groups(texts).group
     sizes = np.bincount(group)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    before = np.cumsum(sizes[order]) - sizes[order]
-    chosen = set(order[before < share * len(documents)].tolist())
-    return [int(number) in chosen for number in group]
+    wanted = share * len(documents)
+    chosen, count = set(), 0
+    for number in np.random.default_rng(seed).permutation(len(sizes)).tolist():
+        # A group is of any size: half of all texts may be one template.
+        if count < wanted and count + sizes[number] <= max(2 * wanted, 1):
+            chosen.add(number)
+            count += sizes[number]
+    return [number in chosen for number in group.tolist()]
