@@ -255,6 +255,29 @@ def test_how_text_is_split_is_found(
     assert found == name
 
 
+def test_a_folder_appears_when_it_is_whole(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make("qwen2", tokenizer)
+
+    def interrupt(folder: Path) -> None:
+        assert (folder / "model.safetensors").exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokenizer, "save_pretrained", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            save_folder(model, tokenizer, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+    save_folder(model, tokenizer, tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    with pytest.raises(UsageError, match="model' exists and is not empty"):
+        save_folder(model, tokenizer, tmp_path / "model")
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    with pytest.raises(UsageError, match="model' cannot be written"):
+        save_folder(model, tokenizer, tmp_path / "file" / "model")
+
+
 def test_the_command_writes_both_kinds(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     model = make("qwen2", tokenizer)
     save_folder(model, tokenizer, tmp_path / "model")

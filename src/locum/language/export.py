@@ -39,16 +39,28 @@ def save_folder(
     """Write a model and its tokenizer as the Hugging Face hub has them.
 
     What transformers, vLLM, TGI and `locum.teachers` load. Adapters have to be merged first
-    (`locum.language.merged`).
+    (`locum.language.merged`). The folder appears when it is whole; it may be there if it is empty.
 
     Raises:
-        UsageError: The folder cannot be written, or the model's weights are rounded.
+        UsageError: The folder holds something or cannot be written, or the model's weights are
+            rounded.
     """
+    import shutil
+    from pathlib import Path
+
+    place = Path(folder).absolute()
+    unfinished = place.with_name(f".{place.name}.unfinished")
     try:
-        as_plain(model).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        if place.exists() and any(place.iterdir()):
+            raise UsageError(f"folder {str(folder)!r} exists and is not empty: choose another")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        as_plain(model).save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
+        unfinished.replace(place)
     except OSError as error:
         raise UsageError(f"folder {str(folder)!r} cannot be written: {error}") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def save_gguf(
