@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from locum.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["why_unwritable", "written_whole"]
 
@@ -34,19 +35,24 @@ def why_unwritable(place: Path) -> str | None:
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Write beside a file, and put it there once all is written and on the disk.
 
-    Where that fails, or is interrupted, the file stays as it was and nothing stands beside it.
+    Where that fails, or is interrupted, the file stays as it was and nothing stands beside it. One
+    that is replaced leaves its permissions to the new one, and where it is a link, that goes on
+    pointing there.
 
     Raises:
         InputError: It cannot be written, or what is written cannot be had.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    place = Path(os.path.realpath(path))
+    scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
+            if place.exists():
+                scratch.chmod(stat.S_IMODE(place.stat().st_mode))
             yield file
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(path)
+        scratch.replace(place)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
     finally:

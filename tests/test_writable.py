@@ -1,0 +1,58 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.writable import written_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(path: Path, content: bytes) -> None:
+    with written_whole(path) as file:
+        file.write(content)
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    with written_whole(path) as file:
+        [scratch] = set(tmp_path.iterdir()) - {path}
+        assert stat.S_IMODE(scratch.stat().st_mode) == 0o640
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_keeps_its_target(tmp_path: Path, *, exists: bool) -> None:
+    link, target = tmp_path / "calls.jsonl", tmp_path / "elsewhere" / "calls.jsonl"
+    link.symlink_to(target)
+    if exists:
+        target.parent.mkdir()
+        target.write_bytes(b"old")
+    write(link, b"new")
+    assert link.readlink() == target
+    assert target.read_bytes() == b"new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_interrupted_file_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "calls.jsonl"
+    path.write_bytes(b"old")
+
+    def interrupt() -> None:
+        with written_whole(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
