@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from locum.cli.teachers import TeacherFlags, make_budget, make_teacher
+from locum.cli.teachers import TeacherFlags, choose_teacher, make_budget, make_teacher
 from locum.config import Settings, TeacherSettings
 from locum.errors import UsageError
 from locum.schema import OwnPrice
@@ -233,3 +234,37 @@ def test_the_budget_of_a_task() -> None:
 def test_a_budget_that_is_no_amount_is_refused(amount: float) -> None:
     with pytest.raises(UsageError, match="expected an amount of US dollars"):
         make_budget("topics", amount, None, Settings())
+
+
+@pytest.mark.parametrize(
+    ("named", "declared", "looked_in"),
+    [
+        (URL, {}, False),
+        ("local:model", {}, False),
+        ("function:rules:label", {}, True),
+        ("ours", {"ours": TeacherSettings(function="rules:label")}, True),
+        (
+            "both",
+            {
+                "both": TeacherSettings(panel=["ours", "theirs"]),
+                "ours": TeacherSettings(function="rules:label"),
+                "theirs": TeacherSettings(url=URL, model="m"),
+            },
+            True,
+        ),
+    ],
+)
+def test_modules_of_this_folder_are_found_for_a_function_alone_and_last(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    declared: dict[str, TeacherSettings],
+    *,
+    looked_in: bool,
+) -> None:
+    before = [*sys.path]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*before])
+    model = "m" if named == URL else None
+    choose_teacher(TeacherFlags((named,), model), Settings(teachers=declared))
+    assert sys.path == [*before, *([str(tmp_path)] if looked_in else [])]

@@ -17,6 +17,7 @@ from locum.cli.app import app
 from locum.errors import LocumError, UsageError
 from locum.evaluation import Certificate
 from locum.export import CertifiedStudent
+from locum.shapes import load_schema
 from locum.students.linear import LinearStudent
 from tests.commands import run
 from tests.importing import lines
@@ -435,6 +436,12 @@ CALLS = ("distill", "mail", "--calls", "calls.csv", "--schema", "schemas/mail.js
 )
 def test_options_that_cannot_be_used_are_refused(arguments: list[str], said: str) -> None:
     assert said in refusal(*CALLS, *arguments)
+
+
+def test_a_schema_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    (tmp_path / "city.json").write_text(orjson.dumps(schema).decode(), "utf-8-sig")
+    assert load_schema("city.json", tmp_path) == schema
 
 
 def test_a_schema_that_cannot_be_distilled_is_refused_at_once(few: Path) -> None:

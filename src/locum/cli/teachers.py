@@ -122,9 +122,10 @@ def choose_teacher(flags: TeacherFlags, settings: Settings) -> ChosenTeacher | N
                     "add --teacher, or leave it out"
                 )
         return None
-    # A function's module may lie in this folder, which an installed command does not look in.
-    sys.path.insert(0, str(Path.cwd()))
     chosen = [_settings_of(given, flags, settings) for given in flags.teachers]
+    if any(one.function for one in (*chosen, *settings.teachers.values())):
+        # Its module may lie in this folder, which an installed command does not look in.
+        sys.path.append(str(Path.cwd()))
     if len(chosen) == 1:
         return ChosenTeacher(chosen[0], settings.teachers)
     members = dict(zip(flags.teachers, chosen, strict=True))

@@ -73,7 +73,7 @@ class _Worker:
     """Labels batches of texts; lives in a process of Ray."""
 
     def __init__(self, order: _Order) -> None:
-        sys.path.insert(0, order.folder)
+        sys.path.append(order.folder)
         self._order = order
         self._store = LabelStore(order.place)
         self._teacher = build_teacher(order.teacher, order.others)

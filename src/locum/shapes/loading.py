@@ -29,7 +29,7 @@ def load_schema(name: str, folder: Path | None = None) -> dict[str, Any]:
     path = (folder or Path()) / name
     try:
         if path.is_file():
-            return schema_of(path.read_text("utf-8"))
+            return schema_of(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the schema {name[:_SHOWN]!r} cannot be read: {error}") from None
     module, _, attribute = name.partition(":")
