@@ -155,6 +155,16 @@ def test_what_an_interrupted_run_bought_for_calls_is_learned_from(tmp_path: Path
         assert len(store.soft_labels_of(TASK.labels, every)) == 10
 
 
+def test_what_was_bought_for_calls_is_found_by_its_labels_in_any_order(tmp_path: Path) -> None:
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        given = {"full": TeacherAnswer("b", (0.125, 0.25, 0.5)), "bare": TeacherAnswer("a")}
+        store.add_soft_labels(("c", "a", "b"), given)
+        assert store.soft_labels_of(("c", "a", "b"), list(given)) == given
+        found = store.soft_labels_of(("b", "c", "a"), list(given))
+        assert found == {"full": TeacherAnswer("b", (0.5, 0.125, 0.25)), "bare": given["bare"]}
+        assert store.soft_labels_of(("a", "b"), list(given)) == {}
+
+
 def test_the_same_text_is_asked_once(tmp_path: Path) -> None:
     teacher = RuleTeacher()
     with LabelStore(tmp_path / "labels.sqlite") as store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -98,6 +99,8 @@ class LabelStore:
     ) -> None:
         """Keep what a teacher said of the inputs of recorded calls; it goes when those do.
 
+        It is found by the same labels in any order.
+
         Args:
             labels: The label set, in the order of the distributions.
             answers: By the id of the call.
@@ -107,8 +110,9 @@ class LabelStore:
             InputError: The store cannot be written.
         """
         keyed = {_call_key(labels, call, whole=call not in unfinished): call for call in answers}
+        places = sorted(range(len(labels)), key=labels.__getitem__)
         self.link(keyed.items())
-        self.add((key, answers[call_id]) for key, call_id in keyed.items())
+        self.add((key, _ordered(answers[call_id], places)) for key, call_id in keyed.items())
 
     def soft_labels_of(
         self, labels: Sequence[str], call_ids: Sequence[str], *, finished: bool = False
@@ -123,16 +127,26 @@ class LabelStore:
         Raises:
             InputError: The store cannot be read.
         """
+        place_of = {label: place for place, label in enumerate(sorted(labels))}
+        places = [place_of[label] for label in labels]
         found: dict[str, TeacherAnswer] = {}
         for whole in (True,) if finished else (False, True):
             keyed = {_call_key(labels, call_id, whole=whole): call_id for call_id in call_ids}
-            found |= {keyed[key]: answer for key, answer in self.find(list(keyed)).items()}
+            kept = self.find(list(keyed))
+            found |= {keyed[key]: _ordered(answer, places) for key, answer in kept.items()}
         return found
 
 
 def _call_key(labels: Sequence[str], call_id: str, *, whole: bool) -> str:
     kind = "soft label" if whole else "unfinished soft label"
-    return hashlib.sha256(orjson.dumps([kind, labels, call_id])).hexdigest()
+    return hashlib.sha256(orjson.dumps([kind, sorted(labels), call_id])).hexdigest()
+
+
+def _ordered(answer: TeacherAnswer, places: Sequence[int]) -> TeacherAnswer:
+    """Return an answer with its probabilities from these places."""
+    if answer.distribution is None:
+        return answer
+    return replace(answer, distribution=tuple(answer.distribution[place] for place in places))
 
 
 def find_answers(database: Database, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
