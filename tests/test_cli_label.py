@@ -111,6 +111,18 @@ def test_a_dry_run_buys_nothing_and_its_price_holds(project: LabelProject) -> No
     assert printed["spent_usd"] <= plan["worst_usd"]
 
 
+def test_rows_that_are_left_out_are_told(project: LabelProject) -> None:
+    with (project.folder / "inputs.jsonl").open("ab") as file:
+        file.write(b'\n{"text": null}\n{broken\n')
+    reason = "the text is missing or is not a string"
+    for options in (["--dry-run"], ["--budget", "1", "-q"]):
+        _, errors = label(project, "--teacher", "patient", *options)
+        assert f"note: 1 row skipped: {reason}" in errors
+        assert "note: 1 row skipped: not valid JSON" in errors
+        output, _ = label(project, "--teacher", "patient", *options, "--json")
+        assert any(reason in note for note in orjson.loads(output)["notes"])
+
+
 def test_labels_come_with_their_probabilities(project: LabelProject) -> None:
     project.run()
     stored = project.stored()

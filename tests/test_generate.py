@@ -301,9 +301,13 @@ def test_a_dry_run_says_what_it_takes_and_asks_nothing(writer: Writer, project: 
         120,
     )
     assert 0 < plan["likely_usd"] < plan["worst_usd"]
-    shown = run(*command(writer), "--dry-run", folder=project).stdout
-    assert b"texts to write" in shown
-    assert b"scribe writes" in shown
+    assert plan["notes"] == []
+    with (project / "calls.csv").open("a") as file:
+        file.write("only a text\n")
+    done = run(*command(writer), "--dry-run", folder=project)
+    assert b"texts to write" in done.stdout
+    assert b"scribe writes" in done.stdout
+    assert b"note: 1 row skipped: " in done.stderr
     assert writer.received == 0
     assert not (project / ".locum" / "support").exists()
 

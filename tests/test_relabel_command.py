@@ -95,7 +95,7 @@ def test_what_stood_in_a_file_stays(tmp_path: Path) -> None:
         "to be mended",
         "",
         '{"id": 3, "query": ["ö"], "part": "test"}',
-        '{"id": 4, "query": "other", "answer": "returns", "probabilities": null}',
+        '{"id": 4, "query": "other", "answer": "returns", "probabilities": {"billing": 60}}',
     ]
     path.write_text("\n".join(lines), "utf-8")
     columns = read_examples(path, {"text": "query", "split": "part"}).columns
@@ -249,6 +249,19 @@ def test_the_table_tells_what_was_gained(project: Path, server: SoftServer) -> N
     assert b"of 12, students trained" in done.stderr
     assert "locum distill support" in out
     assert b"the others are never asked about" in done.stderr
+
+
+def test_rows_that_are_left_out_are_told(tmp_path: Path, server: SoftServer) -> None:
+    (tmp_path / "locum.toml").write_text(SETTINGS, "utf-8")
+    rows = [{"text": c.text, "answer": c.answer} for c in CLOSE_CALLS]
+    (tmp_path / "calls.jsonl").write_bytes(b"\n".join([*map(orjson.dumps, rows), b"{broken"]))
+    options = ("--calls", "calls.jsonl", "--output", "soft.jsonl", "--dry-run")
+    plan, _ = relabel_json(tmp_path, server, *options)
+    assert "not valid JSON" in plan["notes"][0]
+    done = run(
+        "relabel", "support", *teacher_options(server), *options, folder=tmp_path
+    )  # fmt: skip
+    assert b"note: 1 row skipped: not valid JSON" in done.stderr
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import dollars, print_json, print_rows
+from locum.cli.output import dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
-from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
     Api,
@@ -116,6 +116,9 @@ def generate_command(
     money = make_budget(task, budget, priced_as, settings)
     given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
     declared = declare_task(task, settings, labels, instruction, given.examples)
+    noted = [*given.notes, *declared.notes]
+    if not json_output:
+        print_notes(noted)
     wish = Wish(n, balance, seed)
     with (
         TerminalProgress(quiet=quiet) as progress,
@@ -129,7 +132,7 @@ def generate_command(
         common = (declared.task, asked, writing, given.examples, path, store, money, wish)
         plan = plan_generation(*common)
         if dry_run and json_output:
-            print_json(_plan_object(plan))
+            print_json(_plan_object(plan) | {"notes": noted})
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -143,7 +146,7 @@ def generate_command(
                 *common, clean=clean, stage=progress.stage, progress=progress.spend
             )
     if json_output:
-        print_json(_result_object(done, path, money))
+        print_json(_result_object(done, path, money) | {"notes": [*noted, *done.notes]})
     else:
         _show_result(done, path, money)
 
@@ -222,13 +225,9 @@ def _show_result(done: Generated, path: Path, money: Budget) -> None:
         ["file", str(path)],
     ]
     print_rows(rows, to_stdout=True)
-    console = stderr_console()
-    for note in done.notes:
-        console.print(f"note: {note}", markup=False)
+    print_notes(done.notes)
     if done.written.unasked or done.labelled.unasked:
-        console.print(
-            "note: the budget ended: run again with a larger --budget to go on", markup=False
-        )
+        print_notes(["the budget ended: run again with a larger --budget to go on"])
 
 
 def _asked_for(done: Generated) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import dollars, print_json, print_rows
+from locum.cli.output import dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
-from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
     Api,
@@ -108,6 +108,9 @@ def label_command(
     money = make_budget(task, budget, priced_as, settings)
     given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
     declared = declare_task(task, settings, labels, instruction, given.examples)
+    noted = [*given.notes, *declared.notes]
+    if not json_output:
+        print_notes(noted)
     with (
         TerminalProgress(quiet=quiet) as progress,
         open_store(place, dry_run=dry_run) as database,
@@ -117,7 +120,7 @@ def label_command(
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         plan = plan_task(declared.task, asked, given.examples, store, money)
         if dry_run and json_output:
-            print_json(_plan_object(plan))
+            print_json(_plan_object(plan) | {"notes": noted})
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -136,7 +139,7 @@ def label_command(
                 progress.spend,
             )
     if json_output:
-        print_json(_result_object(done, money))
+        print_json(_result_object(done, money, noted))
     else:
         _show_result(done, money)
     wanted = done.tally.asked + done.tally.failed.total() + done.tally.unasked
@@ -193,15 +196,11 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
     if tally.saved_by_batch_usd:
         rows.append(["saved by batch", dollars(tally.saved_by_batch_usd)])
     print_rows(rows, to_stdout=True)
-    console = stderr_console()
-    for note in done.notes:
-        console.print(f"note: {note}", markup=False)
+    print_notes(done.notes)
     if tally.unasked:
-        console.print(
-            f"note: {tally.unasked:,} calls were not made: what is left of the budget does not do "
-            "for the worst case of another; run again with a larger --budget to go on",
-            markup=False,
-        )
+        unasked = f"{tally.unasked:,} calls were not made: what is left of the budget does not do "
+        again = "for the worst case of another; run again with a larger --budget to go on"
+        print_notes([unasked + again])
 
 
 def _counts(tally: Tally) -> list[list[str]]:
@@ -229,7 +228,7 @@ def _plan_object(plan: LabellingPlan) -> dict[str, Any]:
     }
 
 
-def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
+def _result_object(done: LabelledTask, money: Budget, noted: list[str]) -> dict[str, Any]:
     tally = done.tally
     return {
         "teacher": done.teacher,
@@ -239,5 +238,5 @@ def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
         "spent_in_all_usd": done.balance.spent_usd,
         "assumed_usd": done.balance.assumed_usd,
         "budget_usd": money.cap_usd,
-        "notes": done.notes,
+        "notes": [*noted, *done.notes],
     }

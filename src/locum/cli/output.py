@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
 
-__all__ = ["command_to_type", "dollars", "print_json", "print_rows", "table"]
+__all__ = ["command_to_type", "dollars", "print_json", "print_notes", "print_rows", "table"]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -46,6 +46,15 @@ def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
         plain.add_row(*map(Text, row))
     console = Console(highlight=False, stderr=not to_stdout)
     console.print(plain)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what should be known besides, a sentence each, where it is in no result's way."""
+    from locum.cli.progress import stderr_console
+
+    console = stderr_console()
+    for note in notes:
+        console.print(f"note: {note}", markup=False)
 
 
 def command_to_type(*arguments: str, **options: object) -> str:

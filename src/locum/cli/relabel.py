@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import command_to_type, dollars, print_json, print_rows
+from locum.cli.output import command_to_type, dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place
-from locum.cli.progress import TerminalProgress, stderr_console
+from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.cli.teachers import (
     Api,
@@ -140,6 +140,9 @@ def relabel_command(
     if calls is not None:
         before = read_purchases(calls, given.columns["text"])
     declared = declare_task(task, settings, labels, instruction, given.examples)
+    noted = [*given.notes, *declared.notes]
+    if not json_output:
+        print_notes(noted)
     with (
         TerminalProgress(quiet=quiet) as progress,
         open_store(place, dry_run=dry_run) as database,
@@ -161,7 +164,7 @@ def relabel_command(
             told=progress.stage,
         )
         if dry_run and json_output:
-            print_json(plan_object(plan, money))
+            print_json(plan_object(plan, money) | {"notes": noted})
         elif dry_run or not quiet:
             _show_plan(plan, money, to_stdout=dry_run)
         if dry_run:
@@ -176,7 +179,7 @@ def relabel_command(
 
         done = relabel(plan, asked, store, money, _Told(progress), progress.spend, write)
     if json_output:
-        print_json(result_object(plan, done, money))
+        print_json(result_object(plan, done, money) | {"notes": [*noted, *done.notes]})
     else:
         _show_result(plan, done, money)
         following = command_to_type(
@@ -259,9 +262,7 @@ def _show_result(plan: RelabellingPlan, done: Relabelled, money: Budget) -> None
     if done.gains is not None:
         _show_gains(done.gains)
     print_rows([[sentence] for sentence in done.advice.sentences], to_stdout=True)
-    console = stderr_console()
-    for note in done.notes:
-        console.print(f"note: {note}", markup=False)
+    print_notes(done.notes)
 
 
 def _show_bought(done: Relabelled, money: Budget) -> None:

@@ -2,7 +2,14 @@
 
 from locum.dataset.duplicates import DuplicateGroups, find_groups
 from locum.dataset.labels import InferredLabels, are_free_text, infer_labels, likely_answer
-from locum.dataset.reading import COLUMNS, ReadResult, SkippedRows, read_examples, read_texts
+from locum.dataset.reading import (
+    COLUMNS,
+    ReadResult,
+    SkippedRows,
+    is_soft_label,
+    read_examples,
+    read_texts,
+)
 from locum.dataset.recorded import describe_placeholders, examples_of_calls
 from locum.dataset.rewriting import rewrite_rows
 from locum.dataset.splits import SHARES, SplitRows, may_seed, split_rows
@@ -27,6 +34,7 @@ __all__ = [
     "find_groups",
     "find_surroundings",
     "infer_labels",
+    "is_soft_label",
     "likely_answer",
     "may_seed",
     "read_examples",

@@ -41,6 +41,7 @@ __all__ = [
     "SkippedRows",
     "decode_file",
     "is_of_json_lines",
+    "is_soft_label",
     "numbered_rows",
     "read_examples",
     "read_texts",
@@ -301,6 +302,14 @@ def _to_written(example: Example, row: Row) -> WrittenExample:
         asked_label=asked if isinstance(asked, str) else None,
         seeds=tuple(map(str, seeds)) if isinstance(seeds, list) else (),
     )
+
+
+def is_soft_label(value: object) -> bool:
+    """Tell whether a value is read as a soft label, and not as a missing one."""
+    try:
+        return optional(value, _distribution) is not None
+    except BadRowError:
+        return False
 
 
 def _distribution(value: object) -> dict[str, float]:

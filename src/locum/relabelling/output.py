@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from locum.dataset import rewrite_rows
+from locum.dataset import is_soft_label, rewrite_rows
 from locum.errors import InputError, UsageError
 from locum.relabelling.purchases import Purchase, to_purchase
 from locum.writable import written_whole
@@ -81,8 +81,8 @@ def write_labelled(
 ) -> None:
     """Write the rows of a file in their order as JSONL, all or nothing, with the new soft labels.
 
-    All that stood in a row stays. The same inputs in the same order fall into the same splits, so
-    that nothing that was bought is tested on later.
+    All that stood in a row stays, but for a soft label that cannot be read. The same inputs in the
+    same order fall into the same splits, so that nothing that was bought is tested on later.
 
     Args:
         path: The file that is written; it may be the one that is read.
@@ -101,7 +101,7 @@ def write_labelled(
         if not isinstance(found, str):
             return row
         added: Row = {}
-        if found in soft_labels and not row.get(soft_label):
+        if found in soft_labels and not is_soft_label(row.get(soft_label)):
             added[soft_label] = soft_labels[found]
         if found in purchases:
             added[_COLUMN] = purchases[found]._asdict()
