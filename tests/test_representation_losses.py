@@ -147,6 +147,28 @@ def test_a_tokenizers_mask_is_taken_as_it_is(loss: Loss) -> None:
     assert loss(student, teacher, real.long()).item() == loss(student, teacher, real).item()
 
 
+@pytest.mark.parametrize("loss", SCORE_LOSSES)
+@pytest.mark.parametrize("nothing", [-torch.inf, torch.nan])
+def test_scores_of_padding_may_be_no_numbers(loss: Loss, nothing: float) -> None:
+    """As minus infinity, which attention adds at padding, and what kernels make of it."""
+    real, vectors = _real(2, 3, tokens=3), (_vectors(2, 3, 0), _vectors(2, 3, 1))
+    student, teacher = (relation_scores(one, one, HEADS) for one in vectors)
+    known = loss(student, teacher, real).item()
+    padding = ~(real[:, None, :, None] & real[:, None, None, :])
+    student = student.masked_fill(padding, nothing).requires_grad_()
+    value = loss(student, teacher.masked_fill(padding, nothing), real)
+    (slope,) = torch.autograd.grad(value, student)
+    assert value.item() == pytest.approx(known, rel=1e-12)
+    assert slope.isfinite().all()
+    assert not slope.masked_select(padding).any()
+
+
+@each_loss
+def test_no_real_token_costs_nothing(loss: Loss) -> None:
+    nothing = _real(0, 0, tokens=3)
+    assert loss(_vectors(2, 3, 0), _vectors(2, 3, 1), nothing).item() == 0
+
+
 @each_loss
 def test_padding_gets_no_gradient(loss: Loss) -> None:
     student = _vectors(2, 5, 0).requires_grad_()

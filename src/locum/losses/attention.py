@@ -3,7 +3,8 @@
 Shapes: B texts, L tokens, H heads, D values of all heads together. A score says how much one token
 (row) has to do with another (column): of queries with keys it is the attention before its softmax,
 of values with values MiniLM's value relation. Padding takes no part, neither as row nor as column,
-and the loss of a batch is the mean of the losses of its texts, weighted by their tokens.
+also where its scores are no numbers. The loss of a batch is the mean of the losses of its texts,
+weighted by their tokens, and zero where it has none.
 """
 
 # ruff: noqa: N803, N806 - names end in their shapes
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask
+from locum.losses.reduction import as_mask, reduce_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,10 +56,12 @@ def score_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> T
         The mean over real tokens of the mean over heads and over the real tokens of the same text.
     """
     mask_BL = as_mask(mask_BL)
-    columns_B11L = mask_BL[:, None, None, :]
-    squares_BHLL = (student_BHLL - teacher_BHLL).square().masked_fill(~columns_B11L, 0)
-    columns_B11 = columns_B11L.sum(dim=-1).clamp(min=1)
-    return _mean_of_rows(squares_BHLL.sum(dim=-1) / columns_B11, mask_BL)
+    real_B1LL = _real_pairs(mask_BL)
+    student_BHLL, teacher_BHLL = (
+        scores.masked_fill(~real_B1LL, 0) for scores in (student_BHLL, teacher_BHLL)
+    )
+    squares_BHLL = (student_BHLL - teacher_BHLL).square()
+    return _mean_of_rows(squares_BHLL.sum(dim=-1) / real_B1LL.sum(dim=-1).clamp(min=1), mask_BL)
 
 
 def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> Tensor:
@@ -76,15 +79,20 @@ def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -
         The mean over real tokens and heads, in nats.
     """
     mask_BL = as_mask(mask_BL)
-    padding_B11L = ~mask_BL[:, None, None, :]
+    padding_B1LL = ~_real_pairs(mask_BL)
     student_BHLL, teacher_BHLL = (
         # Not minus infinity: zero times the difference of two infinities is not a number.
-        scores.masked_fill(padding_B11L, -1e30).log_softmax(dim=-1)
+        scores.masked_fill(padding_B1LL, -1e30).log_softmax(dim=-1)
         for scores in (student_BHLL, teacher_BHLL)
     )
     divergences_BHL = (teacher_BHLL.exp() * (teacher_BHLL - student_BHLL)).sum(dim=-1)
     return _mean_of_rows(divergences_BHL, mask_BL)
 
 
+def _real_pairs(mask_BL: Tensor) -> Tensor:
+    """True where both tokens are real: zero times what is no number would be none either."""
+    return mask_BL[:, None, :, None] & mask_BL[:, None, None, :]
+
+
 def _mean_of_rows(rows_BHL: Tensor, mask_BL: Tensor) -> Tensor:
-    return rows_BHL.transpose(1, 2)[mask_BL].mean()
+    return reduce_rows(rows_BHL.transpose(1, 2)[mask_BL])

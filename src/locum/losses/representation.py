@@ -2,7 +2,7 @@
 
 Shapes: B texts, L tokens, D values of a hidden state. The mean is over real tokens: padding takes
 no part, whatever stands there, and the loss of a batch is the mean of the losses of its texts,
-weighted by their tokens.
+weighted by their tokens, and zero where it has none.
 """
 
 # ruff: noqa: N803, N806 - names end in their shapes
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask
+from locum.losses.reduction import as_mask, reduce_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,10 +31,8 @@ def hidden_state_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor)
     Returns:
         The mean over real tokens and over the values of a state.
     """
-    from torch.nn import functional
-
     mask_BL = as_mask(mask_BL)
-    return functional.mse_loss(student_BLD[mask_BL], teacher_BLD[mask_BL])
+    return reduce_rows((student_BLD[mask_BL] - teacher_BLD[mask_BL]).square())
 
 
 def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Tensor:
@@ -52,4 +50,4 @@ def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Te
 
     mask_BL = as_mask(mask_BL)
     cosine = functional.cosine_similarity(student_BLD[mask_BL], teacher_BLD[mask_BL], dim=-1)
-    return 1 - cosine.mean()
+    return reduce_rows(1 - cosine)
