@@ -301,6 +301,47 @@ def test_nothing_after_an_unknown_special_token_is_compared() -> None:
         AlignedTeacher(model, TOKENIZERS["teacher"], chat, "a", special={"<nothing>": END})
 
 
+@pytest.mark.parametrize(
+    ("word", "compared"),
+    [("card", False), ("zebra", True)],  # written as "▁card", and as "▁" and letters
+)
+def test_a_space_that_the_teacher_puts_before_a_text_is_not_taught(
+    word: str, *, compared: bool
+) -> None:
+    chat, metaspace, named = TOKENIZERS["chat"], TOKENIZERS["metaspace"], "<|im_start|>"
+    begun = chat(f"a note{named}").input_ids
+    ids = [*begun, *chat(f"{word} arrives").input_ids]
+    packed = Packed(
+        torch.tensor([ids]), torch.arange(len(ids))[None], torch.ones(1, len(ids)).bool()
+    )
+    model = new_model("llama", len(metaspace))
+    speaker = AlignedTeacher(model, metaspace, chat, "a", special={named: named}, listed=999)
+    kept = speaker.aligned(packed)
+    assert kept.learned_SL[0, len(begun)] == compared
+    assert kept.learned_SL[0, len(begun) + 1 :].any()
+    if compared:
+        said = speaker.ask(kept)(slice(None))
+        row = int(kept.learned_SL[0, : len(begun)].sum())
+        space, token, *_ = metaspace(word).input_ids
+        turn = metaspace.convert_tokens_to_ids(named)
+        read = [*metaspace("a note").input_ids, turn, space]
+        with torch.no_grad():
+            shares = model(torch.tensor([read])).logits[0, -1].softmax(-1)
+        foretold = dict(zip(said.ids_NK[row].tolist(), said.log_probabilities_NK[row], strict=True))
+        assert foretold[speaker.shared.teacher_class[token]].exp() >= shares[token] * 0.999
+
+
+def test_what_a_teacher_says_is_kept_for_a_student_of_the_same_tokens_alone() -> None:
+    other = byte_level_tokenizer()
+    other.eos_token = "<|im_start|>"  # noqa: S105 - no password
+    model, teacher = new_model("llama", len(TOKENIZERS["teacher"])), TOKENIZERS["teacher"]
+    one, again, another = (
+        AlignedTeacher(model, teacher, student, "a").fingerprint
+        for student in (TOKENIZERS["chat"], byte_level_tokenizer(), other)
+    )
+    assert one == again != another
+
+
 def test_a_special_token_paired_with_text_is_refused() -> None:
     model, teacher = new_model("llama", 305), train(TEXTS, 300)
     teacher.add_tokens(["<user>"])

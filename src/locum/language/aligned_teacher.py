@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -51,7 +52,7 @@ class AlignedTeacher:
         model: The teacher. It is asked, never changed.
         teacher: Its tokenizer.
         student: The student's tokenizer.
-        fingerprint: What tells the teacher from others.
+        fingerprint: What tells the teacher from others; its own tells the student's tokens too.
         listed: How many tokens are listed for each row; the others are one event.
         whole_classes: List classes of several student's tokens too. The loss then takes the
             student's logits as `project` gives them; otherwise it takes them as they are.
@@ -87,7 +88,6 @@ class AlignedTeacher:
                 "teacher and student have the same vocabulary: ask the teacher directly, and cut "
                 f"both models' logits to {self.shared.size} tokens"
             )
-        self.fingerprint = fingerprint
         self._model = model
         self._student, self._teacher = TokenBytes(student), TokenBytes(teacher)
         self.whole_classes = whole_classes
@@ -100,6 +100,7 @@ class AlignedTeacher:
         self._beginning = text_beginning(teacher)
         self._starting = text_beginning(student)
         self._pairs = _special_pairs(self.shared, self._student, self._teacher)
+        self.fingerprint = f"{fingerprint} {self._hash_of_tokens()}"
 
     def aligned(self, packed: Packed) -> Packed:
         """Return a batch with only those targets that the teacher has something to say of.
@@ -188,6 +189,18 @@ class AlignedTeacher:
                 kept.append(best.values.clamp(max=1).log())
         return torch.cat(kept_ids).clone(), torch.cat(kept).clone()
 
+    def _hash_of_tokens(self) -> str:
+        """Tell apart what the teacher's words are put into: classes, bytes and special tokens."""
+        tokens = (
+            self._column.tolist(),
+            self.shared.student_class,
+            self._student.texts,
+            self._beginning,
+            self._starting,
+            sorted(self._pairs.items()),
+        )
+        return hashlib.sha256(repr(tokens).encode()).hexdigest()[:16]
+
     def _pieces(self, packed: Packed) -> Iterator[_Piece]:
         ids = packed.ids_SL.tolist()
         for row, start, end in packed.spans():
@@ -241,8 +254,18 @@ class AlignedTeacher:
         written = self._teacher.write(text)
         if written is None:
             return None
-        pairs = [(0, 0), *align(written[1], ends)]
-        return written[0], pairs, len(said) == len(text.encode())
+        teacher_ids, teacher_ends = written
+        pairs = [*self._beginnings(teacher_ids, teacher_ends), *align(teacher_ends, ends)]
+        return teacher_ids, pairs, len(said) == len(text.encode())
+
+    def _beginnings(self, ids: Sequence[int], ends: Sequence[int]) -> list[tuple[int, int]]:
+        """Where both stand before a run: the teacher behind a space that it puts there itself.
+
+        Where that is one token with the first word, it has nothing to say of the word without it.
+        """
+        if self._teacher.ends(ids) == ends:
+            return [(0, 0)]
+        return [(1, 0)] if ends[0] == 0 else []
 
 
 def _goes_on(text: bytes | None) -> bool:
