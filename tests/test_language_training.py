@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -283,6 +283,30 @@ def test_what_the_student_writes_is_its_own_whatever_its_settings() -> None:
         assert student.generation_config is usual
     assert torch.equal(wrote[0].ids_SL, wrote[1].ids_SL)
     assert torch.equal(wrote[0].learned_SL, wrote[1].learned_SL)
+
+
+def test_long_texts_are_not_written_beside_many_short_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    length = 64
+    long = Document(list(range(60)), [False] * 40 + [True] * 20)
+    short = [Document([n % SIZE, 5, 6, 7], [False] + [True] * 3) for n in range(300)]
+    packed, student = pack([long, *short], length, 0), student_of()
+    sizes: list[int] = []
+    generate: Any = student.generate
+
+    def note(**given: torch.Tensor) -> torch.Tensor:
+        written: torch.Tensor = generate(**given)
+        sizes.append(written.numel())
+        return written
+
+    monkeypatch.setattr(student, "generate", note)
+    before = packed.learned_SL.clone()
+    batch = Writer(student, 4, "float32", SIZE).rewrite(packed)
+    assert max(sizes) <= 16 * length
+    assert sum(sizes) < 2 * (len(short) * 4 + 60)
+    changed = (batch.ids_SL != packed.ids_SL) & before
+    assert changed.any(dim=1).all()
 
 
 def test_what_is_after_an_end_that_the_student_writes_is_not_learned() -> None:

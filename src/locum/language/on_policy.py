@@ -18,7 +18,7 @@ import torch
 from locum.language.precision import computing_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from transformers import PreTrainedModel
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from locum.language.settings import Precision
 
 __all__ = ["Writer"]
+
+# Writing is done in the room of so many sequences: without gradients a place takes little. It does
+# not follow the passes, since other texts side by side would be other random numbers.
+_SEQUENCES_AT_ONCE = 16
 
 
 class _Part(NamedTuple):
@@ -90,6 +94,14 @@ class Writer:
 
     def _continue(self, batch: Packed, parts: list[_Part]) -> list[list[int]]:
         """Let the student go on from each part's beginning."""
+        found: dict[int, list[int]] = {}
+        for numbers in _side_by_side(parts, _SEQUENCES_AT_ONCE * batch.ids_SL.shape[1]):
+            written = self._write(batch, [parts[number] for number in numbers])
+            found |= dict(zip(numbers, written, strict=True))
+        return [found[number] for number in range(len(parts))]
+
+    def _write(self, batch: Packed, parts: list[_Part]) -> list[list[int]]:
+        """Let the student go on from some beginnings at once."""
         beginnings = [
             batch.ids_SL[part.sequence, part.start : part.kept].tolist() for part in parts
         ]
@@ -144,3 +156,23 @@ class Writer:
         if found is None:
             return set()
         return {found} if isinstance(found, int) else set(found)
+
+
+def _side_by_side(parts: Sequence[_Part], places: int) -> list[list[int]]:
+    """Return the numbers of parts that are written at once: of like length, and in their order.
+
+    All begin together and end with the longest, which together takes so many ``places`` at most.
+    """
+    found: list[list[int]] = []
+    width = room = 0
+    for number in sorted(
+        range(len(parts)), key=lambda number: parts[number].end - parts[number].start
+    ):
+        part = parts[number]
+        width, room = max(width, part.kept - part.start), max(room, part.end - part.kept)
+        if found and (len(found[-1]) + 1) * (width + room) <= places:
+            found[-1].append(number)
+        else:
+            found.append([number])
+            width, room = part.kept - part.start, part.end - part.kept
+    return [sorted(numbers) for numbers in found]
