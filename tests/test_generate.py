@@ -421,6 +421,7 @@ def test_another_model_may_write(writer: Writer, project: Path) -> None:
     ("options", "said"),
     [
         (["--writer-model", "m"], b"--writer-model goes with --writer"),
+        (["--writer", "http://127.0.0.1:9/v1"], b"its model: add --writer-model NAME"),
         (["--teacher", "function:json:dumps"], b"cannot write texts"),
         (["--n", "0"], b"--n"),
         (["--seed", "-1"], b"--seed"),

@@ -133,6 +133,11 @@ def test_a_task_of_the_settings_may_be_free_text(
         (["--student-model", "m", "--student", "linear"], "--student cannot be used where"),
         (["--student-model", "m", "--partial"], "--partial cannot be used where answers are free"),
         (["--student-model", "m", "--judge-model", "x"], "add --judge URL"),
+        (["--student-model", "m", "--accept", "judge"], "add --judge URL --judge-model NAME"),
+        (
+            ["--student-model", "m", "--accept", "judge", "--judge", "http://127.0.0.1:9/v1"],
+            "its model: add --judge-model NAME",
+        ),
         (["--student-model", "m", "--encoder", "e"], "--encoder without similarity in --accept"),
         (["--student-model", "./absent"], "does not exist"),
     ],

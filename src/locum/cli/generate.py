@@ -28,6 +28,7 @@ from locum.cli.teachers import (
     VotesRange,
     make_budget,
     make_teacher,
+    require_model,
 )
 from locum.errors import UsageError
 
@@ -163,6 +164,8 @@ def _make_writer(
 
     if model is not None and writer is None:
         raise UsageError("--writer-model goes with --writer URL")
+    if writer is not None:
+        require_model("writer", writer, model)
     own = TeacherFlags((writer,), model, concurrency=flags.concurrency) if writer else flags
     single = {
         name: declared.model_copy(update={"batch": False})

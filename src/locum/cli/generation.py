@@ -70,10 +70,11 @@ def make_judge(
     Raises:
         UsageError: It cannot be made.
     """
-    from locum.cli.teachers import TeacherFlags, make_teacher
+    from locum.cli.teachers import TeacherFlags, make_teacher, require_model
 
     if flags.judge is None or database is None:
         return None
+    require_model("judge", flags.judge, flags.judge_model)
     return make_teacher(TeacherFlags((flags.judge,), flags.judge_model), settings, database, told)
 
 
@@ -100,7 +101,7 @@ def find_generation(
         UsageError: Answers are free text, and there is nothing to make a student from.
     """
     from locum.schema import GenerationTask
-    from locum.writers import DEFAULT_RULE
+    from locum.writers import DEFAULT_RULE, Acceptance
 
     declared = settings.generations.get(name)
     is_asked_for = flags != WriterFlags()
@@ -126,6 +127,10 @@ def find_generation(
     if instruction is not None:
         task = GenerationTask(name, instruction)
     accept = flags.accept or (declared.accept if declared else None) or DEFAULT_RULE
+    if Acceptance(accept).needs_judge and flags.judge is None:
+        raise UsageError(
+            f"rule {accept!r} asks a judge, and none is named: add --judge URL --judge-model NAME"
+        )
     through = flags.write_through or settings.students.write_through
     return DeclaredGeneration(task, model, accept, through, notes)
 

@@ -36,6 +36,7 @@ __all__ = [
     "choose_teacher",
     "make_budget",
     "make_teacher",
+    "require_model",
 ]
 
 Teachers = Annotated[
@@ -81,6 +82,7 @@ BudgetUsd = Annotated[
 ]
 PricedAs = Annotated[str | None, typer.Option(help="Model whose price a teacher without one gets.")]
 
+_URLS = ("http://", "https://")
 _PREFIXES = {"local:": "local", "file:": "file", "function:": "function"}
 
 
@@ -160,6 +162,21 @@ def make_teacher(
     return build_teacher(chosen.teacher, chosen.others, BatchStore(database), told)
 
 
+def require_model(role: str, given: str, model: str | None) -> None:
+    """See that the name of its model is given of whoever is asked besides the teacher.
+
+    Args:
+        role: The flag that names it, such as ``judge``.
+        given: What the flag says.
+        model: What the flag of its model says.
+
+    Raises:
+        UsageError: It is a URL, and there is none.
+    """
+    if given.startswith(_URLS) and model is None:
+        raise UsageError(f"--{role} {given!r} needs the name of its model: add --{role}-model NAME")
+
+
 def make_budget(
     task: str,
     cap_usd: float | None,
@@ -201,7 +218,7 @@ def _settings_of(given: str, flags: TeacherFlags, settings: Settings) -> Teacher
         kind = next((kind for start, kind in _PREFIXES.items() if given.startswith(start)), None)
         if kind is not None:
             return TeacherSettings.model_validate({kind: given.partition(":")[2]} | said)
-        if not given.startswith(("http://", "https://")):
+        if not given.startswith(_URLS):
             raise UsageError(
                 f"--teacher {given!r}: expected a URL that starts with http:// or https://, a "
                 f"teacher of locum.toml ({', '.join(settings.teachers) or 'it declares none'}), "
