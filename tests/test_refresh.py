@@ -65,7 +65,22 @@ def test_one_that_keeps_its_promise_no_more_makes_place(tmp_path: Path) -> None:
     with promoted(tmp_path) as database:
         promotion = PromotionStore(database).find("support")
         assert promotion is not None
-        assert compare_with_promoted(database, promotion, with_threshold(0.9), changed).better
+        found = compare_with_promoted(database, promotion, with_threshold(0.9), changed)
+    assert found.better
+    assert found.reason.endswith("with 66.7%, too little for its promise")
+
+
+def test_a_few_that_differ_by_chance_make_no_place_for_one_that_answers_less(
+    tmp_path: Path,
+) -> None:
+    changed = [*SEEN[:26], *((text, "returns") for text, label in SEEN[:12] if label == "billing")]
+    assert len(changed) == 30  # 26 of them agree: fewer than the 90% that are promised.
+    with promoted(tmp_path) as database:
+        promotion = PromotionStore(database).find("support")
+        assert promotion is not None
+        found = compare_with_promoted(database, promotion, with_threshold(0.99999), changed)
+    assert not found.better
+    assert "and the promoted one 100.0% with 86.7%" in found.reason
 
 
 def test_one_that_was_revoked_makes_place(tmp_path: Path) -> None:

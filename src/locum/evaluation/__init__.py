@@ -17,7 +17,7 @@ from locum.evaluation.foreseen import (
     coverage_difference,
     foreseen_coverage,
 )
-from locum.evaluation.intervals import Interval, clopper_pearson
+from locum.evaluation.intervals import Interval, binomial_lower_tail, clopper_pearson
 
 __all__ = [
     "Certificate",
@@ -28,6 +28,7 @@ __all__ = [
     "ScoreChoice",
     "SelectivePoint",
     "Share",
+    "binomial_lower_tail",
     "certified_coverages",
     "certify",
     "choose_deferral",

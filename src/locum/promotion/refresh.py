@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.evaluation import binomial_lower_tail
 from locum.export import load_artefact
 from locum.promotion.judge import Judge
 from locum.promotion.unpacking import unpack_student
@@ -17,6 +18,7 @@ from locum.traffic.strict_json import write_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locum.evaluation import Certificate
     from locum.export import AnyStudent
     from locum.schema import Extraction
     from locum.store import Database, Promotion
@@ -44,9 +46,17 @@ class _Answers(NamedTuple):
         return sum(self.answered) / len(self.answered)
 
     @property
+    def agreeing(self) -> int:
+        return sum(a and b for a, b in zip(self.answered, self.agrees, strict=True))
+
+    @property
     def agreement(self) -> float:
-        pairs = zip(self.answered, self.agrees, strict=True)
-        return sum(a and b for a, b in pairs) / max(sum(self.answered), 1)
+        return self.agreeing / max(sum(self.answered), 1)
+
+    def rule_out(self, promise: Certificate) -> bool:
+        """Tell whether so few agree that, with its confidence, the promise is broken."""
+        chance = binomial_lower_tail(self.agreeing, sum(self.answered), promise.target)
+        return chance < 1 - promise.confidence
 
 
 def compare_with_promoted(
@@ -57,9 +67,10 @@ def compare_with_promoted(
 ) -> Refreshed:
     """Compare two students on the inputs on which the new one was certified.
 
-    The new one is better where the promoted one was revoked, or keeps its promise no more on these
-    inputs, or where the new one answers more of them, by at least one standard error of the
-    difference. The promoted one may have learned from some of them, which speaks for it alone.
+    The new one is better where the promoted one was revoked, or these inputs rule out, by an exact
+    binomial test, that it keeps its promise; or where the new one answers more of them, by at least
+    one standard error of the difference. The promoted one may have learned from some of them, which
+    speaks for it alone.
 
     Args:
         database: The store.
@@ -85,10 +96,10 @@ def compare_with_promoted(
         f"{now.coverage:.1%} with {now.agreement:.1%} agreement, and the promoted one "
         f"{before.coverage:.1%} with {before.agreement:.1%}"
     )
-    certificate = old.certificate
-    kept = certificate is not None and before.agreement >= certificate.target
-    better = not kept or now.coverage - before.coverage > _standard_error(now, before)
-    return Refreshed(better, shown)
+    promise = old.certificate
+    if promise is None or before.rule_out(promise):
+        return Refreshed(better=True, reason=f"{shown}, too little for its promise")
+    return Refreshed(now.coverage - before.coverage > _standard_error(now, before), shown)
 
 
 def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:
