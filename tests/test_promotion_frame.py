@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locum.promotion import Ask, Frame, ask_of, frame_of
+from locum.promotion import Ask, Frame, ask_of, frame_of, frames_of
 from locum.redaction import Redactor
 from locum.traffic import SplitRequest, split_request, to_chat
 from tests.promoted import INSTRUCTION, chat_request, message_request, record
@@ -151,7 +151,7 @@ def test_no_request_makes_the_gateway_stumble(request: dict[str, Any]) -> None:
     ask_of(request)
     if isinstance(split, SplitRequest):
         assert isinstance(split.text, str)
-        frame_of(split.rest)
+        frames_of(split.rest)
     assert request == given
 
 
@@ -195,13 +195,66 @@ def test_how_an_answer_is_delivered_does_not_change_the_frame(more: dict[str, An
         chat_request("x", messages=[SYSTEM, *SHOWN, {"role": "user", "content": "x"}]),
         chat_request("x", messages=[*SHOWN, {"role": "user", "content": "x"}]),
         chat_request("x", messages=[{"role": "user", "content": "x"}]),
-        chat_request(
-            "x", messages=[{**SYSTEM, "role": "developer"}, {"role": "user", "content": "x"}]
-        ),
     ],
 )
 def test_whatever_bears_on_the_answer_changes_the_frame(changed: JsonObject) -> None:
     assert frame(changed) != frame(chat_request("x"))
+
+
+def _telling(**message: object) -> JsonObject:
+    return {"messages": [{**SYSTEM, **message}, {"role": "user", "content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"temperature": 0.0},
+        {"temperature": -0.0},
+        {"stop": []},
+        {"tools": []},
+        {"tools": None},
+        _telling(role="developer"),
+        _telling(name=None),
+        _telling(tool_calls=[]),
+        _telling(content=[{"type": "text", "text": INSTRUCTION}]),
+        _telling(
+            content=[{"type": "text", "text": INSTRUCTION, "cache_control": {"type": "ephemeral"}}]
+        ),
+        _telling(content=[{"type": "text", "text": line} for line in INSTRUCTION.split("\n")]),
+    ],
+    ids=str,
+)
+def test_how_a_client_spells_a_request_does_not_change_the_frame(spelling: dict[str, Any]) -> None:
+    assert frame(chat_request("x") | spelling) == frame(chat_request("x"))
+
+
+def test_clients_of_anthropic_s_api_spell_alike() -> None:
+    def told(**more: Any) -> Frame:  # noqa: ANN401 - JSON
+        return frame(to_chat("messages", message_request("x", **more), None).request)
+
+    parts = [{"type": "text", "text": line} for line in INSTRUCTION.split("\n")]
+    assert told(tools=[], stop_sequences=[], max_tokens=32.0, system=parts) == told()
+
+
+def test_plans_of_earlier_versions_hold_frames_as_clients_spelled_them() -> None:
+    plain = {
+        "model": "m",
+        "temperature": 0,
+        "messages": [{"role": "system", "content": "Sort the mail."}],
+    }
+    parts = [{"type": "text", "text": "Sort the mail."}]
+    spelled = {
+        "model": "m",
+        "temperature": 0.0,
+        "stop": [],
+        "messages": [{"role": "developer", "content": parts, "name": None}],
+    }
+    earlier = Frame("c299c3a46667", "m", "e4ff491169b8a9ea", "a68e20e35a4f7b2b")
+    assert frames_of(plain) == (earlier, earlier)
+    assert frames_of(spelled) == (
+        earlier,
+        Frame("c299c3a46667", "m", "c08d02398e9d69f3", "d65b1fa510060553"),
+    )
 
 
 @given(st.data())

@@ -3,7 +3,7 @@
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
-from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of
+from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, frames_of
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan, read_artefact_files
@@ -37,6 +37,7 @@ __all__ = [
     "compare_with_promoted",
     "drop_unused",
     "frame_of",
+    "frames_of",
     "load_judge",
     "prepare_plan",
     "promote_student",

@@ -8,13 +8,13 @@ from hashlib import sha256
 from types import NoneType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.traffic import SETTINGS, fingerprint
+from locum.traffic import SETTINGS, fingerprint, plain_rest
 from locum.traffic.strict_json import canonical_json, write_json
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
 
-__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of"]
+__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "frames_of"]
 
 ANY_TURNS = "*"
 """Stands in a frame for whatever turns come before the input."""
@@ -62,12 +62,27 @@ class Ask(NamedTuple):
 
 
 def frame_of(rest: JsonObject) -> Frame:
-    """Return the frame of a request without its input.
+    """Return the frame of a request without its input, however its client spells it.
 
     Args:
         rest: That of `split_request`, redacted as recorded calls are.
     """
-    rest = _unnumbered(rest)
+    return frames_of(rest)[0]
+
+
+def frames_of(rest: JsonObject) -> tuple[Frame, Frame]:
+    """Return the frame of a request, and the one that hangs on its client's spelling.
+
+    Plans that were made by earlier versions hold the latter.
+
+    Args:
+        rest: That of `split_request`, redacted as recorded calls are.
+    """
+    spelled = _unnumbered(rest)
+    return _frame(plain_rest(spelled)), _frame(spelled)
+
+
+def _frame(rest: JsonObject) -> Frame:
     messages = rest["messages"]
     settings = {name: rest[name] for name in rest.keys() & SETTINGS}
     model = rest.get("model")

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, frame_of, read_answerable
+from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, frames_of, read_answerable
 from locum.serving.known_bodies import KnownBodies
 from locum.traffic import to_chat
 from locum.traffic.strict_json import parse_json, write_json
@@ -112,7 +112,7 @@ class Recogniser:
     def __init__(self, roster: Roster, redactor: Redactor) -> None:
         self._roster = roster
         self._redactor = redactor
-        self._frames: dict[bytes, Frame] = {}
+        self._frames: dict[bytes, tuple[Frame, Frame]] = {}
         self._framer = ThreadPoolExecutor(1, "locum-frames")
         self._known: KnownBodies[CallKind] = KnownBodies()
         self._known_of: tuple[StandIn, ...] = ()
@@ -143,13 +143,13 @@ class Recogniser:
         text, name = read.text, call.request.headers.get_text(b"x-locum-task")
         named = [one for one in stand_ins if one.may_be_named(call.model, name)]
         likely = any(one.plan.recognition.may_hold(text) for one in named)
-        frame = await self._frame(read.rest) if likely else None
-        if frame is None:
+        frames = await self._frames_of(read.rest) if likely else None
+        if frames is None:
             return None
-        knowing = tuple(one for one in named if one.plan.recognition.knows(frame))
+        knowing = tuple(one for one in named if one.plan.recognition.knows(*frames))
         form = ANSWER_FORMS[call.endpoint]
         repeated = form.repeated(call.body)
-        kind = CallKind(knowing, form, read.user, frame, read.ask, repeated, {})
+        kind = CallKind(knowing, form, read.user, frames[0], read.ask, repeated, {})
         ours = kind.call(text, call.request, call.received)
         # Meanwhile others may have been promoted.
         if ours is not None and stand_ins is self._roster.stand_ins:
@@ -169,25 +169,25 @@ class Recogniser:
         if key is not None:
             self._known.learn(key, call.request.body, kind, partial(_read_body, call.endpoint))
 
-    async def _frame(self, rest: JsonObject) -> Frame | None:
-        """The frame of a request; those of the last ones are kept, as most are alike.
+    async def _frames_of(self, rest: JsonObject) -> tuple[Frame, Frame] | None:
+        """The frames of a request; those of the last ones are kept, as most are alike.
 
-        There is none for one that is so large that to redact it would hold up other calls.
+        There are none for one that is so large that to redact it would hold up other calls.
         """
         whole = write_json(rest)
         key = sha256(whole).digest()
-        frame = self._frames.get(key)
-        if frame is None and len(whole) <= _LARGEST_FRAME:
+        frames = self._frames.get(key)
+        if frames is None and len(whole) <= _LARGEST_FRAME:
             if len(self._frames) >= _MOST_FRAMES:
                 self._frames.clear()
             loop = asyncio.get_running_loop()
-            frame = await loop.run_in_executor(self._framer, self._make_frame, rest)
-            self._frames[key] = frame
-        return frame
+            frames = await loop.run_in_executor(self._framer, self._make_frames, rest)
+            self._frames[key] = frames
+        return frames
 
-    def _make_frame(self, rest: JsonObject) -> Frame:
+    def _make_frames(self, rest: JsonObject) -> tuple[Frame, Frame]:
         [redacted] = self._redactor.redact([rest]).values
-        return frame_of(redacted)
+        return frames_of(redacted)
 
 
 class _Read(NamedTuple):

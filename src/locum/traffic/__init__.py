@@ -23,6 +23,7 @@ from locum.traffic.split_request import (
     SETTINGS,
     SplitRequest,
     is_stored,
+    plain_rest,
     split_request,
 )
 from locum.traffic.token_counts import answer_tokens
@@ -51,6 +52,7 @@ __all__ = [
     "is_end_token",
     "is_stored",
     "make_call",
+    "plain_rest",
     "read_answer",
     "redact_call",
     "said_text",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["SETTINGS", "SplitRequest", "is_stored", "split_request"]
+__all__ = ["SETTINGS", "SplitRequest", "is_stored", "plain_rest", "split_request"]
 
 # These change how an answer is delivered or accounted for, and not what it says.
 _DELIVERY = frozenset(
@@ -27,16 +27,19 @@ SETTINGS = frozenset(
         *("presence_penalty", "frequency_penalty", "stop", "reasoning_effort", "verbosity"),
     }
 )
-# Of the Responses API, these leave an answer as it is where they have one of these values.
-_WITHOUT_EFFECT: JsonObject = {
+# These leave an answer as it is where they have one of these values.
+_WITHOUT_EFFECT: JsonObject = {"tools": ([],)}
+_WITHOUT_EFFECT_ON_RESPONSES: JsonObject = {
+    **_WITHOUT_EFFECT,
     "background": (False,),
     "include": ([],),
     "tool_choice": ("auto", "none"),
-    "tools": ([],),
     "truncation": ("auto", "disabled"),
 }
 _SAID = frozenset({"role", "content"})
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
+# OpenAI's newer name of the same.
+_SAME_ROLE = {"developer": "system"}
 _ODD_MESSAGES = "messages of more than text, or none of the user's at the end"
 
 
@@ -62,7 +65,7 @@ def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest
         chat: The request in the shape of chat completions.
         endpoint: The API that it was sent to.
     """
-    harmless = _WITHOUT_EFFECT if endpoint == "responses" else {}
+    harmless = _WITHOUT_EFFECT_ON_RESPONSES if endpoint == "responses" else _WITHOUT_EFFECT
     for name, value in chat.items():
         known = name in _DELIVERY or name in SETTINGS
         if not known and _has_effect(value, harmless.get(name, ())):
@@ -80,6 +83,24 @@ def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest
     rest["response_format"] = chat.get("response_format")
     rest["messages"] = turns
     return SplitRequest(text, rest)
+
+
+def plain_rest(rest: JsonObject) -> JsonObject:
+    """Return what is left of a request without its input in one of the spellings that clients have.
+
+    Settings that are whole numbers have no point, and those that are empty lists are left out. Each
+    message is a role and a text, with its parts joined by lines, and instructs as ``system``.
+
+    Args:
+        rest: That of `split_request`.
+    """
+    plain = {
+        name: _plain_number(value) if name in SETTINGS else value
+        for name, value in rest.items()
+        if name not in SETTINGS or value != []
+    }
+    plain["messages"] = [_plain_turn(turn) for turn in rest["messages"]]
+    return plain
 
 
 def is_stored(endpoint: Endpoint, request: JsonObject) -> bool:
@@ -101,6 +122,15 @@ def _has_effect(value: object, without: Sequence[object]) -> bool:
 
 def _is_one(answers: object) -> bool:
     return answers is None or (type(answers) is int and answers == 1)
+
+
+def _plain_number(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _plain_turn(turn: JsonObject) -> JsonObject:
+    role = turn["role"]
+    return {"role": _SAME_ROLE.get(role, role), "content": _text_of(turn, _ROLES)}
 
 
 def _text_of(message: object, roles: Container[str]) -> str | None:
