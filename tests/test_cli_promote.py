@@ -12,6 +12,7 @@ from locum.schema import Example
 from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
 from tests.commands import in_json, locum, refusal, run
 from tests.promoted import (
+    chat_request,
     label_calls,
     label_student,
     mail_calls,
@@ -66,6 +67,7 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
         "calls": 150,
         "recognised": 150,
         "stored": 0,
+        "unworded": [],
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:
@@ -95,6 +97,15 @@ def test_calls_that_are_to_be_stored_are_told_of(tmp_path: Path) -> None:
     said = locum(tmp_path, "promote", "support")
     assert "needs       store: false in the application's calls: without it, 3 of these" in said
     assert in_json(tmp_path, "promote", "support")["stored"] == 3
+
+
+def test_labels_that_are_left_to_the_teacher_are_told_of(tmp_path: Path) -> None:
+    said = ["Billing.", "Billing.", "Shipping.", "Returns", "returns."]
+    calls = [record(chat_request(f"text {n}"), answer, n) for n, answer in enumerate(said)]
+    distilled(tmp_path, calls=calls[:3])
+    said_of = locum(tmp_path, "promote", "support")
+    assert "leaves out  1 of the labels, such as 'returns': the teacher was not seen" in said_of
+    assert in_json(tmp_path, "promote", "support")["unworded"] == ["returns"]
 
 
 def test_a_student_of_objects_is_promoted_by_its_folder(tmp_path: Path) -> None:

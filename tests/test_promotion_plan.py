@@ -98,6 +98,22 @@ def test_answers_that_say_more_than_the_label_are_refused() -> None:
     assert worded(["billing"] * 9 + reasons)["billing"].text == "billing"
 
 
+def test_a_rare_label_in_as_many_spellings_is_the_teacher_s_alone() -> None:
+    found = worded(["billing"] * 9 + ["Returns", "returns.", "**Returns**"])
+    # One that was never answered is still written plainly, as all others are.
+    assert found.keys() == {"billing", "shipping"}
+
+
+def test_labels_that_are_left_to_the_teacher_are_told_of() -> None:
+    said = ["Billing.", "Billing.", "Shipping.", "Shipping.", "Returns", "returns.", "**Returns**"]
+    calls = [record(chat_request(f"text {n}"), answer, n) for n, answer in enumerate(said)]
+    found = prepare_plan(label_student(), calls)
+    assert found.unworded == ("returns",)
+    [labels] = found.plan.labels.values()
+    assert labels.keys() == {"billing", "shipping"}
+    assert prepare_plan(label_student(), label_calls()).unworded == ()
+
+
 @given(st.lists(st.sampled_from(["billing", "Billing", " BILLING ", '"shipping"', "x", ""])))
 def test_what_is_written_means_the_label(answers: list[str]) -> None:
     try:

@@ -59,7 +59,7 @@ def promote_command(
             refuse_revoked(database, name, folder)
         promotion, prepared = promote_student(database, folder, percent=percent, shadow=shadow)
     if json_output:
-        said = {name: getattr(prepared, name) for name in ("calls", "recognised", "stored")}
+        said = {name: value for name, value in prepared._asdict().items() if name != "plan"}
         print_json(_to_object(promotion) | said)
         return
     plan = prepared.plan
@@ -73,6 +73,11 @@ def promote_command(
         f"promise     agreement of {plan.target:g} with {plan.teacher} on what it answers, with "
         f"confidence {plan.confidence:g}; it is expected to answer {plan.coverage:.1%}"
     )
+    if prepared.unworded:
+        typer.echo(
+            f"leaves out  {len(prepared.unworded):,} of the labels, such as "
+            f"{prepared.unworded[0]!r}: the teacher was not seen to write them, or not in one way"
+        )
     if plan.recognition.by_name:
         typer.echo(f"needs       the header x-locum-task: {name} in the application's calls")
     if prepared.stored:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
-from locum.export import CertifiedExtractor, CertifiedWriter
+from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter
 from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import Frame, frame_of
 from locum.promotion.plan import Plan, PromptTokens
@@ -42,12 +42,14 @@ class Prepared(NamedTuple):
         calls: How many recorded calls were looked at.
         recognised: How many of them it recognises.
         stored: How many of these the provider was to keep; a student answers no such calls.
+        unworded: Labels that are left to the teacher, as it is not known how it writes them.
     """
 
     plan: Plan
     calls: int
     recognised: int
     stored: int
+    unworded: tuple[str, ...]
 
 
 class ArtefactFiles(NamedTuple):
@@ -152,7 +154,7 @@ def prepare_plan(
         texts=texts,
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
-    return Prepared(plan, count, len(seen), stored)
+    return Prepared(plan, count, len(seen), stored, _unworded(student, labels))
 
 
 def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
@@ -201,6 +203,14 @@ def _wordings(
         return {}, {}, tuple(sorted(answers))
     classes = student.classes_
     return {name: word_labels(classes, given) for name, given in answers.items()}, {}, ()
+
+
+def _unworded(student: AnyStudent, labels: dict[str, dict[str, LabelWording]]) -> tuple[str, ...]:
+    """Labels that are worded in no kind of call."""
+    if not isinstance(student, CertifiedStudent):
+        return ()
+    worded = {label for wordings in labels.values() for label in wordings}
+    return tuple(label for label in student.classes_ if label not in worded)
 
 
 def _check_required(student: CertifiedExtractor, call: Call) -> None:

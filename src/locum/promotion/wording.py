@@ -48,13 +48,14 @@ def word_labels(labels: Sequence[str], answers: Iterable[Worded]) -> dict[str, L
     """Return how each label is written.
 
     A label that was never answered is written as it stands, if the others are; else it is left out.
+    So is one whose answers are hardly ever alike, such as a rare one in as many spellings.
 
     Args:
         labels: Those of the task.
         answers: The teacher's.
 
     Raises:
-        InputError: Answers say more than the label: no two are alike.
+        InputError: Most answers are of labels whose answers are hardly ever alike: they say more.
     """
     parse = LabelParser(labels)
     texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -64,24 +65,34 @@ def word_labels(labels: Sequence[str], answers: Iterable[Worded]) -> dict[str, L
         if index is not None:
             texts[labels[index]][answer.text] += 1
             tokens[answer.text] = answer.tokens
-    worded = {}
-    for label, spellings in texts.items():
-        text, count = spellings.most_common(1)[0]
-        if count < _LEAST_SHARE * spellings.total():
-            raise InputError(
-                f"the teacher's answers say more than the label {label!r}, such as "
-                f"{text[:_SHOWN]!r}, and hardly two are alike, so that a student's would look "
-                "different: distil the task as JSON, with --schema and --leave-out"
-            )
-        worded[label] = LabelWording(text, tokens[text])
-    if not worded:
+    if not texts:
         raise InputError(
             f"no answer of the teacher is one of the labels, such as {labels[0]!r}: distil the "
             "task again, from calls whose answers are"
         )
+    unlike = {label: said for label, said in texts.items() if not _are_alike(said)}
+    counts = {label: said.total() for label, said in texts.items()}
+    if sum(counts[label] for label in unlike) > _LEAST_SHARE * sum(counts.values()):
+        label = max(unlike, key=counts.__getitem__)
+        text, _ = unlike[label].most_common(1)[0]
+        raise InputError(
+            f"the teacher's answers say more than the label {label!r}, such as "
+            f"{text[:_SHOWN]!r}, and hardly two are alike, so that a student's would look "
+            "different: distil the task as JSON, with --schema and --leave-out"
+        )
+    worded = {}
+    for label, said in texts.items():
+        if label not in unlike:
+            text, _ = said.most_common(1)[0]
+            worded[label] = LabelWording(text, tokens[text])
     if all(wording.text == label for label, wording in worded.items()):
-        worded |= {label: LabelWording(label, None) for label in labels if label not in worded}
+        worded |= {label: LabelWording(label, None) for label in labels if label not in texts}
     return worded
+
+
+def _are_alike(spellings: Counter[str]) -> bool:
+    [(_, count)] = spellings.most_common(1)
+    return count >= _LEAST_SHARE * spellings.total()
 
 
 def word_objects(answers: Iterable[Worded]) -> ObjectWording:
