@@ -32,6 +32,7 @@ from locum.serving.recorder_link import RecorderLink
 from locum.serving.records import Record
 from locum.serving.spending import Reservation
 from locum.store import CallFilter, CallStore, ShadowStore, SpendStore, open_database
+from locum.traffic import answer_text
 from locum.traffic.apis.lenient import as_count
 from tests.promoted import label_student
 
@@ -463,6 +464,31 @@ def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
 
     run(scenario)
     assert numbers(place) == {1}
+
+
+def test_calls_with_one_answer_of_an_upstream_s_cache_are_all_kept(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+    request = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]})
+
+    def answer(said: str) -> bytes:
+        message = {"role": "assistant", "content": said}
+        return orjson.dumps({"id": f"chatcmpl-{'0' * 20}", "choices": [{"message": message}]})
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            for time_of_call, said in ((1.0, "a"), (2.0, "a"), (3.0, "b"), (3.0, "b")):
+                link.record(FACTS | {"time": time_of_call}, request, answer(said))
+            await until(lambda: link.waiting == 0)
+            link.record(FACTS | {"time": 4.0}, request, answer("a"))
+            link.record(FACTS | {"time": 1.0}, request, answer("a"))
+            await until(lambda: link.waiting == 0)
+
+    run(scenario)
+    with open_database(place) as database:
+        calls = list(CallStore(database).iterate(CallFilter()))
+    said = [(call.facts.time, answer_text(call.response or {})) for call in calls]
+    # What is handed over twice is one call.
+    assert said == [(1.0, "a"), (2.0, "a"), (3.0, "b"), (4.0, "a")]
 
 
 # How it ends

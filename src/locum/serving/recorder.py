@@ -24,6 +24,7 @@ from locum.schema import OwnPrice
 from locum.serving.notes import Notes
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.records import teacher_answer, to_call
+from locum.serving.same_answers import tell_apart
 from locum.serving.traces import Traces
 from locum.store import CallStore, PromotionStore, Shadow, open_database
 from locum.traffic import input_text
@@ -123,22 +124,23 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
         records = notes.take_others(records)
-        calls, reasons, traced = [], [], []
+        read: list[tuple[Record, Call]] = []
+        reasons = []
         for record in records:
             with suppress(AttributeError):
                 os.sched_yield()
             try:
-                call = to_call(record, redactor, self._prices)
-                calls.append(call)
-                notes.take(record, call)
+                read.append((record, to_call(record, redactor, self._prices)))
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
                 reasons.append(type(error).__name__)
                 notes.take_cost(record)
-            else:
-                self._compare(record, call, redactor, notes)
-                traced.append((call, record.facts))
-        self._trace(traced, notes.answers)
+        self._trace([(call, record.facts) for record, call in read], notes.answers)
         try:
+            read = self._insist(lambda: tell_apart(read, CallStore(self._open())))
+            for record, call in read:
+                notes.take(record, call)
+                self._compare(record, call, redactor, notes)
+            calls = [call for _, call in read]
             self._insist(lambda: notes.write_deferred(self._open()))
             reasons += self._add(calls, lambda some: CallStore(self._open()).add(some))
             self._insist(lambda: notes.write_spent(self._open()))
@@ -146,7 +148,7 @@ class _Writer:
             self._insist(lambda: notes.write_unwatched(self._open()))
             self._add_shadows(notes.shadows)
         except _StoreGoneError:
-            sys.stderr.write(f"locum: {len(calls)} calls are lost: nothing could be written\n")
+            sys.stderr.write(f"locum: {len(read)} calls are lost: nothing could be written\n")
             return
         self._link.say(
             stored=len(records) - len(reasons),
