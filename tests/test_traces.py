@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from locum.config import GatewaySettings, RedactionSettings, TraceSettings
 from locum.errors import UsageError
-from locum.serving import traces
 from locum.serving.gateway import Gateway
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import (
@@ -122,11 +121,16 @@ def test_a_collector_that_is_away_costs_no_call(tmp_path: Path) -> None:
         assert len(gateway.calls()) == 1
 
 
-def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(name: str) -> Any:  # noqa: ANN401 - a spec
-        return None if name.startswith("opentelemetry") else find_spec(name)
-
-    monkeypatch.setattr(traces, "find_spec", none)
+@pytest.mark.parametrize(
+    "missing", ["opentelemetry", "opentelemetry.exporter.otlp.proto.http.trace_exporter"]
+)
+def test_a_missing_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(missing)]:
+        monkeypatch.delitem(sys.modules, name)
+    # As of a module that is not there; another exporter may be.
+    monkeypatch.setitem(sys.modules, missing, None)
     settings = GatewaySettings(traces=TraceSettings(endpoint="http://127.0.0.1:4318/v1/traces"))
     with pytest.raises(UsageError, match=r"pip install 'locum\[otel\]'"):
         Gateway(settings, tmp_path / "calls.sqlite", RedactionSettings(), tmp_path / "students")

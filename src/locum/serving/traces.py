@@ -6,7 +6,7 @@ what was asked or said. See the semantic conventions of OpenTelemetry, "GenAI cl
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Traces", "require_traces"]
 
+_NEEDED = (
+    "opentelemetry.sdk.trace.export",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+)
 _NANOSECONDS = 1_000_000_000
 _OPERATIONS = {
     "chat": "chat",
@@ -37,8 +41,13 @@ def require_traces() -> None:
     Raises:
         UsageError: ``locum[otel]`` is not installed.
     """
-    if find_spec("opentelemetry.sdk") is None or find_spec("opentelemetry.exporter") is None:
-        raise UsageError("gateway.traces needs an extra: pip install 'locum[otel]'")
+    try:
+        for module in _NEEDED:
+            import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"gateway.traces needs an extra: pip install 'locum[otel]' ({error})"
+        ) from None
 
 
 class Traces:
