@@ -12,7 +12,13 @@ import openai
 import orjson
 import pytest
 
-from locum.config import load_settings
+from locum.cli import gateway as command
+from locum.config import (
+    ApplicationSettings,
+    GatewaySettings,
+    UpstreamSettings,
+    load_settings,
+)
 from locum.errors import UsageError
 from locum.store import CallFilter, CallStore, open_database
 from tests.gateways import Received, upstream_server, wait_for_port
@@ -104,3 +110,22 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, content: str, said: s
     (tmp_path / "locum.toml").write_text(content)
     with pytest.raises(UsageError, match=said):
         load_settings(tmp_path / "locum.toml")
+
+
+def test_an_upstream_that_gets_no_key_is_named_at_the_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upstreams = {
+        "openai": UpstreamSettings(url="https://api.openai.com/v1"),
+        "keyed": UpstreamSettings(url="https://api.example.com/v1", key_env="KEY"),
+        "local": UpstreamSettings(url="http://127.0.0.1:8000/v1"),
+    }
+    applications = {"web": ApplicationSettings(key_env="WEB_KEY")}
+    for settings in (
+        GatewaySettings(upstreams=upstreams, applications=applications),
+        GatewaySettings(upstreams=upstreams),
+    ):
+        command._announce(settings, 8400, "postgresql://")  # noqa: SLF001
+        said = capsys.readouterr().err
+        keyless = [line.split(":")[0].strip() for line in said.splitlines() if "key_env" in line]
+        assert keyless == ["openai"] * bool(settings.applications)

@@ -255,7 +255,6 @@ def test_the_clients_key_is_passed_where_the_gateway_has_none() -> None:
             }
         ),
         frozenset(),
-        own_keys=False,
     )
     assert headers.get(b"authorization") == b"Bearer k"
     assert headers.get(b"host") == b"h"
@@ -272,7 +271,7 @@ def test_the_gateways_key_replaces_every_key_of_the_client(
     sent = request(
         headers={"authorization": "Bearer client", "x-api-key": "client", "api-key": "client"}
     )
-    headers = upstream.headers(sent, frozenset(), own_keys=True)
+    headers = upstream.headers(sent, frozenset())
     values = headers.all({b"authorization", b"x-api-key", b"api-key"})
     assert values == [f"Bearer {KEY}".encode() if api == "openai" else KEY.encode()]
 
@@ -280,12 +279,27 @@ def test_the_gateways_key_replaces_every_key_of_the_client(
 def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB", KEY)
     keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
-    sent = request(headers={"authorization": f"Bearer {KEY}"})
+    sent = request(headers={"authorization": f"Bearer {KEY}", "x-goog-api-key": f"key={KEY}"})
     caller = keys.check(sent.headers)
     assert caller.application == "web"
     assert KEY in caller.secrets
     upstream = Router({"u": UpstreamSettings(url="http://h")}).upstreams[0]
-    assert upstream.headers(sent, frozenset(), own_keys=True).get(b"authorization") is None
+    got = upstream.headers(sent._replace(caller=caller), frozenset())
+    assert not any(KEY.encode() in line for line in got.lines())
+
+
+def test_a_client_s_own_key_goes_on_beside_the_gateway_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB", KEY)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    sent = request(headers={"x-api-key": KEY, "authorization": "Bearer sk-provider"})
+    caller = keys.check(sent.headers)
+    assert caller.application == "web"
+    assert caller.ends == {b"x-api-key"}
+    assert "sk-provider" in caller.secrets
+    upstream = Router({"u": UpstreamSettings(url="http://h")}).upstreams[0]
+    got = upstream.headers(sent._replace(caller=caller), frozenset())
+    assert got.get(b"authorization") == b"Bearer sk-provider"
+    assert got.get(b"x-api-key") is None
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"x-api-key": ""}])

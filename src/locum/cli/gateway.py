@@ -15,12 +15,13 @@ from locum.cli.progress import stderr_console
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from locum.config import GatewaySettings, Settings
+    from locum.config import GatewaySettings, Settings, UpstreamSettings
 
 __all__ = ["gateway_command"]
 
 _OPENAI = {"url": "https://api.openai.com/v1"}
 _ANTHROPIC = {"url": "https://api.anthropic.com", "api": "anthropic"}
+_KEYLESS = ", without a key_env: clients send its key in another header than the gateway's"
 
 
 def gateway_command(
@@ -109,8 +110,15 @@ def _announce(settings: GatewaySettings, port: int, place: str | Path) -> None:
         f"  status page: http://{host}:{port}/",
         *(
             f"  {name}: {upstream.url}{', soft labels' * upstream.soft_labels}"
+            f"{_KEYLESS * _needs_clients_keys(settings, upstream)}"
             for name, upstream in settings.upstreams.items()
         ),
     ]
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _needs_clients_keys(settings: GatewaySettings, upstream: UpstreamSettings) -> bool:
+    """Tell whether clients that send a key of the gateway's have to send a provider's as well."""
+    remote = upstream.url.startswith("https:")
+    return bool(settings.applications) and remote and upstream.key_env is None

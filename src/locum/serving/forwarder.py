@@ -121,7 +121,6 @@ class Forwarder:
         limits: How long connecting and answering may take.
         recorder: Takes what passed.
         metrics: Counts what passed.
-        own_keys: Whether clients send keys of the gateway's, which end here.
     """
 
     def __init__(
@@ -129,13 +128,10 @@ class Forwarder:
         limits: LimitSettings,
         recorder: RecorderLink,
         metrics: Metrics,
-        *,
-        own_keys: bool,
     ) -> None:
         self._limits = limits
         self._recorder = recorder
         self._metrics = metrics
-        self._own_keys = own_keys
         self._memory = soft_labels.SoftLabelMemory()
         self._pools: dict[str, UpstreamPool] = {}
 
@@ -234,7 +230,7 @@ class Forwarder:
     def _wire(self, call: ActiveCall, style: soft_labels.Style | None) -> bytes:
         request, upstream = call.request, call.upstream
         left_out = _ENCODINGS if call.endpoint != "other" else frozenset[bytes]()
-        headers = upstream.headers(request, left_out, own_keys=self._own_keys)
+        headers = upstream.headers(request, left_out)
         if style is not None:
             body = soft_labels.ask(request.body)
         else:

@@ -90,9 +90,7 @@ class Gateway:
             require_traces()
         told = recorder_settings(place, redaction, prices, settings.traces)
         self._recorder = RecorderLink(told, self.metrics, self._spending.settle)
-        self._forwarder = Forwarder(
-            self.limits, self._recorder, self.metrics, own_keys=self._keys.required
-        )
+        self._forwarder = Forwarder(self.limits, self._recorder, self.metrics)
         self._roster = Roster(place, students, self.limits, self._spending)
         self._chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(

@@ -89,16 +89,15 @@ class Upstream:
             target = target[len(_VERSION) :]
         return base + target
 
-    def headers(self, request: Request, also: frozenset[bytes], *, own_keys: bool) -> Headers:
+    def headers(self, request: Request, also: frozenset[bytes]) -> Headers:
         """Return the headers that the upstream gets.
 
         Args:
             request: What the client sent.
             also: Names of headers that it does not get.
-            own_keys: Whether the client's key is one of the gateway's, and ends here.
         """
-        left_out = _REPLACED | also
-        if self.key is not None or own_keys:
+        left_out = _REPLACED | also | request.caller.ends
+        if self.key is not None:
             left_out |= KEY_HEADERS
         headers = request.headers.end_to_end(left_out)
         headers.add(b"host", self.origin.authority)
@@ -188,10 +187,12 @@ class Caller:
     Args:
         application: Its name, where the gateway knows applications.
         secrets: The credentials that it sent, which must never reach the disk.
+        ends: Names of headers that hold one of the gateway's own keys, and end here.
     """
 
     application: str | None
     secrets: tuple[str, ...]
+    ends: frozenset[bytes] = frozenset()
 
 
 class Keys:
@@ -253,10 +254,16 @@ class Keys:
         secrets = _secrets(credentials)
         if not self.required:
             return Caller(None, secrets)
-        for key, value in credentials:
-            name = self._names.get(_digest(_bare(value))) if key in KEY_HEADERS else None
-            if name is not None:
-                return Caller(name, secrets)
+        sent = [_bare(value) for key, value in credentials if key in KEY_HEADERS]
+        own = {key: name for key in sent if (name := self._names.get(_digest(key))) is not None}
+        if own:
+            # In whatever way a header says it.
+            ends = frozenset(
+                header
+                for header, value in credentials
+                if any(key in value.decode("latin-1") for key in own)
+            )
+            return Caller(next(iter(own.values())), secrets, ends)
         message = "the key is missing or wrong: send one of the gateway's, as the API key"
         raise Refusal(401, "invalid_api_key", message)
 
