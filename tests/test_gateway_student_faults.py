@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import pytest
+
 from locum.cli.kept_files import keep_student
+from locum.cli.promote import refuse_revoked
 from locum.config import LimitSettings
+from locum.export import load_artefact
 from locum.schema import Example
 from locum.serving import quick_link
 from locum.store import CallStore, PromotionStore, ShadowStore, open_database
@@ -36,8 +41,6 @@ from tests.test_gateway_process import gateway_process, wait_for_end
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from locum.schema import JsonObject
 
@@ -241,6 +244,8 @@ def test_one_whose_answers_cannot_be_compared_is_revoked(
         wait_until_ready(gateway)
         unpacked = tmp_path / "students" / promoted.promotion.artefact
         (unpacked / "weights.safetensors").write_bytes(b"damaged")
+        with open_database(store) as database:
+            database.execute("UPDATE artefact_files SET content = ?", (b"damaged",))
         assert route(gateway, REQUEST) == "student"
         assert happens(lambda: route(gateway, REQUEST) == "teacher")
         assert gateway.calls()
@@ -249,6 +254,32 @@ def test_one_whose_answers_cannot_be_compared_is_revoked(
     assert found is not None
     assert found.state == "revoked"
     assert "cannot be compared with the teacher's" in found.reason
+    # It broke no promise, and may be promoted again.
+    with open_database(store) as database:
+        refuse_revoked(database, "support", tmp_path / "student")
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_damaged_copy_of_one_gateway_revokes_nothing(
+    tmp_path: Path, upstream: Upstream, *, is_gone: bool
+) -> None:
+    store = tmp_path / "calls.sqlite"
+    promoted = promote(store, tmp_path / "student", shadow=1.0)
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        unpacked = tmp_path / "students" / promoted.promotion.artefact
+        if is_gone:
+            shutil.rmtree(unpacked.parent)
+        else:
+            (unpacked / "weights.safetensors").write_bytes(b"damaged")
+        assert route(gateway, REQUEST) == "student"
+        assert gateway.calls()
+        assert load_artefact(unpacked).predict(["a text"])
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+        assert len(ShadowStore(database).shadows("support", promoted.promotion.artefact, 0, 9)) == 1
+    assert found is not None
+    assert found.state == "active"
 
 
 def test_while_nothing_can_be_written_no_student_answers(

@@ -16,7 +16,7 @@ from locum.distillation import distill
 from locum.errors import QualityGateError, UsageError
 from locum.promotion import compare_with_promoted
 from locum.schema import Example
-from locum.store import PromotionStore, open_database
+from locum.store import PromotionStore, ShadowStore, open_database
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_calls, label_student, promote
 from tests.traffic import make_examples, make_task
 
@@ -149,6 +149,9 @@ def test_a_student_that_was_not_kept_is_not_named(
 def test_a_refresh_brings_no_student_back_that_broke_its_promise(tmp_path: Path) -> None:
     with promoted(tmp_path) as database:
         store = PromotionStore(database)
+        before = store.find("support")
+        assert before is not None
+        ShadowStore(database).keep_watch("support", before.artefact, {"broken": True})
         store.end("support", "revoked", "it broke its promise")
         # Training is deterministic: from the same calls comes the same student.
         with pytest.raises(QualityGateError, match="it broke its promise"):

@@ -139,12 +139,13 @@ def refuse_revoked(database: Database, task: str, folder: Path) -> None:
     from locum.store import PromotionStore, ShadowStore
 
     artefact = read_artefact_files(folder).sha256
-    before = PromotionStore(database).find(task)
-    if before is not None and before.state == "revoked" and before.artefact == artefact:
-        raise QualityGateError(_REVOKED.format(task=task, reason=before.reason))
     watch = ShadowStore(database).watch(task, artefact)
-    if watch is not None and watch.get("broken"):
-        raise QualityGateError(_REVOKED.format(task=task, reason="it broke its promise"))
+    if watch is None or not watch.get("broken"):
+        return
+    before = PromotionStore(database).find(task)
+    told = before is not None and before.state == "revoked" and before.artefact == artefact
+    reason = before.reason if before is not None and told else "it broke its promise"
+    raise QualityGateError(_REVOKED.format(task=task, reason=reason))
 
 
 def _describe(promotion: Promotion) -> str:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from locum.errors import InputError
+from locum.errors import ArtefactError
 from locum.schema import MANIFEST
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def unpack_student(store: PromotionStore, artefact: str, folder: Path) -> Path:
         folder: Where folders of students lie.
 
     Raises:
-        InputError: The store does not hold it, or holds something else.
+        ArtefactError: The store does not hold it, or holds something else.
+        InputError: The store cannot be read.
         OSError: It cannot be written.
     """
     target = folder / artefact
@@ -87,8 +88,10 @@ def _is_whole(folder: Path, files: Mapping[str, bytes]) -> bool:
 def _check_files(artefact: str, files: Mapping[str, bytes]) -> None:
     """Refuse a student that is not the one that was promoted, or would be written elsewhere."""
     if sha256(files.get(MANIFEST, b"")).hexdigest() != artefact:
-        raise InputError(f"the stored student {artefact[:12]} was changed: promote the task again")
+        raise ArtefactError(
+            f"the stored student {artefact[:12]} was changed: promote the task again"
+        )
     for name in files:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name:
-            raise InputError(f"the stored student {artefact[:12]} holds a file {name!r}")
+            raise ArtefactError(f"the stored student {artefact[:12]} holds a file {name!r}")

@@ -252,12 +252,22 @@ class _Writer:
 
     def _judge(self, folder: Path) -> Judge:
         if folder not in self._judges:
-            from locum.promotion import load_judge
-
             # The folders of students that are promoted no more are removed in the end.
             self._judges = {one: judge for one, judge in self._judges.items() if one.is_dir()}
-            self._judges[folder] = load_judge(folder)
+            self._judges[folder] = self._load_judge(folder)
         return self._judges[folder]
+
+    def _load_judge(self, folder: Path) -> Judge:
+        """Load a judge from the student's folder; where that is damaged, from the store's copy."""
+        from locum.promotion import load_judge, unpack_student
+
+        try:
+            return load_judge(folder)
+        except ArtefactError:
+            # What is wrong with the store's copy too shows as it is loaded.
+            with suppress(ArtefactError, OSError):
+                unpack_student(PromotionStore(self._open()), folder.name, folder.parent)
+            return load_judge(folder)
 
     def _wait(self, error: LocumError) -> None:
         self._tries_alone += not self._link.open
