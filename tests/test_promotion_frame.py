@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locum.promotion import Ask, Frame, ask_of, frame_of, frames_of
+from locum.promotion import Ask, Frame, ask_of, frame_of, spelled_frame_of
 from locum.redaction import Redactor
 from locum.traffic import SplitRequest, split_request, to_chat
 from tests.promoted import INSTRUCTION, chat_request, message_request, record
@@ -151,7 +151,8 @@ def test_no_request_makes_the_gateway_stumble(request: dict[str, Any]) -> None:
     ask_of(request)
     if isinstance(split, SplitRequest):
         assert isinstance(split.text, str)
-        frames_of(split.rest)
+        frame_of(split.rest)
+        spelled_frame_of(split.rest)
     assert request == given
 
 
@@ -250,10 +251,9 @@ def test_plans_of_earlier_versions_hold_frames_as_clients_spelled_them() -> None
         "messages": [{"role": "developer", "content": parts, "name": None}],
     }
     earlier = Frame("c299c3a46667", "m", "e4ff491169b8a9ea", "a68e20e35a4f7b2b")
-    assert frames_of(plain) == (earlier, earlier)
-    assert frames_of(spelled) == (
-        earlier,
-        Frame("c299c3a46667", "m", "c08d02398e9d69f3", "d65b1fa510060553"),
+    assert frame_of(plain) == spelled_frame_of(plain) == frame_of(spelled) == earlier
+    assert spelled_frame_of(spelled) == Frame(
+        "c299c3a46667", "m", "c08d02398e9d69f3", "d65b1fa510060553"
     )
 
 

@@ -141,14 +141,6 @@ def test_several_prompts_of_one_task_are_all_known() -> None:
     assert found.frames == {TOLD, other}
 
 
-def test_a_call_is_known_by_either_of_its_frames() -> None:
-    other = TOLD._replace(settings="others")
-    found = learn(["a", "b"])
-    assert found.knows(other, TOLD)
-    assert found.knows(TOLD, other)
-    assert not found.knows(other)
-
-
 def test_turns_that_are_new_in_every_call_do_not_matter() -> None:
     frames = [TOLD._replace(turns=str(number)) for number in range(100)]
     found = learn_recognition(frames, [str(number) for number in range(100)])

@@ -57,7 +57,9 @@ def promote_command(
     with open_existing(store_place(home, settings)) as database:
         if percent:
             refuse_revoked(database, name, folder)
-        promotion, prepared = promote_student(database, folder, percent=percent, shadow=shadow)
+        promotion, prepared = promote_student(
+            database, folder, percent=percent, shadow=shadow, redaction=settings.redaction
+        )
     if json_output:
         said = {name: value for name, value in prepared._asdict().items() if name != "plan"}
         print_json(_to_object(promotion) | said)

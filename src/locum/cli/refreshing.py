@@ -93,6 +93,7 @@ def keep_or_promote(
         folder.student,
         percent=promotion.percent,
         shadow=promotion.shadow,
+        redaction=settings.redaction,
         expected=promotion.revision,
     )
     share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"

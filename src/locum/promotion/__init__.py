@@ -3,7 +3,8 @@
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
-from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, frames_of
+from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, spelled_frame_of
+from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan, read_artefact_files
@@ -23,6 +24,7 @@ __all__ = [
     "Ask",
     "Compared",
     "Frame",
+    "Framer",
     "Judge",
     "LabelWording",
     "ObjectWording",
@@ -37,7 +39,6 @@ __all__ = [
     "compare_with_promoted",
     "drop_unused",
     "frame_of",
-    "frames_of",
     "load_judge",
     "prepare_plan",
     "promote_student",
@@ -46,6 +47,7 @@ __all__ = [
     "read_artefact_files",
     "read_plan",
     "read_standings",
+    "spelled_frame_of",
     "unpack_student",
     "write_plan",
 ]

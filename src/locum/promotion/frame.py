@@ -14,7 +14,7 @@ from locum.traffic.strict_json import canonical_json, write_json
 if TYPE_CHECKING:
     from locum.schema import JsonObject
 
-__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "frames_of"]
+__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "spelled_frame_of"]
 
 ANY_TURNS = "*"
 """Stands in a frame for whatever turns come before the input."""
@@ -67,19 +67,16 @@ def frame_of(rest: JsonObject) -> Frame:
     Args:
         rest: That of `split_request`, redacted as recorded calls are.
     """
-    return frames_of(rest)[0]
+    return _frame(plain_rest(_unnumbered(rest)))
 
 
-def frames_of(rest: JsonObject) -> tuple[Frame, Frame]:
-    """Return the frame of a request, and the one that hangs on its client's spelling.
-
-    Plans that were made by earlier versions hold the latter.
+def spelled_frame_of(rest: JsonObject) -> Frame:
+    """Return the frame that hangs on how a client spells a request, as earlier versions made it.
 
     Args:
         rest: That of `split_request`, redacted as recorded calls are.
     """
-    spelled = _unnumbered(rest)
-    return _frame(plain_rest(spelled)), _frame(spelled)
+    return _frame(_unnumbered(rest))
 
 
 def _frame(rest: JsonObject) -> Frame:

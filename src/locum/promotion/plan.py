@@ -63,6 +63,7 @@ class Plan(NamedTuple):
         teacher: Who answers else.
         models: How the teacher's answers name the model, by the name that it was asked under.
         texts: Fingerprints of the calls whose answers are free text, given as they are written.
+        patterns: Digest of what was searched for in prompts; empty where that is not known.
     """
 
     recognition: Recognition
@@ -77,6 +78,7 @@ class Plan(NamedTuple):
     teacher: str
     models: Mapping[str, str] = MappingProxyType({})
     texts: tuple[str, ...] = ()
+    patterns: str = ""
 
     def word(self, fingerprint: str, said: str) -> AnswerText | None:
         """Return what a student says as the teacher would write it.
@@ -130,6 +132,7 @@ class _PlanEntry(_Strict):
     teacher: str
     models: dict[str, str] = {}
     texts: tuple[str, ...] = ()
+    patterns: str = ""
 
 
 def write_plan(plan: Plan) -> JsonObject:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import InputError, QualityGateError
 from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter
 from locum.promotion.comparing import check_comparable
-from locum.promotion.frame import Frame, frame_of
+from locum.promotion.framer import Framer
 from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import LEAST_SHARE, learn_recognition
 from locum.promotion.varying import most_varied
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.export import AnyStudent
+    from locum.promotion.frame import Frame
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call
 
@@ -89,6 +90,7 @@ def prepare_plan(
     student: AnyStudent,
     calls: Iterable[Call],
     is_shared: Callable[[str], bool] = lambda fingerprint: not fingerprint,
+    framer: Framer | None = None,
 ) -> Prepared:
     """Return how a student's calls are recognised and answered.
 
@@ -96,6 +98,7 @@ def prepare_plan(
         student: The student.
         calls: The recorded calls that it learned from, and was certified on.
         is_shared: Tells whether calls of tasks with another name have a fingerprint as well.
+        framer: Makes frames of calls, as the gateway will; by default by the defaults.
 
     Raises:
         InputError: There are none, or none that it could answer; or hardly two are alike but for
@@ -109,7 +112,8 @@ def prepare_plan(
             f"the student of {student.task.name!r} is certified for single fields alone, and a "
             "gateway answers with whole objects: use locum predict --partial"
         )
-    seen, others = _usable(calls)
+    framer = framer or Framer()
+    seen, others = _usable(calls, framer)
     count = len(seen) + others.total()
     if not count:
         raise InputError(
@@ -130,7 +134,7 @@ def prepare_plan(
     if not recognition.frames:
         raise _nothing_common(student.task.name, [one.call for one in seen])
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
-    if any(map(is_shared, {frame.fingerprint for frame in recognition.frames})):
+    if any(map(is_shared, {one.call.facts.fingerprint for one in seen})):
         recognition = recognition._replace(by_name=True)
     if recognition.by_name and any(one.call.facts.task is None for one in seen):
         raise InputError(
@@ -152,12 +156,13 @@ def prepare_plan(
         teacher=student.teacher,
         models=_models(seen),
         texts=texts,
+        patterns=framer.patterns,
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     return Prepared(plan, count, len(seen), stored, _unworded(student, labels))
 
 
-def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
+def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter[str]]:
     """Return the calls that a student could have answered, and what others have instead."""
     seen, others = list[_Seen](), Counter[str]()
     for call in calls:
@@ -171,7 +176,7 @@ def _usable(calls: Iterable[Call]) -> tuple[list[_Seen], Counter[str]]:
             # What names no model was no request: nothing says how the application's calls look.
             others["no model's name"] += 1
         else:
-            seen.append(_Seen(frame_of(split.rest), split.text, answer, call))
+            seen.append(_Seen(framer.frame(split.rest), split.text, answer, call))
     return seen, others
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.export import load_artefact
+from locum.promotion.framer import Framer
 from locum.promotion.plan import write_plan
 from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
 from locum.redaction import Redactor
@@ -15,6 +16,7 @@ from locum.traffic import redact_call
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locum.config import RedactionSettings
     from locum.store import Database
 
 __all__ = ["Promoted", "promote_student"]
@@ -33,6 +35,7 @@ def promote_student(
     *,
     percent: float,
     shadow: float,
+    redaction: RedactionSettings | None = None,
     expected: int | None = None,
 ) -> Promoted:
     """Let a student stand in for its teacher from now on.
@@ -42,6 +45,7 @@ def promote_student(
         folder: The student's artefact.
         percent: See `Promotion`.
         shadow: See `Promotion`.
+        redaction: What the gateway takes out of calls; by default as it does by itself.
         expected: The revision that is to be changed; by default whichever there is.
 
     Raises:
@@ -56,7 +60,8 @@ def promote_student(
     redactor = Redactor(student.redaction)
     # As it learned from them: rules of redaction may be younger than a call.
     calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
-    prepared = prepare_plan(student, calls, partial(_is_shared, store, name))
+    shared = partial(_is_shared, store, name)
+    prepared = prepare_plan(student, calls, shared, Framer(redaction))
     promotion = PromotionStore(database).promote(
         name,
         artefact.sha256,

@@ -44,9 +44,9 @@ class Recognition(NamedTuple):
         """Tell whether a call belongs to the task, its name aside."""
         return self.may_hold(text) and self.knows(frame)
 
-    def knows(self, *frames: Frame) -> bool:
-        """Tell whether calls of the task had one of the frames of a call."""
-        return any(_is_among(self.frames, frame) for frame in frames)
+    def knows(self, frame: Frame) -> bool:
+        """Tell whether calls of the task had such a frame."""
+        return _is_among(self.frames, frame)
 
     def may_name(self, model: str) -> bool:
         """Tell whether calls of the task asked for such a model."""

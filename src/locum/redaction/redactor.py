@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.config import RedactionSettings
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from locum.redaction.finder import Finding
+    from locum.redaction.personal import Pattern
 
 __all__ = ["PERSONAL_KINDS", "Redacted", "Redactor"]
 
@@ -29,6 +32,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _ANY_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,9}\]")
 # A replaced value can set free another one, which it overlapped or stood too close to.
 _ROUNDS = 8
+_DIGITS = 16
 
 
 class Redacted(NamedTuple):
@@ -58,6 +62,9 @@ class Redactor:
         settings: Kinds to leave in, and patterns of one's own, by the name of their placeholder.
             They are searched for in every text; mind their running time.
 
+    Attributes:
+        patterns_digest: Differs where other patterns are searched for.
+
     Raises:
         UsageError: A kind to leave in is unknown or is ``credential``, or a pattern of one's own is
             no regular expression, matches the empty string, or has a name that cannot be used.
@@ -67,7 +74,9 @@ class Redactor:
         settings = settings or RedactionSettings()
         _check_off(settings.off)
         personal = [p for p in (*PERSONAL, *PHONES) if p.kind not in settings.off]
-        self._finder = Finder([*CREDENTIALS, *personal], _compiled(settings.patterns))
+        own = _compiled(settings.patterns)
+        self._finder = Finder([*CREDENTIALS, *personal], own)
+        self.patterns_digest = _digest([*CREDENTIALS, *personal], own)
 
     def redact(self, values: Sequence[Any], secrets: Sequence[str] = ()) -> Redacted:
         """Return JSON-shaped values without what is to be kept from the disk.
@@ -185,6 +194,12 @@ def _check_off(off: frozenset[str]) -> None:
         if kind not in PERSONAL_KINDS:
             known = ", ".join(PERSONAL_KINDS)
             raise UsageError(f"{kind!r} is no kind of personal data: expected one of {known}")
+
+
+def _digest(patterns: Sequence[Pattern], own: Mapping[str, re.Pattern[str]]) -> str:
+    searched = [*((p.kind, p.regex) for p in patterns), *sorted(own.items(), key=itemgetter(0))]
+    said = "\0".join(f"{kind}\0{regex.pattern}\0{regex.flags}" for kind, regex in searched)
+    return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
-from locum.redaction import Redactor
+from locum.promotion import Framer
 from locum.serving.answer_cache import AnswerCache
 from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
@@ -94,7 +94,7 @@ class Gateway:
         self._roster = Roster(place, students, self.limits, self._spending)
         self._chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(
-            Recogniser(self._roster, Redactor(redaction)), self.metrics.stand_ins, self._is_blind
+            Recogniser(self._roster, Framer(redaction)), self.metrics.stand_ins, self._is_blind
         )
         # Spans tell of calls what is read of them alone.
         self._reads_all = bool(settings.traces.endpoint)

@@ -8,13 +8,13 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, frames_of, read_answerable
+from locum.promotion import ANSWER_FORMS, AnswerForm, Ask, Frame, read_answerable
 from locum.serving.known_bodies import KnownBodies
 from locum.traffic import to_chat
 from locum.traffic.strict_json import parse_json, write_json
 
 if TYPE_CHECKING:
-    from locum.redaction import Redactor
+    from locum.promotion import Framer
     from locum.schema import Endpoint, JsonObject
     from locum.serving.answer_template import AnswerTemplate
     from locum.serving.forwarder import ActiveCall
@@ -106,14 +106,14 @@ class Recogniser:
 
     Args:
         roster: Which are promoted.
-        redactor: Takes out of prompts what is taken out of recorded ones, so that both look alike.
+        framer: Makes frames of calls as of recorded ones, so that both look alike.
     """
 
-    def __init__(self, roster: Roster, redactor: Redactor) -> None:
+    def __init__(self, roster: Roster, framer: Framer) -> None:
         self._roster = roster
-        self._redactor = redactor
+        self._framer = framer
         self._frames: dict[bytes, tuple[Frame, Frame]] = {}
-        self._framer = ThreadPoolExecutor(1, "locum-frames")
+        self._thread = ThreadPoolExecutor(1, "locum-frames")
         self._known: KnownBodies[CallKind] = KnownBodies()
         self._known_of: tuple[StandIn, ...] = ()
 
@@ -146,10 +146,13 @@ class Recogniser:
         frames = await self._frames_of(read.rest) if likely else None
         if frames is None:
             return None
-        knowing = tuple(one for one in named if one.plan.recognition.knows(*frames))
+        for frame in frames:
+            knowing = tuple(one for one in named if one.plan.recognition.knows(frame))
+            if knowing:
+                break
         form = ANSWER_FORMS[call.endpoint]
         repeated = form.repeated(call.body)
-        kind = CallKind(knowing, form, read.user, frames[0], read.ask, repeated, {})
+        kind = CallKind(knowing, form, read.user, frame, read.ask, repeated, {})
         ours = kind.call(text, call.request, call.received)
         # Meanwhile others may have been promoted.
         if ours is not None and stand_ins is self._roster.stand_ins:
@@ -181,13 +184,9 @@ class Recogniser:
             if len(self._frames) >= _MOST_FRAMES:
                 self._frames.clear()
             loop = asyncio.get_running_loop()
-            frames = await loop.run_in_executor(self._framer, self._make_frames, rest)
+            frames = await loop.run_in_executor(self._thread, self._framer.frames, rest)
             self._frames[key] = frames
         return frames
-
-    def _make_frames(self, rest: JsonObject) -> tuple[Frame, Frame]:
-        [redacted] = self._redactor.redact([rest]).values
-        return frames_of(redacted)
 
 
 class _Read(NamedTuple):

@@ -73,7 +73,8 @@ def main() -> None:
             return
         settings, *first = opening
         redaction = settings.facts["redaction"]
-        redactor = Redactor(RedactionSettings(frozenset(redaction["off"]), redaction["patterns"]))
+        taken_out = RedactionSettings(frozenset(redaction["off"]), redaction["patterns"])
+        redactor = Redactor(taken_out)
         prices = {
             name: OwnPrice(*price) for name, price in settings.facts.get("prices", {}).items()
         }
@@ -81,7 +82,7 @@ def main() -> None:
         traces = Traces(endpoint) if endpoint else None
         writer = _Writer(settings.facts["store"], link, prices, traces)
         writer.write([], redactor)
-        writer.prepare()
+        writer.prepare(taken_out)
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
@@ -111,13 +112,16 @@ class _Writer:
         self._keeper: WatchKeeper | None = None
         self._judges: dict[Path, Judge] = {}
 
-    def prepare(self) -> None:
-        """Begin the watches over what is promoted: under load that would take long."""
+    def prepare(self, redaction: RedactionSettings) -> None:
+        """Look at what is promoted, and begin the watches: under load that would take long."""
         with suppress(_StoreGoneError):
-            self._insist(self._begin_watches)
+            self._insist(lambda: self._begin_watches(redaction))
 
-    def _begin_watches(self) -> None:
+    def _begin_watches(self, redaction: RedactionSettings) -> None:
         if PromotionStore(self._open()).revisions():
+            from locum.serving.other_patterns import tell_other_patterns
+
+            tell_other_patterns(self._open(), redaction)
             self._watch().begin()
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
