@@ -77,6 +77,24 @@ def test_archived_calls_answer_like_others(odd_path: Path, store: CallStore) -> 
         store.get("call-0000")
 
 
+def test_it_is_known_when_the_gateway_sent_calls_of_an_id(store: CallStore) -> None:
+    sent, imported = (
+        [call._replace(facts=replace(call.facts, source=source)) for call in calls]
+        for source, calls in (
+            ("gateway", make_calls(1_200)),
+            ("openai", make_calls(10, first=2_000)),
+        )
+    )
+    store.add([*sent, *imported])
+    store.compact(300.0)
+    names = [call.facts.id for call in (*sent, *imported)]
+    known = store.recorded_times([*names, *names, "unknown"])
+    assert known.keys() == {call.facts.id for call in sent}
+    # Of those in files it is said that they are there alone.
+    assert all(known[c.facts.id] == (0 if c.facts.time < 300 else c.facts.time) for c in sent)
+    assert store.recorded_times([]) == {}
+
+
 def test_the_newest_calls_are_found_without_opening_older_files(
     store: CallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

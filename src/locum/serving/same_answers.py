@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locum.schema import Call
 from locum.traffic.make_call import content_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeVar
 
+    from locum.schema import Call
     from locum.store import CallStore
 
     Of = TypeVar("Of")
@@ -39,6 +39,6 @@ def tell_apart(calls: Iterable[tuple[Of, Call]], store: CallStore) -> list[tuple
         time = call.facts.time
         if times.setdefault(call.facts.id, time) != time:
             name = content_id(call.request, call.response, time)
-            call = Call(replace(call.facts, id=name), call.request, call.response)  # noqa: PLW2901
+            call = call._replace(facts=replace(call.facts, id=name))  # noqa: PLW2901
         found.append((origin, call))
     return found
