@@ -14,16 +14,14 @@ from locum.store.call_filter import CallFilter, Condition, prefix_range
 from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, to_call, to_facts, to_row
 from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
+from locum.store.known_calls import archived_hashes, recorded_times
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import TypeVar
 
     from locum.schema import Call, CallFacts
     from locum.store.database import Database, Row
-
-    T = TypeVar("T")
 
 __all__ = ["CallStore", "CallTotals"]
 
@@ -42,9 +40,6 @@ _TOTALS = (
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
 _ID = FACT_COLUMNS.index("id")
-_ARCHIVED = "SELECT hash FROM archived WHERE hash IN ({})"
-_TIMES = "SELECT id, time FROM calls WHERE source = 'gateway' AND id IN ({})"
-_MARKS_A_QUERY = 500
 _IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
 
@@ -111,18 +106,8 @@ class CallStore:
 
     def _without_archived(self, rows: list[CallRow]) -> list[CallRow]:
         hashes = [hash_id(row.id) for row in rows]
-        known = self._archived_hashes(hashes)
+        known = archived_hashes(self._database, hashes)
         return [row for row, number in zip(rows, hashes, strict=True) if number not in known]
-
-    def _archived_hashes(self, hashes: list[int]) -> set[int]:
-        """Of hashes of ids, those of calls in Parquet files."""
-        if self._database.archive is None:
-            return set()
-        return {
-            number
-            for some in _in_parts(hashes)
-            for (number,) in self._database.execute(_ARCHIVED.format(_marks(some)), some)
-        }
 
     def recorded_times(self, ids: Sequence[str]) -> dict[str, float]:
         """Return when the gateway sent calls, by id, as far as it recorded calls of these ids.
@@ -130,13 +115,7 @@ class CallStore:
         Args:
             ids: Those that are asked for. The time of one that is in a Parquet file is 0.
         """
-        times: dict[str, float] = {}
-        for some in _in_parts(list(dict.fromkeys(ids))):
-            found = self._database.execute(_TIMES.format(_marks(some)), some)
-            times |= {str(call_id): float(time) for call_id, time in found}
-            archived = self._archived_hashes([hash_id(call_id) for call_id in some])
-            times |= {call_id: 0.0 for call_id in some if hash_id(call_id) in archived}
-        return times
+        return recorded_times(self._database, ids)
 
     def find(self, where: CallFilter, limit: int) -> list[CallFacts]:
         """Return the newest calls of a filter, the newest first.
@@ -324,16 +303,6 @@ def _push(
     row = next(rows, None)
     if row is not None:
         heapq.heappush(heads, (row[_TIME], order, row, rows))
-
-
-def _in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """As many values at a time as one query takes."""
-    for start in range(0, len(values), _MARKS_A_QUERY):
-        yield values[start : start + _MARKS_A_QUERY]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
 
 
 def _to_totals(row: Row) -> CallTotals:
