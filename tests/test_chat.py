@@ -446,6 +446,25 @@ def test_a_refusal_in_the_answer_is_an_answer_that_was_refused(server: Server) -
     assert (answer.text, answer.refused) == ("I will not.", True)
 
 
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])
+def test_an_answer_that_the_server_gave_up_is_none_and_is_asked_for_again(
+    server: Server, reason: str
+) -> None:
+    choice = {"message": {"content": "card"}, "finish_reason": reason}
+    server.reply(200, orjson.dumps({"choices": [choice]}).decode())
+    answer = answers_to(ChatTeacher(server.url, "m", attempts=2), ["a text"])[0]
+    assert answer.text == "cash"
+    assert len(server.requests) == 2
+
+
+def test_a_server_that_gives_up_each_time_is_told_with_what_it_says(server: Server) -> None:
+    choice = {"message": {"content": ""}, "finish_reason": "error", "error": {"message": "no GPU"}}
+    server.forever = (200, orjson.dumps({"choices": [choice]}).decode())
+    failure = failure_of(ChatTeacher(server.url, "m", attempts=1))
+    assert failure.kind == "broken off"
+    assert "no GPU" in failure.reason
+
+
 def test_an_answer_that_was_filtered_counts_as_refused(server: Server) -> None:
     server.reply(
         200, '{"choices": [{"message": {"content": "ca"}, "finish_reason": "content_filter"}]}'

@@ -24,6 +24,10 @@ __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
 
 API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
 Count = Annotated[int, Field(ge=0, le=10**9)]
+# The answer is at its longest, or the context is: the latter as Mistral calls it.
+_CUT_OFF = frozenset({"length", "model_length"})
+# The server gave up in the middle: as OpenRouter, vLLM and DeepSeek call it.
+_GIVEN_UP = frozenset({"error", "abort", "insufficient_system_resource"})
 
 
 class _Message(BaseModel):
@@ -128,7 +132,7 @@ class ChatTeacher(HttpTeacher):
         """Return the answer that a chat completion holds.
 
         Raises:
-            AttemptError: The body is no chat completion.
+            AttemptError: The body is no chat completion, or one that the server gave up.
         """
         try:
             completion = _Completion.model_validate_json(body)
@@ -142,11 +146,14 @@ class ChatTeacher(HttpTeacher):
                 charged=True,
             ) from None
         choice = completion.choices[0]
+        if choice.finish_reason in _GIVEN_UP:
+            shown = self.transport.shown(body)
+            raise AttemptError("broken off", f"the server gave it up: {shown}", charged=True)
         refusal = choice.message.refusal
         text = said_text(choice.message.content) or refusal or ""
         positions = answer_positions(as_object(choice.logprobs).get("content"), text)
         distribution = label_distribution(positions or (), task.labels)
-        cut_off = choice.finish_reason == "length"
+        cut_off = choice.finish_reason in _CUT_OFF
         if cut_off and not self.writes and is_undecided(text, task):
             text, distribution = mark_as_cut_off(text), None
         return TeacherAnswer(
