@@ -245,6 +245,24 @@ def test_all_others_have_their_turn_where_some_are_cancelled(
     assert run_jumping(work()) >= len(seconds) - len(cancelled)
 
 
+@pytest.mark.parametrize("most", [1, 3])
+def test_places_are_given_in_the_order_in_which_they_were_asked_for(most: int) -> None:
+    pace = Pace(most)
+    waiting, given = iter(range(30)), list[int]()
+
+    async def work() -> None:
+        for number in waiting:
+            async with pace.place():
+                given.append(number)
+                await asyncio.sleep(1)
+
+    async def all_work() -> None:
+        await asyncio.gather(*(work() for _ in range(10)))
+
+    run_jumping(all_work())
+    assert given == list(range(30))
+
+
 async def hold(pace: Pace, seconds: float) -> None:
     """One call as a worker makes it, which ends also where it is cancelled."""
     async with pace.place():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ from locum.teachers.till import LedgerTill
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from locum.store import Database
+    from locum.store import Claim, Database, Settlement, Verdict
 
 PRICE = Price("m", OwnPrice(1.0, 1.0))  # a thousand nanodollars a token
 WORST = Tokens(9, 1)
@@ -91,6 +92,37 @@ def test_who_finds_too_little_waits_for_what_is_given_back(database: Database) -
         assert await till.reserve(THREE, Tokens(6, 1)) == "cap"
 
     assert work(database, do) == Balance(4_000, 0, 0, 1)
+
+
+def test_who_waits_for_money_comes_before_who_came_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judging, go_on = threading.Event(), threading.Event()
+
+    async def do(till: LedgerTill) -> None:
+        await till.reserve(ONE, WORST)
+        exchange = till._exchange  # noqa: SLF001 - held up, so that another comes meanwhile
+
+        def held_up(settled: list[Settlement], claims: list[Claim]) -> list[Verdict]:
+            if claims:
+                judging.set()
+                assert go_on.wait(10)
+            return exchange(settled, claims)
+
+        monkeypatch.setattr(till, "_exchange", held_up)
+        second = asyncio.create_task(till.reserve(TWO, Tokens(5, 1)))
+        assert await asyncio.to_thread(judging.wait, 10)
+        third = asyncio.create_task(till.reserve(THREE, Tokens(5, 1)))
+        await asyncio.sleep(0)
+        till.settle(ONE, ANSWER)
+        go_on.set()
+        done, _ = await asyncio.wait({second, third}, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {second}
+        till.release(TWO)
+        assert await third == "granted"
+        till.release(THREE)
+
+    work(database, do)
 
 
 def test_attempts_that_may_have_been_charged_are_spent(database: Database) -> None:

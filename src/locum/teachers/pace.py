@@ -91,14 +91,18 @@ class _Least:
 
 
 class _Line:
-    """Who waits for something, the first to come first."""
+    """Who waits for something, the first to come first.
+
+    Attributes:
+        coming: Those who were let in and have not looked yet.
+    """
 
     def __init__(self) -> None:
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._coming = 0
+        self.coming = 0
 
     def __bool__(self) -> bool:
-        return bool(self._waiters or self._coming)
+        return bool(self._waiters or self.coming)
 
     async def wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -106,19 +110,19 @@ class _Line:
         try:
             await waiter
         finally:
-            self._coming -= not waiter.cancelled()
+            self.coming -= not waiter.cancelled()
 
     def let_in(self, count: int) -> None:
         """Let so many look again, those that are about to among them."""
-        while self._coming < count and self._waiters:
+        while self.coming < count and self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                self._coming += 1
+                self.coming += 1
 
     def clear(self) -> None:
         self._waiters.clear()
-        self._coming = 0
+        self.coming = 0
 
 
 class Pace:
@@ -177,8 +181,8 @@ class Pace:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait for a place, and keep it for the time of the block."""
-        while self._placed >= self.places:
+        """Wait for a place, and keep it for the time of the block; the first to come is first."""
+        while self._placed + self._outside.coming >= self.places:
             await self._outside.wait()
         self._placed += 1
         try:

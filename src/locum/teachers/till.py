@@ -242,17 +242,20 @@ class LedgerTill:
             self._tell(wanted, verdicts)
 
     def _tell(self, wanted: list[_Waiting], verdicts: list[Verdict]) -> None:
+        short = []
         for waiting, verdict in zip(wanted, verdicts, strict=True):
             key, worst = waiting.claim
             if waiting.verdict.done():
                 if verdict == "granted":
                     self._settled.append(Settlement(key, None, 0))
             elif verdict == "short":
-                self._wanted.append(waiting)
+                short.append(waiting)
             else:
                 if verdict == "granted":
                     self._reserved[key] = worst
                 waiting.verdict.set_result(verdict)
+        # Those that came meanwhile are judged after them.
+        self._wanted[:0] = short
 
     def _break(self, error: Exception, wanted: list[_Waiting]) -> None:
         """Let nobody wait for a store that cannot be written."""
