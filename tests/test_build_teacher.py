@@ -105,6 +105,11 @@ def test_votes_of_a_chat_teacher_go_without_log_probabilities() -> None:
     assert (teacher.teacher.top_logprobs, teacher.teacher.temperature) == (0, 0.5)
 
 
+def test_votes_at_the_servers_own_temperature_and_without_a_seed_may_differ() -> None:
+    parameters = {"temperature": "none", "seed": "none"}
+    assert isinstance(build(url=URL, model="m", votes=[2, 4], parameters=parameters), Votes)
+
+
 def test_a_batch_may_be_voted_on_too() -> None:
     assert isinstance(build(url=URL, model="m", batch=True), BatchTeacher)
     votes = build(url=URL, model="m", batch=True, votes=[2, 2])
@@ -144,6 +149,18 @@ def test_a_panel_of_declared_teachers() -> None:
         ({"url": URL, "model": "m", "key_env": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE holds no"),
         ({"url": URL, "model": "m", "batch": True, "api": "anthropic"}, "OpenAI's Batch API"),
         ({"url": URL, "model": "m", "votes": [8, 3]}, "least=8, most=3"),
+        (
+            {"url": URL, "model": "m", "votes": [3, 8], "parameters": {"temperature": 0}},
+            "at temperature 0 would buy the same answer several times",
+        ),
+        (
+            {"url": URL, "model": "m", "votes": [3, 8], "parameters": {"seed": 7}, "batch": True},
+            "with seed 7 would buy the same answer several times",
+        ),
+        (
+            {"url": URL, "model": "m", "votes": [3, 8], "parameters": {"random_seed": 0}},
+            "with random_seed 0 would buy",
+        ),
         ({"panel": ["one"]}, "there is no teacher 'one' \\(declared: none\\)"),
         ({"panel": []}, "a panel of 0 teacher"),
         ({"function": "no_such_module:f"}, "cannot be imported"),

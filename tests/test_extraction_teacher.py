@@ -100,7 +100,7 @@ def test_anthropic_is_asked_by_the_prompt_alone(model: JsonModel) -> None:
 
 
 def test_a_teacher_of_labels_alone_is_refused(model: JsonModel) -> None:
-    votes = Votes(ChatTeacher(model.url, "json-1", api_key="k"))
+    votes = Votes(ChatTeacher(model.url, "json-1", api_key="k", temperature=1.0))
     with pytest.raises(UsageError, match="cannot be asked for JSON"):
         distill_extraction(make_short_task(), TEXTS, votes)
     assert not model.requests

@@ -453,7 +453,7 @@ def test_a_file_that_somebody_broke_is_left_alone(writer: Writer, project: Path)
 
 
 def test_what_writes_behind_votes_panels_and_batches() -> None:
-    chat = ChatTeacher("http://127.0.0.1:9/v1", "m")
+    chat = ChatTeacher("http://127.0.0.1:9/v1", "m", temperature=1.0)
     assert find_writer(chat) is chat
     assert find_writer(Votes(chat)) is chat
     assert find_writer(Panel([BatchTeacher(chat), Votes(chat)])) is chat

@@ -150,7 +150,10 @@ def test_a_function_that_stops_an_iteration_does_not_hang(tmp_path: Path) -> Non
         ({"file": "a.csv", "votes": [2, 3]}, "votes would do nothing"),
         ({"panel": ["a", "b"], "max_tokens": 5}, "max_tokens would do nothing"),
         ({"url": URL, "model": "m", "gguf_file": "q"}, "gguf_file would do nothing"),
-        ({"url": URL, "model": "m", "votes": [3, 8], "temperature": 0.0}, "votes at temperature 0"),
+        (
+            {"url": URL, "model": "m", "votes": [3, 8], "temperature": 0.0},
+            "at temperature 0 would buy",
+        ),
         ({"function": "no_such_module_here:f"}, "cannot be imported"),
     ],
 )

@@ -85,6 +85,10 @@ class BatchTeacher(AskedTeacher):
         """Return about how many tokens a call takes."""
         return self._chat.likely_case(task, text)
 
+    def why_steady(self) -> str | None:
+        """Return what the chat teacher does."""
+        return self._chat.why_steady()
+
     async def answer(
         self, task: Task, questions: Sequence[Question], till: Till
     ) -> AsyncGenerator[Answered, None]:

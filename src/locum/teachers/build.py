@@ -161,10 +161,6 @@ def _api(
     usual = _USUAL_VOTES if settings.api == "anthropic" else _ONCE
     least, most = settings.votes or usual
     several = most > 1
-    if several and settings.temperature == 0:
-        raise UsageError(
-            "votes at temperature 0 would buy the same answer several times: leave one out"
-        )
     asked: Any = _http_teacher(settings, several=several)
     if settings.batch:
         from locum.teachers.batch import BatchTeacher

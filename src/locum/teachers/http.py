@@ -39,6 +39,7 @@ _TOKENS_AROUND_A_REQUEST = 64
 _TOKENS_OF_AN_OBJECT = 1_024
 _TOKENS_OF_A_TEXT = 1_024
 _LENGTHS = ("max_tokens", "max_completion_tokens")
+_SEEDS = ("seed", "random_seed")
 _OWN_PARAMETERS = frozenset(
     {"model", "messages", "system", "stream", "n", "best_of", "service_tier", "cache_control"}
 )
@@ -176,6 +177,14 @@ class HttpTeacher(AskedTeacher):
         written = sum(len(message["content"].encode()) for message in messages)
         around = _TOKENS_AROUND_A_MESSAGE // BYTES_A_TOKEN * len(messages)
         return Tokens(written // BYTES_A_TOKEN + around, likely_output(task))
+
+    def why_steady(self) -> str | None:
+        """Return which setting lets each draw bring the same answer, the parameters included."""
+        said = {"temperature": self.temperature, **self.parameters}
+        if said["temperature"] == 0:
+            return "at temperature 0"
+        seeds = (f"with {name} {said[name]}" for name in _SEEDS if said.get(name) is not None)
+        return next(seeds, None)
 
     def as_writer(self, *, max_tokens: int, temperature: float) -> Self:
         """Return the same teacher, to be asked for texts: the input is the whole prompt."""

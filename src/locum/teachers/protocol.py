@@ -184,6 +184,10 @@ class AskedTeacher(ABC):
         """Return about how many tokens a call takes; a quarter of the worst case, and a label."""
         return Tokens(self.worst_case(task, text).input // BYTES_A_TOKEN, likely_output(task))
 
+    def why_steady(self) -> str | None:
+        """Return what lets each draw of a question bring the same answer; ``None`` if nothing."""
+        return None
+
     @abstractmethod
     def answer(
         self, task: Task, questions: Sequence[Question], till: Till

@@ -36,7 +36,8 @@ class Votes:
     distribution lacks to one. Where it has the most votes, the text is such an answer as written.
 
     Args:
-        teacher: Who is asked; it must answer each draw anew, at a temperature above zero.
+        teacher: Who is asked; it must answer each draw anew, at a temperature above zero and
+            without a fixed seed.
         least: Answers that each input gets, at least 2: one does not tell how steady a teacher is.
         most: Answers that an input may get.
         tolerance: Expected gain, a squared probability summed over the labels, that is not worth
@@ -47,7 +48,7 @@ class Votes:
             first ``least`` draws alone: more of the contested inputs are among later ones.
 
     Raises:
-        UsageError: A number breaks these rules.
+        UsageError: A number, or the teacher, breaks these rules.
     """
 
     def __init__(
@@ -60,6 +61,11 @@ class Votes:
             raise UsageError(
                 f"votes: least={least}, most={most}, tolerance={tolerance}: expected at least 2, "
                 "at least as many as that, and more than 0"
+            )
+        if why := teacher.why_steady():
+            raise UsageError(
+                f"votes of {teacher.name!r} {why} would buy the same answer several times: "
+                "leave one out"
             )
         self.teacher = teacher
         self.least = least
