@@ -75,6 +75,7 @@ def test_the_object_has_these_keys(project: LabelProject) -> None:
         "failed",
         "reasons",
         "unasked",
+        "in_batches_usd",
         "assumed",
         "spent_usd",
         "saved_by_cache_usd",

@@ -15,7 +15,7 @@ from locum.errors import InputError, TeacherError, UsageError
 from locum.labelling import label_task
 from locum.prices import Tokens
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer, Usage
-from locum.store import LabelStore
+from locum.store import Claim, LabelStore, Ledger
 from locum.teachers import AskedTeacher, Budget, Failure, LabellingRun, Tally, label_texts
 from locum.teachers.protocol import Answered
 
@@ -276,6 +276,21 @@ def test_the_budget_ends_a_run_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     assert second.tally.saved_by_cache_usd == pytest.approx(40e-6)
     assert known_and_new(third) == (10, 40)
     assert sorted(teacher.asked) == sorted(texts(50))
+
+
+def test_a_budget_that_lies_in_a_batch_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    budget = Budget(cap_usd=41e-6, prices={"rule": OwnPrice(1.0, 1.0)})
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        batch = Ledger(store.database, budget.ledger, cap=41_000).for_batch("batch")
+        assert batch.exchange([], [Claim("in the batch", 36_000)]) == ["granted"]
+        run = Told(store, budget).label(RuleTeacher(), texts(3))
+    assert (run.tally.answered, run.tally.unasked) == (1, 2)
+    assert run.tally.in_batches_usd == pytest.approx(36e-6)
+    assert "held ready for batches" in run.tally.notes()[0]
+    both = Tally()
+    for _ in range(2):
+        both.add(run.tally.as_object())
+    assert (both.unasked, both.in_batches_usd) == (4, run.tally.in_batches_usd)
 
 
 def test_a_cap_needs_a_price(tmp_path: Path) -> None:

@@ -112,6 +112,17 @@ def test_runs_of_one_name_share_the_money(place: str) -> None:
         assert claim(Ledger(second, "else", cap=100), ("d", 100)) == ["granted"]
 
 
+def test_nobody_waits_for_money_that_lies_in_a_batch(database: Database) -> None:
+    ledger = Ledger(database, "task", cap=100)
+    assert claim(Ledger(database, "else").for_batch("other"), ("z", 100)) == ["granted"]
+    assert claim(ledger.for_batch("batch"), ("a", 60)) == ["granted"]
+    assert claim(ledger, ("b", 30), ("c", 40), ("d", 41)) == ["granted", "short", "cap"]
+    assert ledger.in_batches() == 60
+    settle(ledger.for_batch("batch"), Settlement("a", ANSWER, 1))
+    assert ledger.in_batches() == 0
+    assert claim(ledger, ("d", 41)) == ["granted"]
+
+
 @pytest.mark.parametrize("name", ["task", "else"])
 def test_a_key_is_in_flight_once_over_all_ledgers(database: Database, name: str) -> None:
     one, other = Ledger(database, "task"), Ledger(database, name)

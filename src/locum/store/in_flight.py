@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
     from locum.store.database import Database, Row
 
-__all__ = ["delete_rows", "end_run", "find_reserved", "find_rows", "free", "lock_ledgers"]
+__all__ = [
+    "delete_rows",
+    "end_run",
+    "find_reserved",
+    "find_rows",
+    "free",
+    "lock_ledgers",
+    "sum_in_batches",
+]
 
 # One lock for all ledgers: a key is in flight once over all of them, and what a dead run of
 # another ledger had reserved is counted there. Locks on their rows could wait for each other.
@@ -27,6 +35,16 @@ def lock_ledgers(database: Database) -> None:
 def find_reserved(database: Database, run: str) -> dict[str, int]:
     """Return what is reserved for each key that a run has in flight, in nanodollars."""
     return dict(database.execute("SELECT key, worst FROM in_flight WHERE run = ?", (run,)))
+
+
+def sum_in_batches(database: Database, ledger: str) -> int:
+    """Return what runs of a ledger that never expire have reserved, in nanodollars."""
+    query = (
+        "SELECT COALESCE(SUM(worst), 0) FROM in_flight JOIN runs ON runs.id = in_flight.run "
+        "WHERE runs.ledger = ? AND runs.expires IS NULL"
+    )
+    [(reserved,)] = database.execute(query, (ledger,))
+    return int(reserved)
 
 
 def end_run(database: Database, run: str, *, forfeit: bool) -> int:

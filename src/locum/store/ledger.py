@@ -14,6 +14,7 @@ from locum.store.in_flight import (
     find_rows,
     free,
     lock_ledgers,
+    sum_in_batches,
 )
 from locum.store.labels import find_answers, put_answers
 
@@ -139,7 +140,8 @@ class Ledger:
         Returns:
             For each claim ``granted`` where the call may be sent; ``known`` where its answer is
             stored; ``claimed`` where it is in flight already; ``short`` where the money would do
-            if nothing else were reserved; ``cap`` where it does not.
+            if nothing else were reserved but for batches, which may lie with a provider for a day;
+            ``cap`` where it does not.
 
         Raises:
             InputError: The store cannot be read or written.
@@ -161,6 +163,9 @@ class Ledger:
             assert not twice, f"run {self.run} has {twice} in flight already"
             known = find_answers(self._database, claimed_keys).keys()
             verdicts = _judge(settled, claims, self._cap, known, others)
+            if "short" in verdicts and self._cap is not None:
+                left = self._cap - settled.spent - self.in_batches()
+                verdicts = _without_hopeless(verdicts, claims, left)
             granted = [
                 c for c, verdict in zip(claims, verdicts, strict=True) if verdict == "granted"
             ]
@@ -192,6 +197,14 @@ class Ledger:
             InputError: The store cannot be read.
         """
         return find_reserved(self._database, self.run)
+
+    def in_batches(self) -> int:
+        """Return what is reserved for batches that lie with a provider, in nanodollars.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        return sum_in_batches(self._database, self._name)
 
     def renew(self) -> None:
         """Lengthen the lease where no exchange does, at the latest when half of it is over.
@@ -309,6 +322,16 @@ def _judge(
         else:
             verdicts.append("short" if balance.spent + worst <= cap else "cap")
     return verdicts
+
+
+def _without_hopeless(
+    verdicts: Sequence[Verdict], claims: Sequence[Claim], left: int
+) -> list[Verdict]:
+    """Verdicts that let nobody wait who needs more than will be left by calls in flight."""
+    return [
+        "cap" if verdict == "short" and claim.worst > left else verdict
+        for verdict, claim in zip(verdicts, claims, strict=True)
+    ]
 
 
 def _is_money(amount: object) -> bool:

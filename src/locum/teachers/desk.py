@@ -282,6 +282,8 @@ class LabellingDesk:
             if question.key not in known and self._failed.get(question.key) not in FINAL_FAILURES
         }
         self.tally.unasked = self.tally.wanted - self.tally.done
+        held = self._ledger.in_batches() if self.tally.unasked else 0
+        self.tally.in_batches_usd = held / NANODOLLARS
 
     def _tell(self) -> None:
         self._progress(self.tally.done, self.tally.wanted, self.tally.spent_usd)

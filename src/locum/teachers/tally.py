@@ -33,6 +33,7 @@ class Tally:
         failed: Failures by kind, refusals of the provider apart.
         reasons: Failures in words, some of the different ones.
         unasked: Questions left because the cap was reached.
+        in_batches_usd: Where some were left, what the cap holds ready for batches with a provider.
         assumed: Calls of runs that died in the middle: counted as spent, and asked again.
         spent_usd: What the new answers cost, and what attempts without one may have.
         saved_by_cache_usd: What the known answers had cost.
@@ -52,6 +53,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     unasked: int = 0
+    in_batches_usd: float = 0.0
     assumed: int = 0
     spent_usd: float = 0.0
     saved_by_cache_usd: float = 0.0
@@ -123,9 +125,11 @@ class Tally:
 
     def add(self, counted: Mapping[str, Any]) -> None:
         """Add the counts of another run, as its `as_object` gave them."""
+        in_batches_usd = max(self.in_batches_usd, counted["in_batches_usd"])
         for name, value in vars(self).items():
             more = Counter(counted[name]) if isinstance(value, Counter) else counted[name]
             setattr(self, name, value + more)
+        self.in_batches_usd = in_batches_usd  # of the one account of all runs
 
     def notes(self) -> list[str]:
         """Return what should be known of the run, a sentence each."""
@@ -134,6 +138,12 @@ class Tally:
             notes.append(
                 f"{self.empty:,} answers were empty: a model that thinks before it answers may "
                 "need a larger max_tokens"
+            )
+        if self.in_batches_usd:
+            notes.append(
+                f"{self.in_batches_usd:.4f} US dollars of the budget are held ready for batches "
+                "that lie with a provider: the command that sent them fetches them, and frees what "
+                "they did not cost"
             )
         if self.assumed:
             notes.append(
