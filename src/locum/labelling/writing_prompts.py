@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from locum.schema import Task
 
@@ -19,6 +19,8 @@ _LONGEST_ANSWER = 200_000
 _SEPARATORS = " \t\r\n,"
 _NUMBERED = re.compile(r"^\s*(?:\d{1,4}[.):]|[-*\u2022])\s+(\S.*?)\s*$", re.MULTILINE)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'"}
+_NAMES_OF_A_TEXT = ("text", "input")
+_THINKING, _THOUGHT = "<think>", "</think>"
 _DECODER = json.JSONDecoder()
 
 
@@ -86,10 +88,11 @@ def _listed(texts: Sequence[str]) -> str:
 def find_texts(answer: str) -> list[str]:
     """Return the texts in an answer, without spaces around them; none where it holds no list.
 
-    Takes the first JSON array with a string in it, also one that breaks off; else a JSON string or
-    object a line; else a numbered list. An object stands for its one string.
+    Takes the JSON array with the most text in it, also one that breaks off; else a JSON string or
+    object a line; else a numbered list. An object stands for its ``text`` or ``input``, or for its
+    one string. What a model thinks before it answers is left out.
     """
-    answer = answer[:_LONGEST_ANSWER]
+    answer = answer[:_LONGEST_ANSWER].rpartition(_THOUGHT)[2].partition(_THINKING)[0]
     for found in (_in_arrays(answer), _in_lines(answer), _in_list(answer)):
         texts = [text.strip() for text in found if text.strip()]
         if texts:
@@ -98,20 +101,29 @@ def find_texts(answer: str) -> list[str]:
 
 
 def _in_arrays(answer: str) -> list[str]:
-    starts = [match.end() for match in re.finditer(r"\[", answer)][:_ARRAYS_TRIED]
-    return next((texts for start in starts if (texts := list(_elements(answer, start)))), [])
+    """Of the array with the most text, since some explain first which labels there are."""
+    longest: list[str] = []
+    start = answer.find("[")
+    for _ in range(_ARRAYS_TRIED):
+        if start < 0:
+            break
+        texts, end = _elements(answer, start + 1)
+        longest = max(longest, texts, key=lambda found: sum(map(len, found)))
+        start = answer.find("[", end if texts else start + 1)
+    return longest
 
 
-def _elements(answer: str, place: int) -> Iterator[str]:
-    """Strings of an array from its first element on, as far as it is whole."""
+def _elements(answer: str, place: int) -> tuple[list[str], int]:
+    """Strings of an array from its first element on, as far as it is whole, and where that ends."""
+    texts: list[str] = []
     while True:
         while place < len(answer) and answer[place] in _SEPARATORS:
             place += 1
         try:
             value, place = _DECODER.raw_decode(answer, place)
         except (ValueError, RecursionError):
-            return
-        yield from _strings(value)
+            return texts, place
+        texts += _strings(value)
 
 
 def _in_lines(answer: str) -> list[str]:
@@ -130,7 +142,8 @@ def _in_list(answer: str) -> list[str]:
 
 def _strings(value: object) -> list[str]:
     if isinstance(value, dict):
-        inside = [one for one in value.values() if isinstance(one, str)]
+        named = [value[name] for name in _NAMES_OF_A_TEXT if isinstance(value.get(name), str)]
+        inside = named[:1] or [one for one in value.values() if isinstance(one, str)]
         return inside if len(inside) == 1 else []
     return [value] if isinstance(value, str) else []
 
