@@ -297,6 +297,26 @@ def test_a_label_that_an_answer_means_is_possible_from_its_first_byte_on(
         assert meaning in prefixes.possible(content[:end], quoted=False)
 
 
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("\u0130ade", "\u0130ade"),
+        ("gro\u00df", "gro\u00df"),
+        ("GROSS", "gro\u00df"),
+        ("Final", "\ufb01nal"),
+        ("\u03a9mega", "\u2126mega"),
+        ("\uab70s", "\u13a0s"),
+    ],
+)
+def test_a_label_is_possible_within_characters_that_are_others_without_case(
+    label: str, written: str
+) -> None:
+    prefixes = LabelPrefixes((label, "other"))
+    assert prefixes.parser(written) == 0
+    for end in range(len(written.encode()) + 1):
+        assert 0 in prefixes.possible(written.encode()[:end], quoted=False)
+
+
 @paths
 @given(st.sampled_from(LABEL_SETS), st.data())
 def test_a_label_that_a_string_of_json_means_is_possible_from_its_first_byte_on(

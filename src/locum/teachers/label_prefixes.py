@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,16 @@ from locum.teachers.parsing import LabelParser
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["LabelPrefixes"]
+__all__ = ["JOINED_LETTERS", "LabelPrefixes"]
+
+# What characters of several bytes become in a `label_key`, where that is of ASCII.
+JOINED_LETTERS = ("ss", "st", "ff", "fi", "fl")
 
 _REMEMBERED = 16_384
 _FENCE = "```"
 _UNKNOWN = "\ufffd"
+_FIRST_OF_SEVERAL_BYTES = 0x80
+_AFTER_THE_LAST_WITH_A_CASE = 0x1F000
 _PIECE = re.compile(f"{_UNKNOWN}.*|[\udc80-\udcff]+\\Z", re.DOTALL)
 
 
@@ -27,7 +32,8 @@ class LabelPrefixes:
     """Tells for the beginning of an answer which labels it may come to mean by `LabelParser`.
 
     Every label that some continuation means is named; now and then one more is. Texts are given as
-    bytes, as tokens may end within a character. From a replacement character on, where the bytes
+    bytes, as tokens may end within a character; one that only looks like a space or a letter of
+    ASCII counts once it is whole. From a replacement character on, where the bytes
     are lost, a text is taken for unknown.
 
     Args:
@@ -144,8 +150,28 @@ def _may_follow(piece: str, rest: str) -> bool:
         return True
     if piece.startswith(_UNKNOWN) or not rest:
         return not rest[:1].isascii()
-    forms = (rest[0], rest[0].upper())
-    return any(form.encode("utf-8", "replace").startswith(_bytes_of(piece)) for form in forms)
+    begun = _bytes_of(piece)
+    folded = _folded_by_beginning().get(begun, ())
+    return rest[0].encode("utf-8", "replace").startswith(begun) or any(
+        rest.startswith(one) for one in folded
+    )
+
+
+@cache
+def _folded_by_beginning() -> Mapping[bytes, frozenset[str]]:
+    """What characters become in a `label_key`, by each beginning of their bytes.
+
+    Those that stay as they are, and those that become one letter of ASCII, are left out.
+    """
+    found: dict[bytes, set[str]] = {}
+    for number in range(_FIRST_OF_SEVERAL_BYTES, _AFTER_THE_LAST_WITH_A_CASE):
+        character = chr(number)
+        folded = character.casefold()
+        if folded != character and (len(folded) > 1 or not folded.isascii()):
+            written = character.encode()
+            for length in range(1, len(written)):
+                found.setdefault(written[:length], set()).add(folded)
+    return {begun: frozenset(folded) for begun, folded in found.items()}
 
 
 def _may_be_around(piece: str) -> bool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.schema import MARKS, label_key
-from locum.teachers.label_prefixes import LabelPrefixes
+from locum.teachers.label_prefixes import JOINED_LETTERS, LabelPrefixes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -292,9 +292,14 @@ class _Reader:
             key[len(start) :] for start in starts for key in self._keys if key.startswith(start)
         }
         tables = (self._later,) if exact.lstrip(_ANY_MARK) else (self._later, self._first)
-        fitting = set(self._pieces if marks or not all(map(str.isascii, rests)) else ())
+        fitting = set(self._pieces if marks or any(map(_may_hold_piece, rests)) else ())
         fitting.update(self._later.get("", ()) if marks else ())
         for part in {rest[:end] for rest in rests for end in range(1, len(rest) + 1)}:
             for table in tables:
                 fitting.update(table.get(part, ()), table.get(f" {part}", ()))
         return fitting
+
+
+def _may_hold_piece(rest: str) -> bool:
+    """Whether a character of several bytes may stand in the rest of a label."""
+    return not rest.isascii() or any(joined in rest for joined in JOINED_LETTERS)
