@@ -232,6 +232,21 @@ def test_another_run_asks_nothing_and_more_are_added(writer: Writer, project: Pa
     assert max(writer.bodies.values()) == 1
 
 
+def test_another_teacher_labels_all_texts_anew(writer: Writer, project: Path) -> None:
+    run(*command(writer, count=12), folder=project)
+    first, asked = synthetic(project), writer.received
+    assert {row["labelled_by"] for row in first} == {"scribe"}
+    options = command(writer, "--priced-as", "scribe", count=12)
+    options[options.index("scribe")] = "other"
+    run(*options, folder=project)
+    second = synthetic(project)
+    assert [row["text"] for row in second] == [row["text"] for row in first]
+    assert {row["labelled_by"] for row in second} == {"other"}
+    assert writer.received == asked + 12
+    run(*command(writer, count=12), folder=project)
+    assert (synthetic(project), writer.received) == (first, asked + 12), "what is known is free"
+
+
 def test_the_same_seed_writes_the_same_from_the_cache(writer: Writer, project: Path) -> None:
     run(*command(writer), folder=project)
     first, asked = synthetic(project), writer.received

@@ -294,13 +294,14 @@ def _is_synthetic(row: Row) -> bool:
 
 
 def _to_written(example: Example, row: Row) -> WrittenExample:
-    asked, seeds = row.get("asked_label"), row.get("seeds")
+    asked, seeds, by = (row.get(name) for name in ("asked_label", "seeds", "labelled_by"))
     return WrittenExample(
         text=example.text,
         answer=example.answer,
         distribution=example.distribution,
         asked_label=asked if isinstance(asked, str) else None,
         seeds=tuple(map(str, seeds)) if isinstance(seeds, list) else (),
+        labelled_by=by if isinstance(by, str) else None,
     )
 
 

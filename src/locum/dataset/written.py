@@ -35,11 +35,13 @@ class WrittenExample(Example):
     Args:
         asked_label: The label that it was to have; its answer may be another.
         seeds: `seed_name` of each real input that its writer was shown.
+        labelled_by: Name of the teacher that gave the answer.
     """
 
     synthetic: bool = True
     asked_label: str | None = None
     seeds: tuple[str, ...] = ()
+    labelled_by: str | None = None
 
 
 def seed_name(text: str) -> str:
@@ -95,6 +97,8 @@ def _to_row(example: WrittenExample) -> JsonObject:
     row: JsonObject = {"text": example.text}
     if example.answer is not None:
         row["answer"] = example.answer
+    if example.labelled_by is not None:
+        row["labelled_by"] = example.labelled_by
     if example.distribution:
         rest = 1 - sum(example.distribution.values())
         outside = {_REST: rest} if rest > _LEAST_REST else {}

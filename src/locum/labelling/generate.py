@@ -136,14 +136,14 @@ def generate_inputs(
             if writing.take(prompts, answers):
                 write_written(path, writing.rows)
         written = desk.tally
-    missing = [number for number, row in enumerate(writing.rows) if row.answer is None]
+    missing = [number for number, row in enumerate(writing.rows) if row.labelled_by != teacher.name]
     rows = list(writing.rows)
     with LabellingDesk(task, store, budget, progress) as desk:
         if missing:
             stage(f"{teacher.name} labels {len(missing):,} texts")
             answers = teacher.label(task, [rows[number].text for number in missing], desk)
             for number, answer in zip(missing, answers, strict=True):
-                rows[number] = _answered(task, rows[number], answer)
+                rows[number] = _answered(task, rows[number], answer, teacher.name)
             write_written(path, rows)
         labelled, balance = desk.tally, desk.balance()
     by_label = _by_label(task, rows)
@@ -177,9 +177,12 @@ def _link(prompts: Sequence[WritingPrompt], desk: LabellingDesk, store: LabelSto
     )
 
 
-def _answered(task: Task, row: WrittenExample, answer: TeacherAnswer | None) -> WrittenExample:
+def _answered(
+    task: Task, row: WrittenExample, answer: TeacherAnswer | None, by: str
+) -> WrittenExample:
+    """The row with the teacher's answer; without one it keeps none of another teacher's."""
     if answer is None:
-        return row
+        return replace(row, answer=None, distribution=None, labelled_by=None)
     label = None if answer.refused else LabelParser(task.labels)(answer.text)
     return replace(
         row,
@@ -187,6 +190,7 @@ def _answered(task: Task, row: WrittenExample, answer: TeacherAnswer | None) -> 
         distribution=dict(zip(task.labels, answer.distribution, strict=True))
         if answer.distribution and any(answer.distribution)
         else None,
+        labelled_by=by,
     )
 
 
