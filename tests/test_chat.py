@@ -86,6 +86,9 @@ class Server:
         self.headers: dict[str, str] = {}
         self.seconds = 0.0
         self.break_off = False
+        self.one_a_connection = False
+        self.hung_up = 0
+        self.used: set[object] = set()
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -116,6 +119,11 @@ class Server:
             if request.transport is not None:
                 request.transport.abort()
             return response
+        if self.one_a_connection and request.transport is not None:
+            if request.transport in self.used:
+                self.hung_up += 1
+                request.transport.abort()
+            self.used.add(request.transport)
         if self.script:
             return self.script.popleft()
         if self.forever:
@@ -375,6 +383,16 @@ def test_a_failure_that_stays_ends_after_the_attempts(server: Server) -> None:
     failure = failure_of(ChatTeacher(server.url, "m", attempts=2))
     assert failure == Failure("unavailable", "2 times; last: HTTP 500: out of order")
     assert len(server.requests) == 2
+
+
+def test_connections_are_not_used_again_where_the_server_closes_them(server: Server) -> None:
+    server.one_a_connection = True
+    teacher = ChatTeacher(server.url, "m", concurrency=2)
+    assert len(answers_to(teacher, [f"text {number}" for number in range(30)])) == 30
+    assert 0 < server.hung_up <= 4
+    server.one_a_connection = False
+    answers_to(teacher, [f"later text {number}" for number in range(200)])
+    assert teacher.transport.hangs_up is False, "they are kept again where that goes well"
 
 
 def test_refusals_for_too_many_calls_end_too(

@@ -223,27 +223,39 @@ class HttpTeacher(AskedTeacher):
         self, task: Task, questions: Sequence[Question], till: Till
     ) -> AsyncGenerator[Answered, None]:
         """Yield each question with its answer or failure, as `AskedTeacher.answer`."""
-        async with self.transport.open_session(self.concurrency, self.timeout) as session:
-            crew = Crew(_Calls(self, task, session), self._pace, till, self.attempts)
+        limits = self.concurrency, self.timeout
+        async with (
+            self.transport.open_session(*limits) as kept,
+            self.transport.open_session(*limits, keep_alive=False) as single,
+        ):
+            crew = Crew(_Calls(self, task, kept, single), self._pace, till, self.attempts)
             async with aclosing(crew.ask(questions)) as arriving:
                 async for answered in arriving:
                     yield answered
 
 
 class _Calls:
-    """The calls of one task on one session."""
+    """The calls of one task: on connections that are kept, or on one each."""
 
-    def __init__(self, teacher: HttpTeacher, task: Task, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        teacher: HttpTeacher,
+        task: Task,
+        kept: aiohttp.ClientSession,
+        single: aiohttp.ClientSession,
+    ) -> None:
         self._teacher = teacher
         self._task = task
-        self._session = session
+        self._kept, self._single = kept, single
 
     def worst_of(self, question: Question) -> Tokens:
         return self._teacher.worst_case(self._task, question.text)
 
     async def send(self, question: Question) -> Reply:
         body = orjson.dumps(self._teacher.request(self._task, question.text))
-        return await self._teacher.transport.post(self._session, self._teacher.path, body)
+        transport = self._teacher.transport
+        session = self._single if transport.hangs_up else self._kept
+        return await transport.post(session, self._teacher.path, body)
 
     def read(self, reply: Reply) -> TeacherAnswer:
         return self._teacher.read(self._task, reply.body, 1000 * reply.seconds)

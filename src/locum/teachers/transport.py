@@ -22,6 +22,7 @@ _TOO_MANY = frozenset({429, 529})
 _MAY_PASS = frozenset({408, 409, 425})
 # Something between here and the model gave up on it; the model may have answered all the same.
 _MAY_BE_CHARGED = frozenset({408, 502, 504, 520, 522, 523, 524})
+_HUNG_UP = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _SHOWN_CHARACTERS = 300
 _NO_CREDIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 # Anthropic's words: the status and the type are those of a request that is wrong.
@@ -34,6 +35,7 @@ _OF_ONE_REQUEST = (
     "string_above_max_length",
 )
 _CONNECT_SECONDS = 10.0
+_ANSWERS_A_HANG_UP = 50
 
 
 class AttemptError(Exception):
@@ -104,15 +106,23 @@ class Transport:
         self._secret = secret
         self._key_variables = key_variables
         self._reached = False
+        self._answers = self._hang_ups = 0
 
-    def open_session(self, concurrency: int, timeout: float) -> aiohttp.ClientSession:
+    @property
+    def hangs_up(self) -> bool:
+        """Whether more than 2% of connections were closed on a request: each then takes its own."""
+        return self._hang_ups * _ANSWERS_A_HANG_UP > self._answers
+
+    def open_session(
+        self, concurrency: int, timeout: float, *, keep_alive: bool = True
+    ) -> aiohttp.ClientSession:
         """Return a session for so many calls at once, each of so many seconds at most."""
         return aiohttp.ClientSession(
             headers=self.headers,
             timeout=aiohttp.ClientTimeout(
                 total=timeout, sock_connect=min(_CONNECT_SECONDS, 0.5 * timeout)
             ),
-            connector=aiohttp.TCPConnector(limit=concurrency),
+            connector=aiohttp.TCPConnector(limit=concurrency, force_close=not keep_alive),
         )
 
     async def post(self, session: aiohttp.ClientSession, path: str, body: bytes) -> Reply:
@@ -132,6 +142,7 @@ class Transport:
                 content = await response.read()
                 if response.status != 200:
                     self._refuse(response, content)
+                self._answers += 1
                 limits = read_rate_limits(response.headers)
                 return Reply(content, time.perf_counter() - started, limits)
         except (aiohttp.InvalidURL, UnicodeError):
@@ -149,6 +160,7 @@ class Transport:
         except TimeoutError as error:
             raise AttemptError("timed out", _named(error), charged=True, crowded=True) from None
         except aiohttp.ClientError as error:
+            self._hang_ups += isinstance(error, _HUNG_UP)
             raise AttemptError("broken off", _named(error), charged=True) from None
 
     def shown(self, content: bytes) -> str:
