@@ -335,7 +335,7 @@ def test_a_key_that_the_server_repeats_in_a_failure_is_not_shown(
         (401, "set LOCUM_API_KEY or OPENAI_API_KEY to a valid key"),
         (404, "check the model's name and the URL"),
         (402, "there is no credit left on the account"),
-        (403, ""),
+        (403, "check what it may be used for"),
     ],
 )
 def test_refusals_of_everything_name_their_cure_and_are_not_tried_again(
@@ -443,6 +443,31 @@ def test_an_input_that_is_refused_fails_alone_also_before_others_are_answered(
     assert found[0] == Failure("refused", f"HTTP {status}: {said}")
     assert not isinstance(found[1], Failure)
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (
+            "'max_tokens' is not supported. Use 'max_completion_tokens' instead.",
+            "--parameter max_tokens=none --parameter max_completion_tokens=2000",
+        ),
+        ("'temperature' does not support 0 with this model.", "--parameter temperature=none"),
+        ("logprobs are not supported", "--top-logprobs 0"),
+        ("too long", "too long"),
+    ],
+)
+def test_a_parameter_that_a_model_refuses_is_told_with_its_cure(
+    server: Server, said: str, cure: str
+) -> None:
+    server.forever = (400, said)
+    assert failure_of(ChatTeacher(server.url, "m")).reason.endswith(cure)
+
+
+def test_a_server_that_points_elsewhere_is_told_with_where(server: Server) -> None:
+    server.reply(308, headers={"location": "https://api.example/v1/chat/completions"})
+    message = refusal(ChatTeacher(server.url, "m"))
+    assert "it points to https://api.example/v1/chat/completions: give that URL" in message
 
 
 def test_a_server_that_gives_no_log_probabilities_ends_the_run_with_the_cure(

@@ -34,6 +34,12 @@ _OF_ONE_REQUEST = (
     "context_length_exceeded",
     "string_above_max_length",
 )
+_CURES_BY_WORD = {
+    b"logprob": "; if it refuses logprobs, ask for none: --top-logprobs 0",
+    b"max_completion_tokens": "; to call the longest answer so, if that is it: --parameter "
+    "max_tokens=none --parameter max_completion_tokens=2000",
+    b"'temperature'": "; to leave the temperature to the model: --parameter temperature=none",
+}
 _CONNECT_SECONDS = 10.0
 _ANSWERS_A_HANG_UP = 50
 
@@ -183,12 +189,15 @@ class Transport:
         if status in _MAY_PASS or status >= 500:
             raise AttemptError("unavailable", said, charged=status in _MAY_BE_CHARGED)
         if status in _REFUSALS or any(part in code for part in _OF_ONE_REQUEST):
-            logprobs = b"logprob" in content
-            cure = "; if it refuses logprobs, ask for none: --top-logprobs 0" if logprobs else ""
-            raise RefusedError(said + cure)
+            named = (cure for word, cure in _CURES_BY_WORD.items() if word in content)
+            raise RefusedError(said + next(named, ""))
+        location = self.shown(response.headers.get("location", "").encode())
+        if 300 <= status < 400 and location:
+            raise self._end(said, f"; it points to {location}: give that URL")
         cures = {
             401: f"; set {self._key_variables} to a valid key",
             404: "; check the model's name and the URL, which usually ends in /v1",
+            403: "; the key is not allowed that: check what it may be used for",
         }
         raise self._end(said, cures.get(status, ""))
 
