@@ -637,6 +637,9 @@ def test_other_addresses_are_refused(url: str) -> None:
         {"top_logprobs": -1},
         {"max_tokens": 0},
         {"temperature": -0.5},
+        {"timeout": math.inf},
+        {"timeout": math.nan},
+        {"temperature": math.nan},
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
@@ -646,8 +649,9 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["requests_a_minute", "tokens_a_minute"])
-def test_a_limit_of_nothing_is_refused(name: str) -> None:
-    options: dict[str, Any] = {name: 0}
+@pytest.mark.parametrize("limit", [0, math.inf, math.nan])
+def test_a_limit_that_is_none_is_refused(name: str, limit: float) -> None:
+    options: dict[str, Any] = {name: limit}
     with pytest.raises(UsageError, match="expected more than 0"):
         ChatTeacher("http://127.0.0.1:1/v1", "m", **options)
 

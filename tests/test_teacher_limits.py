@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -190,7 +191,14 @@ def test_what_is_no_teacher_is_refused(given: object) -> None:
         Votes(composite)
 
 
-@pytest.mark.parametrize("budget", [{"ledger": 5.0}, {"ledger": ""}, {"cap_usd": -1.0}])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {"ledger": 5.0},
+        {"ledger": ""},
+        *({"cap_usd": amount} for amount in (-1.0, math.nan, math.inf, 1e300)),
+    ],
+)
 def test_a_budget_of_nonsense_is_refused(budget: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="budget: "):
         Budget(**budget)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections import Counter
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,8 +58,8 @@ class Budget:
         """Check the rules."""
         if not isinstance(self.ledger, str) or not self.ledger:
             raise UsageError(f"budget: ledger {self.ledger!r}: expected a name")
-        if self.cap_usd is not None and not self.cap_usd >= 0:
-            raise UsageError(f"budget: cap_usd {self.cap_usd}: expected 0 or more")
+        if self.cap_usd is not None and not 0 <= self.cap_usd * NANODOLLARS < math.inf:
+            raise UsageError(f"budget: cap_usd {self.cap_usd}: expected 0 or more, and finite")
 
     def price_of(self, teacher: AskedTeacher) -> Price | None:
         """Return the price of a teacher's tokens; ``None`` where it costs nothing or is not known.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import os
 from abc import abstractmethod
 from contextlib import aclosing
@@ -98,14 +99,15 @@ class HttpTeacher(AskedTeacher):
     ) -> None:
         check_url(url, "teacher")
         limits = (requests_a_minute, tokens_a_minute)
-        if min(concurrency, attempts, max_tokens) < 1 or timeout <= 0 or temperature < 0:
+        within = 0 < timeout < math.inf and 0 <= temperature < math.inf
+        if min(concurrency, attempts, max_tokens) < 1 or not within:
             raise UsageError(
                 f"concurrency={concurrency}, attempts={attempts}, max_tokens={max_tokens}, "
                 f"timeout={timeout}, temperature={temperature}: expected at least 1, 1, 1, more "
-                "than 0, and at least 0"
+                "than 0, and at least 0; all finite"
             )
-        if any(limit is not None and limit <= 0 for limit in limits):
-            raise UsageError(f"limits a minute of {limits}: expected more than 0")
+        if any(limit is not None and not 0 < limit < math.inf for limit in limits):
+            raise UsageError(f"limits a minute of {limits}: expected more than 0, or None for none")
         self.url = url
         self.model = self.name = model
         self.version = version
