@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.errors import InputError
 from locum.writable import written_whole
 
 if TYPE_CHECKING:
@@ -41,6 +43,24 @@ def test_a_link_keeps_its_target(tmp_path: Path, *, exists: bool) -> None:
     assert link.readlink() == target
     assert target.read_bytes() == b"new"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_pipe_stays_one_and_its_reader_gets_what_is_written(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(pipe, b"new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_folder_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{tmp_path} cannot be written: Is a directory"):
+        write(tmp_path, b"new")
 
 
 def test_an_interrupted_file_stays_as_it_was(tmp_path: Path) -> None:

@@ -37,12 +37,21 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     Where that fails, or is interrupted, the file stays as it was and nothing stands beside it. One
     that is replaced leaves its permissions to the new one, and where it is a link, that goes on
-    pointing there.
+    pointing there. What is no file, such as a pipe or a device, is written into.
 
     Raises:
         InputError: It cannot be written, or what is written cannot be had.
     """
-    place = Path(os.path.realpath(path))
+    try:
+        special = path.exists() and not path.is_file()
+        with path.open("wb") if special else _replacing(Path(os.path.realpath(path))) as file:
+            yield file
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _replacing(place: Path) -> Iterator[BinaryIO]:
     scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -53,8 +62,6 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(place)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
