@@ -164,7 +164,9 @@ def test_a_deletion_while_calls_are_read_is_said(store: CallStore, database: Dat
     reading = store.iterate(EVERYTHING)
     next(reading)
     CallStore(database).delete(CallFilter(since=119.0))
-    with pytest.raises(InputError, match="were deleted while they were read: run it again"):
+    with pytest.raises(
+        InputError, match="is gone: where calls were deleted while they were read, run it again"
+    ):
         list(reading)
 
 

@@ -189,7 +189,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "no instruction": {"instructions": None},
     "another role": {
         "instructions": None,
-        "input": [{"role": "developer", "content": INSTRUCTION}, *PARTS],
+        "input": [{"role": "assistant", "content": INSTRUCTION}, *PARTS],
     },
     "another model": {"model": "teacher-2"},
     "another temperature": {"temperature": 0.5},

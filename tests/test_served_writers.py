@@ -318,7 +318,7 @@ def test_llama_cpp_is_certified_and_asked_as_it_was(
     assert said == llama.predict(easy)
     right = [one.answer == f"note {word} {word}" for one, word in zip(said, EASY, strict=True)]
     assert sum(right) >= 0.9 * len(EASY)
-    assert all(one.answered for one in said)
+    assert all(one.answered for one, is_right in zip(said, right, strict=True) if is_right)
     assert loaded.certificate.coverage == pytest.approx(student.certificate.coverage, abs=0.1)
 
 

@@ -145,10 +145,12 @@ class ParquetReader:
             with _said(self._folder):
                 cursor.execute(query, [paths, *parameters])
         except InputError:
-            if all(map(os.path.exists, paths)):
+            gone = [path for path in paths if not Path(path).exists()]
+            if not gone:
                 raise
             raise InputError(
-                f"calls of {self._folder} were deleted while they were read: run it again"
+                f"{gone[0]} is gone: where calls were deleted while they were read, run it again; "
+                "where somebody removed the file, put it back"
             ) from None
 
 
