@@ -113,7 +113,7 @@ def test_the_table_says_since_when_it_counts(busy: Path) -> None:
     said = locum(busy, "status", "--since", "2026-01-01T10:30")
     assert "their calls since 2026-01-01 10:00:00 UTC" in said
     assert "1,000,090" in said
-    assert "$0.18 spent on the teacher, by its mean price, now $0.002 a call" in said
+    assert "$0.18 spent on the teacher, by its mean price, now $2.00 for 1,000 calls" in said
     assert "their calls" not in locum(busy, "status")
 
 

@@ -150,8 +150,10 @@ def _lines(standing: Standing) -> list[str]:
 def _spent(standing: Standing) -> str:
     if standing.usage.spent_usd is None:
         return "what a call of the teacher costs is not known"
-    spent, mean = dollars(standing.usage.spent_usd), dollars(standing.call_usd)
-    return f"{spent} spent on the teacher, by its mean price, now {mean} a call"
+    spent = f"{dollars(standing.usage.spent_usd)} spent on the teacher, by its mean price"
+    if standing.call_usd is None:
+        return spent
+    return f"{spent}, now {dollars(1000 * standing.call_usd)} for 1,000 calls"
 
 
 def _rows(standing: Standing) -> Table:
