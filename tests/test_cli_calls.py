@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -169,6 +171,18 @@ def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:
 def test_an_export_to_a_folder_is_refused(project: Path, extra: list[str]) -> None:
     refused = run("calls", "export", ".", *extra, folder=project, code=1).stderr
     assert b". cannot be written: it is a folder" in refused
+
+
+def test_an_export_to_a_pipe_leaves_its_permissions(project: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        run("calls", "export", str(pipe), "--task", "nobody", folder=project)
+    finally:
+        os.close(reader)
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o666
 
 
 def test_an_export_to_parquet(project: Path) -> None:

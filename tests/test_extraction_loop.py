@@ -390,7 +390,7 @@ def test_fields_that_stand_at_one_place_are_named_with_the_cure() -> None:
     task = ExtractionTask("orders", schema)
     decision = distill_extraction(task, examples, family="linear").decision
     assert decision.verdict == "do_not_distil"
-    assert "parcel stands where order does 240 times in 240 answers" in decision.reason
+    assert "parcel stands where order does in 240 of 240 answers" in decision.reason
     assert decision.reason.endswith("--leave-out parcel makes a student without")
     without = ExtractionTask("orders", schema, leave_out=("parcel",))
     assert distill_extraction(without, examples, family="linear").decision.verdict == "distil"

@@ -339,7 +339,7 @@ def test_prompts_show_what_train_will_hold_and_nothing_else(writer: Writer, proj
     run(*command(writer), folder=project)
     texts = [example.text for example in make_examples(900)]
     group, none = find_groups(texts).group, np.zeros(900, np.bool_)
-    hidden = ~may_seed(texts, group, [None] * 900, none)
+    hidden = ~may_seed(texts, group, [None] * 900, none, none)
     prompts = "\n".join(writer.prompts)
     assert not [texts[row] for row in np.flatnonzero(hidden) if texts[row] in prompts]
     assert sum(text in prompts for text in texts) > 20

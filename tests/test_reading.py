@@ -151,6 +151,8 @@ def test_utf_16_is_read_where_it_is_named_or_marked(tmp_path: Path) -> None:
     for mark in ("utf-16-le", "utf-16-be"):
         path = write(tmp_path, "a.txt", "\ufeffcaf\u00e9\n".encode(mark))
         assert read_texts(path) == ["caf\u00e9"]
+    path = write(tmp_path, "a.txt", "caf\u00e9\n".encode("utf-32"))
+    assert read_texts(path, encoding="utf-32") == ["caf\u00e9"]
     cut = write(tmp_path, "a.txt", "caf\u00e9".encode("utf-16")[:-1])
     assert "is not utf-16" in refusal(cut)
 

@@ -87,7 +87,7 @@ def test_no_split_but_train_knows_a_synthetic_input(
     texts, synthetic, times, held, seed = mixture
     group = find_groups(texts).group
     held_out = np.array(held, np.bool_)
-    first = may_seed(texts, group, times, held_out)
+    first = may_seed(texts, group, times, held_out, np.zeros(len(texts), np.bool_))
     found = split_rows(group, np.zeros(len(texts), np.int64), times, held_out, seed, first=first)
     admitted = admit_written(texts, group, found.rows["train"], synthetic)
     taken = [example for example, may in zip(synthetic, admitted, strict=True) if may]
@@ -108,7 +108,7 @@ def test_what_is_shown_to_a_writer_is_whole_groups_and_never_held_out(
 ) -> None:
     texts, _, times, held, _ = mixture
     group, held_out = find_groups(texts).group, np.array(held, np.bool_)
-    shown = may_seed(texts, group, times, held_out)
+    shown = may_seed(texts, group, times, held_out, np.zeros(len(texts), np.bool_))
     assert not set(group[shown].tolist()) & (
         set(group[~shown].tolist()) | set(group[held_out].tolist())
     )
@@ -120,7 +120,7 @@ def test_half_of_the_inputs_may_be_shown_and_train_gets_them(*, timed: bool) -> 
     group, none = np.arange(2000), np.zeros(2000, np.bool_)
     stratum = np.random.default_rng(1).choice(4, 2000)
     times: list[float | None] = [float(n) for n in range(2000)] if timed else [None] * 2000
-    shown = may_seed(texts, group, times, none)
+    shown = may_seed(texts, group, times, none, none)
     assert 0.45 < shown.mean() <= 0.55
     found = split_rows(group, stratum, times, none, 3, first=shown)
     assert set(np.flatnonzero(shown).tolist()) <= set(found.rows["train"].tolist())
@@ -135,7 +135,7 @@ def test_inputs_to_learn_from_alone_are_shown_and_move_no_others(*, timed: bool)
     unsure = np.arange(1500) >= 500
     shown = may_seed(texts, group, times, none, unsure)
     assert shown[unsure].all()
-    fair = may_seed(texts[:500], group[:500], times[:500], none[:500])
+    fair = may_seed(texts[:500], group[:500], times[:500], none[:500], none[:500])
     assert shown[:500].tolist() == fair.tolist()
 
 
@@ -147,7 +147,7 @@ def test_popular_texts_leave_others_to_show_that_train_gets(asked: list[int], le
     group = np.unique(ids, return_inverse=True)[1].astype(np.int64)
     texts, times = [f"text {one}" for one in ids], [float(place) for place in range(len(ids))]
     none = np.zeros(len(ids), np.bool_)
-    shown = may_seed(texts, group, times, none)
+    shown = may_seed(texts, group, times, none, none)
     found = split_rows(group, np.zeros(len(ids), np.int64), times, none)
     groups = len(set(group.tolist()))
     if groups > 20:
@@ -162,7 +162,7 @@ def test_the_certify_split_stays_a_fair_sample_of_rare_classes() -> None:
     certified = 0
     for run in range(runs):
         texts = [f"{run} {number}" for number in range(count)]
-        first = may_seed(texts, np.arange(count), [None] * count, none)
+        first = may_seed(texts, np.arange(count), [None] * count, none, none)
         rows = split_rows(np.arange(count), stratum, [None] * count, none, run, first=first)
         certified += int((rows.rows["certify"] >= 60).sum())
     trials = rare * runs

@@ -46,7 +46,7 @@ class FieldAlignment(NamedTuple):
         values: How many the teacher gave, null left aside.
         aligned: How many were found, by quality, the best first; all four are there.
         lost: The others by reason, the most frequent first.
-        crossed: Of those that were found, how many lie where one of another field stands that is as
+        crossed: In how many answers one of them lies where one of another field stands that is as
             long or longer, by that field, the most frequent first.
     """
 
@@ -96,8 +96,9 @@ def measure_alignment(
         whole += not aligned.lost
         for span in aligned.spans:
             found[span.path][span.quality] += 1
-        for span, other in part_spans(aligned.spans).crossed:
-            crossed[span.path][other.path] += 1
+        pairs = ((span.path, other.path) for span, other in part_spans(aligned.spans).crossed)
+        for path, other in dict.fromkeys(pairs):
+            crossed[path][other] += 1
         for value in aligned.lost:
             lost[value.path].append(value)
     fields = (

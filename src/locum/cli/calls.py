@@ -234,8 +234,9 @@ def _export_lines(store: CallStore, where: CallFilter, file: Path | None) -> int
         sys.stdout.flush()
         return written
     with written_whole(file) as output:
-        # What calls hold is for their owner alone.
-        Path(output.name).chmod(0o600)
+        # What calls hold is for their owner alone; a pipe or a device stays whose it is.
+        if (scratch := Path(output.name)).is_file():
+            scratch.chmod(0o600)
         return sum(_write_json(output, _to_object(call)) for call in store.iterate(where))
 
 

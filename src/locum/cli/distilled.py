@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.cli.output import command_to_type, print_json, table
-from locum.cli.progress import stderr_console
+from locum.cli.output import command_to_type, print_json, print_notes, table
 from locum.errors import QualityGateError
 
 if TYPE_CHECKING:
@@ -71,9 +70,7 @@ def _print_table(
     from locum.generation import GenerationDistillation
 
     console = Console(highlight=False)
-    errors = stderr_console()
-    for warning in result.data.warnings:
-        errors.print(f"note: {warning}", markup=False)
+    print_notes(result.data.warnings)
     if isinstance(result, ExtractionDistillation):
         _print_fields(result, console)
     elif isinstance(result, GenerationDistillation):

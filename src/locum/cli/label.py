@@ -139,7 +139,7 @@ def label_command(
                 progress.spend,
             )
     if json_output:
-        print_json(_result_object(done, money, noted))
+        print_json(_result_object(done, money) | {"notes": [*noted, *done.notes]})
     else:
         _show_result(done, money)
     wanted = done.tally.asked + done.tally.failed.total() + done.tally.unasked
@@ -228,7 +228,7 @@ def _plan_object(plan: LabellingPlan) -> dict[str, Any]:
     }
 
 
-def _result_object(done: LabelledTask, money: Budget, noted: list[str]) -> dict[str, Any]:
+def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
     tally = done.tally
     return {
         "teacher": done.teacher,
@@ -238,5 +238,4 @@ def _result_object(done: LabelledTask, money: Budget, noted: list[str]) -> dict[
         "spent_in_all_usd": done.balance.spent_usd,
         "assumed_usd": done.balance.assumed_usd,
         "budget_usd": money.cap_usd,
-        "notes": [*noted, *done.notes],
     }

@@ -99,7 +99,7 @@ def may_seed(
     group: Rows,
     times: Sequence[float | None],
     held_out: NDArray[np.bool_],
-    train_only: NDArray[np.bool_] | None = None,
+    train_only: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Say which inputs a model may be shown that is to write others like them, ``[N]``.
 
@@ -112,10 +112,10 @@ def may_seed(
         group: As in `split_rows`; likewise the others.
         times: When each call was made.
         held_out: Rows of a test set that their owner chose.
-        train_only: Rows that are no fair sample, and that nothing is judged on; by default none.
+        train_only: Rows that are no fair sample, and that nothing is judged on.
     """
     free = ~np.isin(group, group[held_out])
-    fair = np.flatnonzero(free if train_only is None else free & ~train_only)
+    fair = np.flatnonzero(free & ~train_only)
     groups, sizes = np.unique(group[fair], return_counts=True)
     known = _known_times(times)
     if _is_by_time(known[fair]):

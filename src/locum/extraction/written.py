@@ -68,21 +68,21 @@ def explain_crossed(decision: Decision, alignment: AlignmentReport) -> Decision:
         alignment: Of the answers that were learned from.
     """
     crossed = [
-        (field.path, other, values)
+        (field.path, other, answers)
         for field in alignment.fields
-        for other, values in field.crossed
-        if values > _OFTEN * alignment.answers
+        for other, answers in field.crossed
+        if answers > _OFTEN * alignment.answers
     ]
     if not crossed:
         return decision
     shown = "; ".join(
-        f"{show_path(path)} stands where {show_path(other)} does {values:,} times in "
+        f"{show_path(path)} stands where {show_path(other)} does in {answers:,} of "
         f"{alignment.answers:,} answers"
-        for path, other, values in crossed
+        for path, other, answers in crossed
     )
     names = " ".join(f"--leave-out {name}" for name in dict.fromkeys(p[0] for p, _, _ in crossed))
     reason = f"{decision.reason}; a place of the text is read for one field alone: {shown}; {names}"
-    most = max(values for *_, values in crossed) / alignment.answers
+    most = max(answers for *_, answers in crossed) / alignment.answers
     return _with_reason(decision, f"{reason} makes a student without", most)
 
 

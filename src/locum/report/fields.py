@@ -171,5 +171,5 @@ def _alignment(field: FieldAlignment) -> dict[str, Any]:
         "values": field.values,
         "aligned": dict(field.aligned),
         "lost": [lost._asdict() for lost in field.lost],
-        "crossed": {show_path(other): values for other, values in field.crossed},
+        "crossed": {show_path(other): answers for other, answers in field.crossed},
     }

@@ -107,13 +107,10 @@ def http_request(ev: Evaluator, place: Place) -> tuple[str, Request] | None:
 
 def _was_sent(made: Made) -> bool:
     """Whether what the call is made on is the answer to a request."""
-    before = [Step(made.name, made.is_call, made.arguments, made.named), *made.steps[:-1]]
-    if not made.steps:
-        return False
     return any(
         plain(step.name.rsplit(".", 1)[-1]) in _SENDING
         and any(_is_body(body) for one in _of_step(step) for body in _bodies(one, 0))
-        for step in before
+        for step in made.chain()[:-1]
     )
 
 
@@ -162,7 +159,4 @@ def _bodies(value: Value, depth: int) -> Iterator[Value]:
 
 
 def _given(made: Made) -> list[Value]:
-    given: list[Value] = [*made.arguments, *made.named.values()]
-    for step in made.steps:
-        given += [*step.arguments, *step.named.values()]
-    return given
+    return [value for step in made.chain() for value in _of_step(step)]
