@@ -298,6 +298,18 @@ def test_calls_of_other_kinds_are_counted_alone(
     assert (file.added, file.other, file.skipped.total) == (0, 1, 0)
 
 
+def test_calls_of_other_kinds_need_no_body(store: CallStore, tmp_path: Path) -> None:
+    sound = {"url": "/v1/audio/transcriptions", "request": None, "response": {"text": "a"}}
+    form = {"request_id": "r", "request_path": "/v1/audio/transcriptions", "request_body": ""}
+    rows = [form | {"response_body": {"text": "a"}}]
+    paths = [
+        write(tmp_path / "a.jsonl", lines(pair(), sound)),
+        write(tmp_path / "b.jsonl", lines(*rows)),
+    ]
+    found = [(file.other, file.skipped.total) for file in take(store, *paths).files]
+    assert found == [(1, 0), (1, 0)]
+
+
 def test_calls_of_other_kinds_in_batches_are_counted_alone(
     store: CallStore, tmp_path: Path
 ) -> None:

@@ -34,10 +34,12 @@ def _matches(record: JsonObject) -> bool:
 
 
 def _read(record: JsonObject) -> Iterator[LoggedCall]:
+    path = word(first(record, *_PATHS)) or ""
+    if find_endpoint(path, {}, None) is None:
+        return
     body = decoded(record.get("request_body"))
     if not isinstance(body, dict):
         raise BadRowError("the request_body is not a JSON object")
-    path = word(first(record, *_PATHS)) or ""
     model = first(record, *_MODELS)
     request = to_request(body, {"model": model} if word(model) else {}, is_body=True)
     came = decoded(record.get("response_body"))

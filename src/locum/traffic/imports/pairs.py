@@ -71,6 +71,8 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     sent = _opened(first(record, *_BODIES, *_INPUTS))
     came = _opened(first(record, *_RESPONSES))
     path = word(first(record, "url", "path", "endpoint") or sent.path) or ""
+    if find_endpoint(path, {}, None) is None:
+        return
     is_body = first(record, *_BODIES) is not None
     flat = isinstance(record.get("messages"), list)
     request = without(record, *_BESIDE) if flat else to_request(sent.body, is_body=is_body)
