@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from locum.errors import InputError
-from locum.writable import written_whole
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from locum.writable import why_unwritable, written_whole
 
 
 def write(path: Path, content: bytes) -> None:
@@ -56,6 +53,25 @@ def test_a_pipe_stays_one_and_its_reader_gets_what_is_written(tmp_path: Path) ->
         os.close(reader)
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_pipe_can_be_written_wherever_it_lies() -> None:
+    ends = os.pipe()
+    try:
+        assert why_unwritable(Path(f"/dev/fd/{ends[1]}")) is None
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def test_a_place_behind_a_closed_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", closed)
+    assert why_unwritable(tmp_path / "closed" / "a") == "Permission denied"
 
 
 def test_a_folder_cannot_be_written(tmp_path: Path) -> None:

@@ -21,10 +21,13 @@ def why_unwritable(place: Path) -> str | None:
     """Return why nothing can be made at a place; ``None`` where something can, and nothing is left.
 
     Args:
-        place: Of a file or a folder; the folders above it need not exist.
+        place: Of a file or a folder; the folders above it need not exist. What is neither, such as
+            a pipe or a device, is written into.
     """
-    there = next(parent for parent in place.absolute().parents if parent.exists())
     try:
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            return None
+        there = next(parent for parent in place.absolute().parents if parent.exists())
         with tempfile.TemporaryDirectory(dir=there, prefix=".locum-"):
             return None
     except OSError as error:

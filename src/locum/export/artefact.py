@@ -112,10 +112,10 @@ def check_artefact_place(directory: str | Path) -> None:
         ArtefactError: The folder holds something else, or cannot be written.
     """
     target = Path(directory)
-    _refuse_other_content(target)
     reason = why_unwritable(target)
     if reason is not None:
         raise ArtefactError(f"{target} cannot be written: {reason}")
+    _refuse_other_content(target)
 
 
 def _refuse_other_content(target: Path) -> None:

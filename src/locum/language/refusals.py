@@ -35,11 +35,11 @@ def refuse_run(
     """
     if mode not in get_args(Mode):
         raise UsageError(f"mode is {mode!r}, expected {', '.join(get_args(Mode))}")
-    if folder.exists():
-        raise UsageError(f"{folder} exists: expected the place of a folder to be made")
     reason = why_unwritable(folder)
     if reason is not None:
         raise UsageError(f"{folder} cannot be made: {reason}")
+    if folder.exists():
+        raise UsageError(f"{folder} exists: expected the place of a folder to be made")
     if teacher is None and mode != "hard":
         raise UsageError(f"mode {mode} needs a teacher; without one there is mode hard")
     if teacher is None and origin.model is None:

@@ -73,11 +73,11 @@ def check_page_place(path: str | Path) -> None:
         InputError: It cannot.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError(f"{target} cannot be written: it is a folder")
     reason = why_unwritable(target)
     if reason is not None:
         raise InputError(f"{target} cannot be written: {reason}")
+    if target.is_dir():
+        raise InputError(f"{target} cannot be written: it is a folder")
 
 
 def make_environment(*packages: str) -> Environment:
