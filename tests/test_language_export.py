@@ -271,10 +271,10 @@ def test_a_folder_appears_when_it_is_whole(
     assert list(tmp_path.iterdir()) == []
     save_folder(model, tokenizer, tmp_path / "model")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    with pytest.raises(UsageError, match="model' exists and is not empty"):
+    with pytest.raises(UsageError, match="model holds files already"):
         save_folder(model, tokenizer, tmp_path / "model")
     (tmp_path / "file").write_text("no folder", "utf-8")
-    with pytest.raises(UsageError, match="model' cannot be written"):
+    with pytest.raises(UsageError, match="model cannot be written"):
         save_folder(model, tokenizer, tmp_path / "file" / "model")
 
 

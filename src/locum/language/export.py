@@ -45,22 +45,15 @@ def save_folder(
         UsageError: The folder holds something or cannot be written, or the model's weights are
             rounded.
     """
-    import shutil
     from pathlib import Path
 
-    place = Path(folder).absolute()
-    unfinished = place.with_name(f".{place.name}.unfinished")
-    try:
-        if place.exists() and any(place.iterdir()):
-            raise UsageError(f"folder {str(folder)!r} exists and is not empty: choose another")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        as_plain(model).save_pretrained(unfinished)
-        tokenizer.save_pretrained(unfinished)
-        unfinished.replace(place)
-    except OSError as error:
-        raise UsageError(f"folder {str(folder)!r} cannot be written: {error}") from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    from locum.training.sentence_folder import check_empty, filled_folder
+
+    place = Path(folder)
+    check_empty(place)
+    with filled_folder(place) as scratch:
+        as_plain(model).save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
 
 
 def save_gguf(
