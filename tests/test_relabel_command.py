@@ -62,6 +62,7 @@ def test_an_output_is_checked(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=message):
             check_output(output, given)
     check_output(tmp_path / "new.jsonl", calls, "latin-1")
+    check_output(calls, calls, "UTF_8")
     with pytest.raises(UsageError, match="would not be read as latin-1 again"):
         check_output(calls, calls, "latin-1")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,7 @@ __all__ = ["FileOfCalls", "check_output", "read_purchases", "write_labelled"]
 _COLUMN = "relabelled"
 _SOFT_LABEL = "soft_label"
 _WRITTEN = "utf-8"
-_SAME = {_WRITTEN, "utf8", "utf-8-sig", "ascii"}
+_SAME = {_WRITTEN, "utf-8-sig", "ascii"}
 
 
 class FileOfCalls(NamedTuple):
@@ -38,6 +39,12 @@ class FileOfCalls(NamedTuple):
     path: Path
     columns: Mapping[str, str]
     encoding: str = _WRITTEN
+
+
+def _is_utf8(encoding: str) -> bool:
+    with suppress(LookupError):
+        return codecs.lookup(encoding).name in _SAME
+    return False
 
 
 def check_output(output: Path | None, calls: Path | None, encoding: str = _WRITTEN) -> None:
@@ -61,7 +68,7 @@ def check_output(output: Path | None, calls: Path | None, encoding: str = _WRITT
     if output.suffix != ".jsonl":
         raise UsageError(f"--output {output}: expected a name that ends with .jsonl")
     is_same = output.exists() and calls.exists() and output.samefile(calls)
-    if is_same and encoding.lower() not in _SAME:
+    if is_same and not _is_utf8(encoding):
         raise UsageError(
             f"--output {output} is written in UTF-8, and would not be read as {encoding} again: "
             "choose another name"
