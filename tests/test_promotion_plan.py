@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.config import RedactionSettings
 from locum.errors import InputError, QualityGateError
 from locum.promotion import (
     AnswerText,
@@ -23,6 +24,7 @@ from locum.promotion import (
     read_plan,
     write_plan,
 )
+from locum.promotion.framer import Framer
 from locum.promotion.plan import PromptTokens
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import Call
@@ -236,6 +238,22 @@ def test_calls_of_which_none_would_be_recognised_are_refused_with_what_varies(
         prepare_plan(label_student(), calls)
     same = [record(chat_request("x"), "Billing.", n) for n in range(60, 62)]
     assert prepare_plan(label_student(), [*calls, *same]).recognised == 2
+
+
+def test_what_varies_is_told_by_frames_as_they_are_made() -> None:
+    asked = [
+        chat_request("x")
+        | {
+            "max_tokens": 100 + n // 2,
+            "messages": [{"role": "system", "content": f"You help 84.12.3.{n}."}, USER],
+        }
+        for n in range(200)
+    ]
+    kept = [record(one, "Billing.", n) for n, one in enumerate(asked)]
+    calls = [Call(k.facts, one, k.response) for k, one in zip(kept, asked, strict=True)]
+    framer = Framer(RedactionSettings(off=frozenset({"ip_address"})))
+    with pytest.raises(InputError, match="'max_tokens' has 100 values"):
+        prepare_plan(label_student(), calls, framer=framer)
 
 
 def test_models_are_named_as_in_most_answers() -> None:

@@ -65,7 +65,7 @@ def frame_of(rest: JsonObject) -> Frame:
     """Return the frame of a request without its input, however its client spells it.
 
     Args:
-        rest: That of `split_request`, redacted as recorded calls are.
+        rest: That of `split_request`, without any of what redaction knows; see `Framer`.
     """
     return _frame(plain_rest(_unnumbered(rest)))
 

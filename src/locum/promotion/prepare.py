@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locum.export import AnyStudent
     from locum.promotion.frame import Frame
     from locum.promotion.wording import LabelWording, ObjectWording
-    from locum.schema import Call
+    from locum.schema import Call, JsonObject
 
 __all__ = ["ArtefactFiles", "Prepared", "prepare_plan", "read_artefact_files"]
 
@@ -64,6 +64,7 @@ class _Seen(NamedTuple):
     """A recorded call that a student could have answered."""
 
     frame: Frame
+    rest: JsonObject
     text: str
     answer: str
     call: Call
@@ -132,7 +133,7 @@ def prepare_plan(
         )
     recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
     if not recognition.frames:
-        raise _nothing_common(student.task.name, [one.call for one in seen])
+        raise _nothing_common(student.task.name, seen)
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
     if any(map(is_shared, {one.call.facts.fingerprint for one in seen})):
         recognition = recognition._replace(by_name=True)
@@ -176,16 +177,15 @@ def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter
             # What names no model was no request: nothing says how the application's calls look.
             others["no model's name"] += 1
         else:
-            seen.append(_Seen(framer.frame(split.rest), split.text, answer, call))
+            seen.append(_Seen(framer.frame(split.rest), split.rest, split.text, answer, call))
     return seen, others
 
 
-def _nothing_common(task: str, calls: Sequence[Call]) -> InputError:
+def _nothing_common(task: str, seen: Sequence[_Seen]) -> InputError:
     """Say why no calls would be recognised: what of them is a new one in nearly every call."""
-    splits = [split_request(call.request, call.facts.endpoint) for call in calls]
-    varying = most_varied([split.rest for split in splits if not isinstance(split, str)])
+    varying = most_varied((one.frame, one.rest) for one in seen)
     return InputError(
-        f"no call of {task!r} would be recognised: of the {len(calls):,} that its student learned "
+        f"no call of {task!r} would be recognised: of the {len(seen):,} that its student learned "
         f"from, no {LEAST_SHARE:.0%} have instruction, output format, model and settings in "
         f"common; {varying.part} has {varying.values:,} values: let the application send the same "
         "in all calls, and distil the task from those"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.promotion.frame import frame_of
-from locum.traffic import SETTINGS
+from locum.traffic import SETTINGS, plain_rest
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from locum.promotion.frame import Frame
     from locum.schema import JsonObject
 
 __all__ = ["Varying", "most_varied"]
@@ -24,18 +24,18 @@ class Varying(NamedTuple):
     values: int
 
 
-def most_varied(rests: Iterable[JsonObject]) -> Varying:
+def most_varied(asked: Iterable[tuple[Frame, JsonObject]]) -> Varying:
     """Return what differs most between requests: instruction and output format, model or a setting.
 
     Args:
-        rests: Each without its input; at least one.
+        asked: The frame of each, and the request without its input; at least one.
     """
     values: defaultdict[str, set[object]] = defaultdict(set)
-    for rest in rests:
-        frame = frame_of(rest)
+    for frame, rest in asked:
+        plain = plain_rest(rest)
         values["the instruction or the output format"].add(frame.fingerprint)
         values["the model"].add(frame.model)
         for name in SETTINGS:
-            values[repr(name)].add(canonical_json(rest.get(name)))
+            values[repr(name)].add(canonical_json(plain.get(name)))
     part, found = max(sorted(values.items()), key=lambda one: len(one[1]))
     return Varying(part, len(found))
