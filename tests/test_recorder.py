@@ -81,7 +81,7 @@ class Recording(RecorderLink):
         reserved = Reservation("web", 2.0**number)
         self.open.add(reserved)
         paid = {"application": "web", "worst_usd": reserved.worst_usd}
-        self.hand_over(number, padding, reserved, **paid, **facts)
+        self.hand_over(number, padding, reserved, **(paid | facts))
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -146,8 +146,8 @@ class Recording(RecorderLink):
 
 
 @asynccontextmanager
-async def recording(place: str | Path) -> AsyncIterator[Recording]:
-    link = Recording(place)
+async def recording(place: str | Path, queue_bytes: int = 2**28) -> AsyncIterator[Recording]:
+    link = Recording(place, queue_bytes)
     link.start()
     try:
         yield link
@@ -625,6 +625,21 @@ def test_what_is_reserved_for_calls_ends_once_their_cost_is_on_disk(tmp_path: Pa
             await until(lambda: not link.open)
             assert spent(place) == link.told_usd == 1 + 4 + 8
             assert link.counted() == {"stored": 2, "unreadable": 2}
+
+    run(scenario)
+
+
+def test_a_refused_call_that_is_lost_costs_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+
+    async def scenario() -> None:
+        async with recording(place, queue_bytes=10_000) as link:
+            await link.wait_until_ready(LONG)
+            link.hand_over_paid(0)
+            link.hand_over_paid(1, padding=20_000, worst_usd=None)
+            await until(lambda: not link.open)
+            assert link.counted() == {"stored": 1, "queue_full": 1}
+            assert spent(place) == link.told_usd == 1
 
     run(scenario)
 

@@ -146,7 +146,7 @@ class RecorderLink:
         size = len(request) + len(response)
         if self._queued + size > self._most_waiting:
             self._lose(1, "queue_full", "the recorder is too slow or stopped")
-            self._note_spent([reserved])
+            self._note_spent([reserved], facts.get("worst_usd") or 0.0)
             return
         self._push(pack(orjson.dumps(facts), request, response), reserved)
 
@@ -160,11 +160,20 @@ class RecorderLink:
         if self._queued + len(frame) <= self._most_waiting:
             self._push(frame)
 
-    def _note_spent(self, lost: Iterable[Reservation | None]) -> None:
-        """Let the worst case of lost calls be written; a cap bounds how many these can be."""
+    def _note_spent(
+        self, lost: Iterable[Reservation | None], worst_usd: float | None = None
+    ) -> None:
+        """Let the worst case of lost calls be written; a cap bounds how many these can be.
+
+        Args:
+            lost: What they may cost.
+            worst_usd: What each may have cost at worst, where that is known.
+        """
         for reserved in lost:
             if reserved is not None:
-                self._push(pack(orjson.dumps({"spent": [[*reserved]]}), b"", b""), reserved)
+                usd = reserved.worst_usd if worst_usd is None else worst_usd
+                spent = {"spent": [[reserved.application, usd]]}
+                self._push(pack(orjson.dumps(spent), b"", b""), reserved)
 
     def _push(self, frame: bytes, reserved: Reservation | None = None) -> None:
         if not self.waiting:
