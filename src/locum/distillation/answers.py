@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
+from locum.labelling.label import human_labels
 from locum.store import Database, LabelStore
-from locum.teachers import Budget, LabelParser, Teacher, label_texts, require_teacher
+from locum.teachers import Budget, Teacher, label_texts, require_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,9 +73,7 @@ def collect_answers(
         return answers, []
     told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
     asked = [examples[row] for row in unanswered]
-    parse = LabelParser(task.labels)
-    known = {e.text: parse(e.human) for e in examples if e.human is not None and not e.held_out}
-    human = {text: label for text, label in known.items() if label is not None}
+    human = human_labels(task, examples)
     bought = buy_answers(task, teacher, asked, place, budget, told, human)
     for row, answer in zip(unanswered, bought.answers, strict=True):
         answers[row] = answer

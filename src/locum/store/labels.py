@@ -169,7 +169,7 @@ def put_answers(database: Database, answers: Mapping[str, TeacherAnswer]) -> Non
     )
 
 
-def execute_by_key(database: Database, sql: str, keys: Sequence[str]) -> list[Row]:
+def execute_by_key(database: Database, sql: str, keys: Sequence[object]) -> list[Row]:
     """Run a statement for some keys at a time, in place of ``KEYS``, and return all its rows."""
     rows: list[Row] = []
     for start in range(0, len(keys), _KEYS_A_QUERY):
