@@ -17,8 +17,12 @@ from sklearn.linear_model import LogisticRegression
 from transformers import (
     AlbertConfig,
     AlbertModel,
+    BertConfig,
+    BertModel,
     DistilBertConfig,
     DistilBertModel,
+    FunnelBaseModel,
+    FunnelConfig,
     XLNetConfig,
     XLNetModel,
 )
@@ -120,11 +124,58 @@ def test_the_graph_gives_the_embeddings_of_the_model(
     assert encoder.most_tokens == 64
     graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
     found = EncoderSession(compile_graph(graph, "float32").SerializeToString()).embed(_ROWS)
-    with torch.no_grad():
-        hidden = [encoder.model(torch.tensor(row[None])).last_hidden_state[0] for row in _ROWS]
-    vectors = torch.stack([h.mean(dim=0) if pooling == "mean" else h[0] for h in hidden]).numpy()
-    expected = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = np.concatenate([_pooled_by_hand(encoder, layer) for layer in (1, 2)], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def _pooled_by_hand(encoder: PretrainedEncoder, layer: int) -> NDArray[np.float32]:
+    with torch.no_grad():
+        outputs = [
+            encoder.model(torch.tensor(row[None]), output_hidden_states=True) for row in _ROWS
+        ]
+    hidden = [found.hidden_states[layer][0] for found in outputs]
+    vectors = [h.mean(dim=0) if encoder.pooling == "mean" else h[0] for h in hidden]
+    rows = torch.stack(vectors).numpy()
+    unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
+
+
+@pytest.mark.parametrize(
+    ("depth", "layers"), [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (4, (2, 3, 4)), (6, (2, 4, 6))]
+)
+def test_thirds_of_the_depth_are_pooled(depth: int, layers: tuple[int, ...]) -> None:
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=8,
+        num_hidden_layers=depth,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    model = BertModel(config).train(mode=False)
+    tokens = torch.tensor([[1, 5, 6, 2]])
+    with torch.no_grad():
+        found = pooled(model, "cls", tokens, None).numpy().reshape(-1, 8)
+        hidden = model(tokens, output_hidden_states=True).hidden_states
+    expected = np.concatenate([hidden[layer][:, 0].numpy() for layer in layers])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_model_that_shows_its_last_layer_alone_gives_that() -> None:
+    config = FunnelConfig(
+        vocab_size=50,
+        block_sizes=[1, 1],
+        d_model=16,
+        n_head=2,
+        d_head=8,
+        d_inner=32,
+    )
+    model = FunnelBaseModel(config).train(mode=False)
+    tokens = torch.tensor([[1, 5, 6, 7, 8, 2]])
+    with torch.no_grad():
+        found = pooled(model, "mean", tokens, None).numpy()
+        last = model(tokens).last_hidden_state.mean(dim=1).numpy()
+    np.testing.assert_allclose(found[:, -16:], last / np.linalg.norm(last), atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
@@ -145,7 +196,10 @@ def test_rounding_keeps_embeddings_close_and_makes_graphs_smaller(
     graph = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
     contents = {weights: compile_graph(graph, weights).SerializeToString() for weights in WEIGHTS}
     found = {weights: EncoderSession(content).embed(_ROWS) for weights, content in contents.items()}
-    alike = {weights: (found[weights] * found["float32"]).sum(axis=1).min() for weights in WEIGHTS}
+    # Each of two layers has length 1.
+    alike = {
+        weights: (found[weights] * found["float32"]).sum(axis=1).min() / 2 for weights in WEIGHTS
+    }
     assert 0.98 < alike["int8"] < 0.99999
     assert alike["int8 with float32 second layers"] > 0.98
     sizes = [len(contents[weights]) for weights in WEIGHTS]
@@ -177,7 +231,7 @@ def test_balanced_products_lose_less_by_rounding(
         for how in (("float32",), ("int8",), ("int8", _ROWS))
     ]
     exact, plain, balanced = embeddings
-    lost = [1 - (found * exact).sum(axis=1).mean() for found in (plain, balanced)]
+    lost = [2 - (found * exact).sum(axis=1).mean() for found in (plain, balanced)]
     assert lost[1] < 0.5 * lost[0]
 
 
@@ -200,7 +254,7 @@ def test_the_head_is_in_the_graph(encoders: dict[str, PretrainedEncoder]) -> Non
     encoder = encoders["mean"]
     graph = compile_graph(export_graph(encoder.model, encoder.pooling, encoder.most_tokens))
     dice = np.random.default_rng(0)
-    weights = dice.normal(size=(32, 3)).astype(np.float32)
+    weights = dice.normal(size=(64, 3)).astype(np.float32)
     intercept = dice.normal(size=3).astype(np.float32)
     found = EncoderSession(add_head(graph, weights, intercept)).run(_ROWS)
     np.testing.assert_allclose(found.logits, found.embeddings @ weights + intercept, atol=1e-4)
@@ -233,6 +287,17 @@ def _clusters(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.in
     stretch = np.array([1.0, 0.3, 2.0, 0.1])
     points = np.eye(4)[labels] * 4 + dice.normal(size=(count, 4)) * stretch + 7
     return points.astype(np.float32), labels
+
+
+def test_novelty_looks_at_the_last_numbers_of_a_wider_embedding() -> None:
+    points, labels = _clusters(300, 2)
+    first = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    wide = np.concatenate([first, points], axis=1)
+    novelty = EmbeddingNovelty.fit(wide, labels, 4)
+    assert novelty.whole.whitening.shape == (4, 4)
+    np.testing.assert_array_equal(
+        novelty.measure(wide), EmbeddingNovelty.fit(points, labels).measure(points)
+    )
 
 
 def test_the_head_is_that_of_scikit_learn() -> None:

@@ -61,7 +61,8 @@ def test_rounding_shared_layers_keeps_embeddings_close(tmp_path: Path) -> None:
             pooled(encoder.model, encoder.pooling, torch.tensor(row[None]), None).numpy()
             for row in rows
         ]
-    assert (found * np.concatenate(expected)).sum(axis=1).min() > 0.98
+    # Each of two layers has length 1.
+    assert (found * np.concatenate(expected)).sum(axis=1).min() / 2 > 0.98
 
 
 def _save_model(folder: Path, config: LongformerConfig | ViTConfig) -> Path:

@@ -48,9 +48,10 @@ _UNREADABLE = (
 class EncoderStudent(BaseStudent):
     """Softmax regression on the embeddings of an encoder, which may be fine-tuned to it.
 
-    With ``epochs=0`` the encoder is left as it is and a head is learned on its embeddings (see
-    `choose_l2`). Otherwise head and encoder are then trained together (see `tune`), which starts
-    from that head: linear probing, then fine-tuning (Kumar et al. 2022). The loss is
+    With ``epochs=0`` the encoder is left as it is and a head is learned on its embeddings, those of
+    several layers (see `pooled` and `choose_l2`). Otherwise head and encoder are then trained
+    together (see `tune`), which starts from that head: linear probing, then fine-tuning (Kumar et
+    al. 2022). The loss is
     ``(1 - w) * T^2 * CE(soft labels at T, softmax(z / T)) + w * CE(human label, softmax(z))``
     (Hinton, Vinyals and Dean 2015). A tenth of the inputs is held out to choose the penalty, to
     stop early, and to judge the rounding.
@@ -177,7 +178,12 @@ class EncoderStudent(BaseStudent):
         terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
         embeddings = self._session.embed(rows)
         content, novelty = learn_head_again(
-            self._content, embeddings, terms, soft_labels.argmax(axis=1), self.penalty_
+            self._content,
+            embeddings,
+            terms,
+            soft_labels.argmax(axis=1),
+            self.penalty_,
+            len(self._novelty.whole.centre),
         )
         self._take(content, self._reader, novelty)
         return self
@@ -272,11 +278,12 @@ class EncoderStudent(BaseStudent):
     def _try(self) -> None:
         """Run the last token that the tokenizer knows: the parts fit each other or are refused."""
         found = self._session.run([np.full(2, self._reader.tokens - 1)])
-        width = found.embeddings.shape[-1]
+        width = len(self._novelty.whole.centre)
         arrays = [*found, *(array for distance in self._novelty for array in distance)]
         sound = (
             found.logits.shape == (1, len(self.classes_))
-            and found.embeddings.shape == (1, width)
+            and found.embeddings.ndim == 2
+            and 0 < width <= found.embeddings.shape[1]
             and all(distance.centre.shape == (width,) for distance in self._novelty)
             and all(distance.whitening.shape == (width, width) for distance in self._novelty)
             and all(distance.means.shape[1:] == (width,) for distance in self._novelty)

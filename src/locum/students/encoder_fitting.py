@@ -188,7 +188,9 @@ class EncoderFitting:
         return FittedEncoder(
             content=add_head(rounding.compiled.graph, *head),
             reader=self._reader,
-            novelty=EmbeddingNovelty.fit(embeddings, self._answers[::step]),
+            novelty=EmbeddingNovelty.fit(
+                embeddings, self._answers[::step], self._model.config.hidden_size
+            ),
             weights=rounding.weights,
             same_label=rounding.same_label,
             loss=rounding.loss,
@@ -206,6 +208,7 @@ def learn_head_again(
     terms: Sequence[Term],
     answers: NDArray[np.int64],
     penalty: float,
+    width: int,
 ) -> tuple[bytes, EmbeddingNovelty]:
     """Return a graph with a head that learned from other inputs, and their novelty.
 
@@ -215,10 +218,11 @@ def learn_head_again(
         terms: What is to be learned of them.
         answers: Index of the teacher's label of each, ``[N]``.
         penalty: Of the head, against the sum of the losses of the inputs.
+        width: Of what novelty is told by.
     """
     head = fit_head(embeddings, terms, penalty / len(embeddings))
     step = _novelty_step(len(embeddings))
-    novelty = EmbeddingNovelty.fit(embeddings[::step], answers[::step])
+    novelty = EmbeddingNovelty.fit(embeddings[::step], answers[::step], width)
     return replace_head(content, *head), novelty
 
 

@@ -44,6 +44,7 @@ STATES = "states"
 
 _OPSET = 20
 _EXAMPLE_TOKENS = 9
+_PARTS = 3
 _PREFIX = "encoder."
 _HEAD = ("head.weights", "head.intercept")
 _LOGGERS = ("torch.fx", "torch.onnx", "onnxscript", "root")
@@ -68,20 +69,43 @@ class Product(NamedTuple):
 
 
 def pooled(model: PreTrainedModel, pooling: Pooling, ids: Tensor, mask: Tensor | None) -> Tensor:
-    """Pool the last hidden states of inputs ``[N, T]`` to vectors ``[N, d]`` of length 1."""
+    """Pool the hidden states of inputs ``[N, T]`` to vectors ``[N, 3 d]``.
+
+    Those of the layers at a third, two thirds and the whole of the depth are pooled, and scaled to
+    length 1 each; the last layer's ``d`` numbers come last. A model of fewer layers, or whose
+    layers are not alike, gives as many as it has. What a task asks for is not always at the top: an
+    encoder of sentences forgets there what in a question tells its kind. Features of several layers
+    side by side are those of Devlin et al. 2019, section 5.3.
+    """
+    import torch
     from torch.nn.functional import normalize
 
-    hidden: Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    states = _pooled_states(model, ids, mask)
+    return torch.cat([normalize(_pool(one, pooling, mask), dim=-1) for one in states], dim=-1)
+
+
+def _pooled_states(model: PreTrainedModel, ids: Tensor, mask: Tensor | None) -> list[Tensor]:
+    """Hidden states ``[N, T, d]`` of some layers, the last one's last."""
+    found = model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+    last: Tensor = found.last_hidden_state
+    layers: tuple[Tensor, ...] = found.hidden_states or ()
+    depth = len(layers) - 1
+    places = sorted({-(-depth * part // _PARTS) for part in range(1, _PARTS)} - {depth})
+    alike = [layers[place] for place in places if layers[place].shape == last.shape]
+    return [*alike, last]
+
+
+def _pool(hidden: Tensor, pooling: Pooling, mask: Tensor | None) -> Tensor:
     if pooling == "cls":
-        return normalize(hidden[:, 0], dim=-1)
+        return hidden[:, 0]
     if mask is None:
-        return normalize(hidden.mean(dim=1), dim=-1)
+        return hidden.mean(dim=1)
     # Vectors are scaled to length 1, so that the sum does as well as the mean.
-    return normalize((hidden * mask[:, :, None].to(hidden.dtype)).sum(dim=1), dim=-1)
+    return (hidden * mask[:, :, None].to(hidden.dtype)).sum(dim=1)
 
 
 def export_graph(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:
-    """Return the graph from the tokens of one input, ``[1, T]``, to its embedding, ``[1, d]``.
+    """Return the graph from the tokens of one input, ``[1, T]``, to what `pooled` makes of it.
 
     It takes one input at a time, so it needs no mask.
     """

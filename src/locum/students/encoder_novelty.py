@@ -77,6 +77,9 @@ class EmbeddingNovelty(NamedTuple):
     by how ``d`` compares to ``g`` (Ren et al. 2021), which alone would miss other domains where
     labels differ little.
 
+    Of embeddings that are wider the last ``d`` numbers are looked at, the pooled states of the last
+    layer: distances take ``d^2`` products each.
+
     Args:
         labels: Distance to the labels' means.
         whole: Distance to the mean of all.
@@ -86,18 +89,26 @@ class EmbeddingNovelty(NamedTuple):
     whole: MahalanobisDistance
 
     @classmethod
-    def fit(cls, embeddings: Floats, labels: NDArray[np.int64]) -> Self:
-        """Learn from embeddings ``[N, d]`` and the index of each one's label, ``[N]``."""
+    def fit(cls, embeddings: Floats, labels: NDArray[np.int64], width: int | None = None) -> Self:
+        """Learn from embeddings ``[N, D]`` and the index of each one's label, ``[N]``.
+
+        Args:
+            embeddings: Of the training inputs.
+            labels: Of each.
+            width: ``d``; by default all ``D`` numbers.
+        """
+        last = embeddings if width is None else embeddings[:, -width:]
         found = cls(
-            MahalanobisDistance.fit(embeddings, labels),
-            MahalanobisDistance.fit(embeddings, np.zeros_like(labels)),
+            MahalanobisDistance.fit(last, labels),
+            MahalanobisDistance.fit(last, np.zeros_like(labels)),
         )
         typical = max(float(found.measure(embeddings).mean()), 1e-6)
         return cls(found.labels.divided(np.float32(typical ** (1 / 3))), found.whole)
 
     def measure(self, embeddings: Floats) -> Floats:
         """Return the novelty of each embedding, ``[N]``: 0 or more, in training 1 on average."""
-        labels, whole = self.labels.squares(embeddings), self.whole.squares(embeddings)
+        last = embeddings[:, -len(self.whole.centre) :]
+        labels, whole = self.labels.squares(last), self.whole.squares(last)
         novelty = labels * np.sqrt(labels) / np.maximum(whole, _LEAST_SQUARE)
         return novelty.astype(np.float32)
 
