@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import pytest
 
+from locum.config import LimitSettings
 from locum.store import PromotionStore, Shadow, ShadowStore, open_database
 from tests.gateway_clients import Client, happens, post
 from tests.gateways import Received, Running, running_gateway, upstream_server
@@ -211,17 +212,42 @@ def test_while_the_teacher_is_away_covered_calls_are_answered(tmp_path: Path) ->
     assert [(shadow.agrees, shadow.answered) for shadow in shadows] == [(None, True), (None, False)]
 
 
+class Slow(Teacher):
+    """A teacher that answers when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> None:
+        """Wait, and answer."""
+        self.asked.set()
+        await asyncio.to_thread(self.go_on.wait, 20)
+        await super().__call__(request, writer)
+
+
+def test_a_hanging_teacher_takes_no_room_from_its_student(tmp_path: Path) -> None:
+    teacher, store = Slow(), tmp_path / "calls.sqlite"
+    promote(store, tmp_path / "student", shadow=1e-9)
+    one = LimitSettings(student_seconds=5.0, calls=1)
+    with (
+        upstream_server(teacher) as upstream,
+        running_gateway(tmp_path, upstreams(upstream.url), one) as gateway,
+        Client(gateway) as waiting,
+    ):
+        wait_until_ready(gateway)
+        assert route(gateway, chat_request(TEXT)) == "student"
+        waiting.send(post(orjson.dumps(chat_request(UNSURE))))
+        assert teacher.asked.wait(10)
+        assert route(gateway, chat_request(SURE["returns"])) == "student"
+        refused = send(gateway, chat_request(f"{UNSURE} again"))
+        assert refused.status == 503
+        assert orjson.loads(refused.body)["error"]["code"] == "too_many_calls"
+        teacher.go_on.set()
+        assert waiting.answer().status == 200
+
+
 def test_a_gateway_that_stops_lets_shadow_calls_end(tmp_path: Path) -> None:
-    class Slow(Teacher):
-        def __init__(self) -> None:
-            super().__init__()
-            self.asked, self.go_on = threading.Event(), threading.Event()
-
-        async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> None:
-            self.asked.set()
-            await asyncio.to_thread(self.go_on.wait, 20)
-            await super().__call__(request, writer)
-
     teacher, store = Slow(), tmp_path / "calls.sqlite"
     promote(store, tmp_path / "student", shadow=1.0)
     with (

@@ -66,7 +66,8 @@ class LimitSettings(Section):
         body_seconds: From the end of its headers to the end of its body.
         held_bytes: Bodies of all requests at once; more are answered 503.
         idle_seconds: How long a connection may wait for its next request.
-        calls: Calls at once; more are answered 503.
+        calls: Calls at once; more are answered 503. What a student answers is counted by itself,
+            so that a teacher that hangs takes no room from it.
         connections: Connections at once; more are closed.
         connect_seconds: Until an upstream accepts a connection.
         answer_seconds: From the request to the first byte of its answer, and between two bytes.

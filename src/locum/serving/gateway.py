@@ -112,7 +112,7 @@ class Gateway:
             status, lambda: self.stopping, self._health, self.metrics, self._keys
         )
         self._connections: set[ClientConnection] = set()
-        self._running = self._held = 0
+        self._running = self._judged = self._held = 0
 
     # Its life.
 
@@ -184,7 +184,8 @@ class Gateway:
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        if self.stopping and not (self._connections or self._running or self._dispatcher.shadows):
+        busy = self._connections or self._running or self._judged or self._dispatcher.shadows
+        if self.stopping and not busy:
             self._quiet.set()
 
     async def _sweep(self) -> None:
@@ -256,11 +257,11 @@ class Gateway:
     ) -> Coroutine[None, None, None] | None:
         """Answer one request; see `Host.serve`."""
         arrival = Arrival(request, client, time.monotonic(), self._chance.random())
-        may_ask = not self._reads_all and self._running < self.limits.calls
+        may_ask = not self._reads_all and self._judged < self.limits.calls
         go_on = partial(self._go_on, arrival)
         if not (may_ask and self._stand_ins.answer_at_once(arrival, self._to_shadow, go_on)):
             return self._serve(arrival)
-        self._running += 1
+        self._judged += 1
         return None
 
     def _to_shadow(self, arrival: Arrival) -> ActiveCall | None:
@@ -273,7 +274,7 @@ class Gateway:
 
     def _go_on(self, arrival: Arrival, verdict: Verdict | None, call: ActiveCall | None) -> None:
         """Go on with a call of which a student was asked at once, unless the client has left."""
-        self._running -= 1
+        self._judged -= 1
         if verdict is not None and not verdict.answered:
             arrival.client.run(self._answer(arrival, verdict))
             return
@@ -286,24 +287,22 @@ class Gateway:
         try:
             if await self._pages.serve(arrival.request, arrival.client):
                 return
-            self._check_room()
         except Refusal as refusal:
             _refuse(arrival, refusal)
             return
         await self._answer(arrival, None)
 
-    def _check_room(self) -> None:
-        if self._running >= self.limits.calls:
-            message = f"{self.limits.calls:,} calls are running: ask again"
-            raise Refusal(503, "too_many_calls", message, retry_after=1)
-
     async def _answer(self, arrival: Arrival, verdict: Verdict | None) -> None:
-        """Read a call and answer it.
+        """Read a call and answer it, if no more than is allowed are being answered.
 
         Args:
             arrival: The call.
             verdict: What came of asking a student; ``None`` where none was asked yet.
         """
+        if self._running >= self.limits.calls:
+            message = f"{self.limits.calls:,} calls are running: ask again"
+            _refuse(arrival, Refusal(503, "too_many_calls", message, retry_after=1))
+            return
         self._running += 1
         try:
             call = self._read(arrival)
@@ -326,7 +325,7 @@ class Gateway:
         """How it does at this moment."""
         return Health(
             stopping=self.stopping,
-            running=self._running,
+            running=self._running + self._judged,
             connections=len(self._connections),
             held=self._held,
             waiting=self._recorder.waiting,
