@@ -289,6 +289,24 @@ def test_texts_that_broke_off_are_not_learned_from(tiny: Path) -> None:
     assert "10 of the teacher's 40 answers broke off" in str(found.data.warnings)
 
 
+def test_recorded_texts_that_broke_off_are_not_learned_from(tiny: Path) -> None:
+    broken = [replace(example, cut_off=True) for example in PAIRS[:10]]
+    found = distill_generation(TASK, [*broken, *PAIRS[10:40]], student_model=tiny)
+    assert (found.data.inputs, found.data.missing) == (30, 10)
+    assert "10 of the 40 recorded answers broke off and were left out" in str(found.data.warnings)
+
+
+def test_recorded_texts_that_broke_off_are_asked_for_again(tiny: Path) -> None:
+    answers = {example.text: str(example.answer) for example in PAIRS[:40]}
+    broken = [replace(example, answer="half", cut_off=True) for example in PAIRS[:10]]
+    with serving(JsonModel(answers.get)) as model:
+        teacher = ChatTeacher(model.url, "writer-1", api_key="k")
+        found = distill_generation(TASK, [*broken, *PAIRS[10:40]], teacher, student_model=tiny)
+    assert len(model.requests) == 10
+    assert "10 of the 40 recorded answers broke off and were asked for again" in found.data.warnings
+    assert (found.data.inputs, found.data.missing) == (40, 0)
+
+
 def test_where_every_text_broke_off_the_cure_is_named(tiny: Path) -> None:
     with serving(JsonModel(lambda _: "a long text", 6)) as model:
         teacher = ChatTeacher(model.url, "writer-1", api_key="k")

@@ -166,6 +166,15 @@ def test_recorded_tokens_that_spell_another_text_say_nothing_of_the_answer() -> 
     assert (example.answer, example.positions) == ("card payment", None)
 
 
+@pytest.mark.parametrize(("reason", "cut_off"), [("stop", False), ("length", True), (None, False)])
+def test_an_answer_that_broke_off_is_told(reason: str | None, *, cut_off: bool) -> None:
+    call = recorded("card", listed("card"))
+    assert call.response is not None
+    call.response["choices"][0]["finish_reason"] = reason
+    [example], _ = examples_of_calls([call])
+    assert example.cut_off is cut_off
+
+
 def recorded(answer: str, tokens: list[dict[str, Any]]) -> Call:
     choice = {
         "index": 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locum.dataset.reading import SkippedRows
 from locum.schema import Example
-from locum.traffic import answer_positions, input_text, token_logprobs
+from locum.traffic import answer_positions, broke_off, first_choice, input_text, token_logprobs
 from locum.traffic.json_requests import object_text
 
 if TYPE_CHECKING:
@@ -89,4 +89,5 @@ def _to_example(
         cost_usd=facts.cost_usd,
         call_id=facts.id,
         train_only=facts.id in train_only,
+        cut_off=broke_off(first_choice(response).get("finish_reason")),
     )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Wanted", "WrittenAnswers", "collect_written", "leave_out_synthetic"]
 
+_LEFT_OUT = "left out: allow more tokens where the application asks for them"
+_BOUGHT_LEFT_OUT = "left out: give it a larger max_tokens"
+
 
 class Wanted(NamedTuple):
     """What a teacher is asked for.
@@ -74,6 +77,8 @@ def collect_written(
 ) -> WrittenAnswers:
     """Return the answers that came with the inputs, and for the others the teacher's.
 
+    Where an answer broke off there is none: the teacher is asked again.
+
     Args:
         wanted: What is asked for.
         examples: The inputs.
@@ -86,10 +91,12 @@ def collect_written(
         TeacherError: The teacher fails altogether.
         UsageError: It cannot be asked for anything but labels.
     """
-    texts = [example.answer for example in examples]
+    texts = [None if example.cut_off else example.answer for example in examples]
+    then = _LEFT_OUT if teacher is None else "asked for again"
+    broken = _note_cut_off(examples, f"the {len(examples):,} recorded", then)
     unanswered = [row for row, text in enumerate(texts) if text is None]
     if teacher is None or not unanswered:
-        return WrittenAnswers(texts, [], [])
+        return WrittenAnswers(texts, [], broken)
     if not isinstance(teacher, HttpTeacher):
         raise UsageError(
             f"{teacher.name!r} cannot be asked for {wanted.what}: expected a model behind an API "
@@ -110,13 +117,10 @@ def collect_written(
         whole = answer is not None and not answer.refused and not answer.cut_off
         texts[row] = answer.text if answer is not None and whole else None
     bought = [answer for answer in answers if answer is not None]
-    return WrittenAnswers(texts, bought, [*notes, *_cut_off(bought)])
+    broken += _note_cut_off(bought, f"the teacher's {len(bought):,}", _BOUGHT_LEFT_OUT)
+    return WrittenAnswers(texts, bought, [*notes, *broken])
 
 
-def _cut_off(answers: Sequence[TeacherAnswer]) -> list[str]:
+def _note_cut_off(answers: Sequence[Example | TeacherAnswer], whose: str, then: str) -> list[str]:
     count = sum(answer.cut_off for answer in answers)
-    said = (
-        f"{count:,} of the teacher's {len(answers):,} answers broke off and were left out: give it "
-        "a larger max_tokens"
-    )
-    return [said] if count else []
+    return [f"{count:,} of {whose} answers broke off and were {then}"] if count else []

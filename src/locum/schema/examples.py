@@ -40,6 +40,7 @@ class Example:
             certified or tested on.
         train_only: Whether the input came to be known because a student was unsure of it: such
             inputs are no fair sample, and are neither certified nor tested on.
+        cut_off: Whether the answer broke off at the most tokens that it might have.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Example:
     call_id: str | None = None
     synthetic: bool = False
     train_only: bool = False
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

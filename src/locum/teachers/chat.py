@@ -12,7 +12,7 @@ from locum.teachers.cut_off import is_undecided, mark_as_cut_off
 from locum.teachers.http import HttpTeacher
 from locum.teachers.token_paths import label_distribution
 from locum.teachers.transport import AttemptError
-from locum.traffic import answer_positions, answer_tokens, said_text
+from locum.traffic import answer_positions, answer_tokens, broke_off, said_text
 from locum.traffic.apis.lenient import as_count, as_object
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ __all__ = ["API_KEY_VARIABLES", "ChatTeacher"]
 
 API_KEY_VARIABLES = ("LOCUM_API_KEY", "OPENAI_API_KEY")
 Count = Annotated[int, Field(ge=0, le=10**9)]
-# The answer is at its longest, or the context is: the latter as Mistral calls it.
-_CUT_OFF = frozenset({"length", "model_length"})
 # The server gave up in the middle: as OpenRouter, vLLM and DeepSeek call it.
 _GIVEN_UP = frozenset({"error", "abort", "insufficient_system_resource"})
 
@@ -153,7 +151,7 @@ class ChatTeacher(HttpTeacher):
         text = said_text(choice.message.content) or refusal or ""
         positions = answer_positions(as_object(choice.logprobs).get("content"), text)
         distribution = label_distribution(positions or (), task.labels)
-        cut_off = choice.finish_reason in _CUT_OFF
+        cut_off = broke_off(choice.finish_reason)
         if cut_off and not self.writes and is_undecided(text, task):
             text, distribution = mark_as_cut_off(text), None
         return TeacherAnswer(

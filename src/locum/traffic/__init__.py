@@ -12,7 +12,9 @@ from locum.traffic.apis import (
 )
 from locum.traffic.conversation import (
     answer_text,
+    broke_off,
     fingerprint,
+    first_choice,
     input_text,
     instruction,
     said_text,
@@ -45,8 +47,10 @@ __all__ = [
     "answer_text",
     "answer_tokens",
     "assemble",
+    "broke_off",
     "endpoint_of_path",
     "fingerprint",
+    "first_choice",
     "input_text",
     "instruction",
     "is_end_token",

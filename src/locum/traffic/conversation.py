@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer_text",
+    "broke_off",
     "fingerprint",
     "first_choice",
     "input_text",
@@ -25,6 +26,8 @@ __all__ = [
 _FINGERPRINT_DIGITS = 12
 _KINDS: dict[Endpoint, str] = {"embeddings": "embeddings", "other": "other"}
 _INSTRUCTING = ("system", "developer")
+# The answer is at its longest, or the context is: the latter as Mistral calls it.
+_CUT_OFF = ("length", "model_length")
 
 
 def instruction(request: JsonObject) -> str:
@@ -51,6 +54,11 @@ def answer_text(response: JsonObject) -> str | None:
     if message.get("refusal"):
         return None
     return said_text(message.get("content")) or None
+
+
+def broke_off(finish_reason: object) -> bool:
+    """Return whether an answer ended at the most tokens that it might have."""
+    return finish_reason in _CUT_OFF
 
 
 def said_text(content: object) -> str:
