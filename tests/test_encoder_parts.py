@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from locum.errors import ArtefactError, UsageError
+from locum.losses import softmax
 from locum.students import MAX_CHARACTERS
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_balance import balance_products
@@ -314,6 +315,18 @@ def test_the_head_is_that_of_scikit_learn() -> None:
         given - given.mean(axis=1, keepdims=True),
         atol=0.15,
     )
+
+
+def test_a_head_is_the_same_wherever_its_search_begins() -> None:
+    points, labels = _clusters(200, 0)
+    terms = build_terms(np.eye(3)[labels], None, 1.0, 0.0)
+    found = fit_head(points, terms, 1e-2)
+    again = fit_head(points, terms, 1e-2, fit_head(points, terms, 1.0))
+    np.testing.assert_allclose(
+        softmax(found.logits(points)), softmax(again.logits(points)), atol=0.02
+    )
+    still = fit_head(points, terms, 1e-2, found)
+    np.testing.assert_allclose(still.logits(points), found.logits(points), atol=0.05)
 
 
 def test_the_penalty_is_larger_where_labels_are_noise() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.losses import soft_target_cross_entropy
-from locum.students.softmax_regression import Term, fit_softmax_regression
+from locum.students.softmax_regression import Regression, Term, fit_softmax_regression
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,14 +60,18 @@ class Scale(NamedTuple):
         return Head(weights, head.intercept - self.centre @ weights)
 
 
-def fit_head(embeddings: Floats, terms: Sequence[Term], l2: float) -> Head:
+def fit_head(
+    embeddings: Floats, terms: Sequence[Term], l2: float, start: Head | None = None
+) -> Head:
     """Return the head at the minimum of the terms' sum and ``l2 / 2 * |W|^2``.
 
-    ``W`` is the head of scaled embeddings (see `Scale`).
+    ``W`` is the head of scaled embeddings (see `Scale`). It is sought from a head of the same
+    embeddings on, if one is given.
     """
     scale = Scale.of(embeddings)
     scaled = (embeddings - scale.centre) / scale.spread
-    found = fit_softmax_regression(_DenseDesign(scaled), terms, l2, _ITERATIONS)
+    begin = None if start is None else Regression(*scale.unfold(start))
+    found = fit_softmax_regression(_DenseDesign(scaled), terms, l2, _ITERATIONS, start=begin)
     return scale.fold(Head(found.weights, found.intercept))
 
 
@@ -81,9 +85,10 @@ def choose_l2(embeddings: Floats, terms: Sequence[Term], held_out: NDArray[np.bo
     step = -(-len(embeddings) // _SEARCHED_ROWS)
     known, unknown = (np.flatnonzero(~held_out)[::step], np.flatnonzero(held_out)[::step])
     learned, judged = _rows(terms, known), _rows(terms, unknown)
-    best, least = _PENALTIES[0], np.inf
+    best, least, head = _PENALTIES[0], np.inf, None
     for l2 in _PENALTIES:
-        logits = fit_head(embeddings[known], learned, l2).logits(embeddings[unknown])
+        head = fit_head(embeddings[known], learned, l2, head)
+        logits = head.logits(embeddings[unknown])
         loss = sum(
             soft_target_cross_entropy(logits, t.targets, t.temperature).value for t in judged
         )

@@ -81,6 +81,7 @@ def fit_softmax_regression(
     l2: float,
     iterations: int,
     tolerance: float = 3e-5,
+    start: Regression | None = None,
 ) -> Regression:
     """Return the weights at the minimum of the terms' sum and ``l2 / 2 * |W|^2``.
 
@@ -94,6 +95,7 @@ def fit_softmax_regression(
         l2: Strength of the penalty; the intercept has none.
         iterations: Bound on those of L-BFGS.
         tolerance: Share of the loss; two steps in a row that gain less are the last.
+        start: Where to begin; at zero by default.
     """
     curvature = np.append(design.mean_squares() / 4 + l2, 1 / 4).astype(np.float32)
     unit: Floats = np.reciprocal(np.sqrt(curvature))[:, None]
@@ -113,7 +115,7 @@ def fit_softmax_regression(
         penalty = l2 / 2 * float(np.vdot(weights[:-1], weights[:-1]))
         return ValueAndGradient(sum(loss.value for loss in losses) + penalty, gradient.ravel())
 
-    start = np.zeros(shape[0] * shape[1], np.float32)
-    found = minimise(objective, start, iterations=iterations, tolerance=tolerance)
+    begin = np.zeros(shape, np.float32) if start is None else np.vstack(start) / unit
+    found = minimise(objective, begin.ravel(), iterations=iterations, tolerance=tolerance)
     weights: Floats = found.reshape(shape) * unit
     return Regression(weights[:-1], weights[-1])
