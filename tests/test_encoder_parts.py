@@ -317,6 +317,25 @@ def test_the_head_is_that_of_scikit_learn() -> None:
     )
 
 
+def test_few_noisy_inputs_get_a_strong_penalty() -> None:
+    dice = np.random.default_rng(0)
+    labels = dice.integers(0, 2, 400)
+    points = dice.normal(size=(400, 300)).astype(np.float32)
+    points[:, 0] += 2 * labels
+    terms = build_terms(np.eye(2)[labels], None, 1.0, 0.0)
+    known, unknown = slice(0, 100), slice(100, 400)
+    held_out = np.arange(100) % 4 == 0
+    learned = [term._replace(targets=term.targets[known]) for term in terms]
+    chosen = choose_l2(points[known], learned, held_out)
+    assert chosen > 0.03
+
+    def right(l2: float) -> float:
+        logits = fit_head(points[known], learned, l2).logits(points[unknown])
+        return float((logits.argmax(axis=1) == labels[unknown]).mean())
+
+    assert right(chosen) > right(0.03)
+
+
 def test_a_head_is_the_same_wherever_its_search_begins() -> None:
     points, labels = _clusters(200, 0)
     terms = build_terms(np.eye(3)[labels], None, 1.0, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections import Counter
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from transformers import LongformerConfig, ViTConfig
+from transformers import AutoTokenizer, LongformerConfig, OPTConfig, OPTModel, ViTConfig
 from transformers.models.auto.modeling_auto import AutoModel
 
 from locum.errors import ArtefactError, UsageError
@@ -45,6 +46,46 @@ def test_an_encoder_whose_layers_share_weights_becomes_a_student(tmp_path: Path)
     student.save(tmp_path / "saved")
     again = EncoderStudent.load(tmp_path / "saved")
     assert again.predict_proba(TEXTS).tobytes() == proba.tobytes()
+
+
+def test_a_decoder_whose_products_are_fused_with_what_follows_is_loaded_again(
+    tmp_path: Path,
+) -> None:
+    config = OPTConfig(
+        vocab_size=len(WORDS) + 4,
+        hidden_size=16,
+        word_embed_proj_dim=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        ffn_dim=32,
+        max_position_embeddings=40,
+    )
+    save_encoder(tmp_path / "opt", layers=1)
+    OPTModel(config).save_pretrained(tmp_path / "opt")
+    student = EncoderStudent(_CLASSES, str(tmp_path / "opt")).fit(TEXTS, _LABELS)
+    (tmp_path / "saved").mkdir()
+    student.save(tmp_path / "saved")
+    again = EncoderStudent.load(tmp_path / "saved")
+    assert again.predict_proba(TEXTS).tobytes() == student.predict_proba(TEXTS).tobytes()
+
+
+def test_a_token_that_the_weights_do_not_know_is_plain_text(tmp_path: Path) -> None:
+    folder = save_encoder(tmp_path / "bert", layers=1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    tokenizer.save_pretrained(folder)
+    student = EncoderStudent(_CLASSES, str(folder)).fit(TEXTS, _LABELS)
+    (tmp_path / "saved").mkdir()
+    student.save(tmp_path / "saved")
+    assert len(EncoderStudent.load(tmp_path / "saved").predict(["a film <image>"])) == 1
+
+
+def test_a_tokenizer_of_more_tokens_than_weights_is_refused(tmp_path: Path) -> None:
+    folder = save_encoder(tmp_path / "bert", layers=1)
+    other = save_encoder(tmp_path / "other", layers=1, words=[*WORDS, "more"])
+    shutil.copy(other / "tokenizer.json", folder)
+    with pytest.raises(UsageError, match=f"a token {len(WORDS) + 4}, and its weights know"):
+        load_encoder(str(folder))
 
 
 def test_rounding_shared_layers_keeps_embeddings_close(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ _MICROSOFT_OPERATORS = frozenset(
         "BiasGelu",
         "DynamicQuantizeMatMul",
         "FastGelu",
+        "FusedGemm",
         "FusedMatMul",
         "Gelu",
         "MatMulIntegerToFloat",

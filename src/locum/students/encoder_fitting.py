@@ -121,8 +121,7 @@ class EncoderFitting:
         embeddings = first.session.embed(self._rows)
         check_finite(self._student.encoder, embeddings)
         l2 = choose_l2(embeddings, self._terms, self._held_out)
-        trial = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
-        tuned = self._tune(trial, Scale.of(embeddings))
+        tuned = self._tune(embeddings, l2)
         if tuned is not None and tuned.state is not None:
             head = tuned.state
             replace_weights(self._graph, tuned.weights)
@@ -133,10 +132,12 @@ class EncoderFitting:
             embeddings = rounding.compiled.session.embed(self._rows)
         return self._finish(rounding, fit_head(embeddings, self._terms, l2), 0, l2)
 
-    def _tune(self, head: Head, scale: Scale) -> TunedEncoder[Head] | None:
+    def _tune(self, embeddings: Floats, l2: float) -> TunedEncoder[Head] | None:
         student = self._student
         if not student.epochs:
             return None
+        head = fit_head(embeddings[~self._held_out], self._terms_of(~self._held_out), l2)
+        scale = Scale.of(embeddings)
         lesson = LabelLesson(
             self._model, self._pooling, head, scale, self._rows, self._terms, self._soft
         )

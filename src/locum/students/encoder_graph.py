@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from locum.students.encoder_check import check_graph
 from locum.students.encoder_rounding import round_weights
 from locum.students.encoder_session import EMBEDDING, INPUT, LOGITS
 from locum.students.encoder_source import import_encoder_extra
@@ -217,6 +218,9 @@ def compile_graph(
         graph: As exported.
         weights: How they are rounded; see `round_weights`.
         examples: Tokens of some inputs, which tell how to round.
+
+    Raises:
+        ArtefactError: It uses what could not be loaded again (see `check_graph`).
     """
     import onnx
 
@@ -233,6 +237,7 @@ def compile_graph(
     imported = [entry for entry in fused.opset_import if entry.domain in used]
     del fused.opset_import[:]
     fused.opset_import.extend(imported)
+    check_graph(fused.SerializeToString())
     return fused
 
 

@@ -17,9 +17,10 @@ __all__ = ["Head", "Scale", "choose_l2", "fit_head"]
 
 Floats = NDArray[np.float32]
 
-_PENALTIES = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+_PENALTIES = (3.0, 1.0, 0.3, 0.1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 _ITERATIONS = 200
 _SEARCHED_ROWS = 20_000
+_BLOCK = 4_096
 
 
 class Head(NamedTuple):
@@ -47,7 +48,9 @@ class Scale(NamedTuple):
     def of(cls, embeddings: Floats) -> Scale:
         """Return the scale of embeddings ``[N, d]``."""
         centre = embeddings.mean(axis=0)
-        spread = np.sqrt(np.square(embeddings - centre).mean())
+        blocks = (embeddings[at : at + _BLOCK] for at in range(0, len(embeddings), _BLOCK))
+        squares = sum(float(np.square(block - centre).sum()) for block in blocks)
+        spread = np.float32(np.sqrt(squares / embeddings.size))
         return cls(centre, spread if spread > 0 else np.float32(1))
 
     def unfold(self, head: Head) -> Head:
@@ -69,7 +72,8 @@ def fit_head(
     embeddings on, if one is given.
     """
     scale = Scale.of(embeddings)
-    scaled = (embeddings - scale.centre) / scale.spread
+    scaled = embeddings - scale.centre
+    scaled /= scale.spread
     begin = None if start is None else Regression(*scale.unfold(start))
     found = fit_softmax_regression(_DenseDesign(scaled), terms, l2, _ITERATIONS, start=begin)
     return scale.fold(Head(found.weights, found.intercept))

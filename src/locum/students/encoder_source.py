@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
 __all__ = [
@@ -72,7 +74,8 @@ def load_encoder(place: str) -> PretrainedEncoder:
             f"encoder {place!r} has a tokenizer that the tokenizers package does not know: take "
             "an encoder with a tokenizer.json"
         )
-    content = tokenizer.backend_tokenizer.to_str().encode()
+    with _refusing(place):
+        content = _known_tokens(tokenizer.backend_tokenizer, model)
     return PretrainedEncoder(model, content, pooling, _most_tokens(model))
 
 
@@ -175,6 +178,23 @@ def _load_model(transformers: Any, folder: Path) -> PreTrainedModel:  # noqa: AN
     if model.main_input_name != "input_ids":
         raise ValueError(f"it reads {model.main_input_name}, not tokens of a text")
     return model
+
+
+def _known_tokens(tokenizer: Tokenizer, model: PreTrainedModel) -> bytes:
+    """Return a tokenizer's content, without tokens added to it that the model has no vectors for.
+
+    Their names are plain text then. Gemma's tokenizers have such a token, for images.
+    """
+    rows: int = model.get_input_embeddings().num_embeddings
+    content: str = tokenizer.to_str()
+    if max(tokenizer.get_vocab().values()) >= rows:
+        whole = json.loads(content)
+        whole["added_tokens"] = [one for one in whole["added_tokens"] if one["id"] < rows]
+        content = json.dumps(whole)
+        most = max(type(tokenizer).from_str(content).get_vocab().values())
+        if most >= rows:
+            raise ValueError(f"its tokenizer has a token {most}, and its weights know {rows}")
+    return content.encode()
 
 
 def _read_pooling(folder: Path) -> Pooling:
