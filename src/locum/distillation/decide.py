@@ -127,6 +127,6 @@ def decide(
     return Decision(
         "collect_more",
         f"not enough inputs: {asked} cannot be shown on the {certify:,} inputs to certify on, but "
-        f"about {more:,} more inputs would probably do",
+        f"about {more:,} more inputs would probably do, or fewer as the student learns from them",
         more,
     )
