@@ -37,9 +37,10 @@ import numpy as np
 from benchmarks.linear_speed import Growth, Parts, divide, perturbed
 from benchmarks.sets import read_set
 from locum.students.encoder import EncoderStudent
-from locum.students.encoder_graph import compile_graph, export_graph, pooled
+from locum.students.encoder_graph import compile_graph, export_graph
 from locum.students.encoder_head import choose_l2, fit_head
 from locum.students.encoder_novelty import EmbeddingNovelty
+from locum.students.encoder_pooling import pooled
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader

@@ -19,11 +19,11 @@ from transformers.models.auto.tokenization_auto import AutoTokenizer
 from locum.errors import UsageError
 from locum.losses import relation_scores
 from locum.students.encoder import EncoderStudent
+from locum.students.encoder_pooling import pool
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
 from locum.training import EncoderTraining, distil_encoder
 from locum.training.initialisation import load_pair, match_layers
-from locum.training.lesson import pool
 from locum.training.observing import EncoderObserver
 from locum.training.token_batches import TokenBatches
 from tests.small_encoders import TEXTS, WORDS, save_encoder

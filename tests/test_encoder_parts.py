@@ -32,10 +32,11 @@ from locum.losses import softmax
 from locum.students import MAX_CHARACTERS
 from locum.students.encoder import EncoderStudent
 from locum.students.encoder_balance import balance_products
-from locum.students.encoder_graph import add_head, compile_graph, export_graph, pooled
+from locum.students.encoder_graph import add_head, compile_graph, export_graph
 from locum.students.encoder_head import choose_l2, fit_head
 from locum.students.encoder_layers import drop_layers, spread_layers
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
+from locum.students.encoder_pooling import pooled
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder, shown_name
 from locum.students.encoder_tokens import TokenReader

@@ -18,7 +18,8 @@ from transformers.models.auto.modeling_auto import AutoModel
 
 from locum.errors import ArtefactError, UsageError
 from locum.students.encoder import EncoderStudent
-from locum.students.encoder_graph import compile_graph, export_graph, pooled
+from locum.students.encoder_graph import compile_graph, export_graph
+from locum.students.encoder_pooling import pooled
 from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder

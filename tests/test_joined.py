@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
-from locum.errors import ArtefactError
+from locum.errors import ArtefactError, UsageError
 from locum.students.cascade import CascadeStudent
 from locum.students.ensemble import EnsembleStudent
 from tests.joined_cases import ask_examples
@@ -50,6 +50,19 @@ def test_it_learns_and_is_the_same_twice(student: Joined, tmp_path: Path) -> Non
     files = [path.relative_to(folders[0]) for path in folders[0].rglob("*") if path.is_file()]
     assert {file.parts[0] for file in files} == {"student.json", *student.members_}
     assert all((folders[0] / f).read_bytes() == (folders[1] / f).read_bytes() for f in files)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_does_not_fit_the_inputs_is_refused(family: str) -> None:
+    texts, soft_labels = ask_examples(60)
+    for rows in (50, 70):
+        others = np.resize(soft_labels, (rows, len(LABELS)))
+        with pytest.raises(UsageError, match=f"soft labels of shape .{rows}, 3. for 60 inputs"):
+            make_unfitted(family).fit(texts, others)
+        with pytest.raises(UsageError, match=f"{rows} human labels for 60 inputs"):
+            make_unfitted(family).fit(texts, soft_labels, np.zeros(rows, np.int64))
+    with pytest.raises(UsageError, match="is one text"):
+        make_unfitted(family).fit("letters", soft_labels[:7])
 
 
 def test_predictions_do_not_depend_on_the_batch(student: Joined) -> None:

@@ -10,7 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("processes", "words", "writable"),
+    ("folders", "processes", "words", "writable"),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

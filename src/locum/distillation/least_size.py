@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
+
+from locum.folders import find_folder
 
 __all__ = ["least_bytes"]
 
@@ -24,11 +25,11 @@ def least_bytes(encoder: str) -> int:
     Returns:
         0 where that is not known: the encoder is not here yet, or is no encoder.
     """
-    path = Path(encoder).expanduser() / _WEIGHTS
-    if not path.is_file():
+    folder = find_folder(encoder)
+    if folder is None or not (folder / _WEIGHTS).is_file():
         return 0
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(folder / _WEIGHTS, framework="numpy") as file:
             kept = [name for name in file.keys() if not any(part in name for part in _NOT_SAVED)]  # noqa: SIM118 - not a dict
             return sum(math.prod(file.get_slice(name).get_shape()) for name in kept)
     except (OSError, SafetensorError):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
+from locum.folders import find_folder
 from locum.students.encoder_source import may_be_on_hub
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ def check_promise(promise: Promise, seed: int, minimum_coverage: float) -> None:
 
 def _names_no_folder(place: str) -> bool:
     """Whether a name can only be a folder's, and there is none."""
-    return not may_be_on_hub(place) and not Path(place).expanduser().is_dir()
+    return not may_be_on_hub(place) and find_folder(place) is None

@@ -55,7 +55,10 @@ class BaseStudent:
 
 
 def check_learnable(
-    inputs: Sequence[str], soft_labels: NDArray[np.floating], classes: Sequence[str]
+    inputs: Sequence[str],
+    soft_labels: NDArray[np.floating],
+    classes: Sequence[str],
+    human_labels: NDArray[np.integer] | None = None,
 ) -> None:
     """Refuse what no student can learn from.
 
@@ -64,6 +67,7 @@ def check_learnable(
         soft_labels: Expected to be ``[N, C]``, finite and not negative, with a sum above zero in
             each row.
         classes: ``C`` labels.
+        human_labels: Expected to be ``[N]``, if there are any.
 
     Raises:
         UsageError: They are not so; the first row that is not is named.
@@ -74,6 +78,11 @@ def check_learnable(
         raise UsageError(
             f"soft labels of shape {list(soft_labels.shape)} for {len(inputs):,} inputs and "
             f"{len(classes)} labels: expected {list(expected)}, and at least one input"
+        )
+    if human_labels is not None and len(human_labels) != len(inputs):
+        raise UsageError(
+            f"{len(human_labels):,} human labels for {len(inputs):,} inputs: expected one each, or "
+            "-1 where there is none"
         )
     row = first_unusable(soft_labels)
     if row is not None:

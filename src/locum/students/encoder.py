@@ -137,7 +137,7 @@ class EncoderStudent(BaseStudent):
         """
         from locum.students.encoder_fitting import EncoderFitting
 
-        check_learnable(inputs, soft_labels, self.classes_)
+        check_learnable(inputs, soft_labels, self.classes_, human_labels)
         found = EncoderFitting(self, inputs, soft_labels, human_labels).run()
         self.weights_: Weights = found.weights
         self.quantised_agreement_ = found.same_label
@@ -169,7 +169,7 @@ class EncoderStudent(BaseStudent):
         """
         from locum.students.encoder_fitting import learn_head_again
 
-        check_learnable(inputs, soft_labels, self.classes_)
+        check_learnable(inputs, soft_labels, self.classes_, human_labels)
         if self.penalty_ is None:
             raise UsageError("a student that was loaded cannot be refitted: fit it")
         if self.epochs_:

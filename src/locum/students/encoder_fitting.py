@@ -19,6 +19,7 @@ from locum.students.encoder_head import Scale, choose_l2, fit_head
 from locum.students.encoder_label_objective import LabelLesson, LabelObjective
 from locum.students.encoder_layers import drop_layers
 from locum.students.encoder_novelty import EmbeddingNovelty
+from locum.students.encoder_pooling import last_width
 from locum.students.encoder_refusal import check_finite, refusing
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
@@ -114,6 +115,7 @@ class EncoderFitting:
         self._held_out = hold_out(len(inputs), student.seed)
         with refusing(student.encoder, "exported"):
             self._graph = export_graph(self._model, self._pooling, self._reader.max_tokens)
+            self._width = last_width(self._model)
 
     def run(self) -> FittedEncoder:
         """Learn a head, then train the encoder if that is wanted, then choose the rounding."""
@@ -189,9 +191,7 @@ class EncoderFitting:
         return FittedEncoder(
             content=add_head(rounding.compiled.graph, *head),
             reader=self._reader,
-            novelty=EmbeddingNovelty.fit(
-                embeddings, self._answers[::step], self._model.config.hidden_size
-            ),
+            novelty=EmbeddingNovelty.fit(embeddings, self._answers[::step], self._width),
             weights=rounding.weights,
             same_label=rounding.same_label,
             loss=rounding.loss,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.students.encoder_check import check_graph
+from locum.students.encoder_pooling import pooled
 from locum.students.encoder_rounding import round_weights
 from locum.students.encoder_session import EMBEDDING, INPUT, LOGITS
 from locum.students.encoder_source import import_encoder_extra
@@ -36,7 +37,6 @@ __all__ = [
     "compile_graph",
     "export_graph",
     "export_states",
-    "pooled",
     "replace_head",
     "replace_weights",
 ]
@@ -45,7 +45,6 @@ STATES = "states"
 
 _OPSET = 20
 _EXAMPLE_TOKENS = 9
-_PARTS = 3
 _PREFIX = "encoder."
 _HEAD = ("head.weights", "head.intercept")
 _LOGGERS = ("torch.fx", "torch.onnx", "onnxscript", "root")
@@ -67,42 +66,6 @@ class Product(NamedTuple):
     source: str
     weights: NDArray[np.float32]
     intercept: NDArray[np.float32]
-
-
-def pooled(model: PreTrainedModel, pooling: Pooling, ids: Tensor, mask: Tensor | None) -> Tensor:
-    """Pool the hidden states of inputs ``[N, T]`` to vectors ``[N, 3 d]``.
-
-    Those of the layers at a third, two thirds and the whole of the depth are pooled, and scaled to
-    length 1 each; the last layer's ``d`` numbers come last. A model of fewer layers, or whose
-    layers are not alike, gives as many as it has. What a task asks for is not always at the top: an
-    encoder of sentences forgets there what in a question tells its kind. Features of several layers
-    side by side are those of Devlin et al. 2019, section 5.3.
-    """
-    import torch
-    from torch.nn.functional import normalize
-
-    states = _pooled_states(model, ids, mask)
-    return torch.cat([normalize(_pool(one, pooling, mask), dim=-1) for one in states], dim=-1)
-
-
-def _pooled_states(model: PreTrainedModel, ids: Tensor, mask: Tensor | None) -> list[Tensor]:
-    """Hidden states ``[N, T, d]`` of some layers, the last one's last."""
-    found = model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
-    last: Tensor = found.last_hidden_state
-    layers: tuple[Tensor, ...] = found.hidden_states or ()
-    depth = len(layers) - 1
-    places = sorted({-(-depth * part // _PARTS) for part in range(1, _PARTS)} - {depth})
-    alike = [layers[place] for place in places if layers[place].shape == last.shape]
-    return [*alike, last]
-
-
-def _pool(hidden: Tensor, pooling: Pooling, mask: Tensor | None) -> Tensor:
-    if pooling == "cls":
-        return hidden[:, 0]
-    if mask is None:
-        return hidden.mean(dim=1)
-    # Vectors are scaled to length 1, so that the sum does as well as the mean.
-    return (hidden * mask[:, :, None].to(hidden.dtype)).sum(dim=1)
 
 
 def export_graph(model: PreTrainedModel, pooling: Pooling, most_tokens: int) -> ModelProto:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.losses import soft_target_cross_entropy, soft_target_loss
-from locum.students.encoder_graph import pooled
 from locum.students.encoder_head import Head, Scale
+from locum.students.encoder_pooling import pooled
 from locum.students.encoder_tuning import pad_tokens
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import orjson
 
 from locum.errors import UsageError
+from locum.folders import find_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +97,9 @@ def shown_name(place: str) -> str:
 
     A folder's own name, without where it lies; the whole name of what lies on the hub.
     """
-    folder = Path(place).expanduser()
-    return place if may_be_on_hub(place) and not folder.is_dir() else folder.resolve().name
+    folder = find_folder(place)
+    on_hub = folder is None and may_be_on_hub(place)
+    return place if on_hub else (folder or Path(place)).resolve().name
 
 
 def import_encoder_extra(module: str) -> Any:  # noqa: ANN401 - a module
@@ -124,8 +126,8 @@ def _missing(name: str) -> UsageError:
 
 
 def _find(place: str) -> Path:
-    folder = Path(place).expanduser()
-    if place and folder.is_dir():
+    folder = find_folder(place)
+    if folder is not None:
         return folder
     if not may_be_on_hub(place):
         raise UsageError(f"encoder {place!r} does not exist: {_CURE}")

@@ -9,7 +9,7 @@ import orjson
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import soften
-from locum.students.base import BaseStudent
+from locum.students.base import BaseStudent, check_learnable
 from locum.students.protocol import Judgement, WindowedStudent, find_family, refit
 
 if TYPE_CHECKING:
@@ -125,8 +125,10 @@ def rehearse(
     """Train students on 85% of the inputs, drawn at random, and let them judge the others.
 
     Raises:
-        UsageError: There are less than two inputs, so that none could be held out.
+        UsageError: There are less than two inputs, so that none could be held out, or what is to
+            be learned does not fit them (see `check_learnable`).
     """
+    check_learnable(inputs, soft_labels, classes, human_labels)
     if len(inputs) < 2:
         raise UsageError(
             f"students that answer together cannot learn from {len(inputs)} input(s): two are "

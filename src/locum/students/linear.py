@@ -129,7 +129,7 @@ class LinearStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
-        check_learnable(inputs, soft_labels, self.classes_)
+        check_learnable(inputs, soft_labels, self.classes_, human_labels)
         counted = inputs if isinstance(inputs, CountedTexts) else CountedTexts(inputs)
         design = self._design(counted)
         terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)

@@ -120,7 +120,7 @@ class StaticStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
-        check_learnable(inputs, soft_labels, self.classes_)
+        check_learnable(inputs, soft_labels, self.classes_, human_labels)
         cut = inputs if isinstance(inputs, CutTexts) else None
         if cut is None or cut.embeddings is not load_token_embeddings(self.embeddings):
             cut = CutTexts(inputs, load_token_embeddings(self.embeddings))

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import UsageError
+from locum.folders import find_folder
 from locum.students.encoder_source import may_be_on_hub
 from locum.students.pieces import PieceTokenizer, missing_static_extra
 
@@ -88,9 +89,7 @@ def load_token_embeddings(place: str) -> TokenEmbeddings:
     Raises:
         UsageError: There is nothing of the kind, it cannot be read, or an extra is not installed.
     """
-    folder = Path(place).expanduser()
-    if not place or not folder.is_dir():
-        folder = _download(place)
+    folder = find_folder(place) or _download(place)
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".json", ".safetensors"})
     stamps = [(path.as_posix(), path.stat()) for path in files]
     stamp = tuple((name, found.st_size, found.st_mtime_ns) for name, found in stamps)

@@ -253,6 +253,8 @@ def _check_task(
     losses: Mapping[ImitationLoss, float],
     soft_labels: NDArray[np.float64] | None,
 ) -> None:
+    if isinstance(texts, str):
+        raise UsageError(f"texts: {texts[:40]!r} is one text, expected a list of texts")
     if not texts:
         raise UsageError("texts: there are none to learn from")
     check_losses(losses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.losses import soft_target_loss, soften
+from locum.students.encoder_pooling import pool
 from locum.training.observing import EncoderObserver
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from locum.training.initialisation import EncoderPair
     from locum.training.token_batches import TokenBatch
 
-__all__ = ["LabelTask", "Lesson", "pool"]
+__all__ = ["LabelTask", "Lesson"]
 
 
 class LabelTask:
@@ -112,17 +113,3 @@ class Lesson:
                 teacher = self._teacher(batch.tokens)
             total = total + self._imitation(teacher, student, batch.mask)
         return total
-
-
-def pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
-    """Return one vector a text, ``[B, D]``, from the last hidden states ``[B, L, D]``.
-
-    Args:
-        hidden: Of an encoder.
-        mask: True at real tokens, ``[B, L]``.
-        pooling: Mean of the real tokens' states, or the state of the first token.
-    """
-    if pooling == "cls":
-        return hidden[:, 0]
-    weights = mask.unsqueeze(-1).to(hidden)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
