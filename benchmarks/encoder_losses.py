@@ -34,10 +34,10 @@ from benchmarks.intervals import interval
 from benchmarks.result_lines import add_result, read_results
 from benchmarks.sets import read_set
 from locum.losses import soft_target_cross_entropy, softmax
+from locum.students.encoder_pooling import pool
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
 from locum.training import EncoderTraining, distil_encoder
-from locum.training.lesson import pool
 from locum.training.token_batches import TokenBatches
 
 if TYPE_CHECKING:

@@ -41,9 +41,9 @@ from torch.nn.utils import clip_grad_norm_
 from benchmarks.sets import SETS, read_set
 from locum.losses import cosine_loss, forward_kl, token_cross_entropy
 from locum.students.encoder_layers import drop_layers
+from locum.students.encoder_pooling import pool
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
-from locum.training.lesson import pool
 from locum.training.token_batches import TokenBatches
 
 if TYPE_CHECKING:

@@ -187,7 +187,7 @@ def _known_tokens(tokenizer: Tokenizer, model: PreTrainedModel) -> bytes:
 
     Their names are plain text then. Gemma's tokenizers have such a token, for images.
     """
-    rows: int = model.get_input_embeddings().num_embeddings
+    rows = getattr(model.get_input_embeddings(), "num_embeddings", _UNBOUNDED)
     content: str = tokenizer.to_str()
     if max(tokenizer.get_vocab().values()) >= rows:
         whole = json.loads(content)
