@@ -45,7 +45,7 @@ def foreseen(calls: int, coverage: float, chance: float) -> Foresight:
 def probed(now: Foresight, later: Foresight | None = None, *, whole: bool = True) -> Probe:
     agreement = Share(0.8, Interval(0.75, 0.85), 400)
     curve = (ProbePoint(340, 0.8, measured=True),)
-    return Probe(450, 0.9, agreement, curve, now, later, (), whole, 1.0)
+    return Probe(450, 0.9, agreement, None, curve, now, later, (), whole, 1.0)
 
 
 def measured(**changes: Any) -> TrafficTask:  # noqa: ANN401 - any measure

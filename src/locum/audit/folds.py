@@ -1,4 +1,8 @@
-"""Inputs divided so that each is judged once by a probe that did not learn from it."""
+"""Inputs divided so that each is judged once by a probe that did not learn from it.
+
+Where calls have times they are divided a second time, as `locum.distillation` divides them: later
+ones are judged by probes of earlier ones.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from locum.dataset import SHARES, split_rows
 from locum.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,7 +19,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FEWEST", "FOLDS", "Fold", "Sized", "check_inputs", "divide_in_folds", "judge_sizes"]
+__all__ = [
+    "FEWEST",
+    "FOLDS",
+    "Fold",
+    "Sized",
+    "check_inputs",
+    "divide_by_time",
+    "divide_in_folds",
+    "judge_sizes",
+]
 
 Judged = TypeVar("Judged")
 
@@ -61,14 +75,45 @@ def divide_in_folds(group: NDArray[np.int64], seed: int, folds: int = FOLDS) -> 
     """
     generator = np.random.default_rng(seed)
     rows = generator.permutation(len(group))
-    _, first = np.unique(group[rows], return_index=True)
-    leaders = rows[np.sort(first)]
+    leaders = _one_a_group(rows, group)
     fold_of = np.zeros(int(group.max()) + 1, np.int64)
     fold_of[group[leaders]] = np.arange(len(leaders)) % folds
     return [
         Fold(rows[fold_of[group[rows]] != fold], leaders[fold_of[group[leaders]] == fold])
         for fold in range(folds)
     ]
+
+
+def divide_by_time(
+    group: NDArray[np.int64], times: Sequence[float | None], seed: int
+) -> Sequence[Fold]:
+    """Divide inputs as a certificate does, or not at all where times give no order.
+
+    In the first fold those that plan its thresholds are judged, by what they follow; in the second
+    the newest, by all earlier ones.
+
+    Args:
+        group: Group of near-copies that each input belongs to, ``[N]``.
+        times: When each call was made.
+        seed: Of the order of equally old ones.
+    """
+    held_out = np.zeros(len(group), np.bool_)
+    splits = split_rows(group, np.zeros_like(group), times, held_out, seed)
+    if not splits.by_time:
+        return []
+    train, validation, *newest = (splits.rows[split] for split in SHARES)
+    generator = np.random.default_rng(seed)
+    earlier = generator.permutation(np.concatenate([train, validation]))
+    return [
+        Fold(generator.permutation(train), _one_a_group(validation, group)),
+        Fold(earlier, np.concatenate(newest)),
+    ]
+
+
+def _one_a_group(rows: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    _, first = np.unique(group[rows], return_index=True)
+    chosen: NDArray[np.int64] = rows[np.sort(first)]
+    return chosen
 
 
 class Sized(NamedTuple, Generic[Judged]):

@@ -19,6 +19,11 @@ the luck of that one division as well.
 A t interval over a few random divisions would be too narrow, as their inputs overlap (Nadeau and
 Bengio 2003), and no estimate of that variance is unbiased (Bengio and Grandvalet 2004). Here every
 input is judged once, by a student that did not see it, and it is inputs that are drawn.
+
+Where calls change with time, inputs that are drawn at random promise too much of a certificate,
+whose inputs are newer than all that was learned from. There probes of earlier inputs judge later
+ones, and these are what is drawn from. What more calls teach hangs on what they will be, so that
+no errors are taken away there.
 """
 
 from __future__ import annotations
@@ -28,14 +33,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.dataset import SHARES
-from locum.evaluation import Interval, certified_coverages
+from locum.evaluation import Interval, certified_coverages, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from locum.evaluation import Promise
+    from locum.evaluation import Promise, Share
 
-__all__ = ["FARTHEST", "LEARNED_SHARE", "Foresight", "HeldOut", "foresee", "learning_curve"]
+__all__ = [
+    "FARTHEST",
+    "LEARNED_SHARE",
+    "Foresight",
+    "HeldOut",
+    "Judgement",
+    "foresee",
+    "learning_curve",
+]
 
 FARTHEST = 8.0
 """So many times the probed inputs, and no more, the learning curve is followed."""
@@ -55,6 +68,8 @@ class HeldOut(NamedTuple):
         score: What the largest answers by, ``[N]``.
         calls: Calls that the inputs stem from, near-copies among them.
         whole: Whether there was time for all sizes.
+        plans: Which of them plan thresholds that the others test, ``[N]``; by default each may do
+            either.
     """
 
     learned: tuple[int, ...]
@@ -62,6 +77,39 @@ class HeldOut(NamedTuple):
     score: NDArray[np.float64]
     calls: int
     whole: bool = True
+    plans: NDArray[np.bool_] | None = None
+
+    @property
+    def agreement(self) -> Share:
+        """Of the largest probe with the teacher."""
+        found = share(self.agrees[-1])
+        assert found is not None, "a probe judges every input"
+        return found
+
+
+class Judgement(NamedTuple):
+    """What probes say of the calls of a task.
+
+    Args:
+        at_random: Of all inputs, by probes of inputs of all times.
+        by_time: Of later inputs, by probes of earlier ones, of the largest size alone; ``None``
+            where times give no order.
+    """
+
+    at_random: HeldOut
+    by_time: HeldOut | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether later inputs are clearly agreed on less: 95% intervals do not overlap."""
+        if self.by_time is None:
+            return False
+        return self.by_time.agreement.interval.high < self.at_random.agreement.interval.low
+
+    @property
+    def telling(self) -> HeldOut:
+        """What tells of the certificate that is had."""
+        return self.by_time if self.by_time is not None and self.changes else self.at_random
 
 
 class Foresight(NamedTuple):
@@ -99,9 +147,7 @@ def foresee(
     left = _errors_left(held, times, LEARNED_SHARE * calls)
     kept = generator.random(times.shape) < left[:, None]
     agrees = held.agrees[-1] | ~kept
-    planned = generator.binomial(times, SHARES["validation"])
-    rest = SHARES["certify"] / (1 - SHARES["validation"])
-    tested = generator.binomial(times - planned, rest)
+    planned, tested = _divide(held, times, generator)
     found = certified_coverages(held.score, agrees, planned, tested, promise)
     low, high = np.quantile(found, _ENDS)
     # Without a certificate nothing is covered, be the minimum zero.
@@ -130,6 +176,21 @@ def _populations(size: int, inputs: int, generator: np.random.Generator) -> NDAr
         return once
     shares = generator.dirichlet(np.ones(size), _DRAWS)
     return once + generator.multinomial(inputs - size, shares)
+
+
+def _divide(
+    held: HeldOut, times: NDArray[np.int64], generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How often each stands for one that plans thresholds, and for one that tests them."""
+    plans, tests = SHARES["validation"], SHARES["certify"]
+    if held.plans is None:
+        planned = generator.binomial(times, plans)
+        return planned, generator.binomial(times - planned, tests / (1 - plans))
+    share = float(held.plans.mean())
+    return (
+        generator.binomial(times * held.plans, min(1.0, plans / share)),
+        generator.binomial(times * ~held.plans, min(1.0, tests / (1 - share))),
+    )
 
 
 def _errors_left(held: HeldOut, times: NDArray[np.int64], learned: float) -> NDArray[np.float64]:

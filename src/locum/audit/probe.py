@@ -17,25 +17,27 @@ from locum.audit.foresight import (
     LEARNED_SHARE,
     Foresight,
     HeldOut,
+    Judgement,
     foresee,
     learning_curve,
 )
+from locum.audit.judging import divide
 from locum.audit.probe_labels import judge_labels
 from locum.audit.probe_objects import judge_objects, most_asked_schema
 from locum.dataset import describe_placeholders, find_groups, find_surroundings, infer_labels
 from locum.distillation.pool import build_pool, given_answers
 from locum.errors import InputError, UsageError
-from locum.evaluation import Share, share
 from locum.extraction import schema_of_answers
 from locum.schema import Example, Task
 from locum.shapes import ExtractionTask
+from locum.store import CallStore
 from locum.training import Labelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locum.audit.tasks import SampledCall, TrafficTask
-    from locum.evaluation import Promise
+    from locum.evaluation import Promise, Share
     from locum.redaction import Redactor
     from locum.schema import JsonObject
     from locum.store import Database
@@ -99,6 +101,8 @@ class Probe(NamedTuple):
         inputs: Calls that were probed.
         usable: Share of the calls whose answer is one that a student can give.
         agreement: Of the largest probe with the teacher, on inputs that it did not learn from.
+        at_random: The same of inputs of all times, where calls change with time: there all else is
+            of later inputs, judged by probes of earlier ones. ``None`` elsewhere.
         curve: By inputs learned from.
         now: What distilling all calls would certify.
         later: What more calls would: the fewest that probably bring a certificate where there is
@@ -111,6 +115,7 @@ class Probe(NamedTuple):
     inputs: int
     usable: float
     agreement: Share
+    at_random: Share | None
     curve: tuple[ProbePoint, ...]
     now: Foresight
     later: Foresight | None
@@ -125,7 +130,8 @@ class Lessons(NamedTuple):
     Args:
         name: Of the task.
         kind: What its answers are.
-        inputs: Those to learn from, as students read them, each with an answer.
+        inputs: Those to learn from, as students read them, each with an answer, and with its time
+            where that is known.
         answered: Share of the sampled calls that have one.
         all_calls: How many calls the task has.
         schema: The JSON Schema that most of its requests ask for; ``None`` where there is none.
@@ -157,7 +163,7 @@ def prepare_lessons(task: TrafficTask, database: Database, redactor: Redactor) -
         return f"its answers are {kind}"
     answered = [call for call in task.sample if call.answer is not None and call.message.strip()]
     most = _MOST_LABELLED if kind == "closed set" else _MOST_OBJECTS
-    inputs = _within(_inputs(answered[:most], redactor))
+    inputs = _within(_inputs(answered[:most], database, redactor))
     if len(inputs) < FEWEST:
         return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
     share, calls = len(answered) / len(task.sample), task.volume.calls
@@ -178,21 +184,25 @@ def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
     started = time.monotonic()
     try:
         if lessons.kind == "closed set":
-            held, notes = _judge_labels(lessons, settings), list[str]()
+            judgement, notes = _judge_labels(lessons, settings), list[str]()
         else:
-            held, notes = _judge_objects(lessons, settings)
+            judgement, notes = _judge_objects(lessons, settings)
         notes = [*lessons.notes, *notes]
     except (InputError, UsageError) as error:
         return str(error)
-    usable = held.calls / len(lessons.inputs) * lessons.answered
-    return _conclude(held, usable, lessons.all_calls, notes, settings, started)
+    return _conclude(judgement, lessons, notes, settings, started)
 
 
-def _inputs(calls: Sequence[SampledCall], redactor: Redactor) -> list[Example]:
+def _inputs(calls: Sequence[SampledCall], database: Database, redactor: Redactor) -> list[Example]:
     """What students read of calls: what stands in the prompt that nearly all of them share."""
     said = [redactor.redact([call.message, call.answer]).values for call in calls]
     around = find_surroundings([message for message, _ in said])
-    return [Example(around.inner(message), answer) for message, answer in said]
+    untimed = CallStore(database).untimed([call.call_id for call in calls])
+    times = [None if (call.call_id, call.time) in untimed else call.time for call in calls]
+    return [
+        Example(around.inner(message), answer, time=time)
+        for (message, answer), time in zip(said, times, strict=True)
+    ]
 
 
 def _within(inputs: list[Example]) -> list[Example]:
@@ -203,7 +213,7 @@ def _within(inputs: list[Example]) -> list[Example]:
     return inputs[: int(np.searchsorted(ends, _MOST_CHARACTERS, "right")) or 1]
 
 
-def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
+def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> Judgement:
     answers = [example.answer for example in lessons.inputs if example.answer is not None]
     task = Task(_STUDENT, infer_labels(answers).labels)
     pool = build_pool(task, lessons.inputs, given_answers(lessons.inputs, task))
@@ -211,12 +221,11 @@ def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> HeldOut:
     group = find_groups(texts).group
     check_inputs(len(texts), int(group.max()) + 1)
     labelled = Labelled(texts, pool.soft_labels.probabilities, pool.answers, pool.human)
-    return judge_labels(
-        task.labels, labelled, group, settings.promise, settings.seed, settings.seconds
-    )
+    division = divide(group, [example.time for example in pool.examples], settings.seed)
+    return judge_labels(task.labels, labelled, division, settings.promise, settings.seconds)
 
 
-def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[HeldOut, list[str]]:
+def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[Judgement, list[str]]:
     answers = [example.answer or "" for example in lessons.inputs]
     schema = schema_of_answers(answers).schema if lessons.schema is None else lessons.schema
     task = ExtractionTask(_STUDENT, schema)
@@ -224,14 +233,15 @@ def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[HeldOut, 
 
 
 def _conclude(
-    held: HeldOut,
-    usable: float,
-    calls: int,
+    judgement: Judgement,
+    lessons: Lessons,
     notes: list[str],
     settings: ProbeSettings,
     started: float,
 ) -> Probe:
-    usable_calls = max(round(usable * calls), held.calls)
+    inputs, held = judgement.at_random.calls, judgement.telling
+    usable = inputs / len(lessons.inputs) * lessons.answered
+    usable_calls = max(round(usable * lessons.all_calls), inputs)
     now = _foresee(held, usable_calls, settings)
     later = _later(held, now, settings)
     points = [
@@ -243,11 +253,17 @@ def _conclude(
     for learned in sorted({min(one, farthest) for one in ahead}):
         if len(held.learned) > 1 and learned > 1.1 * points[-1].learned:
             points.append(ProbePoint(learned, learning_curve(held, learned), measured=False))
-    agreement = share(held.agrees[-1])
-    assert agreement is not None, "a probe judges every input"
-    seconds = time.monotonic() - started
     return Probe(
-        held.calls, usable, agreement, tuple(points), now, later, tuple(notes), held.whole, seconds
+        inputs=inputs,
+        usable=usable,
+        agreement=held.agreement,
+        at_random=judgement.at_random.agreement if judgement.changes else None,
+        curve=tuple(points),
+        now=now,
+        later=later,
+        notes=tuple(notes),
+        whole=held.whole,
+        seconds=time.monotonic() - started,
     )
 
 

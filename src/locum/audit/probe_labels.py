@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.audit.folds import divide_in_folds, judge_sizes
-from locum.audit.foresight import HeldOut
+from locum.audit.judging import judge
 from locum.calibration import fit_temperature, text_lengths
 from locum.dataset import SHARES
 from locum.evaluation import choose_deferral
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.audit.folds import Fold
+    from locum.audit.foresight import Judgement
+    from locum.audit.judging import Division
     from locum.evaluation import Promise
     from locum.training import Labelled, Trial
 
@@ -41,52 +42,62 @@ class _Found(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """What one probe says of the inputs of its fold."""
+    """What one probe says of the inputs of its fold; probabilities are to be softened."""
 
-    proba: NDArray[np.float64]
+    proba: NDArray[np.floating]
+    temperature: float
     novelty: NDArray[np.float32]
+    lengths: NDArray[np.int64]
     agrees: NDArray[np.bool_]
 
 
 def judge_labels(
     classes: Sequence[str],
     labelled: Labelled,
-    group: NDArray[np.int64],
+    division: Division,
     promise: Promise,
-    seed: int,
     seconds: float,
-) -> HeldOut:
-    """Judge each input by a student that did not learn from it.
+) -> Judgement:
+    """Judge inputs by students that did not learn from them; see `locum.audit.judging`.
 
     Settings are searched as `locum.training` does, once, on few inputs.
 
     Args:
         classes: The labels.
         labelled: Inputs with the teacher's answers, ``[N]``.
-        group: Group of near-copies that each belongs to, ``[N]``; at least four groups.
+        division: How they are divided.
         promise: What would be certified.
-        seed: Of the folds.
         seconds: Processor time that there is.
     """
     started = time.process_time()
-    folds = divide_in_folds(group, seed)
-    found = _search(classes, labelled, folds[0])
+    found = _search(classes, labelled, division.at_random[0])
     left = seconds - (time.process_time() - started)
-    sizes = judge_sizes(folds, SIZES, left, partial(_learn, classes, labelled, found))
-    rows = np.concatenate([fold.judged for fold in folds])
-    largest = sizes[-1].judged
-    agrees = [np.concatenate([one.agrees for one in size.judged]) for size in sizes]
+    learn = partial(_learn, classes, labelled, found)
+    score = partial(_score, round(SHARES["certify"] * division.inputs), promise)
+    judgement, _ = judge(division, SIZES, left, learn, score)
+    return judgement
+
+
+def _score(
+    certify_inputs: int,
+    promise: Promise,
+    planning: Sequence[_Judged],
+    testing: Sequence[_Judged],
+) -> NDArray[np.float64]:
     deferral = choose_deferral(
-        np.concatenate([one.proba for one in largest]),
-        np.concatenate([one.novelty for one in largest]),
-        text_lengths([labelled.texts[row] for row in rows.tolist()]),
-        agrees[-1],
-        round(SHARES["certify"] * len(rows)),
+        np.concatenate([soften(one.proba, one.temperature) for one in planning]),
+        np.concatenate([one.novelty for one in planning]),
+        np.concatenate([one.lengths for one in planning]),
+        np.concatenate([one.agrees for one in planning]),
+        certify_inputs,
         promise,
     )
-    learned = tuple(size.learned for size in sizes)
-    whole = len(sizes) == len(SIZES)
-    return HeldOut(learned, np.stack(agrees), deferral.confidence, len(labelled.texts), whole)
+    temperature = planning[0].temperature
+    tested = [
+        deferral.score.score(soften(one.proba, temperature), one.novelty, one.lengths)
+        for one in testing
+    ]
+    return np.concatenate([deferral.confidence, *tested])
 
 
 def _search(classes: Sequence[str], labelled: Labelled, fold: Fold) -> _Found:
@@ -107,8 +118,10 @@ def _learn(
     )
     unseen = _rows(labelled, fold.judged)
     judged = student.judge(unseen.texts)
-    proba = soften(judged.proba, fit_temperature(judged.proba, unseen.answers))
-    return _Judged(proba, judged.novelty, proba.argmax(axis=1) == unseen.answers)
+    temperature = fit_temperature(judged.proba, unseen.answers)
+    agrees = judged.proba.argmax(axis=1) == unseen.answers
+    lengths = text_lengths(unseen.texts)
+    return _Judged(judged.proba, temperature, judged.novelty, lengths, agrees)
 
 
 def _rows(labelled: Labelled, rows: NDArray[np.int64]) -> Labelled:

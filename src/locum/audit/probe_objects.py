@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from locum.alignment import plan_fields
 from locum.audit.asked import read_calls
-from locum.audit.folds import check_inputs, divide_in_folds, judge_sizes
-from locum.audit.foresight import HeldOut
+from locum.audit.folds import check_inputs
+from locum.audit.judging import divide, judge
 from locum.dataset import find_groups
 from locum.errors import InputError
 from locum.extraction import build_answer_pool
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.audit.folds import Fold
+    from locum.audit.foresight import Judgement
     from locum.extraction import AnswerPool
     from locum.extractors import Unit
     from locum.schema import Example, JsonObject
@@ -39,6 +40,17 @@ __all__ = ["judge_objects", "most_asked_schema"]
 _SIZES = (0.4, 1.0)
 _ASKED = 50
 _OFTEN = 0.05
+
+
+class _Judged(NamedTuple):
+    """One probe, and the inputs of its fold."""
+
+    trained: TrainedExtractor
+    unseen: AnsweredTexts
+
+    @property
+    def agrees(self) -> NDArray[np.bool_]:
+        return self.trained.validation.agrees
 
 
 def most_asked_schema(ids: Sequence[str], database: Database) -> JsonObject | None:
@@ -66,12 +78,12 @@ def most_asked_schema(ids: Sequence[str], database: Database) -> JsonObject | No
 
 def judge_objects(
     task: ExtractionTask, examples: Sequence[Example], seed: int, seconds: float
-) -> tuple[HeldOut, list[str]]:
-    """Judge each input by an extractor that did not learn from it; see `judge_labels`.
+) -> tuple[Judgement, list[str]]:
+    """Judge inputs by extractors that did not learn from them; see `locum.audit.judging`.
 
     Args:
         task: What is asked.
-        examples: Inputs with the teacher's answers.
+        examples: Inputs with the teacher's answers, and with their times.
         seed: Of the folds.
         seconds: Processor time that there is.
 
@@ -87,15 +99,10 @@ def judge_objects(
         raise InputError(f"no answer is an object of its schema: {problem}")
     group = find_groups([example.text for example in pool.examples]).group
     check_inputs(len(group), int(group.max()) + 1)
-    folds = divide_in_folds(group, seed)
-    sizes = judge_sizes(folds, _SIZES, seconds, partial(_learn, task, pool))
-    agrees = [np.concatenate([one.validation.agrees for one in size.judged]) for size in sizes]
-    score = np.concatenate([one.validation.confidence for one in sizes[-1].judged])
-    learned = tuple(size.learned for size in sizes)
-    whole = len(sizes) == len(_SIZES)
-    held = HeldOut(learned, np.stack(agrees), score, len(pool.examples), whole)
-    written = written_shares(sizes[-1].judged[0].extractor.units, pool.answers)
-    return held, [_of_written(unit, share) for unit, share in written if share > _OFTEN]
+    division = divide(group, [example.time for example in pool.examples], seed)
+    judgement, probes = judge(division, _SIZES, seconds, partial(_learn, task, pool), _score)
+    written = written_shares(probes[0].trained.extractor.units, pool.answers)
+    return judgement, [_of_written(unit, share) for unit, share in written if share > _OFTEN]
 
 
 def _of_written(unit: Unit, share: float) -> str:
@@ -105,11 +112,19 @@ def _of_written(unit: Unit, share: float) -> str:
     )
 
 
-def _learn(task: ExtractionTask, pool: AnswerPool, fold: Fold, count: int) -> TrainedExtractor:
+def _score(planning: Sequence[_Judged], testing: Sequence[_Judged]) -> NDArray[np.float64]:
+    planned = [one.trained.validation for one in planning]
+    first = planning[0].trained
+    tested = [first.passed_on(one.trained.extractor).judge(one.unseen) for one in testing]
+    return np.concatenate([one.confidence for one in (*planned, *tested)])
+
+
+def _learn(task: ExtractionTask, pool: AnswerPool, fold: Fold, count: int) -> _Judged:
     training = _rows(pool, np.sort(fold.learned[:count]))
     plan = plan_fields(task.shape, training.texts, training.answers)
-    judged = _rows(pool, fold.judged)
-    return try_linear_extractor(task.answer_schema, plan, training, judged, lambda _: None)
+    unseen = _rows(pool, fold.judged)
+    trained = try_linear_extractor(task.answer_schema, plan, training, unseen, lambda _: None)
+    return _Judged(trained, unseen)
 
 
 def _rows(pool: AnswerPool, rows: NDArray[np.int64]) -> AnsweredTexts:

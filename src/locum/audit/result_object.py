@@ -105,6 +105,7 @@ def _of_probe(probed: Probe | str | None) -> dict[str, Any] | None:
         "usable": probed.usable,
         "agreement": probed.agreement.value,
         "agreement_interval": list(probed.agreement.interval),
+        "agreement_at_random": None if probed.at_random is None else probed.at_random.value,
         "curve": [point._asdict() for point in probed.curve],
         "now": _of_foresight(probed.now),
         "later": None if probed.later is None else _of_foresight(probed.later),

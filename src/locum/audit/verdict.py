@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
-from locum.audit.notes import left_to_the_model, notes_of, untimed
+from locum.audit.notes import change_of, left_to_the_model, notes_of, untimed
 from locum.audit.probe import LIKELY, Probe, farthest_calls
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
@@ -152,7 +152,7 @@ def _no_student(task: TrafficTask) -> str | None:
 
 
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
-    notes = [*probed.notes, *notes_of(task)]
+    notes = [*probed.notes, *change_of(probed), *notes_of(task)]
     asked = f"{promise.target:.0%} agreement"
     left = left_to_the_model(task)
     if probed.now.chance >= LIKELY and not _is_recognised(task):
@@ -183,12 +183,21 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
         return Verdict("unknown", reason, tuple(notes))
     if probed.later is not None:
         return _collect(task, probed, probed.later, notes)
-    return Verdict(
-        "do_not_distil",
-        f"it is too diverse for a small student, which agrees with the model on "
-        f"{probed.agreement.value:.0%} of inputs that it did not learn from, and on none of them "
-        f"surely enough for {asked}, with {farthest_calls(probed.now.calls):,} calls neither",
-        tuple(notes),
+    return Verdict("do_not_distil", _too_little(probed, asked), tuple(notes))
+
+
+def _too_little(probed: Probe, asked: str) -> str:
+    agreement = f"{probed.agreement.value:.0%}"
+    if probed.at_random is not None:
+        return (
+            f"its calls change with time: a small student of earlier ones agrees with the model on "
+            f"{agreement} of later ones, and on none of them surely enough for {asked}; audit it "
+            "again when more calls like the newest are recorded"
+        )
+    return (
+        f"it is too diverse for a small student, which agrees with the model on {agreement} of "
+        f"inputs that it did not learn from, and on none of them surely enough for {asked}, with "
+        f"{farthest_calls(probed.now.calls):,} calls neither"
     )
 
 

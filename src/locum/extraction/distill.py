@@ -35,7 +35,7 @@ from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import strata, summarise
 from locum.extraction.written import explain_crossed, refuse_written
-from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer, judge_answers
+from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
 from locum.training import AnsweredTexts
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.teachers import Teacher
-    from locum.training import TrainedExtractor
 
 __all__ = ["distill_extraction"]
 
@@ -197,7 +196,7 @@ def _train_and_certify(
     chosen = choose_cheapest(tried, settings.coverage, certify_inputs, promise)
     trained, units = chosen.student.trained, chosen.student.trained.extractor.units
     told.stage(f"certifying {chosen.student.name} on {certify_inputs:,} untouched inputs")
-    certify = _judge(trained, parts["certify"])
+    certify = trained.judge(parts["certify"])
     certificate = certify_objects(trained.validation, certify, promise)
     by_unit = certify_units(trained.validation, certify, units, promise)
     decision = decide_on_objects(
@@ -230,7 +229,7 @@ def _train_and_certify(
             known.data.training_sha256,
             surroundings=known.surroundings,
         )
-    verdicts = {one.name: _judge(one.trained, parts["test"]) for one in tried}
+    verdicts = {one.name: one.trained.judge(parts["test"]) for one in tried}
     facts = ExtractorFacts(
         chosen.student.name,
         chosen.student.size_bytes,
@@ -251,13 +250,6 @@ def _train_and_certify(
         families=[_family_result(one, verdicts[one.name], chosen) for one in tried],
         omitted=omitted,
     )
-
-
-def _judge(trained: TrainedExtractor, answered: AnsweredTexts) -> Verdicts:
-    extractor = trained.extractor
-    readings = [extractor.read(text) for text in answered.texts]
-    raw = judge_answers(extractor.units, readings, answered.answers)
-    return raw.calibrated(trained.temperatures)
 
 
 def _family_result(one: TriedFamily, test: Verdicts, chosen: Choice[TriedFamily]) -> FamilyResult:

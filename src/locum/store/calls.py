@@ -15,6 +15,7 @@ from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, to_call, to_fact
 from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
+from locum.store.labels import execute_by_key
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _TOTALS = (
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
 _ID = FACT_COLUMNS.index("id")
+_UNTIMED = "SELECT call_id, key FROM derived WHERE kind = 'untimed'"
 _IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
 
@@ -248,9 +250,16 @@ class CallStore:
         """
         self.link("untimed", [(str(call.facts.time), call.facts.id) for call in calls])
 
-    def untimed(self) -> frozenset[tuple[str, float]]:
-        """Return the ids of calls whose time was made up, each with that time."""
-        rows = self._database.execute("SELECT call_id, key FROM derived WHERE kind = 'untimed'")
+    def untimed(self, ids: Sequence[str] | None = None) -> frozenset[tuple[str, float]]:
+        """Return the ids of calls whose time was made up, each with that time.
+
+        Args:
+            ids: Calls that are asked about; by default all.
+        """
+        if ids is None:
+            rows = self._database.execute(_UNTIMED)
+        else:
+            rows = execute_by_key(self._database, f"{_UNTIMED} AND call_id IN (KEYS)", ids)
         return frozenset((call_id, float(time)) for call_id, time in rows)
 
     def delete(self, where: CallFilter) -> Deletion:

@@ -87,6 +87,20 @@ class TrainedExtractor(NamedTuple):
     temperatures: Temperatures
     validation: Verdicts
 
+    def judge(self, answered: AnsweredTexts) -> Verdicts:
+        """Return what the extractor says of texts, calibrated."""
+        readings = [self.extractor.read(text) for text in answered.texts]
+        raw = judge_answers(self.extractor.units, readings, answered.answers)
+        return raw.calibrated(self.temperatures)
+
+    def passed_on(self, extractor: Extractor) -> TrainedExtractor:
+        """Return an extractor that learned from more inputs, calibrated as this one is."""
+        heads = self.extractor.learned_.heads
+        found = {(head.plan.path, head.plan.member): head.temperature for head in heads}
+        for head in extractor.learned_.heads:
+            head.temperature = found.get((head.plan.path, head.plan.member), 1.0)
+        return self._replace(extractor=extractor)
+
 
 def train_linear_extractor(
     schema: Mapping[str, Any],
@@ -115,11 +129,7 @@ def train_linear_extractor(
     first = _try_linear(make, training, validation, progress)
     both = training.joined(validation)
     progress(f"training linear on all {len(both.texts):,} inputs it may see")
-    extractor = make().fit(*both)
-    found = {(h.plan.path, h.plan.member): h.temperature for h in first.extractor.learned_.heads}
-    for head in extractor.learned_.heads:
-        head.temperature = found.get((head.plan.path, head.plan.member), 1.0)
-    return first._replace(extractor=extractor)
+    return first.passed_on(make().fit(*both))
 
 
 def try_linear_extractor(
