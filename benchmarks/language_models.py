@@ -59,7 +59,7 @@ from locum.language import (
     passage,
     train_language_model,
 )
-from locum.teachers.pretrained import Pretrained
+from locum.teachers.pretrained import Pretrained, logits_of_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -87,7 +87,7 @@ class Lesson(NamedTuple):
 def prepare(seed: int, arguments: argparse.Namespace) -> Lesson:
     """Draw texts, correct the teacher, and make the student of it."""
     source = Pretrained(arguments.teacher)
-    vocabulary = len(source.tokenizer)
+    vocabulary = logits_of_tokens(source.tokenizer)
     settings = LanguageSettings(
         sequences_per_step=arguments.step_sequences,
         sequences_per_pass=arguments.step_sequences,

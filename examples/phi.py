@@ -37,7 +37,7 @@ from locum.language import (
     read_documents,
     train_language_model,
 )
-from locum.teachers.pretrained import Pretrained
+from locum.teachers.pretrained import Pretrained, logits_of_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ def main() -> None:
         learning_rate=arguments.rate,
     )
     layers = arguments.layers or max(1, teacher.config.num_hidden_layers // 3)
-    asked = ModelTeacher(teacher, len(source.tokenizer))
+    asked = ModelTeacher(teacher, logits_of_tokens(source.tokenizer))
     rows = {"(teacher)": teacher, "before": drop_layers(teacher, layers)}
     for name, texts, of in (
         ("people", of_people, None),

@@ -44,7 +44,7 @@ from locum.language import (
     read_documents,
     train_language_model,
 )
-from locum.teachers.pretrained import Pretrained
+from locum.teachers.pretrained import Pretrained, logits_of_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +164,7 @@ def main() -> None:
     unread = cross_entropy(teacher, texts.held_out)
     if arguments.corrections:
         train(teacher, texts.correction, None, arguments.corrections, arguments.rate / 5)
-    asked = ModelTeacher(teacher, len(source.tokenizer))
+    asked = ModelTeacher(teacher, logits_of_tokens(source.tokenizer))
     outcomes: dict[str, Outcome] = {}
     for name, student in pruned(teacher, texts, arguments.keep):
         before = cross_entropy(student, texts.held_out)

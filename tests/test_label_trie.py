@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from locum.schema import label_key
 from locum.teachers.label_prefixes import LabelPrefixes
 from locum.teachers.label_trie import LabelTrie, Meaning, build_trie, read_vocabulary, spellings
-from tests.tiny_model import byte_level_tokenizer, metaspace_tokenizer
+from tests.tiny_model import byte_level_tokenizer, gapped_tokenizer, metaspace_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,20 @@ def meanings_at(trie: LabelTrie, node: int) -> dict[int, int]:
         if meaning.node == node
         for token in meaning.tokens
     }
+
+
+def test_a_token_counts_whose_id_comes_after_some_that_are_missing() -> None:
+    tokenizer = gapped_tokenizer()
+    last = tokenizer.eos_token_id
+    assert last > len(tokenizer)
+    vocabulary = read_vocabulary(tokenizer, 400, lines_end=False)
+    assert len(vocabulary.texts) == last + 1
+    assert last in vocabulary.ends
+    assert set(vocabulary.texts[-11:]) == {b""}
+    # Those that the model does not know are left out.
+    known = read_vocabulary(tokenizer, last, lines_end=False)
+    assert known.texts == vocabulary.texts[:-1]
+    assert last not in known.ends
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)

@@ -17,8 +17,7 @@ import pytest
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
 from locum.cli import app
@@ -38,7 +37,13 @@ from locum.language.server_teacher import ServerTeacher
 from locum.language.texts import read_texts
 from locum.teachers.pretrained import Pretrained
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
-from tests.tiny_model import byte_level_tokenizer, metaspace_tokenizer, new_model, save_model
+from tests.tiny_model import (
+    byte_level_tokenizer,
+    gapped_tokenizer,
+    metaspace_tokenizer,
+    new_model,
+    save_model,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -567,19 +572,6 @@ def test_a_gguf_file_teaches_a_student_that_is_made_of_it(
     for whole in (False, True):
         read = Pretrained(tmp_path / "teacher.gguf").load("float32", "cpu", whole=whole)
         assert hasattr(read, "hf_quantizer") is not whole
-
-
-def gapped_tokenizer() -> PreTrainedTokenizerFast:
-    """One whose end of text has an id after ten that are missing."""
-    tokens = byte_level_tokenizer()
-    tokens.add_special_tokens({"eos_token": "<|end|>"})
-    state = orjson.loads(tokens.backend_tokenizer.to_str())
-    state["added_tokens"][-1]["id"] += 10
-    state["model"]["vocab"]["<|end|>"] = state["added_tokens"][-1]["id"]
-    make: Any = PreTrainedTokenizerFast
-    backend = Tokenizer.from_buffer(orjson.dumps(state))
-    made: PreTrainedTokenizerFast = make(tokenizer_object=backend, eos_token="<|end|>")  # noqa: S106
-    return made
 
 
 @pytest.mark.parametrize("mode", ["hard", "offline"])

@@ -36,6 +36,7 @@ __all__ = [
     "TASK",
     "TEXTS",
     "byte_level_tokenizer",
+    "gapped_tokenizer",
     "metaspace_tokenizer",
     "new_model",
     "save_model",
@@ -105,6 +106,19 @@ def byte_level_tokenizer() -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(_SENTENCES, trainer)
     return _wrapped(tokenizer)
+
+
+def gapped_tokenizer() -> PreTrainedTokenizerFast:
+    """One whose end of text has an id after ten that are missing."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"eos_token": "<|end|>"})
+    state = orjson.loads(tokens.backend_tokenizer.to_str())
+    state["added_tokens"][-1]["id"] += 10
+    state["model"]["vocab"]["<|end|>"] = state["added_tokens"][-1]["id"]
+    make: Any = PreTrainedTokenizerFast
+    backend = tokenizers.Tokenizer.from_buffer(orjson.dumps(state))
+    made: PreTrainedTokenizerFast = make(tokenizer_object=backend, eos_token="<|end|>")  # noqa: S106
+    return made
 
 
 def metaspace_tokenizer() -> PreTrainedTokenizerFast:

@@ -21,9 +21,8 @@ from locum.language.refusals import refuse_kept, refuse_run, refuse_unused
 from locum.language.settings import LanguageSettings
 from locum.language.texts import read_texts
 from locum.language.training import train_language_model
-from locum.language.vocabularies import logits_of_tokens
 from locum.store import hold
-from locum.teachers.pretrained import Pretrained, import_lm
+from locum.teachers.pretrained import Pretrained, import_lm, logits_of_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

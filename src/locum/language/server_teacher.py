@@ -17,9 +17,9 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from locum.errors import TeacherError, UsageError
-from locum.language.vocabularies import logits_of_tokens
 from locum.losses import SparseTargets
 from locum.teachers import API_KEY_VARIABLES
+from locum.teachers.pretrained import logits_of_tokens
 from locum.teachers.run_to_end import run_to_end
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError, Transport
 from locum.teachers.urls import check_url

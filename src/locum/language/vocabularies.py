@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
 from locum.language.token_bytes import TokenBytes
+from locum.teachers.pretrained import logits_of_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SharedVocabulary",
     "align",
-    "logits_of_tokens",
     "same_tokens",
     "shared_vocabulary",
 ]
@@ -129,14 +129,6 @@ def shared_vocabulary(
         student_class=student_class,
         teacher_class=teacher_class,
     )
-
-
-def logits_of_tokens(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return how many logits there are up to the last that is of a token.
-
-    Where ids are missing, as before added tokens, they are more than there are tokens.
-    """
-    return 1 + max(tokenizer.get_vocab().values())
 
 
 def same_tokens(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> int:

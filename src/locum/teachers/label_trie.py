@@ -25,6 +25,7 @@ import numpy as np
 
 from locum.schema import MARKS, label_key
 from locum.teachers.label_prefixes import JOINED_LETTERS, LabelPrefixes
+from locum.teachers.pretrained import logits_of_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -156,17 +157,18 @@ def read_vocabulary(
     # Some tokenizers drop the space before a text's first token.
     anchor = list(tokenizer("a", add_special_tokens=False).input_ids[-1:])
     cut = len(tokenizer.decode(anchor))
-    tokens = range(min(size, len(tokenizer)))
+    names = {token: name for name, token in tokenizer.get_vocab().items() if token < size}
     decoded = tokenizer.batch_decode(
-        [[*anchor, token] for token in tokens], clean_up_tokenization_spaces=False
+        [[*anchor, token] for token in names], clean_up_tokenization_spaces=False
     )
-    names = tokenizer.convert_ids_to_tokens(list(tokens))
     added = tokenizer.added_tokens_decoder
-    special = {token for token in tokens if token in added and added[token].special}
-    texts = [
-        b"" if token in special else _text(decoded[token][cut:], names[token]) for token in tokens
-    ]
-    newlines = {token for token in tokens if lines_end and texts[token].startswith(b"\n")}
+    special = {token for token in names if token in added and added[token].special}
+    # Ids that are of no token say nothing.
+    texts = [b""] * min(size, logits_of_tokens(tokenizer))
+    for text, (token, name) in zip(decoded, names.items(), strict=True):
+        if token not in special:
+            texts[token] = _text(text[cut:], name)
+    newlines = {token for token in names if lines_end and texts[token].startswith(b"\n")}
     return Vocabulary(texts, frozenset(special | newlines))
 
 

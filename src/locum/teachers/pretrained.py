@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Pretrained", "import_lm"]
+__all__ = ["Pretrained", "import_lm", "logits_of_tokens"]
 
 _MEBIBYTE = 1024 * 1024
 _HASHED_WHOLE = 16 * _MEBIBYTE
@@ -191,6 +191,14 @@ def _missing(error: ImportError) -> UsageError:
         f"a local model needs packages that are not installed ({error.name or error}): "
         "pip install 'locum[lm]'"
     )
+
+
+def logits_of_tokens(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return how many logits there are up to the last that is of a token.
+
+    Where ids are missing, as before added tokens, they are more than there are tokens.
+    """
+    return 1 + max(tokenizer.get_vocab().values())
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
