@@ -38,7 +38,6 @@ ASKED_FIRST = 20
 """Of recorded calls as many are asked about alone: their answers tell whether more are of use."""
 
 _TEXTS_AT_ONCE = 20_000
-_TEXTS_BEFORE = 100
 
 
 class LabelledTask(NamedTuple):
@@ -125,7 +124,7 @@ def label_task(
     def tell(done: int, total: int, spent_usd: float) -> None:
         progress(done, max(total, len(wanted)), spent_usd)
 
-    with LabellingDesk(task, store, budget, tell, human, of_calls[-_TEXTS_BEFORE:]) as desk:
+    with LabellingDesk(task, store, budget, tell, human, of_calls) as desk:
         parts = _in_parts(teacher, wanted)
         for number, some in enumerate(parts, start=1):
             desk.keys.clear()

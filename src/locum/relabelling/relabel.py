@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Relabelled", "SoftLabelled", "relabel"]
 
 _LEAST_COMPARED = 5
-_TEXTS_BEFORE = 100
-
 
 SoftLabelled = list[tuple["Example", dict[str, float]]]
 
@@ -100,7 +98,7 @@ def relabel(
     material = plan.material
     if plan.basket.rows:
         progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
-    before = material.texts(np.flatnonzero(material.labelled)[-_TEXTS_BEFORE:].tolist())
+    before = material.texts(np.flatnonzero(material.labelled).tolist())
     with LabellingDesk(material.task, store, budget, spend, _human(material), before) as desk:
         basket, answers = _ask(plan, teacher, desk)
         bought = _distributions(answers)

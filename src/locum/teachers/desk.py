@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "LabellingDesk", "LabellingRun", "check_texts", "label_texts"]
 
 _SECONDS_BETWEEN_TICKS = 5.0
+_TEXTS_BEFORE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +107,8 @@ class LabellingDesk:
         budget: What they may cost.
         progress: Is told how many questions are done, how many there are, and what was spent.
         human: Index of a person's label by text, where there is one that may be learned from.
-        before: Some texts that earlier runs asked about: a teacher that is known to have answered
-            one may decline all that is left.
+        before: Texts that earlier runs asked about: a teacher that is known to have answered one of
+            the last hundred may decline all that is left.
 
     Attributes:
         tally: Counts of the run.
@@ -133,7 +134,7 @@ class LabellingDesk:
         self._budget = budget or Budget()
         self._progress = progress
         self._human = human or {}
-        self._before = before
+        self._before = before[-_TEXTS_BEFORE:]
         self._parse = LabelParser(task.labels)
         self._guards: dict[AskedTeacher, NonsenseGuard] = {}
         cap = self._budget.cap_usd
