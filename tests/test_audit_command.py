@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from locum.promotion import frame_of, read_plan
+from locum.promotion import Framer, read_plan
 from locum.store import CallStore, PromotionStore, open_database
 from locum.traffic.split_request import SplitRequest, split_request
 from tests.audit_traffic import WORDS, make_call, make_traffic, phrase, system, user
@@ -179,7 +179,7 @@ def test_an_audited_task_is_distilled_promoted_and_recognised(
     for number, make in enumerate((route_calls, letter_calls, coin_calls)):
         split = split_request(make(1, 9_000)[0].request)
         assert isinstance(split, SplitRequest)
-        assert recognition.admits(frame_of(split.rest), split.text) is (number == place)
+        assert recognition.admits(Framer().frame(split.rest), split.text) is (number == place)
 
 
 def test_one_task_is_judged_by_its_name(home: Path, audited: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.config import RedactionSettings
-from locum.promotion import Framer, prepare_plan, spelled_frame_of, write_plan
+from locum.promotion import Framer, prepare_plan, write_plan
+from locum.promotion.frame import spelled_frame_of
 from locum.redaction import Redactor
 from locum.serving.other_patterns import tell_other_patterns
 from locum.store import PromotionStore, open_database

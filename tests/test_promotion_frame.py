@@ -9,14 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from locum.promotion import Ask, Frame, ask_of, frame_of, spelled_frame_of
-from locum.redaction import Redactor
+from locum.promotion import Ask, Frame, Framer, ask_of
 from locum.traffic import SplitRequest, split_request, to_chat
 from tests.promoted import INSTRUCTION, chat_request, message_request, record
 
 if TYPE_CHECKING:
     from locum.schema import JsonObject
 
+FRAMER = Framer()
 SYSTEM = {"role": "system", "content": INSTRUCTION}
 SHOWN = [
     {"role": "user", "content": "My parcel is late."},
@@ -49,7 +49,7 @@ REQUESTS = st.dictionaries(st.sampled_from(NAMES), JSON) | st.builds(
 def frame(request: JsonObject) -> Frame:
     split = split_request(request)
     assert isinstance(split, SplitRequest)
-    return frame_of(split.rest)
+    return FRAMER.frame(split.rest)
 
 
 def text_of(request: JsonObject) -> str | None:
@@ -151,8 +151,7 @@ def test_no_request_makes_the_gateway_stumble(request: dict[str, Any]) -> None:
     ask_of(request)
     if isinstance(split, SplitRequest):
         assert isinstance(split.text, str)
-        frame_of(split.rest)
-        spelled_frame_of(split.rest)
+        FRAMER.frames(split.rest)
     assert request == given
 
 
@@ -251,10 +250,9 @@ def test_plans_of_earlier_versions_hold_frames_as_clients_spelled_them() -> None
         "messages": [{"role": "developer", "content": parts, "name": None}],
     }
     earlier = Frame("c299c3a46667", "m", "e4ff491169b8a9ea", "a68e20e35a4f7b2b")
-    assert frame_of(plain) == spelled_frame_of(plain) == frame_of(spelled) == earlier
-    assert spelled_frame_of(spelled) == Frame(
-        "c299c3a46667", "m", "c08d02398e9d69f3", "d65b1fa510060553"
-    )
+    assert FRAMER.frames(plain) == (earlier, earlier)
+    as_spelled = Frame("c299c3a46667", "m", "c08d02398e9d69f3", "d65b1fa510060553")
+    assert FRAMER.frames(spelled) == (earlier, as_spelled)
 
 
 @given(st.data())
@@ -290,16 +288,10 @@ def test_the_input_does_not_change_the_frame(first: str, second: str) -> None:
 def test_a_prompt_with_personal_data_is_alike_recorded_and_live(more: dict[str, Any]) -> None:
     instruction = "Write to help@example.com or desk@example.com, and never to [EMAIL_3]."
     asked = {**more, **chat_request("I am bob@example.com, +49 30 901820.", instruction)}
-    [live] = Redactor().redact([_rest(asked)]).values
-    assert frame_of(live) == frame(record(asked, "Billing.").request)
+    live = frame(asked)
+    assert live == frame(record(asked, "Billing.").request)
     other = chat_request("Nobody's mail.", instruction) | more
-    assert frame_of(live) == frame(record(other, "Billing.").request)
-
-
-def _rest(request: JsonObject) -> JsonObject:
-    split = split_request(request)
-    assert isinstance(split, SplitRequest)
-    return split.rest
+    assert live == frame(record(other, "Billing.").request)
 
 
 # How it is to be answered.

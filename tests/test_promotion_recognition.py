@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.promotion import ANY_TURNS, Frame, Recognition, frame_of
+from locum.promotion import ANY_TURNS, Frame, Framer, Recognition
 from locum.promotion.recognition import learn_recognition
 from locum.redaction import Redactor
 from locum.traffic import SplitRequest, split_request
@@ -17,7 +17,8 @@ from tests.promoted import chat_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BARE = frame_of({"messages": [], "model": "m"})
+FRAMER = Framer()
+BARE = FRAMER.frame({"messages": [], "model": "m"})
 TOLD = Frame("0123456789ab", "m", "settings", "turns")
 PROMPT = "Which team should answer this mail? "
 END = " Answer with one word."
@@ -155,10 +156,10 @@ def test_turns_that_all_calls_share_are_a_part_of_the_prompt() -> None:
     messages = [*shown, {"role": "user", "content": "x"}]
     split = split_request(chat_request("x", messages=messages))
     assert isinstance(split, SplitRequest)
-    frame = frame_of(split.rest)
+    frame = FRAMER.frame(split.rest)
     found = learn(["a", "b"], frame)
     assert found.admits(frame, "c")
-    assert not found.admits(frame_of({**split.rest, "messages": shown[:1]}), "c")
+    assert not found.admits(FRAMER.frame({**split.rest, "messages": shown[:1]}), "c")
     assert not found.by_name
 
 
@@ -172,7 +173,7 @@ def test_calls_that_hold_nothing_but_the_input_need_their_name(turns: str) -> No
 
 
 def test_a_stray_call_leaves_the_prompt_around_the_input() -> None:
-    frame = frame_of({"messages": []})
+    frame = FRAMER.frame({"messages": []})
     texts = [f"Which intent is this? {number} Answer in one word." for number in range(100)]
     found = learn_recognition([frame] * 101, [*texts, "Something else altogether"])
     assert (found.before, found.after) == ("Which intent is this? ", " Answer in one word.")

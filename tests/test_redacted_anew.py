@@ -12,8 +12,7 @@ from locum.audit import discover
 from locum.audit.probe import prepare_lessons
 from locum.cli.task_inputs import read_inputs
 from locum.config import RedactionSettings
-from locum.promotion import promote_student
-from locum.promotion.frame import frame_of
+from locum.promotion import Framer, promote_student
 from locum.promotion.prepare import read_artefact_files
 from locum.redaction import Redactor
 from locum.store import CallFilter, CallStore, open_database
@@ -112,5 +111,4 @@ def test_a_gateway_knows_prompts_that_are_older_than_a_pattern(tmp_path: Path) -
         plan = promote_student(database, folder, percent=100, shadow=0.01).prepared.plan
     split = split_request(calls[0].request)
     assert isinstance(split, SplitRequest)
-    [asked] = Redactor(NEWER).redact([split.rest]).values
-    assert plan.recognition.admits(frame_of(asked), split.text)
+    assert plan.recognition.admits(Framer(NEWER).frame(split.rest), split.text)

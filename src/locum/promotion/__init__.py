@@ -3,7 +3,7 @@
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
-from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of, frame_of, spelled_frame_of
+from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of
 from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
@@ -38,7 +38,6 @@ __all__ = [
     "ask_of",
     "compare_with_promoted",
     "drop_unused",
-    "frame_of",
     "load_judge",
     "prepare_plan",
     "promote_student",
@@ -47,7 +46,6 @@ __all__ = [
     "read_artefact_files",
     "read_plan",
     "read_standings",
-    "spelled_frame_of",
     "unpack_student",
     "write_plan",
 ]
