@@ -7,6 +7,7 @@ import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from locum.serving.forms import read_field
 from locum.serving.refusals import Refusal, body_too_large
 from locum.traffic.strict_json import read_json
 
@@ -37,7 +38,7 @@ def read_body(request: Request, limit: int) -> JsonObject:
 
 
 def read_model(request: Request, limit: int) -> str:
-    """Return the model that a request of any path names in its JSON; empty where it names none.
+    """Return the model that a request of any path names, in its JSON or its form; else nothing.
 
     It is nobody's task here to refuse what cannot be read: the upstream knows what it takes.
 
@@ -48,8 +49,9 @@ def read_model(request: Request, limit: int) -> str:
     packed = request.headers.get(b"content-encoding")
     with suppress(Refusal, ValueError, RecursionError):
         body = request.body if packed is None else unpack(request.body, packed, limit)
-        read = json.loads(body) if body.lstrip()[:1] == b"{" else {}
-        model = read.get("model")
+        if body.lstrip()[:1] != b"{":
+            return read_field(body, request.headers.get(b"content-type") or b"", "model")
+        model = json.loads(body).get("model")
         return model if isinstance(model, str) else ""
     return ""
 
