@@ -18,7 +18,7 @@ from locum.calibration import DeferralScore
 from locum.config import RedactionSettings
 from locum.distillation import distill
 from locum.errors import ArtefactError, UsageError
-from locum.export import CertifiedStudent, artefact_size, load_artefact
+from locum.export import CertifiedStudent, artefact, artefact_size, load_artefact
 from locum.export.files import describe_file
 from locum.students import Judgement
 from locum.students.cascade import CascadeStudent
@@ -187,7 +187,7 @@ def test_what_was_saved_before_survives_an_interruption(
     replace = Path.replace
 
     def interrupted(path: Path, target: Path) -> Path:
-        if path.name == "artefact":
+        if path.name == "whole":
             raise KeyboardInterrupt
         return replace(path, target)
 
@@ -196,6 +196,28 @@ def test_what_was_saved_before_survives_an_interruption(
         student.save(folder)
     assert load_artefact(folder).predict(TEXTS) == student.predict(TEXTS)
     assert {path.name for path in folder.parent.iterdir()} == {"student"}
+
+
+def test_a_student_that_is_replaced_while_it_is_read_is_one_of_the_two(
+    student: CertifiedStudent,
+    cascade: CertifiedStudent,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verify = artefact.verify_artefact
+
+    def replaced_meanwhile(place: Path) -> object:
+        manifest = verify(place)
+        if manifest.family == student.model.family:
+            cascade.save(folder)
+        return manifest
+
+    monkeypatch.setattr(artefact, "verify_artefact", replaced_meanwhile)
+    loaded = load_artefact(folder)
+    assert isinstance(loaded, CertifiedStudent)
+    assert isinstance(loaded.model, CascadeStudent)
+    assert loaded.deferral == cascade.deferral
+    assert loaded.predict(TEXTS) == cascade.predict(TEXTS)
 
 
 @pytest.mark.parametrize(

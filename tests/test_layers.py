@@ -10,7 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("folders", "processes", "words", "writable"),
+    ("folders", "processes", "replacing", "words", "writable"),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

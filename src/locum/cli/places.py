@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import ArtefactError, InputError, UsageError
+from locum.replacing import read_whole
 from locum.schema import MANIFEST, check_name
 
 if TYPE_CHECKING:
@@ -139,13 +140,17 @@ def find_artefact(task: str, home: Path | None) -> Path:
     by_name = [] if is_path else [task_folder(task, home).student]
     places = [*by_name, Path(task), Path(task) / "student"]
     for place in places:
-        if (place / MANIFEST).is_file():
+        if read_whole(place, _holds_student):
             return place
     tried = ", ".join(map(str, places))
     raise ArtefactError(
         f"there is no student {task!r} (looked in {tried}): distil the task first, or give the "
         "folder of a student"
     )
+
+
+def _holds_student(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
 
 
 def project_settings(config: Path | None) -> Settings:

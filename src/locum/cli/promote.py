@@ -49,11 +49,12 @@ def promote_command(
     """
     from locum.export import read_manifest
     from locum.promotion import promote_student
+    from locum.replacing import read_whole
 
     _check_shares(percent, shadow)
     settings = project_settings(config)
     folder = find_artefact(task, home)
-    name = read_manifest(folder).task.name
+    name = read_whole(folder, read_manifest).task.name
     with open_existing(store_place(home, settings)) as database:
         if percent:
             refuse_revoked(database, name, folder)

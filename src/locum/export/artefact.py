@@ -11,7 +11,6 @@ and an extractor those of its tagger and heads; all else lies on one level.
 from __future__ import annotations
 
 import json
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,7 @@ from locum.export.manifest import (
 )
 from locum.export.model_card import render_model_card
 from locum.extractors import Temperatures, load_extractor, save_extractor
+from locum.replacing import read_whole, replaced_whole
 from locum.schema import MANIFEST, GenerationTask, Task
 from locum.shapes import ExtractionTask
 from locum.students import find_family
@@ -91,15 +91,11 @@ def save_artefact(
         UsageError: The student's redaction cannot be; the folder stays as it was.
     """
     target = Path(directory)
-    _refuse_other_content(target)
+    read_whole(target, _refuse_other_content)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".locum-") as scratch:
-            whole = Path(scratch) / "artefact"
-            whole.mkdir()
+        with replaced_whole(target) as whole:
             _write(student, whole)
             written(describe_file(whole / MANIFEST).sha256)
-            _swap(whole, target, Path(scratch) / "previous")
     except OSError as error:
         raise ArtefactError(f"{target} cannot be written: {error.strerror}") from None
     return target
@@ -115,24 +111,12 @@ def check_artefact_place(directory: str | Path) -> None:
     reason = why_unwritable(target)
     if reason is not None:
         raise ArtefactError(f"{target} cannot be written: {reason}")
-    _refuse_other_content(target)
+    read_whole(target, _refuse_other_content)
 
 
 def _refuse_other_content(target: Path) -> None:
     if target.exists() and not (target / MANIFEST).is_file():
         raise ArtefactError(f"{target} exists and holds no artefact: choose another folder")
-
-
-def _swap(new: Path, target: Path, previous: Path) -> None:
-    """Put a folder into the place of another, which comes back where that is interrupted."""
-    if target.exists():
-        target.replace(previous)
-    try:
-        new.replace(target)
-    except BaseException:
-        if previous.exists() and not target.exists():
-            previous.replace(target)
-        raise
 
 
 def _write(student: AnyStudent, directory: Path) -> None:
@@ -225,11 +209,16 @@ def _describe_writer(student: CertifiedWriter, shared: Mapping[str, Any]) -> Gen
 def load_artefact(directory: str | Path) -> AnyStudent:
     """Read a student from its folder; nothing that a file holds is run.
 
+    Where another one is saved there meanwhile, one of the two is read, whole.
+
     Raises:
         ArtefactError: The folder holds no artefact; or a file was changed, is missing or is not
             named by the manifest; or its format is of a version that this Locum does not know.
     """
-    folder = Path(directory)
+    return read_whole(Path(directory), _load)
+
+
+def _load(folder: Path) -> AnyStudent:
     manifest = verify_artefact(folder)
     if isinstance(manifest, ExtractionManifest):
         return _load_extractor(folder, manifest)

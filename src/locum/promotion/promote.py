@@ -10,6 +10,7 @@ from locum.promotion.framer import Framer
 from locum.promotion.plan import write_plan
 from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
 from locum.redaction import Redactor
+from locum.replacing import read_whole
 from locum.store import CallFilter, CallStore, Promotion, PromotionStore
 from locum.traffic import redact_call
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.config import RedactionSettings
+    from locum.export import AnyStudent
+    from locum.promotion.prepare import ArtefactFiles
     from locum.store import Database
 
 __all__ = ["Promoted", "promote_student"]
@@ -54,7 +57,7 @@ def promote_student(
             learned, or these cannot be recognised.
         QualityGateError: The student has no certificate for whole answers.
     """
-    student, artefact = load_artefact(folder), read_artefact_files(folder)
+    student, artefact = read_whole(folder, _read)
     name = student.task.name
     store = CallStore(database)
     redactor = Redactor(student.redaction)
@@ -72,6 +75,10 @@ def promote_student(
         expected=expected,
     )
     return Promoted(promotion, prepared)
+
+
+def _read(folder: Path) -> tuple[AnyStudent, ArtefactFiles]:
+    return load_artefact(folder), read_artefact_files(folder)
 
 
 def _is_shared(store: CallStore, task: str, fingerprint: str) -> bool:
