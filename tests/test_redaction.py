@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.redaction_cases import cases, negatives
@@ -51,6 +52,37 @@ def test_a_value_is_replaced_and_nothing_else(kind: str, value: str) -> None:
 def test_what_is_named_is_replaced(kind: str, before: str, value: str) -> None:
     after = AFTER.get(before, "")
     assert REDACTOR.redact_text(before + value + after) == f"{before}[{kind.upper()}_1]{after}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        *("from {}", "host {}", "ip {}", "at {} now", "peer {}, OpenSSL", "OpenSSL, {}"),
+        *(
+            "nginx {} - - [10/Oct]",
+            "Firefox {}",
+            "Windows {}",
+            "ClientIP {}",
+            "JaneDoe {} logged in",
+        ),
+        *("MyOpenSSL {}", "OpenSSL {}:443", "OpenSSL {}/32", "jdk from {}"),
+    ],
+)
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(1, 99), min_size=4, max_size=4))
+def test_an_address_that_looks_like_a_version_is_replaced(text: str, parts: list[int]) -> None:
+    address = ".".join(map(str, parts))
+    assume(ip_address(address).is_global)
+    assert REDACTOR.redact_text(text.format(address)) == text.format("[IP_ADDRESS_1]")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(100, 223), st.sampled_from(["OpenSSL ", "Oracle ", "java/"]))
+def test_software_before_what_is_no_version_does_not_hide_it(part: int, before: str) -> None:
+    for address in (f"{part}.2.3.4", f"5.{part}.3.4", f"5.2.{part}.4", f"5.2.3.{part}"):
+        assume(ip_address(address).is_global)
+        assert REDACTOR.redact_text(before + address) == f"{before}[IP_ADDRESS_1]"
 
 
 @pytest.mark.parametrize("text", KEPT)

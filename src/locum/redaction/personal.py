@@ -113,12 +113,26 @@ _VERSION = re.compile(
     r"|\b(?:appendix|article|chapter|clause|paragraph|step)|\u00a7)\W{0,3}$",
     re.IGNORECASE,
 )
+# Software of which no addresses are told, unlike of servers, browsers and systems, and whose
+# versions have four parts.
+_SOFTWARE = re.compile(
+    r"\b(?:(?:open|libre)ssl|(?:open)?jdk|jre|java|jruby|rails|log4j|oracle|db2|weblogic"
+    r"|websphere|coldfusion|hadoop|acrobat|virtualbox)[ /]$",
+    re.IGNORECASE,
+)
+_SHORT_PARTS = re.compile(r"(?:[0-9]{1,2}\.){3}[0-9]{1,2}(?![:/]?[0-9])")
 
 
 def _ip_address(match: re.Match[str]) -> Span | None:
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    public = checks.is_public_address(match[0]) and not _VERSION.search(before)
-    return match.span() if public else None
+    address = checks.is_public_address(match[0]) and not _is_version(match)
+    return match.span() if address else None
+
+
+def _is_version(match: re.Match[str]) -> bool:
+    text, start = match.string, match.start()
+    before = text[max(0, start - 12) : start]
+    named = _SOFTWARE.search(before) and _SHORT_PARTS.match(text, start)
+    return bool(named or _VERSION.search(before))
 
 
 _PAIR = r"[0-9A-Fa-f]{2}"
