@@ -243,6 +243,52 @@ def test_a_shift_changes_nothing_and_itself_costs_nothing(
     assert abs(float(divergence(student, student + shift))) < 1e-12
 
 
+LOSSES = DIVERGENCES | {
+    "decoupled": lambda student, teacher: decoupled_loss(
+        student, teacher, torch.zeros(ROWS, dtype=torch.int64)
+    ),
+}
+# A divergence from what its second model rules out is infinite.
+INFINITE = {("forward", "student"), ("decoupled", "student"), ("reverse", "teacher")}
+
+
+@pytest.mark.parametrize("who", ["both", "student", "teacher"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_token_that_cannot_be_is_as_one_of_no_probability(name: str, who: str) -> None:
+    student, teacher = logits(51), logits(52)
+    for model, values in (("student", student), ("teacher", teacher)):
+        values[:3, 5:] = -torch.inf if who in {"both", model} else values[:3, 5:]
+    unlikely = student.clamp(min=-800).requires_grad_(), teacher.clamp(min=-800)
+    student.requires_grad_()
+    value, expected = LOSSES[name](student, teacher), LOSSES[name](*unlikely)
+    (slope,), (near,) = (
+        torch.autograd.grad(*pair) for pair in ((value, student), (expected, unlikely[0]))
+    )
+    if (name, who) in INFINITE:
+        assert value.isfinite() * value > 1e20
+        return
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(slope, near)
+
+
+@divergences
+def test_a_listed_token_that_cannot_be_is_as_one_of_the_logits(
+    divergence: Callable[..., Tensor],
+) -> None:
+    student, teacher = logits(53), logits(54)
+    student[:3, 5:] = teacher[:3, 5:] = -torch.inf
+    student.requires_grad_()
+    whole = divergence(student, teacher)
+    (slope,) = torch.autograd.grad(whole, student)
+    listed = divergence(student, whole_list(teacher))
+    torch.testing.assert_close(listed, whole)
+    torch.testing.assert_close(torch.autograd.grad(listed, student)[0], slope)
+    likeliest = teacher.log_softmax(dim=-1).topk(5)
+    some = divergence(student, SparseTargets(likeliest.indices, likeliest.values))
+    assert some.isfinite()
+    assert torch.autograd.grad(some, student)[0].isfinite().all()
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 100.0])
 @divergences

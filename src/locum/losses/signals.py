@@ -116,6 +116,7 @@ def listed_events(
     mask_N = as_mask(mask_N)
     teacher = teacher.rows(mask_N)
     chosen_NK, rest_N1 = chosen_and_rest(student_NV, teacher.ids_NK, temperature, mask_N)
+    chosen_NK = chosen_NK.clamp(min=NOTHING)
     listed_NK = teacher.log_probabilities_NK.detach().to(chosen_NK.dtype).clamp(min=NOTHING)
     if teacher.ids_NK.shape[-1] == student_NV.shape[-1]:
         return Events(chosen_NK.log_softmax(dim=-1), listed_NK)
