@@ -225,6 +225,22 @@ def test_a_sampled_answer_that_the_store_refuses_costs_no_other(place: str, tmp_
     assert {shadow.confidence for _, shadow in kept} == {0.25, 0.75}
 
 
+def sampled(folder: Path, number: int = 0) -> Record:
+    """Return a call that says its number, of which a student in a folder was asked too."""
+    said = {
+        "task": "support",
+        "artefact": "a",
+        "folder": str(folder),
+        "said": "billing",
+        "answered": True,
+        "confidence": 0.5,
+        "novelty": None,
+    }
+    message = {"role": "user", "content": f"call {number}"}
+    request = orjson.dumps({"messages": [message]})
+    return Record(FACTS | {"sampled": said}, request, b'{"choices":[]}')
+
+
 def test_a_judge_is_kept_for_each_student_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,19 +256,6 @@ def test_a_judge_is_kept_for_each_student_that_is_there(
     for folder in folders[1:]:
         shutil.copytree(student, folder)
     redactor = Redactor(RedactionSettings())
-
-    def sampled(folder: Path) -> Record:
-        said = {
-            "task": "support",
-            "artefact": "a",
-            "folder": str(folder),
-            "said": "billing",
-            "answered": True,
-            "confidence": 0.5,
-            "novelty": None,
-        }
-        return Record(FACTS | {"sampled": said}, b'{"messages":[]}', b'{"choices":[]}')
-
     ours, theirs = socket.socketpair()
     with ours, theirs:
         writer = recorder._Writer(str(tmp_path / "s"), RecorderEnd(theirs), {}, None)  # noqa: SLF001
@@ -262,7 +265,39 @@ def test_a_judge_is_kept_for_each_student_that_is_there(
         shutil.rmtree(folders[0])
         writer.write([sampled(folders[7])], redactor)
         assert [*writer._judges] == folders[1:]  # noqa: SLF001
-        writer._close()  # noqa: SLF001
+        writer.close()
+
+
+def test_calls_wait_for_a_store_that_was_moved_away_and_go_into_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, away = tmp_path / "calls.sqlite", tmp_path / "away.sqlite"
+    student, redactor = label_student().save(tmp_path / "student"), Redactor(RedactionSettings())
+    missing: list[bool] = []
+
+    def pause(_: float) -> None:
+        missing.append(not place.exists())
+        if len(missing) == 3:
+            open_database(place).close()
+
+    monkeypatch.setattr("locum.serving.recorder.time.sleep", pause)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = recorder._Writer(str(place), RecorderEnd(theirs), {}, None)  # noqa: SLF001
+        writer.write([sampled(student, 1)], redactor)
+        place.rename(away)
+        writer.write([sampled(student, 2)], redactor)
+        writer.close()
+        replies = [orjson.loads(line) for line in ours.recv(65536).splitlines()]
+    assert missing == [True, True, True]
+    failing = [reply["failing"] for reply in replies]
+    assert failing[0] == failing[-1] == ""
+    assert "was moved, deleted or replaced while it was open" in failing[1]
+    assert "is not there any more" in failing[2]
+    for file, number in ((away, 1), (place, 2)):
+        assert numbers(file) == {number}
+        with open_database(file) as database:
+            assert len(ShadowStore(database).shadows("support", "a")) == 1
 
 
 def test_a_full_disk_makes_all_calls_wait_and_refuses_none(tmp_path: Path) -> None:

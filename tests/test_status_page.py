@@ -199,6 +199,27 @@ def test_a_store_that_cannot_be_read_any_more_leaves_the_last_figures(
         assert "400 answers compared" in html
 
 
+def test_a_store_that_is_moved_away_is_named_until_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_source, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(status_source, "_PAUSE_A_SECOND", 0.0)
+    place, away = tmp_path / "calls.sqlite", tmp_path / "away"
+
+    with watched(tmp_path, STORY) as gateway:
+
+        def says(text: str) -> bool:
+            html = ask(gateway, get("/")).body.decode()
+            return text in html and "400 answers compared" in html
+
+        assert happens(lambda: says("400 answers compared"))
+        place.rename(away)
+        assert happens(lambda: says("The store cannot be read: the store"))
+        assert happens(lambda: says("is not there any more"))
+        away.rename(place)
+        assert happens(lambda: not says("cannot be read"))
+
+
 def test_a_store_that_hangs_holds_nothing_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ from locum.serving.recorder_end import RecorderEnd
 from locum.serving.records import teacher_answer, to_call
 from locum.serving.same_answers import tell_apart
 from locum.serving.traces import Traces
-from locum.store import CallStore, PromotionStore, Shadow, open_database
+from locum.store import CallStore, OpenStore, PromotionStore, Shadow
 from locum.traffic import input_text
 from locum.traffic.apis.lenient import as_text
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from locum.schema import Call, JsonObject
     from locum.serving.records import Record
     from locum.serving.watch_keeper import WatchKeeper
-    from locum.store import Database
 
 __all__ = ["main"]
 
@@ -86,6 +85,7 @@ def main() -> None:
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
+        writer.close()
         if traces is not None:
             traces.close()
 
@@ -103,11 +103,10 @@ class _Writer:
     def __init__(
         self, place: str, link: RecorderEnd, prices: Mapping[str, OwnPrice], traces: Traces | None
     ) -> None:
-        self._place = place
+        self._store = OpenStore(place)
         self._prices = prices
         self._traces = traces
         self._link = link
-        self._database: Database | None = None
         self._tries_alone = 0
         self._keeper: WatchKeeper | None = None
         self._judges: dict[Path, Judge] = {}
@@ -118,10 +117,10 @@ class _Writer:
             self._insist(lambda: self._begin_watches(redaction))
 
     def _begin_watches(self, redaction: RedactionSettings) -> None:
-        if PromotionStore(self._open()).revisions():
+        if PromotionStore(self._store.use()).revisions():
             from locum.serving.other_patterns import tell_other_patterns
 
-            tell_other_patterns(self._open(), redaction)
+            tell_other_patterns(self._store.use(), redaction)
             self._watch().begin()
 
     def write(self, records: list[Record], redactor: Redactor) -> None:
@@ -140,16 +139,16 @@ class _Writer:
                 notes.take_cost(record)
         self._trace([(call, record.facts) for record, call in read], notes.answers)
         try:
-            read = self._insist(lambda: tell_apart(read, CallStore(self._open())))
+            read = self._insist(lambda: tell_apart(read, CallStore(self._store.use())))
             for record, call in read:
                 notes.take(record, call)
                 self._compare(record, call, redactor, notes)
             calls = [call for _, call in read]
-            self._insist(lambda: notes.write_deferred(self._open()))
-            reasons += self._add(calls, lambda some: CallStore(self._open()).add(some))
-            self._insist(lambda: notes.write_spent(self._open()))
-            self._insist(lambda: notes.write_tallies(self._open()))
-            self._insist(lambda: notes.write_unwatched(self._open()))
+            self._insist(lambda: notes.write_deferred(self._store.use()))
+            reasons += self._add(calls, lambda some: CallStore(self._store.use()).add(some))
+            self._insist(lambda: notes.write_spent(self._store.use()))
+            self._insist(lambda: notes.write_tallies(self._store.use()))
+            self._insist(lambda: notes.write_unwatched(self._store.use()))
             self._add_shadows(notes.shadows)
         except _StoreGoneError:
             sys.stderr.write(f"locum: {len(read)} calls are lost: nothing could be written\n")
@@ -161,6 +160,13 @@ class _Writer:
             tallied=notes.frames,
             spent=notes.spent,
         )
+
+    def close(self) -> None:
+        """Close the store until the next write."""
+        self._keeper = None
+        # Where it cannot be closed, the next write says why.
+        with suppress(LocumError):
+            self._store.close()
 
     def _add_shadows(self, shadows: list[Shadow]) -> None:
         refused = self._add(shadows, lambda some: self._watch().add(some)) if shadows else []
@@ -203,11 +209,12 @@ class _Writer:
         raise _StoreGoneError
 
     def _watch(self) -> WatchKeeper:
+        database = self._store.use()
         if self._keeper is None:
             from locum.serving.watch_keeper import WatchKeeper
 
             # One that says nothing for long counts as failing.
-            self._keeper = WatchKeeper(self._open(), self._link.say)
+            self._keeper = WatchKeeper(database, self._link.say)
         return self._keeper
 
     def _compare(self, record: Record, call: Call, redactor: Redactor, notes: Notes) -> None:
@@ -270,24 +277,14 @@ class _Writer:
         except ArtefactError:
             # What is wrong with the store's copy too shows as it is loaded.
             with suppress(ArtefactError, OSError):
-                unpack_student(PromotionStore(self._open()), folder.name, folder.parent)
+                unpack_student(PromotionStore(self._store.use()), folder.name, folder.parent)
             return load_judge(folder)
 
     def _wait(self, error: LocumError) -> None:
         self._tries_alone += not self._link.open
-        self._close()
+        self.close()
         self._link.say(failing=str(error))
         time.sleep(_RETRY_SECONDS)
-
-    def _open(self) -> Database:
-        if self._database is None:
-            self._database = open_database(self._place)
-        return self._database
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = self._keeper = None
 
 
 def _refusal(error: Exception) -> str | None:

@@ -13,7 +13,7 @@ from locum.errors import LocumError
 from locum.promotion import drop_unused, read_plan, unpack_student
 from locum.serving.quick_link import QuickLink, load_quick
 from locum.serving.stand_in_metrics import Process
-from locum.store import PromotionStore, open_database
+from locum.store import OpenStore, PromotionStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,7 @@ class _Found(NamedTuple):
 class _Read(NamedTuple):
     """What the store says: promotions, ``None`` if none has changed since, and what was spent."""
 
+    database: Database
     found: list[_Found] | None
     spent: dict[str, Spent]
 
@@ -86,13 +87,14 @@ class Roster:
     def __init__(
         self, place: str | Path, folder: Path, limits: LimitSettings, spending: Spending
     ) -> None:
-        self._place = place
+        self._store = OpenStore(place)
         self._folder = folder
         self._limits = limits
         self._spending = spending
         self._reader = ThreadPoolExecutor(1, "locum-roster")
-        self._database: Database | None = None
         self._found: dict[str, _Found] | None = None
+        # Where another file took the place of this one, its revisions count anew.
+        self._found_in: Database | None = None
         self._looked = time.monotonic()
         self._said = frozenset[str]()
         self._leaving: list[QuickLink] = []
@@ -125,6 +127,7 @@ class Roster:
         if read.found is not None:
             self._take(read.found)
             self._found = {one.promotion.task: one for one in read.found}
+            self._found_in = read.database
         self._complain(frozenset(one.fault for one in read.found or () if one.fault))
         await self._move_in()
 
@@ -136,11 +139,11 @@ class Roster:
 
     def _read(self) -> _Read:
         """Read the store; nothing is taken as known before all of it was read."""
-        if self._database is None:
-            self._database = open_database(self._place)
-        store = PromotionStore(self._database)
-        found = None if self._knows(store.revisions()) else self._read_promotions(store)
-        return _Read(found, self._spending.read(self._database))
+        database = self._store.use()
+        store = PromotionStore(database)
+        same = database is self._found_in and self._knows(store.revisions())
+        found = None if same else self._read_promotions(store)
+        return _Read(database, found, self._spending.read(database))
 
     def _knows(self, revisions: dict[str, int]) -> bool:
         """Tell whether all is as it was; what could not be used may be usable by now."""
@@ -259,12 +262,8 @@ class Roster:
         for link in self._leaving:
             link.wait()
         # By the thread that uses it, for which nobody waits: it may hang.
-        self._reader.submit(self._close_database)
+        self._reader.submit(self._store.close)
         self._reader.shutdown(wait=False)
-
-    def _close_database(self) -> None:
-        if self._database is not None:
-            self._database.close()
 
 
 def _head(promotion: Promotion, plan: Plan) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import LocumError
 from locum.promotion import read_standings
 from locum.serving.status_view import render_live
-from locum.store import open_database
+from locum.store import OpenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from locum.promotion import Standing
     from locum.serving.status_view import Health
-    from locum.store import Database
 
 __all__ = ["Board", "StatusSource"]
 
@@ -54,10 +53,9 @@ class StatusSource:
     """
 
     def __init__(self, place: str | Path, health: Callable[[], Health]) -> None:
-        self._place = place
+        self._store = OpenStore(place)
         self._health = health
         self._reader = ThreadPoolExecutor(1, "locum-status")
-        self._database: Database | None = None
         self._reading: asyncio.Task[None] | None = None
         self._due = 0.0
         self._closed = False
@@ -92,9 +90,7 @@ class StatusSource:
     def _make(self, health: Health, before: Board | None) -> Board:
         standings, read, error = [] if before is None else before.standings, 0.0, ""
         try:
-            if self._database is None:
-                self._database = open_database(self._place)
-            standings, read = read_standings(self._database), time.time()
+            standings, read = read_standings(self._store.use()), time.time()
         except LocumError as failed:
             read, error = before.read if before else 0.0, str(failed)
         live = render_live(standings, health, read, error)
@@ -105,12 +101,7 @@ class StatusSource:
         self._closed = True
         loop = asyncio.get_running_loop()
         # The reader itself closes it: a connection must not be closed while a thread uses it.
-        closing = loop.run_in_executor(self._reader, self._close)
+        closing = loop.run_in_executor(self._reader, self._store.close)
         self._reader.shutdown(wait=False)
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, LocumError):
             await asyncio.wait_for(asyncio.shield(closing), _PATIENCE_SECONDS)
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None

@@ -20,6 +20,7 @@ from locum.store.derived import DerivedKind
 from locum.store.holding import hold
 from locum.store.labels import LabelStore
 from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
+from locum.store.open_store import OpenStore
 from locum.store.parquet import export_parquet
 from locum.store.promotions import Promotion, PromotionEvent, PromotionStore
 from locum.store.shadows import (
@@ -53,6 +54,7 @@ __all__ = [
     "Grouping",
     "LabelStore",
     "Ledger",
+    "OpenStore",
     "Promotion",
     "PromotionEvent",
     "PromotionStore",

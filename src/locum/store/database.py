@@ -21,11 +21,12 @@ Row = tuple[Any, ...]
 _URL_BEGINNINGS = ("postgresql://", "postgres://")
 
 
-def open_database(place: str | Path) -> Database:
+def open_database(place: str | Path, *, make: bool = True) -> Database:
     """Open the store at a place, make it when there is none, and bring it to this version.
 
     Args:
         place: The path of a SQLite file, or a ``postgresql://`` URL.
+        make: Whether a SQLite file that is missing is made.
 
     Raises:
         InputError: The store cannot be opened, or was written by a later Locum.
@@ -49,7 +50,7 @@ def open_database(place: str | Path) -> Database:
     else:
         from locum.store.sqlite import SqliteDatabase
 
-        database = SqliteDatabase(Path(place))
+        database = SqliteDatabase(Path(place), make=make)
     try:
         migrate(database)
     except BaseException:
@@ -85,6 +86,11 @@ class Database(ABC):
         self.dialect = dialect
         self.archive = archive
         self._lock = threading.RLock()
+
+    @property
+    @abstractmethod
+    def displaced(self) -> bool:
+        """Whether its file was moved away or deleted, or another one was put in its place."""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:

@@ -40,6 +40,11 @@ class PostgresDatabase(Database):
         super().__init__(self._address.name, "postgres", archive=None)
         self._connection = self._address.connect()
 
+    @property
+    def displaced(self) -> bool:
+        """No: a server looks after its files."""
+        return False
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
         with self._lock, self._address.said():

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locum.errors import InputError
@@ -13,7 +14,6 @@ from locum.store.database import Database, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 __all__ = ["SqliteDatabase"]
 
@@ -21,6 +21,7 @@ _BUSY_SECONDS = 30.0
 _BUSY_PAUSE_SECONDS = 0.01
 _EMPTYING_MILLISECONDS = 500
 _ROWS_A_FETCH = 200
+_LOG_ENDINGS = ("-wal", "-shm")
 
 
 class SqliteDatabase(Database):
@@ -30,22 +31,26 @@ class SqliteDatabase(Database):
     pages that are free.
 
     Args:
-        path: The file; it is made when it does not exist, with the folders above it.
+        path: The file.
+        make: Whether it is made when it does not exist, with the folders above it.
 
     Raises:
         InputError: The file cannot be opened, or is no SQLite file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         whole = path.absolute()
         super().__init__(str(path), "sqlite", whole.with_name(f"{path.name}-archive"))
         self._path = whole
+        self._real = Path(os.path.realpath(whole))
+        self._log: dict[Path, os.stat_result] = {}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Closing a file that is there gives up all locks that this process has on it.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            if make:
+                _make(path)
+            else:
+                _require(path)
             self._connection = _connect(path)
+            self._file = path.stat()
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store {path} cannot be opened: {error}") from None
         try:
@@ -54,6 +59,7 @@ class SqliteDatabase(Database):
                 self._keep_write_ahead_log()
             self.execute("PRAGMA synchronous = FULL")
             self.execute("PRAGMA secure_delete = ON")
+            self._log = self._find_log()
         except InputError:
             self.close()
             raise
@@ -72,6 +78,19 @@ class SqliteDatabase(Database):
                 time.sleep(_BUSY_PAUSE_SECONDS)
             else:
                 return
+
+    def _find_log(self) -> dict[Path, os.stat_result]:
+        self.version()  # The first read makes the log; it stays until the last one closes the file.
+        found = {}
+        for path in [self._real.with_name(self._real.name + ending) for ending in _LOG_ENDINGS]:
+            with suppress(OSError):
+                found[path] = path.stat()
+        return found
+
+    @property
+    def displaced(self) -> bool:
+        """Whether the file was moved away or deleted, or another one was put in its place."""
+        return not _is_at(self._path, self._file)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
@@ -127,9 +146,35 @@ class SqliteDatabase(Database):
             self.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
     def close(self) -> None:
-        """Close the file, once no thread is at work on it."""
+        """Close the file, once no thread is at work on it.
+
+        Raises:
+            InputError: It was moved, and its log cannot follow it; it stays open.
+        """
         with self._lock:
+            if not _is_at(self._real, self._file):
+                self._clear_place()
             self._connection.close()
+
+    def _clear_place(self) -> None:
+        """Write what the log holds into the file, wherever it is, and take the log away.
+
+        SQLite leaves the log of a file that was moved, and reads it into the one that comes there.
+
+        Raises:
+            InputError: The log cannot be written or taken away; all stays open.
+        """
+        try:
+            [(busy, *_)] = self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for path in [] if busy else [*self._log]:
+                if _is_at(path, self._log[path]):
+                    path.unlink()
+        except OSError as error:
+            raise InputError(f"the log of the store {self.name} cannot be moved: {error}") from None
+        if busy:
+            raise InputError(
+                f"the store {self.name} was moved while another program reads it: end that one"
+            )
 
 
 class _SqliteSnapshot:
@@ -152,6 +197,37 @@ class _SqliteSnapshot:
     def _fetch(self, cursor: sqlite3.Cursor) -> list[Row]:
         with _said(self._name):
             return cursor.fetchmany(_ROWS_A_FETCH)
+
+
+def _make(path: Path) -> None:
+    """Make a file where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Closing a file that is there gives up all locks that this process has on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _require(path: Path) -> None:
+    """Refuse a file that is not there, or is empty, as while another one is copied to its place.
+
+    Raises:
+        InputError: It is so.
+    """
+    if not path.exists() or not path.stat().st_size:
+        raise InputError(
+            f"the store {path} is not there any more: put it or another one there, or start this "
+            "program again, which makes a new one"
+        )
+
+
+def _is_at(path: Path, file: os.stat_result) -> bool:
+    """Whether this file, and no other, is at a path; it is taken to be where nobody can look."""
+    try:
+        return os.path.samestat(path.stat(), file)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
 
 
 def _connect(path: Path) -> sqlite3.Connection:
