@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from locum.store import CallStore, open_database
 from locum.traffic import answer_text, assemble, input_text
+from locum.traffic.apis import to_chat
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
 from tests.importing import calls_of, lines, pair, take, write
 
@@ -138,6 +139,42 @@ def test_what_a_log_calls_a_body_is_one(given: JsonObject) -> None:
 def test_an_input_in_json_is_no_body_of_a_pair(store: CallStore, tmp_path: Path) -> None:
     call = only(store, tmp_path, {"input": {"input": "a"}, "output": "b", "id": "x"})
     assert input_text(call.request) == '{"input":"a"}'
+
+
+# Requests whose parts stand in the line itself.
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"temperature": 0, "max_tokens": 20, "user": "u1", "stream": False},
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"},
+        {"response_format": {"type": "json_object"}, "logit_bias": {"50256": -100}},
+        {"guided_choice": ["a", "b"], "extra_body": {"top_k": 1}},
+    ],
+)
+def test_what_an_application_notes_beside_a_request_is_no_part_of_it(
+    store: CallStore, tmp_path: Path, parameters: JsonObject
+) -> None:
+    noted = {"level": "info", "session": "s1", "tags": ["web"], "status_code": 200, "url": "/ask"}
+    call = only(store, tmp_path, {**noted, **ASKED, **parameters, "response": "spam"})
+    assert call.request == {**ASKED, **parameters}
+    assert call.facts.status == 200
+
+
+def test_a_line_in_the_shape_of_anthropics_keeps_all_that_was_asked(
+    store: CallStore, tmp_path: Path
+) -> None:
+    asked = {"system": "Be short.", "stop_sequences": ["!"], "max_tokens": 9, "top_k": 1}
+    call = only(store, tmp_path, {"level": "info", **asked, **ASKED, "response": "spam"})
+    whole = {**asked, **ASKED}
+    assert call.request == to_chat("messages", whole, None).request
+
+
+def test_what_no_api_knows_stays_in_a_body(store: CallStore, tmp_path: Path) -> None:
+    body = {**ASKED, "level": "info"}
+    call = only(store, tmp_path, {"level": "warn", "request": body, "response": "spam"})
+    assert call.request == body
 
 
 # Errors.

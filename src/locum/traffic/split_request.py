@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["SETTINGS", "SplitRequest", "is_stored", "plain_rest", "split_request"]
+__all__ = ["DELIVERY", "SETTINGS", "SplitRequest", "is_stored", "plain_rest", "split_request"]
 
 # These change how an answer is delivered or accounted for, and not what it says.
-_DELIVERY = frozenset(
+DELIVERY = frozenset(
     {
         *("model", "messages", "response_format"),
         *("stream", "stream_options", "logprobs", "top_logprobs", "n", "seed"),
@@ -67,7 +67,7 @@ def split_request(chat: JsonObject, endpoint: Endpoint = "chat") -> SplitRequest
     """
     harmless = _WITHOUT_EFFECT_ON_RESPONSES if endpoint == "responses" else _WITHOUT_EFFECT
     for name, value in chat.items():
-        known = name in _DELIVERY or name in SETTINGS
+        known = name in DELIVERY or name in SETTINGS
         if not known and _has_effect(value, harmless.get(name, ())):
             return repr(name)
     if not _is_one(chat.get("n")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.traffic.apis import find_endpoint
-from locum.traffic.apis.lenient import as_object, objects, without
+from locum.traffic.apis.lenient import as_object, objects
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
@@ -17,6 +17,7 @@ from locum.traffic.imports.values import (
     whole_number,
     word,
 )
+from locum.traffic.split_request import DELIVERY, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,21 @@ _FIRST_BYTES = ("first_byte_ms", "time_to_first_token_ms", "ttft_ms")
 _COSTS = ("cost_usd", "cost", "response_cost", "total_cost")
 _IDS = ("id", "request_id", "requestId", "call_id")
 _SHORTEST_ID = 16
-_BESIDE = (*_RESPONSES, *_TIMES, *_ENDS, *_LATENCIES, *_FIRST_BYTES, *_COSTS, *_IDS)
 _ERRORS = ("error", "exception", "error_message")
+# All by which a request with messages may ask for another answer: those of OpenAI's chat
+# completions and of Anthropic's messages, and what common servers and clients add.
+_PARAMETERS = (
+    DELIVERY
+    | SETTINGS
+    | {
+        *("system", "stop_sequences", "tools", "tool_choice", "functions", "function_call"),
+        *("logit_bias", "modalities", "audio", "web_search_options"),
+        *("thinking", "output_config", "output_format", "anthropic_version", "mcp_servers"),
+        *("container", "context_management"),
+        *("extra_body", "chat_template_kwargs", "min_p", "min_tokens", "repetition_penalty"),
+        *("structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar"),
+    }
+)
 
 
 class _Part(NamedTuple):
@@ -75,7 +89,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         return
     is_body = first(record, *_BODIES) is not None
     flat = isinstance(record.get("messages"), list)
-    request = without(record, *_BESIDE) if flat else to_request(sent.body, is_body=is_body)
+    request = _parameters(record) if flat else to_request(sent.body, is_body=is_body)
     if "model" not in request and word(record.get("model")):
         request = {"model": record["model"], **request}
     answer = to_answer(came.body)
@@ -98,6 +112,11 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         first_byte_ms=amount(first(record, *_FIRST_BYTES)),
         cost_usd=amount(first(record, *_COSTS)),
     )
+
+
+def _parameters(record: JsonObject) -> JsonObject:
+    """The request of a line that has its parts beside what else an application notes down."""
+    return {name: value for name, value in record.items() if name in _PARAMETERS}
 
 
 def _id(record: JsonObject) -> str | None:
