@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from tests.commands import run
+from locum.store import CallStore, open_database
+from tests.call_samples import make_calls
+from tests.commands import locum, run
 from tests.traffic import LABELS, make_examples
 
 if TYPE_CHECKING:
@@ -157,6 +159,22 @@ def test_an_export_can_be_imported_elsewhere(project: Path, tmp_path: Path) -> N
     (report,) = lines(run("import", "calls.jsonl", "--json", folder=project))
     assert report["files"][0]["format"] == "calls"
     assert (report["files"][0]["added"], report["files"][0]["known"]) == (0, CALLS)
+
+
+def test_a_store_that_moves_keeps_what_is_no_fair_sample(tmp_path: Path) -> None:
+    homes, file = [tmp_path / "old", tmp_path / "new"], tmp_path / "calls.jsonl"
+    with open_database(homes[0] / "locum.sqlite") as database:
+        store = CallStore(database)
+        store.add(make_calls(250))
+        store.link("deferred", [("support", f"call-{number:05}") for number in range(0, 250, 3)])
+        store.note_untimed(make_calls(90))
+        kept = (store.deferred(), store.untimed())
+    locum(homes[0], "calls", "export", str(file))
+    locum(homes[1], "import", str(file))
+    with open_database(homes[1] / "locum.sqlite") as database:
+        assert (CallStore(database).deferred(), CallStore(database).untimed()) == kept
+    shown = orjson.loads(locum(homes[1], "calls", "show", "call-00003"))
+    assert (shown["deferred"], shown["untimed"]) == ("support", True)
 
 
 def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:

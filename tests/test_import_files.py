@@ -321,6 +321,9 @@ class Discarding:
         """Say that all of them are new."""
         return len(calls)
 
+    def note_deferred(self, links: Sequence[tuple[str, str]]) -> None:
+        """Forget them."""
+
     def note_untimed(self, calls: Sequence[Call]) -> None:
         """Forget them."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.audit.asked import ask
+from locum.cli import export_calls
 from locum.prices import Tokens, require_price
 from locum.rows import BadRowError
+from locum.schema import CallMarks
 from locum.store import CallStore, open_database
 from locum.traffic import input_text, instruction, make_call
 from locum.traffic.imports import FORMATS
@@ -375,7 +376,8 @@ def test_any_record_is_read_or_refused(log_format: LogFormat, data: st.DataObjec
     items: list[object] = []
     with suppress(BadRowError):
         items = list(log_format.read(record))
-    assert all(orjson.dumps(getattr(item, "request", {})) for item in items)
+    calls = [getattr(item, "call", item) for item in items]
+    assert all(orjson.dumps(getattr(call, "request", {})) for call in calls)
 
 
 # Exports
@@ -383,10 +385,8 @@ def test_any_record_is_read_or_refused(log_format: LogFormat, data: st.DataObjec
 
 def exported(store: CallStore) -> list[JsonObject]:
     """The calls of a store as ``locum calls export`` writes them."""
-    return [
-        {**asdict(call.facts), "request": call.request, "response": call.response}
-        for call in sorted(calls_of(store), key=lambda call: call.facts.id)
-    ]
+    calls = sorted(calls_of(store), key=lambda call: call.facts.id)
+    return [export_calls.exported(marked) for marked in store.marked(calls)]
 
 
 def test_an_export_brings_all_that_was_known(store: CallStore, tmp_path: Path) -> None:
@@ -407,6 +407,30 @@ def test_an_export_brings_all_that_was_known(store: CallStore, tmp_path: Path) -
         named = CallStore(database)
         take(named, path, task="other")
         assert exported(named) == [{**call, "task": "other"} for call in kept]
+
+
+def test_an_export_brings_which_calls_are_no_fair_sample(store: CallStore, tmp_path: Path) -> None:
+    take(store, LOGS / "pairs.jsonl", LOGS / "table.jsonl")
+    store.note_deferred([("triage", call.facts.id) for call in calls_of(store)[1::2]])
+    told = exported(store)
+    assert {(call["deferred"], call["untimed"]) for call in told} == {
+        *((None, False), ("triage", False)),
+        *((None, True), ("triage", True)),
+    }
+    earlier = [{k: v for k, v in call.items() if k not in CallMarks._fields} for call in told]
+    with open_database(tmp_path / "other.db") as database:
+        other = CallStore(database)
+        take(other, write(tmp_path / "earlier.jsonl", lines(*earlier)))
+        assert (other.deferred(), other.untimed()) == (frozenset(), frozenset())
+        take(other, write(tmp_path / "export.jsonl", lines(*told)), task="other")
+        assert (other.deferred(), other.untimed()) == (store.deferred(), store.untimed())
+
+
+def test_odd_names_in_an_export_are_kept_as_calls_are(store: CallStore, tmp_path: Path) -> None:
+    take(store, LOGS / "pairs.jsonl")
+    [odd] = [{**call, "id": "a\0b", "deferred": "c\0d"} for call in exported(store)[:1]]
+    take(store, write(tmp_path / "export.jsonl", lines(odd)))
+    assert next(iter(store.deferred())) in {call.facts.id for call in calls_of(store)}
 
 
 def test_an_export_is_redacted_by_the_rules_of_here(store: CallStore, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from locum.errors import InputError, UsageError
-from locum.schema import Call
+from locum.schema import Call, CallMarks, MarkedCall
 from locum.store import CallFilter, CallStore, export_parquet, parquet
 from locum.store.call_filter import Condition
 from tests.call_samples import full_call, make_call, make_calls
@@ -18,6 +18,9 @@ from tests.call_samples import full_call, make_call, make_calls
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+FULL = MarkedCall(full_call(), CallMarks())
 
 
 class CrashError(Exception):
@@ -33,7 +36,8 @@ def place(odd_path: Path) -> str:
 def test_an_export_holds_the_calls(tmp_path: Path) -> None:
     target = tmp_path / "calls.parquet"
     bare = Call(make_call("bare", 1.0, latency_ms=3, cost_usd=None).facts, {}, None)
-    assert export_parquet(iter([full_call(), bare]), target) == 2
+    marked = MarkedCall(full_call(), CallMarks("support", untimed=True))
+    assert export_parquet(iter([marked, MarkedCall(bare, CallMarks())]), target) == 2
     assert list(tmp_path.iterdir()) == [target]
     with duckdb.connect() as connection:
         relation = connection.read_parquet(str(target))
@@ -41,10 +45,12 @@ def test_an_export_holds_the_calls(tmp_path: Path) -> None:
         [full, empty] = relation.fetchall()
     assert types["time"] == types["cost_usd"] == types["latency_ms"] == "DOUBLE"
     assert types["input_tokens"] == types["status"] == "BIGINT"
-    assert types["streamed"] == "BOOLEAN"
+    assert types["streamed"] == types["untimed"] == "BOOLEAN"
     assert set(types.values()) == {"VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN"}
     assert full[0] == "full"
+    assert full[-4:-2] == ("support", True)
     assert empty[0] == "bare"
+    assert empty[-4:-2] == (None, False)
     assert empty[-1] is None
     assert empty[-2] == "{}"
 
@@ -59,8 +65,8 @@ def test_an_export_of_nothing_is_an_empty_table(tmp_path: Path) -> None:
 
 
 def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    def failing() -> Iterator[Call]:
-        yield full_call()
+    def failing() -> Iterator[MarkedCall]:
+        yield FULL
         raise CrashError
 
     target = tmp_path / "calls.parquet"
@@ -70,7 +76,7 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["calls.parquet"]
     assert target.read_bytes() == b"earlier"
     with pytest.raises(InputError, match=r"gone.calls\.parquet cannot be written: No such file"):
-        export_parquet([full_call()], tmp_path / "gone" / "calls.parquet")
+        export_parquet([FULL], tmp_path / "gone" / "calls.parquet")
 
 
 def test_without_duckdb_the_extra_is_named(
@@ -80,7 +86,7 @@ def test_without_duckdb_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "duckdb", None)
     for attempt in (
         lambda: store.compact(5.0),
-        lambda: export_parquet([full_call()], tmp_path / "calls.parquet"),
+        lambda: export_parquet([FULL], tmp_path / "calls.parquet"),
     ):
         with pytest.raises(UsageError, match=r"pip install 'locum\[parquet\]'"):
             attempt()
@@ -92,7 +98,7 @@ def test_queries_reach_no_other_file_and_no_network(tmp_path: Path) -> None:
     folder = tmp_path / "archive"
     folder.mkdir()
     for name in ("inside.parquet", "../outside.parquet"):
-        export_parquet([full_call()], folder / name)
+        export_parquet([FULL], folder / name)
     settings = ", ".join(
         f"current_setting('{name}')"
         for name in (

@@ -6,11 +6,11 @@ import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locum.cli.export_calls import export_calls, exported
 from locum.cli.options import (
     Application,
     Config,
@@ -24,16 +24,17 @@ from locum.cli.options import (
     make_filter,
     parse_moment,
 )
+from locum.cli.output import count_of_calls, print_json
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import stderr_console
-from locum.errors import InputError, UsageError
-from locum.writable import written_whole
+from locum.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from locum.schema import Call, CallFacts
-    from locum.store import CallFilter, CallStore
+    from locum.schema import CallFacts
+    from locum.store import CallStore
 
 __all__ = ["calls_app"]
 
@@ -80,14 +81,14 @@ def list_calls(
         total = store.count(where)
     if json_output:
         for facts in found:
-            _print_json(asdict(facts))
+            print_json(asdict(facts))
         return
     _print_table(
         ["id", "time (UTC)", "task", "model", "tokens", "ms", "cost", "outcome", "input"],
         [_listed(facts) for facts in found],
         right=(4, 5, 6),
     )
-    stderr_console().print(f"{len(found):,} of {_calls(total)}", markup=False)
+    stderr_console().print(f"{len(found):,} of {count_of_calls(total)}", markup=False)
 
 
 @calls_app.command("show")
@@ -101,8 +102,8 @@ def show_call(
     import orjson
 
     with _opened(config, home) as store:
-        found = store.get(call)
-    typer.echo(orjson.dumps(_to_object(found), option=orjson.OPT_INDENT_2))
+        [found] = store.marked([store.get(call)])
+    typer.echo(orjson.dumps(exported(found), option=orjson.OPT_INDENT_2))
 
 
 @calls_app.command("totals")
@@ -125,7 +126,7 @@ def total_calls(
         totals = store.totals(where)
     if json_output:
         for row in totals:
-            _print_json(row._asdict())
+            print_json(row._asdict())
         return
     _print_table(
         ["task", "model", "calls", "tokens in", "tokens out", "cost", "first", "last"],
@@ -176,68 +177,20 @@ def delete_calls(
     with _opened(config, home) as store:
         if ids:
             where = CallFilter(ids=tuple(store.get(given).facts.id for given in ids))
-        count = store.count(where)
+        found = count_of_calls(store.count(where))
         if dry_run:
-            typer.echo(f"{_calls(count)} would be deleted")
+            typer.echo(f"{found} would be deleted")
             return
-        if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {_calls(count)}?")):
-            raise UsageError(f"{_calls(count)} would be deleted: confirm with --yes")
+        if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
+            raise UsageError(f"{found} would be deleted: confirm with --yes")
         deletion = store.delete(where)
-    typer.echo(
-        f"{_calls(deletion.calls)} deleted, and {deletion.answers:,} answers bought for them alone"
-    )
+    deleted = count_of_calls(deletion.calls)
+    typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for student in deletion.students:
         typer.echo(f"the student of {student!r} learned from some: locum distill {student}")
 
 
-@calls_app.command("export")
-def export_calls(
-    file: Annotated[
-        Path | None, typer.Argument(help="File to write; else standard output.")
-    ] = None,
-    *,
-    format: Annotated[  # noqa: A002 - as users call it
-        str | None, typer.Option("--format", help="jsonl or parquet; else by the file's ending.")
-    ] = None,
-    task: TaskName = None,
-    model: Model = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    application: Application = None,
-    outcome: Outcome = None,
-    config: Config = None,
-    home: Home = None,
-) -> None:
-    """Write calls with their bodies, the oldest first; the file is written whole or not at all."""
-    where = make_filter(task, model, since, until, source, application, outcome)
-    chosen = format or ("parquet" if file and file.suffix == ".parquet" else "jsonl")
-    if chosen not in {"jsonl", "parquet"}:
-        raise UsageError(f"--format {chosen!r}: expected jsonl or parquet")
-    if chosen == "parquet" and file is None:
-        raise UsageError("Parquet is not written to standard output: give a file")
-    if file is not None and file.is_dir():
-        raise InputError(f"{file} cannot be written: it is a folder")
-    with _opened(config, home) as store:
-        if chosen == "parquet" and file is not None:
-            from locum.store import export_parquet
-
-            written = export_parquet(store.iterate(where), file)
-        else:
-            written = _export_lines(store, where, file)
-    stderr_console().print(f"{_calls(written)} exported", markup=False)
-
-
-def _export_lines(store: CallStore, where: CallFilter, file: Path | None) -> int:
-    if file is None:
-        written = sum(_print_json(_to_object(call)) for call in store.iterate(where))
-        sys.stdout.flush()
-        return written
-    with written_whole(file) as output:
-        # What calls hold is for their owner alone; a pipe or a device stays whose it is.
-        if (scratch := Path(output.name)).is_file():
-            scratch.chmod(0o600)
-        return sum(_write_json(output, _to_object(call)) for call in store.iterate(where))
+calls_app.command("export")(export_calls)
 
 
 @calls_app.command("compact")
@@ -254,7 +207,7 @@ def compact_calls(
     with _opened(config, home) as store:
         compaction = store.compact(before)
     typer.echo(
-        f"{_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
+        f"{count_of_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
         f"{compaction.bytes / 1e6:,.1f} MB"
     )
 
@@ -291,30 +244,11 @@ def _print_table(columns: list[str], rows: list[list[str]], right: tuple[int, ..
     console.print(table)
 
 
-def _to_object(call: Call) -> dict[str, Any]:
-    return {**asdict(call.facts), "request": call.request, "response": call.response}
-
-
-def _print_json(value: dict[str, Any]) -> int:
-    return _write_json(sys.stdout.buffer, value)
-
-
-def _write_json(output: BinaryIO, value: dict[str, Any]) -> int:
-    import orjson
-
-    output.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
-    return 1
-
-
 def _moment(seconds: float) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
     except (OverflowError, OSError, ValueError):
         return f"{seconds:g} s"
-
-
-def _calls(count: int) -> str:
-    return f"{count:,} call{'s' * (count != 1)}"
 
 
 def _tokens(facts: CallFacts) -> str:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-__all__ = ["command_to_type", "dollars", "print_json", "print_notes", "print_rows", "table"]
+__all__ = [
+    "command_to_type",
+    "count_of_calls",
+    "dollars",
+    "print_json",
+    "print_notes",
+    "print_rows",
+    "table",
+]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -77,6 +85,11 @@ def print_json(value: dict[str, Any]) -> None:
     import orjson
 
     typer.echo(orjson.dumps(value))
+
+
+def count_of_calls(count: int) -> str:
+    """Return how many calls, in words."""
+    return f"{count:,} call{'s' * (count != 1)}"
 
 
 def dollars(amount: float | None) -> str:

@@ -10,7 +10,17 @@ if TYPE_CHECKING:
 
     from locum.schema.tasks import JsonObject
 
-__all__ = ["Call", "CallFacts", "Endpoint", "Outcome", "OwnPrice", "TokenPosition", "Usage"]
+__all__ = [
+    "Call",
+    "CallFacts",
+    "CallMarks",
+    "Endpoint",
+    "MarkedCall",
+    "Outcome",
+    "OwnPrice",
+    "TokenPosition",
+    "Usage",
+]
 
 Endpoint = Literal["chat", "completions", "responses", "messages", "embeddings", "other"]
 Outcome = Literal["whole", "incomplete", "failed"]
@@ -120,3 +130,23 @@ class Call(NamedTuple):
     facts: CallFacts
     request: JsonObject
     response: JsonObject | None
+
+
+class CallMarks(NamedTuple):
+    """What a store knows of how a call came to be in it, so that nobody judges by it unfairly.
+
+    Args:
+        deferred: The task whose student left it to its teacher, where it was not drawn by chance:
+            such a call is learned from, and is no fair sample.
+        untimed: Whether its time was made up, as nothing tells when it was sent.
+    """
+
+    deferred: str | None = None
+    untimed: bool = False
+
+
+class MarkedCall(NamedTuple):
+    """A call with what its store knows of it besides."""
+
+    call: Call
+    marks: CallMarks

@@ -68,7 +68,7 @@ class Notes:
     def write_deferred(self, database: Database) -> None:
         """Mark calls of which students were unsure; before they are there to be learned from."""
         if self.deferred:
-            CallStore(database).link("deferred", self.deferred)
+            CallStore(database).note_deferred(self.deferred)
 
     def write_spent(self, database: Database) -> None:
         """Add up what applications spent."""

@@ -16,12 +16,13 @@ from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
 from locum.store.labels import execute_by_key
+from locum.store.marks import with_marks
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from locum.schema import Call, CallFacts
+    from locum.schema import Call, CallFacts, MarkedCall
     from locum.store.database import Database, Row
 
 __all__ = ["CallStore", "CallTotals"]
@@ -211,6 +212,10 @@ class CallStore:
                 else:
                     yield call
 
+    def marked(self, calls: Iterable[Call]) -> Iterator[MarkedCall]:
+        """Yield calls of the store with what it knows of them besides; few are held in memory."""
+        return with_marks(self._database, calls)
+
     def link(self, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:
         """Note what was derived from calls, so that a deletion finds it.
 
@@ -239,6 +244,15 @@ class CallStore:
         """Return the ids of calls that are known because a student was unsure of them."""
         rows = self._database.execute("SELECT call_id FROM derived WHERE kind = 'deferred'")
         return frozenset(call_id for (call_id,) in rows)
+
+    def note_deferred(self, links: Iterable[tuple[str, str]]) -> None:
+        """Note calls that are known because a student was unsure of them.
+
+        Args:
+            links: The task of the student, each with the id of a call, which need not be in the
+                store yet.
+        """
+        self.link("deferred", links)
 
     def note_untimed(self, calls: Iterable[Call]) -> None:
         """Note calls of which nothing tells when they were sent, so that their time is made up.

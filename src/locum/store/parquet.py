@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
 from locum.errors import InputError, UsageError
+from locum.schema import CallMarks
 from locum.store.call_filter import Condition
 from locum.store.call_rows import FACT_COLUMNS, CallRow, to_row
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
-    from locum.schema import Call
+    from locum.schema import MarkedCall
     from locum.store.database import Row
 
 __all__ = ["ParquetReader", "copy_parquet", "export_parquet", "write_parquet"]
@@ -34,18 +35,16 @@ _TYPES = {
     "input_tokens": "BIGINT",
     "output_tokens": "BIGINT",
     "cost_usd": "DOUBLE",
+    "untimed": "BOOLEAN",
 }
-_TYPED = ", ".join(
-    f"CAST({name} AS {_TYPES.get(name, 'VARCHAR')}) AS {name}"
-    for name in (*FACT_COLUMNS, "request", "response")
-)
+_EXPORTED_COLUMNS = (*FACT_COLUMNS, *CallMarks._fields)
 _MEMORY = "512MB"
 _ROWS_A_GROUP = 8192
 _BYTES_A_GROUP = 32 * 2**20
 _ROWS_A_FETCH = 200
 
 
-def export_parquet(calls: Iterable[Call], path: Path) -> int:
+def export_parquet(calls: Iterable[MarkedCall], path: Path) -> int:
     """Write calls to a Parquet file, whole or not at all, and return how many.
 
     Args:
@@ -56,19 +55,25 @@ def export_parquet(calls: Iterable[Call], path: Path) -> int:
         InputError: The file cannot be written.
         UsageError: ``locum[parquet]`` is not installed.
     """
-    return write_parquet(map(to_row, calls), path)
+    return write_parquet(map(_exported_row, calls), path, _EXPORTED_COLUMNS)
 
 
-def write_parquet(rows: Iterable[CallRow], path: Path) -> int:
-    """Write rows as `export_parquet` does."""
+def write_parquet(
+    rows: Iterable[CallRow], path: Path, columns: Sequence[str] = FACT_COLUMNS
+) -> int:
+    """Write rows as `export_parquet` does, with the names of what they have besides bodies."""
+    typed = ", ".join(
+        f"CAST({name} AS {_TYPES.get(name, 'VARCHAR')}) AS {name}"
+        for name in (*columns, "request", "response")
+    )
     with _new_file(path) as (connection, written):
         count, parts = 0, list[Path]()
         # Files of one row group each: DuckDB would hold thousands of bodies of any size at once.
         for batch in _batches(rows):
             count += len(batch)
             parts.append(written.with_name(f"{len(parts)}.parquet"))
-            connection.register("batch", _table(batch))
-            _copy(connection, f"(SELECT {_TYPED} FROM batch)", parts[-1])  # noqa: S608 - no value in it
+            connection.register("batch", _table(batch, columns))
+            _copy(connection, f"(SELECT {typed} FROM batch)", parts[-1])  # noqa: S608 - no value in it
             connection.unregister("batch")
         _copy(connection, f"(FROM {_files(parts)})", written)
     return count
@@ -198,6 +203,11 @@ def _connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _exported_row(marked: MarkedCall) -> CallRow:
+    row = to_row(marked.call)
+    return row._replace(facts=(*row.facts, *marked.marks))
+
+
 def _batches(rows: Iterable[CallRow]) -> Iterator[list[CallRow]]:
     batch, size = list[CallRow](), 0
     for row in rows:
@@ -209,10 +219,10 @@ def _batches(rows: Iterable[CallRow]) -> Iterator[list[CallRow]]:
     yield batch
 
 
-def _table(batch: Sequence[CallRow]) -> dict[str, np.ndarray]:
+def _table(batch: Sequence[CallRow], columns: Sequence[str]) -> dict[str, np.ndarray]:
     table = {
         name: _column([row.facts[position] for row in batch])
-        for position, name in enumerate(FACT_COLUMNS)
+        for position, name in enumerate(columns)
     }
     table["request"] = _column([row.request.decode() for row in batch])
     table["response"] = _column([_text(row.response) for row in batch])

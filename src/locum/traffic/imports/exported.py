@@ -1,4 +1,4 @@
-"""Calls as ``locum calls export`` writes them: with the names and the facts that a store had."""
+"""Calls as ``locum calls export`` writes them: with all that a store knew of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, get_args
 
 from locum.rows import BadRowError, to_number
-from locum.schema import Call, CallFacts, Endpoint, Outcome
+from locum.schema import Call, CallFacts, CallMarks, Endpoint, MarkedCall, Outcome
 from locum.traffic.imports.items import LogFormat
 from locum.traffic.imports.values import amount, whole_number, word
 
@@ -30,7 +30,7 @@ def _matches(record: JsonObject) -> bool:
     )
 
 
-def _read(record: JsonObject) -> Iterator[Call]:
+def _read(record: JsonObject) -> Iterator[MarkedCall]:
     if not _matches(record) or not record["id"]:
         raise BadRowError("not a call as locum calls export writes it")
     time = to_number(record.get("time"))
@@ -52,7 +52,9 @@ def _read(record: JsonObject) -> Iterator[Call]:
         output_tokens=whole_number(record.get("output_tokens")),
         cost_usd=amount(record.get("cost_usd")),
     )
-    yield Call(facts, record["request"], record.get("response"))
+    # Exports from before say nothing of either.
+    marks = CallMarks(word(record.get("deferred")), record.get("untimed") is True)
+    yield MarkedCall(Call(facts, record["request"], record.get("response")), marks)
 
 
 EXPORTED = LogFormat("calls", "calls of a store, by locum calls export", _matches, _read)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locum.errors import InputError
 from locum.rows import BadRowError, SkippedRows
-from locum.schema import Call
+from locum.schema import CallMarks, MarkedCall
 from locum.traffic.imports.formats import FORMATS, detect_format, find_format
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, Unusable
 from locum.traffic.imports.joining import BatchJoin, Occurrences
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from locum.schema import OwnPrice
+    from locum.schema import Call, OwnPrice
     from locum.traffic.imports.items import Item, LogFormat, LoggedCall
     from locum.traffic.imports.records import Record
     from locum.traffic.imports.sources import Source
@@ -46,8 +46,11 @@ class TakesCalls(Protocol):
     def add(self, calls: Sequence[Call]) -> int:
         """Store calls at once; return how many of them were not there before."""
 
+    def note_deferred(self, links: Sequence[tuple[str, str]]) -> None:
+        """Note tasks, each with the id of a call that a student of it left to its teacher."""
+
     def note_untimed(self, calls: Sequence[Call]) -> None:
-        """Note calls whose time is that of their file, as nothing tells when they were sent."""
+        """Note calls whose time was made up, as nothing tells when they were sent."""
 
 
 def import_calls(
@@ -151,8 +154,9 @@ class _Importer:
             self._skip(file, record, item.reason)
             return
         call: Call | None
-        if isinstance(item, Call):
-            call = keep_call(item, self._redactor, self._task)
+        if isinstance(item, MarkedCall):
+            call = keep_call(item.call, self._redactor, self._task)
+            file.note_marks(call, item.marks)
         elif isinstance(item, (BatchRequest, BatchAnswer)):
             logged = self._join.add(file.log_format.name, item)
             call = None if logged is None else self._to_call(file, logged)
@@ -189,9 +193,7 @@ class _Importer:
         if not has_id(logged.id, call.response):
             content = content_id(call.request, call.response, logged.time)
             call = call._replace(facts=replace(call.facts, id=file.number_of(content)))
-        if told is None:
-            file.untimed += 1
-            file.untimed_of_group.append(call)
+        file.note_marks(call, CallMarks(untimed=told is None))
         return call
 
     def _skip(self, file: _File, record: Record, reason: str) -> None:
@@ -205,11 +207,13 @@ class _Importer:
 
     def _flush(self, file: _File) -> None:
         if file.group:
+            self._store.note_deferred(file.deferred_of_group)
             self._store.note_untimed(file.untimed_of_group)
             added = self._store.add(file.group)
             file.added += added
             file.known += len(file.group) - added
             file.group = []
+            file.deferred_of_group = []
             file.untimed_of_group = []
             file.group_bytes = 0
         self._progress(self._read)
@@ -225,6 +229,7 @@ class _File:
         self.log_format = log_format
         self.skipped = SkippedRows(place=place)
         self.group: list[Call] = []
+        self.deferred_of_group: list[tuple[str, str]] = []
         self.untimed_of_group: list[Call] = []
         self.group_bytes = 0
         self.read = self.added = self.known = self.untimed = self.other = 0
@@ -240,6 +245,13 @@ class _File:
             none = False
             yield item
         self.other += none
+
+    def note_marks(self, call: Call, marks: CallMarks) -> None:
+        if marks.deferred is not None:
+            self.deferred_of_group.append((marks.deferred, call.facts.id))
+        if marks.untimed:
+            self.untimed += 1
+            self.untimed_of_group.append(call)
 
     def number_of(self, content: str) -> str:
         times = self._occurrences.count(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.schema import Call
+from locum.schema import MarkedCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +89,7 @@ class Unusable(NamedTuple):
     reason: str
 
 
-Item = LoggedCall | BatchRequest | BatchAnswer | Unusable | Call
+Item = LoggedCall | BatchRequest | BatchAnswer | Unusable | MarkedCall
 
 
 class LogFormat(NamedTuple):
