@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,7 +13,7 @@ import pytest
 
 from locum.store import CallStore, open_database
 from tests.call_samples import make_calls
-from tests.commands import locum, run
+from tests.commands import locum, refusal, run
 from tests.traffic import LABELS, make_examples
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def test_calls_are_listed_filtered_and_summed_up(project: Path) -> None:
         (["calls", "delete", "--task", "support"], b"confirm with --yes"),
         (["calls", "export", "--format", "xml"], b"--format 'xml'"),
         (["calls", "export", "--format", "parquet"], b"give a file"),
+        (["calls", "export", "-", "--format", "parquet"], b"give a file"),
     ],
 )
 def test_wrong_usage_is_code_2(project: Path, arguments: list[str], said: bytes) -> None:
@@ -185,6 +187,51 @@ def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:
     assert call["cost_usd"] == pytest.approx((40 * 1.0 + 1 * 2.0) / 1e6)
 
 
+@pytest.mark.parametrize("name", ["all.csv", "all.jsonl.gz", "all.xlsx", "all.v2"])
+def test_an_export_of_no_known_ending_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    (tmp_path / "home").mkdir()
+    with open_database(tmp_path / "home" / "locum.sqlite") as database:
+        CallStore(database).add(make_calls(1))
+    ending = name[name.rindex(".") :]
+    said = refusal(tmp_path / "home", "calls", "export", str(file), code=2)
+    assert f"{name} ends in '{ending}': expected .jsonl or .parquet; or say with --format" in said
+    assert not file.exists()
+    locum(tmp_path / "home", "calls", "export", str(file), "--format", "jsonl")
+    assert orjson.loads(file.read_bytes())["id"] == "call-00000"
+
+
+@pytest.mark.parametrize("name", ["all", "all.jsonl", "all.json", "all.NDJSON"])
+def test_an_export_in_lines_is_imported_by_any_name_that_it_may_have(
+    tmp_path: Path, name: str
+) -> None:
+    homes, file = [tmp_path / "old", tmp_path / "new"], tmp_path / name
+    with open_database(homes[0] / "locum.sqlite") as database:
+        CallStore(database).add(make_calls(1))
+    locum(homes[0], "calls", "export", str(file))
+    assert "calls, 1 calls imported" in locum(homes[1], "import", str(file))
+
+
+def test_a_dash_is_standard_output(tmp_path: Path) -> None:
+    (tmp_path / ".locum").mkdir()
+    with open_database(tmp_path / ".locum" / "locum.sqlite") as database:
+        CallStore(database).add(make_calls(3))
+    assert len(lines(run("calls", "export", "-", folder=tmp_path))) == 3
+    assert [file.name for file in tmp_path.iterdir()] == [".locum"]
+
+
+@pytest.mark.parametrize("name", ["kept.jsonl", "kept.parquet", "-"])
+def test_an_export_of_no_call_is_an_error_and_leaves_the_file(tmp_path: Path, name: str) -> None:
+    home, file = tmp_path / "home", tmp_path / name
+    file.write_bytes(b"earlier")
+    with open_database(home / "locum.sqlite") as database:
+        CallStore(database).add(make_calls(1))
+    place = name if name == "-" else str(file)
+    said = refusal(home, "calls", "export", place, "--task", "typo")
+    assert "calls --task typo finds no call, so nothing is exported" in said
+    assert file.read_bytes() == b"earlier"
+
+
 @pytest.mark.parametrize("extra", [[], ["--format", "parquet"]], ids=str)
 def test_an_export_to_a_folder_is_refused(project: Path, extra: list[str]) -> None:
     refused = run("calls", "export", ".", *extra, folder=project, code=1).stderr
@@ -197,7 +244,8 @@ def test_an_export_to_a_pipe_leaves_its_permissions(project: Path, tmp_path: Pat
     pipe.chmod(0o666)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        run("calls", "export", str(pipe), "--task", "nobody", folder=project)
+        last = datetime.fromtimestamp(1_790_000_000 + CALLS - 1, UTC).isoformat()
+        run("calls", "export", str(pipe), "--since", last, folder=project)
     finally:
         os.close(reader)
     assert stat.S_IMODE(pipe.stat().st_mode) == 0o666

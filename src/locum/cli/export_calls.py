@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -21,7 +22,7 @@ from locum.cli.options import (
     Until,
     make_filter,
 )
-from locum.cli.output import count_of_calls
+from locum.cli.output import command_to_type, count_of_calls
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import stderr_console
 from locum.errors import InputError, UsageError
@@ -34,10 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ["export_calls", "exported"]
 
+_STANDARD_OUTPUT = "-"
+# A pipe or a device has no ending.
+_FORMATS = {
+    **dict.fromkeys(("", ".jsonl", ".ndjson", ".json"), "jsonl"),
+    ".parquet": "parquet",
+}
+
 
 def export_calls(
     file: Annotated[
-        Path | None, typer.Argument(help="File to write; else standard output.")
+        Path | None, typer.Argument(help="File to write; - or none is standard output.")
     ] = None,
     *,
     format: Annotated[  # noqa: A002 - as users call it
@@ -57,23 +65,44 @@ def export_calls(
     from locum.store import CallStore
 
     where = make_filter(task, model, since, until, source, application, outcome)
-    chosen = format or ("parquet" if file and file.suffix == ".parquet" else "jsonl")
-    if chosen not in {"jsonl", "parquet"}:
-        raise UsageError(f"--format {chosen!r}: expected jsonl or parquet")
-    if chosen == "parquet" and file is None:
+    place = None if file is None or str(file) == _STANDARD_OUTPUT else file
+    chosen = _format(format, place)
+    if chosen == "parquet" and place is None:
         raise UsageError("Parquet is not written to standard output: give a file")
-    if file is not None and file.is_dir():
-        raise InputError(f"{file} cannot be written: it is a folder")
+    if place is not None and place.is_dir():
+        raise InputError(f"{place} cannot be written: it is a folder")
     with open_existing(store_place(home, project_settings(config))) as database:
         store = CallStore(database)
         calls = store.marked(store.iterate(where))
-        if chosen == "parquet" and file is not None:
+        first = next(calls, None)
+        if first is None:
+            asked = {"task": task, "model": model, "since": since, "until": until}
+            asked |= {"source": source, "application": application, "outcome": outcome}
+            raise InputError(
+                f"{command_to_type('calls', **asked)} finds no call, so nothing is exported: "
+                f"{command_to_type('calls', 'totals')} sums up which there are"
+            )
+        found = chain([first], calls)
+        if chosen == "parquet" and place is not None:
             from locum.store import export_parquet
 
-            written = export_parquet(calls, file)
+            written = export_parquet(found, place)
         else:
-            written = _export_lines(calls, file)
+            written = _export_lines(found, place)
     stderr_console().print(f"{count_of_calls(written)} exported", markup=False)
+
+
+def _format(given: str | None, place: Path | None) -> str:
+    """Return the format that was asked for, else that of the file's ending."""
+    if given is not None and given not in _FORMATS.values():
+        raise UsageError(f"--format {given!r}: expected jsonl or parquet")
+    ending = "" if place is None else place.suffix.lower()
+    if given is None and ending not in _FORMATS:
+        raise UsageError(
+            f"{place} ends in {ending!r}: expected .jsonl or .parquet; or say with --format what "
+            "to write, jsonl or parquet"
+        )
+    return given or _FORMATS[ending]
 
 
 def exported(marked: MarkedCall) -> dict[str, Any]:
