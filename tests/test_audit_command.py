@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from locum.promotion import Framer, read_plan
-from locum.store import CallStore, PromotionStore, open_database
+from locum.store import CallStore, PromotionStore, ShadowStore, Tally, open_database
 from locum.traffic.split_request import SplitRequest, split_request
 from tests.audit_traffic import WORDS, make_call, make_traffic, phrase, system, user
 from tests.commands import in_json, locum, refusal, run
@@ -338,6 +338,36 @@ def test_an_instruction_that_varies_is_to_be_changed_before_it_is_distilled(tmp_
     assert task["verdict"] == "change_prompt"
     assert task["measures"]["recognised"] == 0
     assert task["probe"]["now"]["chance"] >= 0.8
+
+
+def test_a_task_that_a_student_answers_is_not_to_be_distilled_next(tmp_path: Path) -> None:
+    home, easy = fill(tmp_path / "home", route_calls(100)), ("--target", "0.6", "--quiet")
+    before = in_json(home, "audit", *easy)
+    [task] = before["tasks"]
+    assert (task["verdict"], task["student"]) == ("distil", None)
+    with open_database(home / "locum.sqlite") as database:
+        PromotionStore(database).promote(task["name"], "aa", {}, {}, percent=100.0, shadow=0.02)
+        tally = Tally(task["name"], "aa", 1_760_000_000.0, "", "student", 40, 0.04)
+        ShadowStore(database).add_tallies([tally])
+    page = tmp_path / "audit.html"
+    table = locum(home, "audit", *easy, "--html", str(page))
+    said = "student answers 100% of its calls since 2025-10-09"
+    assert "in 140 calls" in table
+    assert f"note: a {said}" in table
+    assert "next " not in table
+    assert f"<li>A {said}" in page.read_text("utf-8")
+    [again] = in_json(home, "audit", *easy)["tasks"]
+    assert said in again["notes"][0]
+    assert again["student"] == {
+        "state": "active",
+        "since": 1_760_000_000.0 // 3600 * 3600,
+        "calls": 40,
+        "answered": 40,
+        "counted": True,
+    }
+    assert again["volume"]["cost_usd"] == pytest.approx(0.14)
+    ours, theirs = again["probe"], task["probe"]
+    assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
 
 
 def test_a_terminal_is_told_nothing_by_names_and_prompts(tmp_path: Path) -> None:

@@ -15,17 +15,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.audit import Discovery, TrafficTask, calls_of_task, discover, remember_tasks
+from locum.audit import Discovery, StandIn, TrafficTask, calls_of_task, discover, remember_tasks
 from locum.audit import discovery as discovery_of
 from locum.errors import InputError
-from locum.store import AuditedTask, AuditedTaskStore, CallFilter, CallStore, open_database
-from tests.audit_traffic import KINDS, make_call, make_traffic, phrase, system, user
+from locum.store import (
+    AuditedTask,
+    AuditedTaskStore,
+    CallFilter,
+    CallStore,
+    PromotionStore,
+    ShadowStore,
+    Tally,
+    open_database,
+)
+from tests.audit_traffic import DAY, KINDS, START, make_call, make_traffic, phrase, system, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from locum.schema import Call, JsonObject
-    from locum.store import Database
+    from locum.store import Database, Route
     from tests.audit_traffic import Labelled
 
 EACH = 30
@@ -358,6 +367,100 @@ def test_calls_that_name_a_found_task_are_of_it(opened: Database) -> None:
     assert (after.volume.calls, after.volume.exact) == (90, True)
     assert after.volume.cost_usd == pytest.approx(0.09)
     assert ids_of(after) == {one.call.facts.id for one in traffic}
+
+
+# Tasks that a student answers already.
+
+
+def promote(database: Database, task: str, routes: Mapping[Route, int]) -> float:
+    """Promote a student whose calls went so, and return when the hour of them begins."""
+    PromotionStore(database).promote(task, "aa", {}, {}, percent=100.0, shadow=0.02)
+    hour = (START + 27 * DAY) // 3600 * 3600
+    tallies = [
+        Tally(task, "aa", hour + 60, "shop", route, calls, 0.002 * calls)
+        for route, calls in routes.items()
+    ]
+    ShadowStore(database).add_tallies(tallies)
+    return hour
+
+
+def test_what_a_student_left_to_the_model_is_no_sample_and_what_it_answered_counts(
+    opened: Database,
+) -> None:
+    calls = [one.call for one in make_traffic({"topic": 90})]
+    add(opened, calls[:60])
+    [before] = discover(opened).tasks
+    named = [one._replace(facts=replace(one.facts, task=before.name)) for one in calls[60:]]
+    add(opened, named)
+    CallStore(opened).link("deferred", [(before.name, one.facts.id) for one in named[:25]])
+    hour = promote(opened, before.name, {"student": 40, "shadow": 5, "deferred": 25})
+    found = discover(opened)
+    [task] = found.tasks
+    assert ids_of(task) == {one.facts.id for one in calls[:60] + calls[85:]}
+    volume = task.volume
+    assert (volume.calls, volume.left, volume.unrecorded, volume.fair) == (130, 25, 40, 65)
+    assert (volume.cost_usd, volume.priced) == pytest.approx((0.09 + 0.08, 1.0))
+    assert task.student == StandIn("active", hour, 70, 45, counted=True)
+    assert found.calls == 130
+
+
+def test_a_student_of_a_task_that_was_always_named_counts_alike(opened: Database) -> None:
+    calls = [
+        one.call._replace(facts=replace(one.call.facts, task="support"))
+        for one in make_traffic({"topic": 60})
+    ]
+    add(opened, calls)
+    CallStore(opened).link("deferred", [("support", one.facts.id) for one in calls[:20]])
+    promote(opened, "support", {"student": 30, "deferred": 20})
+    PromotionStore(opened).end("support", "revoked", "it disagreed")
+    [task] = discover(opened).tasks
+    assert ids_of(task) == {one.facts.id for one in calls[20:]}
+    assert (task.volume.calls, task.volume.fair) == (90, 40)
+    assert task.student is not None
+    assert (task.student.state, task.student.answered) == ("revoked", 30)
+
+
+def test_calls_that_a_student_left_are_alone_no_task(opened: Database) -> None:
+    calls = [
+        one.call._replace(facts=replace(one.call.facts, task="support"))
+        for one in make_traffic({"topic": 20})
+    ]
+    add(opened, calls)
+    CallStore(opened).link("deferred", [("support", one.facts.id) for one in calls])
+    found = discover(opened)
+    assert found.tasks == []
+    [other] = found.others
+    assert other.calls == 20
+    assert other.cost_usd == pytest.approx(0.02)
+    assert other.reason.startswith("calls that a student left to the model")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        (CallFilter(source="gateway", application="shop"), (50, True)),
+        (CallFilter(since=START + 27 * DAY), (50, True)),
+        (CallFilter(until=START + 27 * DAY - 3600), (0, True)),
+        (CallFilter(model="gpt-*"), (50, False)),
+    ],
+)
+def test_what_a_student_answered_is_filtered_as_far_as_a_tally_tells(
+    opened: Database, where: CallFilter, told: tuple[int, bool]
+) -> None:
+    calls = [
+        one.call._replace(facts=replace(one.call.facts, task="support"))
+        for one in make_traffic({"topic": 56})
+    ]
+    add(opened, calls)
+    promote(opened, "support", {"student": 30, "deferred": 20})
+    [task] = discover(opened, where).tasks
+    assert task.student is not None
+    assert (task.student.calls, task.student.counted) == told
+    assert task.volume.unrecorded == (30 if told == (50, True) else 0)
+    [other] = discover(opened, CallFilter(application="shop")).tasks
+    ShadowStore(opened).add_tallies([Tally("support", "aa", START, "desk", "student", 9)])
+    assert discover(opened, CallFilter(application="shop")).tasks == [other]
+    assert discover(opened, CallFilter(source="openai")).tasks == []
 
 
 def test_a_name_that_no_audit_found_means_what_it_did(opened: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.audit import Foresight, Probe, ProbePoint, TrafficTask, discover
+from locum.audit import Foresight, Probe, ProbePoint, StandIn, TrafficTask, discover
 from locum.audit.hints import batch_hint, busy_hours, cache_hint, label_hint
 from locum.audit.probe import farthest_calls
 from locum.audit.tasks import OutputKind, SampledCall
@@ -215,6 +215,51 @@ def test_too_few_calls_to_certify_are_to_be_collected() -> None:
     verdict = judge(topic()._replace(volume=volume), "too few to probe", PROMISE)
     assert verdict.kind == "collect_more"
     assert verdict.more_calls == 510  # 61 answered ones, half of a fifth
+
+
+# What a student answers already.
+
+
+def test_a_task_that_a_student_answers_says_so_first() -> None:
+    volume = topic().volume._replace(left=590, calls=5_000, unrecorded=734)
+    student = StandIn("active", START, 1_347, 743, counted=True)
+    task = topic()._replace(volume=volume, student=student)
+    for found in (judge(task, None, PROMISE), judge(task, probed(foreseen(1, 0.5, 1)), PROMISE)):
+        assert found.notes[0] == (
+            "a student answers 55% of its calls since 2025-10-09; these count here as well, and "
+            "the 590 that it left to the model count in volume and cost alone, as they are no fair "
+            f"sample: locum status {task.name} tells more"
+        )
+    ended = task._replace(student=student._replace(state="revoked", counted=False))
+    [said] = judge(ended, None, PROMISE).notes
+    assert said.startswith(
+        "a student answered 55% of its calls from 2025-10-09 on, until it was revoked; these do not"
+    )
+    unasked = task._replace(student=student._replace(calls=0, answered=0))
+    [said] = judge(unasked, None, PROMISE).notes
+    assert said.startswith("a student stands in for the model since 2025-10-09, and was asked")
+    assert (
+        judge(
+            ended._replace(student=unasked.student and unasked.student._replace(state="demoted")),
+            None,
+            PROMISE,
+        ).notes
+        == ()
+    )
+
+
+def test_calls_that_no_student_chose_come_at_no_pace_that_is_known() -> None:
+    task = topic()._replace(student=StandIn("active", START, 10, 5, counted=True))
+    more = judge(task, probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
+    assert (more.kind, more.more_calls) == ("collect_more", 500)
+    assert "at its pace" not in more.reason
+
+
+def test_calls_that_a_student_chose_do_not_certify() -> None:
+    volume = topic().volume._replace(left=300, unrecorded=100)
+    assert volume.fair == 100
+    verdict = judge(topic()._replace(volume=volume), "too few to probe", PROMISE)
+    assert (verdict.kind, verdict.more_calls) == ("collect_more", 510)
 
 
 # What else saves.

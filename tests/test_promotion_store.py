@@ -83,8 +83,9 @@ def calls_by(
     task: str,
     artefact: str | None = None,
     since: float | None = None,
+    **more: Any,  # noqa: ANN401 - any filter
 ) -> dict[int | str, Counter[Route]]:
-    found = shadows.counts_by(by, task, artefact, since=since)
+    found = shadows.counts_by(by, task, artefact, since=since, **more)
     assert all(
         one.usd == {route: pytest.approx(calls * CALL_USD) for route, calls in one.calls.items()}
         for one in found.values()
@@ -385,6 +386,11 @@ def test_tallies_are_told_by_hour_day_and_application(shadows: ShadowStore) -> N
         2 * day: {"student": 4, "teacher": 2}
     }
     assert calls_by(shadows, "hour", "support", since=3 * day) == {}
+    assert calls_by(shadows, "hour", "support", until=2 * day) == {2 * day - hour: {"student": 1}}
+    assert calls_by(shadows, "day", "support", until=2 * day + 1.0, application="shop") == {
+        2 * day: {"student": 4},
+        day: {"student": 1},
+    }
     assert calls_by(shadows, "application", "unknown") == {}
 
 

@@ -13,6 +13,7 @@ it are in the sample.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.asked import read_asked
@@ -22,7 +23,17 @@ from locum.audit.making import make_named_task, make_task
 from locum.audit.measures import output_kind
 from locum.audit.naming import name_task
 from locum.audit.rules import Rule, is_generic, learn_rules, place_of
-from locum.audit.sampling import REST, Stratum, draw_calls, read_strata, scaled, sum_up, union_of
+from locum.audit.sampling import (
+    REST,
+    Stratum,
+    Sums,
+    draw_calls,
+    read_strata,
+    scaled,
+    sum_up,
+    union_of,
+)
+from locum.audit.stand_ins import read_stand_ins
 from locum.audit.tasks import Discovery, OtherCalls
 from locum.audit.volumes import share_of, volume_of
 from locum.store import CallFilter, unusable_calls
@@ -32,8 +43,9 @@ if TYPE_CHECKING:
 
     from locum.audit.asked import Asked
     from locum.audit.instructions import InstructionGroup
-    from locum.audit.sampling import Drawn, Strata, Sums
-    from locum.audit.tasks import TrafficTask
+    from locum.audit.sampling import Drawn, Strata
+    from locum.audit.stand_ins import Answered
+    from locum.audit.tasks import TrafficTask, Volume
     from locum.store import Database
 
 __all__ = ["MOST_SAMPLED", "discover"]
@@ -48,6 +60,7 @@ _BROKEN = "no whole answer came"
 _NOT_TEXT = "embeddings, and paths that are not known"
 _RARE = "instructions that few calls share"
 _FEW = "kinds of prompts of which few calls were read"
+_ONLY_LEFT = "calls that a student left to the model, and none that no student chose: locum status"
 _ODD = "prompts that share no text, under an instruction that says nothing"
 _LEFT = "prompts of their own, under an instruction whose other calls are several tasks"
 
@@ -64,6 +77,7 @@ class _Source(NamedTuple):
     database: Database
     strata: Strata
     drawn: dict[Stratum, Drawn]
+    students: Mapping[str, Answered]
     damaged: set[str]
 
     def read(self, strata: Sequence[Stratum], most: int, among: frozenset[str]) -> list[Asked]:
@@ -74,6 +88,26 @@ class _Source(NamedTuple):
     def ask(self, ids: Sequence[str]) -> list[Asked]:
         """Read calls, and keep the ids of those that are damaged."""
         return read_asked(self.database, ids, self.damaged)
+
+    def named(self, name: str) -> Sums:
+        """Return the sums of the recorded calls that name a task."""
+        stratum = Stratum("task", name)
+        sums = self.strata.sums.get(stratum)
+        if sums is None:
+            return Sums()
+        return replace(sums, left=min(self.drawn[stratum].left, sums.calls))
+
+    def volume(self, name: str, sums: Sums, read: Sequence[Asked], *, exact: bool) -> Volume:
+        """Return the volume of a task, with what students answered of it without the model."""
+        answered = [self.students[name].sums] if name in self.students else []
+        lasts = [one.sums.last for one in self.students.values()]
+        end = max([self.strata.all.last, *lasts])
+        return volume_of(sum_up([sums, *answered]), read, end, exact=exact)
+
+    def with_student(self, task: TrafficTask) -> TrafficTask:
+        """Return a task with what stands in for the model."""
+        found = self.students.get(task.name)
+        return task if found is None else task._replace(student=found.student)
 
 
 def discover(
@@ -103,19 +137,20 @@ def discover(
     unusable = unusable_calls(database, chosen)
     tell(f"summed up {strata.all.calls:,} whole calls for text")
     drawn = draw_calls(database, chosen, strata, seed, _MOST_READ)
-    source = _Source(database, strata, drawn, set())
+    source = _Source(database, strata, drawn, read_stand_ins(database, chosen), set())
     parts = list(_parts(source, tell))
     others = [
         OtherCalls(_BROKEN, unusable.broken, unusable.broken_usd),
         OtherCalls(_NOT_TEXT, unusable.other, unusable.other_usd),
         *(other for part in parts for other in part.others),
     ]
-    tasks = [task for part in parts for task in part.tasks]
+    tasks = [source.with_student(task) for part in parts for task in part.tasks]
+    unrecorded = sum(task.volume.unrecorded for task in tasks)
     tasks.sort(key=lambda task: (-(task.volume.cost_usd or 0.0), -task.volume.calls, task.name))
     return Discovery(
         tasks,
         _merged(others),
-        strata.all.calls + unusable.broken + unusable.other,
+        strata.all.calls + unusable.broken + unusable.other + unrecorded,
         sum(part.read for part in parts),
         len(source.damaged),
         strata.all.first if strata.all.calls else None,
@@ -154,17 +189,18 @@ def _parts(source: _Source, tell: Callable[[str], None]) -> Iterator[_Found]:
         tell(f"read calls of {number:,} of {len(groups):,} instructions")
     for stratum in sorted(source.strata.sums):
         if stratum.kind == "task" and stratum.name not in known:
-            yield _named(source, stratum)
+            yield _named(source, stratum.name)
             tell(f"read calls of {stratum.name}")
 
 
-def _named(source: _Source, stratum: Stratum) -> _Found:
-    asked = source.read([stratum], MOST_SAMPLED, frozenset())
+def _named(source: _Source, name: str) -> _Found:
+    sums = source.named(name)
+    asked = source.read([Stratum("task", name)], MOST_SAMPLED, frozenset())
     if not asked:
-        return _Found([], [], 0)
-    sums = source.strata.sums[stratum]
-    volume = volume_of(sums, asked, source.strata.all.last, exact=True)
-    return _Found([make_named_task(stratum.name, asked, volume)], [], len(asked))
+        others = [OtherCalls(_ONLY_LEFT, sums.calls, sums.cost_usd)]
+        return _Found([], others if sums.left == sums.calls else [], 0)
+    volume = source.volume(name, sums, asked, exact=True)
+    return _Found([make_named_task(name, asked, volume)], [], len(asked))
 
 
 def _leads(source: _Source) -> Mapping[str, Asked]:
@@ -251,23 +287,23 @@ def _add(
         found.others.append(OtherCalls(reason, own.calls, own.cost_usd))
         return
     is_counted = len(asked) == sums.calls or (whole and not definition.group.rare)
-    part, own = _with_named(source, definition, part, own)
-    volume = volume_of(own, part, source.strata.all.last, exact=is_counted)
+    name = name_task(definition.group, definition.rules[definition.place])
+    part, own = _with_named(source, name, part, own)
+    volume = source.volume(name, own, part, exact=is_counted)
     found.tasks.append(make_task(definition, part[:MOST_SAMPLED], volume))
 
 
 def _with_named(
-    source: _Source, definition: Definition, part: list[Asked], own: Sums
+    source: _Source, name: str, part: list[Asked], own: Sums
 ) -> tuple[list[Asked], Sums]:
     """Add the calls that name the task, as those of a gateway do once it is promoted."""
-    stratum = Stratum("task", name_task(definition.group, definition.rules[definition.place]))
-    sums = source.strata.sums.get(stratum)
-    if sums is None:
-        return part, own
-    named = source.read([stratum], MOST_SAMPLED, frozenset())
-    share = min(len(part) / own.calls, len(named) / sums.calls)
-    both = _thinned(part, round(share * own.calls)) + _thinned(named, round(share * sums.calls))
-    return both, sum_up([own, sums])
+    sums = source.named(name)
+    both, fair = sum_up([own, sums]), sums.calls - sums.left
+    if not fair:
+        return part, both
+    named = source.read([Stratum("task", name)], MOST_SAMPLED, frozenset())
+    share = min(len(part) / own.calls, len(named) / fair)
+    return _thinned(part, round(share * own.calls)) + _thinned(named, round(share * fair)), both
 
 
 def _thinned(asked: list[Asked], most: int) -> list[Asked]:

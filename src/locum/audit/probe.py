@@ -133,7 +133,7 @@ class Lessons(NamedTuple):
         inputs: Those to learn from, as students read them, each with an answer, and with its time
             where that is known.
         answered: Share of the sampled calls that have one.
-        all_calls: How many calls the task has.
+        all_calls: How many calls the task has that no student chose.
         schema: The JSON Schema that most of its requests ask for; ``None`` where there is none.
         notes: What should be known of the inputs, a sentence each.
     """
@@ -166,7 +166,7 @@ def prepare_lessons(task: TrafficTask, database: Database, redactor: Redactor) -
     inputs = _within(_inputs(answered[:most], database, redactor))
     if len(inputs) < FEWEST:
         return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
-    share, calls = len(answered) / len(task.sample), task.volume.calls
+    share, calls = len(answered) / len(task.sample), task.volume.fair
     notes = describe_placeholders([example.text for example in inputs], redactor)
     if kind == "closed set":
         return Lessons(task.name, "closed set", inputs, share, calls, None, notes)

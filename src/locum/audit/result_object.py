@@ -60,6 +60,7 @@ def _of_task(judged: JudgedTask) -> dict[str, Any]:
             "models": dict(task.volume.models),
             "applications": dict(task.volume.applications),
         },
+        "student": None if task.student is None else task.student._asdict(),
         "measures": _of_measures(task.measures),
         "probe": _of_probe(judged.probed),
         "code": _of_places(judged.places),

@@ -16,7 +16,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.store import stream_keys, stream_sums
+from locum.store import CallStore, stream_keys, stream_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +68,8 @@ class Sums:
 
     Args:
         models: Calls by model.
+        left: Calls that a student left to the model; see `Drawn`.
+        unrecorded: Calls that a student answered, and the model did not.
     """
 
     calls: int = 0
@@ -79,6 +81,8 @@ class Sums:
     first: float = inf
     last: float = -inf
     models: Counter[str] = field(default_factory=Counter)
+    left: int = 0
+    unrecorded: int = 0
 
     def add(self, other: Sums | CallSums) -> None:
         """Add other sums."""
@@ -94,6 +98,9 @@ class Sums:
         models = other.models if isinstance(other, Sums) else {other.model: other.calls}
         for model, calls in models.items():
             self.models[model] += calls
+        if isinstance(other, Sums):
+            self.left += other.left
+            self.unrecorded += other.unrecorded
 
 
 def sum_up(parts: Iterable[Sums | CallSums]) -> Sums:
@@ -136,15 +143,18 @@ class Drawn(NamedTuple):
 
     Args:
         ids: Its calls, each with its place in the draw from 0 to 1, in the order of places.
-        bound: All calls of the stratum with a lower place are in it.
+        bound: All calls of the stratum with a lower place are in it, but for those that were left.
+        left: Calls of the stratum that a student left to the model. They are no fair sample of what
+            is asked, and were not drawn from.
     """
 
     ids: list[tuple[float, str]]
     bound: float
+    left: int = 0
 
     def among(self, chosen: frozenset[str]) -> Drawn:
         """Return the sample of those calls of the stratum of which these were drawn."""
-        return Drawn([entry for entry in self.ids if entry[1] in chosen], self.bound)
+        return self._replace(ids=[entry for entry in self.ids if entry[1] in chosen])
 
 
 def read_strata(database: Database, where: CallFilter, least: int) -> Strata:
@@ -184,7 +194,7 @@ def read_strata(database: Database, where: CallFilter, least: int) -> Strata:
 def draw_calls(
     database: Database, where: CallFilter, strata: Strata, seed: int, most: int
 ) -> dict[Stratum, Drawn]:
-    """Draw calls from each stratum, uniformly at random.
+    """Draw calls from each stratum, uniformly at random but for those that students left.
 
     Args:
         database: The store.
@@ -203,9 +213,13 @@ def draw_calls(
         stratum: (heap, sizes[stratum]) for stratum, heap in heaps.items()
     }
     rest, place = draws.get(REST), _places(seed)
+    chosen, left = CallStore(database).deferred(), Counter[Stratum]()
     for key in stream_keys(database, where):
         if key.task is None:
             draw = draws.get(("fingerprint", key.fingerprint), rest)
+        elif key.id in chosen:  # such a call always names its task
+            left[Stratum("task", key.task)] += 1
+            continue
         else:
             draw = draws.get(("task", key.task))
         if draw is None:  # recorded since the strata were read
@@ -216,7 +230,10 @@ def draw_calls(
             heapq.heappush(heap, (negative, key.id))
         elif negative >= heap[0][0]:
             heapq.heappushpop(heap, (negative, key.id))
-    return {stratum: _to_drawn(heap, sizes[stratum]) for stratum, heap in heaps.items()}
+    return {
+        stratum: _to_drawn(heap, sizes[stratum])._replace(left=left[stratum])
+        for stratum, heap in heaps.items()
+    }
 
 
 def _sizes(strata: Strata, most: int) -> dict[Stratum, int]:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from locum.audit.pattern import Pattern
     from locum.evaluation import Interval
     from locum.schema import JsonObject
+    from locum.store.promotions import PromotionState
 
 __all__ = [
     "Discovery",
@@ -16,6 +17,7 @@ __all__ = [
     "OutputKind",
     "SampledCall",
     "SelfAgreement",
+    "StandIn",
     "TaskKind",
     "TaskTemplate",
     "TrafficTask",
@@ -49,6 +51,9 @@ class Volume(NamedTuple):
 
     Args:
         calls: How many there are; the nearest whole number where they were estimated.
+        left: Those that a student left to the model. They are recorded, and no fair sample: nothing
+            but volume is measured on them.
+        unrecorded: Those that a student answered without the model, of which no record was made.
         exact: Whether they were counted: else they are the share of those that were read.
         read: Calls that were read.
         first: Time of its first call, of those that were read where calls were estimated.
@@ -72,6 +77,8 @@ class Volume(NamedTuple):
     """
 
     calls: int
+    left: int
+    unrecorded: int
     exact: bool
     read: int
     first: float
@@ -88,6 +95,31 @@ class Volume(NamedTuple):
     latency_p95_ms: float | None
     input_tokens: float | None
     output_tokens: float | None
+
+    @property
+    def fair(self) -> int:
+        """Recorded calls that no student chose: what a certificate may be tested on."""
+        return self.calls - self.left - self.unrecorded
+
+
+class StandIn(NamedTuple):
+    """What promoted students did with the calls of a task, in the time that was looked at.
+
+    Args:
+        state: ``active``, ``demoted`` or ``revoked``: of the last one.
+        since: When the first hour begins in which calls came, in seconds since 1970; when the last
+            student's state changed where none did.
+        calls: Calls that came to a gateway since then.
+        answered: Those of them that a student answered.
+        counted: Whether the volume counts them: not under a filter that they tell nothing of, such
+            as one by model.
+    """
+
+    state: PromotionState
+    since: float
+    calls: int
+    answered: int
+    counted: bool
 
 
 class SampledCall(NamedTuple):
@@ -209,7 +241,9 @@ class TrafficTask(NamedTuple):
         definition: How its calls are found again, as JSON; empty for a named task.
         volume: How much it is used.
         sample: At most 4,000 of its calls, drawn uniformly at random, fewer where they are long.
+            Those that a student left to the model are not drawn from.
         measures: What its calls are like.
+        student: What stands in for the model; ``None`` where nothing ever did.
     """
 
     name: str
@@ -219,6 +253,12 @@ class TrafficTask(NamedTuple):
     volume: Volume
     sample: tuple[SampledCall, ...]
     measures: Measures
+    student: StandIn | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a student stands in for the model now."""
+        return self.student is not None and self.student.state == "active"
 
 
 class OtherCalls(NamedTuple):
@@ -241,7 +281,7 @@ class Discovery(NamedTuple):
     Args:
         tasks: Those with the highest cost first, then those with most calls.
         others: Calls that are no task, the most first.
-        calls: All calls that were looked at.
+        calls: All calls that were looked at, and those that students answered without a record.
         read: Calls whose bodies were read.
         damaged: Calls whose bodies could not be read, of those that were to be.
         first: Time of the first call with a whole answer, in seconds since 1970; ``None`` where

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from locum.audit.hints import batch_hint, cache_hint, label_hint
 from locum.audit.notes import change_of, left_to_the_model, notes_of, untimed
 from locum.audit.probe import LIKELY, Probe, farthest_calls
+from locum.audit.stand_ins import stood_in_for
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
 from locum.distillation import least_certify_inputs, too_few
@@ -121,7 +122,7 @@ def judge(
     else:
         found = _unprobed(task, probed, promise)
     found = _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task, prices))
-    return found._replace(notes=(*found.notes, *untimed(task)))
+    return found._replace(notes=(*stood_in_for(task), *found.notes, *untimed(task)))
 
 
 def _no_student(task: TrafficTask) -> str | None:
@@ -204,8 +205,10 @@ def _too_little(probed: Probe, asked: str) -> str:
 def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str]) -> Verdict:
     more = _rounded((later.calls - probed.now.calls) / max(probed.usable, 1e-9))
     volume, saving = task.volume, _saving(task, probed, later)
-    days = DAYS_A_MONTH * more / volume.calls_a_month
-    at_its_pace = f" {_days(days)} at its pace," if volume.timed else ""
+    # Where a student stands in, those that it does not choose come at the pace of its comparisons.
+    at_its_pace = ""
+    if volume.timed and not task.is_answered:
+        at_its_pace = f" {_days(DAYS_A_MONTH * more / volume.calls_a_month)} at its pace,"
     reason = (
         f"{probed.now.calls:,} usable calls bring a certificate with a chance of "
         f"{probed.now.chance:.0%}; with about {more:,} more,{at_its_pace} a small "
@@ -227,7 +230,7 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
 
 
 def _unprobed(task: TrafficTask, why: str | None, promise: Promise) -> Verdict:
-    calls = task.volume.calls
+    calls = task.volume.fair
     certify = round(SHARES["certify"] * calls)
     if certify < least_certify_inputs(promise):
         decision = too_few(calls, certify, promise)

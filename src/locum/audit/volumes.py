@@ -39,6 +39,8 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
     middle, slow = np.quantile(latencies, (0.5, 0.95)).tolist() if latencies else (None, None)
     return Volume(
         calls=sums.calls,
+        left=sums.left,
+        unrecorded=sums.unrecorded,
         exact=exact,
         read=len(read),
         first=sums.first,

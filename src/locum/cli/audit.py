@@ -245,6 +245,10 @@ def _print_rest(audit: Audit, console: Console) -> None:
         stderr_console().print(
             "note: no call has a known cost, so that tasks are ranked by calls", markup=False
         )
-    best = [judged for judged in audit.tasks if judged.verdict.kind == "distil"]
+    best = [
+        judged
+        for judged in audit.tasks
+        if judged.verdict.kind == "distil" and not judged.task.is_answered
+    ]
     if best:
         console.print(_text(f"\nnext     locum distill {best[0].task.name}"))

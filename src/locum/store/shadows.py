@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -220,6 +221,8 @@ class ShadowStore:
         artefact: str | None = None,
         *,
         since: float | None = None,
+        until: float | None = None,
+        application: str | None = None,
     ) -> dict[int | str, Counts]:
         """Return how many calls of a task went which way, apart by hour, day or application.
 
@@ -229,18 +232,22 @@ class ShadowStore:
             artefact: While this student stood in; by default any.
             since: From the beginning of the hour of this moment on, in seconds since 1970; by
                 default at all times.
+            until: Hours that begin before this moment; by default all.
+            application: Calls of this one; by default of any.
 
         Returns:
             Those that had calls: hours and days (in UTC) by when they begin, in seconds since 1970,
             the newest first; or applications by name.
         """
         key, order = _GROUPS[by]
-        hour = None if since is None else hour_begin(since) // _HOUR_SECONDS
+        first = None if since is None else hour_begin(since) // _HOUR_SECONDS
+        end = None if until is None else math.ceil(until / _HOUR_SECONDS)
         rows = self._database.execute(
             f"SELECT {key}, route, sum(calls), sum(usd) FROM tallies WHERE task = ? "  # noqa: S608 - no value in it
-            "AND artefact = coalesce(?, artefact) AND hour >= coalesce(?, hour) "
+            "AND artefact = coalesce(?, artefact) AND application = coalesce(?, application) "
+            "AND hour >= coalesce(?, hour) AND hour < coalesce(?, hour + 1) "
             f"GROUP BY 1, route ORDER BY 1 {order}",
-            (task, artefact, hour),
+            (task, artefact, application, first, end),
         )
         found: defaultdict[int | str, Counts] = defaultdict(lambda: Counts(Counter(), {}))
         for group, route, calls, usd in rows:
