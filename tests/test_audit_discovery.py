@@ -369,6 +369,20 @@ def test_calls_that_name_a_found_task_are_of_it(opened: Database) -> None:
     assert ids_of(after) == {one.call.facts.id for one in traffic}
 
 
+def test_a_sample_holds_calls_that_name_the_task_in_their_share(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [one.call for one in make_traffic({"topic": 120})]
+    add(opened, calls[:80])
+    [before] = discover(opened).tasks
+    add(opened, (one._replace(facts=replace(one.facts, task=before.name)) for one in calls[80:]))
+    monkeypatch.setattr(discovery_of, "MOST_SAMPLED", 30)
+    [task] = discover(opened).tasks
+    named = {one.facts.id for one in calls[80:]}
+    kept = [call.call_id in named for call in task.sample]
+    assert (len(kept), sum(kept), sum(kept[:15])) == (30, 10, 5)
+
+
 # Tasks that a student answers already.
 
 

@@ -14,6 +14,7 @@ it are in the sample.
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.asked import read_asked
@@ -39,7 +40,7 @@ from locum.audit.volumes import share_of, volume_of
 from locum.store import CallFilter, unusable_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from locum.audit.asked import Asked
     from locum.audit.instructions import InstructionGroup
@@ -303,7 +304,8 @@ def _with_named(
         return part, both
     named = source.read([Stratum("task", name)], MOST_SAMPLED, frozenset())
     share = min(len(part) / own.calls, len(named) / fair)
-    return _thinned(part, round(share * own.calls)) + _thinned(named, round(share * fair)), both
+    parts = (_thinned(part, round(share * own.calls)), _thinned(named, round(share * fair)))
+    return _mixed(parts), both
 
 
 def _thinned(asked: list[Asked], most: int) -> list[Asked]:
@@ -311,6 +313,14 @@ def _thinned(asked: list[Asked], most: int) -> list[Asked]:
     if most >= len(asked):
         return asked
     return [asked[place * len(asked) // most] for place in range(most)]
+
+
+def _mixed(samples: Iterable[Sequence[Asked]]) -> list[Asked]:
+    """Put samples together so that the first ones are as many of each as all are."""
+    spread = [
+        ((place + 0.5) / len(asked), one) for asked in samples for place, one in enumerate(asked)
+    ]
+    return [one for _, one in sorted(spread, key=itemgetter(0))]
 
 
 def _no_task(
