@@ -175,7 +175,7 @@ def test_an_audited_task_is_distilled_promoted_and_recognised(
     with open_database(home / "locum.sqlite") as database:
         promotion = PromotionStore(database).find(name)
     assert promotion is not None
-    recognition = read_plan(promotion.plan).recognition
+    recognition = read_plan(promotion).recognition
     for number, make in enumerate((route_calls, letter_calls, coin_calls)):
         split = split_request(make(1, 9_000)[0].request)
         assert isinstance(split, SplitRequest)

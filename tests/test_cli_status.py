@@ -144,6 +144,24 @@ def test_the_message_reaches_the_shell(home: Path) -> None:
     assert done.stdout == b""
 
 
+# A promotion of another version.
+
+
+def test_what_another_version_promoted_shows_its_cure_and_no_promise(home: Path) -> None:
+    counted(home, calls(NEW_YEAR, "student", 100))
+    with open_database(home / "locum.sqlite") as database:
+        database.execute("UPDATE promotions SET plan = ?", (b'{"frames": []}',))
+    said = " ".join(locum(home, "status", columns=300).split())
+    assert "support: unreadable, so that its teacher answers all calls: made by another" in said
+    assert "locum distill support, then locum promote support" in said
+    assert "(400 answers compared, 8 differ) support: $0 spent" in said
+    assert "promised" not in said
+    assert "expected" not in said
+    [found] = in_json(home, "status")["tasks"]
+    for figure in ("teacher", "target", "confidence", "expected_coverage"):
+        assert found[figure] is None
+
+
 # By what.
 
 

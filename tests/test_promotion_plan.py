@@ -28,6 +28,7 @@ from locum.promotion.framer import Framer
 from locum.promotion.plan import PromptTokens
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import Call
+from locum.store import Promotion
 from tests.json_traffic import SHORT_SCHEMA, make_short_mails
 from tests.promoted import (
     CERTIFICATE,
@@ -140,12 +141,16 @@ def test_a_fence_around_objects_is_kept_where_it_is_nearly_always_there() -> Non
 # The plan.
 
 
+def kept(plan: JsonObject) -> Promotion:
+    return Promotion("support", 1, "active", "aa", 100.0, 0.02, plan, 0.0, "")
+
+
 def test_a_plan_comes_back_as_it_was_written() -> None:
     written = orjson.loads(orjson.dumps(write_plan(PLAN)))
-    assert read_plan(written) == PLAN
+    assert read_plan(kept(written)) == PLAN
     for student, calls in ((label_student(), label_calls()), (object_student(), mail_calls())):
         plan = prepare_plan(student, calls).plan
-        assert read_plan(orjson.loads(orjson.dumps(write_plan(plan)))) == plan
+        assert read_plan(kept(orjson.loads(orjson.dumps(write_plan(plan))))) == plan
 
 
 @pytest.mark.parametrize(
@@ -162,8 +167,8 @@ def test_a_plan_comes_back_as_it_was_written() -> None:
     ],
 )
 def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="promote the task again"):
-        read_plan(write_plan(PLAN) | damage)
+    with pytest.raises(InputError, match="locum distill support, then locum promote support"):
+        read_plan(kept(write_plan(PLAN) | damage))
 
 
 def test_no_part_of_a_plan_may_be_missing() -> None:
@@ -171,8 +176,8 @@ def test_no_part_of_a_plan_may_be_missing() -> None:
     # Without models, an answer names the one that was asked for; without texts, none is free text;
     # without patterns, it is not known which they were.
     for name in written.keys() - {"models", "texts", "patterns"}:
-        with pytest.raises(InputError, match="promote the task again"):
-            read_plan({key: value for key, value in written.items() if key != name})
+        with pytest.raises(InputError, match=f"made by another version of Locum.*{name}"):
+            read_plan(kept({key: value for key, value in written.items() if key != name}))
 
 
 def test_only_what_the_teacher_was_seen_to_write_is_said() -> None:

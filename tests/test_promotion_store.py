@@ -236,7 +236,20 @@ def test_a_damaged_promotion_says_so_and_hides_no_other(
         database.execute("UPDATE promotions SET plan = ?", (damage,))
         [standing] = read_standings(database)
         assert standing.state == "unreadable"
-        assert "promote the task again" in standing.reason
+        assert standing.reason.startswith("made by another version of Locum, or damaged (")
+        assert standing.reason.endswith(": locum distill support, then locum promote support")
+        figures = (standing.target, standing.confidence, standing.expected_coverage)
+        assert (standing.teacher, *figures) == (None,) * 4
+
+
+def test_a_promotion_that_ended_stays_so_where_it_cannot_be_read(
+    promotions: PromotionStore, database: Database
+) -> None:
+    promote(promotions)
+    database.execute("UPDATE promotions SET plan = ?", (b"{}",))
+    promotions.end("support", "revoked", "it broke its promise")
+    [standing] = read_standings(database)
+    assert (standing.state, standing.reason) == ("revoked", "it broke its promise")
 
 
 # Sampled calls.

@@ -14,7 +14,7 @@ from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.config import Settings
 from locum.distillation import distill
 from locum.errors import QualityGateError, UsageError
-from locum.promotion import compare_with_promoted
+from locum.promotion import compare_with_promoted, read_standings
 from locum.schema import Example
 from locum.store import PromotionStore, ShadowStore, open_database
 from tests.promoted import CERTIFICATE, SURE, UNSURE, label_calls, label_student, promote
@@ -90,6 +90,31 @@ def test_one_that_was_revoked_makes_place(tmp_path: Path) -> None:
         assert revoked is not None
         found = compare_with_promoted(database, revoked, with_threshold(0.9), SEEN)
     assert found == (True, "the student before it was revoked")
+
+
+@pytest.mark.parametrize("damage", ["plan", "student"])
+def test_one_that_cannot_be_read_makes_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    with promoted(tmp_path) as database:
+        if damage == "plan":
+            # As a version wrote it that knew no longest input.
+            plan = PromotionStore(database).all()[0].plan
+            del plan["longest"]
+            database.execute("UPDATE promotions SET plan = ?", (orjson.dumps(plan),))
+        else:
+            database.execute("UPDATE artefact_files SET content = ?", (b"{}",))
+        before = PromotionStore(database).find("support")
+        assert not refresh(tmp_path, None)
+        said = " ".join(capsys.readouterr().err.split())
+        assert "nothing new to promote; its teacher goes on answering all calls, as the" in said
+        assert PromotionStore(database).find("support") == before
+        # It answers no more than the one before.
+        assert refresh(tmp_path, with_threshold(0.70001))
+        [standing] = read_standings(database)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "shadowed: another version of Locum made the promotion before it" in said
+    assert (standing.state, standing.percent) == ("active", 100.0)
 
 
 class _Trained(NamedTuple):

@@ -53,6 +53,18 @@ def test_the_page_says_in_which_state_a_task_is(tmp_path: Path, story: Story, sa
     assert said in shown(tmp_path, story)
 
 
+def test_what_another_version_promoted_shows_its_cure_and_no_promise(tmp_path: Path) -> None:
+    shown(tmp_path, Story(compared=(400, 8)))
+    with open_database(tmp_path / "calls.sqlite") as database:
+        database.execute("UPDATE promotions SET plan = ?", (b"{}",))
+        html = render_live(read_standings(database), WELL, 1_790_000_000.0, "")
+    assert ">unreadable<" in html
+    assert "locum distill support, then locum promote support" in html
+    assert "Agreement 98.0%" in html
+    for figure in ("promised 0", "0.0% expected", "Teacher ", 'class="promise"'):
+        assert figure not in html
+
+
 @pytest.mark.parametrize(
     ("health", "said"),
     [
@@ -110,10 +122,12 @@ def test_an_answer_of_any_length_and_any_characters_is_shown(tmp_path: Path) -> 
         (Compared(1, 1, 0.0, 0.9), 0.95, 0.0, "bad"),
         (Compared(9, 0, 0.7, 1.0), 0.99, 0.5, "open"),
         (Compared(9_000, 0, 0.999, 1.0), 0.99, 0.95, "good"),
+        (Compared(400, 8, 0.955, 0.99), None, 0.95, "open"),
+        (Compared(0, 0, 0.0, 1.0), None, 0.95, "open"),
     ],
 )
 def test_an_interval_is_drawn_to_scale(
-    compared: Compared, target: float, floor: float, verdict: str
+    compared: Compared, target: float | None, floor: float, verdict: str
 ) -> None:
     drawing = draw_interval(compared, target)
     assert drawing.floor == floor
@@ -123,8 +137,11 @@ def test_an_interval_is_drawn_to_scale(
         whole = (place - drawing.first) / (drawing.last - drawing.first)
         return floor + whole * (1 - floor)
 
-    assert share(drawing.target) == pytest.approx(target, abs=0.001)
-    assert 0 < drawing.label < WIDTH
+    if target is None or drawing.target is None or drawing.label is None:
+        assert (target, drawing.target, drawing.label) == (None, None, None)
+    else:
+        assert share(drawing.target) == pytest.approx(target, abs=0.001)
+        assert 0 < drawing.label < WIDTH
     if compared.agreement is None:
         assert drawing.low is None
         return

@@ -78,13 +78,14 @@ def keep_or_promote(
 
     promotion = begin_refresh(refresh.promotion.task, refresh.database, None).promotion
     if result.student is None:
-        _tell(f"{promotion.task}: nothing new to promote; {_as_it_was(promotion)}")
+        as_it_was = _as_it_was(refresh.database, promotion)
+        _tell(f"{promotion.task}: nothing new to promote; {as_it_was}")
         return False
     student = replace(result.student, redaction=settings.redaction)
     found = compare_with_promoted(refresh.database, promotion, student, result.certified_on)
     if not found.better:
         reason = f"not promoted, as it is no better: {found.reason}"
-        _tell(f"{promotion.task}: {reason}; {_as_it_was(promotion)}")
+        _tell(f"{promotion.task}: {reason}; {_as_it_was(refresh.database, promotion)}")
         return False
     keep_student(student, folder.student, examples, place)
     refuse_revoked(refresh.database, promotion.task, folder.student)
@@ -105,7 +106,11 @@ def _tell(sentence: str) -> None:
     stderr_console().print(sentence, markup=False)
 
 
-def _as_it_was(promotion: Promotion) -> str:
-    if promotion.state == "active":
-        return "the promoted student goes on answering"
-    return f"the student stays {promotion.state}"
+def _as_it_was(database: Database, promotion: Promotion) -> str:
+    from locum.promotion import is_readable
+
+    if promotion.state != "active":
+        return f"the student stays {promotion.state}"
+    if not is_readable(database, promotion):
+        return "its teacher goes on answering all calls, as the promotion cannot be read"
+    return "the promoted student goes on answering"

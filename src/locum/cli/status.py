@@ -119,8 +119,8 @@ def _row(standing: Standing) -> list[str]:
         state,
         f"{standing.usage.total:,}",
         f"{standing.usage.answered:,}",
-        "-" if coverage is None else f"{coverage:.1%}",
-        "-" if agreement is None else f"{agreement:.1%}",
+        _percent(coverage),
+        _percent(agreement),
         dollars(standing.usage.saved_usd),
     ]
 
@@ -131,9 +131,11 @@ def _lines(standing: Standing) -> list[str]:
     sure = (
         f"{standing.task}: agreement between {compared.low:.1%} and {compared.high:.1%}, however "
         f"often one looks ({compared.answers:,} answers compared, {compared.disagreements:,} "
-        f"differ), promised {standing.target:.1%}; coverage expected "
-        f"{standing.expected_coverage:.1%}"
+        "differ)"
     )
+    if standing.target is not None:
+        expected = _percent(standing.expected_coverage)
+        sure += f", promised {_percent(standing.target)}; coverage expected {expected}"
     happened = [
         f"{standing.task}: {_moment(event.time)} {event.kind}"
         + (f": {event.message}" if event.message else "")
@@ -144,7 +146,10 @@ def _lines(standing: Standing) -> list[str]:
         f"the teacher did not: locum calls show {(one.call_id or 'deleted')[:8]}"
         for one in standing.disagreements[:_SHOWN_DISAGREEMENTS]
     ]
-    return [sure, f"{standing.task}: {_spent(standing)}", *happened, *differing]
+    unreadable = [
+        f"{standing.task}: unreadable, so that its teacher answers all calls: {standing.reason}"
+    ] * (standing.state == "unreadable")
+    return [*unreadable, sure, f"{standing.task}: {_spent(standing)}", *happened, *differing]
 
 
 def _spent(standing: Standing) -> str:
@@ -174,6 +179,10 @@ def _name(by: Grouping | None, key: int | str) -> str:
 def _cells(usage: Usage) -> list[str]:
     counts = (usage.total, usage.answered, usage.to_teacher)
     return [*(f"{count:,}" for count in counts), dollars(usage.spent_usd), dollars(usage.saved_usd)]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _moment(seconds: float) -> str:

@@ -10,7 +10,7 @@ from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan, read_artefact_files
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
-from locum.promotion.refresh import Refreshed, compare_with_promoted
+from locum.promotion.refresh import Refreshed, compare_with_promoted, is_readable
 from locum.promotion.standing import Compared, Standing, read_standings
 from locum.promotion.unpacking import drop_unused, unpack_student
 from locum.promotion.usage import Usage
@@ -38,6 +38,7 @@ __all__ = [
     "ask_of",
     "compare_with_promoted",
     "drop_unused",
+    "is_readable",
     "load_judge",
     "prepare_plan",
     "promote_student",

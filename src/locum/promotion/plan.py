@@ -6,7 +6,7 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from locum.errors import InputError
 from locum.promotion.frame import Frame  # noqa: TC001 - pydantic reads it
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locum.schema import JsonObject
+    from locum.store import Promotion
 
 __all__ = ["AnswerText", "Plan", "PromptTokens", "read_plan", "write_plan"]
 
@@ -149,16 +150,21 @@ def write_plan(plan: Plan) -> JsonObject:
     ).model_dump(mode="json")
 
 
-def read_plan(entry: JsonObject) -> Plan:
-    """Return the plan that JSON describes.
+def read_plan(promotion: Promotion) -> Plan:
+    """Return the plan of a promotion.
 
     Raises:
-        InputError: It is none.
+        InputError: It is none, or another version's.
     """
     try:
-        read = _PlanEntry.model_validate(entry)
-    except ValueError as error:
-        raise InputError(f"a promotion cannot be read, promote the task again: {error}") from None
+        read = _PlanEntry.model_validate(promotion.plan)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "plan"
+        raise InputError(
+            f"made by another version of Locum, or damaged ({place}: {first['msg']}): "
+            f"locum distill {promotion.task}, then locum promote {promotion.task}"
+        ) from None
     recognition = Recognition(
         frozenset(read.frames), read.before, read.after, read.by_name, read.longest
     )

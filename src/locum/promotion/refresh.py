@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.errors import ArtefactError, InputError
 from locum.evaluation import binomial_lower_tail
 from locum.export import load_artefact
 from locum.promotion.judge import Judge
+from locum.promotion.plan import read_plan
 from locum.promotion.unpacking import unpack_student
 from locum.schema import Generation, Prediction
 from locum.store import PromotionStore
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
 
     Said = Prediction | Extraction | Generation
 
-__all__ = ["Refreshed", "compare_with_promoted"]
+__all__ = ["Refreshed", "compare_with_promoted", "is_readable"]
+
+
+_UNREADABLE = (
+    "another version of Locum made the promotion before it, or it is damaged: its teacher answered "
+    "all calls"
+)
 
 
 class Refreshed(NamedTuple):
@@ -67,10 +75,10 @@ def compare_with_promoted(
 ) -> Refreshed:
     """Compare two students on the inputs on which the new one was certified.
 
-    The new one is better where the promoted one was revoked, or these inputs rule out, by an exact
-    binomial test, that it keeps its promise; or where the new one answers more of them, by at least
-    one standard error of the difference. The promoted one may have learned from some of them, which
-    speaks for it alone.
+    The new one is better where the promoted one was revoked or cannot be read, so that it answers
+    no call; or where these inputs rule out, by an exact binomial test, that it keeps its promise;
+    or where the new one answers more of them, by at least one standard error of the difference. The
+    promoted one may have learned from some of them, which speaks for it alone.
 
     Args:
         database: The store.
@@ -78,17 +86,15 @@ def compare_with_promoted(
         new: Another of the same task.
         certified_on: Inputs with the teacher's answers, none of which the new one learned from.
 
-    Raises:
-        ArtefactError: The promoted student cannot be read.
-        InputError: The store cannot be read.
     """
     if new.certificate is None:
         return Refreshed(better=False, reason="it is certified for single fields alone")
     if promotion.state == "revoked":
         return Refreshed(better=True, reason="the student before it was revoked")
     with tempfile.TemporaryDirectory() as scratch:
-        store = PromotionStore(database)
-        old = load_artefact(unpack_student(store, promotion.artefact, Path(scratch)))
+        old = _load(database, promotion, Path(scratch))
+        if old is None:
+            return Refreshed(better=True, reason=_UNREADABLE)
         before = _answers(old, certified_on)
     now = _answers(new, certified_on)
     shown = (
@@ -100,6 +106,21 @@ def compare_with_promoted(
     if promise is None or before.rule_out(promise):
         return Refreshed(better=True, reason=f"{shown}, too little for its promise")
     return Refreshed(now.coverage - before.coverage > _standard_error(now, before), shown)
+
+
+def is_readable(database: Database, promotion: Promotion) -> bool:
+    """Tell whether this Locum can read a promotion and its student; else its teacher answers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return _load(database, promotion, Path(scratch)) is not None
+
+
+def _load(database: Database, promotion: Promotion, scratch: Path) -> AnyStudent | None:
+    try:
+        read_plan(promotion)
+        folder = unpack_student(PromotionStore(database), promotion.artefact, scratch)
+        return load_artefact(folder)
+    except (ArtefactError, InputError):
+        return None
 
 
 def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:

@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
-from locum.promotion.plan import Plan, PromptTokens, read_plan
-from locum.promotion.recognition import Recognition
+from locum.promotion.plan import read_plan
 from locum.promotion.usage import Usage
 from locum.store import PromotionStore, Route, ShadowStore, hour_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from locum.promotion.plan import Plan
     from locum.schema import JsonObject
     from locum.store import Database, Grouping, Promotion, PromotionEvent, Shadow
 
@@ -21,18 +21,6 @@ __all__ = ["Compared", "Standing", "read_standings"]
 
 _EVENTS = 10
 _DISAGREEMENTS = 10
-_NO_PLAN = Plan(
-    recognition=Recognition(frozenset(), "", "", by_name=False),
-    labels={},
-    objects={},
-    prompt_tokens=PromptTokens(0.0, 0.0),
-    call_usd=None,
-    call_ms=None,
-    target=0.0,
-    confidence=0.0,
-    coverage=0.0,
-    teacher="",
-)
 
 
 class Compared(NamedTuple):
@@ -56,18 +44,34 @@ class Compared(NamedTuple):
         return 1 - self.disagreements / self.answers if self.answers else None
 
 
+class _Planned(NamedTuple):
+    """What a plan says of a student; nothing where it cannot be read."""
+
+    teacher: str | None = None
+    target: float | None = None
+    confidence: float | None = None
+    coverage: float | None = None
+    call_usd: float | None = None
+    call_ms: float | None = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Planned:
+        return cls(*(getattr(plan, name) for name in cls._fields))
+
+
 class Standing(NamedTuple):
     """How one promoted student does.
 
     Args:
         task: Of which task.
-        state: ``active``, ``demoted``, ``revoked``, or ``unreadable`` where its plan is damaged.
+        state: ``active``, ``demoted``, ``revoked``, or ``unreadable`` where its plan is damaged or
+            another version's, so that its teacher answers all calls.
         reason: Why; empty where somebody wished so.
         percent: Of how many calls in a hundred it is asked.
         shadow: Share of calls that are sampled.
         artefact: SHA-256 of its manifest.
         changed: When its state last changed, in seconds since 1970.
-        teacher: Who answers else.
+        teacher: Who answers else; this and what follows is ``None`` where no plan says it.
         target: The promised agreement on what it answers.
         confidence: Of the promise.
         expected_coverage: Share of calls that it was certified to answer.
@@ -94,10 +98,10 @@ class Standing(NamedTuple):
     shadow: float
     artefact: str
     changed: float
-    teacher: str
-    target: float
-    confidence: float
-    expected_coverage: float
+    teacher: str | None
+    target: float | None
+    confidence: float | None
+    expected_coverage: float | None
     since: int | None
     by: Grouping | None
     calls: Mapping[Route, int]
@@ -174,7 +178,7 @@ def _standing(
     # All calls are the sum of the rows: gateways may count more between two queries.
     rows = shadows.counts_by(by, promotion.task, since=since)
     watch = shadows.watch(promotion.task, promotion.artefact) or {}
-    plan, state, reason = _read_plan(promotion)
+    planned, state, reason = _read_plan(promotion)
     return Standing(
         task=promotion.task,
         state=state,
@@ -183,32 +187,32 @@ def _standing(
         shadow=promotion.shadow,
         artefact=promotion.artefact,
         changed=promotion.changed,
-        teacher=plan.teacher,
-        target=plan.target,
-        confidence=plan.confidence,
-        expected_coverage=plan.coverage,
+        teacher=planned.teacher,
+        target=planned.target,
+        confidence=planned.confidence,
+        expected_coverage=planned.coverage,
         since=since,
         by=by,
         calls=sum((row.calls for row in rows.values()), Counter[Route]()),
         own_calls=shadows.counts(promotion.task, promotion.artefact, since=since),
-        rows={key: Usage(row.calls, _known(row.usd, plan)) for key, row in rows.items() if by},
+        rows={key: Usage(row.calls, _known(row.usd, planned)) for key, row in rows.items() if by},
         compared=Compared(
             watch.get("compared", 0),
             watch.get("disagreements", 0),
             watch.get("agreement_low", 0.0),
             watch.get("agreement_high", 1.0),
         ),
-        usd=_known(_sum([row.usd for row in rows.values()]), plan),
-        call_usd=plan.call_usd,
-        call_ms=plan.call_ms,
+        usd=_known(_sum([row.usd for row in rows.values()]), planned),
+        call_usd=planned.call_usd,
+        call_ms=planned.call_ms,
         events=promotions.events(promotion.task, _EVENTS),
         disagreements=shadows.disagreements(promotion.task, promotion.artefact, _DISAGREEMENTS),
     )
 
 
-def _known(usd: Mapping[Route, float], plan: Plan) -> Mapping[Route, float] | None:
+def _known(usd: Mapping[Route, float], planned: _Planned) -> Mapping[Route, float] | None:
     """Dollars by route, where any price is known or will be."""
-    return usd if usd or plan.call_usd is not None else None
+    return usd if usd or planned.call_usd is not None else None
 
 
 def _sum(parts: Iterable[Mapping[Route, float]]) -> dict[Route, float]:
@@ -219,9 +223,11 @@ def _sum(parts: Iterable[Mapping[Route, float]]) -> dict[Route, float]:
     return dict(total)
 
 
-def _read_plan(promotion: Promotion) -> tuple[Plan, str, str]:
-    """The plan of a promotion, its state, and why; one that cannot be read hides no other."""
+def _read_plan(promotion: Promotion) -> tuple[_Planned, str, str]:
+    """What a promotion's plan says, its state, and why; one that is unreadable hides no other."""
     try:
-        return read_plan(promotion.plan), promotion.state, promotion.reason
+        return _Planned.of(read_plan(promotion)), promotion.state, promotion.reason
     except InputError as error:
-        return _NO_PLAN, "unreadable", str(error)
+        ended = promotion.state != "active"
+        told = (promotion.state, promotion.reason) if ended else ("unreadable", str(error))
+        return _Planned(), *told

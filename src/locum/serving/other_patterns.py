@@ -50,7 +50,7 @@ def tell_other_patterns(database: Database, settings: RedactionSettings) -> None
 def _has_others(promotion: Promotion, patterns: str) -> bool:
     """Tell whether a plan was made with other patterns; earlier versions do not say with which."""
     try:
-        plan = read_plan(promotion.plan)
+        plan = read_plan(promotion)
     except InputError:
         return False
     return plan.patterns not in {"", patterns}

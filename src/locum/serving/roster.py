@@ -165,7 +165,7 @@ class Roster:
             return known
         plan = folder = None
         try:
-            plan = read_plan(promotion.plan)
+            plan = read_plan(promotion)
             if promotion.state == "active":
                 folder = unpack_student(store, promotion.artefact, self._folder)
         except LocumError as error:

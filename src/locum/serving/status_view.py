@@ -176,7 +176,7 @@ def _task(standing: Standing, processes: Mapping[str, Process], health: Health) 
 
 def _badge(standing: Standing) -> _Badge:
     if standing.state != "active":
-        return _Badge(standing.state, "bad" if standing.state == "revoked" else "off")
+        return _Badge(standing.state, "off" if standing.state == "demoted" else "bad")
     if not standing.percent:
         return _Badge("scored only", "wait")
     if standing.percent >= 100:

@@ -119,7 +119,7 @@ class WatchKeeper:
         if promotion is None or promotion.artefact != student.artefact:
             return None
         try:
-            plan = read_plan(promotion.plan)
+            plan = read_plan(promotion)
         except InputError:
             return None
         watched = self._watched[student] = TaskWatch(plan)
