@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.cli.kept_files import keep_student
+from locum.cli.places import whole_name
 from locum.schema import Example
 from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
 from tests.commands import in_json, locum, refusal, run
@@ -20,6 +21,7 @@ from tests.promoted import (
     record,
     response_request,
 )
+from tests.traffic import make_examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +127,85 @@ def test_shares_that_cannot_be_are_refused(home: Path, option: str, value: str) 
     assert f"{option} {value}: expected" in refusal(
         home, "promote", "support", option, value, code=2
     )
+
+
+# Tasks that are named by a fingerprint.
+
+
+FINGERPRINTS = ("8df3ff1f5e0f", "8df3ff2a2a2a", "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("0123456", "0123456789ab"),
+        ("0123456789ab", "0123456789ab"),
+        ("8df3ff1f", "8df3ff1f5e0f"),
+        ("8df3ff", "8df3ff"),  # begins two
+        ("01234", "01234"),  # too short to be meant so
+        ("ffffff", "ffffff"),
+        ("support", "support"),
+    ],
+)
+def test_the_beginning_of_a_fingerprint_names_the_whole_one(name: str, whole: str) -> None:
+    assert whole_name(name, {*FINGERPRINTS, "support"}) == whole
+    assert whole_name(name, {*FINGERPRINTS, "support", name}) == name
+
+
+def unnamed_calls() -> list[Call]:
+    texts = [example.text for example in make_examples(90, noise=0.0)]
+    said = [str(example.answer).title() for example in make_examples(90, noise=0.0)]
+    return [
+        record(chat_request(text), answer, number, task=None)
+        for number, (text, answer) in enumerate(zip(texts, said, strict=True))
+    ]
+
+
+def named(name: str) -> CertifiedStudent:
+    student = label_student()
+    return replace(student, task=replace(student.task, name=name))
+
+
+def test_the_same_calls_are_one_task_however_much_of_their_fingerprint_is_given(
+    tmp_path: Path,
+) -> None:
+    calls = unnamed_calls()
+    whole = calls[0].facts.fingerprint
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add(calls)
+    said = refusal(tmp_path, "distill", whole[:6], "--student", "linear", "--quiet", code=3)
+    assert str(tmp_path / whole / "report.html") in said
+    assert not (tmp_path / whole[:6]).exists()
+
+
+def test_a_student_is_promoted_and_demoted_by_the_beginning_of_its_fingerprint(
+    tmp_path: Path,
+) -> None:
+    calls = unnamed_calls()
+    whole = distilled(tmp_path, named(calls[0].facts.fingerprint), calls)
+    assert in_json(tmp_path, "promote", whole[:8])["task"] == whole
+    [standing] = in_json(tmp_path, "status", whole[:6])["tasks"]
+    assert standing["task"] == whole
+    assert in_json(tmp_path, "demote", whole[:7])["state"] == "demoted"
+
+
+def test_calls_that_another_student_takes_are_refused_with_the_cure(tmp_path: Path) -> None:
+    calls = unnamed_calls()
+    distilled(tmp_path, named("triage"), calls)
+    distilled(tmp_path, label_student(), calls)
+    locum(tmp_path, "promote", "triage")
+    said = refusal(tmp_path, "promote", "support")
+    assert "the promoted student of 'triage' takes the calls of 'support'" in said
+    assert "locum demote triage, then locum promote support" in said
+    with open_database(tmp_path / "locum.sqlite") as database:
+        assert PromotionStore(database).find("support") is None
+    locum(tmp_path, "promote", "triage", "--percent", "5")
+    locum(tmp_path, "demote", "triage")
+    locum(tmp_path, "promote", "support")
+    # What cannot be read takes no calls.
+    with open_database(tmp_path / "locum.sqlite") as database:
+        database.execute("UPDATE promotions SET plan = ?", (b"{}",))
+    locum(tmp_path, "promote", "triage")
 
 
 def test_an_unknown_task_is_refused(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement, product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,6 +62,20 @@ def test_beginning_and_end_may_not_overlap_in_an_input() -> None:
     assert not found.admits(TOLD, "one and the same one and the same"[:17])
     assert not found.admits(TOLD, "one and the same")
     assert found.admits(TOLD, "one and the same c one and the same")
+
+
+@pytest.mark.parametrize("prompt", ["", PROMPT, "Is it urgent? "])
+def test_tasks_that_admit_the_same_call_overlap(prompt: str) -> None:
+    some = [Frame("a", model, "s", turns) for model in "mn" for turns in ("x", "y", ANY_TURNS)]
+    sets = [frozenset(pair) for pair in combinations_with_replacement(some, 2)]
+    asked = [Frame("a", model, "s", turns) for model in "mn" for turns in "xyz"]
+    text = f"{PROMPT}a"
+    for one, other in product(sets, sets):
+        first = Recognition(one, PROMPT, "", by_name=False)
+        second = Recognition(other, prompt, "", by_name=False)
+        both = [one for one in asked if first.admits(one, text) and second.admits(one, text)]
+        assert first.overlaps(second) == second.overlaps(first) == bool(both)
+        assert not first.overlaps(second._replace(by_name=True))
 
 
 def test_what_is_short_is_no_prompt() -> None:

@@ -32,7 +32,7 @@ from locum.cli.options import (
 from locum.cli.places import project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.refreshing import begin_refresh, keep_or_promote
-from locum.cli.task_inputs import declare_task, one_file, read_inputs
+from locum.cli.task_inputs import declare_task, name_task, one_file, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -197,12 +197,13 @@ def distill_command(
     from locum.generation import distill_generation
     from locum.store import open_database
 
-    folder = task_folder(task, home)
     file = one_file(calls, inputs)
     if inputs is not None and not teacher:
         raise UsageError("--inputs needs a teacher to ask: add --teacher URL and --model NAME")
     settings = project_settings(config)
     place = store_place(home, settings)
+    task = name_task(task, file, place, settings)
+    folder = task_folder(task, home)
     seconds = parse_duration("--time", time)
     max_bytes = None if max_size is None else parse_size("--max-size", max_size)
     flags = TeacherFlags(
@@ -312,11 +313,10 @@ def distill_command(
             )
         else:
             refuse_for_labels(partial=partial)
-            written = read_synthetic(folder, progress) if synthetic else []
             declared = declare_task(task, settings, labels, instruction, given.examples)
             result = distill(
                 declared.task,
-                [*given.examples, *written],
+                [*given.examples, *(read_synthetic(folder, progress) if synthetic else ())],
                 asked,
                 target=target,
                 confidence=confidence,

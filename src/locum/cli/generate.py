@@ -12,7 +12,7 @@ from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labe
 from locum.cli.output import dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
-from locum.cli.task_inputs import declare_task, read_inputs
+from locum.cli.task_inputs import declare_task, name_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -98,9 +98,10 @@ def generate_command(
     from locum.redaction import Redactor
     from locum.store import LabelStore, hold
 
-    path = task_folder(task, home).synthetic
     settings = project_settings(config)
     place = store_place(home, settings)
+    task = name_task(task, inputs, place, settings)
+    path = task_folder(task, home).synthetic
     flags = TeacherFlags(
         teacher or (),
         model,

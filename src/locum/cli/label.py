@@ -11,7 +11,7 @@ from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labe
 from locum.cli.output import dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
-from locum.cli.task_inputs import declare_task, read_inputs
+from locum.cli.task_inputs import declare_task, name_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -88,6 +88,8 @@ def label_command(
 
     settings = project_settings(config)
     place = store_place(home, settings)
+    task = name_task(task, inputs, place, settings)
+    task_folder(task, home)
     flags = TeacherFlags(
         teacher or (),
         model,
@@ -99,7 +101,6 @@ def label_command(
         parameter or (),
         concurrency,
     )
-    task_folder(task, home)
     if workers is None and (ray_address is not None or gpus_a_worker):
         raise UsageError("--ray-address and --gpus-a-worker go with --workers: say how many")
     chosen = choose_teacher(flags, settings)

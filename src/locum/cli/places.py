@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from locum.replacing import read_whole
 from locum.schema import MANIFEST, check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from locum.config import Settings
     from locum.store import Database
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HOME_VARIABLE",
     "TaskFolder",
+    "begins_fingerprint",
     "find_artefact",
     "open_existing",
     "open_store",
@@ -29,6 +31,7 @@ __all__ = [
     "store_place",
     "students_folder",
     "task_folder",
+    "whole_name",
 ]
 
 HOME_VARIABLE = "LOCUM_HOME"
@@ -36,6 +39,8 @@ _DEFAULT_HOME = Path(".locum")
 _STORE = "locum.sqlite"
 # No task can have this name.
 _PROMOTED = ".promoted"
+_FINGERPRINT = re.compile("[0-9a-f]{12}")
+_BEGINNING = re.compile("[0-9a-f]{6,11}")
 
 
 class TaskFolder(NamedTuple):
@@ -68,6 +73,26 @@ def task_folder(name: str, home: Path | None) -> TaskFolder:
         folder / "synthetic.jsonl",
         folder / "models",
     )
+
+
+def begins_fingerprint(name: str) -> bool:
+    """Tell whether a name could be the beginning of a fingerprint."""
+    return _BEGINNING.fullmatch(name) is not None
+
+
+def whole_name(name: str, known: Collection[str]) -> str:
+    """Return the fingerprint that a name is the beginning of, else the name as it is.
+
+    So the same calls are one task, however much of their fingerprint is given.
+
+    Args:
+        name: What was given.
+        known: Fingerprints and other names; where the given one is among them, it stays.
+    """
+    if name in known or not begins_fingerprint(name):
+        return name
+    found = {one for one in known if one.startswith(name) and _FINGERPRINT.fullmatch(one)}
+    return found.pop() if len(found) == 1 else name
 
 
 def store_place(home: Path | None, settings: Settings) -> str | Path:
@@ -137,7 +162,7 @@ def find_artefact(task: str, home: Path | None) -> Path:
         UsageError: The name could lead elsewhere.
     """
     is_path = os.sep in task or bool(os.altsep and os.altsep in task)
-    by_name = [] if is_path else [task_folder(task, home).student]
+    by_name = [] if is_path else [task_folder(_name_at(task, home), home).student]
     places = [*by_name, Path(task), Path(task) / "student"]
     for place in places:
         if read_whole(place, _holds_student):
@@ -151,6 +176,14 @@ def find_artefact(task: str, home: Path | None) -> Path:
 
 def _holds_student(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
+
+
+def _name_at(task: str, home: Path | None) -> str:
+    """The name that a task's folder has."""
+    base = _base(home)
+    if not begins_fingerprint(task) or not base.is_dir():
+        return task
+    return whole_name(task, [one.name for one in base.iterdir()])
 
 
 def project_settings(config: Path | None) -> Settings:

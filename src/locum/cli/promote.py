@@ -8,7 +8,13 @@ import typer
 
 from locum.cli.options import Config, Home
 from locum.cli.output import command_to_type, print_json
-from locum.cli.places import find_artefact, open_existing, project_settings, store_place
+from locum.cli.places import (
+    find_artefact,
+    open_existing,
+    project_settings,
+    store_place,
+    whole_name,
+)
 from locum.errors import InputError, QualityGateError, UsageError
 
 if TYPE_CHECKING:
@@ -105,9 +111,10 @@ def demote_command(
 
     with open_existing(store_place(home, project_settings(config))) as database:
         store = PromotionStore(database)
-        ended = store.end(task, "demoted", "")
+        promoted = store.all()
+        ended = store.end(whole_name(task, [one.task for one in promoted]), "demoted", "")
         if ended is None:
-            active = [one.task for one in store.all() if one.state == "active"]
+            active = [one.task for one in promoted if one.state == "active"]
             raise InputError(
                 f"no student stands in for task {task!r} (promoted: {', '.join(active) or 'none'})"
             )

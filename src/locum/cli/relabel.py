@@ -11,7 +11,7 @@ from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labe
 from locum.cli.output import command_to_type, dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place
 from locum.cli.progress import TerminalProgress
-from locum.cli.task_inputs import declare_task, read_inputs
+from locum.cli.task_inputs import declare_task, name_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -121,6 +121,7 @@ def relabel_command(
     check_output(output, calls, encoding)
     settings = project_settings(config)
     place = store_place(home, settings)
+    task = name_task(task, calls, place, settings)
     flags = TeacherFlags(
         teacher or (),
         model,

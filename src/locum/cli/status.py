@@ -11,7 +11,7 @@ import typer
 
 from locum.cli.options import Config, Home, parse_past
 from locum.cli.output import dollars, print_json, table
-from locum.cli.places import open_existing, project_settings, store_place
+from locum.cli.places import open_existing, project_settings, store_place, whole_name
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def _read(
     database: Database, task: str | None, since: str | None, by: Grouping | None
 ) -> list[Standing]:
     from locum.promotion import read_standings
+    from locum.store import PromotionStore
 
+    if task is not None:
+        task = whole_name(task, PromotionStore(database).revisions())
     # A time ago moves on while somebody watches.
     begin = None if since is None else parse_past("--since", since)
     standings = read_standings(database, task, since=begin, by=by)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.cli.places import open_existing, parse_columns
+from locum.cli.places import begins_fingerprint, open_existing, parse_columns, whole_name
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "Given",
     "declare_task",
     "mind_answers",
+    "name_task",
     "one_file",
     "read_inputs",
     "refuse_file_flags",
@@ -64,6 +65,29 @@ def one_file(calls: Path | None, inputs: Path | None) -> Path | None:
     if calls and inputs:
         raise UsageError("give either --calls FILE, or --inputs FILE with --teacher and --model")
     return calls or inputs
+
+
+def name_task(task: str, file: Path | None, place: str | Path, settings: Settings) -> str:
+    """Return the name of a task whose calls may be given by the beginning of their fingerprint.
+
+    Args:
+        task: What was given.
+        file: The file that its inputs are in; ``None`` where they are recorded calls.
+        place: The store of recorded calls.
+        settings: Those of the project.
+
+    Raises:
+        InputError: The store cannot be read.
+    """
+    from locum.store import CallFilter, stream_sums
+
+    if file is not None or not begins_fingerprint(task):
+        return task
+    declared = {*settings.tasks, *settings.extractions, *settings.generations}
+    with open_existing(place) as database:
+        sums = list(stream_sums(database, CallFilter(task=task)))
+    named = {one.task for one in sums if one.task is not None}
+    return whole_name(task, declared | named | {one.fingerprint for one in sums})
 
 
 def read_inputs(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.errors import InputError
 from locum.export import load_artefact
 from locum.promotion.framer import Framer
-from locum.promotion.plan import write_plan
+from locum.promotion.plan import read_plan, write_plan
 from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
 from locum.redaction import Redactor
 from locum.replacing import read_whole
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from locum.config import RedactionSettings
     from locum.export import AnyStudent
     from locum.promotion.prepare import ArtefactFiles
+    from locum.promotion.recognition import Recognition
     from locum.store import Database
 
 __all__ = ["Promoted", "promote_student"]
@@ -54,7 +56,7 @@ def promote_student(
     Raises:
         ArtefactError: The folder holds no student that can be read.
         InputError: The store cannot be used, or does not know from which calls this very student
-            learned, or these cannot be recognised.
+            learned, or these cannot be recognised, or another task's student answers them.
         QualityGateError: The student has no certificate for whole answers.
     """
     student, artefact = read_whole(folder, _read)
@@ -65,7 +67,9 @@ def promote_student(
     calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
     shared = partial(_is_shared, store, name)
     prepared = prepare_plan(student, calls, shared, Framer(redaction))
-    promotion = PromotionStore(database).promote(
+    promotions = PromotionStore(database)
+    _refuse_overlap(promotions, name, prepared.plan.recognition)
+    promotion = promotions.promote(
         name,
         artefact.sha256,
         artefact.files,
@@ -79,6 +83,24 @@ def promote_student(
 
 def _read(folder: Path) -> tuple[AnyStudent, ArtefactFiles]:
     return load_artefact(folder), read_artefact_files(folder)
+
+
+def _refuse_overlap(promotions: PromotionStore, task: str, recognition: Recognition) -> None:
+    """Refuse a task whose calls another student answers: which of both would, nobody could say."""
+    for other in promotions.all():
+        if other.task == task or other.state != "active":
+            continue
+        try:
+            theirs = read_plan(other).recognition
+        except InputError:
+            continue  # such a student answers nothing
+        if recognition.overlaps(theirs):
+            raise InputError(
+                f"the promoted student of {other.task!r} takes the calls of {task!r}, as both have "
+                "instruction, output format, model and settings in common: locum demote "
+                f"{other.task}, then locum promote {task}; or let the application name the calls "
+                "of both by the header x-locum-task, and distil them again"
+            )
 
 
 def _is_shared(store: CallStore, task: str, fingerprint: str) -> bool:

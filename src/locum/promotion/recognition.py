@@ -52,6 +52,18 @@ class Recognition(NamedTuple):
         """Tell whether calls of the task asked for such a model."""
         return any(frame.model == model for frame in self.frames)
 
+    def overlaps(self, other: Recognition) -> bool:
+        """Tell whether a call could belong to both tasks, whose names differ."""
+        if self.by_name or other.by_name:
+            return False
+        alike = any(map(self.knows, other.frames)) or any(map(other.knows, self.frames))
+        before, after = (self.before, other.before), (self.after, other.after)
+        return (
+            alike
+            and max(before, key=len).startswith(min(before, key=len))
+            and max(after, key=len).endswith(min(after, key=len))
+        )
+
     def may_hold(self, text: str) -> bool:
         """Tell whether an input could be one of the task's, by what needs no redaction."""
         if len(text) > self.longest:
