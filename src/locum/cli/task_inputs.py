@@ -28,6 +28,8 @@ __all__ = [
     "refuse_file_flags",
 ]
 
+_MODELS_SHOWN = 3
+
 
 class Given(NamedTuple):
     """Inputs.
@@ -210,14 +212,24 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
             "record some with locum gateway or locum import, see their tasks with locum calls, or "
             "give a file"
         )
-    shares = ", ".join(f"{model or 'unnamed'} {count:,}" for model, count in models.most_common(3))
-    mixed = [f"the calls went to {len(models)} models: {shares}"] if len(models) > 1 else []
     (teacher, _), *_ = models.most_common(1)
     [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
     asked = as_sent[schema] if 2 * count > models.total() else None
     left = describe_placeholders([example.text for example in examples], redactor)
-    notes = [*skipped.describe(), *mixed, *left]
+    notes = [*skipped.describe(), *_describe_models(models), *left]
     return Given(examples, "recorded calls", notes, teacher, asked)
+
+
+def _describe_models(models: Counter[str]) -> list[str]:
+    """Return what there is to say of the models that calls went to, where it was not one alone."""
+    if len(models) < 2:
+        return []
+    named = Counter({model: count for model, count in models.items() if model})
+    shares = [f"{model} {count:,}" for model, count in named.most_common(_MODELS_SHOWN)]
+    more = ["..."] * (len(named) > _MODELS_SHOWN)
+    said = f"the calls went to {len(named)} model{'s' * (len(named) != 1)}"
+    unnamed = f"; {models['']:,} name none" if models[""] else ""
+    return [f"{said}: {', '.join([*shares, *more])}{unnamed}"]
 
 
 def declare_task(
