@@ -77,6 +77,15 @@ def test_archived_calls_answer_like_others(odd_path: Path, store: CallStore) -> 
         store.get("call-0000")
 
 
+def test_calls_in_files_are_not_named_and_counted(store: CallStore) -> None:
+    calls = make_calls(4)
+    store.add(calls)
+    store.compact(1.5)
+    assert store.name(calls, "support") == (2, {}, 2)
+    tasks = [call.facts.task for call in store.iterate(EVERYTHING)]
+    assert tasks == [None, None, "support", "support"]
+
+
 def test_it_is_known_when_the_gateway_sent_calls_of_an_id(store: CallStore) -> None:
     sent, imported = (
         [call._replace(facts=replace(call.facts, source=source)) for call in calls]

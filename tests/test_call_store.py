@@ -240,6 +240,19 @@ def test_an_abandoned_reading_holds_nothing_up(store: CallStore) -> None:
     assert store.delete(EVERYTHING).calls == 1000
 
 
+def test_calls_are_named_where_they_have_no_task(store: CallStore) -> None:
+    known = [*make_calls(2), make_call("other", task="billing"), make_call("same", task="support")]
+    store.add(known)
+    naming = store.name([*known, *make_calls(1), make_call("unknown")], "support")
+    assert naming == (2, {"billing": 1}, 0)
+    tasks = {call.facts.id: call.facts.task for call in store.iterate(EVERYTHING)}
+    assert tasks == {
+        **dict.fromkeys(["call-00000", "call-00001", "same"], "support"),
+        "other": "billing",
+    }
+    assert store.name(known, "support") == (0, {"billing": 1}, 0)
+
+
 def test_a_deletion_takes_what_was_derived_from_it_alone(
     store: CallStore, database: Database
 ) -> None:

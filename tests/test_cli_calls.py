@@ -80,6 +80,19 @@ def test_importing_again_adds_nothing(project: Path) -> None:
     assert report["files"][0]["format"] == "pairs"
 
 
+def test_known_calls_are_named_and_it_is_said(tmp_path: Path) -> None:
+    records = [orjson.dumps(pair(number, f"text {number}", "b", {"b": 1.0})) for number in range(3)]
+    run("import", "-", "--task", "other", folder=tmp_path, stdin=records[0])
+    log = b"\n".join(records)
+    run("import", "-", folder=tmp_path, stdin=log)
+    done = run("import", "-", "--task", "support", folder=tmp_path, stdin=log)
+    assert b"0 calls imported, 3 known already, 2 of them named now" in done.stdout
+    assert b"another task keep it (other 1)" in done.stderr
+    (report,) = lines(run("import", "-", "--task", "support", "--json", folder=tmp_path, stdin=log))
+    [file] = report["files"]
+    assert (file["named"], file["named_otherwise"], file["archived"]) == (0, {"other": 1}, 0)
+
+
 def test_strict_stops_at_the_bad_line(tmp_path: Path, project: Path) -> None:
     content = (project / "log.jsonl").read_bytes().splitlines()
     done = run("import", "-", "--strict", folder=tmp_path, code=1, stdin=b"\n".join(content[-2:]))

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from locum.dataset import examples_of_calls
 from locum.errors import InputError, UsageError
-from locum.store import CallFilter, CallStore, open_database
+from locum.store import CallFilter, CallStore, Naming, open_database
 from locum.traffic import input_text
 from locum.traffic.imports import FORMATS, import_calls
 from locum.traffic.imports.entries import find_list, split_entries
@@ -323,6 +323,10 @@ class Discarding:
 
     def note_deferred(self, links: Sequence[tuple[str, str]]) -> None:
         """Forget them."""
+
+    def name(self, calls: Sequence[Call], task: str) -> Naming:
+        """Never asked for, as none is known."""
+        raise AssertionError(f"{len(calls)} calls are known, and named {task}")
 
     def note_untimed(self, calls: Sequence[Call]) -> None:
         """Forget them."""

@@ -231,6 +231,20 @@ def test_twice_imports_once(store: CallStore, tmp_path: Path, expected: Expected
     assert again.known == first.added
 
 
+def test_known_calls_without_a_task_are_named(store: CallStore, tmp_path: Path) -> None:
+    texts = [f"text {number}" for number in range(5)]
+    billed = write(tmp_path / "billed.jsonl", lines(*(pair(text, time=1) for text in texts[:2])))
+    every = write(tmp_path / "every.jsonl", lines(*(pair(text, time=1) for text in texts)))
+    take(store, billed, task="billing")
+    take(store, every)
+    [file] = take(store, every, task="support").files
+    assert (file.added, file.known, file.named, file.named_otherwise) == (0, 5, 3, {"billing": 2})
+    tasks = {said_in(call)[0]: call.facts.task for call in calls_of(store)}
+    assert tasks == dict(zip(texts, ["billing"] * 2 + ["support"] * 3, strict=True))
+    [file] = take(store, every).files
+    assert (file.known, file.named, file.named_otherwise) == (5, 0, {})
+
+
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda expected: expected.names[0])
 def test_a_chosen_format_is_the_one_that_is_found(store: CallStore, expected: Expected) -> None:
     paths = [LOGS / name for name in expected.names]

@@ -13,7 +13,9 @@ from locum.cli.progress import TerminalProgress, stderr_console
 from locum.errors import InputError
 
 if TYPE_CHECKING:
-    from locum.traffic.imports import ImportReport
+    from collections.abc import Iterator
+
+    from locum.traffic.imports import ImportedFile, ImportReport
 
 __all__ = ["import_command"]
 
@@ -26,7 +28,10 @@ def import_command(
     format: Annotated[  # noqa: A002 - as users call it
         str | None, typer.Option("--format", help="Format of the files; else it is detected.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="Name the task of these calls.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Name the task of these calls, where they are known without one too."),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first line that cannot be used.")
     ] = False,
@@ -87,16 +92,31 @@ def _told_untimed(count: int) -> str:
     )
 
 
+def _told_names(file: ImportedFile) -> Iterator[str]:
+    if file.named_otherwise:
+        tasks = ", ".join(f"{task} {count:,}" for task, count in file.named_otherwise.items())
+        yield (
+            f"known calls that have another task keep it ({tasks}): to name them anew, delete them "
+            "with locum calls delete, and import them again"
+        )
+    if file.archived:
+        yield (
+            f"{file.archived:,} known calls are in Parquet files, and stay as they are: where they "
+            "have no task, locum distill takes the fingerprint that locum calls totals shows"
+        )
+
+
 def _print_report(report: ImportReport) -> None:
     errors = stderr_console()
     for file in report.files:
+        named = f", {file.named:,} of them named now" if file.named else ""
         typer.echo(
             f"{file.name}: {file.format or 'empty'}, {file.added:,} calls imported, "
-            f"{file.known:,} known already"
+            f"{file.known:,} known already{named}"
         )
         other = [f"{file.other:,} records tell of something else"] if file.other else []
         untimed = [_told_untimed(file.untimed)] if file.untimed else []
-        for note in [*untimed, *other, *file.skipped.describe()]:
+        for note in [*untimed, *other, *_told_names(file), *file.skipped.describe()]:
             errors.print(f"  {note}", markup=False)
     for count, what in (
         (report.unanswered, "requests of batches without a result"),

@@ -20,6 +20,7 @@ from locum.store.derived import DerivedKind
 from locum.store.holding import hold
 from locum.store.labels import LabelStore
 from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
+from locum.store.naming import Naming
 from locum.store.open_store import OpenStore
 from locum.store.parquet import export_parquet
 from locum.store.promotions import Promotion, PromotionEvent, PromotionStore
@@ -54,6 +55,7 @@ __all__ = [
     "Grouping",
     "LabelStore",
     "Ledger",
+    "Naming",
     "OpenStore",
     "Promotion",
     "PromotionEvent",

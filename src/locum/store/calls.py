@@ -17,6 +17,7 @@ from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
 from locum.store.labels import execute_by_key
 from locum.store.marks import with_marks
+from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class CallStore:
         hashes = [hash_id(row.id) for row in rows]
         known = archived_hashes(self._database, hashes)
         return [row for row, number in zip(rows, hashes, strict=True) if number not in known]
+
+    def name(self, calls: Iterable[Call], task: str) -> Naming:
+        """Name the task of known calls that have none; others keep theirs."""
+        return name_calls(self._database, calls, task)
 
     def recorded_times(self, ids: Sequence[str]) -> dict[str, float]:
         """Return when the gateway sent calls, by id, as far as it recorded calls of these ids.

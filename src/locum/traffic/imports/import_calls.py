@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.schema import Call, OwnPrice
+    from locum.store import Naming
     from locum.traffic.imports.items import Item, LogFormat, LoggedCall
     from locum.traffic.imports.records import Record
     from locum.traffic.imports.sources import Source
@@ -48,6 +50,9 @@ class TakesCalls(Protocol):
 
     def note_deferred(self, links: Sequence[tuple[str, str]]) -> None:
         """Note tasks, each with the id of a call that a student of it left to its teacher."""
+
+    def name(self, calls: Sequence[Call], task: str) -> Naming:
+        """Name the task of calls that have none; others keep theirs."""
 
     def note_untimed(self, calls: Sequence[Call]) -> None:
         """Note calls whose time was made up, as nothing tells when they were sent."""
@@ -71,7 +76,8 @@ def import_calls(
     two equal rows are two calls, and the same file brings nothing new a second time, unless what is
     redacted was changed in between.
 
-    A call that a store exported keeps its name and all that was known of it.
+    A call that a store exported keeps its name and all that was known of it. One that is known
+    without a task gets the one that is named here.
 
     A call whose log tells no time has the one at which its file was last written, and is noted as
     one whose time is not known.
@@ -82,7 +88,7 @@ def import_calls(
         store: Where the calls go, in groups of about 1,000.
         redactor: Takes out what must not reach the disk.
         format: The name of the files' format; each file's own is found by its first records.
-        task: The task that the calls belong to.
+        task: The task that the calls belong to; known ones that have another keep it.
         strict: Stop at the first record that cannot be used.
         prices: One's own prices, by model, of calls whose log tells no cost; for other models the
             public list's hold.
@@ -130,7 +136,7 @@ class _Importer:
             head = _head(found.records)
             records = chain(head, found.records)
             if not head:
-                return ImportedFile(source.name, "", 0, 0, 0, 0, 0, SkippedRows())
+                return ImportedFile(source.name, "", 0, 0, 0, 0, 0, SkippedRows(), 0, {}, 0)
             log_format = chosen or _detected(source.name, head)
             with closing(Occurrences()) as occurrences:
                 file = _File(source, found.place, log_format, occurrences)
@@ -212,6 +218,8 @@ class _Importer:
             added = self._store.add(file.group)
             file.added += added
             file.known += len(file.group) - added
+            if self._task is not None and added < len(file.group):
+                file.note_naming(self._store.name(file.group, self._task))
             file.group = []
             file.deferred_of_group = []
             file.untimed_of_group = []
@@ -233,6 +241,8 @@ class _File:
         self.untimed_of_group: list[Call] = []
         self.group_bytes = 0
         self.read = self.added = self.known = self.untimed = self.other = 0
+        self.named = self.archived = 0
+        self.named_otherwise = Counter[str]()
         self.changed = clock.time() if source.changed is None else source.changed
         self._occurrences = occurrences
 
@@ -253,6 +263,11 @@ class _File:
             self.untimed += 1
             self.untimed_of_group.append(call)
 
+    def note_naming(self, naming: Naming) -> None:
+        self.named += naming.named
+        self.named_otherwise.update(naming.otherwise)
+        self.archived += naming.archived
+
     def number_of(self, content: str) -> str:
         times = self._occurrences.count(content)
         return sha256(f"{content} {times}".encode()).hexdigest()[:_ID_DIGITS]
@@ -267,6 +282,9 @@ class _File:
             self.untimed,
             self.other,
             self.skipped,
+            self.named,
+            self.named_otherwise,
+            self.archived,
         )
 
 

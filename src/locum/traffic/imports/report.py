@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from locum.rows import SkippedRows
 
 __all__ = ["ImportReport", "ImportedFile"]
@@ -22,6 +24,10 @@ class ImportedFile(NamedTuple):
         untimed: Calls of which nothing tells when they were sent.
         other: Records that tell of something else than a call to a model.
         skipped: Records that could not be used, by reason.
+        named: Calls that were in the store without a task, and have the named one now.
+        named_otherwise: Calls that were there with another task and keep it, by that task.
+        archived: Calls that were there in Parquet files, and stay as they are, where a task was
+            named.
     """
 
     name: str
@@ -32,6 +38,9 @@ class ImportedFile(NamedTuple):
     untimed: int
     other: int
     skipped: SkippedRows
+    named: int
+    named_otherwise: Mapping[str, int]
+    archived: int
 
 
 class ImportReport(NamedTuple):
