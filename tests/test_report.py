@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from locum.cli.kept_files import keep_report
+from locum.cli.places import task_folder
 from locum.distillation import RungFigures, RungResult, distill
 from locum.errors import InputError
 from locum.evaluation import share
@@ -22,7 +25,9 @@ from locum.report import (
     write_report,
 )
 from locum.report.frontier import frontier_chart
-from locum.schema import Task
+from locum.schema import Example, Task
+from locum.store import CallFilter, CallStore, open_database
+from tests.call_samples import make_calls
 from tests.traffic import LABELS, make_examples, make_task
 
 if TYPE_CHECKING:
@@ -217,6 +222,30 @@ def test_a_report_that_cannot_be_written_is_said(distilled: Distillation, tmp_pa
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         write_report(distilled, tmp_path / "file" / "report.html")
+
+
+def test_a_report_is_for_its_owner_alone(distilled: Distillation, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.touch(0o644)
+    write_report(distilled, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_deletion_names_the_report_that_calls_went_into(
+    distilled: Distillation, tmp_path: Path
+) -> None:
+    place, folder = tmp_path / "store.sqlite", task_folder("support", tmp_path)
+    calls = make_calls(2)
+    with open_database(place) as database:
+        CallStore(database).add(calls)
+    learned_from = [Example("a text", call_id=calls[0].facts.id), Example("of a file")]
+    assert keep_report(distilled, folder, learned_from, place)
+    assert folder.report.is_file()
+    with open_database(place) as database:
+        store = CallStore(database)
+        assert store.delete(CallFilter(ids=(calls[1].facts.id,))).reports == ()
+        deletion = store.delete(CallFilter(ids=(calls[0].facts.id,)))
+    assert (deletion.students, deletion.reports) == ((), (distilled.task.name,))
 
 
 @pytest.mark.parametrize("shares", [(0.4, 0.4), (0.33960292, 0.33960291), (0.0, 1.0), (0.7,)])

@@ -30,6 +30,20 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False])
+def test_what_is_private_is_for_its_owner_alone(tmp_path: Path, *, exists: bool) -> None:
+    path = tmp_path / "report.html"
+    if exists:
+        path.write_bytes(b"old")
+        path.chmod(0o644)
+    with written_whole(path, private=True) as file:
+        [scratch] = set(tmp_path.iterdir()) - {path}
+        assert stat.S_IMODE(scratch.stat().st_mode) == 0o600
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("exists", [True, False])
 def test_a_link_keeps_its_target(tmp_path: Path, *, exists: bool) -> None:
     link, target = tmp_path / "calls.jsonl", tmp_path / "elsewhere" / "calls.jsonl"
     link.symlink_to(target)

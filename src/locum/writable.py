@@ -35,31 +35,39 @@ def why_unwritable(place: Path) -> str | None:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Write beside a file, and put it there once all is written and on the disk.
 
     Where that fails, or is interrupted, the file stays as it was and nothing stands beside it. One
     that is replaced leaves its permissions to the new one, and where it is a link, that goes on
     pointing there. What is no file, such as a pipe or a device, is written into.
 
+    Args:
+        path: Of the file.
+        private: What it holds is for its owner alone, whatever the permissions of one that is
+            replaced.
+
     Raises:
         InputError: It cannot be written, or what is written cannot be had.
     """
     try:
         special = path.exists() and not path.is_file()
-        with path.open("wb") if special else _replacing(Path(os.path.realpath(path))) as file:
+        place = Path(os.path.realpath(path))
+        with path.open("wb") if special else _replacing(place, private=private) as file:
             yield file
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 @contextmanager
-def _replacing(place: Path) -> Iterator[BinaryIO]:
+def _replacing(place: Path, *, private: bool) -> Iterator[BinaryIO]:
     scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
-            if place.exists():
+            if private:
+                scratch.chmod(0o600)
+            elif place.exists():
                 scratch.chmod(stat.S_IMODE(place.stat().st_mode))
             yield file
             file.flush()

@@ -25,7 +25,7 @@ from locum.cli.options import (
     parse_moment,
 )
 from locum.cli.output import count_of_calls, print_json
-from locum.cli.places import open_existing, project_settings, store_place
+from locum.cli.places import open_existing, project_settings, store_place, task_folder
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
 
@@ -167,7 +167,8 @@ def delete_calls(
 ) -> None:
     """Delete calls, and the answers that were bought for them alone.
 
-    Give ids, or at least one filter. Says which students learned from them: distil those again.
+    Give ids, or at least one filter. Says which students learned from them, and which reports may
+    quote them: distil those again.
     """
     from locum.store import CallFilter
 
@@ -188,6 +189,14 @@ def delete_calls(
     typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for student in deletion.students:
         typer.echo(f"the student of {student!r} learned from some: locum distill {student}")
+    # A student of before reports were noted has one as well.
+    for task_name in sorted({*deletion.students, *deletion.reports}):
+        report = task_folder(task_name, home).report
+        if report.is_file():
+            typer.echo(
+                f"{report} was made of some, and may quote them: remove it, or have it written "
+                f"anew by locum distill {task_name}"
+            )
 
 
 calls_app.command("export")(export_calls)

@@ -343,7 +343,7 @@ def distill_command(
             keep_student(certified, folder.student, given.examples, place)
         else:
             put_aside(folder.student)
-        is_reported = keep_report(result, folder)
+        is_reported = keep_report(result, folder, given.examples, place)
     print_result(result, folder, home, kept=kept, json_output=json_output)
     if not is_reported:
         raise typer.Exit(1)

@@ -117,10 +117,7 @@ def _export_lines(calls: Iterable[MarkedCall], file: Path | None) -> int:
         written = _write_lines(sys.stdout.buffer, calls)
         sys.stdout.flush()
         return written
-    with written_whole(file) as output:
-        # What calls hold is for their owner alone; a pipe or a device stays whose it is.
-        if (scratch := Path(output.name)).is_file():
-            scratch.chmod(0o600)
+    with written_whole(file, private=True) as output:
         return _write_lines(output, calls)
 
 

@@ -11,7 +11,7 @@ from locum.cli.progress import stderr_console
 from locum.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from locum.cli.places import TaskFolder
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locum.extraction import ExtractionDistillation
     from locum.generation import GenerationDistillation
     from locum.schema import Example
+    from locum.store import DerivedKind
 
     AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
 
@@ -41,11 +42,23 @@ def check_folder(folder: TaskFolder) -> None:
     check_page_place(folder.report)
 
 
-def keep_report(result: AnyDistillation, folder: TaskFolder) -> bool:
-    """Write the report; where that fails, say why, as its result is still to be printed."""
+def keep_report(
+    result: AnyDistillation, folder: TaskFolder, examples: Sequence[Example], place: str | Path
+) -> bool:
+    """Write the report; where that fails, say why, as its result is still to be printed.
+
+    A deletion of a call that it was made of names it.
+
+    Args:
+        result: What it tells of.
+        folder: Where it lies.
+        examples: What it was made of.
+        place: The store.
+    """
     from locum.report import write_report
 
     try:
+        _link(place, {"report": result.task.name}, examples)
         write_report(result, folder.report)
     except InputError as error:
         stderr_console().print(f"note: the result has no report: {error}", markup=False)
@@ -80,18 +93,23 @@ def keep_student(
         place: The store.
     """
     from locum.export import save_artefact
+
+    def remember(artefact: str) -> None:
+        _link(place, {"student": student.task.name, "artefact": artefact}, examples)
+
+    save_artefact(student, folder, remember)
+
+
+def _link(place: str | Path, keys: Mapping[DerivedKind, str], examples: Sequence[Example]) -> None:
+    """Note what was derived from the calls among some examples, by its kind."""
     from locum.store import CallStore
 
     ids = [example.call_id for example in examples if example.call_id is not None]
-
-    def remember(artefact: str) -> None:
-        if ids:
-            with open_existing(place) as database:
-                store = CallStore(database)
-                store.link("student", [(student.task.name, call_id) for call_id in ids])
-                store.link("artefact", [(artefact, call_id) for call_id in ids])
-
-    save_artefact(student, folder, remember)
+    if ids:
+        with open_existing(place) as database:
+            store = CallStore(database)
+            for kind, key in keys.items():
+                store.link(kind, [(key, call_id) for call_id in ids])
 
 
 def put_aside(student: Path) -> None:

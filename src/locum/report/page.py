@@ -48,6 +48,8 @@ _NAMES = {"l2": "penalty"}
 def write_report(distillation: AnyDistillation, path: str | Path) -> Path:
     """Write the report of a distillation to a file and return its path.
 
+    It quotes inputs, so that its owner alone may read it.
+
     Raises:
         InputError: The file cannot be written.
     """
@@ -55,13 +57,13 @@ def write_report(distillation: AnyDistillation, path: str | Path) -> Path:
 
 
 def write_page(html: str, path: str | Path) -> Path:
-    """Write a page to a file, whole or not at all, and return its path.
+    """Write a page for its owner alone to a file, whole or not at all, and return its path.
 
     Raises:
         InputError: The file cannot be written.
     """
     target = Path(path)
-    with written_whole(target) as file:
+    with written_whole(target, private=True) as file:
         file.write(html.encode("utf-8", "xmlcharrefreplace"))
     return target
 

@@ -226,10 +226,11 @@ class CallStore:
 
         Args:
             kind: ``answer`` for bought answers, ``student`` for the students of a task,
-                ``artefact`` for one of them, ``deferred`` for what a student was unsure of,
-                ``untimed`` for times that were made up.
-            links: The key of an answer, the task of a student, the SHA-256 of its manifest, or a
-                time, each with the id of a call that it stems from.
+                ``artefact`` for one of them, ``report`` for what was written of a task,
+                ``deferred`` for what a student was unsure of, ``untimed`` for times that were
+                made up.
+            links: The key of an answer, the task of a student or a report, the SHA-256 of its
+                manifest, or a time, each with the id of a call that it stems from.
         """
         link_derived(self._database, kind, links)
 

@@ -30,8 +30,8 @@ _ANSWERS = f"""
         WHERE other.kind = 'answer' AND other.key = derived.key AND other.call_id NOT IN {_DOOMED}
     )
 """  # noqa: S608 - no value in it
-_STUDENTS = f"""
-    SELECT DISTINCT key FROM derived WHERE kind = 'student' AND call_id IN {_DOOMED} ORDER BY key
+_TASKS = f"""
+    SELECT DISTINCT key FROM derived WHERE kind = ? AND call_id IN {_DOOMED} ORDER BY key
 """  # noqa: S608 - no value in it
 
 _FORGOTTEN = "call_id = NULL, said = '', input_hash = '', answer_hash = ''"
@@ -45,12 +45,14 @@ class Deletion(NamedTuple):
         archived: How many of them were in Parquet files.
         answers: Bought answers that stem from deleted calls alone.
         students: Tasks whose students learned from deleted calls: distil them again.
+        reports: Tasks whose reports were made of deleted calls, and may quote them.
     """
 
     calls: int
     archived: int
     answers: int
     students: tuple[str, ...]
+    reports: tuple[str, ...]
 
 
 class _Rewritten(NamedTuple):
@@ -129,7 +131,10 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
-    students = tuple(name for (name,) in database.execute(_STUDENTS))
+    students, reports = (
+        tuple(name for (name,) in database.execute(_TASKS, (kind,)))
+        for kind in ("student", "report")
+    )
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
     # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
     database.execute(
@@ -141,4 +146,4 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
             "(SELECT number FROM doomed WHERE number IS NOT NULL)"
         )
     database.execute("DROP TABLE doomed")
-    return Deletion(calls, len(archived), answers, students)
+    return Deletion(calls, len(archived), answers, students, reports)
