@@ -13,7 +13,8 @@ from locum.store.call_sums import (
     stream_sums,
     unusable_calls,
 )
-from locum.store.calls import CallStore, CallTotals
+from locum.store.call_totals import CallTotals
+from locum.store.calls import CallStore
 from locum.store.database import Database, open_database
 from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind

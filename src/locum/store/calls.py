@@ -12,6 +12,7 @@ from locum.errors import InputError
 from locum.store.archive import Compaction, compact_calls, hash_id, list_archives
 from locum.store.call_filter import CallFilter, Condition, prefix_range
 from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, to_call, to_facts, to_row
+from locum.store.call_totals import TOTALS, CallTotals, sum_up
 from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from locum.schema import Call, CallFacts, MarkedCall
     from locum.store.database import Database, Row
 
-__all__ = ["CallStore", "CallTotals"]
+__all__ = ["CallStore"]
 
 _INSERT_CALL = (
     f"INSERT INTO calls ({FACTS}) VALUES ({', '.join('?' * len(FACT_COLUMNS))}) "  # noqa: S608 - marks alone
@@ -36,42 +37,12 @@ _INSERT_BODIES = (
     "INSERT INTO bodies (number, request, response) SELECT number, ?, ? FROM calls WHERE id = ? "
     "ON CONFLICT (number) DO NOTHING"
 )
-_TOTALS = (
-    "task, fingerprint, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd), "
-    "min(time), max(time)"
-)
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
 _ID = FACT_COLUMNS.index("id")
 _UNTIMED = "SELECT call_id, key FROM derived WHERE kind = 'untimed'"
 _IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
-
-
-class CallTotals(NamedTuple):
-    """Sums over the calls of one task, or of one fingerprint without one, to one model.
-
-    Args:
-        name: The named task; the fingerprint of calls without one.
-        named: Whether ``name`` is a task.
-        model: The model that was asked for.
-        calls: How many.
-        input_tokens: Tokens of the requests, where they are known.
-        output_tokens: Tokens of the answers, where they are known.
-        cost_usd: What those cost whose cost is known; ``None`` where none is.
-        first: Time of the first call, in seconds since 1970.
-        last: Time of the last call.
-    """
-
-    name: str
-    named: bool
-    model: str
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    first: float
-    last: float
 
 
 class CallStore:
@@ -152,11 +123,7 @@ class CallStore:
     def totals(self, where: CallFilter) -> list[CallTotals]:
         """Return sums by task, or fingerprint where there is none, and model; most calls first."""
         grouped = where.condition().then("GROUP BY fingerprint, task, model")
-        found: dict[tuple[bool, str, str], CallTotals] = {}
-        for totals in map(_to_totals, self._select(_TOTALS, where, grouped)):
-            key = (totals.named, totals.name, totals.model)
-            found[key] = _sum(found[key], totals) if key in found else totals
-        return sorted(found.values(), key=lambda totals: (-totals.calls, totals))
+        return sum_up(self._select(TOTALS, where, grouped))
 
     def get(self, call_id: str) -> Call:
         """Return a call by its id, or by the beginning of its id where no other begins so.
@@ -332,22 +299,3 @@ def _push(
     row = next(rows, None)
     if row is not None:
         heapq.heappush(heads, (row[_TIME], order, row, rows))
-
-
-def _to_totals(row: Row) -> CallTotals:
-    task, fingerprint, model, calls, input_tokens, output_tokens, cost_usd, first, last = row
-    name = fingerprint if task is None else task
-    counts = (calls, int(input_tokens or 0), int(output_tokens or 0))
-    return CallTotals(name, task is not None, model, *counts, cost_usd, first, last)
-
-
-def _sum(one: CallTotals, other: CallTotals) -> CallTotals:
-    costs = [cost for cost in (one.cost_usd, other.cost_usd) if cost is not None]
-    return one._replace(
-        calls=one.calls + other.calls,
-        input_tokens=one.input_tokens + other.input_tokens,
-        output_tokens=one.output_tokens + other.output_tokens,
-        cost_usd=sum(costs) if costs else None,
-        first=min(one.first, other.first),
-        last=max(one.last, other.last),
-    )
