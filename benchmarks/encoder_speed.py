@@ -40,7 +40,7 @@ from locum.students.encoder import EncoderStudent
 from locum.students.encoder_graph import compile_graph, export_graph
 from locum.students.encoder_head import choose_l2, fit_head
 from locum.students.encoder_novelty import EmbeddingNovelty
-from locum.students.encoder_pooling import pooled
+from locum.students.encoder_pooling import last_width, pooled
 from locum.students.encoder_session import EncoderSession
 from locum.students.encoder_source import load_encoder
 from locum.students.encoder_tokens import TokenReader
@@ -196,15 +196,19 @@ def show_novelty(place: str, packages: Path | None) -> None:
     train, answers = reader.read(parts.train.texts), parts.train.answers
     exported = export_graph(encoder.model, encoder.pooling, encoder.most_tokens)
     graph = compile_graph(exported, "int8", train[:100])
-    session = EncoderSession(graph.SerializeToString())
-    known = session.embed(train)
-    own, own_answers = session.embed(reader.read(parts.test.texts[:600])), parts.test.answers[:600]
+    session, width = EncoderSession(graph.SerializeToString()), last_width(encoder.model)
+
+    def embed(rows: list[NDArray[np.int64]]) -> NDArray[np.float32]:
+        return session.embed(rows)[:, -width:]
+
+    known = embed(train)
+    own, own_answers = embed(reader.read(parts.test.texts[:600])), parts.test.answers[:600]
     print(f"{'strange texts':22}{'to labels':>12}{'to all':>12}{'novelty':>12}")
     novelty = EmbeddingNovelty.fit(known, answers)
     for name in ("movies", "amazon"):
         texts = read_set(name, packages).texts
         some = np.random.default_rng(0).permutation(len(texts))[:300].tolist()
-        _show_auroc(name, novelty, session.embed(reader.read([texts[row] for row in some])), own)
+        _show_auroc(name, novelty, embed(reader.read([texts[row] for row in some])), own)
     unseen = np.random.default_rng(0).permutation(len(parts.train.labels))[:UNSEEN_LABELS]
     seen = ~np.isin(answers, unseen)
     novelty = EmbeddingNovelty.fit(known[seen], answers[seen])
