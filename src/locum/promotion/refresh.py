@@ -85,7 +85,6 @@ def compare_with_promoted(
         promotion: The student that is promoted, or was.
         new: Another of the same task.
         certified_on: Inputs with the teacher's answers, none of which the new one learned from.
-
     """
     if new.certificate is None:
         return Refreshed(better=False, reason="it is certified for single fields alone")
