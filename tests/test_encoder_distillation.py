@@ -353,6 +353,17 @@ def test_no_texts_are_refused(tmp_path: Path, teacher: Path) -> None:
         distil_encoder(teacher, [], tmp_path / "student", layers=2)
 
 
+def test_one_text_is_no_list_of_texts(tmp_path: Path, teacher: Path) -> None:
+    with pytest.raises(UsageError, match="is one text, expected a list"):
+        distil_encoder(teacher, "one text", tmp_path / "student", layers=2)
+
+
+def test_soft_labels_may_be_a_list(tmp_path: Path, teacher: Path) -> None:
+    lists: Any = LABELS.tolist()
+    with pytest.raises(UsageError, match=r"soft_labels of shape .*expected .\d+, C"):
+        distil_encoder(teacher, TEXTS, tmp_path / "student", layers=2, soft_labels=lists[1:])
+
+
 def test_students_of_another_kind_are_refused(tmp_path: Path, teacher: Path) -> None:
     foreign = save_encoder(tmp_path / "foreign", layers=2, words=WORDS[:-1])
     deep = save_encoder(tmp_path / "deep", layers=5)

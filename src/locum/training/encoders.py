@@ -136,6 +136,8 @@ def distil_encoder(
             compared, the loss is no longer finite, the folder cannot be written, or the extra is
             not installed.
     """
+    if soft_labels is not None:
+        soft_labels = np.asarray(soft_labels)
     _check_task(texts, losses, soft_labels)
     _check_training(training)
     _check_positive("temperature", temperature)
