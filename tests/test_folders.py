@@ -9,6 +9,7 @@ import pytest
 from locum.distillation.search import SearchSettings
 from locum.errors import UsageError
 from locum.folders import find_folder
+from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,3 +33,5 @@ def test_a_folder_is_found_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_an_encoder_that_lies_nowhere_is_refused(place: str) -> None:
     with pytest.raises(UsageError, match="does not exist: expected a folder"):
         SearchSettings(encoder=place).check(set(), "with labels")
+    with pytest.raises(UsageError, match="does not exist: expected a folder, a GGUF file"):
+        Pretrained(place)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
+from locum.folders import find_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,10 +43,10 @@ class Pretrained:
     def __init__(
         self, model: str | Path, gguf_file: str | None = None, revision: str | None = None
     ) -> None:
-        path = Path(model).expanduser()
-        if path.is_file():
+        path = find_path(model)
+        if path is not None and path.is_file():
             path, gguf_file = path.parent, path.name
-        self._folder = path.resolve() if str(model) and path.is_dir() else None
+        self._folder = path.resolve() if path is not None and path.is_dir() else None
         if self._folder is None and (isinstance(model, Path) or model[:1] in {"", ".", "/", "~"}):
             raise UsageError(
                 f"model {str(model)!r} does not exist: expected a folder, a GGUF file, or a name "
