@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import stat
@@ -198,6 +199,16 @@ def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:
     run("import", "-", folder=tmp_path, stdin=record)
     (call,) = lines(run("calls", "export", folder=tmp_path))
     assert call["cost_usd"] == pytest.approx((40 * 1.0 + 1 * 2.0) / 1e6)
+
+
+def test_whole_numbers_beyond_64_bits_are_shown_and_exported(tmp_path: Path) -> None:
+    logged = pair(1, "Where is it?", "shipping", {"shipping": 0.9, "billing": 0.1})
+    logged["request"]["metadata"] = {"order": 2**70}
+    (tmp_path / "log.jsonl").write_text(json.dumps(logged), "utf-8")
+    run("import", "log.jsonl", folder=tmp_path)
+    exported = json.loads(run("calls", "export", folder=tmp_path).stdout)
+    assert exported["request"]["metadata"] == {"order": 2**70}
+    assert json.loads(run("calls", "show", exported["id"], folder=tmp_path).stdout) == exported
 
 
 @pytest.mark.parametrize("name", ["all.csv", "all.jsonl.gz", "all.xlsx", "all.v2"])

@@ -99,11 +99,11 @@ def show_call(
     home: Home = None,
 ) -> None:
     """Print one call with its request and its response, as JSON."""
-    import orjson
+    from locum.traffic.strict_json import write_json
 
     with _opened(config, home) as store:
         [found] = store.marked([store.get(call)])
-    typer.echo(orjson.dumps(exported(found), option=orjson.OPT_INDENT_2))
+    typer.echo(write_json(exported(found), indented=True))
 
 
 @calls_app.command("totals")

@@ -122,10 +122,10 @@ def _export_lines(calls: Iterable[MarkedCall], file: Path | None) -> int:
 
 
 def _write_lines(output: BinaryIO, calls: Iterable[MarkedCall]) -> int:
-    import orjson
+    from locum.traffic.strict_json import write_json
 
     written = 0
     for call in calls:
-        output.write(orjson.dumps(exported(call), option=orjson.OPT_APPEND_NEWLINE))
+        output.write(write_json(exported(call)) + b"\n")
         written += 1
     return written

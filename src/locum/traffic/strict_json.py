@@ -61,15 +61,23 @@ def canonical_json(value: object) -> bytes:
     return write_json(value, sort_keys=True)
 
 
-def write_json(value: object, *, sort_keys: bool = False) -> bytes:
+def write_json(value: object, *, sort_keys: bool = False, indented: bool = False) -> bytes:
     """Return a value as JSON.
+
+    Args:
+        value: What JSON can say.
+        sort_keys: Whether names stand in order.
+        indented: Whether each stands on a line of its own, for people.
 
     Raises:
         TypeError: The value holds something that JSON cannot say.
         RecursionError: It is nested too deep.
     """
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
+        option = sort_keys * orjson.OPT_SORT_KEYS | indented * orjson.OPT_INDENT_2
+        return orjson.dumps(value, option=option)
     except orjson.JSONEncodeError:
         # Whole numbers beyond 64 bits, and text that is no valid Unicode.
+        if indented:
+            return json.dumps(value, sort_keys=sort_keys, indent=2).encode()
         return json.dumps(value, sort_keys=sort_keys, separators=(",", ":")).encode()
