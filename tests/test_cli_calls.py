@@ -202,12 +202,13 @@ def test_calls_of_a_model_with_a_price_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_whole_numbers_beyond_64_bits_are_shown_and_exported(tmp_path: Path) -> None:
-    logged = pair(1, "Where is it?", "shipping", {"shipping": 0.9, "billing": 0.1})
-    logged["request"]["metadata"] = {"order": 2**70}
-    (tmp_path / "log.jsonl").write_text(json.dumps(logged), "utf-8")
-    run("import", "log.jsonl", folder=tmp_path)
+    large = 2**70 + 1
+    (call,) = make_calls(1)
+    call.request["metadata"] = {"order": large}
+    with open_database(tmp_path / ".locum" / "locum.sqlite") as database:
+        CallStore(database).add([call])
     exported = json.loads(run("calls", "export", folder=tmp_path).stdout)
-    assert exported["request"]["metadata"] == {"order": 2**70}
+    assert exported["request"]["metadata"] == {"order": large}
     assert json.loads(run("calls", "show", exported["id"], folder=tmp_path).stdout) == exported
 
 
