@@ -386,18 +386,26 @@ def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
 
 def test_the_rungs_get_what_the_user_chose() -> None:
     given = SearchSettings(encoder="here/encoder", embeddings=None, seed=3)
-    rungs = {rung.name: rung.settings(given, 7.0) for rung in LADDER}
+    rungs = {rung.name: rung.settings(given, 3_200, 7.0) for rung in LADDER}
     assert rungs["linear"] == {}
     assert rungs["static"] == {"embeddings": "here/encoder"}
-    assert rungs["encoder"].pop("epochs") > 0
-    assert rungs["encoder"] == {"encoder": "here/encoder", "seconds": 7.0, "seed": 3}
+    chosen = {"encoder": "here/encoder", "seconds": 7.0, "seed": 3}
+    assert rungs["encoder"] == chosen | {"epochs": 5}
     assert rungs["frozen-encoder"] == rungs["encoder"] | {"epochs": 0}
     there = given._replace(embeddings="there")
-    assert LADDER[1].settings(there, 7.0) == {"embeddings": "there"}
+    assert LADDER[1].settings(there, 3_200, 7.0) == {"embeddings": "there"}
     small = given._replace(max_bytes=1_000)
-    assert LADDER[0].settings(small, 7.0) == {"max_bytes": 1_000}
+    assert LADDER[0].settings(small, 3_200, 7.0) == {"max_bytes": 1_000}
     large = given._replace(max_bytes=1_000_000_000)
-    assert LADDER[0].settings(large, 7.0) == {"max_bytes": LinearStudent(["a", "b"]).max_bytes}
+    assert LADDER[0].settings(large, 3_200, 7.0) == {
+        "max_bytes": LinearStudent(["a", "b"]).max_bytes
+    }
+
+
+@pytest.mark.parametrize(("inputs", "epochs"), [(2, 10), (1_600, 10), (2_000, 8), (90_000, 5)])
+def test_an_encoder_passes_more_often_over_few_inputs(inputs: int, epochs: int) -> None:
+    rung = next(rung for rung in LADDER if rung.name == "encoder")
+    assert rung.settings(SearchSettings(), inputs, 7.0)["epochs"] == epochs
 
 
 def test_texts_that_a_student_reads_in_part_are_said(encoder: str) -> None:

@@ -197,7 +197,9 @@ class _Climber:
 
     def _train(self, rung: Rung) -> _Trained:
         family = find_family(rung.family)
-        settings = rung.settings(self._settings, self._left(rung))
+        settings = rung.settings(
+            self._settings, len(self._labelled["train"].texts), self._left(rung)
+        )
         source = settings.get("embeddings") or settings.get("encoder")
         self._told(f"student {rung.name}{f', made from {source}' if source else ''}")
         started = time.perf_counter()

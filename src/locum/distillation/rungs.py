@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LADDER", "Rung", "rung_names"]
 
-_EPOCHS = 10
+_STEPS, _BATCH = 500, 32
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 10
 _LEAST_SECONDS = 1.0
 
 
@@ -31,17 +32,19 @@ class Rung(NamedTuple):
     family: str
     fixed: Mapping[str, Any]
 
-    def settings(self, given: SearchSettings, seconds: float) -> dict[str, Any]:
+    def settings(self, given: SearchSettings, inputs: int, seconds: float) -> dict[str, Any]:
         """Return what the student's constructor gets besides the labels: what it has a name for.
 
         Args:
             given: What the user chose.
+            inputs: How many it learns from.
             seconds: What is left of the time.
         """
         parameters = signature(find_family(self.family)).parameters
         chosen = {
             "embeddings": given.embeddings or given.encoder,
             "encoder": given.encoder,
+            "epochs": _epochs(inputs),
             "seconds": max(seconds, _LEAST_SECONDS),
             "seed": given.seed,
         }
@@ -50,6 +53,11 @@ class Rung(NamedTuple):
         return {name: value for name, value in chosen.items() if name in parameters} | {
             **self.fixed
         }
+
+
+def _epochs(inputs: int) -> int:
+    """Return passes that come to about 500 steps, 5 at least and 10 at most."""
+    return min(max(_FEWEST_EPOCHS, -(-_STEPS * _BATCH // max(inputs, 1))), _MOST_EPOCHS)
 
 
 def _least(most: int, default: object) -> int:
@@ -61,7 +69,7 @@ LADDER = (
     Rung("static", "static", {}),
     Rung("cascade", "cascade", {}),
     Rung("frozen-encoder", "encoder", {"epochs": 0}),
-    Rung("encoder", "encoder", {"epochs": _EPOCHS}),
+    Rung("encoder", "encoder", {}),
     Rung("ensemble", "ensemble", {}),
 )
 

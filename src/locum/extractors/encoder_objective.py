@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from locum.students.encoder_precision import computing_short
 from locum.students.encoder_tuning import pad_tokens
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ class ExtractionObjective:
 
         windows = [self._lesson.windows[row] for row in rows.tolist()]
         ids, mask = pad_tokens([window.ids for window in windows])
-        states = self._lesson.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        with computing_short():
+            states = self._lesson.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states = states.float()
         real = mask.unsqueeze(-1).to(states)
         mean = (states * real).sum(dim=1) / real.sum(dim=1)
         losses = [*self._tag_losses(states, rows), *self._option_losses(mean, rows)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from locum.losses import soft_target_cross_entropy, soft_target_loss
 from locum.students.encoder_head import Head, Scale
 from locum.students.encoder_pooling import pooled
+from locum.students.encoder_precision import computing_short
 from locum.students.encoder_tuning import pad_tokens
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class LabelObjective:
 
     def _logits(self, rows: Rows) -> Tensor:
         ids, mask = pad_tokens([self._lesson.rows[row] for row in rows])
-        embeddings = pooled(self._lesson.model, self._lesson.pooling, ids, mask)
-        logits: Tensor = self.head((embeddings - self._centre) / self._spread)
+        with computing_short():
+            embeddings = pooled(self._lesson.model, self._lesson.pooling, ids, mask)
+        logits: Tensor = self.head((embeddings.float() - self._centre) / self._spread)
         return logits

@@ -96,9 +96,10 @@ def tune(
 
     States are compared after each epoch by the objective's loss on the inputs held out. Training
     goes on where an epoch brings nothing: most is gained at the end, as the rate falls. The result
-    depends on nothing but the arguments, torch's version and its number of threads: only a bound in
-    seconds that binds, as all steps do not fit into it, makes a run depend on the machine's speed.
-    The global random state is left as it was.
+    depends on nothing but the arguments, torch's version and its number of threads, and what the
+    processor can compute in (see `computing_short`): only a bound in seconds that binds, as all
+    steps do not fit into it, makes a run depend on the machine's speed. The global random state is
+    left as it was.
 
     Args:
         model: The encoder.
