@@ -33,6 +33,27 @@ for _ in range(3):
         os._exit(0)
     assert os.waitpid(worker, 0)[1] == 0
 """
+FORKING_WHILE_ASKED = """
+import itertools, os, signal, sys, threading
+import locum
+
+student = locum.load(sys.argv[1])
+student.predict(["a text"])
+words = map("w{:x}q".format, itertools.count())
+
+def ask():
+    while True:
+        student.predict([" ".join(itertools.islice(words, 200))])
+
+threading.Thread(target=ask, daemon=True).start()
+for place in range(60):
+    worker = os.fork()
+    if not worker:
+        signal.alarm(20)
+        student.predict([f"another{place} word{place}"])
+        os._exit(0)
+    assert os.waitpid(worker, 0)[1] == 0, "a worker waited for a lock"
+"""
 
 
 @pytest.mark.parametrize("make", [label_student, object_student])
@@ -50,3 +71,12 @@ def test_forked_workers_answer_as_the_student_does(tmp_path: Path, make: object)
     student = locum.load(folder)
     expected = [repr(one) for text in TEXTS for one in student.predict([text])]
     assert [json.loads(line) for line in done.stdout.splitlines()] == [expected] * 3
+
+
+@pytest.mark.parametrize("make", [label_student, object_student])
+def test_workers_can_be_forked_while_a_thread_asks(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    folder = make().save(tmp_path / "student")
+    subprocess.run(
+        [sys.executable, "-c", FORKING_WHILE_ASKED, str(folder)], timeout=120, check=True
+    )

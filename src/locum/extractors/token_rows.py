@@ -6,7 +6,6 @@ gives the same alone and among others, and whatever was asked before.
 
 from __future__ import annotations
 
-import threading
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from locum.extractors.token_features import BOUNDARY, OFFSETS, WINDOW, Place, fold, pair_name
 from locum.extractors.token_table import MARGIN
+from locum.forking import REMEMBERING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,6 @@ class _KnownWords(dict[str, int]):
         self._vocabulary = weights.vocabulary
         nothing = np.zeros((1, len(weights.scale)), np.int8)
         self._units: Units = np.concatenate([weights.units, nothing])
-        self._lock = threading.Lock()
         self.folded: list[str] = []
         self.table = np.zeros((_FIRST_WORDS, len(_PLACES), len(weights.scale)), np.float32)
         self.__missing__(BOUNDARY)
@@ -55,7 +54,7 @@ class _KnownWords(dict[str, int]):
         rows = [row for place in _PLACES for row in (nothing, *columns[place])]
         starts = np.cumsum([0, *(1 + len(columns[place]) for place in _PLACES[:-1])])
         sums = np.add.reduceat(self._units.take(rows, axis=0), starts, axis=0, dtype=np.float32)
-        with self._lock:
+        with REMEMBERING:
             return self.setdefault(word, self._keep(word, sums))
 
     def _keep(self, word: str, sums: Rows) -> int:

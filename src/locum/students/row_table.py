@@ -7,7 +7,6 @@ was asked before.
 
 from __future__ import annotations
 
-import threading
 from array import array
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from locum.forking import REMEMBERING
 from locum.students.ngrams import split_words, word_ngrams, word_pairs
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class _KnownWords(dict[str, bytes]):
         self._vocabulary = vocabulary
         self._unknown_ngram, self._unknown_word = len(vocabulary), len(vocabulary) + 1
         self._waiting: list[str] = []
-        self._lock = threading.Lock()
         self._used = len(rows)
         width = rows.shape[1]
         space = min(_MOST_WORDS, max(_FOLDED_AT_ONCE, _MOST_FLOATS // width))
@@ -81,7 +80,7 @@ class _KnownWords(dict[str, bytes]):
         rows.append(words.get(word, self._unknown_word))
         packed = rows.tobytes()
         if len(word) <= _LONGEST_WORD and not self.full:
-            with self._lock:
+            with REMEMBERING:
                 self._remember(word, packed)
         return packed
 
