@@ -384,6 +384,88 @@ def test_values_that_cannot_be_used(bad: dict[str, Any], said: str) -> None:
         distill(make_task(), make_examples(20), **bad)
 
 
+FAMILIES = """
+from locum.students import Judgement
+from locum.students.linear import LinearStudent
+
+class Boom(LinearStudent):
+    family = "boom"
+
+    def fit(self, *given):
+        raise ValueError("my library is unhappy")
+
+class Narrow(LinearStudent):
+    family = "narrow"
+
+    def judge(self, inputs):
+        proba, novelty = super().judge(inputs)
+        return Judgement(proba[:, :2], novelty)
+
+class Undefined(LinearStudent):
+    family = "undefined"
+
+    def judge(self, inputs):
+        proba, novelty = super().judge(inputs)
+        return Judgement(proba, novelty * float("nan"))
+
+class Unsaved(LinearStudent):
+    family = "unsaved"
+
+    def save(self, directory):
+        raise TypeError("not writable")
+"""
+
+
+@pytest.fixture
+def other_families(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package with families of its own, of which each fails in another way."""
+    (tmp_path / "other_families.py").write_text(FAMILIES)
+    facts = tmp_path / "other_families-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: other-families\nVersion: 1.0\n")
+    lines = [f"{name.lower()} = other_families:{name}" for name in OTHERS]
+    (facts / "entry_points.txt").write_text("\n".join(["[locum.students]", *lines]))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+OTHERS = {
+    "Boom": "failed with ValueError: my library is unhappy (see other_families:Boom, or leave",
+    "Narrow": "by probabilities of shape [",
+    "Undefined": "by numbers that are not finite",
+    "Unsaved": "failed with TypeError: not writable",
+    "Gone": "failed with AttributeError: ",
+}
+
+
+@pytest.mark.usefixtures("other_families")
+def test_a_family_of_others_that_fails_leaves_the_rest_alone() -> None:
+    asked = ",".join(["linear", *map(str.lower, OTHERS)])
+    rungs = by_name(distill(make_task(), make_examples(600, noise=0.0, soft=False), family=asked))
+    assert rungs["linear"].chosen
+    for name, said in OTHERS.items():
+        reason = rungs[name.lower()].reason
+        assert reason.startswith(f"student family '{name.lower()}' ")
+        assert said in reason
+
+
+@pytest.mark.usefixtures("other_families")
+def test_the_error_of_a_family_that_is_asked_for_alone_stays_its_cause() -> None:
+    with pytest.raises(UsageError, match="my library is unhappy") as caught:
+        distill(make_task(), make_examples(600, noise=0.0, soft=False), family="boom")
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_an_error_of_a_family_of_ours_is_not_taken_for_a_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a fault of Locum")
+
+    monkeypatch.setattr(LinearStudent, "fit", fail)
+    with pytest.raises(ValueError, match="a fault of Locum"):
+        distill(make_task(), make_examples(600, soft=False), family="linear,ensemble")
+
+
 def test_the_rungs_get_what_the_user_chose() -> None:
     given = SearchSettings(encoder="here/encoder", embeddings=None, seed=3)
     rungs = {rung.name: rung.settings(given, 3_200, 7.0) for rung in LADDER}

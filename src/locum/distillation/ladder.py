@@ -11,7 +11,7 @@ from locum.distillation.choice import why_enough
 from locum.distillation.least_size import least_bytes
 from locum.distillation.rungs import LADDER, Rung
 from locum.errors import LocumError, UsageError
-from locum.students import find_family
+from locum.students import find_family, naming_family
 from locum.students.encoder import EncoderStudent
 from locum.students.joined import extras_of
 from locum.training import train
@@ -146,7 +146,7 @@ class _Climber:
             self._try_members(LADDER)
             self._try_ensemble()
         else:
-            self._measure(rung, self._train(rung))
+            self._train_and_measure(rung)
         return Climb(self._rungs, self._attempts, self._omitted)
 
     def _try_members(self, rungs: Sequence[Rung]) -> None:
@@ -161,15 +161,18 @@ class _Climber:
             self._omitted[rung.name] = reason
             return
         try:
-            trained = self._train(rung)
+            self._train_and_measure(rung)
         except LocumError as error:
             self._omitted[rung.name] = self._failed[rung.family] = str(error)
-            return
-        as_it_is = _ENCODERS[0] in self._attempts and rung.name == _ENCODERS[1]
-        if as_it_is and not was_tuned(trained.student.student):
-            self._omitted[rung.name] = f"{NOT_TUNED}: it is {_ENCODERS[0]}"
-            return
-        self._measure(rung, trained)
+
+    def _train_and_measure(self, rung: Rung) -> None:
+        with naming_family(rung.family):
+            trained = self._train(rung)
+            as_it_is = _ENCODERS[0] in self._attempts and rung.name == _ENCODERS[1]
+            if as_it_is and not was_tuned(trained.student.student):
+                self._omitted[rung.name] = f"{NOT_TUNED}: it is {_ENCODERS[0]}"
+                return
+            self._measure(rung, trained)
 
     def _enough(self) -> str:
         """Why no further rung is needed."""

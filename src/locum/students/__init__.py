@@ -6,7 +6,9 @@ from locum.students.protocol import (
     RefittableStudent,
     Student,
     WindowedStudent,
+    check_judgement,
     find_family,
+    naming_family,
     refit,
     student_families,
 )
@@ -17,7 +19,9 @@ __all__ = [
     "RefittableStudent",
     "Student",
     "WindowedStudent",
+    "check_judgement",
     "find_family",
+    "naming_family",
     "refit",
     "student_families",
 ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
-from locum.errors import UsageError
+import numpy as np
+
+from locum.errors import LocumError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from importlib.metadata import EntryPoint
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
@@ -20,7 +23,9 @@ __all__ = [
     "RefittableStudent",
     "Student",
     "WindowedStudent",
+    "check_judgement",
     "find_family",
+    "naming_family",
     "refit",
     "student_families",
 ]
@@ -159,9 +164,54 @@ def find_family(name: str) -> type[Student]:
     Raises:
         UsageError: No installed package registers a family of that name.
     """
+    family: type[Student] = _entry_point(name).load()
+    return family
+
+
+@contextmanager
+def naming_family(name: str) -> Iterator[None]:
+    """Say which family it was whose own code fails, where another package brings that family.
+
+    Raises:
+        UsageError: It fails with an error that is none of Locum's.
+    """
+    try:
+        yield
+    except LocumError:
+        raise
+    except Exception as error:
+        entry = _entry_point(name)
+        if entry.value.startswith("locum."):
+            raise
+        raise UsageError(
+            f"student family {name!r} failed with {type(error).__name__}: {error} (see "
+            f"{entry.value}, or leave the family out)"
+        ) from error
+
+
+def check_judgement(judgement: Judgement, family: str, inputs: int, labels: int) -> None:
+    """Refuse a judgement that does not speak of these inputs and labels in numbers.
+
+    Raises:
+        UsageError: A shape is another one, or a number is not finite.
+    """
+    proba, novelty = (np.shape(part) for part in judgement)
+    if (proba, novelty) != ((inputs, labels), (inputs,)):
+        raise UsageError(
+            f"student family {family!r} judges {inputs:,} inputs and {labels} labels by "
+            f"probabilities of shape {list(proba)} and novelty of shape {list(novelty)}: expected "
+            f"{[inputs, labels]} and {[inputs]}"
+        )
+    if not all(np.isfinite(part).all() for part in judgement):
+        raise UsageError(
+            f"student family {family!r} judges by numbers that are not finite: expected "
+            "probabilities, and a novelty of each input"
+        )
+
+
+def _entry_point(name: str) -> EntryPoint:
     found = list(entry_points(group=STUDENT_ENTRY_POINTS, name=name))
     if not found:
         known = ", ".join(student_families())
         raise UsageError(f"there is no student family {name!r} here (installed: {known})")
-    family: type[Student] = found[0].load()
-    return family
+    return found[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from locum.calibration import fit_temperature
 from locum.losses import soften
 from locum.selective_risk import selective_risk_area
+from locum.students import check_judgement
 from locum.training.trials import CurvePoint, SyntheticGain, Trial
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def fit_trial(make_student: Callable[..., Student], trial: Trial, labelled: Labe
 def score_student(student: Student, trial: Trial, validation: Labelled) -> Candidate:
     """Judge the validation inputs and fill in the trial's figures."""
     judged = student.judge(validation.texts)
+    check_judgement(judged, student.family, *validation.soft_labels.shape)
     agrees = judged.proba.argmax(axis=1) == validation.answers
     temperature = fit_temperature(judged.proba, validation.answers)
     area = selective_risk_area(soften(judged.proba, temperature).max(axis=1), agrees)
