@@ -59,7 +59,7 @@ def test_what_does_not_fit_the_inputs_is_refused(family: str) -> None:
         others = np.resize(soft_labels, (rows, len(LABELS)))
         with pytest.raises(UsageError, match=f"soft labels of shape .{rows}, 3. for 60 inputs"):
             make_unfitted(family).fit(texts, others)
-        with pytest.raises(UsageError, match=f"{rows} human labels for 60 inputs"):
+        with pytest.raises(UsageError, match=rf"shape \[{rows}\] for 60 inputs"):
             make_unfitted(family).fit(texts, soft_labels, np.zeros(rows, np.int64))
     with pytest.raises(UsageError, match="is one text"):
         make_unfitted(family).fit("letters", soft_labels[:7])

@@ -565,6 +565,54 @@ def test_soft_labels_that_cannot_be_learned_are_refused(
         LinearStudent(_CLASSES).fit(data.texts, change(data.truth))
 
 
+@pytest.mark.parametrize(
+    ("human", "said"),
+    [
+        ([0] * 300, "of type list"),
+        (np.zeros(300), "of type float64"),
+        (np.array(["red"] * 300), "of type <U3"),
+        (np.zeros(299, np.int64), r"of shape \[299\] for 300 inputs"),
+        (np.zeros((300, 1), np.int64), r"of shape \[300, 1\] for 300 inputs"),
+        (np.where(np.arange(300) == 4, 3, -1), "of input 5 is 3: .* to 2 each"),
+        (np.where(np.arange(300) == 4, -2, 0), "of input 5 is -2"),
+    ],
+)
+def test_human_labels_that_cannot_be_learned_are_refused(
+    data: StudentData, human: NDArray[np.int64], said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"human label.*{said}"):
+        LinearStudent(_CLASSES).fit(data.texts, data.truth, human)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (["red", "blue", "red"], "label 'red' stands there twice"),
+        ([0, 1, 2], "label 0 is of type int: expected a text"),
+    ],
+)
+def test_labels_that_cannot_be_told_apart_are_refused(
+    data: StudentData, classes: list[str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        LinearStudent(classes).fit(data.texts, data.truth)
+
+
+def test_parameters_that_are_numbers_of_numpy_are_saved_as_any_others(
+    data: StudentData, tmp_path: Path
+) -> None:
+    given = LinearStudent(
+        _CLASSES,
+        l2=np.logspace(-6, -4, 3)[1],
+        temperature=np.float32(2),  # type: ignore[arg-type]
+        max_iterations=np.int64(3),  # type: ignore[arg-type]
+    )
+    given.fit(data.texts, data.truth).save(tmp_path)
+    loaded = LinearStudent.load(tmp_path)
+    assert loaded.get_params() == given.get_params()
+    assert loaded.predict(data.texts) == given.predict(data.texts)
+
+
 def test_what_is_saved_may_be_read_as_other_files(student: LinearStudent, tmp_path: Path) -> None:
     (tmp_path / "other").write_text("anything")
     expected = (tmp_path / "other").stat().st_mode

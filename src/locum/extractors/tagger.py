@@ -22,6 +22,7 @@ from locum.extractors.token_table import tabulate
 from locum.extractors.token_vocabulary import choose_features
 from locum.extractors.token_weights import MOST, TokenWeights, round_weights
 from locum.extractors.training_targets import arrange
+from locum.students.base import write_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,7 +160,7 @@ class LinearTagger:
         """Write the fitted state into an existing folder; return the files written."""
         tensors = {"transitions": self.transitions_, **self.weights_.pack()}
         (directory / _WEIGHTS).write_bytes(save(tensors))
-        (directory / _PARAMETERS).write_bytes(orjson.dumps(self.get_params()))
+        write_parameters(directory / _PARAMETERS, self.get_params())
         return [directory / _WEIGHTS, directory / _PARAMETERS]
 
     @classmethod

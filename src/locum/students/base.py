@@ -6,18 +6,20 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 
 from locum.errors import UsageError
 from locum.losses import first_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from locum.students.protocol import Judgement
 
-__all__ = ["BaseStudent", "check_learnable"]
+__all__ = ["BaseStudent", "check_learnable", "write_parameters"]
 
 
 class BaseStudent:
@@ -67,23 +69,23 @@ def check_learnable(
         soft_labels: Expected to be ``[N, C]``, finite and not negative, with a sum above zero in
             each row.
         classes: ``C`` labels.
-        human_labels: Expected to be ``[N]``, if there are any.
+        human_labels: Expected to be ``[N]`` whole numbers, if there are any: the place of a label,
+            or -1.
 
     Raises:
-        UsageError: They are not so; the first row that is not is named.
+        UsageError: They are not so; the first row that is not is named. Or a label is no text, or
+            stands there twice.
     """
     _check_texts(inputs)
+    _check_classes(classes)
     expected = (len(inputs), len(classes))
     if soft_labels.shape != expected or not len(inputs):
         raise UsageError(
             f"soft labels of shape {list(soft_labels.shape)} for {len(inputs):,} inputs and "
             f"{len(classes)} labels: expected {list(expected)}, and at least one input"
         )
-    if human_labels is not None and len(human_labels) != len(inputs):
-        raise UsageError(
-            f"{len(human_labels):,} human labels for {len(inputs):,} inputs: expected one each, or "
-            "-1 where there is none"
-        )
+    if human_labels is not None:
+        _check_human_labels(human_labels, *expected)
     row = first_unusable(soft_labels)
     if row is not None:
         raise UsageError(
@@ -96,3 +98,31 @@ def check_learnable(
 def _check_texts(inputs: Sequence[str]) -> None:
     if isinstance(inputs, str):
         raise UsageError(f"{inputs[:40]!r} is one text: give a list of texts")
+
+
+def _check_classes(classes: Sequence[str]) -> None:
+    for name in classes:
+        if not isinstance(name, str):
+            raise UsageError(f"label {name!r} is of type {type(name).__name__}: expected a text")
+    if len(set(classes)) < len(classes):
+        twice = next(name for place, name in enumerate(classes) if name in classes[:place])
+        raise UsageError(f"label {twice!r} stands there twice: expected each label once")
+
+
+def _check_human_labels(human_labels: NDArray[np.integer], inputs: int, labels: int) -> None:
+    expected = f"expected an array of a whole number from -1, for none, to {labels - 1} each"
+    if not isinstance(human_labels, np.ndarray) or human_labels.dtype.kind not in "iu":
+        kind = getattr(human_labels, "dtype", type(human_labels).__name__)
+        raise UsageError(f"human labels of type {kind}: {expected}")
+    if human_labels.shape != (inputs,):
+        shape = list(human_labels.shape)
+        raise UsageError(f"human labels of shape {shape} for {inputs:,} inputs: {expected}")
+    unknown = np.flatnonzero((human_labels < -1) | (human_labels >= labels))
+    if len(unknown):
+        row = unknown[0]
+        raise UsageError(f"the human label of input {row + 1} is {human_labels[row]}: {expected}")
+
+
+def write_parameters(file: Path, parameters: Mapping[str, Any]) -> None:
+    """Write what a constructor took as JSON, numbers of numpy as any others."""
+    file.write_bytes(orjson.dumps(parameters, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
-from locum.students.base import BaseStudent, check_learnable
+from locum.students.base import BaseStudent, check_learnable, write_parameters
 from locum.students.encoder_check import check_graph
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
@@ -229,7 +229,7 @@ class EncoderStudent(BaseStudent):
             for name, array in distance._asdict().items()
         }
         (directory / _WEIGHTS).write_bytes(save(tensors))
-        (directory / _PARAMETERS).write_bytes(orjson.dumps(state))
+        write_parameters(directory / _PARAMETERS, state)
         return [directory / name for name in (_GRAPH, _TOKENIZER, _WEIGHTS, _PARAMETERS)]
 
     @classmethod

@@ -9,7 +9,7 @@ import orjson
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import soften
-from locum.students.base import BaseStudent, check_learnable
+from locum.students.base import BaseStudent, check_learnable, write_parameters
 from locum.students.protocol import Judgement, WindowedStudent, find_family, refit
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class JoinedStudent(BaseStudent):
     def save_with(self, directory: Path, parameters: Mapping[str, Any]) -> list[Path]:
         """Write parameters and members into an existing folder; return the files written."""
         own = directory / _PARAMETERS
-        own.write_bytes(orjson.dumps(parameters))
+        write_parameters(own, parameters)
         files = [own]
         for name, member in self.members_.items():
             (directory / name).mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent, check_learnable
+from locum.students.base import BaseStudent, check_learnable, write_parameters
 from locum.students.low_rank import fit_low_rank_regression
 from locum.students.protocol import Judgement
 from locum.students.row_table import RowTable
@@ -220,7 +220,7 @@ class LinearStudent(BaseStudent):
             **self.vocabulary_.pack(),
         }
         (directory / _WEIGHTS).write_bytes(save(tensors))
-        (directory / _PARAMETERS).write_bytes(orjson.dumps(self.get_params()))
+        write_parameters(directory / _PARAMETERS, self.get_params())
         return [directory / _WEIGHTS, directory / _PARAMETERS]
 
     @classmethod

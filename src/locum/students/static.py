@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent, check_learnable
+from locum.students.base import BaseStudent, check_learnable, write_parameters
 from locum.students.encoder_source import shown_name
 from locum.students.piece_design import CutTexts, PieceDesign
 from locum.students.piece_index import PieceIndex, add_rows
@@ -206,7 +206,7 @@ class StaticStudent(BaseStudent):
         (directory / _WEIGHTS).write_bytes(save(tensors))
         (directory / _TOKENIZER).write_bytes(self._tokenizer.content)
         shown = self.get_params() | {"embeddings": shown_name(self.embeddings)}
-        (directory / _PARAMETERS).write_bytes(orjson.dumps(shown))
+        write_parameters(directory / _PARAMETERS, shown)
         return [directory / name for name in (_WEIGHTS, _TOKENIZER, _PARAMETERS)]
 
     @classmethod
