@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from locum.distillation import Distillation, distill, warn_of_inputs
+from locum.distillation import Distillation, distill, to_examples, warn_of_inputs
 from locum.distillation.splitting import divide
 from locum.errors import InputError, UsageError
-from locum.schema import Example, Task
+from locum.schema import Example, GenerationTask, Task
 from tests.traffic import LABELS, make_examples, make_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +200,16 @@ def test_values_out_of_range_and_broken_texts_are_refused() -> None:
         distill(make_task(), [Example("fine", answer="billing"), Example("\ud800", answer="x")])
 
 
+class Table:
+    """A frame of columns, which tells their names where it is gone through."""
+
+    columns = ("text", "answer")
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self.columns)
+
+
 def odd(text: object, answer: object = None, **more: object) -> Example:
     """An example of values that it should not have."""
     return Example(text, answer, **more)  # type: ignore[arg-type]
@@ -211,12 +225,77 @@ def odd(text: object, answer: object = None, **more: object) -> Example:
         ([odd("x", 1)], r"answer of input 1 is '1' of type int: .* str\(answer\)"),
         ([odd(None, "a")], "the text of input 1 is 'None' of type NoneType"),
         ([odd("x", time=datetime.now(UTC))], "time of input 1 .* of type datetime"),
+        ({"x": "billing"}, "of type dict: wrap the one text in .*, take the column of texts"),
+        (Table(), "of type Table: .*take the column of texts"),
+        ([odd("x", distribution=[0.5, 0.5])], r"distribution of input 1 is '\[0.5, .*dict\(zip"),
+        ([odd("x", distribution=np.ones(3) / 3)], "distribution of input 1 .* of type ndarray"),
+        ([odd("x", distribution={0: 1.0})], "distribution of input 1 holds 1.0 for 0"),
+        ([odd("x", distribution={"billing": None})], "holds None for 'billing'"),
     ],
-    ids=["text", "path", "tuple", "object", "number", "nothing", "datetime"],
+    ids=[
+        "text",
+        "path",
+        "tuple",
+        "object",
+        "number",
+        "nothing",
+        "datetime",
+        "mapping",
+        "table",
+        "list",
+        "array",
+        "places",
+        "empty",
+    ],
 )
 def test_inputs_of_other_types_are_refused_with_the_cure(inputs: object, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         distill(make_task(), inputs)  # type: ignore[arg-type]
+
+
+def test_rows_of_a_table_are_examples_with_empty_cells() -> None:
+    nothing = float("nan")
+    (given, empty) = to_examples(
+        [
+            odd("x", "billing", time=np.int64(1_700_000_000), cost_usd=np.float32(0.5)),
+            odd("y", nothing, human=nothing, time=np.float32("nan"), distribution=nothing),
+        ]
+    )
+    assert given == Example("x", "billing", time=1_700_000_000.0, cost_usd=0.5)
+    assert (type(given.time), type(given.cost_usd)) == (float, float)
+    assert empty == Example("y")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"task": "support"}, "task is 'support' of type str: expected a locum.Task"),
+        (
+            {"task": GenerationTask("support", "Answer.")},
+            "expected a locum.Task; it is for locum.distill_generation",
+        ),
+        ({"budget": 5.0}, r"budget is '5.0' of type float: expected .* Budget\(task.name, cap_usd"),
+        ({"progress": print}, r"progress is .* with the methods stage\(message\) and advance"),
+        (
+            {"family": ["linear", "ensemble"]},
+            "expected their names in one text.* 'linear,ensemble'",
+        ),
+        ({"seconds": None}, "None seconds for the search: expected more than 0"),
+        ({"max_bytes": "3MB"}, "at most 3MB bytes a student: expected more than 0"),
+    ],
+)
+def test_arguments_of_other_types_are_refused_with_the_cure(
+    more: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        distill(**{"task": make_task(), "inputs": ["x"], "family": "linear"} | more)
+
+
+def test_models_may_lie_at_paths(tmp_path: Path) -> None:
+    result = distill(
+        make_task(), make_examples(40), family="linear", encoder=tmp_path, embeddings=tmp_path
+    )
+    assert result.decision.verdict == "collect_more"
 
 
 def test_the_most_probable_label_is_the_answer_where_none_was_recorded() -> None:

@@ -18,7 +18,7 @@ from locum.extraction import ExtractionDistillation, distill_extraction
 from locum.extraction.certifying import certify_units, decide_on_objects
 from locum.extractors import Unit, Verdicts
 from locum.redaction import Redactor
-from locum.schema import Example
+from locum.schema import Example, Task
 from locum.shapes import Checker, ExtractionTask
 from tests.json_traffic import (
     INTENTS,
@@ -34,6 +34,7 @@ from tests.json_traffic import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -233,6 +234,20 @@ def test_of_a_blank_text_nothing_is_answered_or_accepted(
     (other,) = lax.predict(["a"])
     assert other.answered
     assert all(field.accepted for field in other.fields.values())
+
+
+def test_a_task_of_labels_is_for_another_function() -> None:
+    labels = Task("support", ("billing", "returns"))
+    with pytest.raises(
+        UsageError, match=r"expected a locum.ExtractionTask; it is for locum.distill$"
+    ):
+        distill_extraction(labels, ["x"])  # type: ignore[arg-type]
+
+
+def test_an_encoder_may_lie_at_a_path(tmp_path: Path) -> None:
+    task = ExtractionTask("facts", {"type": "object", "properties": {"a": {"type": "string"}}})
+    with pytest.raises(InputError, match="no input"):
+        distill_extraction(task, ["x"], encoder=tmp_path)
 
 
 def test_one_string_is_not_a_list_of_texts(student: CertifiedExtractor) -> None:

@@ -6,7 +6,7 @@ from locum.distillation.attempt import Latency, measure_latency, saved_size
 from locum.distillation.choice import Choice, Foreseen, choose_cheapest, why_enough
 from locum.distillation.decide import decide, least_certify_inputs, refuse_too_few, too_few
 from locum.distillation.distill import distill
-from locum.distillation.given import to_examples
+from locum.distillation.given import check_kinds, to_examples
 from locum.distillation.input_facts import count_inputs, hash_learned_from, repeated_rows
 from locum.distillation.input_warnings import warn_of_inputs
 from locum.distillation.progress import Progress, Silent
@@ -42,6 +42,7 @@ __all__ = [
     "Wanted",
     "WrittenAnswers",
     "buy_answers",
+    "check_kinds",
     "check_promise",
     "choose_cheapest",
     "collect_written",

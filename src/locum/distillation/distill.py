@@ -9,7 +9,7 @@ from locum.distillation.answers import collect_answers
 from locum.distillation.choice import Choice, choose_cheapest
 from locum.distillation.conclude import certify_choice, conclude
 from locum.distillation.decide import refuse_too_few
-from locum.distillation.given import to_examples
+from locum.distillation.given import check_kinds, to_examples
 from locum.distillation.ladder import NOT_TUNED, climb, was_tuned
 from locum.distillation.pool import build_pool
 from locum.distillation.progress import Progress, Silent
@@ -32,6 +32,7 @@ from locum.distillation.teacher_facts import (
     measure_costs,
 )
 from locum.evaluation import Promise
+from locum.schema import Task
 from locum.teachers import Budget, Teacher
 from locum.training import Labelled
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from locum.dataset import SplitRows, Surroundings
     from locum.distillation.attempt import Attempt
     from locum.distillation.pool import Pool
-    from locum.schema import Example, Split, Task
+    from locum.schema import Example, Split
     from locum.store import Database
 
 __all__ = ["Progress", "distill"]
@@ -62,8 +63,8 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     coverage: float | None = None,
     seconds: float = DEFAULT_SECONDS,
     max_bytes: int | None = None,
-    encoder: str = DEFAULT_ENCODER,
-    embeddings: str | None = None,
+    encoder: str | Path = DEFAULT_ENCODER,
+    embeddings: str | Path | None = None,
     minimum_coverage: float = 0.05,
     seed: int = 0,
     store: str | Path | Database | None = None,
@@ -112,9 +113,11 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         TeacherError: The teacher fails.
         UsageError: A value cannot be used.
     """
+    check_kinds(task, Task, budget, progress)
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
-    ladder = SearchSettings(family, coverage, seconds, max_bytes, encoder, embeddings, seed)
+    vectors = None if embeddings is None else str(embeddings)
+    ladder = SearchSettings(family, coverage, seconds, max_bytes, str(encoder), vectors, seed)
     ladder.check(rung_names(), "with labels")
     told = progress or Silent()
     examples = to_examples(inputs)

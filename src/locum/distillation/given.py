@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from locum.distillation.progress import Progress
 from locum.errors import InputError, UsageError
-from locum.schema import Example
+from locum.schema import Example, GenerationTask, Task
+from locum.shapes import ExtractionTask
+from locum.teachers import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["to_examples"]
+__all__ = ["check_kinds", "to_examples"]
 
 _ANSWERS = ("answer", "human")
 _NUMBERS = ("time", "latency_ms", "cost_usd")
+_MAY_BE_MISSING = (*_ANSWERS, "distribution", *_NUMBERS)
+_DISTILLED_BY = {
+    Task: "distill",
+    ExtractionTask: "distill_extraction",
+    GenerationTask: "distill_generation",
+}
+
+
+def check_kinds(
+    task: object, expected: type[Any], budget: object = None, progress: object = None
+) -> None:
+    """Refuse a task that another function distils, and what is no budget or nothing to tell.
+
+    Raises:
+        UsageError: One is so.
+    """
+    if not isinstance(task, expected):
+        other = _DISTILLED_BY.get(type(task))
+        cure = f"; it is for locum.{other}" if other else ""
+        raise UsageError(f"task is {_shown(task)}: expected a locum.{expected.__name__}{cure}")
+    if not isinstance(budget, Budget | None):
+        raise UsageError(
+            f"budget is {_shown(budget)}: expected a locum.Budget, such as "
+            "Budget(task.name, cap_usd=5)"
+        )
+    if not isinstance(progress, Progress | None):
+        raise UsageError(
+            f"progress is {_shown(progress)}: expected an object with the methods stage(message) "
+            "and advance(done, total)"
+        )
 
 
 def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
@@ -22,13 +60,15 @@ def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
 
     Raises:
         InputError: There are none, a model wrote all, or one is no valid Unicode text.
-        UsageError: They are one string, whose letters would be the inputs, or no list; or one is
-            neither a text nor an example, or holds a value of another type than it should.
+        UsageError: They are one string, whose letters would be the inputs, or a table, whose names
+            would be, or no list; or one is neither a text nor an example, or holds a value of
+            another type than it should.
     """
-    if isinstance(inputs, str) or not isinstance(inputs, Iterable):
+    many = isinstance(inputs, Iterable) and not isinstance(inputs, str | Mapping)
+    if not many or hasattr(inputs, "columns"):
         raise UsageError(
-            f"inputs are a list of texts, not {_shown(inputs)}: wrap the one text in [ ], or read "
-            "the file"
+            f"inputs are a list of texts, not {_shown(inputs)}: wrap the one text in [ ], take the "
+            "column of texts, or read the file"
         )
     examples = [_to_example(number, given) for number, given in enumerate(inputs, start=1)]
     if not examples:
@@ -51,6 +91,7 @@ def _to_example(number: int, given: str | Example) -> Example:
         raise UsageError(f"the text of input {number} is {_shown(example.text)}: expected a text")
     if any("\ud800" <= character <= "\udfff" for character in example.text):
         raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
+    example = _without_missing(example)
     for name in _ANSWERS:
         value = getattr(example, name)
         if not isinstance(value, str | None):
@@ -59,11 +100,33 @@ def _to_example(number: int, given: str | Example) -> Example:
                 f"{name} of input {number} is {_shown(value)}: expected a text, such as "
                 f"{cure}({name})"
             )
+    _check_distribution(number, example.distribution)
     for name in _NUMBERS:
         value = getattr(example, name)
-        if not isinstance(value, int | float | None):
+        if not isinstance(value, Real | None):
             raise UsageError(f"{name} of input {number} is {_shown(value)}: expected a number")
+        if value is not None and not isinstance(value, int | float):
+            example = replace(example, **{name: float(value)})
     return example
+
+
+def _without_missing(example: Example) -> Example:
+    """Return an example of a table's row, whose empty cells are numbers that are none."""
+    values = {name: getattr(example, name) for name in _MAY_BE_MISSING}
+    numbers = {n: value for n, value in values.items() if isinstance(value, float | np.floating)}
+    empty = [name for name, number in numbers.items() if math.isnan(number)]
+    return replace(example, **dict.fromkeys(empty)) if empty else example
+
+
+def _check_distribution(number: int, distribution: object) -> None:
+    cure = "expected probabilities by label, such as dict(zip(task.labels, probabilities))"
+    if not isinstance(distribution, Mapping | None):
+        raise UsageError(f"distribution of input {number} is {_shown(distribution)}: {cure}")
+    for label, probability in (distribution or {}).items():
+        if not isinstance(label, str) or not isinstance(probability, float | Real):
+            raise UsageError(
+                f"distribution of input {number} holds {probability!r} for {label!r}: {cure}"
+            )
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
@@ -63,6 +64,7 @@ class SearchSettings(NamedTuple):
         Raises:
             UsageError: One is out of its range, or no student has that name.
         """
+        self._check_students(known, answers)
         if self.coverage is not None and not 0 < self.coverage <= 1:
             raise UsageError(f"coverage {self.coverage}: expected a number above 0 and at most 1")
         if self.coverage is not None and not self.is_race:
@@ -70,9 +72,9 @@ class SearchSettings(NamedTuple):
                 f"coverage {self.coverage} says which of several students is enough, and "
                 f"{self.student!r} alone is asked for: leave one of them out"
             )
-        if not self.seconds > 0:
+        if not _is_above_zero(self.seconds):
             raise UsageError(f"{self.seconds} seconds for the search: expected more than 0")
-        if self.max_bytes is not None and self.max_bytes <= 0:
+        if self.max_bytes is not None and not _is_above_zero(self.max_bytes):
             raise UsageError(f"at most {self.max_bytes} bytes a student: expected more than 0")
         for role, place in (("encoder", self.encoder), ("embeddings", self.embeddings)):
             if place is not None and _names_no_folder(place):
@@ -80,6 +82,13 @@ class SearchSettings(NamedTuple):
                     f"{role} {place!r} does not exist: expected a folder, or the name of a model "
                     "on the Hugging Face hub"
                 )
+
+    def _check_students(self, known: Collection[str], answers: str) -> None:
+        if not isinstance(self.student, str):
+            raise UsageError(
+                f"students {self.student!r}: expected their names in one text, with commas between "
+                "them, such as 'linear,ensemble'"
+            )
         if AUTO in self.names:
             raise UsageError(f"{AUTO!r} stands for all students: leave the others out, or {AUTO!r}")
         for name in self.names:
@@ -100,6 +109,10 @@ def check_promise(promise: Promise, seed: int, minimum_coverage: float) -> None:
             f"seed {seed}, minimum coverage {minimum_coverage}: expected a seed of zero or more, "
             "and a coverage between 0 and 1"
         )
+
+
+def _is_above_zero(value: object) -> bool:
+    return isinstance(value, Real) and value > 0
 
 
 def _names_no_folder(place: str) -> bool:

@@ -15,6 +15,7 @@ from locum.distillation import (
     SearchSettings,
     Silent,
     Wanted,
+    check_kinds,
     check_promise,
     choose_cheapest,
     collect_written,
@@ -36,6 +37,7 @@ from locum.extraction.result import ExtractionDistillation, ExtractorFacts, Fami
 from locum.extraction.summary import strata, summarise
 from locum.extraction.written import explain_crossed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
+from locum.shapes import ExtractionTask
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
 from locum.training import AnsweredTexts
@@ -53,7 +55,6 @@ if TYPE_CHECKING:
     from locum.extraction.result import ExtractionSummary
     from locum.extractors import Verdicts
     from locum.schema import Example, Split
-    from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.teachers import Teacher
 
@@ -90,7 +91,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     partial: bool = False,
     family: str = AUTO,
     coverage: float | None = None,
-    encoder: str = DEFAULT_ENCODER,
+    encoder: str | Path = DEFAULT_ENCODER,
     seconds: float = DEFAULT_SECONDS,
     max_bytes: int | None = None,
     seed: int = 0,
@@ -137,9 +138,10 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         TeacherError: The teacher fails.
         UsageError: A value cannot be used, or the schema, with the reason for each field.
     """
+    check_kinds(task, ExtractionTask, budget, progress)
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
-    settings = SearchSettings(family, coverage, seconds, max_bytes, encoder, seed=seed)
+    settings = SearchSettings(family, coverage, seconds, max_bytes, str(encoder), seed=seed)
     settings.check(EXTRACTOR_FAMILIES, "in JSON")
     told = progress or Silent()
     real, left_out = leave_out_synthetic(inputs)

@@ -13,6 +13,7 @@ from locum.distillation import (
     DEFAULT_ENCODER,
     Silent,
     Wanted,
+    check_kinds,
     check_promise,
     collect_written,
     describe_surroundings,
@@ -32,6 +33,7 @@ from locum.generation.parts import split_parts
 from locum.generation.pool import MOST_WRITTEN, build_written_pool, repeated_pairs, summarise
 from locum.generation.teaching import TeachingSettings, count_unfit, teach
 from locum.generation.through import WriteThrough
+from locum.schema import GenerationTask
 from locum.students.encoder_source import shown_name
 from locum.teachers import Budget, require_teacher
 from locum.writers import (
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from locum.generation.parts import Part
     from locum.generation.pool import WrittenPool
     from locum.generation.result import GenerationDistillation
-    from locum.schema import Example, GenerationTask
+    from locum.schema import Example
     from locum.store import Database
     from locum.teachers import Teacher
 
@@ -75,7 +77,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     student_model: str | Path,
     accept: str = DEFAULT_RULE,
     judge: Teacher | None = None,
-    encoder: str = DEFAULT_ENCODER,
+    encoder: str | Path = DEFAULT_ENCODER,
     write_through: str | None = None,
     models: str | Path | None = None,
     target: float = 0.95,
@@ -138,6 +140,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         UsageError: A value cannot be used, or the extra ``generation`` is not installed.
         WriterError: What is to compute the answers is not there, or fails.
     """
+    check_kinds(task, GenerationTask, budget, progress)
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
     settings = TeachingSettings(rounds, learning_rate, seconds, seed)
@@ -148,7 +151,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     _check_judge(acceptance, judge)
     told = progress or Silent()
     real, left_out = leave_out_synthetic(inputs)
-    similarity = Embedder(encoder) if acceptance.needs_encoder else None
+    similarity = Embedder(str(encoder)) if acceptance.needs_encoder else None
     told.stage(f"loading {student_model}")
     model, tokenizer = load_pretrained(student_model)
     if through is not None:
@@ -161,11 +164,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
         pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
         if not pool.examples:
-            none = (
-                f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: "
-                "give inputs with the teacher's answers, or a teacher to ask"
-            )
-            raise InputError("; ".join([none, *written.notes]))
+            raise InputError("; ".join([_no_answers(task), *written.notes]))
         told.stage("grouping near-copies and splitting")
         divided = divide(pool.examples, np.zeros(len(pool.examples), np.int64), seed)
         around = divided.surroundings(pool.examples)
@@ -231,6 +230,13 @@ def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:
             f"there is a judge, {judge.name!r}, and rule {acceptance.rule!r} does not ask it: "
             "leave it out, or accept 'judge', or 'chrF>=0.9 or judge'"
         )
+
+
+def _no_answers(task: GenerationTask) -> str:
+    return (
+        f"no input of task {task.name!r} has an answer of under {MOST_WRITTEN:,} tokens: give "
+        "inputs with the teacher's answers, or a teacher to ask"
+    )
 
 
 def _limits(train: Part, prompts: Prompts, window: int) -> Limits:
