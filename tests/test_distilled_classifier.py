@@ -1,13 +1,13 @@
 """Classifiers of arrays, distilled in scikit-learn's manner."""
 
-# ruff: noqa: SLF001 - gradients are private
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import check_grad
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -20,9 +20,11 @@ from sklearn.preprocessing import MinMaxScaler
 
 from locum import DistilledClassifier
 from locum.errors import UsageError
-from locum.training import arrays
+from locum.training.small_network import backward, forward, initial, shaped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -51,10 +53,10 @@ def test_soft_labels_teach_more_than_answers_from_few_inputs() -> None:
     teacher, new = forest(), slice(1200, None)
     answers = np.eye(10)[np.searchsorted(teacher.classes_, teacher.predict(INPUTS[:150]))]
     agreement = {}
-    for name, given in (("soft", teacher.predict_proba(INPUTS[:150])), ("hard", answers)):
+    for name, targets in (("soft", teacher.predict_proba(INPUTS[:150])), ("hard", answers)):
         ends = [
             DistilledClassifier(hidden=32, seed=seed)
-            .fit(INPUTS[:150], soft_labels=given)
+            .fit(INPUTS[:150], soft_labels=targets)
             .predict(INPUTS[new])
             for seed in range(3)
         ]
@@ -76,17 +78,17 @@ def test_softmax_regression_finds_the_logits_of_its_teacher() -> None:
 def test_gradients_are_those_of_the_loss(hidden: int) -> None:
     dice = np.random.default_rng(0)
     inputs, slopes = dice.normal(size=(7, 3)), dice.normal(size=(7, 4))
-    start = arrays._initial(3, hidden, 4, 0)
+    start = initial(3, hidden, 4, 0)
     shapes = [part.shape for part in start]
     size = sum(part.size for part in start)
 
     def value(flat: Floats) -> float:
-        return float((arrays._forward(arrays._shaped(flat, shapes), inputs)[1] * slopes).sum())
+        return float((forward(shaped(flat, shapes), inputs)[1] * slopes).sum())
 
     def gradient(flat: Floats) -> Floats:
-        weights = arrays._shaped(flat, shapes)
-        hidden_values = arrays._forward(weights, inputs)[0]
-        found = arrays._backward(weights, inputs, hidden_values, slopes)
+        weights = shaped(flat, shapes)
+        hidden_values = forward(weights, inputs)[0]
+        found = backward(weights, inputs, hidden_values, slopes)
         return np.concatenate([part.ravel() for part in found])
 
     assert check_grad(value, gradient, dice.normal(size=size)) < 1e-5
@@ -159,6 +161,119 @@ def test_it_goes_where_scikit_learn_takes_classifiers() -> None:
     assert search.fit(INPUTS[FEW], LABELS[FEW]).best_params_["temperature"] in {1.0, 4.0}
     pipeline = make_pipeline(MinMaxScaler(), DistilledClassifier(teacher, hidden=8, iterations=40))
     assert pipeline.fit(INPUTS[FEW], LABELS[FEW]).predict(INPUTS[:5]).shape == (5,)
+
+
+class Table:
+    """Values with names of their columns, as tables of pandas and polars have them."""
+
+    def __init__(self, values: Floats, columns: Iterable[Any]) -> None:
+        self.values, self.columns = np.asarray(values), list(columns)
+
+    def __getitem__(self, names: list[Any]) -> Table:
+        """Return these columns in this order."""
+        places = [self.columns.index(name) for name in names]
+        return Table(self.values[:, places], names)
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Floats:  # noqa: ANN401 - numpy's
+        """Return the values alone."""
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+
+FEATURES = [f"pixel {place}" for place in range(64)]
+
+
+@given(order=st.permutations(range(10)), numbers=st.booleans(), taught=st.booleans())
+@settings(max_examples=8, deadline=None)
+def test_columns_of_soft_labels_are_matched_by_name(
+    order: list[int], *, numbers: bool, taught: bool
+) -> None:
+    """The same is learned in whatever order they stand; numbers may be names as well as texts."""
+    labels = DIGITS.target[ORDER] if numbers else LABELS
+    teacher = LogisticRegression(max_iter=50).fit(INPUTS[:60], labels[:60])
+    soft = Table(teacher.predict_proba(INPUTS[:60]), teacher.classes_.tolist())
+    moved = soft[[soft.columns[place] for place in order]]
+    student = DistilledClassifier(teacher if taught else None, hidden=0, iterations=20)
+    ends = [
+        student.fit(INPUTS[:60], labels[:60], soft_labels=soft).predict_proba(INPUTS[:60])
+        for soft in (moved, np.asarray(soft))
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    alone = DistilledClassifier(hidden=0, iterations=20).fit(INPUTS[:60], soft_labels=moved)
+    expected = range(10) if numbers and order == sorted(order) else teacher.classes_
+    assert list(alone.classes_) == list(expected)
+    assert alone.score(INPUTS[:60], labels[:60]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("columns", "taught"),
+    [
+        (["a", "c"], True),
+        (["a", "a"], True),
+        (["column_0", "column_1"], True),
+        (["a", "a"], False),
+        (["column_0", "column_1"], False),
+    ],
+)
+def test_columns_that_are_not_the_classes_are_refused(columns: list[str], *, taught: bool) -> None:
+    labels = ["a", "b", "a", "b"]
+    teacher = LogisticRegression().fit(np.eye(4), labels) if taught else None
+    with pytest.raises(
+        UsageError, match=r"expected one for each class|has the label 'a', expected"
+    ):
+        DistilledClassifier(teacher, hidden=0).fit(
+            np.eye(4), labels, soft_labels=Table(np.eye(2)[[0, 1, 0, 1]], columns)
+        )
+
+
+def test_columns_that_are_only_numbered_are_in_the_order_of_the_classes() -> None:
+    soft = Table(np.eye(2)[[0, 1, 0, 1]], range(2))
+    student = DistilledClassifier(hidden=0).fit(np.eye(4), ["a", "b", "a", "b"], soft_labels=soft)
+    assert student.predict(np.eye(4)).tolist() == ["a", "b", "a", "b"]
+
+
+def test_features_are_expected_in_the_order_they_were_fitted_in() -> None:
+    inputs = Table(INPUTS[FEW], FEATURES)
+    student = DistilledClassifier(hidden=0, iterations=20)
+    student.fit(inputs, soft_labels=np.eye(10)[LABELS[FEW].astype(int)])
+    assert list(student.feature_names_in_) == FEATURES
+    turned = inputs[FEATURES[::-1]]
+    with pytest.raises(UsageError, match="column 0 of X is 'pixel 63', expected 'pixel 0'"):
+        student.predict(turned)
+    expected = student.predict_proba(INPUTS[FEW])
+    again = student.predict_proba(turned[list(student.feature_names_in_)])
+    np.testing.assert_allclose(again, expected)
+    assert np.array_equal(student.predict_proba(Table(INPUTS[FEW], range(5, 69))), expected)
+    student.fit(INPUTS[FEW], soft_labels=np.eye(10)[LABELS[FEW].astype(int)])
+    assert not hasattr(student, "feature_names_in_")
+    student.predict(turned)
+
+
+def test_tables_of_arrow_have_names_too() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    soft = arrow.table({"b": [0.0, 1.0], "a": [1.0, 0.0]})
+    student = DistilledClassifier(hidden=0).fit(soft, soft_labels=soft)
+    assert student.predict(soft).tolist() == ["a", "b"]
+    assert list(student.feature_names_in_) == ["b", "a"]
+    with pytest.raises(UsageError, match="column 0 of X is 'a', expected 'b'"):
+        student.predict(soft.select(["a", "b"]))
+
+
+def test_labels_that_are_not_one_for_each_input_have_no_score() -> None:
+    student = DistilledClassifier(hidden=0, iterations=20)
+    student.fit(INPUTS[FEW], soft_labels=np.eye(10)[LABELS[FEW].astype(int)])
+    for labels in (LABELS[FEW, None], LABELS[:10], LABELS[0]):
+        with pytest.raises(UsageError, match=r"y is \(.*\), expected 300 labels, one for each"):
+            student.score(INPUTS[FEW], labels)
+
+
+def test_a_fit_that_is_refused_changes_nothing() -> None:
+    student = DistilledClassifier(hidden=0, iterations=20).fit(np.eye(3), soft_labels=np.eye(3))
+    before, said = dict(vars(student)), student.predict_proba(np.eye(3))
+    other = Table(np.ones((4, 2)), ["A", "B"])
+    with pytest.raises(UsageError, match=r"has the label 'C', expected .* \['A', 'B'\]"):
+        student.fit(Table(np.eye(4), "wxyz"), ["A", "B", "A", "C"], soft_labels=other)
+    assert vars(student) == before
+    assert np.array_equal(student.predict_proba(np.eye(3)), said)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,25 @@
 Shapes: N inputs, D features, C classes, H hidden values.
 """
 
-# ruff: noqa: N803, N806, N815 - names end in their shapes; X as in scikit-learn
+# ruff: noqa: N803, N806 - names end in their shapes; X as in scikit-learn
 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from reprlib import repr as shortened
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from locum.errors import UsageError
 from locum.losses import soft_target_cross_entropy, soften, softmax
+from locum.training.columns import (
+    column_names,
+    feature_names,
+    places_of_classes,
+    refuse_other_features,
+)
+from locum.training.small_network import Scaling, Weights, backward, forward, initial, shaped
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -22,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DistilledClassifier"]
 
-_FARTHEST = 5.0
-
 
 class _Teacher(Protocol):
     """A fitted classifier of scikit-learn's kind."""
@@ -31,15 +37,6 @@ class _Teacher(Protocol):
     classes_: Any
 
     def predict_proba(self, X: Any) -> Any: ...  # noqa: ANN401 - as scikit-learn
-
-
-class _Weights(NamedTuple):
-    """Of a network with one hidden layer, or with none where ``hidden_DH`` has no columns."""
-
-    hidden_DH: Floats
-    hidden_H: Floats
-    output_HC: Floats
-    output_C: Floats
 
 
 class DistilledClassifier:
@@ -65,9 +62,10 @@ class DistilledClassifier:
         seed: Of the weights at the beginning.
 
     Attributes:
-        classes_: Those of the teacher; of soft labels without one, the sorted labels, or their
-            columns' numbers.
+        classes_: Those of the teacher; of soft labels without one, the sorted names of their
+            columns, or the sorted labels, or their columns' numbers.
         n_features_in_: ``D``.
+        feature_names_in_: Names of the columns, where ``X`` was a table whose columns have such.
     """
 
     def __init__(
@@ -98,30 +96,33 @@ class DistilledClassifier:
             X: Features, ``[N, D]``; the teacher is asked about them as they are.
             y: Labels, ``[N]``, if any are known.
             soft_labels: Probabilities ``[N, C]`` in the place of the teacher's, at temperature one.
+                A table's columns are matched to the classes by their names, an array's by order.
 
         Raises:
-            UsageError: An argument cannot be used, or there is neither teacher nor soft labels.
+            UsageError: An argument cannot be used, or there is neither teacher nor soft labels. It
+                then answers as before.
         """
         self._check_settings()
         features_ND = _features(X)
-        asked_NC, self.classes_ = self._asked(X, soft_labels, y)
-        if asked_NC.shape != (len(features_ND), len(self.classes_)):
+        asked_NC, classes_C = self._asked(X, soft_labels, y)
+        if asked_NC.shape != (len(features_ND), len(classes_C)):
             raise UsageError(
                 f"soft labels are {asked_NC.shape}, expected {len(features_ND):,} rows by "
-                f"{len(self.classes_):,} classes"
+                f"{len(classes_C):,} classes"
             )
-        spread_D = features_ND.std(axis=0)
-        self.n_features_in_ = features_ND.shape[1]
-        self._centre_D, self._scale_D = features_ND.mean(axis=0), np.where(spread_D, spread_D, 1.0)
+        hard_NC = None if y is None else _one_hot(y, classes_C, len(features_ND))
+        scaling = Scaling.of(features_ND)
         soft_NC = soften(asked_NC, self.temperature)
-        self._weights = self._learn(self._scaled(features_ND), soft_NC, self._one_hot(y, asked_NC))
+        weights = self._learn(scaling.scaled(features_ND), soft_NC, hard_NC)
+        self._fitted(weights, scaling, classes_C, feature_names(X))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return probabilities at temperature one, ``[N, C]``.
 
         Raises:
-            UsageError: It is not fitted, or there are other features than it was fitted on.
+            UsageError: It is not fitted, or there are other features than it was fitted on, or
+                the same in another order.
         """
         if not hasattr(self, "_weights"):
             raise UsageError("this DistilledClassifier is not fitted: call fit first")
@@ -131,7 +132,8 @@ class DistilledClassifier:
                 f"X has {features_ND.shape[1]:,} features, expected the {self.n_features_in_:,} "
                 "that it was fitted on"
             )
-        return softmax(_forward(self._weights, self._scaled(features_ND))[1])
+        refuse_other_features(X, getattr(self, "feature_names_in_", None))
+        return softmax(forward(self._weights, self._scaling.scaled(features_ND))[1])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the likeliest class of each input."""
@@ -140,8 +142,13 @@ class DistilledClassifier:
         return classes
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Return the share of inputs whose likeliest class is their label."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        """Return the share of inputs whose likeliest class is their label.
+
+        Raises:
+            UsageError: As `predict_proba`, or there is not one label for each input.
+        """
+        predicted_N = self.predict(X)
+        return float(np.mean(predicted_N == _labels(y, len(predicted_N))))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
         """Return what it was made with."""
@@ -198,6 +205,7 @@ class DistilledClassifier:
             if soft_labels is None and self.teacher is not None
             else soft_labels
         )
+        names = column_names(soft_labels)
         asked_NC = np.asarray(given, np.float64)
         if asked_NC.ndim != 2 or not np.isfinite(asked_NC).all() or (asked_NC < 0).any():
             raise UsageError(
@@ -210,43 +218,49 @@ class DistilledClassifier:
                 f"the soft labels of {empty_M.size:,} rows are all zero, the first at row "
                 f"{empty_M[0]:,}: expected probabilities, or leave those rows out"
             )
+        classes_C = self._classes(asked_NC.shape[1], names, y)
+        if names is not None:
+            asked_NC = asked_NC.take(places_of_classes(names, classes_C), axis=1)
+        return asked_NC, classes_C
+
+    def _classes(self, columns: int, names: list[Any] | None, y: ArrayLike | None) -> NDArray[Any]:
         if self.teacher is not None:
-            return asked_NC, np.asarray(self.teacher.classes_)
-        return asked_NC, np.arange(asked_NC.shape[1]) if y is None else np.unique(np.asarray(y))
+            return np.asarray(self.teacher.classes_)
+        if names is not None:
+            return np.unique(np.asarray(names))
+        return np.arange(columns) if y is None else np.unique(np.asarray(y))
 
-    def _one_hot(self, y: ArrayLike | None, asked_NC: Floats) -> Floats | None:
-        if y is None:
-            return None
-        labels_N = np.asarray(y)
-        if labels_N.shape != (len(asked_NC),) or not np.isin(labels_N, self.classes_).all():
-            raise UsageError(
-                f"y is {labels_N.shape}, expected {len(asked_NC):,} labels out of the "
-                f"{len(self.classes_):,} classes of the teacher"
-            )
-        right_NC: Floats = (labels_N[:, None] == np.asarray(self.classes_)[None]).astype(np.float64)
-        return right_NC
+    def _fitted(
+        self,
+        weights: Weights,
+        scaling: Scaling,
+        classes_C: NDArray[Any],
+        names_D: NDArray[Any] | None,
+    ) -> None:
+        """Take over all that was learned at once, as what fails on the way changes nothing."""
+        self._weights, self._scaling = weights, scaling
+        self.classes_, self.n_features_in_ = classes_C, len(scaling.centre_D)
+        self.__dict__.pop("feature_names_in_", None)
+        if names_D is not None:
+            self.feature_names_in_ = names_D
 
-    def _scaled(self, features_ND: Floats) -> Floats:
-        scaled_ND: Floats = (features_ND - self._centre_D) / self._scale_D
-        return scaled_ND.clip(-_FARTHEST, _FARTHEST)
-
-    def _learn(self, scaled_ND: Floats, soft_NC: Floats, hard_NC: Floats | None) -> _Weights:
+    def _learn(self, scaled_ND: Floats, soft_NC: Floats, hard_NC: Floats | None) -> Weights:
         from scipy.optimize import minimize
 
-        start = _initial(self.n_features_in_, self.hidden, len(self.classes_), self.seed)
+        start = initial(scaled_ND.shape[1], self.hidden, soft_NC.shape[1], self.seed)
         shapes = [part.shape for part in start]
         share = 1.0 if hard_NC is None else self.soft_share
 
         def judge(flat: Floats) -> tuple[float, Floats]:
-            weights = _shaped(flat, shapes)
-            hidden_NH, logits_NC = _forward(weights, scaled_ND)
+            weights = shaped(flat, shapes)
+            hidden_NH, logits_NC = forward(weights, scaled_ND)
             soft = soft_target_cross_entropy(logits_NC, soft_NC, self.temperature)
             value, slope_NC = share * soft.value, share * np.asarray(soft.gradient, np.float64)
             if hard_NC is not None:
                 hard = soft_target_cross_entropy(logits_NC, hard_NC)
                 value += (1 - share) * hard.value
                 slope_NC += (1 - share) * hard.gradient
-            gradient = _backward(weights, scaled_ND, hidden_NH, slope_NC)
+            gradient = backward(weights, scaled_ND, hidden_NH, slope_NC)
             for matrix, slope in (
                 (weights.hidden_DH, gradient[0]),
                 (weights.output_HC, gradient[2]),
@@ -259,7 +273,7 @@ class DistilledClassifier:
         found = minimize(
             judge, flat, jac=True, method="L-BFGS-B", options={"maxiter": self.iterations}
         )
-        return _shaped(found.x, shapes)
+        return shaped(found.x, shapes)
 
 
 def _features(X: ArrayLike) -> Floats:
@@ -272,38 +286,22 @@ def _features(X: ArrayLike) -> Floats:
     return features_ND
 
 
-def _initial(features: int, hidden: int, classes: int, seed: int) -> _Weights:
-    """Begin as Glorot and Bengio (2010) do; softmax regression begins with zeros."""
-    dice = np.random.default_rng(seed)
-    wide = hidden or features
-    spread = (6 / (features + hidden)) ** 0.5 if hidden else 0.0
-    return _Weights(
-        dice.uniform(-spread, spread, (features, hidden)),
-        np.zeros(hidden),
-        dice.uniform(-1, 1, (wide, classes)) * ((6 / (wide + classes)) ** 0.5 if hidden else 0.0),
-        np.zeros(classes),
-    )
+def _labels(y: ArrayLike, rows: int) -> NDArray[Any]:
+    labels_N = np.asarray(y)
+    if labels_N.shape != (rows,):
+        raise UsageError(
+            f"y is {labels_N.shape}, expected {rows:,} labels, one for each input, along one axis"
+        )
+    return labels_N
 
 
-def _shaped(flat: Floats, shapes: list[tuple[int, ...]]) -> _Weights:
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    parts = np.split(flat, ends[:-1])
-    return _Weights(*(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)))
-
-
-def _forward(weights: _Weights, scaled_ND: Floats) -> tuple[Floats, Floats]:
-    """Return what enters the last layer, and the logits."""
-    if weights.hidden_DH.shape[1]:
-        scaled_ND = np.tanh(scaled_ND @ weights.hidden_DH + weights.hidden_H)
-    return scaled_ND, scaled_ND @ weights.output_HC + weights.output_C
-
-
-def _backward(
-    weights: _Weights, scaled_ND: Floats, hidden_NH: Floats, slope_NC: Floats
-) -> _Weights:
-    """Return the gradients of all weights."""
-    output_HC, output_C = hidden_NH.T @ slope_NC, slope_NC.sum(axis=0)
-    if not weights.hidden_DH.shape[1]:
-        return _Weights(weights.hidden_DH.copy(), weights.hidden_H, output_HC, output_C)
-    inside_NH = (slope_NC @ weights.output_HC.T) * (1 - hidden_NH**2)
-    return _Weights(scaled_ND.T @ inside_NH, inside_NH.sum(axis=0), output_HC, output_C)
+def _one_hot(y: ArrayLike, classes_C: NDArray[Any], rows: int) -> Floats:
+    labels_N = _labels(y, rows)
+    unknown_M = labels_N[~np.isin(labels_N, classes_C)]
+    if unknown_M.size:
+        raise UsageError(
+            f"y has the label {unknown_M.tolist()[0]!r}, expected labels out of the classes "
+            f"{shortened(classes_C.tolist())}"
+        )
+    right_NC: Floats = (labels_N[:, None] == classes_C[None]).astype(np.float64)
+    return right_NC
