@@ -1,5 +1,7 @@
 """Any torch module distilled into any other."""
 
+# ruff: noqa: SLF001 - how a batch is moved is private
+
 from __future__ import annotations
 
 from copy import deepcopy
@@ -14,9 +16,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from locum import distill_module
 from locum.errors import UsageError
 from locum.losses import forward_kl, total_variation
-from locum.training import hinton_loss
+from locum.training import hinton_loss, modules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 INPUTS, WIDTH, CLASSES = 400, 8, 5
@@ -112,6 +116,83 @@ def test_a_seed_gives_the_same_weights(inputs: Tensor, teacher: nn.Module) -> No
     assert not torch.equal(first, apart)
 
 
+def normed(seed: int) -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Linear(WIDTH, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, CLASSES)
+        )
+
+
+def test_a_frozen_backbone_of_the_teacher_is_only_asked(inputs: Tensor) -> None:
+    """Its statistics of batches are not those of the training, and its answers no noise."""
+    teacher = normed(1)
+    backbone = teacher[:3].requires_grad_(requires_grad=False)
+    student = nn.Sequential(backbone, nn.Linear(16, CLASSES))
+    before = deepcopy(teacher.state_dict())
+    wanted: list[Tensor] = []
+
+    def loss(given: Tensor, asked: Tensor, labels: Tensor | None) -> Tensor:
+        wanted.append(asked)
+        return hinton_loss()(given, asked, labels)
+
+    distill_module(student, teacher, [inputs], epochs=3, loss=loss)
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    assert all(torch.equal(asked, wanted[0]) for asked in wanted)
+    assert teacher.training
+    assert teacher[3].training
+    assert not any(module.training for module in student.modules())
+
+
+def test_parameters_of_the_teacher_may_not_learn(inputs: Tensor, teacher: nn.Module) -> None:
+    student = nn.Sequential(teacher[0], nn.Linear(64, CLASSES))  # type: ignore[index]
+    with pytest.raises(UsageError, match=r"2 parameters that learn .* first 0.weight"):
+        distill_module(student, teacher, [inputs])
+
+
+def test_what_is_told_of_an_epoch_changes_no_training(inputs: Tensor, teacher: nn.Module) -> None:
+    """A callback that validates puts the student into evaluation mode, and draws."""
+    told, alone = normed(3), normed(3)
+    loader = DataLoader(TensorDataset(inputs), batch_size=100, shuffle=True)
+
+    def validate(_: object) -> None:
+        told.eval()
+        next(iter(loader))
+
+    distill_module(told, teacher, loader, epochs=3, tell=validate)
+    distill_module(alone, teacher, loader, epochs=3)
+    assert told[1].num_batches_tracked == 12
+    assert all(
+        torch.equal(*pair) for pair in zip(told.parameters(), alone.parameters(), strict=True)
+    )
+
+
+class RootAtZero(nn.Module):
+    """Its answers are finite, and their slope is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Answer."""
+        logits: Tensor = self.inner(given)
+        return logits + (logits * 0).sqrt()
+
+
+def test_weights_that_the_last_step_broke_are_refused(inputs: Tensor, teacher: nn.Module) -> None:
+    with pytest.raises(UsageError, match=r"inner.weight holds .* not finite after epoch 1"):
+        distill_module(RootAtZero(), teacher, [inputs], epochs=1)
+
+
+def test_gradients_are_made_where_the_caller_wants_none(inputs: Tensor, teacher: nn.Module) -> None:
+    alone, within = network(16, 3), network(16, 3)
+    distill_module(alone, teacher, [inputs], epochs=1)
+    with torch.no_grad():
+        distill_module(within, teacher, [inputs], epochs=1)
+    torch.testing.assert_close(within[0].weight, alone[0].weight, rtol=0, atol=0)
+
+
 class Named(nn.Module):
     """Takes its inputs by name and answers with an object, as Hugging Face's models do."""
 
@@ -136,6 +217,73 @@ def test_batches_by_name(inputs: Tensor, teacher: nn.Module) -> None:
     distill_module(plain, teacher, [(inputs * scale, batch["labels"])], epochs=2)
     torch.testing.assert_close(by_name[0].weight, plain[0].weight)
     assert set(batch) == {"features", "scale", "labels"}
+
+
+class Wrapped(nn.Module):
+    """Answers with something around its logits."""
+
+    def __init__(self, wrap: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.inner, self.wrap = network(4, 7), wrap
+
+    def forward(self, given: Tensor) -> Any:  # noqa: ANN401 - anything
+        """Answer."""
+        return self.wrap(self.inner(given))
+
+
+def test_logits_in_a_mapping(inputs: Tensor, teacher: nn.Module) -> None:
+    plain, wrapped = network(4, 7), Wrapped(lambda logits: {"loss": None, "logits": logits})
+    distill_module(plain, teacher, [inputs], epochs=1)
+    distill_module(wrapped, teacher, [inputs], epochs=1)
+    torch.testing.assert_close(wrapped.inner[0].weight, plain[0].weight, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("wrap", [lambda logits: (logits,), lambda logits: {"scores": logits}])
+def test_answers_without_logits_are_refused(
+    inputs: Tensor, teacher: nn.Module, wrap: Callable[[Tensor], Any]
+) -> None:
+    with pytest.raises(UsageError, match=r"the student returned a (tuple|dict), expected a tensor"):
+        distill_module(Wrapped(wrap), teacher, [inputs])
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_labels_may_be_short_whole_numbers(
+    inputs: Tensor, teacher: nn.Module, dtype: torch.dtype
+) -> None:
+    labels = torch.arange(INPUTS) % CLASSES
+    ends = [
+        distill_module(network(4, 7), teacher, [(inputs, given)], epochs=1)[0].loss
+        for given in (labels, labels.to(dtype))
+    ]
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda labels: labels.float(), r"labels are torch.float32, .* labels.long\(\)"),
+        (nn.functional.one_hot, r"labels are \[400, 5\], .* \[400\]"),
+        (lambda labels: labels[:, None], r"labels are \[400, 1\], .* squeeze"),
+        (lambda labels: labels.tolist(), "labels are list, expected a tensor"),
+        (lambda labels: labels[:-1], r"labels are \[399\], expected a tensor \[400\]"),
+    ],
+)
+def test_labels_that_are_no_numbers_of_classes_are_refused(
+    inputs: Tensor, teacher: nn.Module, change: Callable[[Tensor], Any], said: str
+) -> None:
+    labels = change(torch.arange(INPUTS) % CLASSES)
+    with pytest.raises(ValueError, match=said):
+        distill_module(network(4, 7), teacher, [(inputs, labels)])
+
+
+def test_all_tensors_of_a_batch_are_moved(inputs: Tensor) -> None:
+    features = {"features": inputs, "more": [inputs, (inputs, 3)]}
+    given, labels = modules._parts((features, inputs), "meta")
+    first, (second, number) = given["more"]
+    assert labels is not None
+    assert all(part.is_meta for part in (given["features"], first, second, labels))
+    assert number == 3
+    assert features["features"] is inputs
 
 
 def test_a_loss_of_ones_own(inputs: Tensor, teacher: nn.Module) -> None:
@@ -179,6 +327,13 @@ def test_a_loss_that_breaks_stops_with_the_weights_before(
         ([(1, 2, 3)], {}, "a batch is a tuple of 3"),
         (["text"], {}, "a batch is a str, expected"),
         ([torch.zeros(2, WIDTH)], {"epochs": 0}, "epochs is 0"),
+        ([{"input": torch.zeros(2, WIDTH), "label": torch.zeros(2)}], {}, "expected 'labels'"),
+        (TensorDataset(torch.zeros(2, WIDTH)), {}, r"logits are \[5\], .* a DataLoader"),
+        (
+            [torch.zeros(2, WIDTH)],
+            {"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)},
+            r"optimizer is an object of SGD, .* lambda parameters: SGD\(parameters, lr",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused(

@@ -57,10 +57,12 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
         soft_share: From zero to one.
 
     Raises:
-        ValueError: Either is out of its range; at the first batch.
+        ValueError: Either is out of its range, or labels are not one whole number for each row of
+            logits; at the first batch.
     """
 
     def loss(student_NC: Tensor, teacher_NC: Tensor, labels_N: Tensor | None) -> Tensor:
+        labels_N = None if labels_N is None else _class_numbers(labels_N, student_NC)
         mask_N = None if labels_N is None else labels_N >= 0
         soft = forward_kl(student_NC, teacher_NC, temperature=temperature, mask=mask_N)
         if labels_N is None:
@@ -68,6 +70,22 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
         return mix(soft, token_cross_entropy(student_NC, labels_N, mask=mask_N), soft_share)
 
     return loss
+
+
+def _class_numbers(labels: Tensor, logits_NC: Tensor) -> Tensor:
+    """Return labels as the whole numbers that torch takes for places."""
+    import torch
+
+    if not isinstance(labels, torch.Tensor) or labels.shape != logits_NC.shape[:-1]:
+        found = list(labels.shape) if isinstance(labels, torch.Tensor) else type(labels).__name__
+        raise ValueError(
+            f"labels are {found}, expected a tensor {list(logits_NC.shape[:-1])}, the number of "
+            "the class for each row of logits: torch.tensor(...) of a list, argmax(-1) of one-hot "
+            "labels, squeeze(-1) of a column"
+        )
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"labels are {labels.dtype}, expected whole numbers: labels.long()")
+    return labels.long()
 
 
 def distill_module(
@@ -85,18 +103,19 @@ def distill_module(
     """Train a student to give the logits that a teacher gives, batch by batch.
 
     Nothing is asked of the two but that they take the same inputs and return logits over the same
-    classes: a tensor, or an object with ``logits`` as Hugging Face's models return. A batch of the
-    loader is a tensor of inputs, a pair of inputs and labels, or a mapping that is passed on by
-    name, less its ``labels``.
+    classes: a tensor, or a mapping or an object with ``logits`` as Hugging Face's models return. A
+    batch of the loader is a tensor of inputs, a pair of inputs and labels, or a mapping that is
+    passed on by name, less its ``labels``.
 
     A label is of the logits at its own place, and nothing is moved: for a causal language model it
     is the token that comes next there, ``ids.roll(-1, 1)`` with -100 in the last column and at
     padding, where Hugging Face's models take ``ids``.
 
     The student is trained where it stands and left in evaluation mode; the teacher is only asked,
-    in evaluation mode and without gradients, and left in the mode it was in. Torch's random numbers
-    are seeded for the training, and left as they were: with the same seed, loader and number of
-    threads the weights are the same.
+    in evaluation mode and without gradients, and left in the mode it was in. Modules that both
+    have, such as a frozen backbone, are in evaluation mode during all of it and after. Torch's
+    random numbers are seeded for the training, and left as they were: with the same seed, loader
+    and number of threads the weights are the same, whether or not ``tell`` draws.
 
     Args:
         student: What learns.
@@ -108,36 +127,67 @@ def distill_module(
         optimizer: Makes one of the parameters that learn; by default AdamW at a rate of 0.001.
         device: As torch calls it, to which both and each batch are moved; by default they stay.
         seed: Of dropout, and of a loader that shuffles by torch's own random numbers.
-        tell: Is told of each epoch.
+        tell: Is told of each epoch. It may evaluate the student, and draw.
 
     Returns:
         The epochs.
 
     Raises:
-        UsageError: An argument cannot be used, the loader gives no batch or one of another form,
-            or the loss is no longer finite. The student keeps the weights that it had then.
+        UsageError: An argument cannot be used, the loader gives no batch or one of another form, or
+            the loss or a weight is no longer finite. The student keeps the weights that it had
+            then.
     """
     import torch
 
     if epochs < 1:
         raise UsageError(f"epochs is {epochs}, expected one or more")
-    learning = [parameter for parameter in student.parameters() if parameter.requires_grad]
-    if not learning:
-        raise UsageError(
-            "no parameter of the student learns: set requires_grad of some, or give another student"
-        )
+    learning = _learning(student, teacher)
     for module in (student, teacher) if device is not None else ():
         module.to(device)
     judge = loss or hinton_loss()
-    steps = (optimizer or (lambda parameters: torch.optim.AdamW(parameters, lr=1e-3)))(learning)
+    steps = _optimizer(optimizer, learning)
     history = []
-    with torch.random.fork_rng(), _asked(teacher), _learning(student):
+    with torch.random.fork_rng(), torch.enable_grad(), _left_as_promised(student, teacher):
         torch.manual_seed(seed)
         for number in range(1, epochs + 1):
             history.append(_pass(number, student, teacher, loader, judge, steps, device))
             if tell is not None:
-                tell(history[-1])
+                with torch.random.fork_rng():
+                    tell(history[-1])
     return history
+
+
+def _learning(student: Module, teacher: Module) -> list[Parameter]:
+    """Return the parameters that learn, none of which may be the teacher's."""
+    learning = {name: one for name, one in student.named_parameters() if one.requires_grad}
+    if not learning:
+        raise UsageError(
+            "no parameter of the student learns: set requires_grad of some, or give another student"
+        )
+    asked = {id(parameter) for parameter in teacher.parameters()}
+    shared = [name for name, parameter in learning.items() if id(parameter) in asked]
+    if shared:
+        raise UsageError(
+            f"{len(shared):,} parameters that learn are the teacher's too, the first {shared[0]}: "
+            "it would change while it is asked. Freeze them by requires_grad_(False), or give a "
+            "copy.deepcopy(teacher)"
+        )
+    return list(learning.values())
+
+
+def _optimizer(make: Any, learning: list[Parameter]) -> Optimizer:  # noqa: ANN401 - or what is none
+    import torch
+
+    if make is None:
+        return torch.optim.AdamW(learning, lr=1e-3)
+    if not callable(make):
+        name = type(make).__name__
+        raise UsageError(
+            f"optimizer is an object of {name}, expected what makes one of the parameters that "
+            f"learn: lambda parameters: {name}(parameters, lr=...)"
+        )
+    made: Optimizer = make(learning)
+    return made
 
 
 def _pass(
@@ -152,11 +202,13 @@ def _pass(
     import torch
 
     started, total, inputs = monotonic(), 0.0, 0
+    student.train()
+    teacher.eval()  # after the student, which may have modules of it
     for batch in loader:
         given, labels = _parts(batch, device)
         with torch.no_grad():
-            wanted = _logits(teacher, given)
-        value = loss(_logits(student, given), wanted, labels)
+            wanted = _logits(teacher, given, "teacher")
+        value = loss(_logits(student, given, "student"), wanted, labels)
         amount = float(value.detach())
         if not isfinite(amount):
             raise UsageError(
@@ -173,7 +225,19 @@ def _pass(
             f"the loader gave no batch in epoch {number}, expected some: a generator is empty "
             "after its first pass, so give a DataLoader or a list"
         )
+    _refuse_broken(student, number)
     return Epoch(number, total / inputs, inputs, monotonic() - started)
+
+
+def _refuse_broken(student: Module, epoch: int) -> None:
+    """Refuse weights that the last step broke; those of a step before show in the loss."""
+    for name, parameter in student.named_parameters():
+        if parameter.requires_grad and not parameter.isfinite().all():
+            raise UsageError(
+                f"{name} holds numbers that are not finite after epoch {epoch}: try a lower "
+                "learning rate, and see that the loss has a slope everywhere, which a square root "
+                "or a norm does not have at zero"
+            )
 
 
 def _parts(batch: Any, device: str | None) -> tuple[Any, Tensor | None]:  # noqa: ANN401 - any batch
@@ -181,7 +245,12 @@ def _parts(batch: Any, device: str | None) -> tuple[Any, Tensor | None]:  # noqa
     import torch
 
     if isinstance(batch, Mapping):
-        moved = {name: _moved(value, device) for name, value in batch.items()}
+        if "label" in batch:
+            raise UsageError(
+                "a batch has 'label', which the models would be given: expected 'labels' for the "
+                "labels"
+            )
+        moved = _moved(batch, device)
         return moved, moved.pop("labels", None)
     if isinstance(batch, torch.Tensor):
         return _moved(batch, device), None
@@ -196,31 +265,40 @@ def _parts(batch: Any, device: str | None) -> tuple[Any, Tensor | None]:  # noqa
 
 
 def _moved(value: Any, device: str | None) -> Any:  # noqa: ANN401 - any part of a batch
+    """Move all tensors of a part; a mapping is copied, as it may be the caller's."""
+    if isinstance(value, Mapping):
+        return {name: _moved(part, device) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_moved(part, device) for part in value)
     return value if device is None or not hasattr(value, "to") else value.to(device)
 
 
-def _logits(model: Module, given: Any) -> Tensor:  # noqa: ANN401 - any input
+def _logits(model: Module, given: Any, whose: str) -> Tensor:  # noqa: ANN401 - any input
+    import torch
+
     answer = model(**given) if isinstance(given, Mapping) else model(given)
-    logits: Tensor = getattr(answer, "logits", answer)
+    named = isinstance(answer, Mapping)
+    logits = answer.get("logits") if named else getattr(answer, "logits", answer)
+    if not isinstance(logits, torch.Tensor):
+        raise UsageError(
+            f"the {whose} returned a {type(answer).__name__}, expected a tensor of logits, or a "
+            "mapping or an object with 'logits': wrap it in a module that returns them"
+        )
+    if logits.ndim < 2:
+        raise UsageError(
+            f"the {whose}'s logits are {list(logits.shape)}, expected inputs by classes: where the "
+            "loader is a data set, give a DataLoader(data_set, batch_size=...)"
+        )
     return logits
 
 
 @contextmanager
-def _asked(teacher: Module) -> Iterator[None]:
-    """Have a teacher in evaluation mode, and put every part of it back."""
+def _left_as_promised(student: Module, teacher: Module) -> Iterator[None]:
+    """Put every part of a teacher back into its mode, and leave a student in evaluation mode."""
     modes = [(module, module.training) for module in teacher.modules()]
-    teacher.eval()
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-@contextmanager
-def _learning(student: Module) -> Iterator[None]:
-    student.train()
-    try:
-        yield
-    finally:
         student.eval()
