@@ -33,7 +33,6 @@ from locum.language import (
 )
 from locum.language.models import refuse_unpackable
 from locum.language.on_policy import Writer
-from locum.language.run import Run
 from locum.language.student_step import StudentStep
 from tests.tiny_model import new_model
 
@@ -239,17 +238,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
 def test_what_the_student_writes_is_judged() -> None:
     documents = [Document([3, 4, 5, *range(10, 20)], [False] * 3 + [True] * 10) for _ in range(3)]
     packed = pack([*documents, Document(list(range(20, 32)), [False] + [True] * 11)], 16, 0)
-    run = Run(
-        student_of(),
-        packed,
-        ModelTeacher(new_model("llama", SIZE)),
-        LanguageSettings(on_policy_share=1.0, prompt_tokens=4, precision="float32"),
-        None,
-        None,
-        None,
-    )
+    writer = Writer(student_of(), 4, "float32", SIZE)
     torch.manual_seed(0)
-    batch = run._writer.rewrite(packed)  # noqa: SLF001 - what it wrote
+    batch = writer.rewrite(packed)
     for before, after, learned in zip(packed.ids_SL, batch.ids_SL, batch.learned_SL, strict=True):
         kept = 3 if int(before[0]) == 3 else 4
         assert torch.equal(before[:kept], after[:kept])

@@ -14,6 +14,8 @@ import numpy as np
 
 from locum.errors import UsageError
 from locum.language.distributions import Drawn, Listed
+from locum.language.packing import refuse_unpacked
+from locum.language.teachers import refuse_unasked
 from locum.losses import SampledTargets, SparseTargets
 
 if TYPE_CHECKING:
@@ -50,8 +52,10 @@ def fill_cache(
 
     Raises:
         UsageError: The cache is of another teacher or vocabulary, or the teacher says what the
-            cache does not keep.
+            cache does not keep; or the texts are not packed, or the teacher cannot be asked.
     """
+    refuse_unpacked(packed)
+    refuse_unasked(teacher)
     if (cache.teacher, cache.vocabulary) != (teacher.fingerprint, teacher.vocabulary):
         raise UsageError(
             f"the cache is of teacher {cache.teacher!r} with {cache.vocabulary:,} tokens and "

@@ -58,7 +58,7 @@ def block_influence(model: PreTrainedModel, batches: Iterable[Tensor]) -> list[f
         One number a layer, from 0 (it changes nothing but the length) to 2.
 
     Raises:
-        UsageError: There are no batches, or the layers cannot be found.
+        UsageError: There are no batches, or they are anything else; or the layers cannot be found.
     """
     stack = stack_of(model)
     sums = [0.0] * len(stack)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.language.packing import refuse_unpacked
 from locum.language.settings import LanguageLoss
+from locum.training.modes import evaluated
 
 if TYPE_CHECKING:
     import torch
@@ -34,12 +36,14 @@ def cross_entropy(
         sequences_per_pass: What goes through the model at once.
 
     Raises:
-        UsageError: As `locum.language.models.split_model`, or it has fewer logits.
+        UsageError: As `locum.language.models.split_model`, or it has fewer logits; or the texts
+            are not packed.
     """
     from locum.language.student_step import StudentStep
 
+    refuse_unpacked(packed)
     known = model.config.get_text_config().vocab_size if vocabulary is None else vocabulary
-    step = StudentStep(model, known, LanguageLoss(), precision).train(mode=model.training)
+    step = StudentStep(model, known, LanguageLoss(), precision)
     return held_out_loss(step, packed, sequences_per_pass, model.device)
 
 
@@ -49,17 +53,13 @@ def held_out_loss(
     """Return the same of a `StudentStep`, or of what processes share of one.
 
     Args:
-        module: It; it is left in the mode that it was in.
+        module: It; all parts are left in the mode that they were in.
         packed: The texts.
         size: How many sequences go through the model at once.
         device: Of the model.
     """
     import torch
 
-    mode = module.training
-    module.train(mode=False)
     count = max(packed.rows, 1)
-    with torch.no_grad():
-        parts = [float(module(some.to(device), None, count)) for some in packed.pieces(size)]
-    module.train(mode=mode)
-    return sum(parts)
+    with torch.no_grad(), evaluated(module):
+        return sum(float(module(some.to(device), None, count)) for some in packed.pieces(size))

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from locum.errors import UsageError
+from locum.training.modes import evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ def refuse_unpackable(model: PreTrainedModel) -> None:
     ids_SL = torch.cat((ids_1L, ids_1L.flip(1)))
     starts = (_LONG // 2, _LONG // 3)
     places_SL = torch.stack([_two_documents(start) for start in starts]).to(model.device)
-    with torch.no_grad(), _asked(model):
+    with torch.no_grad(), evaluated(model):
         beside = model(input_ids=ids_SL, position_ids=places_SL, use_cache=False).logits
         apart = [
             (beside[row : row + 1, start:], model(ids_SL[row : row + 1, start:], use_cache=False))
@@ -124,7 +125,7 @@ def _two_documents(start: int) -> Tensor:
 
 def _two_ways(model: PreTrainedModel, halves: Halves) -> tuple[Tensor, Tensor]:
     ids_1L = _some_tokens(model)
-    with torch.no_grad(), _asked(model):
+    with torch.no_grad(), evaluated(model):
         whole = model(input_ids=ids_1L, use_cache=False).logits
         states = halves.body(input_ids=ids_1L, use_cache=False).last_hidden_state
         return whole, halves.logits(states, whole.shape[-1])
@@ -139,16 +140,3 @@ def _some_tokens(model: PreTrainedModel) -> Tensor:
 def _alike(left: Tensor, right: Tensor) -> bool:
     allowed = _AS_ONE.get(left.dtype, 1e-3)
     return bool((left - right).abs().max() <= allowed * (1 + left.abs().max()))
-
-
-class _asked:  # noqa: N801 - a context, as torch's own
-    """Has a model in evaluation mode for a while."""
-
-    def __init__(self, model: Module) -> None:
-        self._model, self._mode = model, model.training
-
-    def __enter__(self) -> None:
-        self._model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self._model.train(self._mode)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from locum.language.precision import computing_in
+from locum.training.modes import evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,16 +114,16 @@ class Writer:
             [[0] * len(f) + [1] * len(b) for f, b in zip(fill, beginnings, strict=True)],
             device=device,
         )
-        mode = self._student.training
-        self._student.train(mode=False)
-        try:
-            most = max(part.end - part.kept for part in parts)
-            with torch.no_grad(), computing_in(self._precision, self._student), self._freely(most):
-                written = self._student.generate(  # type: ignore[operator]
-                    input_ids=ids_DP, attention_mask=read_DP
-                )
-        finally:
-            self._student.train(mode)
+        most = max(part.end - part.kept for part in parts)
+        with (
+            torch.no_grad(),
+            evaluated(self._student),
+            computing_in(self._precision, self._student),
+            self._freely(most),
+        ):
+            written = self._student.generate(  # type: ignore[operator]
+                input_ids=ids_DP, attention_mask=read_DP
+            )
         continuations: list[list[int]] = written[:, widest:].tolist()
         return continuations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from locum.language.documents import Document
 
-__all__ = ["Packed", "Span", "pack"]
+__all__ = ["Packed", "Span", "pack", "refuse_unpacked"]
 
 
 class Span(NamedTuple):
@@ -98,6 +98,19 @@ class Packed(NamedTuple):
             ).hexdigest()
             for s in range(len(self.ids_SL))
         ]
+
+
+def refuse_unpacked(texts: object) -> None:
+    """See that texts are packed.
+
+    Raises:
+        UsageError: They are not.
+    """
+    if not isinstance(texts, Packed):
+        raise UsageError(
+            f"the texts are a {type(texts).__name__}, expected Packed: pack(documents, length, "
+            "fill) makes it of documents"
+        )
 
 
 def pack(documents: Sequence[Document], length: int, fill: int) -> Packed:

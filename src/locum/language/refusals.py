@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING, get_args
 
 from locum.errors import UsageError
 from locum.language.distributions import TopTokens
+from locum.language.packing import refuse_unpacked
 from locum.language.settings import LanguageLoss, Mode
+from locum.language.teachers import refuse_unasked
 from locum.teachers.urls import check_url
 from locum.writable import why_unwritable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from transformers import PreTrainedModel
+
     from locum.language.distributions import DrawnTokens
     from locum.language.origin import Origin
+    from locum.language.packing import Packed
     from locum.language.settings import LanguageSettings
+    from locum.language.teachers import TokenTeacher
 
-__all__ = ["refuse_kept", "refuse_run", "refuse_unused"]
+__all__ = ["refuse_kept", "refuse_run", "refuse_training", "refuse_unused"]
 
 
 def refuse_run(
@@ -94,4 +100,42 @@ def refuse_kept(kept: TopTokens | DrawnTokens, settings: LanguageSettings) -> No
         raise UsageError(
             f"kept is {kept} and the loss {loss.name}: draws serve forward_kl alone; take it, or "
             "TopTokens"
+        )
+
+
+def refuse_training(
+    student: PreTrainedModel,
+    packed: Packed,
+    teacher: TokenTeacher | None,
+    held_out: Packed | None,
+    settings: LanguageSettings,
+) -> None:
+    """See that the arguments of `locum.language.train_language_model` go together.
+
+    Raises:
+        UsageError: They do not.
+    """
+    import torch
+
+    refuse_unpacked(packed)
+    if held_out is not None:
+        refuse_unpacked(held_out)
+    if teacher is not None:
+        refuse_unasked(teacher)
+    learning = {p.dtype for p in student.parameters() if p.requires_grad}
+    if not learning:
+        raise UsageError(
+            "none of the student's weights learns: expected some with requires_grad; a model that "
+            "was given to ModelTeacher has none, so make the student of a copy"
+        )
+    if learning != {torch.float32}:
+        kinds = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in learning))
+        raise UsageError(
+            f"the student's weights that learn are {kinds}, expected float32: load it "
+            "with dtype='float32'; precision='bfloat16' computes in the shorter type"
+        )
+    if settings.on_policy_share and teacher is None:
+        raise UsageError(
+            f"on_policy_share={settings.on_policy_share} without a teacher: expected one that says "
+            "what it would have written"
         )

@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import torch
-from accelerate import Accelerator
 
 from locum.errors import UsageError
 from locum.language.checkpoints import Checkpoints, Identity, weights_hash
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from accelerate import Accelerator
     from torch import Tensor
     from torch.nn import Module
     from torch.optim import Optimizer
@@ -36,7 +36,11 @@ __all__ = ["Run", "refuse_shared_out"]
 
 
 class Run:
-    """See `locum.language.train_language_model` for arguments and errors."""
+    """See `locum.language.train_language_model` for other arguments and errors.
+
+    Args:
+        accelerator: See `locum.language.apart.own_accelerator`.
+    """
 
     def __init__(
         self,
@@ -47,15 +51,13 @@ class Run:
         vocabulary: int | None,
         held_out: Packed | None,
         folder: Path | None,
+        accelerator: Accelerator,
     ) -> None:
-        _refuse(student, teacher, settings)
         self.packed, self.teacher, self.held_out = packed, teacher, held_out
         self.settings = settings
         self.schedule = Schedule(len(packed.ids_SL), settings)
         self.history: list[TrainingStep] = []
-        # Precision and passes are those of the settings here, not those of accelerate's.
-        self._accelerator = Accelerator(cpu=student.device.type == "cpu", mixed_precision="no")
-        self._accelerator.gradient_accumulation_steps = 1
+        self._accelerator = accelerator
         known = vocabulary or (
             teacher.vocabulary if teacher else student.config.get_text_config().vocab_size
         )
@@ -122,11 +124,6 @@ class Run:
         taken = TrainingStep(number, before.tokens + rows, loss, held_out, norm, seconds)
         self._note(taken, tell)
         self._save_if_due(number)
-
-    def finish(self) -> None:
-        """Leave the trained student in evaluation mode."""
-        self._module.eval()
-        self._accelerator.wait_for_everyone()
 
     def _batch(self, step: int) -> Packed:
         """Return this process's share of a step's sequences, as many as every other one's."""
@@ -221,26 +218,4 @@ def refuse_shared_out(module: Module, settings: LanguageSettings) -> None:
         raise UsageError(
             f"on_policy_share={settings.on_policy_share} with weights that processes share out: "
             "expected the student whole in each, where it can write (no FSDP)"
-        )
-
-
-def _refuse(
-    student: PreTrainedModel, teacher: TokenTeacher | None, settings: LanguageSettings
-) -> None:
-    learning = {p.dtype for p in student.parameters() if p.requires_grad}
-    if not learning:
-        raise UsageError(
-            "none of the student's weights learns: expected some with requires_grad; a model that "
-            "was given to ModelTeacher has none, so make the student of a copy"
-        )
-    if learning != {torch.float32}:
-        kinds = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in learning))
-        raise UsageError(
-            f"the student's weights that learn are {kinds}, expected float32: load it "
-            "with dtype='float32'; precision='bfloat16' computes in the shorter type"
-        )
-    if settings.on_policy_share and teacher is None:
-        raise UsageError(
-            f"on_policy_share={settings.on_policy_share} without a teacher: expected one that says "
-            "what it would have written"
         )

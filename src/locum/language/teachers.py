@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from locum.errors import UsageError
+
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from locum.language.settings import Precision
     from locum.losses import SampledTargets, SparseTargets
 
-__all__ = ["ClassTargets", "ModelTeacher", "Said", "Signal", "TokenTeacher"]
+__all__ = ["ClassTargets", "ModelTeacher", "Said", "Signal", "TokenTeacher", "refuse_unasked"]
 
 Said: TypeAlias = "Tensor | SparseTargets | SampledTargets | ClassTargets"
 Signal: TypeAlias = Callable[[slice], Said]
@@ -58,6 +60,19 @@ class TokenTeacher(Protocol):
         ...
 
 
+def refuse_unasked(teacher: object) -> None:
+    """See that a teacher can be asked.
+
+    Raises:
+        UsageError: It cannot, such as a model.
+    """
+    if not hasattr(teacher, "ask"):
+        raise UsageError(
+            f"the teacher is a {type(teacher).__name__}, expected a TokenTeacher: "
+            "ModelTeacher(model) makes one of a model"
+        )
+
+
 class ModelTeacher:
     """A language model that is asked when it is needed.
 
@@ -81,7 +96,6 @@ class ModelTeacher:
         fingerprint: str | None = None,
         precision: Precision = "bfloat16",
     ) -> None:
-        from locum.errors import UsageError
         from locum.language.models import split_model
 
         self.model = model.train(mode=False).requires_grad_(requires_grad=False)

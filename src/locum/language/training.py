@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.language.refusals import refuse_training
 from locum.language.settings import LanguageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from transformers import PreTrainedModel
 
@@ -44,17 +45,20 @@ def train_language_model(
     *,
     vocabulary: int | None = None,
     held_out: Packed | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     tell: Callable[[TrainingStep, int], None] | None = None,
 ) -> LanguageTraining:
     """Train a student where it stands.
+
+    Torch's random numbers are seeded for it, and left as they were; so is what an ``Accelerator``
+    or a ``Trainer`` of the same process set up, which computes on their device.
 
     Under ``accelerate launch`` or ``torchrun`` the processes share every step: its loss is over the
     targets of all of them, so that their number changes nothing but rounding.
 
     Args:
         student: A causal language model of transformers, with float32 weights. It is left in
-            evaluation mode.
+            evaluation mode, also after an error.
         packed: What it learns from, see `locum.language.pack`.
         teacher: What is imitated; without one the student learns the tokens of the texts.
         settings: How; by default those of `LanguageSettings`.
@@ -73,15 +77,21 @@ def train_language_model(
         UsageError: The model, the teacher or a setting cannot be used, a checkpoint is of another
             training, or the loss is no longer finite.
     """
+    from locum.language.apart import apart
     from locum.language.run import Run
 
-    run = Run(
-        student, packed, teacher, settings or LanguageSettings(), vocabulary, held_out, folder
-    )
-    resumed_at = run.resume()
-    if not run.history:
-        run.begin(tell)
-    while run.done < run.schedule.steps:
-        run.step(tell)
-    run.finish()
+    settings = settings or LanguageSettings()
+    refuse_training(student, packed, teacher, held_out, settings)
+    place = None if folder is None else Path(folder)
+    with apart(student.device) as accelerator:
+        run = Run(student, packed, teacher, settings, vocabulary, held_out, place, accelerator)
+        try:
+            resumed_at = run.resume()
+            if not run.history:
+                run.begin(tell)
+            while run.done < run.schedule.steps:
+                run.step(tell)
+        finally:
+            student.train(mode=False)
+        accelerator.wait_for_everyone()
     return LanguageTraining(run.history, resumed_at)

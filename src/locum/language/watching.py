@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
 from locum.students.encoder_layers import find_stack
+from locum.training.modes import evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,21 +46,29 @@ def watched(hooks: Iterable[tuple[nn.Module, Callable[..., Any]]]) -> Iterator[N
 
 
 def run_over(model: PreTrainedModel, batches: Iterable[Tensor]) -> None:
-    """Run a model over token ids ``[S, L]`` without gradients or dropout; its mode is put back.
+    """Run a model over token ids ``[S, L]`` without gradients or dropout; modes are put back.
 
     Raises:
-        UsageError: There are no batches.
+        UsageError: There are no batches, or one is anything else.
     """
     import torch
 
-    ran, training = False, model.training
-    model.train(mode=False)
-    try:
-        with torch.inference_mode():
-            for ids_SL in batches:
-                model(input_ids=ids_SL.to(model.device), use_cache=False, logits_to_keep=1)
-                ran = True
-    finally:
-        model.train(mode=training)
+    ran = False
+    with torch.inference_mode(), evaluated(model):
+        for ids_SL in batches:
+            _refuse_other(ids_SL)
+            model(input_ids=ids_SL.to(model.device), use_cache=False, logits_to_keep=1)
+            ran = True
     if not ran:
         raise UsageError("there is no text to measure on: expected at least one batch of tokens")
+
+
+def _refuse_other(batch: object) -> None:
+    import torch
+
+    if not isinstance(batch, torch.Tensor) or batch.dim() != 2:
+        what = f"{tuple(batch.shape)}" if isinstance(batch, torch.Tensor) else type(batch).__name__
+        raise UsageError(
+            f"a batch is {what}, expected a tensor of token ids [sequences, tokens]: of a batch of "
+            'transformers\' tokenizers or collators that is batch["input_ids"], without padding'
+        )

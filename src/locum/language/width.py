@@ -64,7 +64,7 @@ def measure_importance(model: PreTrainedModel, batches: Iterable[Tensor]) -> Imp
             paper takes 1,024 sequences; the order of importance settles with far fewer.
 
     Raises:
-        UsageError: The model is of another family, or there are no batches.
+        UsageError: The model is of another family, or there are no batches, or anything else.
     """
     _refuse_unknown(as_plain(model))
     layers = list(stack_of(model))
