@@ -31,6 +31,7 @@ from locum.language import (
     Packed,
     TopTokens,
     fill_cache,
+    list_tokens,
     pack,
     train_language_model,
 )
@@ -334,6 +335,23 @@ def test_a_cached_teacher_says_what_the_teacher_said(cache: DistributionCache) -
     batch.ids_SL[0, 3] += 1
     with pytest.raises(UsageError, match="1 of 2 sequences are not in the cache"):
         cached.ask(batch)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_sequence_of_other_rows_than_targets_is_refused(
+    cache: DistributionCache, more: int
+) -> None:
+    """One more in a sequence and one less in the next would be as many in all."""
+    packed = some_sequences(2)
+    counts = packed.learned_SL.sum(dim=1).tolist()
+    for key, count in zip(packed.keys(), (counts[0] + more, counts[1] - more), strict=True):
+        cache.put(key, list_tokens([{3: -0.5}] * count, KEPT.count))
+    teacher = CachedTeacher(cache)
+    with pytest.raises(UsageError, match=rf"{packed.keys()[0]} with {counts[0]} targets, .*remove"):
+        teacher.ask(packed)
+    cache.remove(packed.keys())
+    fill_cache(cache, packed, HashTeacher(VOCABULARY))
+    teacher.ask(packed)
 
 
 @pytest.mark.parametrize("kept", [TopTokens(10), DrawnTokens(10), DrawnTokens(10, power=0.8)])

@@ -11,6 +11,7 @@ from accelerate.state import AcceleratorState, GradientState
 
 from locum.errors import UsageError
 from locum.language import (
+    CachedTeacher,
     DistributionCache,
     LanguageSettings,
     ModelTeacher,
@@ -25,6 +26,7 @@ from locum.language import (
 )
 from locum.language.models import split_model
 from locum.language.on_policy import Writer
+from locum.language.projected_teacher import ProjectedTeacher
 from tests.test_language_training import SIZE, some_documents, student_of, weights
 from tests.tiny_model import new_model
 
@@ -161,6 +163,48 @@ def test_batches_of_anything_but_token_ids_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=rf'a batch is {what}, .*batch\["input_ids"\]'):
         measure(student_of(), [batch])
+
+
+def test_a_teacher_that_was_asked_before_cannot_judge_what_the_student_writes(
+    tmp_path: Path,
+) -> None:
+    settings = LanguageSettings(on_policy_share=0.01, precision="float32")
+    told: list[int] = []
+    with DistributionCache(
+        tmp_path, teacher="it", vocabulary=SIZE, settings=TopTokens(10)
+    ) as cache:
+        cached = CachedTeacher(cache)
+        for teacher in (cached, ProjectedTeacher(cached, lambda logits: logits)):
+            with pytest.raises(UsageError, match=rf"{type(teacher).__name__}, .*on_policy_share=0"):
+                train_language_model(
+                    student_of(),
+                    PACKED,
+                    teacher,
+                    settings,
+                    tell=lambda step, _: told.append(step.number),
+                )
+    assert told == []
+
+
+def test_a_teacher_whose_weights_change_is_another() -> None:
+    model = new_model("llama", SIZE)
+    teacher = ModelTeacher(model)
+    before = teacher.fingerprint
+    assert teacher.fingerprint == before
+    with torch.no_grad():
+        model.model.norm.weight += 1
+    assert teacher.fingerprint != before
+    assert ModelTeacher(model, fingerprint="named").fingerprint == "named"
+
+
+def test_a_teacher_is_asked_in_evaluation_mode_whatever_its_owner_does() -> None:
+    model = new_model("gpt2", SIZE)
+    teacher = ModelTeacher(model, precision="float32")
+    expected: Any = teacher.ask(PACKED)(slice(None))
+    model.train()
+    said: Any = teacher.ask(PACKED)(slice(None))
+    assert torch.equal(said, expected)
+    assert model.training
 
 
 def test_a_folder_of_checkpoints_may_be_text(tmp_path: Path) -> None:

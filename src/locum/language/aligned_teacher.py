@@ -14,6 +14,7 @@ from locum.language.token_bytes import TokenBytes
 from locum.language.vocabularies import align, shared_vocabulary
 from locum.losses import SparseTargets
 from locum.losses.signals import NOTHING
+from locum.training.modes import evaluated
 from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class AlignedTeacher:
     def _read(self, ids: list[int], places: list[int]) -> tuple[Tensor, Tensor]:
         model: Any = self._model
         kept_ids, kept = [], []
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluated(model):
             tokens_1L = torch.tensor([ids], device=model.device)
             hidden_LD = model.get_decoder()(input_ids=tokens_1L, use_cache=False)[0][0]
             for start in range(0, len(places), _ROWS_AT_ONCE):

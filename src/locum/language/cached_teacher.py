@@ -56,10 +56,11 @@ def fill_cache(
     """
     refuse_unpacked(packed)
     refuse_unasked(teacher)
-    if (cache.teacher, cache.vocabulary) != (teacher.fingerprint, teacher.vocabulary):
+    fingerprint = teacher.fingerprint
+    if (cache.teacher, cache.vocabulary) != (fingerprint, teacher.vocabulary):
         raise UsageError(
             f"the cache is of teacher {cache.teacher!r} with {cache.vocabulary:,} tokens and "
-            f"{teacher.fingerprint!r} with {teacher.vocabulary:,} is asked: make a cache of its own"
+            f"{fingerprint!r} with {teacher.vocabulary:,} is asked: make a cache of its own"
         )
     keys = packed.keys()
     place_of = {key: place for place, key in reversed(list(enumerate(keys)))}
@@ -97,7 +98,12 @@ class CachedTeacher:
 
     Args:
         cache: It, filled with the sequences that will be asked about.
+
+    Attributes:
+        asked_before: It says nothing of texts that come to be later, as what a student writes.
     """
+
+    asked_before = True
 
     def __init__(self, cache: DistributionCache) -> None:
         self._cache = cache
@@ -116,13 +122,13 @@ class CachedTeacher:
         """Return what gives what is kept of a slice of the batch's rows.
 
         Raises:
-            UsageError: A sequence is not in the cache.
+            UsageError: A sequence is not in the cache, or has other rows there than one a target.
             ArtefactError: One is damaged.
         """
         import torch
 
         learned = batch.learned_SL.sum(dim=1).tolist()
-        keys = [key for key, rows in zip(batch.keys(), learned, strict=True) if rows]
+        keys = [key for key, count in zip(batch.keys(), learned, strict=True) if count]
         parts = [(key, self._cache.get(key)) for key in keys]
         lacking = [key for key, part in parts if part is None]
         if lacking:
@@ -132,6 +138,9 @@ class CachedTeacher:
                 "fill_cache; text that the student writes needs the teacher itself"
             )
         found = [part for _, part in parts if part is not None]
+        counts = [count for count in learned if count]
+        for key, part, count in zip(keys, found, counts, strict=True):
+            self._refuse_other_rows(key, len(part.ids_NK), count)
         device, temperature = batch.ids_SL.device, self._cache.settings.temperature
         ids_NK, values_NK = (
             torch.from_numpy(np.concatenate(some)).to(device) for some in zip(*found, strict=True)
@@ -144,3 +153,11 @@ class CachedTeacher:
             return SampledTargets(ids_NK[rows], values_NK[rows], temperature)
 
         return drawn
+
+    def _refuse_other_rows(self, key: str, rows: int, targets: int) -> None:
+        if rows != targets:
+            raise UsageError(
+                f"{self._cache.path} has {rows:,} rows of the sequence {key} with {targets:,} "
+                "targets, expected one for each: remove it with DistributionCache.remove and put "
+                "its rows anew; the first token of a document is no target"
+            )

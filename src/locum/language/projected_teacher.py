@@ -29,6 +29,7 @@ class ProjectedTeacher:
     def __init__(self, teacher: TokenTeacher, project: Callable[[Tensor], Tensor]) -> None:
         self._teacher, self._project = teacher, project
         self.fingerprint, self.vocabulary = teacher.fingerprint, teacher.vocabulary
+        self.asked_before = getattr(teacher, "asked_before", False)
 
     def ask(self, batch: Packed) -> Signal:
         """Return what gives the classes that the teacher lists, and how to compare with them."""

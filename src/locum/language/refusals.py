@@ -139,3 +139,9 @@ def refuse_training(
             f"on_policy_share={settings.on_policy_share} without a teacher: expected one that says "
             "what it would have written"
         )
+    if settings.on_policy_share and getattr(teacher, "asked_before", False):
+        raise UsageError(
+            f"on_policy_share={settings.on_policy_share} with a {type(teacher).__name__}, which "
+            "was asked before the student writes: expected the teacher itself, such as "
+            "ModelTeacher, or on_policy_share=0"
+        )

@@ -44,6 +44,8 @@ class TokenTeacher(Protocol):
     Attributes:
         fingerprint: A text that changes when what it says does.
         vocabulary: ``V``, with how many tokens it knows the student's vocabulary to begin.
+
+    One that was asked already, and speaks of no other texts, says so by ``asked_before = True``.
     """
 
     @property
@@ -80,7 +82,8 @@ class ModelTeacher:
     for, so that those of the whole batch are never held.
 
     Args:
-        model: The teacher; it is left in evaluation mode, and its weights do not learn.
+        model: The teacher; it is put into evaluation mode, and its weights do not learn. It is
+            asked in that mode, whatever mode it is in later.
         vocabulary: How many of its logits are of tokens, the rest being padding; by default all.
         fingerprint: A text that changes with its weights; by default a hash of them.
         precision: What it computes in, where its weights are float32; others compute in their own.
@@ -112,12 +115,10 @@ class ModelTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes with the weights."""
+        """A text that changes with the weights, which are read anew each time."""
         from locum.language.checkpoints import weights_hash
 
-        if self._fingerprint is None:
-            self._fingerprint = weights_hash(self.model)
-        return self._fingerprint
+        return weights_hash(self.model) if self._fingerprint is None else self._fingerprint
 
     def ask(self, batch: Packed) -> Signal:
         """Return what gives the logits of a slice of rows."""
@@ -125,8 +126,9 @@ class ModelTeacher:
 
         from locum.language.models import hidden_states
         from locum.language.precision import computing_in
+        from locum.training.modes import evaluated
 
-        with torch.no_grad(), computing_in(self._precision, self.model):
+        with torch.no_grad(), evaluated(self.model), computing_in(self._precision, self.model):
             states_ND = hidden_states(self._halves, batch.to(self.model.device))
 
         def logits(rows: slice) -> Tensor:
