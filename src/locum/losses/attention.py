@@ -4,7 +4,7 @@ Shapes: B texts, L tokens, H heads, D values of all heads together. A score says
 (row) has to do with another (column): of queries with keys it is the attention before its softmax,
 of values with values MiniLM's value relation. Padding takes no part, neither as row nor as column,
 also where its scores are no numbers. The loss of a batch is the mean of the losses of its texts,
-weighted by their tokens, and zero where it has none.
+weighted by their tokens, and zero where it has none. It is computed in float32 at least.
 """
 
 # ruff: noqa: N803, N806 - names end in their shapes
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask, reduce_rows
+from locum.losses.reduction import as_mask, reduce_rows, widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ def score_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> T
     mask_BL = as_mask(mask_BL)
     real_B1LL = _real_pairs(mask_BL)
     student_BHLL, teacher_BHLL = (
-        scores.masked_fill(~real_B1LL, 0) for scores in (student_BHLL, teacher_BHLL)
+        widened(scores.masked_fill(~real_B1LL, 0)) for scores in (student_BHLL, teacher_BHLL)
     )
     squares_BHLL = (student_BHLL - teacher_BHLL).square()
     return _mean_of_rows(squares_BHLL.sum(dim=-1) / real_B1LL.sum(dim=-1).clamp(min=1), mask_BL)
@@ -82,7 +82,7 @@ def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -
     padding_B1LL = ~_real_pairs(mask_BL)
     student_BHLL, teacher_BHLL = (
         # Not minus infinity: zero times the difference of two infinities is not a number.
-        scores.masked_fill(padding_B1LL, -1e30).log_softmax(dim=-1)
+        widened(scores).masked_fill(padding_B1LL, -1e30).log_softmax(dim=-1)
         for scores in (student_BHLL, teacher_BHLL)
     )
     divergences_BHL = (teacher_BHLL.exp() * (teacher_BHLL - student_BHLL)).sum(dim=-1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["as_mask", "counted", "reduce_rows"]
+__all__ = ["as_mask", "counted", "reduce_rows", "widened"]
 
 
 @overload
@@ -51,6 +51,16 @@ def counted(rows: Tensor, mask_N: Tensor | None) -> Tensor:
     padding no number, a zero times it in the backward pass would be none either.
     """
     return rows if mask_N is None else rows[mask_N]
+
+
+def widened(values: Tensor) -> Tensor:
+    """Return values in float32 at least, as they are where they are that.
+
+    Sums in float16 overflow, and bfloat16 has no room for small differences.
+    """
+    import torch
+
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def reduce_rows(rows_N: Tensor, count: float | Tensor | None = None) -> Tensor:

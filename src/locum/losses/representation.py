@@ -1,8 +1,8 @@
 """Losses between the hidden states of two encoders, in torch.
 
-Shapes: B texts, L tokens, D values of a hidden state. The mean is over real tokens: padding takes
-no part, whatever stands there, and the loss of a batch is the mean of the losses of its texts,
-weighted by their tokens, and zero where it has none.
+Shapes: B texts, L tokens, M of them real, D values of a hidden state. The mean is over real tokens:
+padding takes no part, whatever stands there, and the loss of a batch is the mean of the losses of
+its texts, weighted by their tokens, and zero where it has none. It is computed in float32 at least.
 """
 
 # ruff: noqa: N803, N806 - names end in their shapes
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask, reduce_rows
+from locum.losses.reduction import as_mask, reduce_rows, widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,8 @@ def hidden_state_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor)
         The mean over real tokens and over the values of a state.
     """
     mask_BL = as_mask(mask_BL)
-    return reduce_rows((student_BLD[mask_BL] - teacher_BLD[mask_BL]).square())
+    student_MD, teacher_MD = widened(student_BLD[mask_BL]), widened(teacher_BLD[mask_BL])
+    return reduce_rows((student_MD - teacher_MD).square())
 
 
 def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Tensor:
@@ -49,5 +50,5 @@ def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Te
     from torch.nn import functional
 
     mask_BL = as_mask(mask_BL)
-    cosine = functional.cosine_similarity(student_BLD[mask_BL], teacher_BLD[mask_BL], dim=-1)
-    return reduce_rows(1 - cosine)
+    student_MD, teacher_MD = widened(student_BLD[mask_BL]), widened(teacher_BLD[mask_BL])
+    return reduce_rows(1 - functional.cosine_similarity(student_MD, teacher_MD, dim=-1))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.losses.reduction import as_mask
+from locum.losses.reduction import as_mask, widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,9 +155,7 @@ def softened(logits_NV: Tensor, temperature: float = 1.0) -> Tensor:
 
     Bfloat16 has no room for a vocabulary's small probabilities.
     """
-    import torch
-
-    long_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
+    long_NV = widened(logits_NV)
     return long_NV if temperature == 1 else long_NV / temperature
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.losses.signals import log_probabilities
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -28,7 +30,7 @@ def soft_target_loss(logits_NC: Tensor, targets_NC: Tensor, temperature: float =
         temperature: ``T > 0``.
 
     Returns:
-        The mean over all ``N`` rows.
+        The mean over all ``N`` rows, float32 at least.
     """
-    log_probabilities_NC = (logits_NC / temperature).log_softmax(dim=-1)
-    return -(temperature**2) * (targets_NC * log_probabilities_NC).sum(dim=-1).mean()
+    costs_NC = targets_NC * log_probabilities(logits_NC, temperature)
+    return -(temperature**2) * costs_NC.sum(dim=-1).mean()
