@@ -10,11 +10,12 @@ import numpy as np
 from locum.losses import softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["ODD_TEXTS", "StudentData", "make_data", "write_trap"]
+__all__ = ["NO_TEXTS", "ODD_TEXTS", "Column", "StudentData", "make_data", "write_trap"]
 
 ODD_TEXTS = [
     "",
@@ -27,6 +28,45 @@ ODD_TEXTS = [
     "\ud800 lone \udfff",
     bytes(range(256)).decode("latin-1") * 20,
 ]
+
+NO_TEXTS: dict[str, tuple[Any, str]] = {
+    "one text": ("good film", "'good film' is one text: give a list of texts"),
+    "bytes": (b"good film", "b'good film' is one text"),
+    "a missing one": (["good", float("nan")], "text 2 is 'nan' of type float: expected a str"),
+    "one as bytes": ([b"good"], "text 1 is \"b'good'\" of type bytes: expected a str"),
+    "a table": (np.array([["good"], ["bad"]]), "of type ndarray is no list of texts"),
+    "a mapping": ({"good": 1}, "of type dict is no list of texts"),
+    "nothing": (None, "'None' of type NoneType is no list of texts"),
+}
+
+
+class Column:
+    """A column of a table whose rows have labels, none of which is their place."""
+
+    ndim = 1
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = list(values)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through them in their order."""
+        return iter(self.values)
+
+    def __array__(
+        self,
+        dtype: None = None,
+        copy: bool | None = None,  # noqa: FBT001 - as numpy asks for it
+    ) -> NDArray[Any]:
+        """Return them in their order."""
+        return np.array(self.values, dtype, copy=copy)
+
+    def __getitem__(self, label: object) -> object:
+        """Refuse a place, as it is the label of no row."""
+        raise KeyError(label)
 
 
 class StudentData(NamedTuple):

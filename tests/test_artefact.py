@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -26,6 +27,7 @@ from locum.students.cascade_rule import CascadeRule
 from locum.students.ensemble import EnsembleStudent
 from locum.students.ensemble_rule import EnsembleRule
 from locum.students.linear import LinearStudent
+from tests.student_cases import NO_TEXTS, Column
 from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
@@ -169,9 +171,25 @@ def test_no_texts_have_no_predictions(student: CertifiedStudent) -> None:
     assert student.predict_proba([]).shape == (0, 3)
 
 
-def test_one_string_is_not_a_list_of_texts(student: CertifiedStudent) -> None:
-    with pytest.raises(UsageError, match="wrap the one text"):
-        student.predict("a text")
+@pytest.mark.parametrize("name", NO_TEXTS)
+def test_what_holds_no_texts_is_refused(student: CertifiedStudent, name: str) -> None:
+    given, message = NO_TEXTS[name]
+    redacting = dataclasses.replace(student, redaction=RedactionSettings())
+    for asked in (student, redacting):
+        for ask in (asked.predict, asked.predict_proba, asked.novelty):
+            with pytest.raises(UsageError, match=re.escape(message)):
+                ask(given)
+
+
+def test_a_column_with_an_index_of_its_own_is_read_by_place(
+    student: CertifiedStudent, cascade: CertifiedStudent
+) -> None:
+    column: Any = Column(TEXTS)
+    one: Any = Column(TEXTS[:1])
+    for asked in (student, cascade):
+        assert asked.predict(column) == asked.predict(TEXTS)
+        assert asked.predict(one) == asked.predict(TEXTS[:1])
+        np.testing.assert_array_equal(asked.novelty(column), asked.novelty(TEXTS))
 
 
 def test_saving_again_replaces_the_whole(student: CertifiedStudent, folder: Path) -> None:

@@ -354,7 +354,7 @@ def test_no_texts_are_refused(tmp_path: Path, teacher: Path) -> None:
 
 
 def test_one_text_is_no_list_of_texts(tmp_path: Path, teacher: Path) -> None:
-    with pytest.raises(UsageError, match="is one text, expected a list"):
+    with pytest.raises(UsageError, match="is one text: give a list"):
         distil_encoder(teacher, "one text", tmp_path / "student", layers=2)
 
 

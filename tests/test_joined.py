@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -14,6 +15,7 @@ from locum.errors import ArtefactError, UsageError
 from locum.students.cascade import CascadeStudent
 from locum.students.ensemble import EnsembleStudent
 from tests.joined_cases import ask_examples
+from tests.student_cases import NO_TEXTS, Column
 from tests.traffic import LABELS
 
 if TYPE_CHECKING:
@@ -63,6 +65,28 @@ def test_what_does_not_fit_the_inputs_is_refused(family: str) -> None:
             make_unfitted(family).fit(texts, soft_labels, np.zeros(rows, np.int64))
     with pytest.raises(UsageError, match="is one text"):
         make_unfitted(family).fit("letters", soft_labels[:7])
+
+
+def test_a_column_with_an_index_of_its_own_is_read_by_place(student: Joined) -> None:
+    texts, soft_labels = ask_examples(120)
+    human = np.where(np.arange(120) % 3 == 0, soft_labels.argmax(axis=1), -1)
+    column: Any = Column(texts)
+    for family in FAMILIES:
+        of_list = make_unfitted(family).fit(texts, soft_labels, human)
+        of_column = make_unfitted(family).fit(column, soft_labels, human)
+        np.testing.assert_array_equal(of_column.predict_proba(texts), of_list.predict_proba(texts))
+    for given in (column, iter(texts), np.array(texts)):
+        np.testing.assert_array_equal(student.judge(given).proba, student.judge(texts).proba)
+
+
+@pytest.mark.parametrize("name", NO_TEXTS)
+def test_what_holds_no_texts_is_refused(student: Joined, name: str) -> None:
+    given, message = NO_TEXTS[name]
+    for ask in (student.judge, student.predict, student.predict_proba):
+        with pytest.raises(UsageError, match=re.escape(message)):
+            ask(given)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        make_unfitted(student.family).fit(given, np.ones((1, len(LABELS))))
 
 
 def test_predictions_do_not_depend_on_the_batch(student: Joined) -> None:

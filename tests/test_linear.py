@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -21,7 +22,7 @@ from locum.losses import log_softmax, soften, softmax
 from locum.students.linear import LinearStudent
 from locum.students.ngrams import split_words, word_ngrams, word_pairs
 from locum.students.row_table import RowTable
-from tests.student_cases import ODD_TEXTS, StudentData, make_data, write_trap
+from tests.student_cases import NO_TEXTS, ODD_TEXTS, Column, StudentData, make_data, write_trap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -619,10 +620,17 @@ def test_what_is_saved_may_be_read_as_other_files(student: LinearStudent, tmp_pa
     assert {path.stat().st_mode for path in student.save(tmp_path)} == {expected}
 
 
-def test_one_text_is_no_list_of_texts(student: LinearStudent) -> None:
-    for ask in (student.predict, student.predict_proba):
-        with pytest.raises(UsageError, match="give a list of texts"):
-            ask("hello")
+@pytest.mark.parametrize("name", NO_TEXTS)
+def test_what_holds_no_texts_is_refused(student: LinearStudent, name: str) -> None:
+    given, message = NO_TEXTS[name]
+    for ask in (student.judge, student.predict, student.predict_proba):
+        with pytest.raises(UsageError, match=re.escape(message)):
+            ask(given)
+
+
+def test_a_column_of_one_text_is_read_whatever_its_index(student: LinearStudent) -> None:
+    column: Any = Column(["a text"])
+    assert student.predict(column) == student.predict(["a text"])
 
 
 def test_words_of_scripts_with_marks_are_told_apart() -> None:

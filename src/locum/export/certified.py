@@ -9,9 +9,10 @@ import numpy as np
 
 from locum.calibration import PLAIN_SCORE, text_lengths
 from locum.dataset import NO_SURROUNDINGS
-from locum.export.certified_base import CertifiedBase, refuse_one_text
+from locum.export.certified_base import CertifiedBase
 from locum.losses import soften, soften_best
 from locum.schema import Prediction
+from locum.students import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +98,8 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         A blank text is never answered, nor one for which the student gave no finite numbers.
 
         Raises:
-            UsageError: ``texts`` is one string instead of a sequence of them.
+            UsageError: ``texts`` is one string, or one of them is no text.
         """
-        refuse_one_text(texts)
         texts = self._read(texts)
         best, sure, certified = self._choose(texts)
         return [
@@ -123,8 +123,9 @@ class CertifiedStudent(CertifiedBase[Prediction]):
         [prediction] = self.predict([text])
         return prediction.label if prediction.answered else None
 
-    def _read(self, texts: Sequence[str]) -> Sequence[str]:
+    def _read(self, texts: Sequence[str]) -> list[str]:
         """Return what the student reads of texts."""
+        texts = as_texts(texts)
         if self._redactor is not None:
             texts = [self._redactor.redact_text(text) for text in texts]
         if self.surroundings != NO_SURROUNDINGS:

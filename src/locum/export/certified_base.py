@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from locum.errors import UsageError
 from locum.export.streaming import in_batches
 from locum.traffic import SplitRequest, split_request
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from locum.redaction import Redactor
     from locum.schema import JsonObject
 
-__all__ = ["CertifiedBase", "refuse_one_text"]
+__all__ = ["CertifiedBase"]
 
 Said = TypeVar("Said")
 
@@ -38,7 +37,7 @@ class CertifiedBase(ABC, Generic[Said]):
         """Return what it says of each text, and whether the certificate covers it.
 
         Raises:
-            UsageError: ``texts`` is one string instead of a sequence of them.
+            UsageError: ``texts`` is one string, or one of them is no text.
         """
 
     @abstractmethod
@@ -89,13 +88,3 @@ class CertifiedBase(ABC, Generic[Said]):
         from locum.redaction import Redactor
 
         return Redactor(self.redaction)
-
-
-def refuse_one_text(texts: Sequence[str]) -> None:
-    """Refuse one string in the place of a sequence of them, as its letters would be the texts.
-
-    Raises:
-        UsageError: It is one.
-    """
-    if isinstance(texts, str):
-        raise UsageError("predict takes a list of texts: wrap the one text in [ ]")

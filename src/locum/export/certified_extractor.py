@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from locum.dataset import NO_SURROUNDINGS
-from locum.export.certified_base import CertifiedBase, refuse_one_text
+from locum.export.certified_base import CertifiedBase
 from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
+from locum.students import as_texts
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
@@ -85,10 +86,9 @@ class CertifiedExtractor(CertifiedBase[Extraction]):
             fields: Whether to look at each field by itself, which takes several times as long.
 
         Raises:
-            UsageError: ``texts`` is one string instead of a sequence of them.
+            UsageError: ``texts`` is one string, or one of them is no text.
         """
-        refuse_one_text(texts)
-        return [self._predict_one(text, fields=fields) for text in texts]
+        return [self._predict_one(text, fields=fields) for text in as_texts(texts)]
 
     def answer_text(self, text: str) -> dict[str, JsonValue] | None:
         """Return the object for one text, or ``None`` where the certificate does not cover it.

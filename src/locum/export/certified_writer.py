@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from locum.dataset import NO_SURROUNDINGS
-from locum.export.certified_base import CertifiedBase, refuse_one_text
+from locum.export.certified_base import CertifiedBase
 from locum.schema import Generation
+from locum.students import as_texts
 from locum.writers import draft_features
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class CertifiedWriter(CertifiedBase[Generation]):
         A blank text is never answered.
 
         Raises:
-            UsageError: ``texts`` is one string instead of a sequence of them.
+            UsageError: ``texts`` is one string, or one of them is no text.
         """
         return [generation for generation, _ in self.predict_with_novelty(texts)]
 
@@ -85,10 +86,9 @@ class CertifiedWriter(CertifiedBase[Generation]):
         """Return the same, each with how unlike the inputs learned from its input is: 0 to 1.
 
         Raises:
-            UsageError: ``texts`` is one string instead of a sequence of them.
+            UsageError: ``texts`` is one string, or one of them is no text.
         """
-        refuse_one_text(texts)
-        redacted = self._redact(texts)
+        redacted = self._redact(as_texts(texts))
         inner = [self.surroundings.inner(one.text if one else text) for one, text in redacted]
         drafts = self.model.write(inner)
         scores = score_drafts(self.score, drafts).tolist()

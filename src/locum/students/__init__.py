@@ -12,6 +12,7 @@ from locum.students.protocol import (
     refit,
     student_families,
 )
+from locum.students.texts import as_texts
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -19,6 +20,7 @@ __all__ = [
     "RefittableStudent",
     "Student",
     "WindowedStudent",
+    "as_texts",
     "check_judgement",
     "find_family",
     "naming_family",

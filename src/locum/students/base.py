@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import orjson
 
 from locum.errors import UsageError
 from locum.losses import first_unusable
+from locum.students.texts import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from locum.students.protocol import Judgement
 
-__all__ = ["BaseStudent", "check_learnable", "write_parameters"]
+__all__ = ["BaseStudent", "Lesson", "read_lesson", "write_parameters"]
 
 
 class BaseStudent:
@@ -35,17 +36,22 @@ class BaseStudent:
         return {}
 
     def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty of the inputs in one pass."""
+        """Return probabilities and novelty of the inputs in one pass.
+
+        Raises:
+            UsageError: They are no texts (see `as_texts`).
+        """
+        return self._judge(as_texts(inputs))
+
+    def _judge(self, texts: list[str]) -> Judgement:
         raise NotImplementedError
 
     def predict_proba(self, inputs: Sequence[str]) -> NDArray[np.float32]:
         """Return probabilities of the labels, ``[N, C]``."""
-        _check_texts(inputs)
         return self.judge(inputs).proba
 
     def predict(self, inputs: Sequence[str]) -> list[str]:
         """Return the most probable label of each input."""
-        _check_texts(inputs)
         return [self.classes_[index] for index in self.judge(inputs).proba.argmax(axis=1)]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
@@ -56,13 +62,27 @@ class BaseStudent:
         }
 
 
-def check_learnable(
+class Lesson(NamedTuple):
+    """What a student learns from.
+
+    Args:
+        texts: ``N`` of them.
+        soft_labels: ``[N, C]``.
+        human_labels: An index or -1 for each, if there are any.
+    """
+
+    texts: list[str]
+    soft_labels: NDArray[np.float64]
+    human_labels: NDArray[np.integer] | None
+
+
+def read_lesson(
     inputs: Sequence[str],
-    soft_labels: NDArray[np.floating],
+    soft_labels: NDArray[np.float64],
     classes: Sequence[str],
     human_labels: NDArray[np.integer] | None = None,
-) -> None:
-    """Refuse what no student can learn from.
+) -> Lesson:
+    """Return inputs and labels by their places, and refuse what no student can learn from.
 
     Args:
         inputs: ``N`` texts.
@@ -76,12 +96,13 @@ def check_learnable(
         UsageError: They are not so; the first row that is not is named. Or a label is no text, or
             stands there twice.
     """
-    _check_texts(inputs)
+    texts = as_texts(inputs)
     _check_classes(classes)
-    expected = (len(inputs), len(classes))
-    if soft_labels.shape != expected or not len(inputs):
+    soft_labels = np.asarray(soft_labels)
+    expected = (len(texts), len(classes))
+    if soft_labels.shape != expected or not texts:
         raise UsageError(
-            f"soft labels of shape {list(soft_labels.shape)} for {len(inputs):,} inputs and "
+            f"soft labels of shape {list(soft_labels.shape)} for {len(texts):,} inputs and "
             f"{len(classes)} labels: expected {list(expected)}, and at least one input"
         )
     if human_labels is not None:
@@ -93,11 +114,7 @@ def check_learnable(
             f"{'...' if len(classes) > 5 else ''}: expected finite numbers of zero or more, with "
             "one above zero"
         )
-
-
-def _check_texts(inputs: Sequence[str]) -> None:
-    if isinstance(inputs, str):
-        raise UsageError(f"{inputs[:40]!r} is one text: give a list of texts")
+    return Lesson(texts, soft_labels, human_labels)
 
 
 def _check_classes(classes: Sequence[str]) -> None:

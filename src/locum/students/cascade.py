@@ -116,11 +116,10 @@ class CascadeStudent(JoinedStudent):
         self._join(first, second, choose_rule(cheap, other, found.answers))
         return self
 
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty; the second is asked of the unsure inputs alone."""
+    def _judge(self, texts: list[str]) -> Judgement:
         return self.rule_.join(
-            self.first_.judge(inputs),
-            lambda unsure: self.second_.judge([inputs[row] for row in unsure.tolist()]),
+            self.first_.judge(texts),
+            lambda unsure: self.second_.judge([texts[row] for row in unsure.tolist()]),
         )
 
     def save(self, directory: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import softmax
-from locum.students.base import BaseStudent, check_learnable, write_parameters
+from locum.students.base import BaseStudent, read_lesson, write_parameters
 from locum.students.encoder_check import check_graph
 from locum.students.encoder_novelty import EmbeddingNovelty, MahalanobisDistance
 from locum.students.encoder_session import EncoderSession
@@ -137,8 +137,8 @@ class EncoderStudent(BaseStudent):
         """
         from locum.students.encoder_fitting import EncoderFitting
 
-        check_learnable(inputs, soft_labels, self.classes_, human_labels)
-        found = EncoderFitting(self, inputs, soft_labels, human_labels).run()
+        lesson = read_lesson(inputs, soft_labels, self.classes_, human_labels)
+        found = EncoderFitting(self, *lesson).run()
         self.weights_: Weights = found.weights
         self.quantised_agreement_ = found.same_label
         self.quantisation_loss_ = found.loss
@@ -169,12 +169,14 @@ class EncoderStudent(BaseStudent):
         """
         from locum.students.encoder_fitting import learn_head_again
 
-        check_learnable(inputs, soft_labels, self.classes_, human_labels)
+        texts, soft_labels, human_labels = read_lesson(
+            inputs, soft_labels, self.classes_, human_labels
+        )
         if self.penalty_ is None:
             raise UsageError("a student that was loaded cannot be refitted: fit it")
         if self.epochs_:
             return self
-        rows = self._reader.read(inputs)
+        rows = self._reader.read(texts)
         terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
         embeddings = self._session.embed(rows)
         content, novelty = learn_head_again(
@@ -193,11 +195,10 @@ class EncoderStudent(BaseStudent):
         self._content, self._reader, self._novelty = content, reader, novelty
         self._session = EncoderSession(content)
 
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty of the inputs in one pass."""
-        if not len(inputs):
+    def _judge(self, texts: list[str]) -> Judgement:
+        if not texts:
             return Judgement(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
-        found = self._session.run(self._reader.read(inputs))
+        found = self._session.run(self._reader.read(texts))
         # One by one: the rounding of a matrix product depends on how many rows it has.
         novelty = [self._novelty.measure(embedding[None]) for embedding in found.embeddings]
         return Judgement(softmax(found.logits), np.concatenate(novelty))

@@ -116,9 +116,8 @@ class EnsembleStudent(JoinedStudent):
         self._join(found.students, fit_rule(found.judged, found.answers))
         return self
 
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty, for which every member is asked."""
-        return self.rule_.join([student.judge(inputs) for student in self.students_])
+    def _judge(self, texts: list[str]) -> Judgement:
+        return self.rule_.join([student.judge(texts) for student in self.students_])
 
     def save(self, directory: Path) -> list[Path]:
         """Write the fitted state into an existing folder; return the files written.

@@ -9,7 +9,7 @@ import orjson
 
 from locum.errors import ArtefactError, UsageError
 from locum.losses import soften
-from locum.students.base import BaseStudent, check_learnable, write_parameters
+from locum.students.base import BaseStudent, read_lesson, write_parameters
 from locum.students.protocol import Judgement, WindowedStudent, find_family, refit
 
 if TYPE_CHECKING:
@@ -126,31 +126,30 @@ def rehearse(
 
     Raises:
         UsageError: There are less than two inputs, so that none could be held out, or what is to
-            be learned does not fit them (see `check_learnable`).
+            be learned does not fit them (see `read_lesson`).
     """
-    check_learnable(inputs, soft_labels, classes, human_labels)
-    if len(inputs) < 2:
+    texts, soft_labels, human_labels = read_lesson(inputs, soft_labels, classes, human_labels)
+    if len(texts) < 2:
         raise UsageError(
-            f"students that answer together cannot learn from {len(inputs)} input(s): two are "
-            "needed"
+            f"students that answer together cannot learn from {len(texts)} input(s): two are needed"
         )
-    order = np.random.default_rng(seed).permutation(len(inputs))
-    held = np.sort(order[: max(1, round(_HELD_OUT * len(inputs)))])
+    order = np.random.default_rng(seed).permutation(len(texts))
+    held = np.sort(order[: max(1, round(_HELD_OUT * len(texts)))])
     learned = np.setdiff1d(order, held)
 
     def fitted(member: Member, rows: NDArray[np.integer]) -> Student:
         student = find_family(member.family)(classes, **member.settings)
         human = None if human_labels is None else human_labels[rows]
-        return student.fit([inputs[row] for row in rows.tolist()], soft_labels[rows], human)
+        return student.fit([texts[row] for row in rows.tolist()], soft_labels[rows], human)
 
-    texts = [inputs[row] for row in held.tolist()]
+    held_texts = [texts[row] for row in held.tolist()]
     students = [fitted(member, learned) for member in members]
-    judged = [student.judge(texts) for student in students]
-    every = np.arange(len(inputs))
+    judged = [student.judge(held_texts) for student in students]
+    every = np.arange(len(texts))
     students = [
         fitted(member, every)
         if student.searched
-        else refit(student, inputs, soft_labels, human_labels)
+        else refit(student, texts, soft_labels, human_labels)
         for member, student in zip(members, students, strict=True)
     ]
     return Rehearsal(students, judged, soft_labels[held].argmax(axis=1))

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent, check_learnable, write_parameters
+from locum.students.base import BaseStudent, read_lesson, write_parameters
 from locum.students.low_rank import fit_low_rank_regression
 from locum.students.protocol import Judgement
 from locum.students.row_table import RowTable
@@ -129,8 +129,10 @@ class LinearStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
-        check_learnable(inputs, soft_labels, self.classes_, human_labels)
-        counted = inputs if isinstance(inputs, CountedTexts) else CountedTexts(inputs)
+        texts, soft_labels, human_labels = read_lesson(
+            inputs, soft_labels, self.classes_, human_labels
+        )
+        counted = texts if isinstance(texts, CountedTexts) else CountedTexts(texts)
         design = self._design(counted)
         terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
         if self.rank:
@@ -175,11 +177,10 @@ class LinearStudent(BaseStudent):
         weights: Floats = self.quantised_ * self.scale_ / self.vocabulary_.values[:, None]
         return weights
 
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty of the inputs in one pass."""
-        if len(inputs) == 1:
-            return self._judge_one(inputs[0])
-        parts = [self._judge_totals(totals) for totals in self._table.totals(inputs)]
+    def _judge(self, texts: list[str]) -> Judgement:
+        if len(texts) == 1:
+            return self._judge_one(texts[0])
+        parts = [self._judge_totals(totals) for totals in self._table.totals(texts)]
         if len(parts) == 1:
             return parts[0]
         if not parts:

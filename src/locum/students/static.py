@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from locum.errors import ArtefactError, UsageError
-from locum.students.base import BaseStudent, check_learnable, write_parameters
+from locum.students.base import BaseStudent, read_lesson, write_parameters
 from locum.students.encoder_source import shown_name
 from locum.students.piece_design import CutTexts, PieceDesign
 from locum.students.piece_index import PieceIndex, add_rows
@@ -120,10 +120,12 @@ class StaticStudent(BaseStudent):
         human_labels: NDArray[np.integer] | None = None,
     ) -> Self:
         """Learn from soft labels ``[N, C]``; ``human_labels`` holds an index or -1 for each."""
-        check_learnable(inputs, soft_labels, self.classes_, human_labels)
-        cut = inputs if isinstance(inputs, CutTexts) else None
+        texts, soft_labels, human_labels = read_lesson(
+            inputs, soft_labels, self.classes_, human_labels
+        )
+        cut = texts if isinstance(texts, CutTexts) else None
         if cut is None or cut.embeddings is not load_token_embeddings(self.embeddings):
-            cut = CutTexts(inputs, load_token_embeddings(self.embeddings))
+            cut = CutTexts(texts, load_token_embeddings(self.embeddings))
         design = self._design(cut)
         terms = build_terms(soft_labels, human_labels, self.temperature, self.human_weight)
         weights, intercept = fit_softmax_regression(design, terms, self.l2, self.max_iterations)
@@ -156,11 +158,10 @@ class StaticStudent(BaseStudent):
         self._index = PieceIndex(vocabulary)
         self.quantised_, self.scale_, self.intercept_ = quantised, scale, intercept
 
-    def judge(self, inputs: Sequence[str]) -> Judgement:
-        """Return probabilities and novelty of the inputs in one pass."""
-        if len(inputs) == 1:
-            return self._judge_one(inputs[0])
-        parts = [self._judge_some(texts) for texts in _batches(inputs)]
+    def _judge(self, texts: list[str]) -> Judgement:
+        if len(texts) == 1:
+            return self._judge_one(texts[0])
+        parts = [self._judge_some(some) for some in _batches(texts)]
         if not parts:
             return Judgement(np.zeros((0, len(self.classes_)), np.float32), np.zeros(0, np.float32))
         return Judgement(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

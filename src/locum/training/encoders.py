@@ -13,6 +13,7 @@ import numpy as np
 
 from locum.errors import UsageError
 from locum.losses import first_unusable
+from locum.students import as_texts
 from locum.students.encoder_source import import_encoder_extra
 from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
 from locum.training.imitation import Imitation, ImitationLoss, check_losses
@@ -138,6 +139,7 @@ def distil_encoder(
     """
     if soft_labels is not None:
         soft_labels = np.asarray(soft_labels)
+    texts = as_texts(texts)
     _check_task(texts, losses, soft_labels)
     _check_training(training)
     _check_positive("temperature", temperature)
@@ -255,8 +257,6 @@ def _check_task(
     losses: Mapping[ImitationLoss, float],
     soft_labels: NDArray[np.float64] | None,
 ) -> None:
-    if isinstance(texts, str):
-        raise UsageError(f"texts: {texts[:40]!r} is one text, expected a list of texts")
     if not texts:
         raise UsageError("texts: there are none to learn from")
     check_losses(losses)
