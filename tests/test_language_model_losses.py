@@ -374,6 +374,24 @@ def test_gradients_of_labels_and_samples_are_slopes() -> None:
     assert torch.autograd.gradcheck(lambda z: token_cross_entropy(z, ids[:, 1]), student)
 
 
+@pytest.mark.parametrize("shape", [(2, 4), (3, 2), (6,), (2, 2)], ids=str)
+def test_labels_lists_draws_and_masks_of_other_rows_are_refused(shape: tuple[int, ...]) -> None:
+    student, few = logits(50, 2, 3, TOKENS), (*shape, 2)
+    ids, labels = torch.zeros(few, dtype=torch.int64), torch.zeros(shape, dtype=torch.int64)
+    listed, mask = SparseTargets(ids, torch.full(few, -1.0)), torch.ones(shape, dtype=torch.bool)
+    right = labels.new_zeros(2, 3)
+    for call in (
+        lambda: token_cross_entropy(student, labels),
+        lambda: token_cross_entropy(student, right, mask=mask),
+        lambda: sampled_cross_entropy(student, ids, torch.ones(few)),
+        lambda: decoupled_loss(student, student, labels),
+        lambda: forward_kl(student, student, mask=mask),
+        *(partial(one, student, listed) for one in DIVERGENCES.values()),
+    ):
+        with pytest.raises(ValueError, match="expected the same leading axes"):
+            call()
+
+
 def test_no_row_costs_nothing() -> None:
     assert float(reduce_rows(torch.zeros(0))) == 0
     nothing = torch.zeros(ROWS, dtype=torch.bool)

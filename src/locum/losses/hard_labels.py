@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask, counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,9 +31,13 @@ def token_cross_entropy(
 
     Returns:
         A scalar, in nats.
+
+    Raises:
+        ValueError: Labels or mask are of other rows than the logits.
     """
     from locum.losses.chosen import chosen_and_all
 
+    refuse_other_rows(student_NV, labels_N, mask)
     mask = as_mask(mask)
     right_N1 = counted(labels_N, mask).unsqueeze(-1)
     chosen_N1, all_N1 = chosen_and_all(student_NV, right_N1, mask=mask)

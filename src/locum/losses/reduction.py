@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["as_mask", "counted", "reduce_rows", "widened"]
+__all__ = ["as_mask", "counted", "reduce_rows", "refuse_other_rows", "widened"]
 
 
 @overload
@@ -61,6 +61,25 @@ def widened(values: Tensor) -> Tensor:
     import torch
 
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def refuse_other_rows(student_NV: Tensor, *known: Tensor | None) -> None:
+    """Refuse what is known of other rows than those of the logits, such as labels not yet shifted.
+
+    Args:
+        student_NV: The student's logits.
+        known: What is known of each row, a mask among it; ``None`` for nothing.
+
+    Raises:
+        ValueError: Leading axes differ.
+    """
+    rows = student_NV.shape[:-1]
+    for part in known:
+        if part is not None and part.shape[: len(rows)] != rows:
+            raise ValueError(
+                f"shapes {tuple(student_NV.shape)} of logits and {tuple(part.shape)} of what is "
+                "known of their rows do not fit: expected the same leading axes; shift both alike"
+            )
 
 
 def reduce_rows(rows_N: Tensor, count: float | Tensor | None = None) -> Tensor:

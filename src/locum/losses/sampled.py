@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.reduction import as_mask, counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
 from locum.losses.signals import refuse_temperature
 
 if TYPE_CHECKING:
@@ -39,10 +39,14 @@ def sampled_cross_entropy(
             taken to be at the same one.
         mask: True at rows that count.
         count: What the sum over rows is divided by, their number unless it is given.
+
+    Raises:
+        ValueError: Tokens, weights or mask are of other rows than the logits.
     """
     from locum.losses.chosen import chosen_and_all
 
     refuse_temperature(temperature)
+    refuse_other_rows(student_NV, ids_NK, weights_NK, mask)
     mask = as_mask(mask)
     ids_NK, weights_NK = counted(ids_NK, mask), counted(weights_NK, mask)
     chosen_NK, all_N1 = chosen_and_all(student_NV, ids_NK, temperature, mask)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.losses.reduction import as_mask, widened
+from locum.losses.reduction import as_mask, refuse_other_rows, widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,6 +113,7 @@ def listed_events(
     from locum.losses.chosen import chosen_and_rest
 
     _refuse_list(teacher, temperature)
+    refuse_other_rows(student_NV, teacher.ids_NK, mask_N)
     mask_N = as_mask(mask_N)
     teacher = teacher.rows(mask_N)
     chosen_NK, rest_N1 = chosen_and_rest(student_NV, teacher.ids_NK, temperature, mask_N)

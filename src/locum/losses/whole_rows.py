@@ -17,7 +17,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from locum.losses.groups import groups_of_rows, put, room_for_slopes
-from locum.losses.reduction import as_mask, counted, reduce_rows
+from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
 from locum.losses.signals import NOTHING, softened
 
 if TYPE_CHECKING:
@@ -59,7 +59,11 @@ def loss_of_rows(
         temperature: ``T``.
         mask: True at rows that count.
         count: What to divide by, the number of rows that count unless it is given.
+
+    Raises:
+        ValueError: What is known, or the mask, is of other rows than the logits.
     """
+    refuse_other_rows(student_NV, *known, mask)
     mask = as_mask(mask)
     if torch.compiler.is_compiling():  # which fuses the operations, and would unroll the groups
         parts = (student_NV, *(part.detach() for part in known))
