@@ -80,6 +80,29 @@ def test_promises_that_cannot_be_tested_are_refused(promise: Promise, name: str)
         promise.check()
 
 
+def test_no_certificate_of_a_promise_that_cannot_be_tested() -> None:
+    confidence, agrees = np.linspace(0, 1, 200), np.arange(200) % 3 > 0
+    percent = Promise(95, 0.95)
+    with pytest.raises(UsageError, match="target 95 cannot be used"):
+        plan_thresholds(confidence, agrees, 200, percent)
+    with pytest.raises(UsageError, match="target 95 cannot be used"):
+        certify(confidence, agrees, [0.5], percent)
+    with pytest.raises(UsageError, match="target 95 cannot be used"):
+        inputs_needed(confidence, agrees, percent)
+
+
+@pytest.mark.parametrize("shape", [(200, 1), (1, 200), (100, 2)])
+def test_arrays_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+    confidence, agrees = np.linspace(0, 1, 200), np.ones(shape, bool)
+    message = f"agrees of shape {list(shape)}: expected one of each".replace("[", r"\[")
+    with pytest.raises(UsageError, match=message):
+        certify(confidence, agrees, [0.5], _PROMISE)
+    with pytest.raises(UsageError, match=message):
+        plan_thresholds(confidence, agrees, 200, _PROMISE)
+    with pytest.raises(UsageError, match=message):
+        inputs_needed(confidence, agrees, _PROMISE)
+
+
 def test_a_promise_gives_nine_tenths_to_its_tests() -> None:
     _PROMISE.check()
     assert _PROMISE.test_level == pytest.approx(0.045)

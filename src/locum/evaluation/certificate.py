@@ -125,7 +125,22 @@ class SelectivePoint(NamedTuple):
 def selective_point(
     confidence: NDArray[np.floating], agrees: NDArray[np.bool_], threshold: float
 ) -> SelectivePoint:
-    """Count the inputs answered at a threshold and the disagreements among them."""
+    """Count the inputs answered at a threshold and the disagreements among them.
+
+    Args:
+        confidence: Student's confidence in each input, ``[N]``.
+        agrees: Whether student and teacher agree on it, ``[N]``.
+        threshold: The student answers where its confidence is at least this.
+
+    Raises:
+        UsageError: They are not one of each for every input.
+    """
+    confidence, agrees = np.asarray(confidence), np.asarray(agrees, np.bool_)
+    if confidence.ndim != 1 or agrees.shape != confidence.shape:
+        raise UsageError(
+            f"confidence of shape {list(confidence.shape)} and agrees of shape "
+            f"{list(agrees.shape)}: expected one of each for every input, [N]"
+        )
     answered = confidence >= threshold
     return SelectivePoint(threshold, int(answered.sum()), int((answered & ~agrees).sum()))
 
@@ -147,7 +162,11 @@ def plan_thresholds(
 
     Returns:
         Descending thresholds; none where there is no validation input.
+
+    Raises:
+        UsageError: The promise cannot be tested, or the arrays do not fit each other.
     """
+    promise.check()
     points = _candidates(confidence, agrees)
     if not points:
         return []
@@ -196,12 +215,16 @@ def certify(
 
     Returns:
         The certificate at the last threshold that passed; ``None`` where the first one failed.
+
+    Raises:
+        UsageError: The promise cannot be tested, or the arrays do not fit each other.
     """
+    promise.check()
     passed: SelectivePoint | None = None
     for threshold in thresholds:
         point = selective_point(confidence, agrees, threshold)
         p_value = binomial_lower_tail(point.disagreements, point.answered, 1 - promise.target)
-        if not point.answered or p_value > promise.test_level:
+        if not (point.answered and p_value <= promise.test_level):
             break
         passed = point
     return _to_certificate(passed, len(confidence), promise) if passed else None
@@ -239,7 +262,11 @@ def inputs_needed(
 
     Returns:
         The fewest over all candidates; ``None`` where none is better than the target.
+
+    Raises:
+        UsageError: The promise cannot be tested, or the arrays do not fit each other.
     """
+    promise.check()
     from scipy.special import ndtri
 
     risk = 1 - promise.target
