@@ -128,6 +128,11 @@ def test_what_may_be_a_secret_is_not_told(content: str, told: str, tmp_path: Pat
     assert "SECRET" not in message
 
 
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    path = write(tmp_path, '[tasks.topics]\nlabels = ["a", "b"]\n')
+    assert load_task(str(path), "topics") == load_task(path, "topics")
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "locum.toml")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +58,33 @@ def test_other_names_are_refused(name: str) -> None:
         Task(name, ("a", "b"))
     assert repr(name) in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"labels": "spam"}, "labels are 'spam' of type str: expected a list"),
+        ({"labels": None}, "labels are 'None' of type NoneType"),
+        ({"labels": [0, 1]}, "label '0' of type int: expected a str; take str() of each"),
+        ({"labels": [True, False]}, "label 'True' of type bool"),
+        ({"labels": ["a", None]}, "label 'None' of type NoneType"),
+        ({"instruction": None}, "the instruction is 'None' of type NoneType"),
+        ({"name": 3}, "task name 3 cannot be used"),
+        ({"descriptions": ["x", "y"]}, "descriptions are \"['x', 'y']\" of type list"),
+        ({"descriptions": {"a": None}}, "descriptions hold 'None' of type NoneType"),
+        ({"examples": [("x", "a")]}, "examples are \"[('x', 'a')]\" of type list"),
+        ({"examples": {3: "a"}}, "examples hold '3' of type int"),
+    ],
+    ids=str,
+)
+def test_values_of_other_types_are_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Task(**({"name": "topics", "labels": ("a", "b")} | given))
+
+
+def test_labels_of_numpy_become_plain_text() -> None:
+    given: Any = np.array(["a", "b"])
+    assert [type(label) for label in Task("topics", given).labels] == [str, str]
 
 
 @pytest.mark.parametrize(

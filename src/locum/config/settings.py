@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, ValidationError
@@ -16,7 +17,6 @@ from locum.schema import GenerationTask, OwnPrice, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = [
     "CONFIG_FILE",
@@ -193,13 +193,13 @@ def load_settings(path: Path) -> Settings:
     )
 
 
-def load_task(path: Path, name: str) -> Task:
+def load_task(path: str | Path, name: str) -> Task:
     """Return one task of a ``locum.toml``.
 
     Raises:
         UsageError: As `load_settings`, or the file declares no task of that name.
     """
-    tasks = load_settings(path).tasks
+    tasks = load_settings(Path(path)).tasks
     if name not in tasks:
         declared = ", ".join(tasks) or "none"
         raise UsageError(f"{path} declares no task {name!r} (declared: {declared})")

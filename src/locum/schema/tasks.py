@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "MARKS",
@@ -84,10 +85,12 @@ class Task:
 
     def __post_init__(self) -> None:
         """Check the rules."""
-        object.__setattr__(self, "labels", tuple(self.labels))
         check_name(self.name)
+        object.__setattr__(self, "labels", _read_labels(self.name, self.labels))
         _check_labels(self.name, self.labels)
-        _check_unicode(self.name, self.instruction)
+        _check_instruction(self.name, self.instruction)
+        for what, words in (("descriptions", self.descriptions), ("examples", self.examples)):
+            _check_words(self.name, what, words)
         for where, labels in (
             ("a description", self.descriptions.keys()),
             ("an example", self.examples.values()),
@@ -118,7 +121,7 @@ class GenerationTask:
     def __post_init__(self) -> None:
         """Check the rules."""
         check_name(self.name)
-        _check_unicode(self.name, self.instruction)
+        _check_instruction(self.name, self.instruction)
 
 
 def check_name(name: str) -> None:
@@ -128,7 +131,9 @@ def check_name(name: str) -> None:
         UsageError: The name is empty, too long, or has other characters than ASCII letters,
             digits, ``.``, ``_`` and ``-``, or does not start with a letter or digit.
     """
-    plain = name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    plain = (
+        isinstance(name, str) and name.isascii() and all(c.isalnum() or c in "._-" for c in name)
+    )
     if not (plain and name[:1].isalnum() and len(name) <= _NAME_LENGTH):
         raise UsageError(
             f"task name {name!r} cannot be used: expected 1 to {_NAME_LENGTH} ASCII letters, "
@@ -136,9 +141,40 @@ def check_name(name: str) -> None:
         )
 
 
-def _check_unicode(name: str, instruction: str) -> None:
+def _check_instruction(name: str, instruction: str) -> None:
+    if not isinstance(instruction, str):
+        raise UsageError(f"task {name!r}: the instruction is {_shown(instruction)}: expected a str")
     if any("\ud800" <= character <= "\udfff" for character in instruction):
         raise UsageError(f"task {name!r}: the instruction is no valid Unicode text")
+
+
+def _check_words(name: str, what: str, words: Mapping[str, str]) -> None:
+    if not isinstance(words, Mapping):
+        raise UsageError(
+            f"task {name!r}: {what} are {_shown(words)}: expected a mapping, as the docstring says"
+        )
+    for word in (*words.keys(), *words.values()):
+        if not isinstance(word, str):
+            raise UsageError(f"task {name!r}: {what} hold {_shown(word)}: expected str alone")
+
+
+def _read_labels(name: str, labels: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        raise UsageError(
+            f"task {name!r}: labels are {_shown(labels)}: expected a list, such as ['yes', 'no']"
+        )
+    given = tuple(labels)
+    for label in given:
+        if not isinstance(label, str):
+            raise UsageError(
+                f"task {name!r} has the label {_shown(label)}: expected a str; take str() of each, "
+                "here and in answers"
+            )
+    return tuple(map(str, given))
+
+
+def _shown(value: object) -> str:
+    return f"{str(value)[:40]!r} of type {type(value).__name__}"
 
 
 def _check_labels(name: str, labels: Sequence[str]) -> None:
