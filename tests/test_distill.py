@@ -14,6 +14,7 @@ from locum.distillation import Distillation, distill, to_examples, warn_of_input
 from locum.distillation.splitting import divide
 from locum.errors import InputError, UsageError
 from locum.schema import Example, GenerationTask, Task
+from locum.teachers.given import given_answers
 from tests.traffic import LABELS, make_examples, make_task
 
 if TYPE_CHECKING:
@@ -319,6 +320,15 @@ def test_a_distribution_with_a_number_that_is_none_is_refused() -> None:
     broken = replace(examples[7], distribution=dict.fromkeys(make_task().labels, float("nan")))
     with pytest.raises(InputError, match="expected finite probabilities"):
         distill(make_task(), [*examples[:7], broken, *examples[8:]])
+
+
+def test_rounded_probabilities_of_examples_are_scaled_to_one() -> None:
+    task = make_task()
+    rounded = dict(zip(task.labels, (0.35, 0.34, 0.34), strict=True))
+    [found] = given_answers([Example("a text", distribution=rounded)], task)
+    assert found is not None
+    assert found.distribution is not None
+    assert found.distribution == pytest.approx([p / 1.03 for p in rounded.values()])
 
 
 @pytest.mark.parametrize("elsewhere", ["returns", "a haiku"])

@@ -171,7 +171,7 @@ def test_an_empty_text_is_a_failure() -> None:
         ({"long": -0.1, "short": 0.5}, ["expected finite probabilities of zero or more"]),
         ({"long": "0.5"}, ["expected finite probabilities"]),
         ({"long": True}, ["expected finite probabilities"]),
-        ({"long": 0.6, "short": 0.4001}, ["sums to 1.0001", "expected at most 1"]),
+        ({"long": 0.6, "short": 0.46}, ["sums to 1.06", "expected at most 1"]),
         ({1: 0.6}, ["{1: 0.6}", "expected labels as the keys"]),
         (TeacherAnswer("long", (0.5,)), ["one probability for each of the 2 labels"]),
         (TeacherAnswer("long", (0.5, math.nan)), ["expected finite probabilities"]),
@@ -201,7 +201,13 @@ def test_what_is_no_list_of_answers_is_named(returned: Any, words: str) -> None:
 
 
 def test_rounding_may_exceed_one() -> None:
-    assert isinstance(answer_to({"long": 0.6, "short": 0.4000005}), TeacherAnswer)
+    for said_of in ({"long": 0.6, "short": 0.4000005}, {"long": 1.0, "short": 0.001}):
+        for given in (said_of, TeacherAnswer("long", tuple(said_of.values()))):
+            found = answer_to(given)
+            assert isinstance(found, TeacherAnswer)
+            total = sum(said_of.values())
+            expected = [probability / total for probability in said_of.values()]
+            assert sorted(found.distribution or ()) == pytest.approx(sorted(expected), abs=1e-12)
 
 
 def raising_on(bad: str, error: Exception) -> Callable[[list[str]], list[str]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from locum.errors import TeacherError, UsageError
 from locum.prices import Tokens
 from locum.schema import TeacherAnswer
-from locum.teachers.given import answer_of_probabilities
+from locum.teachers.given import MOST_PROBABILITY, answer_of_probabilities
 from locum.teachers.parsing import LabelParser
 from locum.teachers.protocol import Answered, AskedTeacher, Failure
 
@@ -34,7 +34,6 @@ Said = str | Mapping[str, float] | TeacherAnswer
 BatchFunction = Callable[[list[str]], Sequence[Said]]
 SingleFunction = Callable[[str], Awaitable[Said]]
 
-_SUM_TOLERANCE = 1e-6
 _SHOWN_CHARACTERS = 200
 
 
@@ -216,9 +215,10 @@ class _Reader:
         found = [_to_number(number) for number in numbers]
         if not all(math.isfinite(number) and number >= 0 for number in found):
             raise self._error(said, "expected finite probabilities of zero or more")
-        if math.fsum(found) > 1 + _SUM_TOLERANCE:
-            raise self._error(said, f"sums to {math.fsum(found):.6g}; expected at most 1")
-        return found
+        total = math.fsum(found)
+        if total > MOST_PROBABILITY:
+            raise self._error(said, f"sums to {total:.6g}; expected at most 1")
+        return [number / max(1.0, total) for number in found]
 
     def _error(self, said: object, expected: str) -> TeacherError:
         return TeacherError(f"{self._called} returned {_shown(said)}: {expected}")

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from locum.schema import Example, Task
 
-__all__ = ["answer_of_probabilities", "given_answers"]
+__all__ = ["MOST_PROBABILITY", "answer_of_probabilities", "given_answers"]
 
-_MOST_PROBABILITY = 1.01
+MOST_PROBABILITY = 1.05
+"""Probabilities may sum to so much: those of ten labels do when rounded to two decimals, and those
+of a softmax in 16 bits to less. What exceeds 1 is scaled to 1."""
 _SHOWN = 5
 
 
@@ -35,7 +37,7 @@ def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer
 def answer_of_probabilities(
     probabilities: Mapping[str, float], task: Task, parser: LabelParser, text: str | None = None
 ) -> TeacherAnswer:
-    """Return the answer that a distribution stands for.
+    """Return the answer that a distribution stands for; what sums to more than 1 is scaled to 1.
 
     Args:
         probabilities: Probability by label, at least one; what is no label counts as outside.
@@ -45,7 +47,9 @@ def answer_of_probabilities(
     """
     masses = dict.fromkeys(task.labels, 0.0)
     outside: dict[str, float] = {}
-    for label, probability in probabilities.items():
+    most = max(1.0, sum(probabilities.values()))
+    for label, given in probabilities.items():
+        probability = given / most
         index = parser(label)
         if index is None:
             outside[label] = probability
@@ -70,7 +74,7 @@ def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherA
 
 def _check_sum(distribution: Mapping[str, float]) -> None:
     total = sum(distribution.values())
-    if total > _MOST_PROBABILITY:
+    if total > MOST_PROBABILITY:
         shown = dict(list(distribution.items())[:_SHOWN])
         raise InputError(
             f"a distribution over labels sums to {total:.6g}, expected at most 1: {shown}; give "
