@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locum.calibration import (
+    choose_calibration,
     fit_temperature,
     measure_reliability,
     reliability_bins,
 )
+from locum.errors import UsageError
 from locum.losses import soften
 
 _ROWS = st.lists(st.lists(st.floats(1e-4, 1), min_size=4, max_size=4), min_size=2, max_size=12)
@@ -68,3 +70,14 @@ def test_bins_hold_every_input_once(rows: list[list[float]], data: st.DataObject
     assert sum(group.inputs for group in groups) == len(rows)
     right = sum(group.inputs * group.accuracy for group in groups)
     assert right == pytest.approx((probabilities.argmax(axis=1) == labels).sum())
+
+
+@pytest.mark.parametrize(("label", "shown"), [(-1, "label -1 of row 60"), (3, "label 3 of row 60")])
+def test_labels_that_are_no_column_are_refused(label: int, shown: str) -> None:
+    proba, labels = np.tile([0.7, 0.2, 0.1], (60, 1)), np.append(np.zeros(59, int), label)
+    with pytest.raises(UsageError, match=f"{shown}: expected 0 to 2"):
+        fit_temperature(proba, labels)
+    with pytest.raises(UsageError, match=f"{shown}: expected 0 to 2"):
+        measure_reliability(proba, labels)
+    with pytest.raises(UsageError, match="expected 0 to 2"):
+        choose_calibration(proba, labels, {"batch": np.zeros(3)})

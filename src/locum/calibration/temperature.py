@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from locum.errors import UsageError
 from locum.losses import soften
 
 if TYPE_CHECKING:
@@ -49,7 +50,18 @@ class Reliability(NamedTuple):
 def log_losses(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Return ``-log p[label]`` of each row, in nats; a probability under 1e-12 counts as 1e-12."""
+    """Return ``-log p[label]`` of each row, in nats; a probability under 1e-12 counts as 1e-12.
+
+    Raises:
+        UsageError: A label is no column, such as -1 where people gave none.
+    """
+    classes = probabilities.shape[1]
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        raise UsageError(
+            f"label {labels[wrong[0]]} of row {wrong[0] + 1}: expected 0 to {classes - 1}; leave "
+            "out rows without a label"
+        )
     picked = probabilities[np.arange(len(labels)), labels]
     losses: NDArray[np.float64] = np.abs(np.log(np.clip(picked, _SMALLEST, 1)))
     return losses
@@ -73,6 +85,9 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.inte
     Args:
         probabilities: ``[N, C]``, rows summing to one.
         labels: True label of each row, ``[N]``.
+
+    Raises:
+        UsageError: A label is no column, such as -1 where people gave none.
     """
     from scipy.optimize import minimize_scalar
 
@@ -110,10 +125,14 @@ def measure_reliability(
     Args:
         probabilities: ``[N, C]``, rows summing to one, ``N > 0``.
         labels: True label of each row, ``[N]``.
+
+    Raises:
+        UsageError: A label is no column, such as -1 where people gave none.
     """
+    nll = negative_log_likelihood(probabilities, labels)
     groups = reliability_bins(probabilities, labels)
     ece = sum(group.inputs * abs(group.confidence - group.accuracy) for group in groups)
     one_hot = np.zeros(probabilities.shape)
     one_hot[np.arange(len(labels)), labels] = 1.0
     brier = float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
-    return Reliability(ece / len(labels), negative_log_likelihood(probabilities, labels), brier)
+    return Reliability(ece / len(labels), nll, brier)
