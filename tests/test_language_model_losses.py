@@ -380,14 +380,15 @@ def test_labels_lists_draws_and_masks_of_other_rows_are_refused(shape: tuple[int
     ids, labels = torch.zeros(few, dtype=torch.int64), torch.zeros(shape, dtype=torch.int64)
     listed, mask = SparseTargets(ids, torch.full(few, -1.0)), torch.ones(shape, dtype=torch.bool)
     right = labels.new_zeros(2, 3)
-    for call in (
+    calls: tuple[Callable[[], Tensor], ...] = (
         lambda: token_cross_entropy(student, labels),
         lambda: token_cross_entropy(student, right, mask=mask),
         lambda: sampled_cross_entropy(student, ids, torch.ones(few)),
         lambda: decoupled_loss(student, student, labels),
         lambda: forward_kl(student, student, mask=mask),
         *(partial(one, student, listed) for one in DIVERGENCES.values()),
-    ):
+    )
+    for call in calls:
         with pytest.raises(ValueError, match="expected the same leading axes"):
             call()
 
