@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["NO_TEXTS", "ODD_TEXTS", "Column", "StudentData", "make_data", "write_trap"]
+__all__ = [
+    "NO_TEXTS",
+    "ODD_TEXTS",
+    "Column",
+    "StudentData",
+    "copies_of",
+    "make_data",
+    "write_trap",
+]
 
 ODD_TEXTS = [
     "",
@@ -83,6 +92,11 @@ def make_data(count: int, seed: int) -> StudentData:
     chosen = np.random.default_rng(seed).integers(0, 30, (count, 6))
     texts = [" ".join(words[index] for index in row) for row in chosen]
     return StudentData(texts, softmax(scores[chosen].sum(axis=1)))
+
+
+def copies_of(student: Any) -> list[Any]:  # noqa: ANN401 - any student
+    """Copies of a student, as other processes and threads get them."""
+    return [pickle.loads(pickle.dumps(student)), copy.deepcopy(student)]  # noqa: S301 - its own
 
 
 class _Trap:

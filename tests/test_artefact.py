@@ -27,7 +27,7 @@ from locum.students.cascade_rule import CascadeRule
 from locum.students.ensemble import EnsembleStudent
 from locum.students.ensemble_rule import EnsembleRule
 from locum.students.linear import LinearStudent
-from tests.student_cases import NO_TEXTS, Column
+from tests.student_cases import NO_TEXTS, Column, copies_of
 from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
@@ -190,6 +190,14 @@ def test_a_column_with_an_index_of_its_own_is_read_by_place(
         assert asked.predict(column) == asked.predict(TEXTS)
         assert asked.predict(one) == asked.predict(TEXTS[:1])
         np.testing.assert_array_equal(asked.novelty(column), asked.novelty(TEXTS))
+
+
+def test_a_copy_answers_as_it_does(student: CertifiedStudent) -> None:
+    redacting = dataclasses.replace(student, redaction=RedactionSettings())
+    for asked in (student, redacting):
+        expected = asked.predict(TEXTS)
+        for copied in copies_of(asked):
+            assert copied.predict(TEXTS) == expected
 
 
 def test_saving_again_replaces_the_whole(student: CertifiedStudent, folder: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from locum.errors import UsageError
 from locum.students.encoder import EncoderStudent
-from tests.student_cases import ODD_TEXTS, StudentData, make_data
+from tests.student_cases import ODD_TEXTS, StudentData, copies_of, make_data
 from tests.tiny_encoder import save_tiny_encoder
 
 if TYPE_CHECKING:
@@ -305,3 +305,9 @@ def test_parameters_build_an_equal_student() -> None:
         "seed": 7,
     }
     assert EncoderStudent(**given).get_params() == given  # type: ignore[arg-type]
+
+
+def test_a_copy_answers_as_it_does(unseen: StudentData, student: EncoderStudent) -> None:
+    expected = student.judge(unseen.texts[:20]).proba
+    for copied in copies_of(student):
+        np.testing.assert_array_equal(copied.judge(unseen.texts[:20]).proba, expected)

@@ -31,6 +31,7 @@ from tests.json_traffic import (
     make_short_mails,
     make_short_task,
 )
+from tests.student_cases import copies_of
 from tests.traffic import LABELS, make_examples
 from tests.traffic import make_task as make_label_task
 
@@ -114,6 +115,12 @@ def test_a_text_that_goes_on_where_reading_ends_is_deferred_with_all_its_fields(
     assert (goes_on.answer, goes_on.confidence, goes_on.answered) == (short.answer, 0.0, False)
     assert not any(field.accepted or field.confidence for field in goes_on.fields.values())
     assert student.answer_text(f"{text}{blanks}Not urgent.") is None
+
+
+def test_a_copy_answers_as_it_does(student: CertifiedExtractor) -> None:
+    expected = student.predict(TEXTS)
+    for copied in copies_of(student):
+        assert copied.predict(TEXTS) == expected
 
 
 def test_a_loaded_student_is_the_saved_one(student: CertifiedExtractor, folder: Path) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pytest
+from sklearn.base import clone
 
 from locum.errors import ArtefactError, UsageError
 from locum.students.cascade import CascadeStudent
 from locum.students.ensemble import EnsembleStudent
 from tests.joined_cases import ask_examples
-from tests.student_cases import NO_TEXTS, Column
+from tests.student_cases import NO_TEXTS, Column, copies_of
 from tests.traffic import LABELS
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def test_a_column_with_an_index_of_its_own_is_read_by_place(student: Joined) -> 
         of_list = make_unfitted(family).fit(texts, soft_labels, human)
         of_column = make_unfitted(family).fit(column, soft_labels, human)
         np.testing.assert_array_equal(of_column.predict_proba(texts), of_list.predict_proba(texts))
+    given: Any
     for given in (column, iter(texts), np.array(texts)):
         np.testing.assert_array_equal(student.judge(given).proba, student.judge(texts).proba)
 
@@ -97,6 +99,19 @@ def test_predictions_do_not_depend_on_the_batch(student: Joined) -> None:
     np.testing.assert_allclose(np.concatenate([j.novelty for j in single]), whole.novelty)
     assert student.judge([]).proba.shape == (0, 3)
     assert student.predict(texts) == [LABELS[row] for row in whole.proba.argmax(axis=1)]
+
+
+def test_a_copy_answers_as_it_does(student: Joined) -> None:
+    texts = ask_examples(20, seed=3).texts
+    student.judge(texts)
+    for copied in copies_of(student):
+        np.testing.assert_array_equal(copied.judge(texts).proba, student.judge(texts).proba)
+
+
+def test_scikit_learn_clones_what_has_not_learned(student: Joined) -> None:
+    cloned = clone(student)
+    assert cloned.get_params() == student.get_params()
+    assert not hasattr(cloned, "rule_")
 
 
 def test_a_fresh_process_predicts_the_same(student: Joined, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from tests.small_embeddings import (
     random_embeddings,
     train_tokenizer,
 )
-from tests.student_cases import ODD_TEXTS, StudentData, write_trap
+from tests.student_cases import ODD_TEXTS, StudentData, copies_of, write_trap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -619,3 +619,9 @@ def test_loading_without_the_extra_names_it(saved: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(UsageError, match=r"pip install 'locum\[static\]'"):
         StaticStudent.load(saved)
+
+
+def test_a_copy_answers_as_it_does(data: StudentData, student: StaticStudent) -> None:
+    expected = student.judge(data.texts[:20]).proba
+    for copied in copies_of(student):
+        np.testing.assert_array_equal(copied.judge(data.texts[:20]).proba, expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from locum.export.streaming import in_batches
 from locum.traffic import SplitRequest, split_request
@@ -80,6 +80,10 @@ class CertifiedBase(ABC, Generic[Said]):
         from locum.export.artefact import save_artefact
 
         return save_artefact(cast("AnyStudent", self), directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy is made of; it makes its redactor anew, as that holds functions."""
+        return {name: part for name, part in self.__dict__.items() if name != "_redactor"}
 
     @cached_property
     def _redactor(self) -> Redactor | None:

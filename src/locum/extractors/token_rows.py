@@ -7,7 +7,7 @@ gives the same alone and among others, and whatever was asked before.
 from __future__ import annotations
 
 from itertools import pairwise, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,15 @@ class TokenRows:
         self._pairs = {pair: row for row, pair in enumerate(pairs, start=1)}
         self._before = self._pair_units(Place.PAIR_BEFORE)
         self._after = self._pair_units(Place.PAIR_AFTER)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the words met since the beginning, which other threads may be adding."""
+        return {name: part for name, part in self.__dict__.items() if name != "_known"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew with what a copy was made of."""
+        self.__dict__.update(state)
+        self._known = _KnownWords(self._weights)
 
     @property
     def known_words(self) -> int:

@@ -54,12 +54,17 @@ class Checker:
 
         # The library takes forever over some schemas that are refused here.
         read_schema(schema)
+        self._schema = schema
         try:
             self._validator = validator_for(
                 plain_schema(schema), validate_formats=False, mask=_MASK, offline=True
             )
         except ValueError as error:
             raise UsageError(f"the schema cannot be used ({error}): correct it") from None
+
+    def __reduce__(self) -> tuple[type[Checker], tuple[Mapping[str, Any]]]:
+        """Let a copy be made of the schema, as the library's validator cannot be copied."""
+        return Checker, (self._schema,)
 
     def is_valid(self, value: JsonValue) -> bool:
         """Return whether an answer satisfies the schema; what is no JSON does not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import orjson
@@ -53,6 +53,10 @@ class BaseStudent:
     def predict(self, inputs: Sequence[str]) -> list[str]:
         """Return the most probable label of each input."""
         return [self.classes_[index] for index in self.judge(inputs).proba.argmax(axis=1)]
+
+    def __sklearn_clone__(self) -> Self:
+        """Return a student of the same parameters that has learned nothing."""
+        return type(self)(**self.get_params())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
         """Return the parameters that the constructor took."""

@@ -52,12 +52,17 @@ class EncoderSession:
         options.enable_mem_pattern = False
         options.log_severity_level = 4
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._content = content
         try:
             self._session = runtime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no class
             raise ArtefactError(f"the graph cannot be read: {_first_line(error)}") from None
+
+    def __reduce__(self) -> tuple[type[EncoderSession], tuple[bytes]]:
+        """Let a copy be made of the graph, as onnxruntime's session cannot be copied."""
+        return EncoderSession, (self._content,)
 
     def embed(self, rows: Sequence[NDArray[np.int64]]) -> Floats:
         """Return the embeddings of inputs, each given as its tokens: ``[N, d]``."""

@@ -66,6 +66,10 @@ class PieceTokenizer:
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self.size = max(self.unknown_id, *vocabulary.values(), -1) + 1
 
+    def __reduce__(self) -> tuple[type[PieceTokenizer], tuple[bytes]]:
+        """Let a copy be made of the content: other threads may be adding to the words met."""
+        return PieceTokenizer, (self.content,)
+
     def cut(self, texts: Sequence[str]) -> Pieces:
         """Return the pieces of each text; of a text over 20,000 characters the first 20,000 count.
 

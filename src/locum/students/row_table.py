@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,15 @@ class RowTable:
 
     def _begin(self) -> _KnownWords:
         return _KnownWords(self._vocabulary, self._rows, self._first_words)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the words met since the beginning, which other threads may be adding."""
+        return {name: part for name, part in self.__dict__.items() if name != "_known"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew with what a copy was made of."""
+        self.__dict__.update(state)
+        self._known = self._begin()
 
     @property
     def known_words(self) -> int:
