@@ -6,9 +6,14 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["cut_first_word", "cut_last_word", "find_words"]
+__all__ = ["cut_first_token", "cut_last_token", "find_words"]
 
 _JOINERS = "\u200c\u200d"
+_BRACKETS = re.escape("()[]{}<>\u300a\u300b\u3010\u3011\uff08\uff09")
+_QUOTES = '"\u00ab\u00bb\u201c\u201d\u201e\u300c\u300d\u300e\u300f'
+# Those of Han, kana, Devanagari and Arabic, which stand in no number and in no reference.
+_PUNCTUATION = "\u0964\u060c\u061b\u061f\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f"
+_BETWEEN_TOKENS = re.compile(rf"[\s{_BRACKETS}{_QUOTES}{_PUNCTUATION}]")
 
 
 def find_words(text: str, others: str = "") -> list[str]:
@@ -24,17 +29,20 @@ def find_words(text: str, others: str = "") -> list[str]:
     return _words_with(_marks_in(text), others).findall(text)
 
 
-def cut_last_word(text: str) -> str:
-    """Return a text without the word, or the piece of one, that it ends with."""
-    *_, last = ("", *find_words(text))
-    return text.removesuffix(last)
+def cut_last_token(text: str) -> str:
+    """Return a text without the token, or the piece of one, that it ends with.
+
+    A token is what stands between white space, quotation marks and brackets, and in scripts without
+    spaces between signs of punctuation: a word, a date, a number, an address, a reference such as
+    ``INV-2026-48213``. A text that ends with one of these signs stays as it is.
+    """
+    return text[: max((end.end() for end in _BETWEEN_TOKENS.finditer(text)), default=0)]
 
 
-def cut_first_word(text: str) -> str:
-    """Return a text without the word, or the piece of one, that it begins with."""
-    rest = text.lstrip(_marks_in(text))
-    first = next(iter(find_words(rest)), "")
-    return rest.removeprefix(first)
+def cut_first_token(text: str) -> str:
+    """Return a text without the token, or the piece of one, that it begins with."""
+    first = _BETWEEN_TOKENS.search(text)
+    return text[first.start() :] if first else ""
 
 
 def _marks_in(text: str) -> str:

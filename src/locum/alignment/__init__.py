@@ -6,6 +6,7 @@ from locum.alignment.alignment_report import (
     LostValues,
     measure_alignment,
 )
+from locum.alignment.crossing import Crossing, find_crossing
 from locum.alignment.leaf_values import LeafValue, leaf_values, show_value, value_key
 from locum.alignment.normalisers import NORMALISERS, Normaliser, find_normaliser
 from locum.alignment.objects import (
@@ -28,6 +29,7 @@ __all__ = [
     "AlignedAnswer",
     "AlignedSpan",
     "AlignmentReport",
+    "Crossing",
     "ExtractionPlan",
     "FieldAlignment",
     "FieldKind",
@@ -43,6 +45,7 @@ __all__ = [
     "SpanMatch",
     "Token",
     "align_answer",
+    "find_crossing",
     "find_normaliser",
     "find_spans",
     "leaf_values",

@@ -27,7 +27,7 @@ from locum.audit.probe_objects import judge_objects, most_asked_schema
 from locum.dataset import describe_placeholders, find_groups, find_surroundings, infer_labels
 from locum.distillation.pool import build_pool, given_answers
 from locum.errors import InputError, UsageError
-from locum.extraction import schema_of_answers
+from locum.extraction import find_objects, schema_of_answers, without_values
 from locum.schema import Example, Task
 from locum.shapes import ExtractionTask
 from locum.store import CallStore
@@ -163,7 +163,7 @@ def prepare_lessons(task: TrafficTask, database: Database, redactor: Redactor) -
         return f"its answers are {kind}"
     answered = [call for call in task.sample if call.answer is not None and call.message.strip()]
     most = _MOST_LABELLED if kind == "closed set" else _MOST_OBJECTS
-    inputs = _within(_inputs(answered[:most], database, redactor))
+    inputs = _within(_inputs(answered[:most], kind, database, redactor))
     if len(inputs) < FEWEST:
         return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
     share, calls = len(answered) / len(task.sample), task.volume.fair
@@ -193,10 +193,15 @@ def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
     return _conclude(judgement, lessons, notes, settings, started)
 
 
-def _inputs(calls: Sequence[SampledCall], database: Database, redactor: Redactor) -> list[Example]:
+def _inputs(
+    calls: Sequence[SampledCall], kind: str, database: Database, redactor: Redactor
+) -> list[Example]:
     """What students read of calls: what stands in the prompt that nearly all of them share."""
     said = [redactor.redact([call.message, call.answer]).values for call in calls]
-    around = find_surroundings([message for message, _ in said])
+    messages = [message for message, _ in said]
+    around = find_surroundings(messages)
+    if kind == "schema":
+        around = without_values(around, messages, find_objects([answer for _, answer in said]))
     untimed = CallStore(database).untimed([call.call_id for call in calls])
     times = [None if (call.call_id, call.time) in untimed else call.time for call in calls]
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.words import cut_first_word, cut_last_word
+from locum.words import cut_first_token, cut_last_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,20 @@ class Surroundings(NamedTuple):
             return text
         return text[len(self.before) : len(text) - len(self.after)]
 
+    def shortened(self, before: int, after: int) -> Surroundings:
+        """Return what is left of them at most so long, in whole tokens and of any length.
+
+        Args:
+            before: Characters of the beginning that may stay.
+            after: Characters of the end that may stay.
+        """
+        begin, end = self.before, self.after
+        if before < len(begin):
+            begin = _if_long(cut_last_token(begin[:before]))
+        if after < len(end):
+            end = _if_long(cut_first_token(end[len(end) - after :]))
+        return Surroundings(begin, end)
+
 
 NO_SURROUNDINGS = Surroundings()
 
@@ -51,15 +65,16 @@ NO_SURROUNDINGS = Surroundings()
 def find_surroundings(texts: Sequence[str]) -> Surroundings:
     """Return what all texts but two in a hundred begin and end with.
 
-    Only whole words count, twelve characters at least, and nothing that holds a placeholder of
-    redaction, whose number differs from call to call.
+    Only whole tokens count, so that no date, number or reference is cut in two; twelve characters
+    at least; and nothing that holds a placeholder of redaction, whose number differs from call to
+    call.
     """
     if len(set(texts)) < 2:
         return NO_SURROUNDINGS
-    before = cut_last_word(_common_beginning(texts))
+    before = cut_last_token(_common_beginning(texts))
     placeholder = _PLACEHOLDER_BEGINS.search(before)
     before = before[: placeholder.start()] if placeholder else before
-    after = cut_first_word(_common_beginning([text[::-1] for text in texts])[::-1])
+    after = cut_first_token(_common_beginning([text[::-1] for text in texts])[::-1])
     for placeholder in [*_PLACEHOLDER_ENDS.finditer(after)][-1:]:
         after = after[placeholder.end() :]
     return Surroundings(_if_long(before), _if_long(after))

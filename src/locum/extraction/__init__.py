@@ -4,6 +4,7 @@ from locum.extraction.answers import (
     AnswerPool,
     AnswerProblem,
     build_answer_pool,
+    find_objects,
     schema_of_answers,
 )
 from locum.extraction.distill import distill_extraction
@@ -16,6 +17,7 @@ from locum.extraction.result import (
     ObjectDisagreement,
     UnitResult,
 )
+from locum.extraction.surroundings import without_values
 
 __all__ = [
     "AnswerPool",
@@ -29,5 +31,7 @@ __all__ = [
     "UnitResult",
     "build_answer_pool",
     "distill_extraction",
+    "find_objects",
     "schema_of_answers",
+    "without_values",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from locum.schema import Example
     from locum.shapes import ExtractionTask, InferredSchema, JsonValue
 
-__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool", "schema_of_answers"]
+__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool", "find_objects", "schema_of_answers"]
 
 _SHOWN_CHARACTERS = 120
 _LONGEST_PROBLEM = 100
@@ -95,18 +95,24 @@ def build_answer_pool(
     return AnswerPool([example for example, _ in kept], objects, missing, problems, repairs)
 
 
+def find_objects(answers: Sequence[str]) -> list[dict[str, JsonValue] | None]:
+    """Return the object that each answer holds, as it was written; ``None`` where it holds none."""
+    found: list[dict[str, JsonValue] | None] = []
+    for answer in answers:
+        try:
+            found.append(find_object(answer).value)
+        except ValueError:
+            found.append(None)
+    return found
+
+
 def schema_of_answers(answers: Sequence[str]) -> InferredSchema:
     """Return the schema that answers share; those that hold no object are left out.
 
     Raises:
         UsageError: They share none, or one that no student can answer with.
     """
-    values = []
-    for answer in answers:
-        try:
-            values.append(find_object(answer).value)
-        except ValueError:
-            continue
+    values = [value for value in find_objects(answers) if value is not None]
     return infer_schema(values)
 
 

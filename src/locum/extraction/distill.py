@@ -35,6 +35,7 @@ from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import strata, summarise
+from locum.extraction.surroundings import find_learned_surroundings
 from locum.extraction.written import explain_crossed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
 from locum.shapes import ExtractionTask
@@ -154,7 +155,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         raise InputError("; ".join([_no_answers(task, pool), *written.notes]))
     told.stage("grouping near-copies and splitting")
     divided = divide(pool.examples, strata(task, pool), seed)
-    around = divided.surroundings(pool.examples)
+    around = find_learned_surroundings(pool, divided)
     said = [*notes, *describe_surroundings(around), *written.notes, *left_out]
     data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name
