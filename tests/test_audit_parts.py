@@ -158,6 +158,20 @@ def test_narrowness_lies_between_zero_and_one(calls: list[tuple[str, str | None]
     assert 0 <= narrowness(told) <= 1
 
 
+def test_a_prompt_that_holds_the_day_is_measured_as_what_will_be_recognised() -> None:
+    def told(said: list[str]) -> list[Told]:
+        calls = [
+            make_call(n, [{"role": "system", "content": f"Sort. {text}"}, user(f"text {n}")], "a")
+            for n, text in enumerate(said)
+        ]
+        return [Told(one, one.text) for one in map(ask, calls)]
+
+    dated = told([f"Today is 2026-11-{1 + n // 4:02d}." for n in range(40)])
+    assert measure(dated, instruction_varies=True).recognised == 0
+    tenants = told([f"You help shop {n % 10}." for n in range(40)])
+    assert measure(tenants, instruction_varies=True).recognised == 1
+
+
 def test_what_a_student_may_not_answer_is_measured_with_what_it_has() -> None:
     plain = [make_call(number, [user(f"text {number}")], "a") for number in range(10)]
     biased = [

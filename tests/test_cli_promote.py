@@ -70,6 +70,8 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
         "recognised": 150,
         "stored": 0,
         "unworded": [],
+        "foreseen": None,
+        "varying": None,
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:
@@ -83,6 +85,18 @@ def test_what_a_promotion_does_is_said(home: Path) -> None:
     assert "agreement of 0.9 with teacher-1" in said
     assert "scored beside the teacher" in locum(home, "promote", "support", "--percent", "0")
     assert "support: demoted; the teacher answers all calls" in locum(home, "demote", "support")
+
+
+def test_a_prompt_that_holds_the_day_is_told_of_instead_of_savings(tmp_path: Path) -> None:
+    asked = [chat_request(f"text {n}", f"Today is 2026-11-{1 + n // 3:02d}.") for n in range(30)]
+    distilled(tmp_path, calls=[record(one, "Billing.", n) for n, one in enumerate(asked)])
+    said = locum(tmp_path, "promote", "support")
+    assert "it would have recognised 0 of the 15 newer calls, as the instruction or" in said
+    assert "has 10 values, and goes on changing. Let the application move what varies" in said
+    assert "expected to answer 80.0% of those that are recognised" in said
+    found = in_json(tmp_path, "promote", "support")
+    assert found["foreseen"] == {"calls": 15, "recognised": 0}
+    assert found["varying"]["values"] == 10
 
 
 def test_a_demotion_is_told_in_json(home: Path) -> None:

@@ -26,6 +26,8 @@ from locum.promotion import (
 )
 from locum.promotion.framer import Framer
 from locum.promotion.plan import PromptTokens
+from locum.promotion.recognition import Foreseen
+from locum.promotion.varying import Varying
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import Call
 from locum.store import Promotion
@@ -243,6 +245,18 @@ def test_calls_of_which_none_would_be_recognised_are_refused_with_what_varies(
         prepare_plan(label_student(), calls)
     same = [record(chat_request("x"), "Billing.", n) for n in range(60, 62)]
     assert prepare_plan(label_student(), [*calls, *same]).recognised == 2
+
+
+def test_an_instruction_that_goes_on_changing_is_told_of() -> None:
+    calls = [
+        record(chat_request("x", f"Sort it. Today is 2026-11-{1 + n // 6:02d}."), "Billing.", n)
+        for n in range(60)
+    ]
+    prepared = prepare_plan(label_student(), calls)
+    assert (prepared.recognised, prepared.foreseen) == (60, Foreseen(30, 0))
+    assert prepared.varying == Varying("the instruction or the output format", 10)
+    same = prepare_plan(label_student(), label_calls())
+    assert (same.foreseen, same.varying) == (None, None)
 
 
 def test_what_varies_is_told_by_frames_as_they_are_made() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.promotion import ANY_TURNS, Frame, Framer, Recognition
-from locum.promotion.recognition import learn_recognition
+from locum.promotion.recognition import Foreseen, foresee, learn_recognition
 from locum.redaction import Redactor
 from locum.traffic import SplitRequest, split_request
 from tests.promoted import chat_request
@@ -193,3 +193,38 @@ def test_a_stray_call_leaves_the_prompt_around_the_input() -> None:
     found = learn_recognition([frame] * 101, [*texts, "Something else altogether"])
     assert (found.before, found.after) == ("Which intent is this? ", " Answer in one word.")
     assert not found.admits(frame, "Something else altogether")
+
+
+def days(count: int, calls: int = 10) -> list[Frame]:
+    """Frames of calls whose instruction holds the day."""
+    return [TOLD._replace(fingerprint=f"day {day}") for day in range(count) for _ in range(calls)]
+
+
+def test_a_prompt_that_holds_the_day_is_foreseen_to_be_recognised_no_more() -> None:
+    frames = days(10)
+    assert learn_recognition(frames, ["text"] * 100).frames == set(frames)
+    assert foresee(frames, range(100)) == Foreseen(50, 0)
+    assert foresee(frames[::-1], range(100, 0, -1)) == Foreseen(50, 0)
+    talks = [frame._replace(turns=f"talk {number}") for number, frame in enumerate(frames)]
+    assert foresee(talks, range(100)) == Foreseen(50, 0)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [TOLD] * 100,
+        days(2, 50),  # changed once: calls to come have the new one
+        [*days(2, 20), *days(3, 20)[40:], *days(3, 20)[40:]],
+        days(10)[::10] * 10,  # ten tenants, day by day
+        [*days(1, 98), *days(2)[10:12]],
+        [frame._replace(turns=f"talk {n}") for n, frame in enumerate(days(2, 50))],
+    ],
+    ids=["one", "changed", "changed twice", "tenants", "exceptions", "talks"],
+)
+def test_prompts_that_do_not_go_on_changing_are_foreseen_as_they_are(frames: list[Frame]) -> None:
+    assert foresee(frames, range(len(frames))) is None
+
+
+def test_nothing_is_foreseen_of_calls_without_times() -> None:
+    assert foresee(days(10), [0.0] * 100) is None
+    assert foresee([TOLD], [0.0]) is None

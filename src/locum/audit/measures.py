@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.audit.tasks import Measures, OutputKind, SelfAgreement
 from locum.dataset import find_groups
 from locum.evaluation import clopper_pearson
-from locum.promotion.recognition import LEAST_SHARE
+from locum.promotion.frame import Frame
+from locum.promotion.recognition import LEAST_SHARE, foresee
 from locum.schema import label_key, plain_key
 from locum.traffic.json_objects import find_object
 from locum.traffic.strict_json import canonical_json
@@ -76,9 +77,16 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
     )
 
 
-def _recognised(answerable: Sequence[Asked]) -> int:
-    """Count the calls whose instruction and model are frequent, as a promotion counts."""
-    counts = Counter((one.fingerprint, one.model) for one in answerable)
+def _recognised(answerable: Sequence[Asked]) -> float:
+    """Count the calls whose instruction and model are frequent, as a promotion counts.
+
+    Where these are new ones again and again, it is as many as of the newer half will be.
+    """
+    frames = [Frame(one.fingerprint, one.model, "", "") for one in answerable]
+    foreseen = foresee(frames, [one.time for one in answerable]) if frames else None
+    if foreseen:
+        return len(answerable) * foreseen.recognised / foreseen.calls
+    counts = Counter(frames)
     return sum(count for count in counts.values() if count >= LEAST_SHARE * len(answerable))
 
 

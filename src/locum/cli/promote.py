@@ -68,7 +68,7 @@ def promote_command(
             database, folder, percent=percent, shadow=shadow, redaction=settings.redaction
         )
     if json_output:
-        said = {name: value for name, value in prepared._asdict().items() if name != "plan"}
+        said = prepared.to_object()
         print_json(_to_object(promotion) | said)
         return
     plan = prepared.plan
@@ -78,9 +78,18 @@ def promote_command(
         f"recognises  {prepared.recognised:,} of the {prepared.calls:,} calls that it learned "
         f"from; model {models}"
     )
+    if prepared.foreseen and prepared.varying:
+        newer, recognised = prepared.foreseen
+        typer.echo(
+            f"foresees    that few calls to come are recognised: promoted half-way, it would have "
+            f"recognised {recognised:,} of the {newer:,} newer calls, as {prepared.varying.part} "
+            f"has {prepared.varying.values:,} values, and goes on changing. Let the application "
+            "move what varies, such as a date, into the user's message, and distil the task again"
+        )
     typer.echo(
         f"promise     agreement of {plan.target:g} with {plan.teacher} on what it answers, with "
         f"confidence {plan.confidence:g}; it is expected to answer {plan.coverage:.1%}"
+        f"{' of those that are recognised' if prepared.foreseen else ''}"
     )
     if prepared.unworded:
         typer.echo(

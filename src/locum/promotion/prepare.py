@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
 from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter
+from locum.extraction import find_objects, without_values
 from locum.promotion.comparing import check_comparable
 from locum.promotion.framer import Framer
 from locum.promotion.plan import Plan, PromptTokens
-from locum.promotion.recognition import LEAST_SHARE, learn_recognition
+from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
 from locum.promotion.varying import most_varied
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from locum.export import AnyStudent
     from locum.promotion.frame import Frame
+    from locum.promotion.recognition import Foreseen, Recognition
+    from locum.promotion.varying import Varying
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call, JsonObject
 
@@ -44,6 +47,9 @@ class Prepared(NamedTuple):
         recognised: How many of them it recognises.
         stored: How many of these the provider was to keep; a student answers no such calls.
         unworded: Labels that are left to the teacher, as it is not known how it writes them.
+        foreseen: Of calls that go on changing, how many of the newer ones the older ones would
+            have let recognise; ``None`` of others.
+        varying: What goes on changing in them; likewise.
     """
 
     plan: Plan
@@ -51,6 +57,18 @@ class Prepared(NamedTuple):
     recognised: int
     stored: int
     unworded: tuple[str, ...]
+    foreseen: Foreseen | None = None
+    varying: Varying | None = None
+
+    def to_object(self) -> JsonObject:
+        """Return it as JSON, the plan left aside."""
+        foreseen, varying = self.foreseen, self.varying
+        said = {name: value for name, value in self._asdict().items() if name != "plan"}
+        return {
+            **said,
+            "foreseen": foreseen and foreseen._asdict(),
+            "varying": varying and varying._asdict(),
+        }
 
 
 class ArtefactFiles(NamedTuple):
@@ -131,9 +149,11 @@ def prepare_plan(
             f"{''.join(told)}: record some without with locum gateway, and distil the task from "
             "those"
         )
-    recognition = learn_recognition([one.frame for one in seen], [one.text for one in seen])
+    recognition = _recognise(student, seen)
     if not recognition.frames:
         raise _nothing_common(student.task.name, seen)
+    foreseen = foresee([one.frame for one in seen], [one.call.facts.time for one in seen])
+    varying = most_varied((one.frame, one.rest) for one in seen) if foreseen else None
     seen = [one for one in seen if recognition.admits(one.frame, one.text)]
     if any(map(is_shared, {one.call.facts.fingerprint for one in seen})):
         recognition = recognition._replace(by_name=True)
@@ -160,7 +180,8 @@ def prepare_plan(
         patterns=framer.patterns,
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
-    return Prepared(plan, count, len(seen), stored, _unworded(student, labels))
+    unworded = _unworded(student, labels)
+    return Prepared(plan, count, len(seen), stored, unworded, foreseen, varying)
 
 
 def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter[str]]:
@@ -179,6 +200,15 @@ def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter
         else:
             seen.append(_Seen(framer.frame(split.rest), split.rest, split.text, answer, call))
     return seen, others
+
+
+def _recognise(student: AnyStudent, seen: Sequence[_Seen]) -> Recognition:
+    """Learn how calls are recognised, and by no part of a value that an extractor reads."""
+    frames, texts = [one.frame for one in seen], [one.text for one in seen]
+    if not isinstance(student, CertifiedExtractor):
+        return learn_recognition(frames, texts)
+    answers = find_objects([one.answer for one in seen])
+    return learn_recognition(frames, texts, lambda around: without_values(around, texts, answers))
 
 
 def _nothing_common(task: str, seen: Sequence[_Seen]) -> InputError:

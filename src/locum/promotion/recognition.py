@@ -9,13 +9,14 @@ from locum.dataset import Surroundings, find_surroundings
 from locum.promotion.frame import ANY_TURNS, Frame, frame_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["LEAST_SHARE", "Recognition", "learn_recognition"]
+__all__ = ["LEAST_SHARE", "Foreseen", "Recognition", "foresee", "learn_recognition"]
 
 LEAST_SHARE = 0.02
 """Share of the calls of a task that a frame needs; one that fewer have is an exception."""
 _LEAST_COVERED = 0.9
+_FEWEST_NEW = 2
 _LONG_ENOUGH = 10_000
 _TIMES_LONGER = 4
 _BARE = frame_of({"messages": []})
@@ -73,19 +74,30 @@ class Recognition(NamedTuple):
 
 
 def _is_among(frames: frozenset[Frame], frame: Frame) -> bool:
-    return frame in frames or frame._replace(turns=ANY_TURNS) in frames
+    return _as_among(frames, frame) is not None
 
 
-def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognition:
+def _as_among(frames: frozenset[Frame], frame: Frame) -> Frame | None:
+    """Return a frame as it is among others: with its turns or any; ``None`` where it is not."""
+    spelled = (frame, frame._replace(turns=ANY_TURNS))
+    return next((one for one in spelled if one in frames), None)
+
+
+def learn_recognition(
+    frames: Sequence[Frame],
+    texts: Sequence[str],
+    spare: Callable[[Surroundings], Surroundings] = lambda around: around,
+) -> Recognition:
     """Return what the recorded calls of a task have in common.
 
     Args:
         frames: Of each call that a student could answer; at least one.
         texts: The input of each.
+        spare: Returns what of surroundings is no part of what a student reads; all, by default.
     """
     common = _common_frames(frames)
     calls = zip(frames, texts, strict=True)
-    around = find_surroundings([text for frame, text in calls if _is_among(common, frame)])
+    around = spare(find_surroundings([text for frame, text in calls if _is_among(common, frame)]))
     bare = {frame.fingerprint for frame in common if _is_bare(frame)}
     return Recognition(
         common,
@@ -93,6 +105,45 @@ def learn_recognition(frames: Sequence[Frame], texts: Sequence[str]) -> Recognit
         by_name=bool(bare) and not any(around),
         longest=max(_LONG_ENOUGH, _TIMES_LONGER * max(map(len, texts))),
     )
+
+
+class Foreseen(NamedTuple):
+    """How many of the newer calls would have been recognised by what was learned from the older.
+
+    Args:
+        calls: The newer ones.
+        recognised: Those that would have been.
+    """
+
+    calls: int
+    recognised: int
+
+
+def foresee(frames: Sequence[Frame], times: Sequence[float]) -> Foreseen | None:
+    """Foresee how calls will be recognised that have yet to come, by the halves of recorded ones.
+
+    A prompt that was changed once is told by one new frame, and calls to come have that. Several
+    new ones that most newer calls have say that the next is new as well, as where the date stands
+    in the instruction.
+
+    Args:
+        frames: Of each call that a student could answer; at least one.
+        times: When each was sent; alike where that is not known.
+
+    Returns:
+        ``None`` where there is no older half, or frames do not go on changing.
+    """
+    middle = sorted(times)[len(times) // 2]
+    older = [frame for frame, time in zip(frames, times, strict=True) if time < middle]
+    newer = [frame for frame, time in zip(frames, times, strict=True) if time >= middle]
+    if not older:
+        return None
+    known, all_known = _common_frames(older), _common_frames(frames)
+    missed = [frame for frame in newer if not _is_among(known, frame)]
+    new = {_as_among(all_known, frame) for frame in missed} - {None}
+    if len(new) < _FEWEST_NEW or 2 * len(missed) < len(newer):
+        return None
+    return Foreseen(len(newer), len(newer) - len(missed))
 
 
 def _common_frames(frames: Sequence[Frame]) -> frozenset[Frame]:
