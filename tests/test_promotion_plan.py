@@ -308,6 +308,15 @@ def test_a_student_without_a_certificate_for_whole_objects_is_not_promoted() -> 
         prepare_plan(partial, mail_calls())
 
 
+def test_a_student_whose_objects_look_otherwise_is_not_promoted() -> None:
+    wrapped = [
+        record(mail_request(mail.text), f'{{"mail": {orjson.dumps(mail.answer).decode()}}}', number)
+        for number, mail in enumerate(make_short_mails(5))
+    ]
+    with pytest.raises(InputError, match=r"5 of the 5 answers .* \(wrapped object\)"):
+        prepare_plan(object_student(), wrapped)
+
+
 def test_a_field_that_calls_require_may_not_be_left_out() -> None:
     schema = {**SHORT_SCHEMA, "required": [*SHORT_SCHEMA["required"], "summary"]}
     form = {"type": "json_schema", "json_schema": {"name": "mail", "schema": schema}}

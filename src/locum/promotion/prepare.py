@@ -11,6 +11,7 @@ from locum.errors import InputError, QualityGateError
 from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter
 from locum.extraction import find_objects, without_values
 from locum.promotion.comparing import check_comparable
+from locum.promotion.forms import check_form
 from locum.promotion.framer import Framer
 from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
@@ -122,7 +123,7 @@ def prepare_plan(
     Raises:
         InputError: There are none, or none that it could answer; or hardly two are alike but for
             their inputs; or they have nothing in common that tells them from others; or the
-            teacher's answers say more than the student's can.
+            teacher's answers say more than the student's can, or look otherwise.
         QualityGateError: The student has no certificate for whole answers.
     """
     certificate = student.certificate
@@ -232,6 +233,7 @@ def _wordings(
     if isinstance(student, CertifiedExtractor):
         for one in seen:
             _check_required(student, one.call)
+        check_form(student.task, [one.answer for one in seen])
         return {}, {name: word_objects(given) for name, given in answers.items()}, ()
     if isinstance(student, CertifiedWriter):
         check_comparable(student)
