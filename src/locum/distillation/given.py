@@ -91,7 +91,7 @@ def _to_example(number: int, given: str | Example) -> Example:
         raise UsageError(f"the text of input {number} is {_shown(example.text)}: expected a text")
     if any("\ud800" <= character <= "\udfff" for character in example.text):
         raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
-    example = _without_missing(example)
+    example = _plain(example)
     for name in _ANSWERS:
         value = getattr(example, name)
         if not isinstance(value, str | None):
@@ -103,19 +103,21 @@ def _to_example(number: int, given: str | Example) -> Example:
     _check_distribution(number, example.distribution)
     for name in _NUMBERS:
         value = getattr(example, name)
-        if not isinstance(value, Real | None):
+        if not isinstance(value, int | float | None):
             raise UsageError(f"{name} of input {number} is {_shown(value)}: expected a number")
-        if value is not None and not isinstance(value, int | float):
-            example = replace(example, **{name: float(value)})
     return example
 
 
-def _without_missing(example: Example) -> Example:
-    """Return an example of a table's row, whose empty cells are numbers that are none."""
-    values = {name: getattr(example, name) for name in _MAY_BE_MISSING}
-    numbers = {n: value for n, value in values.items() if isinstance(value, float | np.floating)}
-    empty = [name for name, number in numbers.items() if math.isnan(number)]
-    return replace(example, **dict.fromkeys(empty)) if empty else example
+def _plain(example: Example) -> Example:
+    """Return an example of a table's row with plain numbers, and nothing for an empty cell."""
+    changes: dict[str, Any] = {}
+    for name in _MAY_BE_MISSING:
+        value = getattr(example, name)
+        if isinstance(value, float | np.floating) and math.isnan(value):
+            changes[name] = None
+        elif name in _NUMBERS and isinstance(value, np.number):
+            changes[name] = value.item()
+    return replace(example, **changes) if changes else example
 
 
 def _check_distribution(number: int, distribution: object) -> None:

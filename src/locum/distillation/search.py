@@ -112,7 +112,7 @@ def check_promise(promise: Promise, seed: int, minimum_coverage: float) -> None:
 
 
 def _is_above_zero(value: object) -> bool:
-    return isinstance(value, Real) and value > 0
+    return isinstance(value, Real) and float(value) > 0
 
 
 def _names_no_folder(place: str) -> bool:
