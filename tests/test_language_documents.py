@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import assume, given
@@ -235,3 +236,18 @@ def test_keys_tell_sequences_apart_and_nothing_else() -> None:
     assert left.keys() != right.keys()
     assert left.keys() != pack([one], 4, 9).keys()
     assert left.fingerprint != right.fingerprint
+
+
+def test_packing_leaves_documents_of_arrays_as_they_are() -> None:
+    tokens, learned = np.arange(1, 33, dtype=np.int32), np.arange(32) > 0
+    arrays = [Document(tokens, learned)]  # type: ignore[arg-type]
+    lists = [Document(tokens.tolist(), learned.tolist())]
+    for length in (8, 32):
+        assert pack(arrays, length, 0).keys() == pack(lists, length, 0).keys()
+    assert learned.tolist() == lists[0].learned == [False] + [True] * 31
+
+
+def test_a_document_with_a_flag_too_few_is_refused() -> None:
+    documents = [Document([5, 6], [False, True]), Document([1, 2, 3, 4], [False, True, True])]
+    with pytest.raises(UsageError, match="document 2 has 4 tokens and 3 flags"):
+        pack(documents, 8, 0)

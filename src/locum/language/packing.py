@@ -126,13 +126,19 @@ def pack(documents: Sequence[Document], length: int, fill: int) -> Packed:
         fill: The token that fills sequences up; it is never a target.
 
     Raises:
-        UsageError: The length is under two.
+        UsageError: The length is under two, or a document has more tokens than flags, or fewer.
         InputError: No document has a target.
     """
     import torch
 
     if length < 2:
         raise UsageError(f"length is {length}, expected two tokens or more")
+    for number, document in enumerate(documents, start=1):
+        if len(document.tokens) != len(document.learned):
+            raise UsageError(
+                f"document {number} has {len(document.tokens):,} tokens and "
+                f"{len(document.learned):,} flags of learned: expected one each"
+            )
     pieces = [piece for document in documents for piece in _cut(document, length)]
     if not pieces:
         raise InputError(
@@ -147,18 +153,19 @@ def pack(documents: Sequence[Document], length: int, fill: int) -> Packed:
         ids.append([token for piece in held for token in piece.tokens] + [fill] * free)
         positions.append([place for span in spans for place in range(span)])
         learned.append([flag for piece in held for flag in piece.learned] + [False] * free)
-    return Packed(torch.tensor(ids), torch.tensor(positions), torch.tensor(learned))
+    return Packed(
+        torch.tensor(ids, dtype=torch.int64), torch.tensor(positions), torch.tensor(learned)
+    )
 
 
 def _cut(document: Document, length: int) -> list[Document]:
     pieces = []
     for start in range(0, len(document.tokens), length):
-        learned = document.learned[start : start + length]
-        learned[0] = False
+        end = start + length
+        # A list of its own: a slice of an array would be the caller's.
+        learned = [False, *map(bool, document.learned[start + 1 : end])]
         if any(learned):
-            pieces.append(
-                document._replace(tokens=document.tokens[start : start + length], learned=learned)
-            )
+            pieces.append(document._replace(tokens=document.tokens[start:end], learned=learned))
     return pieces
 
 
