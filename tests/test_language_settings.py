@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from locum.errors import UsageError
 from locum.language import LanguageLoss, LanguageSettings, ModelTeacher, pack, train_language_model
 from locum.language.schedule import Schedule
 from locum.language.student_step import StudentStep
@@ -46,6 +47,11 @@ def loss_of(loss: LanguageLoss, *, taught: bool = True, precision: Any = "float3
     teacher = ModelTeacher(new_model("llama", SIZE, spread=0.5), precision="float32")
     step = StudentStep(student_of(), SIZE, loss, precision)
     return float(step(PACKED, teacher.ask(PACKED) if taught else None, PACKED.rows).detach())
+
+
+def test_a_teacher_with_more_padding_is_refused_with_the_cure() -> None:
+    with pytest.raises(UsageError, match=r"as in ModelTeacher\(model, len\(tokenizer\)\)$"):
+        StudentStep(student_of(), SIZE + 1, LanguageLoss(), "float32")
 
 
 def test_the_rate_rises_evenly_and_falls_along_half_a_cosine() -> None:

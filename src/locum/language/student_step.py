@@ -51,7 +51,9 @@ class StudentStep(torch.nn.Module):
         if vocabulary > held:
             raise UsageError(
                 f"the teacher speaks of {vocabulary:,} tokens and the student has {held:,} logits: "
-                "take a student of the same vocabulary, or align the two"
+                "take a student of the same vocabulary, or align the two; where both have one "
+                "tokenizer, some of the teacher's are padding: say how many are not, as in "
+                "ModelTeacher(model, len(tokenizer))"
             )
         self.vocabulary = vocabulary
         self.loss = loss
