@@ -38,6 +38,12 @@ def test_one_string_and_empty_batches_are_refused() -> None:
         object_student().predict_batch([], 0)
 
 
+def test_a_text_and_a_request_are_no_conversation() -> None:
+    for given in (SURE["billing"], {"messages": conversation(SURE["billing"])}):
+        with pytest.raises(UsageError, match=r'\[\{"role": "user", "content": text\}\], or'):
+            label_student().answer(given)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("label", SURE)
 def test_a_conversation_is_answered_as_at_the_gateway(label: str) -> None:
     assert label_student().answer(conversation(SURE[label])) == label

@@ -86,6 +86,12 @@ def test_plain_text(tmp_path: Path) -> None:
     ]
 
 
+def test_the_place_may_be_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "text,label\na fee?,fee")
+    assert read_examples(str(path)) == read_examples(path)
+    assert read_texts(str(path)) == ["a fee?"]
+
+
 def test_column_names_are_found_whatever_their_case_and_spaces(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", " Question ,TEACHER\nwhat,a\n")
     result = read_examples(path)

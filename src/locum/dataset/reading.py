@@ -7,6 +7,7 @@ import io
 import math
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
@@ -31,7 +32,6 @@ from locum.schema import Example
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from pathlib import Path
 
     from locum.rows import NumberedRow, Row
 
@@ -95,7 +95,7 @@ class _Unread:
 
 
 def read_examples(
-    path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
+    path: str | Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
 ) -> ReadResult:
     """Read one example a row.
 
@@ -137,7 +137,7 @@ def read_examples(
 
 
 def read_texts(
-    path: Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
+    path: str | Path, columns: Mapping[str, str] | None = None, encoding: str = "utf-8"
 ) -> list[str]:
     """Return the text of every row of a file in the formats of `read_examples`, empty ones too.
 
@@ -159,13 +159,14 @@ def read_texts(
     return texts
 
 
-def numbered_rows(path: Path, encoding: str) -> Iterator[NumberedRow]:
+def numbered_rows(path: str | Path, encoding: str) -> Iterator[NumberedRow]:
     """Yield the rows of a file, each with the line on which it ends.
 
     Raises:
         InputError: The file cannot be read, is no valid CSV, or its ending is not known.
         UsageError: The encoding does not exist.
     """
+    path = Path(path)
     text = decode_file(path, encoding)
     if is_of_json_lines(path):
         return _json_rows(text)
@@ -234,7 +235,7 @@ def _json_rows(text: str) -> Iterator[NumberedRow]:
 
 
 def _find_columns(
-    path: Path, numbered: list[NumberedRow], chosen: Mapping[str, str]
+    path: str | Path, numbered: list[NumberedRow], chosen: Mapping[str, str]
 ) -> dict[str, str]:
     for kind in chosen:
         if kind not in COLUMNS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -66,7 +67,15 @@ class CertifiedBase(ABC, Generic[Said]):
             The label, the object as JSON, or the text; ``None`` where the teacher is to be asked:
             where the certificate does not cover the whole of the answer, or the last message is not
             the user's words alone.
+
+        Raises:
+            UsageError: ``messages`` is a text, or a whole request.
         """
+        if isinstance(messages, str | Mapping):
+            raise UsageError(
+                "answer takes the messages of a conversation: give "
+                '[{"role": "user", "content": text}], or the request\'s "messages"'
+            )
         request = split_request({"messages": list(messages)})
         return self._content(request.text) if isinstance(request, SplitRequest) else None
 
