@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import exp, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -77,6 +77,10 @@ def whole_list(teacher: Tensor, temperature: float = 1.0) -> SparseTargets:
     order = logits(9, *teacher.shape).argsort(dim=-1)
     listed = (teacher / temperature).log_softmax(dim=-1).gather(-1, order)
     return SparseTargets(order, listed, temperature)
+
+
+def learned() -> Any:  # noqa: ANN401 - a tensor where a number is expected
+    return torch.tensor(1.0, requires_grad=True)
 
 
 # Golden numbers. p = [3/4, 1/4], q = [1/2, 1/2].
@@ -403,10 +407,24 @@ def test_no_row_costs_nothing() -> None:
         assert not torch.autograd.grad(value, student)[0].any()
 
 
+@pytest.mark.parametrize("count", [0, 0.0, torch.tensor(0)])
+def test_no_row_costs_nothing_by_a_count_of_none(count: float | Tensor) -> None:
+    nothing, student = torch.zeros(ROWS, dtype=torch.bool), logits(0).requires_grad_()
+    for signal in (logits(1), whole_list(logits(1))):
+        value = forward_kl(student, signal, mask=nothing, count=count)
+        assert float(value.detach()) == 0
+        assert not torch.autograd.grad(value, student)[0].any()
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: forward_kl(STUDENT, TEACHER, temperature=0), "temperature is 0"),
+        (lambda: forward_kl(STUDENT, TEACHER, temperature=learned()), "a tensor that learns"),
+        (
+            lambda: forward_kl(STUDENT, whole_list(TEACHER), temperature=learned()),
+            "a tensor that learns",
+        ),
         (lambda: forward_kl(STUDENT, torch.zeros(1, 3)), r"\(1, 3\) and the student's \(1, 2\)"),
         (lambda: jensen_shannon(STUDENT, TEACHER, beta=1), "beta is 1"),
         (lambda: skew_kl(STUDENT, TEACHER, alpha=0), "alpha is 0"),
@@ -522,6 +540,31 @@ def test_chunks_take_lists_as_well() -> None:
 
 
 HEAD = ((28, (ROWS, WIDTH)), (29, (TOKENS, WIDTH)), (30, (TOKENS,)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda leaf: forward_kl(leaf, logits(61)),
+        lambda leaf: jensen_shannon(leaf, logits(61)),
+        lambda leaf: token_cross_entropy(leaf, logits(61).argmax(-1)),
+        lambda leaf: decoupled_loss(leaf, logits(61), logits(62).argmax(-1)),
+        lambda leaf: projected_loss(
+            leaf.reshape(ROWS, TOKENS),
+            logits(61, TOKENS, TOKENS),
+            lambda z, rows: forward_kl(z, logits(63)[rows], count=ROWS),
+            chunk_rows=4,
+        ),
+    ],
+)
+def test_a_retained_graph_gives_the_same_gradient_again(loss: Callable[[Tensor], Tensor]) -> None:
+    leaf, added = logits(60).requires_grad_(), []
+    value = loss(leaf)
+    for _ in range(3):
+        value.backward(retain_graph=True)
+        assert leaf.grad is not None
+        added.append(leaf.grad.clone())
+    torch.testing.assert_close(added[1:], [2 * added[0], 3 * added[0]])
 
 
 def test_gradients_of_chunks_are_slopes() -> None:

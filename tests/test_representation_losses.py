@@ -163,6 +163,27 @@ def test_scores_of_padding_may_be_no_numbers(loss: Loss, nothing: float) -> None
     assert not slope.masked_select(padding).any()
 
 
+@pytest.mark.parametrize("loss", STATE_LOSSES)
+def test_states_of_another_width_are_refused(loss: Loss) -> None:
+    with pytest.raises(ValueError, match=r"\(2, 3, 1\).*\(2, 3, 6\).*teacher's width"):
+        loss(_vectors(2, 3, 0)[..., :1], _vectors(2, 3, 1), _real(3, 2, tokens=3))
+
+
+@pytest.mark.parametrize("loss", SCORE_LOSSES)
+def test_scores_of_other_heads_are_refused(loss: Loss) -> None:
+    vectors = _vectors(2, 3, 0)
+    scores = [relation_scores(vectors, vectors, heads) for heads in (1, HEADS)]
+    with pytest.raises(ValueError, match=r"\(2, 1, 3, 3\).*\(2, 2, 3, 3\).*as many heads"):
+        loss(scores[0], scores[1], _real(3, 2, tokens=3))
+
+
+@each_loss
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (1, 3), (3, 2)])
+def test_masks_of_other_tokens_are_refused(loss: Loss, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \(2, 3\): one value for each token"):
+        loss(_vectors(2, 3, 0), _vectors(2, 3, 1), torch.ones(shape))
+
+
 @each_loss
 def test_no_real_token_costs_nothing(loss: Loss) -> None:
     nothing = _real(0, 0, tokens=3)

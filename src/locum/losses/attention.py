@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.losses.encoder_pairs import refuse_unlike_pair
 from locum.losses.reduction import as_mask, reduce_rows, widened
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ def score_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> T
 
     Returns:
         The mean over real tokens of the mean over heads and over the real tokens of the same text.
+
+    Raises:
+        ValueError: The shapes are not the same, or the mask is of other tokens.
     """
+    _refuse_unlike(student_BHLL, teacher_BHLL, mask_BL)
     mask_BL = as_mask(mask_BL)
     real_B1LL = _real_pairs(mask_BL)
     student_BHLL, teacher_BHLL = (
@@ -77,7 +82,11 @@ def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -
 
     Returns:
         The mean over real tokens and heads, in nats.
+
+    Raises:
+        ValueError: The shapes are not the same, or the mask is of other tokens.
     """
+    _refuse_unlike(student_BHLL, teacher_BHLL, mask_BL)
     mask_BL = as_mask(mask_BL)
     padding_B1LL = ~_real_pairs(mask_BL)
     student_BHLL, teacher_BHLL = (
@@ -87,6 +96,12 @@ def relation_loss(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -
     )
     divergences_BHL = (teacher_BHLL.exp() * (teacher_BHLL - student_BHLL)).sum(dim=-1)
     return _mean_of_rows(divergences_BHL, mask_BL)
+
+
+def _refuse_unlike(student_BHLL: Tensor, teacher_BHLL: Tensor, mask_BL: Tensor) -> None:
+    tokens = (student_BHLL.shape[0], student_BHLL.shape[-1])
+    cure = "compare scores of as many heads, such as those of relation_scores"
+    refuse_unlike_pair(student_BHLL, teacher_BHLL, mask_BL, tokens, cure)
 
 
 def _real_pairs(mask_BL: Tensor) -> Tensor:

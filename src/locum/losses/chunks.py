@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch.autograd.function import once_differentiable
 
+from locum.losses.kept import handed_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -127,10 +129,12 @@ class _ChunkedLoss(torch.autograd.Function):
         slope: Tensor,
     ) -> tuple[Tensor | None, ...]:
         """Scale what the forward pass made, unless nothing stands between it and the loss."""
-        made, scale = context.gradients, slope / context.lift
-        if scale != 1:
-            made = [None if gradient is None else gradient * scale for gradient in made]
-        return (*made, None, None, None)
+        scale = slope / context.lift
+        scaled = (
+            None if kept is None else handed_out(kept) if scale == 1 else kept * scale
+            for kept in context.gradients
+        )
+        return (*scaled, None, None, None)
 
 
 def _add_product(sum_VD: Tensor, left_VC: Tensor, right_CD: Tensor) -> None:

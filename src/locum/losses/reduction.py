@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["as_mask", "counted", "reduce_rows", "refuse_other_rows", "widened"]
+__all__ = ["as_mask", "counted", "divisor", "reduce_rows", "refuse_other_rows", "widened"]
 
 
 @overload
@@ -86,6 +86,11 @@ def reduce_rows(rows_N: Tensor, count: float | Tensor | None = None) -> Tensor:
     """Return the sum of rows' losses over ``count``, their number unless it is given.
 
     With the number of rows of *all* micro-batches that make a step as ``count``, their losses add
-    up to that of the whole, however they were cut. No row costs nothing.
+    up to that of the whole, however they were cut. No row costs nothing, also by a count of zero.
     """
-    return rows_N.sum() / (max(rows_N.numel(), 1) if count is None else count)
+    return rows_N.sum() / (max(rows_N.numel(), 1) if count is None else divisor(count))
+
+
+def divisor(count: float | Tensor) -> float | Tensor:
+    """Return what a sum is divided by: one where nothing is counted, which costs nothing."""
+    return count + (count == 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.losses.encoder_pairs import refuse_unlike_pair
 from locum.losses.reduction import as_mask, reduce_rows, widened
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def hidden_state_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor)
 
     Returns:
         The mean over real tokens and over the values of a state.
+
+    Raises:
+        ValueError: The shapes are not the same, or the mask is of other tokens.
     """
-    mask_BL = as_mask(mask_BL)
-    student_MD, teacher_MD = widened(student_BLD[mask_BL]), widened(teacher_BLD[mask_BL])
+    student_MD, teacher_MD = _real(student_BLD, teacher_BLD, mask_BL)
     return reduce_rows((student_MD - teacher_MD).square())
 
 
@@ -46,9 +49,19 @@ def cosine_loss(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> Te
 
     Returns:
         The mean over real tokens: 0 where all states point the same way, at most 2.
+
+    Raises:
+        ValueError: The shapes are not the same, or the mask is of other tokens.
     """
     from torch.nn import functional
 
-    mask_BL = as_mask(mask_BL)
-    student_MD, teacher_MD = widened(student_BLD[mask_BL]), widened(teacher_BLD[mask_BL])
+    student_MD, teacher_MD = _real(student_BLD, teacher_BLD, mask_BL)
     return reduce_rows(1 - functional.cosine_similarity(student_MD, teacher_MD, dim=-1))
+
+
+def _real(student_BLD: Tensor, teacher_BLD: Tensor, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the states of real tokens."""
+    cure = "project the student's to the teacher's width"
+    refuse_unlike_pair(student_BLD, teacher_BLD, mask_BL, student_BLD.shape[:-1], cure)
+    mask_BL = as_mask(mask_BL)
+    return widened(student_BLD[mask_BL]), widened(teacher_BLD[mask_BL])

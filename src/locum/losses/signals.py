@@ -161,6 +161,11 @@ def softened(logits_NV: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def refuse_temperature(temperature: float) -> None:
-    """Refuse what logits cannot be divided by."""
+    """Refuse what logits cannot be divided by, and what would learn from slopes in the logits."""
+    if getattr(temperature, "requires_grad", False):
+        raise ValueError(
+            "temperature is a tensor that learns, and the loss has no gradient for it: give a "
+            "number, such as temperature.item()"
+        )
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}, expected a number above zero")

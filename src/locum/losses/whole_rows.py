@@ -17,7 +17,8 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from locum.losses.groups import groups_of_rows, put, room_for_slopes
-from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
+from locum.losses.kept import handed_out
+from locum.losses.reduction import as_mask, counted, divisor, reduce_rows, refuse_other_rows
 from locum.losses.signals import NOTHING, softened
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def loss_of_rows(
         student_NV.reshape(rows, student_NV.shape[-1]),
         [part.detach().reshape(rows, *part.shape[axes:]) for part in known],
         None if mask is None else mask.reshape(rows),
-        temperature**2 / count,
+        temperature**2 / divisor(count),
     )
     sloped = sloped or partial(_sloped, judge)
     total = summed(judge, sloped if wanted else None)
@@ -142,8 +143,8 @@ class _SumOfRows(torch.autograd.Function):
         """Scale what the forward pass kept, unless nothing stands between it and the loss."""
         (slopes_NV,) = context.saved_tensors
         scale = slope * context.weight
-        scaled_NV = slopes_NV if scale == 1 else (slopes_NV * scale).to(slopes_NV.dtype)
-        return scaled_NV, None, None, None, None, None
+        made_NV = handed_out(slopes_NV) if scale == 1 else (slopes_NV * scale).to(slopes_NV.dtype)
+        return made_NV, None, None, None, None, None
 
 
 def _sloped(judge: Judge, student_RV: Tensor, *known: Tensor) -> tuple[Tensor, Tensor]:
