@@ -198,6 +198,14 @@ def test_the_learned_score_is_kept_where_it_covers_more(generator: np.random.Gen
     assert f"{found.learned_coverage:.1%}" in found.reason
 
 
+def test_agreement_may_be_zeros_and_ones(generator: np.random.Generator) -> None:
+    drawn = _draw(generator, 600)
+    numbers = drawn._replace(agrees=drawn.agrees.astype(np.int64))  # type: ignore[arg-type]
+    first, second = (choose_deferral(*inputs, 400, _PROMISE) for inputs in (drawn, numbers))
+    assert (second.score, second.reason) == (first.score, first.reason)
+    np.testing.assert_array_equal(second.confidence, first.confidence)
+
+
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.05, 0.2]), st.sampled_from([60, 300, 900]))
 @settings(deadline=None, max_examples=25)
 def test_what_is_chosen_never_covers_less_on_inputs_not_learned_from(

@@ -48,6 +48,15 @@ def test_by_hand() -> None:
     assert foreseen_coverage(confidence, agrees, 1000, _PROMISE) > 0.51
 
 
+def test_agreement_may_be_zeros_and_ones(generator: np.random.Generator) -> None:
+    confidence = generator.random(500)
+    agrees = generator.random(500) < 0.7 + 0.3 * confidence
+    numbers = agrees.astype(np.int64)
+    expected = foreseen_coverage(confidence, agrees, 500, _PROMISE)
+    assert expected > 0
+    assert foreseen_coverage(confidence, numbers, 500, _PROMISE) == expected  # type: ignore[arg-type]
+
+
 def test_nothing_is_foreseen_of_no_inputs() -> None:
     nothing, none = np.zeros(0), np.zeros(0, bool)
     assert foreseen_coverage(nothing, none, 100, _PROMISE) == 0

@@ -15,6 +15,8 @@ def test_area_by_hand() -> None:
     confidence = np.array([0.6, 0.9, 0.7, 0.8])
     agrees = np.array([False, True, True, False])
     assert selective_risk_area(confidence, agrees) == pytest.approx(1 / 3)
+    numbers = agrees.astype(np.int64)
+    assert selective_risk_area(confidence, numbers) == pytest.approx(1 / 3)  # type: ignore[arg-type]
 
 
 def test_area_of_the_greater_coverages_by_hand() -> None:

@@ -27,7 +27,8 @@ def _running_risk(
 ) -> NDArray[np.float64]:
     """Disagreement among the k most confident inputs, for k = 1 ... N."""
     order = np.argsort(-confidence, kind="stable")
-    risk: NDArray[np.float64] = np.cumsum(~agrees[order]) / np.arange(1, len(order) + 1)
+    errors = np.cumsum(~np.asarray(agrees, bool)[order])
+    risk: NDArray[np.float64] = errors / np.arange(1, len(order) + 1)
     return risk
 
 

@@ -122,6 +122,7 @@ def choose_score(
         plain_name: What the plain score is, for the sentence.
         seed: Of the bootstrap.
     """
+    agrees = np.asarray(agrees, bool)
     covered = foreseen_coverage(plain, agrees, inputs, promise)
     rarer = int(min(agrees.sum(), (~agrees).sum()))
     if len(agrees) < FEWEST_LABELS or rarer < 2:

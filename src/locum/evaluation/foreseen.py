@@ -152,7 +152,7 @@ def _cumulate(
     drawn = times[:, order].astype(np.float64)
     return _Counts(
         np.cumsum(drawn, axis=1)[:, ends],
-        np.cumsum(drawn * ~agrees[..., order], axis=1)[:, ends],
+        np.cumsum(drawn * ~np.asarray(agrees, bool)[..., order], axis=1)[:, ends],
     )
 
 
