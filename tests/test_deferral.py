@@ -200,7 +200,7 @@ def test_the_learned_score_is_kept_where_it_covers_more(generator: np.random.Gen
 
 def test_agreement_may_be_zeros_and_ones(generator: np.random.Generator) -> None:
     drawn = _draw(generator, 600)
-    numbers = drawn._replace(agrees=drawn.agrees.astype(np.int64))  # type: ignore[arg-type]
+    numbers = drawn._replace(agrees=drawn.agrees.astype(np.int64))
     first, second = (choose_deferral(*inputs, 400, _PROMISE) for inputs in (drawn, numbers))
     assert (second.score, second.reason) == (first.score, first.reason)
     np.testing.assert_array_equal(second.confidence, first.confidence)

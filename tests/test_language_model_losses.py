@@ -561,7 +561,7 @@ def test_a_retained_graph_gives_the_same_gradient_again(loss: Callable[[Tensor],
     leaf, added = logits(60).requires_grad_(), []
     value = loss(leaf)
     for _ in range(3):
-        value.backward(retain_graph=True)
+        torch.autograd.backward(value, retain_graph=True)
         assert leaf.grad is not None
         added.append(leaf.grad.clone())
     torch.testing.assert_close(added[1:], [2 * added[0], 3 * added[0]])

@@ -31,9 +31,11 @@ def _scores_of(loss: Loss) -> Loss:
     """A loss of scores as one of states: the states are taken for scores, ``[B, H, L, L]``."""
 
     def of_states(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
-        cut = (states[..., : HEADS * TOKENS] for states in (student, teacher))
-        scores = (part.unflatten(-1, (HEADS, TOKENS)).transpose(1, 2) for part in cut)
-        return loss(*scores, mask)
+        student, teacher = (
+            states[..., : HEADS * TOKENS].reshape(TEXTS, TOKENS, HEADS, TOKENS).transpose(1, 2)
+            for states in (student, teacher)
+        )
+        return loss(student, teacher, mask)
 
     return of_states
 
@@ -85,8 +87,8 @@ def test_losses_are_finite_where_torch_chooses_float16() -> None:
     with torch.autocast("cpu", dtype=torch.float16):
         student, teacher = (layer(states) for layer in layers)
         assert student.dtype == torch.float16
-        scores = [relation_scores(one, one, HEADS) for one in (student, teacher)]
-        for loss in (hidden_state_loss, cosine_loss):
-            assert loss(student, teacher, mask).isfinite()
-        for loss in (score_loss, relation_loss):
-            assert loss(*scores, mask).isfinite()
+        assert hidden_state_loss(student, teacher, mask).isfinite()
+        assert cosine_loss(student, teacher, mask).isfinite()
+        student, teacher = (relation_scores(one, one, HEADS) for one in (student, teacher))
+        assert score_loss(student, teacher, mask).isfinite()
+        assert relation_loss(student, teacher, mask).isfinite()

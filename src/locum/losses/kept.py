@@ -17,5 +17,5 @@ def handed_out(kept: Tensor) -> Tensor:
 
     It is a copy where the graph is retained, so that the next backward pass finds what was kept.
     """
-    retained = torch._C._autograd._get_current_graph_task_keep_graph()  # type: ignore[attr-defined]  # noqa: SLF001 - told nowhere else
+    retained = torch._C._autograd._get_current_graph_task_keep_graph()  # noqa: SLF001 - told nowhere else
     return kept.clone() if retained else kept
