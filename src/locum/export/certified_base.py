@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from locum.errors import UsageError
 from locum.export.streaming import in_batches
 from locum.traffic import SplitRequest, split_request
 
