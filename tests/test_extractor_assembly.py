@@ -38,7 +38,7 @@ def _build(
 ) -> JsonValue:
     """Build an object of a schema; ``answers`` show how the teacher says nothing."""
     shape = read_schema(schema)
-    assembler = Assembler(shape, Checker(schema), find_absences(shape, answers))
+    assembler = Assembler(shape, Checker(schema), find_absences(shape, answers, {}), {})
     built = assembler.build(Findings(rankings or {}, members or {}, values or {}))
     return built.value if built else None
 
@@ -86,7 +86,7 @@ def test_what_was_found_of_an_answer_says_the_same(case: ShapeCase, data: st.Dat
     sets = _plain_lists(case.shape) & heads
     for value in case.values:
         if _items_speak(value):
-            assembler = Assembler(case.shape, checker, find_absences(case.shape, [value]))
+            assembler = Assembler(case.shape, checker, find_absences(case.shape, [value], {}), {})
             built = assembler.build(_findings_of(case.shape, value, heads))
             assert built is not None
             assert not built.unused
@@ -141,9 +141,9 @@ def test_any_findings_make_a_valid_object_of_them_or_none(
     case: ShapeCase, data: st.DataObject
 ) -> None:
     findings, checker = data.draw(_any_findings(case)), Checker(case.schema)
-    assembled = Assembler(case.shape, checker, find_absences(case.shape, case.values)).build(
-        findings
-    )
+    assembled = Assembler(
+        case.shape, checker, find_absences(case.shape, case.values, {}), {}
+    ).build(findings)
     built = assembled.value if assembled else None
     assert built is None or checker.problem(built) is None
     said = [(path, value) for path, _, value, _ in leaf_values(built, case.shape)]

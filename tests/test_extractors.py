@@ -11,7 +11,13 @@ import pytest
 
 from locum.alignment import ExtractionPlan, FieldPlan, plan_fields
 from locum.errors import UsageError
-from locum.extractors import LinearExtractor, find_units, load_extractor, save_extractor
+from locum.extractors import (
+    LinearExtractor,
+    find_units,
+    judge_answers,
+    load_extractor,
+    save_extractor,
+)
 from locum.extractors.tag_lessons import OUTSIDE, tag_lessons
 from locum.shapes import ITEM, read_schema
 from locum.students import MAX_CHARACTERS
@@ -291,6 +297,35 @@ def test_a_written_field_is_left_out_and_its_confidence_is_that_of_nothing() -> 
     assert (failed.value, passed.value) == ({"ok": False}, {"ok": True})
     assert (failed.unit_confidences()["why",], failed.log_confidence) == (0, -math.inf)
     assert passed.unit_confidences()["why",] > 0.8
+
+
+def test_constants_that_say_nothing_are_given_and_judged_as_nothing(tmp_path: Path) -> None:
+    line = object_of({"what": WORD, "note": WORD}, "what", "note")
+    lines = {"type": "array", "items": line}
+    schema = object_of({"who": WORD, "why": WORD, "lines": lines}, "who", "why", "lines")
+    texts: list[str] = []
+    answers: list[dict[str, Any]] = []
+    for row, who in enumerate(_NAMES * 3):
+        named, noted, good = row % 3 > 0, row % 2 > 0, [*_GOODS][row % 5]
+        by = f"for {who} " if named else ""
+        how = f"( {who.split()[0]} style )" if noted else ""
+        texts.append(f"{by}send {good} {how} please")
+        item = {"what": good, "note": f"{who.split()[0]} style" if noted else "N/A"}
+        why = f"since {who} wants {row}" if row % 50 == 7 else ""
+        answers.append({"who": who if named else "", "why": why, "lines": [item]})
+    save_extractor(learn(schema, Letters(texts, list(answers))), tmp_path)
+    extractor = load_extractor(tmp_path)
+    assert [unit.kind for unit in extractor.units] == ["spans", "written", "spans"]
+    readings = [extractor.read(text) for text in texts]
+    verdicts = judge_answers(extractor.units, readings, answers)
+    assert verdicts.agrees.mean() > 0.9
+    assert verdicts.unit_asked.tolist() == [
+        [answer["who"] != "", answer["why"] != "", True] for answer in answers
+    ]
+    unnamed = next(r for r, a in zip(readings, answers, strict=True) if not a["who"])
+    assert unnamed.value is not None
+    assert (unnamed.value["who"], unnamed.value["why"]) == ("", "")
+    assert min(unnamed.unit_confidences().values()) > 0.5
 
 
 def test_values_that_nothing_can_tell_make_a_unit_written() -> None:

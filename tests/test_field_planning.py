@@ -325,3 +325,52 @@ def test_what_cannot_be_planned_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match="expected one answer a text, and a share between 0 and 1"):
         plan_fields(record(a=Text()), texts, answers, held_out)
+
+
+@pytest.mark.parametrize("constant", ["", "N/A", "Not specified"])
+def test_a_constant_that_is_not_in_the_text_says_that_there_is_none(constant: str) -> None:
+    field = plan_one(
+        Text(),
+        lambda row: name(row) if row % 5 < 3 else constant,
+        lambda row: f"for {name(row)}" if row % 5 < 3 else f"row {row}",
+    )
+    assert (field.kind, field.nothing, field.seen) == ("copied", constant, ROWS * 3 // 5)
+    assert field.reason == (
+        f'100.0% of its values stand in the text as they are; "{constant}" stands for none'
+    )
+    assert (field.says(constant), field.says(None), field.says("Ann")) == (False, False, True)
+
+
+def test_a_number_that_is_not_in_the_text_says_that_there_is_none() -> None:
+    field = plan_one(
+        Number(),
+        lambda row: 1000 + row if row % 5 < 3 else -1,
+        lambda row: f"all {1000 + row:,} of them" if row % 5 < 3 else "nothing of the kind",
+    )
+    assert (field.kind, field.normaliser, field.nothing) == ("normalised", "number", -1)
+
+
+def test_an_empty_text_is_no_free_text_however_rare_it_is() -> None:
+    field = plan_one(Text(), lambda row: f"{name(row)}, I think" if row else "")
+    assert (field.kind, field.nothing, field.seen) == ("written", "", ROWS - 1)
+
+
+def test_a_frequent_value_that_stands_in_its_texts_in_another_spelling_is_one() -> None:
+    field = plan_one(
+        Text(),
+        lambda row: "ACME" if row % 4 == 0 else name(row).upper(),
+        lambda row: "for acme" if row % 4 == 0 else f"for {name(row)}",
+    )
+    assert (field.kind, field.normaliser, field.nothing) == ("normalised", "upper", None)
+
+
+def test_a_constant_of_a_closed_field_is_one_of_its_values() -> None:
+    field = plan_one(Text(), lambda row: ("calm", "angry", "N/A")[row % 3])
+    assert (field.kind, field.nothing, len(field.values)) == ("closed", None, 3)
+
+
+def test_what_redaction_put_in_place_of_values_is_no_constant() -> None:
+    field = plan_one(
+        Text(), lambda row: "[PHONE_1]" if row % 3 else name(row), lambda row: f"for {name(row)}"
+    )
+    assert (field.kind, field.nothing) == ("written", None)

@@ -58,6 +58,11 @@ class FieldEvidence(NamedTuple):
         """Share of the values that stand in their text; 0 where there are none."""
         return sum(value.copied for value in self.seen) / len(self.seen) if self.seen else 0.0
 
+    def without(self, constant: JsonScalar) -> FieldEvidence:
+        """Return the field without a value that says nothing."""
+        key = value_key(constant)
+        return self._replace(seen=tuple(s for s in self.seen if value_key(s.value) != key))
+
 
 def gather_evidence(
     shape: Record, texts: Sequence[str], answers: Sequence[JsonValue]

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from locum.alignment.leaf_values import value_key
+from locum.shapes.shape import ITEM
 
-    from locum.shapes.shape import FieldPath, JsonScalar
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locum.shapes.shape import FieldPath, JsonScalar, JsonValue
 
 __all__ = ["SPANNED_KINDS", "ExtractionPlan", "FieldKind", "FieldPlan"]
 
@@ -32,6 +35,8 @@ class FieldPlan:
         reproduced: Share of the teacher's values, null left aside, that this kind reproduces; 0 for
             a written field.
         seen: How many values, null left aside, the teacher gave.
+        nothing: The value by which the teacher says that there is none, such as an empty text; it
+            is no value of the field. ``None`` where null, or no field at all, says so.
     """
 
     path: FieldPath
@@ -42,6 +47,13 @@ class FieldPlan:
     reason: str
     reproduced: float
     seen: int
+    nothing: JsonScalar = None
+
+    def says(self, value: JsonValue) -> bool:
+        """Tell whether a value of the answer says anything."""
+        if isinstance(value, dict | list):
+            return bool(value)
+        return value is not None and value_key(value) != value_key(self.nothing)
 
 
 @dataclass(frozen=True)
@@ -60,3 +72,22 @@ class ExtractionPlan:
     def spanned(self) -> Mapping[FieldPath, FieldPlan]:
         """The copied and the normalised fields, by path."""
         return {field.path: field for field in self.fields if field.kind in SPANNED_KINDS}
+
+    @cached_property
+    def constants(self) -> Mapping[FieldPath, JsonScalar]:
+        """The values by which the teacher says that there is nothing, by path."""
+        return {field.path: field.nothing for field in self.fields if field.nothing is not None}
+
+    def without_constants(self, answers: Sequence[JsonValue]) -> Sequence[JsonValue]:
+        """Return answers in which null stands for each constant that says nothing."""
+        if not self.constants:
+            return answers
+        return [self._without(answer, ()) for answer in answers]
+
+    def _without(self, value: JsonValue, path: FieldPath) -> JsonValue:
+        if isinstance(value, dict):
+            return {name: self._without(inner, (*path, name)) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._without(inner, (*path, ITEM)) for inner in value]
+        constant = self.constants.get(path)
+        return None if value_key(value) == value_key(constant) else value

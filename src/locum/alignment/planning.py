@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.alignment.constants import find_constant, show_constant
 from locum.alignment.evidence import gather_evidence, shares_read
 from locum.alignment.leaf_values import value_key
 from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldPlan
@@ -62,6 +63,9 @@ def plan_fields(
       yet told from the others.
     - **written** otherwise.
 
+    A constant that says that there is nothing, such as an empty text or ``N/A``, is left aside as
+    null is, unless the field is closed: there it is a value as any other.
+
     The items of a list of plain values may be closed: they are the set of values that the answer
     names. A field of a list's records may be closed too, where its values do not stand in the text,
     and is then told by the span that its item begins with. Without a field that is copied or
@@ -83,10 +87,15 @@ def plan_fields(
             "answer a text, and a share between 0 and 1"
         )
     fields = gather_evidence(shape, texts, answers)
-    open_fields = [field for field in fields if field.seen and not _has_head(field)]
-    shares = shares_read([f for f in open_fields if f.copied < 1 - _NORMALISER_MARGIN], texts)
+    open_fields = [field for field in fields if not _has_head(field)]
+    constants = {field.path: find_constant(field, texts) for field in open_fields}
+    said = [field.without(constants[field.path]) for field in open_fields]
+    shares = shares_read([f for f in said if f.copied < 1 - _NORMALISER_MARGIN], texts)
     apart = {row for row, text in enumerate(texts) if _is_apart(text, held_out)}
-    planned = [_plan_field(field, shares.get(field.path, {}), apart) for field in fields]
+    planned = [
+        _plan_field(field, constants.get(field.path), shares.get(field.path, {}), apart)
+        for field in fields
+    ]
     begun = {_record(field.path) for field in planned if field.kind in SPANNED_KINDS}
     return ExtractionPlan(tuple(_without_span(field, begun) for field in planned), len(answers))
 
@@ -97,30 +106,46 @@ def _is_apart(text: str, share: float) -> bool:
 
 
 def _plan_field(
-    field: FieldEvidence, shares: Mapping[str, float], apart: Container[int]
+    field: FieldEvidence,
+    constant: JsonScalar,
+    shares: Mapping[str, float],
+    apart: Container[int],
 ) -> FieldPlan:
-    choice = _listed(field) if _has_head(field) else _choose(field, shares, apart)
+    said = field.without(constant)
+    choice = _listed(field) if _has_head(field) else _choose(field, said, shares, apart)
+    if choice.kind == "closed":  # where the constant is one of the values
+        said, constant = field, None
+    shown = "" if constant is None else f"; {show_constant(constant)} stands for none"
     return FieldPlan(
         field.path,
         choice.kind,
         choice.normaliser,
         choice.values,
         ITEM in field.path,
-        choice.reason,
+        choice.reason + shown,
         choice.reproduced,
-        len(field.seen),
+        len(said.seen),
+        constant,
     )
 
 
-def _choose(field: FieldEvidence, shares: Mapping[str, float], apart: Container[int]) -> _Option:
-    if not field.seen:
-        return _Option("written", 0.0, "the teacher never gave it a value")
-    spanned = _spanned(field, shares)
+def _choose(
+    field: FieldEvidence,
+    said: FieldEvidence,
+    shares: Mapping[str, float],
+    apart: Container[int],
+) -> _Option:
     closed = _closed(field, apart)
+    if not said.seen:
+        return closed or _Option("written", 0.0, "the teacher never gave it a value")
+    spanned = _spanned(said, shares)
+    # A head tells a constant as it tells any other value; a span cannot.
+    of_all = spanned.reproduced * len(said.seen) / len(field.seen)
+    if closed and (of_all < _LEAST_SPANNED or closed.reproduced >= of_all + _CLOSED_MARGIN):
+        return closed
     if spanned.reproduced < _LEAST_SPANNED:
-        return closed or _Option("written", 0.0, _why_written(field, spanned))
-    better = closed and closed.reproduced >= spanned.reproduced + _CLOSED_MARGIN
-    return closed if closed and better else spanned
+        return _Option("written", 0.0, _why_written(said, spanned))
+    return spanned
 
 
 def _without_span(field: FieldPlan, begun: Container[FieldPath]) -> FieldPlan:

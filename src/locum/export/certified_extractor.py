@@ -11,7 +11,7 @@ import numpy as np
 
 from locum.dataset import NO_SURROUNDINGS
 from locum.export.certified_base import CertifiedBase
-from locum.extractors import NOTHING_SAID, calibrated, meaning, value_at
+from locum.extractors import calibrated, value_at
 from locum.schema import Extraction, FieldValue
 from locum.shapes import show_path
 from locum.students import as_texts
@@ -109,11 +109,12 @@ class CertifiedExtractor(CertifiedBase[Extraction]):
         found: dict[str, FieldValue] = {}
         if not fields:
             return Extraction(answer, confidence, answered, found)
-        for path, told in reading.unit_confidences().items():
+        confidences = reading.unit_confidences()
+        for unit in self.model.units:
+            path, told = unit.path, confidences[unit.path]
             value = value_at(answer, path)
             sure = 0.0 if answer is None else _calibrated(told, self.temperatures.units[path])
-            given = meaning(value, self._sets, path) != NOTHING_SAID
-            alone = self.field_certificates[path].accept(sure, given=given)
+            alone = self.field_certificates[path].accept(sure, given=unit.says(value))
             accepted = answered or (alone and bool(self.surroundings.inner(text).strip()))
             found[show_path(path)] = FieldValue(value, sure, accepted)
         return Extraction(answer, confidence, answered, found)

@@ -27,7 +27,7 @@ def written_shares(units: Sequence[Unit], answers: Sequence[JsonValue]) -> list[
     return [
         (
             unit,
-            sum(bool(value_at(a, unit.path) not in (None, [], {})) for a in answers) / len(answers),
+            sum(unit.says(value_at(answer, unit.path)) for answer in answers) / len(answers),
         )
         for unit in written
     ]

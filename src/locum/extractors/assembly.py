@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from locum.alignment import value_key
 from locum.extractors.options import NOTHING, SOMETHING
 from locum.shapes import ITEM, Closed, ListOf, OneOf, Record, admits
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Absence", "Assembled", "Assembler", "Findings", "find_absences"]
 
-Absence: TypeAlias = Literal["missing", "null", "empty"]
+Absence: TypeAlias = Literal["missing", "null", "empty", "constant"]
 
 _UNLIKELY = 1e-9
 _UNUSED = 50.0  # costs more than the least likely option
@@ -60,45 +61,56 @@ class _Built(NamedTuple):
     used: frozenset[Place] = frozenset()
 
 
-def find_absences(shape: Shape, answers: Iterable[JsonValue]) -> dict[FieldPath, Absence]:
+def find_absences(
+    shape: Shape, answers: Iterable[JsonValue], constants: Mapping[FieldPath, JsonScalar]
+) -> dict[FieldPath, Absence]:
     """Return how the teacher mostly says that there is nothing, for each place that has a choice.
 
     Args:
         shape: Of the answers.
         answers: The teacher's.
+        constants: Values that say so, by path.
     """
     counts: dict[FieldPath, Counter[Absence]] = {}
     for answer in answers:
-        _count_absences(shape, answer, (), counts)
+        _count_absences(shape, answer, (), constants, counts)
     return {path: counted.most_common(1)[0][0] for path, counted in counts.items()}
 
 
 def _count_absences(
-    shape: Shape, value: JsonValue, path: FieldPath, counts: dict[FieldPath, Counter[Absence]]
+    shape: Shape,
+    value: JsonValue,
+    path: FieldPath,
+    constants: Mapping[FieldPath, JsonScalar],
+    counts: dict[FieldPath, Counter[Absence]],
 ) -> None:
     match shape, value:
         case OneOf(options), _:
             for option in options:
-                _count_absences(option, value, path, counts)
+                _count_absences(option, value, path, constants, counts)
         case Record(fields), dict():
             for name, field in fields.items():
                 inner = (*path, name)
-                said = _absence(value, name)
+                said = _absence(value, name, constants.get(inner))
                 if said:
                     counts.setdefault(inner, Counter())[said] += 1
                 else:
-                    _count_absences(field.shape, value[name], inner, counts)
+                    _count_absences(field.shape, value[name], inner, constants, counts)
         case ListOf(item), list():
             for one in value:
-                _count_absences(item, one, (*path, ITEM), counts)
+                _count_absences(item, one, (*path, ITEM), constants, counts)
 
 
-def _absence(value: dict[str, JsonValue], name: str) -> Absence | None:
+def _absence(value: dict[str, JsonValue], name: str, constant: JsonScalar) -> Absence | None:
     if name not in value:
         return "missing"
-    if value[name] is None:
-        return "null"
-    return "empty" if value[name] in ([], {}) else None
+    match value[name]:
+        case None:
+            return "null"
+        case dict() | list() as held:
+            return None if held else "empty"
+        case said:
+            return "constant" if value_key(said) == value_key(constant) else None
 
 
 class Assembler:
@@ -108,13 +120,18 @@ class Assembler:
         shape: Of the answers.
         checker: Of the same schema.
         absences: How the teacher says that there is nothing.
+        constants: Values that say so, by path.
     """
 
     def __init__(
-        self, shape: Record, checker: Checker, absences: Mapping[FieldPath, Absence]
+        self,
+        shape: Record,
+        checker: Checker,
+        absences: Mapping[FieldPath, Absence],
+        constants: Mapping[FieldPath, JsonScalar],
     ) -> None:
         self._shape, self._checker = replace(shape, nullable=False), checker
-        self._absences = absences
+        self._absences, self._constants = absences, constants
 
     def build(self, findings: Findings) -> Assembled | None:
         """Return an object that satisfies the schema, or ``None`` where what was found makes none.
@@ -122,7 +139,7 @@ class Assembler:
         It holds what was found and nothing else. Of a closed field the best option that the shape
         allows in its place is taken; of a union the option that most of what was found fits.
         """
-        built = _Pass(findings, self._absences).whole(self._shape)
+        built = _Pass(findings, self._absences, self._constants).whole(self._shape)
         if built is None or not isinstance(built.value, dict):
             return None
         unused = frozenset(findings.values.keys() - built.used)
@@ -132,8 +149,13 @@ class Assembler:
 class _Pass:
     """One building of an object."""
 
-    def __init__(self, findings: Findings, absences: Mapping[FieldPath, Absence]) -> None:
-        self._found, self._absences = findings, absences
+    def __init__(
+        self,
+        findings: Findings,
+        absences: Mapping[FieldPath, Absence],
+        constants: Mapping[FieldPath, JsonScalar],
+    ) -> None:
+        self._found, self._absences, self._constants = findings, absences, constants
         paths = {*findings.rankings, *findings.members, *(path for path, _ in findings.values)}
         self._reached = {path[:length] for path in paths for length in range(len(path) + 1)}
 
@@ -221,6 +243,8 @@ class _Pass:
         said = self._absences.get(path)
         if said == "missing" and not field.required:
             return None
+        if said == "constant" and admits(field.shape, self._constants[path]):
+            return _Built(self._constants[path])
         if said == "empty":
             built = self._needed(field.shape, path, item)
             if built is not None and not built.cost:

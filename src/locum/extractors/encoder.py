@@ -113,9 +113,10 @@ class EncoderExtractor(Extractor):
 
         check_answered(texts, answers)
         read = [text[:MAX_CHARACTERS] for text in texts]
-        found = fit_encoder_extractor(self, read, answers, spoken)
+        said = self.plan.without_constants(answers)
+        found = fit_encoder_extractor(self, read, said, spoken)
         heads = tuple(Head(plan) for plan in found.heads)
-        absences = find_absences(self.shape, answers)
+        absences = find_absences(self.shape, answers, self.plan.constants)
         self.take(Learned(heads, found.marks, absences, found.left_out))
         self._take_parts(found)
         return self

@@ -42,6 +42,7 @@ class _FieldEntry(_Strict):
     reason: str
     reproduced: float
     seen: int
+    nothing: Scalar = None
 
     def plan(self) -> FieldPlan:
         if self.normaliser is not None and self.normaliser not in NORMALISERS:
@@ -88,7 +89,7 @@ class _MarkEntry(_Strict):
 
 class _AbsenceEntry(_Strict):
     path: Path_
-    said: Literal["missing", "null", "empty"]
+    said: Literal["missing", "null", "empty", "constant"]
 
 
 class _Entries(_Strict):

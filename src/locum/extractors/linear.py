@@ -76,9 +76,10 @@ class LinearExtractor(Extractor):
         """Learn from texts and the teacher's answers, ``[N]`` each; as `Extractor.fit`."""
         check_answered(texts, answers)
         read = [text[:MAX_CHARACTERS] for text in texts]
-        lessons = tag_lessons(self.shape, self.units, read, answers)
+        said = self.plan.without_constants(answers)
+        lessons = tag_lessons(self.shape, self.units, read, said)
         self._tagger = self._fit_tagger(lessons)
-        planned = plan_heads(self.units, self.shape, answers)
+        planned = plan_heads(self.units, self.shape, said)
         learning = sum(len(plan.options) > 1 for plan, _ in planned)
         room = max(_SMALLEST_HEAD, self.max_bytes // 2 // max(learning, 1))
         prepared = LinearStudent.prepare(read)
@@ -87,7 +88,7 @@ class LinearExtractor(Extractor):
             for plan, targets in planned
         ]
         heads = tuple(Head(plan) for plan, _ in planned)
-        absences = find_absences(self.shape, answers)
+        absences = find_absences(self.shape, answers, self.plan.constants)
         self.take(Learned(heads, lessons.marks, absences, lessons.torn + lessons.rare))
         return self
 

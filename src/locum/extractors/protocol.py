@@ -125,7 +125,8 @@ class Extractor(ABC):
     def take(self, learned: Learned) -> None:
         """Take what was learned."""
         self.learned_ = learned
-        self._assembler = Assembler(self.shape, self.checker, learned.absences)
+        constants = self.plan.constants
+        self._assembler = Assembler(self.shape, self.checker, learned.absences, constants)
         marked = {mark.path for mark in learned.marks}
         answers = max(self.plan.answers, 1)
         self._unmarked = {

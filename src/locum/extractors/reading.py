@@ -178,7 +178,8 @@ class Reading:
         if ranking[0][0] == SOMETHING:
             return 0.0
         value = value_at(self.value, unit.path)
-        option = show_option(value) if not isinstance(value, dict | list) else NOTHING
+        told = unit.says(value) and not isinstance(value, dict | list)
+        option = show_option(value) if told else NOTHING
         return max(dict(ranking).get(option, 0.0), _LEAST)
 
 

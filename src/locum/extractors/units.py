@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from locum.extractors.comparing import NOTHING_SAID, meaning
 from locum.extractors.marks import list_of
 from locum.shapes import ITEM
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locum.alignment import ExtractionPlan, FieldPlan
-    from locum.shapes import FieldPath
+    from locum.shapes import FieldPath, JsonValue
 
 __all__ = ["Unit", "UnitKind", "find_units"]
 
@@ -39,6 +40,10 @@ class Unit:
     def is_imitated(self) -> bool:
         """Whether a student can give it a value."""
         return self.kind != "written"
+
+    def says(self, value: JsonValue) -> bool:
+        """Tell whether a value of the unit says anything."""
+        return meaning(value, ()) != NOTHING_SAID and self.fields[0].says(value)
 
 
 def find_units(plan: ExtractionPlan) -> tuple[Unit, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.calibration import fit_temperature
-from locum.extractors.comparing import NOTHING_SAID, meaning, value_at
+from locum.extractors.comparing import meaning, value_at
 from locum.losses import soften
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def judge_answers(
             len(readings), len(paths)
         ),
         (said == wanted) & there.reshape(-1, 1),
-        said != NOTHING_SAID,
-        wanted != NOTHING_SAID,
+        _given([reading.value for reading in readings], units),
+        _given(answers, units),
     )
 
 
@@ -111,6 +111,12 @@ def _meanings(
         for column, path in enumerate(paths):
             found[row, column] = meaning(value_at(answer, path), sets, path)
     return found
+
+
+def _given(answers: Sequence[JsonValue], units: Sequence[Unit]) -> Bools:
+    """Return whether answers say anything in each unit, ``[N, U]``."""
+    given = [[unit.says(value_at(answer, unit.path)) for unit in units] for answer in answers]
+    return np.array(given, np.bool_).reshape(len(answers), len(units))
 
 
 def calibrated(confidence: Doubles, temperature: float) -> Doubles:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import re
+__all__ = ["ANY_PLACEHOLDER", "RedactedText", "is_placeholder"]
 
-__all__ = ["RedactedText"]
+ANY_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,9}\]")
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value is what a redactor puts in the place of one, under any settings."""
+    return isinstance(value, str) and ANY_PLACEHOLDER.fullmatch(value) is not None
 
 
 class RedactedText(NamedTuple):

@@ -14,7 +14,7 @@ from locum.redaction.finder import Finder
 from locum.redaction.leaves import copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
-from locum.redaction.redacted_text import RedactedText
+from locum.redaction.redacted_text import ANY_PLACEHOLDER, RedactedText
 from locum.redaction.texts import change_json, change_parts, is_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ PERSONAL_KINDS: tuple[str, ...] = tuple(
     dict.fromkeys(pattern.kind for pattern in (*PERSONAL, *PHONES))
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-_ANY_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,9}\]")
 # A replaced value can set free another one, which it overlapped or stood too close to.
 _ROUNDS = 8
 _DIGITS = 16
@@ -114,7 +113,7 @@ class Redactor:
         if "[" not in text:
             return []
         known = self._finder.placeholder
-        found = (match[0] for match in _ANY_PLACEHOLDER.finditer(text))
+        found = (match[0] for match in ANY_PLACEHOLDER.finditer(text))
         return [one for one in found if not known.fullmatch(one)]
 
     def redact_reversibly(self, text: str) -> RedactedText:
