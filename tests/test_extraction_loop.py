@@ -583,6 +583,14 @@ def test_no_usable_answer_is_an_error() -> None:
     message = str(caught.value)
     assert "none of the 2 answers of task 'mail' is an object of its schema; 2 times: " in message
     assert "(such as 'no'): correct the schema, or the answers" in message
+    assert "redaction" not in message
+
+
+def test_answers_that_a_schema_refuses_for_their_placeholders_are_told() -> None:
+    email = {"type": "object", "properties": {"email": {"type": "string", "pattern": "@"}}}
+    recorded = [Example("write to [EMAIL_1]", answer='{"email": "[EMAIL_1]"}')]
+    with pytest.raises(InputError, match=r"hold placeholders of redaction: .*\[redaction\] off"):
+        distill_extraction(ExtractionTask("mail", email), recorded)
 
 
 def test_only_fields_that_there_are_can_be_left_out() -> None:

@@ -369,6 +369,14 @@ def test_a_constant_of_a_closed_field_is_one_of_its_values() -> None:
     assert (field.kind, field.nothing, len(field.values)) == ("closed", None, 3)
 
 
+def test_what_redaction_put_in_place_of_values_is_not_closed() -> None:
+    field = plan_one(Text(), lambda _: "[PHONE_1]", lambda row: f"call {2125550000 + row}")
+    assert (field.kind, field.reproduced) == ("written", 0.0)
+    assert f"{ROWS} are placeholders of redaction" in field.reason
+    seen = plan_one(Text(), lambda _: "[PHONE_1]", lambda row: f"{row} has [PHONE_1]")
+    assert seen.kind == "copied"
+
+
 def test_what_redaction_put_in_place_of_values_is_no_constant() -> None:
     field = plan_one(
         Text(), lambda row: "[PHONE_1]" if row % 3 else name(row), lambda row: f"for {name(row)}"

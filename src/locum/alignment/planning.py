@@ -12,12 +12,13 @@ from locum.alignment.evidence import gather_evidence, shares_read
 from locum.alignment.leaf_values import value_key
 from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldPlan
 from locum.errors import UsageError
+from locum.redaction import is_placeholder
 from locum.shapes.shape import ITEM, Closed
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from locum.alignment.evidence import FieldEvidence
+    from locum.alignment.evidence import FieldEvidence, SeenValue
     from locum.alignment.leaf_values import ValueKey
     from locum.alignment.plan import FieldKind
     from locum.shapes.shape import FieldPath, JsonScalar, JsonValue, Record
@@ -27,6 +28,7 @@ __all__ = ["plan_fields"]
 _LEAST_SPANNED = 0.90
 _LEAST_CLOSED = 0.98
 _MOST_CLOSED = 50
+_MOST_HIDDEN = 0.05
 _FEWEST_HELD_OUT = 30  # of which one unknown is more than a fiftieth
 # Some value of a closed field is foreseen; which one it is, is still to be told. A span tells.
 _CLOSED_MARGIN = 0.02
@@ -60,7 +62,8 @@ def plan_fields(
     - **closed**, where at most 50 different values recur: at least 98% of those in held-out rows
       (30 or more of them) are found twice or more in the other rows. Where the field can be copied
       or normalised too, it has to be 2 points better, since a value that was seen before is not
-      yet told from the others.
+      yet told from the others. A placeholder of redaction is no such value: it stands for another
+      one in each answer.
     - **written** otherwise.
 
     A constant that says that there is nothing, such as an empty text or ``N/A``, is left aside as
@@ -201,12 +204,14 @@ def _spanned(field: FieldEvidence, shares: Mapping[str, float]) -> _Option:
 
 def _closed(field: FieldEvidence, apart: Container[int]) -> _Option | None:
     """Return how well the values recur; ``None`` where they are too many, or do so too seldom."""
-    counts = Counter(value_key(seen.value) for seen in field.seen if seen.fits)
+    counts = Counter(value_key(seen.value) for seen in field.seen if _can_be_closed(seen))
     held_out = [seen for seen in field.seen if seen.row in apart]
     if len(counts) > _MOST_CLOSED or len(held_out) < _FEWEST_HELD_OUT:
         return None
-    elsewhere = Counter(value_key(s.value) for s in field.seen if s.fits and s.row not in apart)
-    known = sum(seen.fits and elsewhere[value_key(seen.value)] > 1 for seen in held_out)
+    elsewhere = Counter(
+        value_key(s.value) for s in field.seen if _can_be_closed(s) and s.row not in apart
+    )
+    known = sum(elsewhere[value_key(seen.value)] > 1 for seen in held_out if seen.fits)
     reproduced = known / len(held_out)
     if reproduced < _LEAST_CLOSED:
         return None
@@ -216,12 +221,18 @@ def _closed(field: FieldEvidence, apart: Container[int]) -> _Option | None:
     return _Option("closed", reproduced, reason, None, (*values, None) if nullable else values)
 
 
+def _can_be_closed(seen: SeenValue) -> bool:
+    """A placeholder of redaction stands for another value in each answer, and is never given."""
+    return seen.fits and not is_placeholder(seen.value)
+
+
 def _recurring(field: FieldEvidence, counts: Counter[ValueKey]) -> tuple[JsonScalar, ...]:
     """Return the values that occur twice or more, the most frequent first, then by how they read.
 
     Of numbers that are equal the one that reads shorter stands for all: ``1``, not ``1.0``.
     """
-    seen = sorted((seen.value for seen in field.seen if seen.fits), key=repr, reverse=True)
+    fitting = (seen.value for seen in field.seen if _can_be_closed(seen))
+    seen = sorted(fitting, key=repr, reverse=True)
     recurring = {value_key(value): value for value in seen if counts[value_key(value)] > 1}
     ordered = sorted(recurring, key=lambda key: (-counts[key], repr(recurring[key])))
     return tuple(recurring[key] for key in ordered)
@@ -230,8 +241,15 @@ def _recurring(field: FieldEvidence, counts: Counter[ValueKey]) -> tuple[JsonSca
 def _why_written(field: FieldEvidence, spanned: _Option) -> str:
     different = len({value_key(seen.value) for seen in field.seen})
     counted = f"{_count(range(len(field.seen)))}, {different} different"
+    reason = f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}"
+    hidden = sum(is_placeholder(seen.value) and not seen.copied for seen in field.seen)
+    if hidden > _MOST_HIDDEN * len(field.seen):
+        return (
+            f"{reason}; {hidden} are placeholders of redaction, which saw what they stand for in "
+            "the answers and not in their texts"
+        )
     few = "; if these are all, list them as an enum" if different <= _MOST_CLOSED else ""
-    return f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}{few}"
+    return reason + few
 
 
 def _count(values: Sequence[object]) -> str:

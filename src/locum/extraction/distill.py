@@ -38,6 +38,7 @@ from locum.extraction.summary import strata, summarise
 from locum.extraction.surroundings import find_learned_surroundings
 from locum.extraction.written import explain_crossed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
+from locum.redaction import ANY_PLACEHOLDER
 from locum.shapes import ExtractionTask
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
@@ -284,8 +285,15 @@ def _no_answers(task: ExtractionTask, pool: AnswerPool) -> str:
     if not pool.problems:
         return f"no input of task {task.name!r} has an answer: give inputs with the teacher's"
     first = pool.problems[0]
-    return (
+    said = (
         f"none of the {pool.unusable:,} answers of task {task.name!r} is an object of its schema; "
         f"{first.answers:,} times: {first.problem} (such as {first.example!r}): correct the "
         "schema, or the answers"
+    )
+    if ANY_PLACEHOLDER.search(first.example) is None:
+        return said
+    return (
+        f"{said}. They hold placeholders of redaction: where these are what the schema forbids, "
+        "leave the field's pattern, length or type out of it, or record calls anew with that kind "
+        "of data in [redaction] off"
     )

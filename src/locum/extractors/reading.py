@@ -178,9 +178,9 @@ class Reading:
         if ranking[0][0] == SOMETHING:
             return 0.0
         value = value_at(self.value, unit.path)
-        told = unit.says(value) and not isinstance(value, dict | list)
-        option = show_option(value) if told else NOTHING
-        return max(dict(ranking).get(option, 0.0), _LEAST)
+        if isinstance(value, dict | list) or not unit.says(value):
+            value = None
+        return max(dict(ranking).get(show_option(value), 0.0), _LEAST)
 
 
 def _split(
