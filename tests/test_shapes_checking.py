@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from locum.errors import UsageError
-from locum.shapes import Checker, UnexpectedField
+from locum.shapes import Checker, UnexpectedField, admits, read_schema
 from tests.schema_samples import INTEGER, NULL, WORD, object_of, with_field
 
 if TYPE_CHECKING:
@@ -95,3 +95,25 @@ def test_a_schema_that_cannot_be_used_is_refused() -> None:
         Checker(with_field({}))
     with pytest.raises(UsageError, match="correct it"):
         Checker({**with_field({"$ref": "#/$defs/%"}), "$defs": {"%": WORD}})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": "string", "pattern": "@"},
+        {"type": "string", "minLength": 40},
+        {"type": ["string", "null"], "maxLength": 4, "pattern": "^[0-9]+$"},
+        {"anyOf": [{"type": "string", "pattern": "@"}, {"type": "null"}]},
+    ],
+)
+def test_what_redaction_put_in_place_of_a_text_passes_its_bounds(field: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"email": field, "size": {"type": "integer"}}}
+    checker, shape = Checker(schema), read_schema(schema)
+    hidden: dict[str, JsonValue] = {"email": "[EMAIL_1]"}
+    assert checker.is_valid(hidden)
+    assert checker.problem(hidden) is None
+    assert admits(shape, hidden)
+    others: list[JsonValue] = [{"email": "EMAIL_1"}, {**hidden, "size": "[PHONE_1]"}]
+    for other in others:
+        assert not checker.is_valid(other)
+        assert checker.problem(other) is not None

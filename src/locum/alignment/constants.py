@@ -10,7 +10,7 @@ from locum.alignment.evidence import shares_read
 from locum.alignment.leaf_values import value_key
 from locum.alignment.places import TextPlaces
 from locum.alignment.tokens import tokenize
-from locum.redaction import is_placeholder
+from locum.schema import is_placeholder
 from locum.shapes.shape import ITEM
 
 if TYPE_CHECKING:

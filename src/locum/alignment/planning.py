@@ -12,7 +12,7 @@ from locum.alignment.evidence import gather_evidence, shares_read
 from locum.alignment.leaf_values import value_key
 from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldPlan
 from locum.errors import UsageError
-from locum.redaction import is_placeholder
+from locum.schema import is_placeholder
 from locum.shapes.shape import ITEM, Closed
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from locum.extraction.summary import strata, summarise
 from locum.extraction.surroundings import find_learned_surroundings
 from locum.extraction.written import explain_crossed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
-from locum.redaction import ANY_PLACEHOLDER
+from locum.schema import ANY_PLACEHOLDER
 from locum.shapes import ExtractionTask
 from locum.teachers import Budget
 from locum.traffic.strict_json import write_json
@@ -294,6 +294,6 @@ def _no_answers(task: ExtractionTask, pool: AnswerPool) -> str:
         return said
     return (
         f"{said}. They hold placeholders of redaction: where these are what the schema forbids, "
-        "leave the field's pattern, length or type out of it, or record calls anew with that kind "
-        "of data in [redaction] off"
+        "leave the field's type out of it, or record calls anew with that kind of data in "
+        "[redaction] off"
     )

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["ANY_PLACEHOLDER", "RedactedText", "is_placeholder"]
+if TYPE_CHECKING:
+    import re
 
-ANY_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9]{1,9}\]")
-
-
-def is_placeholder(value: object) -> bool:
-    """Tell whether a value is what a redactor puts in the place of one, under any settings."""
-    return isinstance(value, str) and ANY_PLACEHOLDER.fullmatch(value) is not None
+__all__ = ["RedactedText"]
 
 
 class RedactedText(NamedTuple):

@@ -14,8 +14,9 @@ from locum.redaction.finder import Finder
 from locum.redaction.leaves import copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
-from locum.redaction.redacted_text import ANY_PLACEHOLDER, RedactedText
+from locum.redaction.redacted_text import RedactedText
 from locum.redaction.texts import change_json, change_parts, is_json
+from locum.schema import ANY_PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

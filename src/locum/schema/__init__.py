@@ -19,6 +19,7 @@ from locum.schema.examples import (
     Split,
     TeacherAnswer,
 )
+from locum.schema.placeholders import ANY_PLACEHOLDER, is_placeholder
 from locum.schema.predictions import Extraction, FieldValue, Generation, Prediction
 from locum.schema.tasks import (
     MARKS,
@@ -32,6 +33,7 @@ from locum.schema.tasks import (
 )
 
 __all__ = [
+    "ANY_PLACEHOLDER",
     "MANIFEST",
     "MARKS",
     "SPLITS",
@@ -58,6 +60,7 @@ __all__ = [
     "TokenPosition",
     "Usage",
     "check_name",
+    "is_placeholder",
     "label_key",
     "plain_key",
 ]

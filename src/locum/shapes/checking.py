@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
+from locum.schema import is_placeholder
 from locum.shapes.reading import read_schema
 from locum.shapes.source import nesting, plain_schema
 
@@ -21,6 +22,7 @@ __all__ = ["Checker", "UnexpectedField"]
 _DEEPEST = 100
 _LONGEST_ECHO = 80
 _LONGEST_PROBLEM = 300
+_OF_TEXTS = frozenset({"pattern", "minLength", "maxLength"})
 # Stands for the value in a message, so that a shorter one can be put there.
 _MASK = "\ue000"
 
@@ -40,7 +42,9 @@ class UnexpectedField(NamedTuple):
 class Checker:
     """Judges answers by a JSON Schema, with the library jsonschema-rs.
 
-    ``format`` is a hint and is not asserted, as draft 2020-12 has it. Nothing is fetched.
+    ``format`` is a hint and is not asserted, as draft 2020-12 has it. A text that redaction put in
+    the place of a value passes its pattern and its bounds of length, which that value satisfied.
+    Nothing is fetched.
 
     Args:
         schema: One that `read_schema` reads.
@@ -68,7 +72,9 @@ class Checker:
 
     def is_valid(self, value: JsonValue) -> bool:
         """Return whether an answer satisfies the schema; what is no JSON does not."""
-        return not _flaw(value) and self._validator.is_valid(value)
+        if _flaw(value):
+            return False
+        return self._validator.is_valid(value) or self._error(value) is None
 
     def problem(self, value: JsonValue) -> str | None:
         """Return the first thing that is wrong with an answer, and where; ``None`` if nothing is.
@@ -78,8 +84,12 @@ class Checker:
         flaw = _flaw(value)
         if flaw:
             return flaw
-        error = next(iter(self._validator.iter_errors(value)), None)
+        error = self._error(value)
         return None if error is None else _described(_telling(error))
+
+    def _error(self, value: JsonValue) -> ValidationError | None:
+        errors = self._validator.iter_errors(value)
+        return next((error for error in errors if not _is_hidden(error)), None)
 
     def unexpected(self, value: JsonValue) -> list[UnexpectedField]:
         """Return the fields that the schema forbids, or one of its options does."""
@@ -99,6 +109,14 @@ def _flaw(value: JsonValue) -> str | None:
     except (TypeError, ValueError) as error:
         return f"is no JSON ({error})"
     return None
+
+
+def _is_hidden(error: ValidationError) -> bool:
+    """Whether what is wrong is only that a placeholder stands where a text did."""
+    if error.kind.name in _OF_TEXTS:
+        return is_placeholder(error.instance)
+    options: Sequence[list[ValidationError]] = getattr(error.kind, "context", [])
+    return any(errors and all(map(_is_hidden, errors)) for errors in options)
 
 
 def _telling(error: ValidationError) -> ValidationError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from locum.schema import is_placeholder
 from locum.shapes.constraints import scalar_key
 from locum.shapes.shape import Closed, ListOf, Number, OneOf, Record, Text
 
@@ -17,8 +18,9 @@ __all__ = ["admits", "option_of"]
 def admits(shape: Shape, value: JsonValue) -> bool:
     """Return whether a value has a shape.
 
-    The form and the pattern of texts, and whether the items of a list differ, are not looked at,
-    nor are the fields of an object that its record does not know: those a `Checker` judges.
+    The form and the pattern of texts, the length of one that stands for what redaction took out,
+    and whether the items of a list differ, are not looked at, nor are the fields of an object that
+    its record does not know: those a `Checker` judges.
     """
     if value is None:
         return shape.nullable
@@ -34,7 +36,9 @@ def admits(shape: Shape, value: JsonValue) -> bool:
         case Number():
             fits = _number_fits(shape, value)
         case Text():
-            fits = isinstance(value, str) and _within(len(value), shape.shortest, shape.longest)
+            fits = isinstance(value, str) and (
+                is_placeholder(value) or _within(len(value), shape.shortest, shape.longest)
+            )
     return fits
 
 
