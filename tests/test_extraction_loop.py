@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from locum.config import RedactionSettings
+from locum.distillation import Decision
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.export import CertifiedExtractor, UnitCertificates
 from locum.extraction import ExtractionDistillation, distill_extraction
 from locum.extraction.certifying import certify_units, decide_on_objects
+from locum.extraction.written import explain_unnamed
 from locum.extractors import Unit, Verdicts
 from locum.redaction import Redactor
 from locum.schema import Example, Task
@@ -409,6 +411,59 @@ def test_fields_that_stand_at_one_place_are_named_with_the_cure() -> None:
     assert decision.reason.endswith("--leave-out parcel makes a student without")
     without = ExtractionTask("orders", schema, leave_out=("parcel",))
     assert distill_extraction(without, examples, family="linear").decision.verdict == "distil"
+
+
+def open_schema() -> dict[str, Any]:
+    """A schema that names fewer fields than answers have, and allows the others."""
+    properties = {name: SHORT_SCHEMA["properties"][name] for name in ("intent", "urgent")}
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def test_fields_that_the_schema_does_not_name_are_told_with_the_cure(
+    summarised: Sequence[Mail],
+) -> None:
+    mails = [
+        mail._replace(answer={**mail.answer, "none": [], "meta": {"why": number}})
+        for number, mail in enumerate(summarised)
+    ]
+    schema = open_schema()
+    refused = distill_short(mails, ExtractionTask("mail", schema)).decision
+    assert refused.verdict == "do_not_distil"
+    assert "the student gives no field that the schema does not name" in refused.reason
+    assert "the teacher's answers have meta (100%), " in refused.reason
+    assert "summary (100%): add them to it, or --leave-out meta " in refused.reason
+    assert refused.reason.endswith("--leave-out summary makes a student without")
+    assert "none (" not in refused.reason
+    names = ("meta", "number", "summary")
+    result = distill_short(mails, ExtractionTask("mail", schema, leave_out=names))
+    assert result.decision.verdict == "distil"
+    assert "does not name" not in result.decision.reason
+    [told] = [one for one in result.data.warnings if "as was asked for" in one]
+    assert told == "the student's answers have no meta, number, summary, as was asked for"
+
+
+def test_inner_fields_that_the_schema_does_not_name_are_told_by_their_path() -> None:
+    schema = open_schema()
+    schema["properties"]["items"] = {
+        "type": "array",
+        "items": {"type": "object", "properties": {"size": {"type": "integer"}}},
+    }
+    answer = {"intent": "refund", "urgent": True, "items": [{"size": 4, "why": "said"}, {"why": 1}]}
+    task = ExtractionTask("mail", schema)
+    reason = explain_unnamed(Decision("distil", "It is"), task.shape, [answer]).reason
+    assert reason.endswith(
+        "have items[].why (100%): add them to it, or forbid items[].why in it "
+        '("additionalProperties": false) to do without'
+    )
+    assert explain_unnamed(Decision("distil", "It is"), task.shape, [{}]).reason == "It is"
+
+
+def test_only_a_field_that_an_answer_has_can_be_left_out_of_an_open_schema(
+    summarised: Sequence[Mail],
+) -> None:
+    task = ExtractionTask("mail", open_schema(), leave_out=["sumary"])
+    with pytest.raises(UsageError, match=r"'sumary', which neither the schema names .* nor any of"):
+        distill_short(summarised, task)
 
 
 def test_without_the_free_text_it_is_distilled(summarised: Sequence[Mail]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.shapes import Checker, infer_schema
+from locum.errors import UsageError
+from locum.shapes import Checker, infer_schema, read_schema
 from locum.traffic.json_answers import read_answer
 from locum.traffic.json_objects import find_object
 
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
     from locum.schema import Example
     from locum.shapes import ExtractionTask, InferredSchema, JsonValue
 
-__all__ = ["AnswerPool", "AnswerProblem", "build_answer_pool", "find_objects", "schema_of_answers"]
+__all__ = [
+    "AnswerPool",
+    "AnswerProblem",
+    "build_answer_pool",
+    "check_left_out",
+    "find_objects",
+    "schema_of_answers",
+]
 
 _SHOWN_CHARACTERS = 120
 _LONGEST_PROBLEM = 100
@@ -104,6 +113,26 @@ def find_objects(answers: Sequence[str]) -> list[dict[str, JsonValue] | None]:
         except ValueError:
             found.append(None)
     return found
+
+
+def check_left_out(task: ExtractionTask, answers: Sequence[str | None]) -> None:
+    """Refuse to leave out a field that there is not.
+
+    Args:
+        task: What is distilled.
+        answers: The teacher's, as text.
+
+    Raises:
+        UsageError: The schema does not name it, and no answer has it.
+    """
+    unnamed = set(task.leave_out) - read_schema(task.schema).fields.keys()
+    for field in sorted(unnamed):
+        spelled = (json.dumps(field), json.dumps(field, ensure_ascii=False))
+        if not any(name in text for text in answers if text for name in spelled):
+            raise UsageError(
+                f"task {task.name!r} is to leave out {field!r}, which neither the schema names "
+                f"(it has {', '.join(task.shape.fields)}) nor any of its answers has"
+            )
 
 
 def schema_of_answers(answers: Sequence[str]) -> InferredSchema:

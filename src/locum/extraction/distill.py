@@ -29,14 +29,14 @@ from locum.distillation import (
 from locum.errors import InputError
 from locum.evaluation import Promise, share
 from locum.export import CertifiedExtractor
-from locum.extraction.answers import build_answer_pool
+from locum.extraction.answers import build_answer_pool, check_left_out
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import strata, summarise
 from locum.extraction.surroundings import find_learned_surroundings
-from locum.extraction.written import explain_crossed, refuse_written
+from locum.extraction.written import explain_crossed, explain_unnamed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
 from locum.schema import ANY_PLACEHOLDER
 from locum.shapes import ExtractionTask
@@ -138,7 +138,8 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     Raises:
         InputError: No input has an answer that is an object of the schema.
         TeacherError: The teacher fails.
-        UsageError: A value cannot be used, or the schema, with the reason for each field.
+        UsageError: A value cannot be used, or the schema, with the reason for each field; or a
+            field is to be left out that neither the schema names nor any answer has.
     """
     check_kinds(task, ExtractionTask, budget, progress)
     promise = Promise(target, confidence)
@@ -151,6 +152,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     wanted = Wanted(task.name, "JSON objects", lambda asked: asked.as_extractor(task))
     written = collect_written(wanted, real, teacher, store, money, told)
     told.stage("reading the answers")
+    check_left_out(task, written.texts)
     pool = build_answer_pool(task, real, written.texts)
     if not pool.examples:
         raise InputError("; ".join([_no_answers(task, pool), *written.notes]))
@@ -218,6 +220,7 @@ def _train_and_certify(
     decision = refuse_written(decision, units, train.answers, partial=partial)
     alignment = measure_alignment(task.shape, train.texts, train.answers, plan)
     decision = explain_crossed(decision, alignment)
+    decision = explain_unnamed(decision, task.shape, train.answers)
     usable = certificate if decision.verdict == "distil" else None
     if usable is not None and usable.coverage < minimum_coverage:
         usable = None

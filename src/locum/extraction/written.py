@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from locum.distillation import Decision
-from locum.extractors import value_at
-from locum.shapes import show_path
+from locum.extractors import NOTHING_SAID, meaning, value_at
+from locum.shapes import ITEM, ListOf, OneOf, Record, option_of, show_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from locum.alignment import AlignmentReport
     from locum.extractors import Unit
-    from locum.shapes import JsonValue
+    from locum.shapes import FieldPath, JsonValue, Shape
 
-__all__ = ["explain_crossed", "refuse_written", "written_shares"]
+__all__ = ["explain_crossed", "explain_unnamed", "refuse_written", "written_shares"]
 
 _OFTEN = 0.05
 _NEARLY_ALWAYS = 0.95
@@ -84,6 +85,46 @@ def explain_crossed(decision: Decision, alignment: AlignmentReport) -> Decision:
     reason = f"{decision.reason}; a place of the text is read for one field alone: {shown}; {names}"
     most = max(answers for *_, answers in crossed) / alignment.answers
     return _with_reason(decision, f"{reason} makes a student without", most)
+
+
+def explain_unnamed(decision: Decision, shape: Shape, answers: Sequence[JsonValue]) -> Decision:
+    """Return the decision with the fields of answers that the schema does not name, and the cure.
+
+    Args:
+        decision: By the certificates.
+        shape: Of the schema.
+        answers: The teacher's, of which some are.
+    """
+    counts = Counter(path for answer in answers for path in set(_unnamed(answer, shape)))
+    often = {path: n for path, n in sorted(counts.items()) if n > _OFTEN * len(answers)}
+    if not often:
+        return decision
+    shown = ", ".join(f"{show_path(path)} ({n / len(answers):.0%})" for path, n in often.items())
+    outer = [path[0] for path in often if len(path) == 1]
+    cures = [" ".join(f"--leave-out {name}" for name in outer) + " makes a student without"]
+    inner = [show_path(path) for path in often if len(path) > 1]
+    forbid = f'forbid {", ".join(inner)} in it ("additionalProperties": false) to do without'
+    cure = ", or ".join(["add them to it", *cures * bool(outer), *[forbid] * bool(inner)])
+    reason = (
+        f"{decision.reason}; the student gives no field that the schema does not name, and the "
+        f"teacher's answers have {shown}: {cure}"
+    )
+    return _with_reason(decision, reason, max(often.values()) / len(answers))
+
+
+def _unnamed(value: JsonValue, shape: Shape, path: FieldPath = ()) -> Iterator[FieldPath]:
+    """Yield where a value holds something in a field that its shape does not know."""
+    shape = option_of(shape, value) or shape if isinstance(shape, OneOf) else shape
+    match shape, value:
+        case Record(fields), dict():
+            for name, inner in value.items():
+                if name in fields:
+                    yield from _unnamed(inner, fields[name].shape, (*path, name))
+                elif meaning(inner, ()) != NOTHING_SAID:
+                    yield (*path, name)
+        case ListOf(item), list():
+            for one in value:
+                yield from _unnamed(one, item, (*path, ITEM))
 
 
 def _with_reason(decision: Decision, reason: str, share: float) -> Decision:

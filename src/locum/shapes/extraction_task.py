@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ExtractionTask"]
 
+_FORBIDDING = ("additionalProperties", "unevaluatedProperties")
+
 
 class ExtractionTask:
     """Calls that share one instruction, and whose answers are JSON objects of one schema.
@@ -25,7 +27,7 @@ class ExtractionTask:
         schema: JSON Schema of the answers as a dict or as text, or a pydantic model.
         instruction: What the teacher is asked to do.
         leave_out: Fields of the object itself that the student's answers need not have, such as
-            the reasons that a teacher gives.
+            the reasons that a teacher gives; also those that the schema allows and does not name.
 
     Raises:
         UsageError: The name cannot be used, the schema has no such field, or it describes what no
@@ -51,14 +53,16 @@ class ExtractionTask:
         """Return the schema without the fields that are left out."""
         properties: Any = self.schema.get("properties")
         known: dict[str, Any] = properties if isinstance(properties, dict) else {}
+        if not self.leave_out:
+            return self.schema
+        allowed = not any(self.schema.get(name) is False for name in _FORBIDDING)
+        named = read_schema(self.schema).fields
         for field in self.leave_out:
-            if field not in known:
+            if field not in known and (field in named or not allowed):
                 raise UsageError(
                     f"task {self.name!r} is to leave out {field!r}, which the schema's object does "
                     f"not have (it has {', '.join(known) or 'no properties of its own'})"
                 )
-        if not self.leave_out:
-            return self.schema
         left = {name: inner for name, inner in known.items() if name not in self.leave_out}
         required = [name for name in self.schema.get("required", ()) if name in left]
         return {**self.schema, "properties": left, "required": required}
