@@ -13,7 +13,7 @@ from locum.alignment import leaf_values, value_key
 from locum.extractors.assembly import Assembler, Findings, find_absences
 from locum.extractors.comparing import NOTHING_SAID, meaning
 from locum.extractors.options import NOTHING, SOMETHING, show_option
-from locum.shapes import ITEM, Checker, Closed, leaves, read_schema
+from locum.shapes import ITEM, Checker, Closed, infer_schema, leaves, read_schema
 from tests.schema_samples import INTEGER, NULL, WORD, object_of
 from tests.shape_strategies import TEXTS, ShapeCase, shapes_and_values
 
@@ -309,3 +309,13 @@ def test_an_empty_value_in_a_union_makes_nothing_up() -> None:
     }
     schema = object_of({"u": {"anyOf": [one, other]}})
     assert _build(schema, rankings, answers=answers) == {"u": {"by": "b"}}
+
+
+def test_what_is_always_empty_is_written_as_it_was() -> None:
+    answers: list[JsonValue] = [
+        {"a": word, "b": [], "c": {"d": []}, "e": {}, "f": None if word == "x" else []}
+        for word in ("x", "y", "z")
+    ]
+    schema = infer_schema(answers).schema
+    built = _build(schema, values={(("a",), ()): "w"}, answers=answers)
+    assert built == {"a": "w", "b": [], "c": {"d": []}, "e": {}, "f": []}

@@ -158,17 +158,44 @@ def test_answers_by_hand() -> None:
     assert dict(leaves(shape))["tags", ITEM] == Text(nullable=True)
 
 
-def test_fields_that_no_answer_fills_are_left_out_with_a_note() -> None:
-    answers: list[JsonValue] = [{"a": 1, "b": [], "c": {"d": []}}, {"a": 1, "b": [], "e": [{}]}]
+def test_fields_that_are_always_empty_stay_so() -> None:
+    answers: list[JsonValue] = [
+        {"a": 1, "b": [], "c": {"d": []}, "f": None, "g": {}, "h": [{"i": 1, "j": []}]},
+        {"a": 1, "b": [], "e": [{}], "f": [], "g": {}, "h": []},
+    ]
     schema, notes = infer_schema(answers)
-    assert list(schema["properties"]) == ["a"]
+    empty = {"items": {"type": "string"}, "maxItems": 0}
+    assert schema["properties"] == {
+        "a": {"type": "integer"},
+        "b": {"type": "array", **empty},
+        "c": {
+            "type": "object",
+            "properties": {"d": {"type": "array", **empty}},
+            "required": ["d"],
+        },
+        "f": {"type": ["null", "array"], **empty},
+        "g": {"type": "object", "additionalProperties": False},
+        "h": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"i": {"type": "integer"}, "j": {"type": "array", **empty}},
+                "required": ["i", "j"],
+            },
+        },
+    }
+    assert schema["required"] == ["a", "b", "f", "g", "h"]
     assert notes == (
-        "b is left out: no answer shows what its lists hold",
-        "c.d is left out: no answer shows what its lists hold",
-        "c is left out: no answer shows what its objects hold",
-        "e[] is left out: no answer shows what its objects hold",
+        "b is empty in all answers, and in the student's",
+        "c.d is empty in all answers, and in the student's",
+        "f is empty in all answers, and in the student's",
+        "g is empty in all answers, and in the student's",
+        "h[].j is empty in all answers, and in the student's",
         "e is left out: no answer shows what its lists hold",
     )
+    checker = Checker(schema)
+    assert checker.is_valid({"a": 1, "b": [], "f": [], "g": {}, "h": []})
+    assert not checker.is_valid({"a": 1, "b": ["x"], "f": [], "g": {}, "h": []})
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,15 @@ def test_parts_that_hold_together_are_merged() -> None:
     assert list(read_schema(closed).fields) == ["a"], "the first part forbids the other's field"
 
 
+def test_an_object_may_have_no_field_where_all_are_forbidden() -> None:
+    nothing = {"type": "object", "properties": {}, "additionalProperties": False}
+    assert shape_of(nothing) == Record({})
+    with pytest.raises(UsageError, match="is an object without properties"):
+        read_schema(nothing)
+    with pytest.raises(UsageError, match="is an object without properties"):
+        shape_of({"allOf": [object_of({"a": WORD}), nothing]})
+
+
 def test_options_share_what_stands_beside_them() -> None:
     base = {
         **object_of({"id": INTEGER}, "id"),

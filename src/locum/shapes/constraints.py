@@ -46,6 +46,7 @@ class Constraints:
         properties: Of an object: what must hold for each, by name.
         required: Names of properties that must be there.
         items: Of a list: what must hold for each item.
+        empty: Of an object: whether all parts say that it has no property at all.
     """
 
     kinds: tuple[str, ...] | None = None
@@ -54,6 +55,7 @@ class Constraints:
     properties: dict[str, list[Part]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     items: list[Part] = field(default_factory=list)
+    empty: bool = False
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -173,6 +175,8 @@ def _strictest(limits: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str
 
 def _forbid(found: Constraints, schemas: Sequence[Mapping[str, Any]]) -> None:
     """Take out the properties that a part closes the object to."""
+    closed = any(schema.get("additionalProperties") is False for schema in schemas)
+    found.empty = closed and not any(schema.get("properties") for schema in schemas)
     for schema in schemas:
         if schema.get("additionalProperties") is False:
             named = schema.get("properties", {})

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["InferredSchema", "infer_schema"]
 
 _DEEPEST = 50
+_NO_OBJECTS = "no answer shows what its objects hold"
+_NO_LISTS = "no answer shows what its lists hold"
+# What the items of a list are that has none does not matter.
+_NO_ITEMS = {"items": {"type": "string"}, "maxItems": 0}
 _FEWEST_OBJECTS = 5
 _FEWEST_DATA_KEYS = 20
 _TYPES: dict[type, str] = {
@@ -36,7 +40,8 @@ class InferredSchema(NamedTuple):
 
     Args:
         schema: Draft 2020-12; `read_schema` reads it.
-        notes: A sentence on each field that is left out, as the answers do not show what it holds.
+        notes: A sentence on each field that is always empty, or that is left out, as the answers do
+            not show what it holds.
     """
 
     schema: dict[str, Any]
@@ -47,11 +52,12 @@ def infer_schema(answers: Sequence[JsonValue]) -> InferredSchema:
     """Return the schema that recorded answers share: each of them satisfies it once it is read.
 
     Properties stand in the order in which they first occur, and are required if every object has
-    them. A field of several types lists them; integers beside other numbers are numbers. Where a
-    field is an empty list, or an object without values, beside something of another type, that says
-    nothing: the schema has null in its place, as which such an answer is read. Values are not
-    listed, and further fields are not forbidden: one that a later answer has would otherwise be
-    dropped without a trace.
+    them. A field of several types lists them; integers beside other numbers are numbers. A field
+    that is an empty list or an empty object in all of them, or null, has to be so. Where it is one,
+    or holds an object without values, beside something of another type, that says nothing: the
+    schema has null in its place, as which such an answer is read. Values are not listed, and
+    further fields are not forbidden: one that a later answer has would otherwise be dropped without
+    a trace.
 
     Args:
         answers: JSON objects, at least one.
@@ -91,14 +97,21 @@ class _Inference:
         if len(path) > _DEEPEST:
             self.problems[path] = UnfitError(f"lies more than {_DEEPEST} levels deep", "drop it")
             return None
+        told = [value for value in values if not _is_hollow(value)]
+        if len(told) < len(values) and all(value is None for value in told):
+            return self._describe_hollow(values, path)
         described: dict[str, Any] = {}
         unshown: dict[str, str] = {}
         objects = [value for value in values if isinstance(value, dict)]
         lists = [value for value in values if isinstance(value, list)]
-        if objects and not self._describe_objects(objects, path, described):
-            unshown["object"] = "no answer shows what its objects hold"
-        if lists and not self._describe_lists(lists, path, described):
-            unshown["array"] = "no answer shows what its lists hold"
+        if objects and (
+            all(map(_is_hollow, objects)) or not self._describe_objects(objects, path, described)
+        ):
+            unshown["object"] = _NO_OBJECTS
+        if lists and (
+            all(map(_is_hollow, lists)) or not self._describe_lists(lists, path, described)
+        ):
+            unshown["array"] = _NO_LISTS
         types = [name for name in _types_of(values) if name not in unshown]
         if unshown and types in ([], ["null"]):
             self._leave_out(path, next(iter(unshown.values())))
@@ -106,6 +119,26 @@ class _Inference:
         if unshown and "null" not in types:
             types.append("null")
         return {"type": types if len(types) > 1 else types[0], **described}
+
+    def _describe_hollow(
+        self, values: Sequence[JsonValue], path: FieldPath
+    ) -> dict[str, Any] | None:
+        """Return the schema of a field that is always empty; ``None`` where none says so."""
+        objects = [value for value in values if isinstance(value, dict)]
+        lists = [value for value in values if isinstance(value, list)]
+        types = _types_of(values)
+        described: dict[str, Any] = {"type": types if len(types) > 1 else types[0]}
+        if not path or path[-1] == ITEM or any(lists):
+            self._leave_out(path, _NO_LISTS if lists else _NO_OBJECTS)
+            return None
+        if lists:
+            described |= _NO_ITEMS
+        if any(objects):
+            return described if self._describe_objects(objects, path, described) else None
+        if objects:
+            described |= {"additionalProperties": False}
+        self.notes.append(f"{show_path(path)} is empty in all answers, and in the student's")
+        return described
 
     def _describe_objects(
         self, objects: Sequence[dict[str, JsonValue]], path: FieldPath, schema: dict[str, Any]
@@ -141,6 +174,15 @@ class _Inference:
 
     def _leave_out(self, path: FieldPath, reason: str) -> None:
         self.notes.append(f"{show_path(path)} is left out: {reason}")
+
+
+def _is_hollow(value: JsonValue) -> bool:
+    """Tell whether a list or an object holds nothing but such, not even null."""
+    waiting = [value]
+    while waiting and isinstance(waiting[-1], list | dict):
+        inner = waiting.pop()
+        waiting += inner.values() if isinstance(inner, dict) else inner
+    return not waiting
 
 
 def _types_of(values: Sequence[JsonValue]) -> list[str]:

@@ -116,7 +116,7 @@ class _Reader:
         return list_within(constraints.limits, item)
 
     def _record(self, constraints: Constraints, path: FieldPath) -> Shape:
-        if not constraints.properties:
+        if not constraints.properties and not (path and constraints.empty):
             raise UnfitError("is an object without properties", "name its `properties`")
         return Record(
             {
