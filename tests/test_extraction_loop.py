@@ -448,7 +448,11 @@ def test_inner_fields_that_the_schema_does_not_name_are_told_by_their_path() -> 
         "type": "array",
         "items": {"type": "object", "properties": {"size": {"type": "integer"}}},
     }
-    answer = {"intent": "refund", "urgent": True, "items": [{"size": 4, "why": "said"}, {"why": 1}]}
+    answer: JsonObject = {
+        "intent": "refund",
+        "urgent": True,
+        "items": [{"size": 4, "why": "said"}, {"why": 1}],
+    }
     task = ExtractionTask("mail", schema)
     reason = explain_unnamed(Decision("distil", "It is"), task.shape, [answer]).reason
     assert reason.endswith(

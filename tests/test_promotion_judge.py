@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from locum.errors import ArtefactError
 from locum.promotion import Judge, load_judge
+from locum.shapes import ExtractionTask
 from tests.promoted import label_student, object_student
 
 if TYPE_CHECKING:
@@ -97,6 +99,15 @@ def test_a_student_that_read_nothing_agrees_with_nothing(of_objects: Judge) -> N
 def test_no_answer_makes_a_judge_stumble(of_labels: Judge, of_objects: Judge, answer: str) -> None:
     assert of_labels("billing", answer) in {True, False}
     assert not of_objects(json.dumps(SAID), answer)
+
+
+def test_whole_numbers_of_any_size_are_compared_to_the_digit() -> None:
+    schema = {"type": "object", "properties": {"parcel": {"type": "integer"}}}
+    task = ExtractionTask("parcels", schema)
+    of_numbers = Judge.of(dataclasses.replace(object_student(), task=task))
+    said = '{"parcel": 9400111202555842332669}'
+    assert of_numbers(said, said)
+    assert not of_numbers(said, said.replace("2669", "2670"))
 
 
 def test_without_its_student_there_is_no_judge(tmp_path: Path) -> None:

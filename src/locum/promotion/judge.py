@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import orjson
 
 from locum.export import (
     CertifiedExtractor,
@@ -122,4 +121,4 @@ def _objects(student: CertifiedExtractor) -> tuple[_Reader, _Reader]:
         value = read_answer(answer, task.shape, checker, task.leave_out).value
         return None if value is None else meaning(value, sets).decode()
 
-    return read, lambda said: meaning(orjson.loads(said), sets).decode() if said else None
+    return read, lambda said: meaning(json.loads(said), sets).decode() if said else None

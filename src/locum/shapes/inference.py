@@ -179,10 +179,12 @@ class _Inference:
 def _is_hollow(value: JsonValue) -> bool:
     """Tell whether a list or an object holds nothing but such, not even null."""
     waiting = [value]
-    while waiting and isinstance(waiting[-1], list | dict):
+    while waiting:
         inner = waiting.pop()
+        if not isinstance(inner, list | dict):
+            return False
         waiting += inner.values() if isinstance(inner, dict) else inner
-    return not waiting
+    return True
 
 
 def _types_of(values: Sequence[JsonValue]) -> list[str]:
