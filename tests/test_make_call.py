@@ -407,3 +407,25 @@ def test_arguments_of_the_one_tool_are_the_answer(offered: JsonObject, called: J
     request, response = asked(("user", "a"), **offered), answered(None, **called)
     assert asked_schema(request) == LABELS
     assert object_text(request, response) == '{"label": "a"}'
+    assert object_text(asked(("user", "a")), response) == '{"label": "a"}', "no tools were kept"
+
+
+@pytest.mark.parametrize(
+    ("begun", "said", "whole"),
+    [
+        ("{", '"label": "a"}', '{"label": "a"}'),
+        ('Here it is: {"label":', ' "a"}\nDone.', 'Here it is: {"label": "a"}\nDone.'),
+        ('{"found": ', '{"label": "a"}}', '{"found": {"label": "a"}}'),
+        ("{", '{"label": "a"}', '{"label": "a"}'),
+        ('{"label": "b"}', '{"label": "a"}', '{"label": "a"}'),
+        ('{"label": "a"}', '{"label": "a"}', '{"label": "a"}'),
+        ("{", "I cannot.", "I cannot."),
+        ("It is", " a", " a"),
+    ],
+)
+def test_an_object_that_begins_in_the_request_is_read_whole(
+    begun: str, said: str, whole: str
+) -> None:
+    request = asked(("user", "a"), ("assistant", begun))
+    assert object_text(request, answered(said)) == whole
+    assert object_text(asked(("assistant", begun), ("user", "a")), answered(said)) == said
