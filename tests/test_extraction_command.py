@@ -455,6 +455,17 @@ def test_a_schema_that_cannot_be_distilled_is_refused_at_once(few: Path) -> None
     assert not (few / ".locum" / "other").exists()
 
 
+def test_lists_of_objects_are_refused_with_what_to_ask_for(here: Path) -> None:
+    rows = [
+        {"text": mail.text, "answer": json.dumps([mail.answer, {"intent": "none"}])}
+        for mail in make_short_mails(30)
+    ]
+    (here / "lists.jsonl").write_text(lines(*rows))
+    said = refusal("distill", "lists", "--calls", "lists.jsonl")
+    assert "30 of 30 answers are lists of objects" in said
+    assert 'ask for an object that holds the list, as in {"items": [...]}' in said
+
+
 @pytest.mark.parametrize("option", [["--partial"], ["--leave-out", "summary"]])
 def test_options_of_json_are_refused_where_answers_are_labels(
     here: Path, option: list[str]

@@ -15,7 +15,8 @@ from locum.distillation import Decision
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.export import CertifiedExtractor, UnitCertificates
-from locum.extraction import ExtractionDistillation, distill_extraction
+from locum.extraction import ExtractionDistillation, distill_extraction, schema_of_answers
+from locum.extraction.answers import refuse_lists
 from locum.extraction.certifying import certify_units, decide_on_objects
 from locum.extraction.written import explain_unnamed
 from locum.extractors import Unit, Verdicts
@@ -650,6 +651,25 @@ def test_answers_that_a_schema_refuses_for_their_placeholders_are_told() -> None
     recorded = [Example("call [PHONE_1]", answer='{"phone": "[PHONE_1]"}')]
     with pytest.raises(InputError, match=r"hold placeholders of redaction: .*\[redaction\] off"):
         distill_extraction(ExtractionTask("call", call), recorded)
+
+
+@pytest.mark.parametrize("lists", ["[{}]", "Here you are:\n```json\n[{}]\n```"])
+def test_answers_that_are_lists_are_refused_with_the_cure(lists: str) -> None:
+    mails = make_short_mails(40)
+    several = [", ".join([json.dumps(mail.answer)] * (n % 3)) for n, mail in enumerate(mails)]
+    texts = [lists.replace("{}", objects) for objects in several]
+    examples = [Example(mail.text, text) for mail, text in zip(mails, texts, strict=True)]
+    said = "40 of 40 answers are lists of objects, of which 27 hold none or several, .*items"
+    with pytest.raises(UsageError, match=said):
+        distill_extraction(make_short_task(), examples)
+    with pytest.raises(UsageError, match=said):
+        schema_of_answers(texts)
+
+
+def test_objects_that_stand_in_lists_alone_are_read() -> None:
+    answers = [json.dumps([mail.answer]) for mail in make_short_mails(40)]
+    assert {"intent", "urgent"} <= schema_of_answers(answers).schema["properties"].keys()
+    refuse_lists([*answers, None, '{"a": [{}, {}]}', "no [1] {}", "[1, 2]", "[" * 9_999, "[{]"])
 
 
 def test_only_fields_that_there_are_can_be_left_out() -> None:

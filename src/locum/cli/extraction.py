@@ -47,7 +47,8 @@ def find_extraction(
     """Return the task whose answers are JSON; ``None`` where they are labels.
 
     Its schema is that of the flags, else of ``locum.toml``, else the one that most of the recorded
-    calls asked for, else what the answers share, where most of them are JSON objects.
+    calls asked for, else what the answers share, where most of them are JSON objects. Lists of them
+    are refused there, with what to ask for.
 
     Args:
         name: Of the task.
@@ -83,13 +84,13 @@ def find_extraction(
 
 
 def _are_objects(examples: Sequence[Example]) -> bool:
-    from locum.traffic.json_objects import find_object
+    from locum.traffic.json_objects import count_listed, find_object
 
     answers = [example.answer for example in examples if example.answer is not None]
     found = 0
     for answer in answers:
         try:
-            found += bool(find_object(answer).value)
+            found += count_listed(answer) is not None or bool(find_object(answer).value)
         except ValueError:
             continue
     return found > _FEWEST_OBJECTS * len(answers)

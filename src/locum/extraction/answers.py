@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import UsageError
 from locum.shapes import Checker, infer_schema, read_schema
 from locum.traffic.json_answers import read_answer
-from locum.traffic.json_objects import find_object
+from locum.traffic.json_objects import count_listed, find_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,12 @@ __all__ = [
     "build_answer_pool",
     "check_left_out",
     "find_objects",
+    "refuse_lists",
     "schema_of_answers",
 ]
 
+_MOSTLY_LISTS = 0.5
+_MANY_OF_OTHERS = 0.02
 _SHOWN_CHARACTERS = 120
 _LONGEST_PROBLEM = 100
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![\w.\[])-?\d+(?:\.\d+)?')
@@ -135,12 +138,33 @@ def check_left_out(task: ExtractionTask, answers: Sequence[str | None]) -> None:
             )
 
 
+def refuse_lists(answers: Sequence[str | None]) -> None:
+    """Refuse answers that are lists of objects: a student answers with one object.
+
+    Args:
+        answers: The teacher's, as text.
+
+    Raises:
+        UsageError: Most are, and more than a fiftieth list none or several.
+    """
+    given = [text for text in answers if text is not None]
+    sizes = [size for text in given if (size := count_listed(text)) is not None]
+    others = sum(size != 1 for size in sizes)
+    if len(sizes) > _MOSTLY_LISTS * len(given) and others > _MANY_OF_OTHERS * len(given):
+        raise UsageError(
+            f"{len(sizes):,} of {len(given):,} answers are lists of objects, of which {others:,} "
+            "hold none or several, and a student answers with one object: let the instruction ask "
+            'for an object that holds the list, as in {"items": [...]}'
+        )
+
+
 def schema_of_answers(answers: Sequence[str]) -> InferredSchema:
     """Return the schema that answers share; those that hold no object are left out.
 
     Raises:
-        UsageError: They share none, or one that no student can answer with.
+        UsageError: They share none, or one that no student can answer with; or they are lists.
     """
+    refuse_lists(answers)
     values = [value for value in find_objects(answers) if value is not None]
     return infer_schema(values)
 

@@ -29,7 +29,7 @@ from locum.distillation import (
 from locum.errors import InputError
 from locum.evaluation import Promise, share
 from locum.export import CertifiedExtractor
-from locum.extraction.answers import build_answer_pool, check_left_out
+from locum.extraction.answers import build_answer_pool, check_left_out, refuse_lists
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
@@ -139,7 +139,8 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
         InputError: No input has an answer that is an object of the schema.
         TeacherError: The teacher fails.
         UsageError: A value cannot be used, or the schema, with the reason for each field; or a
-            field is to be left out that neither the schema names nor any answer has.
+            field is to be left out that neither the schema names nor any answer has; or answers are
+            lists of objects.
     """
     check_kinds(task, ExtractionTask, budget, progress)
     promise = Promise(target, confidence)
@@ -152,6 +153,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     wanted = Wanted(task.name, "JSON objects", lambda asked: asked.as_extractor(task))
     written = collect_written(wanted, real, teacher, store, money, told)
     told.stage("reading the answers")
+    refuse_lists(written.texts)
     check_left_out(task, written.texts)
     pool = build_answer_pool(task, real, written.texts)
     if not pool.examples:

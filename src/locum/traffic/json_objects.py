@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from locum.shapes import JsonValue
 
-__all__ = ["FoundObject", "WrittenFloat", "find_object"]
+__all__ = ["FoundObject", "WrittenFloat", "count_listed", "find_object"]
 
 _LONGEST = 1_000_000
 _DEEPEST = 100
@@ -85,6 +85,22 @@ def find_object(text: str) -> FoundObject:
         raise ValueError("there are several different JSON objects in the answer")
     decoded, span = found[0], spans[0]
     return FoundObject(decoded.value, text[span], (*_repairs_around(text, spans), *decoded.repairs))
+
+
+def count_listed(text: str) -> int | None:
+    """Return how many objects a text lists; ``None`` where it is no JSON list of objects.
+
+    Code fences and prose around the list do not matter.
+    """
+    before, _, rest = text.partition("[")
+    inner, end, after = rest.rpartition("]")
+    if not end or "{" in before or "}" in after:
+        return None
+    try:
+        items = json.loads(f"[{inner}]")
+    except (ValueError, RecursionError):
+        return None
+    return len(items) if all(isinstance(item, dict) for item in items) else None
 
 
 def _repairs_around(text: str, spans: list[slice]) -> tuple[str, ...]:
