@@ -26,8 +26,8 @@ class ReadAnswer(NamedTuple):
             or an object that holds nothing, where another type was due), ``enum spelling``,
             ``key spelling``, ``missing null``, ``null as text``, ``null left out`` (of an optional
             field that cannot be null), ``number as text``, ``object in a list``,
-            ``repeated object``, ``text as number`` (a text was due), ``unexpected field``,
-            ``wrapped object`` (in a field of another).
+            ``repeated object``, ``sketch before it`` (in braces, no JSON), ``text as number``
+            (a text was due), ``unexpected field``, ``wrapped object`` (in a field of another).
         problem: Why the answer cannot be used; ``None`` where it can.
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from locum.shapes import JsonValue
 
@@ -54,6 +54,10 @@ class FoundObject(NamedTuple):
         return _decode(self.text, WrittenFloat).value
 
 
+class _BrokenError(ValueError):
+    """What stands in braces is no JSON."""
+
+
 class _Decoded(NamedTuple):
     value: dict[str, JsonValue]
     repairs: tuple[str, ...]
@@ -65,7 +69,8 @@ def find_object(text: str) -> FoundObject:
     Code fences, a byte order mark and prose around it do not matter; prose that itself holds a
     brace followed by a quotation mark does. What was put right is named: ``duplicate key`` (the
     last one counts), ``control character`` (a line break within a string), ``repeated object``
-    (the same one twice), ``object in a list`` (the only one of it).
+    (the same one twice), ``object in a list`` (the only one of it), ``sketch before it`` (another
+    in braces that is no JSON).
 
     Raises:
         ValueError: There is no object, or there are several different ones; it is cut off or not
@@ -79,12 +84,30 @@ def find_object(text: str) -> FoundObject:
     spans = [*_spans(text)]
     if not spans:
         raise ValueError("there is no JSON object in the answer")
-    # Twice the same text is read once.
-    found = [_decode(part, float) for part in dict.fromkeys(text[span] for span in spans)]
-    if len({canonical_json(decoded.value) for decoded in found}) > 1:
+    found = _decode_all(text[span] for span in spans)
+    if len({canonical_json(decoded.value) for decoded in found.values()}) > 1:
         raise ValueError("there are several different JSON objects in the answer")
-    decoded, span = found[0], spans[0]
-    return FoundObject(decoded.value, text[span], (*_repairs_around(text, spans), *decoded.repairs))
+    whole = [span for span in spans if text[span] in found]
+    part, decoded = next(iter(found.items()))
+    sketched = ("sketch before it",) * (len(whole) < len(spans))
+    return FoundObject(
+        decoded.value, part, (*sketched, *_repairs_around(text, whole), *decoded.repairs)
+    )
+
+
+def _decode_all(parts: Iterable[str]) -> dict[str, _Decoded]:
+    """Decode texts, each once; what is no JSON is passed over where the last one is."""
+    found: dict[str, _Decoded] = {}
+    broken: _BrokenError | None = None
+    for part in dict.fromkeys(parts):
+        try:
+            found[part] = _decode(part, float)
+            broken = None
+        except _BrokenError as error:
+            broken = error
+    if broken:
+        raise broken
+    return found
 
 
 def count_listed(text: str) -> int | None:
@@ -169,7 +192,7 @@ def _leniently(decode: Callable[..., dict[str, JsonValue]]) -> dict[str, JsonVal
     try:
         return decode(strict=False)
     except json.JSONDecodeError as error:
-        raise ValueError(
+        raise _BrokenError(
             f"the JSON object is not valid: {error.msg} at its character {error.pos}"
         ) from None
 
