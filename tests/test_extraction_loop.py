@@ -254,7 +254,7 @@ def test_an_encoder_may_lie_at_a_path(tmp_path: Path) -> None:
 
 
 def test_one_string_is_not_a_list_of_texts(student: CertifiedExtractor) -> None:
-    with pytest.raises(UsageError, match="wrap the one text"):
+    with pytest.raises(UsageError, match="is one text: give a list of texts"):
         student.predict("a text")
     assert student.predict([]) == []
 
