@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
-from locum.shapes import Checker, infer_schema, read_schema
+from locum.shapes import Checker, infer_schema
 from locum.traffic.json_answers import read_answer
 from locum.traffic.json_objects import count_listed, find_object
 
@@ -128,7 +128,7 @@ def check_left_out(task: ExtractionTask, answers: Sequence[str | None]) -> None:
     Raises:
         UsageError: The schema does not name it, and no answer has it.
     """
-    unnamed = set(task.leave_out) - read_schema(task.schema).fields.keys()
+    unnamed = set(task.leave_out) - task.schema.get("properties", {}).keys()
     for field in sorted(unnamed):
         spelled = (json.dumps(field), json.dumps(field, ensure_ascii=False))
         if not any(name in text for text in answers if text for name in spelled):

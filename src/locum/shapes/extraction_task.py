@@ -48,24 +48,31 @@ class ExtractionTask:
         self.leave_out = tuple(leave_out)
         self.answer_schema: JsonObject = self._without_fields()
         self.shape = read_schema(self.answer_schema)
+        self._check_left_out()
 
     def _without_fields(self) -> JsonObject:
         """Return the schema without the fields that are left out."""
-        properties: Any = self.schema.get("properties")
-        known: dict[str, Any] = properties if isinstance(properties, dict) else {}
         if not self.leave_out:
             return self.schema
+        known = self._properties()
+        left = {name: inner for name, inner in known.items() if name not in self.leave_out}
+        required = [name for name in self.schema.get("required", ()) if name in left]
+        return {**self.schema, "properties": left, "required": required}
+
+    def _properties(self) -> dict[str, Any]:
+        properties: Any = self.schema.get("properties")
+        return properties if isinstance(properties, dict) else {}
+
+    def _check_left_out(self) -> None:
+        """Refuse to leave out what answers cannot have, or what is described elsewhere."""
+        known = self._properties()
         allowed = not any(self.schema.get(name) is False for name in _FORBIDDING)
-        named = read_schema(self.schema).fields
         for field in self.leave_out:
-            if field not in known and (field in named or not allowed):
+            if field not in known and (field in self.shape.fields or not allowed):
                 raise UsageError(
                     f"task {self.name!r} is to leave out {field!r}, which the schema's object does "
                     f"not have (it has {', '.join(known) or 'no properties of its own'})"
                 )
-        left = {name: inner for name, inner in known.items() if name not in self.leave_out}
-        required = [name for name in self.schema.get("required", ()) if name in left]
-        return {**self.schema, "properties": left, "required": required}
 
     def __eq__(self, other: object) -> bool:
         """Tell whether two tasks are the same."""
