@@ -88,7 +88,7 @@ def test_what_nobody_can_learn_is_left_to_the_teacher(student: CertifiedWriter) 
 
 def test_blank_texts_are_never_answered(student: CertifiedWriter) -> None:
     assert not any(one.answered for one in student.predict(["", " \n"]))
-    with pytest.raises(UsageError, match="wrap the one text"):
+    with pytest.raises(UsageError, match="give a list of texts"):
         student.predict("amber of the")
 
 
