@@ -14,10 +14,22 @@ from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.config import Settings
 from locum.distillation import distill
 from locum.errors import QualityGateError, UsageError
+from locum.extraction import distill_extraction
 from locum.promotion import compare_with_promoted, read_standings
 from locum.schema import Example
 from locum.store import PromotionStore, ShadowStore, open_database
-from tests.promoted import CERTIFICATE, SURE, UNSURE, label_calls, label_student, promote
+from tests.json_traffic import make_answers, make_short_mails, make_short_task
+from tests.promoted import (
+    CERTIFICATE,
+    SURE,
+    UNSURE,
+    chat_request,
+    label_calls,
+    label_student,
+    object_student,
+    promote,
+    record,
+)
 from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
@@ -81,6 +93,25 @@ def test_a_few_that_differ_by_chance_make_no_place_for_one_that_answers_less(
         found = compare_with_promoted(database, promotion, with_threshold(0.99999), changed)
     assert not found.better
     assert "and the promoted one 100.0% with 86.7%" in found.reason
+
+
+def test_one_whose_objects_lack_a_new_field_makes_place(tmp_path: Path) -> None:
+    examples = make_answers(make_short_mails(200))
+    task = make_short_task(leave_out=["summary", "number"])
+    without = distill_extraction(task, examples, target=0.85, family="linear").student
+    mails = [(mail.text, orjson.dumps(mail.answer).decode()) for mail in make_short_mails(40)]
+    calls = [
+        record(chat_request(text), answer, number, task="mail")
+        for number, (text, answer) in enumerate(mails)
+    ]
+    place = tmp_path / "store.sqlite"
+    promote(place, tmp_path / "student", without, calls)
+    with open_database(place) as database:
+        promotion = PromotionStore(database).find("mail")
+        assert promotion is not None
+        found = compare_with_promoted(database, promotion, object_student(), mails)
+    assert found.better
+    assert found.reason.endswith("too little for its promise")
 
 
 def test_one_that_was_revoked_makes_place(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def compare_with_promoted(
     The new one is better where the promoted one was revoked or cannot be read, so that it answers
     no call; or where these inputs rule out, by an exact binomial test, that it keeps its promise;
     or where the new one answers more of them, by at least one standard error of the difference. The
-    promoted one may have learned from some of them, which speaks for it alone.
+    promoted one may have learned from some of them, which speaks for it alone. Both are judged by
+    what the new one is to say: an object that lacks a field of its schema agrees with none.
 
     Args:
         database: The store.
@@ -94,8 +95,8 @@ def compare_with_promoted(
         old = _load(database, promotion, Path(scratch))
         if old is None:
             return Refreshed(better=True, reason=_UNREADABLE)
-        before = _answers(old, certified_on)
-    now = _answers(new, certified_on)
+        before = _answers(old, certified_on, Judge.of(new))
+    now = _answers(new, certified_on, Judge.of(new))
     shown = (
         f"on {len(certified_on):,} inputs that it did not learn from it answers "
         f"{now.coverage:.1%} with {now.agreement:.1%} agreement, and the promoted one "
@@ -122,8 +123,7 @@ def _load(database: Database, promotion: Promotion, scratch: Path) -> AnyStudent
         return None
 
 
-def _answers(student: AnyStudent, given: Sequence[tuple[str, str]]) -> _Answers:
-    judge = Judge.of(student)
+def _answers(student: AnyStudent, given: Sequence[tuple[str, str]], judge: Judge) -> _Answers:
     predictions: Sequence[Said] = student.predict([text for text, _ in given])
     pairs = zip(predictions, given, strict=True)
     return _Answers(
