@@ -140,6 +140,22 @@ def test_a_fence_around_objects_is_kept_where_it_is_nearly_always_there() -> Non
     assert word_objects(said) == ObjectWording()
 
 
+@pytest.mark.parametrize(
+    ("answer", "before", "after"),
+    [
+        ('Order {0} is meant:\n\n```json\n{{"a": {0}}}\n```', "```json\n", "\n```"),
+        ('<thinking>{0}?</thinking>\n<json>{{"a": {0}}}</json>', "<json>", "</json>"),
+        ('```json\n{{"a": {0}}}\n```\n\nIs order {0} meant?', "```json\n", "\n```"),
+        ('Order {0} is meant: {{"a": {0}}}', "", ""),
+    ],
+)
+def test_a_fence_stays_where_what_stands_before_it_differs(
+    answer: str, before: str, after: str
+) -> None:
+    said = [Worded(answer.format(number), 1) for number in range(20)]
+    assert word_objects(said) == ObjectWording(before, after)
+
+
 # The plan.
 
 

@@ -96,14 +96,31 @@ def _are_alike(spellings: Counter[str]) -> bool:
 
 
 def word_objects(answers: Iterable[Worded]) -> ObjectWording:
-    """Return what stands around the objects of answers, where it is nearly always the same."""
-    around: Counter[ObjectWording] = Counter()
+    """Return what stands around the objects of answers, where it is nearly always the same.
+
+    Where that is not so of all that stands there, as with a sentence before each code fence, it may
+    be so of the line before an object and of the one after it.
+    """
+    around = []
     for answer in answers:
         before, brace, _ = answer.text.partition("{")
         _, end, after = answer.text.rpartition("}")
         if brace and end:
-            around[ObjectWording(before, after)] += 1
-    if not around:
-        return ObjectWording()
-    wording, count = around.most_common(1)[0]
-    return wording if count >= _SAME_FRAME_SHARE * around.total() else ObjectWording()
+            around.append(ObjectWording(before, after))
+    return _shared(around) or _shared(map(_nearest, around)) or ObjectWording()
+
+
+def _shared(around: Iterable[ObjectWording]) -> ObjectWording | None:
+    counts = Counter(around)
+    for wording, count in counts.most_common(1):
+        if count >= _SAME_FRAME_SHARE * counts.total():
+            return wording
+    return None
+
+
+def _nearest(around: ObjectWording) -> ObjectWording:
+    """Return the last line before an object and the first after it that are not blank."""
+    before, after = (part.splitlines(keepends=True) for part in around)
+    last = max((place for place, line in enumerate(before) if line.strip()), default=0)
+    first = next((place for place, line in enumerate(after) if line.strip()), 0)
+    return ObjectWording("".join(before[last:]), "".join(after[: first + 1]).rstrip("\r\n"))
