@@ -29,8 +29,10 @@ _DATABASES = count()
 # What a shell puts behind ignores interrupts, and so would what the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A change is judged by the same examples each time; `--hypothesis-profile default` draws others.
-settings.register_profile("repeated", derandomize=True)
+# A change is judged by the same examples each time; `--hypothesis-profile drawn` draws others. No
+# example is timed: machines are busy.
+settings.register_profile("drawn", deadline=None)
+settings.register_profile("repeated", settings.get_profile("drawn"), derandomize=True)
 settings.load_profile("repeated")
 
 

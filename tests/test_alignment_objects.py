@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.alignment import (
@@ -277,7 +277,6 @@ WORDS = st.sampled_from(["red", "Red", "blue", "red blue", "2", "green"])
 
 
 @given(st.lists(WORDS, max_size=8), st.lists(WORDS, max_size=6), st.lists(WORDS, max_size=4))
-@settings(deadline=None)
 def test_every_value_has_one_span_or_one_loss_and_no_field_shares_a_token(
     text_words: list[str], tags: list[str], names: list[str]
 ) -> None:

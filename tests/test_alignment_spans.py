@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
@@ -27,7 +27,6 @@ def spans(value: str, text: str) -> list[tuple[str, str]]:
 
 
 @given(TEXTS, st.data())
-@settings(deadline=None)
 def test_a_value_cut_out_of_the_text_is_found_at_its_place(text: str, data: st.DataObject) -> None:
     tokens = tokenize(text)
     assume(tokens)
@@ -40,7 +39,6 @@ def test_a_value_cut_out_of_the_text_is_found_at_its_place(text: str, data: st.D
 
 
 @given(TEXTS, st.data())
-@settings(deadline=None)
 def test_a_value_in_another_case_is_still_found_there(text: str, data: st.DataObject) -> None:
     tokens = tokenize(text)
     assume(tokens)
@@ -71,7 +69,6 @@ def test_a_value_with_other_punctuation_is_still_found(
 
 @given(TEXTS, TEXTS)
 @example("the", "the The")
-@settings(deadline=None)
 def test_spans_are_those_of_trying_every_one(value: str, text: str) -> None:
     tokens = tokenize(text)
     finder = SpanFinder(text, tokens)
@@ -162,7 +159,6 @@ def test_what_says_something_else_is_not_found(value: str, text: str) -> None:
     st.lists(st.from_regex(r"[a-z]{5,9}", fullmatch=True), min_size=3, max_size=12, unique=True),
     st.data(),
 )
-@settings(deadline=None)
 def test_the_nearest_edit_is_the_one_of_trying_every_span(
     parts: list[str], data: st.DataObject
 ) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from locum.alignment import Token, tokenize
@@ -28,7 +28,6 @@ def words(text: str) -> list[str]:
 
 @given(TEXTS)
 @example("\x1c\x1d\x1e\x1f\x85\xa0")
-@settings(deadline=None)
 def test_tokens_rebuild_the_text(text: str) -> None:
     tokens = tokenize(text)
     rebuilt = list(re.sub(r"\S", "\0", text))
@@ -46,7 +45,6 @@ def test_the_short_way_for_ascii_is_the_long_one(text: str) -> None:
 
 
 @given(TEXTS)
-@settings(deadline=None)
 def test_a_mark_stays_with_what_it_marks(text: str) -> None:
     for token in tokenize(text):
         before = text[token.start - 1 : token.start]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.promotion import ANSWER_FORMS, Ask
@@ -35,7 +35,6 @@ def write(endpoint: Endpoint, ask: Ask, answer: StudentAnswer) -> bytes:
     names=st.lists(NAMES, min_size=2, max_size=2),
     times=st.lists(TOKENS, min_size=2, max_size=2),
 )
-@settings(deadline=None)
 def test_a_template_gives_what_is_written(
     endpoint: Endpoint,
     stream: bool,  # noqa: FBT001

@@ -152,7 +152,7 @@ def test_measures_tell_labels_for_short_texts_from_talk(found: Discovery) -> Non
     assert not measures["topic"].instruction_varies
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_calls_does_not_matter(order: random.Random) -> None:
     traffic = make_traffic(ALL)
@@ -160,7 +160,7 @@ def test_the_order_of_calls_does_not_matter(order: random.Random) -> None:
     assert audit(traffic) == found_in_all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.dictionaries(st.sampled_from(sorted(KINDS)), st.integers(1, 120), min_size=1))
 def test_calls_of_one_task_change_neither_the_calls_nor_the_name_of_another(
     sizes: Mapping[str, int],

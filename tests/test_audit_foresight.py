@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.audit.folds import FEWEST, FOLDS, Fold, check_inputs, divide_in_folds, judge_sizes
@@ -37,7 +37,6 @@ def held_out(agreement: float, size: int, calls: int | None = None, seed: int = 
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 99)), min_size=1, max_size=300),
     st.sampled_from([0.6, 0.8, 0.9]),
 )
-@settings(deadline=None)
 def test_planned_and_tested_on_the_same_inputs_it_is_the_foreseen_coverage(
     inputs: list[tuple[int, int]], target: float
 ) -> None:
@@ -130,7 +129,6 @@ def test_a_student_that_does_not_learn_is_not_foreseen_to() -> None:
 
 
 @given(st.lists(st.integers(0, 20), min_size=30, max_size=80), st.integers(0, 5))
-@settings(deadline=None)
 def test_each_group_is_judged_once_and_never_learned_from_then(
     numbers: list[int], seed: int
 ) -> None:

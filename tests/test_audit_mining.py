@@ -166,14 +166,14 @@ def test_a_text_without_gaps_admits_texts_with_its_words_alone(one: str, other: 
     assert pattern.admits(words.joined) == (words.keys == read_words(one).keys)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(range(60)))
 def test_the_order_of_texts_does_not_matter(order: list[int]) -> None:
     texts = [text for template in TEMPLATES[:3] for text in fill(template, 20)]
     assert mine([texts[place] for place in order]) == mine(texts)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sets(st.sampled_from(TEMPLATES), min_size=1), st.integers(10, 60))
 def test_texts_of_other_templates_change_nothing(others: set[str], count: int) -> None:
     alone = mine(fill(TEMPLATES[0]))

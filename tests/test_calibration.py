@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.calibration import (
@@ -59,7 +59,6 @@ def test_a_label_of_probability_zero_costs_a_finite_amount() -> None:
 
 
 @given(_ROWS, st.data())
-@settings(deadline=None)
 def test_bins_hold_every_input_once(rows: list[list[float]], data: st.DataObject) -> None:
     weights = np.array(rows)
     probabilities = weights / weights.sum(axis=1, keepdims=True)

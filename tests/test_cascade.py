@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.errors import ArtefactError, UsageError
@@ -56,7 +56,6 @@ _Row = st.tuples(
 
 
 @given(st.lists(_Row, max_size=12), st.floats(0.5, 1.01), st.floats(0, 1))
-@settings(deadline=None)
 def test_the_first_answers_where_it_is_sure_and_the_mix_elsewhere(
     rows: list[tuple[list[float], list[float], float, float]], threshold: float, weight: float
 ) -> None:

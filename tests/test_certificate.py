@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
@@ -174,7 +174,6 @@ def test_no_certificate_where_nothing_is_answered() -> None:
     st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=150),
     st.integers(0, 400),
 )
-@settings(deadline=None)
 def test_planned_thresholds_descend_and_were_seen(
     inputs: list[tuple[int, bool]], certify_inputs: int
 ) -> None:

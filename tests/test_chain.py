@@ -97,7 +97,7 @@ def _near(case: _Case) -> float:
 
 
 @given(_cases())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_partitions_and_best_paths_are_those_of_all_sequences(case: _Case) -> None:
     found = log_partition(case.chain, case.packed, case.packing)
     slow = log_forward(case.chain, case.packed, case.packing).log_partition
@@ -112,7 +112,7 @@ def test_partitions_and_best_paths_are_those_of_all_sequences(case: _Case) -> No
 
 
 @given(_cases())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_expectations_are_those_of_all_sequences(case: _Case) -> None:
     tokens = np.zeros(case.scores.shape)
     transitions = np.zeros(case.chain.transitions.shape)
@@ -133,7 +133,7 @@ def test_expectations_are_those_of_all_sequences(case: _Case) -> None:
 
 
 @given(_cases())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_path_scores_what_the_definition_says(case: _Case) -> None:
     tags = (np.arange(len(case.scores)) * 7) % len(case.chain.starts)
     found = path_scores(case.chain, case.packed, case.packing, tags[case.packing.tokens])

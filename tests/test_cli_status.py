@@ -334,7 +334,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(tallies=TALLIES, since=st.none() | MOMENTS)
 def test_rows_add_up_to_the_calls(kept: Path, tallies: Sequence[Tally], since: int | None) -> None:
     begin = 0 if since is None else since - since % HOUR

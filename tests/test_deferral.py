@@ -106,7 +106,7 @@ def test_the_plain_score_is_the_largest_probability(generator: np.random.Generat
     st.integers(0, 2**31),
     st.randoms(use_true_random=False),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_scores_lie_between_0_and_1_whatever_the_order(
     inputs: list[tuple[list[float], float]], length: int, order: random.Random
 ) -> None:
@@ -133,7 +133,7 @@ def test_scores_lie_between_0_and_1_whatever_the_order(
     st.integers(2, 40),
     st.sampled_from([np.float32, np.float64]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_an_input_scores_the_same_alone_and_among_others_to_the_last_bit(
     seed: int, labels: int, count: int, kind: type[np.floating]
 ) -> None:
@@ -207,7 +207,7 @@ def test_agreement_may_be_zeros_and_ones(generator: np.random.Generator) -> None
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.0, 0.05, 0.2]), st.sampled_from([60, 300, 900]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_what_is_chosen_never_covers_less_on_inputs_not_learned_from(
     seed: int, strange: float, count: int
 ) -> None:

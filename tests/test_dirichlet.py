@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.calibration import expected_gain, fit_dirichlet, posterior_mean, self_agreement
@@ -88,7 +88,6 @@ def test_the_prior_that_made_the_votes_is_found(
 
 
 @given(_counts(), st.data())
-@settings(deadline=None)
 def test_no_other_prior_fits_better(counts: NDArray[np.int64], data: st.DataObject) -> None:
     alpha = fit_dirichlet(counts)
     assert np.isfinite(alpha).all()
@@ -101,7 +100,6 @@ def test_no_other_prior_fits_better(counts: NDArray[np.int64], data: st.DataObje
 
 
 @given(_counts(), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_the_order_of_questions_and_classes_does_not_matter(
     counts: NDArray[np.int64], random: np.random.RandomState
 ) -> None:
@@ -113,7 +111,6 @@ def test_the_order_of_questions_and_classes_does_not_matter(
 
 
 @given(_THREE, _POSITIVE)
-@settings(deadline=None)
 def test_the_posterior_lies_between_votes_and_prior(
     counts: NDArray[np.int64], alpha: NDArray[np.float64]
 ) -> None:
@@ -131,7 +128,6 @@ def test_gain_by_hand() -> None:
 
 
 @given(_THREE, _POSITIVE)
-@settings(deadline=None)
 def test_gain_is_the_expected_drop_of_the_variance(
     counts: NDArray[np.int64], alpha: NDArray[np.float64]
 ) -> None:

@@ -183,7 +183,7 @@ FEATURES = [f"pixel {place}" for place in range(64)]
 
 
 @given(order=st.permutations(range(10)), numbers=st.booleans(), taught=st.booleans())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_columns_of_soft_labels_are_matched_by_name(
     order: list[int], *, numbers: bool, taught: bool
 ) -> None:

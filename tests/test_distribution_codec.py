@@ -94,7 +94,7 @@ def divergence(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray
 
 
 @given(listed())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_row_is_read_within_the_stated_error(case: tuple[Listed, TopTokens, int]) -> None:
     rows, kept, vocabulary = case
     ids_NK, logs_NK = by_token(rows)
@@ -126,7 +126,7 @@ def test_the_error_is_what_is_asked_for_and_the_tail_is_kept() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_any_model_reads_what_it_wrote(seed: int, count: int) -> None:
     """Also tokens that it never saw, and levels of another scale."""
     few = likeliest(softmax_rows(2, 40), 5)
@@ -152,7 +152,7 @@ def test_any_model_reads_what_it_wrote(seed: int, count: int) -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=8), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_drawn_tokens_are_read_as_they_are(rows: list[list[int]]) -> None:
     kept = DrawnTokens(8)
     ids_NK, counts_NK = np.zeros((len(rows), 8), np.int64), np.zeros((len(rows), 8))

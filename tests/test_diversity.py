@@ -57,7 +57,7 @@ def test_nothing_has_no_diversity() -> None:
     assert compare_diversity(["a"], []) is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(TEXTS)
 def test_the_score_lies_between_one_and_the_number_of_texts(texts: list[str]) -> None:
     score = vendi_score(texts)

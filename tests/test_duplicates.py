@@ -198,7 +198,7 @@ def test_a_prompt_around_nothing_is_one_group(generator: np.random.Generator) ->
     assert set(groups([text + " " * number for number in range(30)])) == {0}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TEXTS)
 def test_inputs_with_the_same_key_are_in_one_group(texts: list[str]) -> None:
     group = groups(texts)
@@ -207,7 +207,7 @@ def test_inputs_with_the_same_key_are_in_one_group(texts: list[str]) -> None:
         assert by_key.setdefault(label_key(text), number) == number
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(TEXTS)
 def test_numbers_and_counts_agree(texts: list[str]) -> None:
     found = find_groups(texts)

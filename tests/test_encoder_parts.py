@@ -388,7 +388,7 @@ def test_few_or_equal_points_have_finite_distances(count: int) -> None:
 
 
 @given(st.text())
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_text_becomes_tokens(text: str) -> None:
     reader = _reader()
     (tokens,) = reader.read([text])
@@ -418,7 +418,6 @@ def test_what_is_cut_off_does_not_count() -> None:
 
 
 @given(st.lists(st.text(st.sampled_from("card cash ")) | st.text(), max_size=6))
-@settings(deadline=None)
 def test_texts_that_are_longer_than_the_window_are_counted(texts: list[str]) -> None:
     texts = [*texts, "card " * 13, "card " * 14, "card " * 15]
     whole = TokenReader(_reader().content, 1 << 20).read(texts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.calibration import fit_temperature
@@ -58,7 +58,6 @@ ROWS = st.lists(
 
 
 @given(ROWS, ROWS, st.floats(0.1, 3), st.floats(0.1, 3), st.floats(0.5, 2))
-@settings(deadline=None)
 def test_log_probabilities_are_added_up_by_weight(
     one: list[NDArray[np.float64]],
     two: list[NDArray[np.float64]],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     _Rankings = Mapping[FieldPath, Sequence[tuple[str, float]]]
 
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
-_AT_LEISURE = settings(deadline=None, max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
+_AT_LEISURE = settings(max_examples=80, suppress_health_check=_SLOW_TO_DRAW)
 
 
 def _build(

@@ -28,7 +28,7 @@ _PATHS = [_TITLE, _TAG, _NAME, _CITY, _PRODUCT, _QUANTITY, _NOTE]
 _KIND, _FLAG = ("letter", "orders", ITEM, "kind"), ("letter", "orders", ITEM, "sent", "flag")
 _SORT = ("letter", "orders", ITEM, "lines", ITEM, "sort")
 _CLOSED = [_KIND, _FLAG, _SORT]
-_AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_AT_LEISURE = settings(suppress_health_check=[HealthCheck.too_slow])
 _ORDER, _LINE = _NAME[:3], _PRODUCT[:5]
 
 
@@ -148,7 +148,7 @@ def _is_torn(places: Sequence[Place]) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(_any_places())
 @example([(_PRODUCT, (0, 0)), (_NAME, (0,)), (_QUANTITY, (0, 0))])
 @example([(_PRODUCT, (0, 0)), (_NOTE, (0, 0)), (_PRODUCT, (0, 1)), (_NOTE, (0, 1))])

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.evaluation import (
@@ -24,7 +24,6 @@ _PROMISE = Promise(0.9, 0.95)
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 99)), min_size=1, max_size=400),
     st.sampled_from([0.6, 0.8, 0.9]),
 )
-@settings(deadline=None)
 def test_it_is_what_the_certificate_covers_on_the_same_inputs(
     inputs: list[tuple[int, int]], target: float
 ) -> None:

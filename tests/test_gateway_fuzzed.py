@@ -91,7 +91,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_no_request_brings_a_server_error(case: schemathesis.Case[Any], gateway: Running) -> None:
     response = case.call(base_url=gateway.url.removesuffix("/v1"))
     assert response.status_code < 500

@@ -542,7 +542,7 @@ def test_proportions_need_labels() -> None:
         share_out(10, "traffic", [0, 0])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.text("ab ", min_size=1, max_size=9), max_size=12),
     st.lists(st.text("ab ", min_size=1, max_size=9), max_size=12),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from locum.shapes import JsonValue
 
 _SLOW = settings(
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -111,7 +110,7 @@ def test_what_is_returned_is_valid_and_nothing_raises(damage: tuple[ShapeCase, s
 
 
 @given(st.text(st.sampled_from('{}[]":,\\ a1\n\ud800tnN'), max_size=30))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_no_text_raises(text: str) -> None:
     checker = Checker(ANY_NUMBER)
     answer = read_answer(text, read_schema(ANY_NUMBER), checker)
@@ -147,7 +146,7 @@ INVOICE: dict[str, Any] = {
         }
     )
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_value_that_was_written_carelessly_is_found_again(value: dict[str, Any]) -> None:
     careless = {
         "Invoice Number": int(value["invoice_number"]),

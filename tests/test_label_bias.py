@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.calibration import (
@@ -85,7 +85,6 @@ def test_a_label_that_is_never_expected_is_not_raised_without_limit() -> None:
 
 
 @given(_rows(), _BIASES, _TEMPERATURES)
-@settings(deadline=None)
 def test_mass_outside_the_labels_stays_there(
     rows: NDArray[np.float64], bias: NDArray[np.float64], temperature: float
 ) -> None:
@@ -96,14 +95,12 @@ def test_mass_outside_the_labels_stays_there(
 
 
 @given(_rows())
-@settings(deadline=None)
 def test_no_correction_changes_nothing(rows: NDArray[np.float64]) -> None:
     found = LabelCalibration("none", np.zeros(3)).apply(rows)
     np.testing.assert_allclose(found, rows, atol=1e-12)
 
 
 @given(_rows(), _BIASES, _TEMPERATURES)
-@settings(deadline=None)
 def test_temperature_changes_no_ranking(
     rows: NDArray[np.float64], bias: NDArray[np.float64], temperature: float
 ) -> None:

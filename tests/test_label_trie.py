@@ -159,7 +159,7 @@ def test_control_tokens_spell_no_label() -> None:
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=20))
 def test_the_texts_of_tokens_join_to_the_text(name: str, text: str) -> None:
     tokens = TOKENIZERS[name](text, split_special_tokens=True).input_ids
@@ -179,7 +179,6 @@ def test_spellings() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("aAbß_- é"), min_size=1, max_size=6))
 def test_spellings_are_the_label_but_for_case_and_spaces(label: str) -> None:
     assert {label_key(spelling) for spelling in spellings(label)} == {label_key(label)}

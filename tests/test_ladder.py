@@ -138,7 +138,7 @@ def test_what_was_wanted_and_is_not_reached_is_said() -> None:
     wrong=st.lists(st.integers(0, 300), min_size=2, max_size=4),
     wanted=st.none() | st.floats(0.01, 1),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_rung_dearer_than_the_best_is_chosen(wrong: list[int], wanted: float | None) -> None:
     tried = [wrong_among_last(str(n), count, 300) for n, count in enumerate(wrong)]
     best = max(attempt.foreseen_coverage for attempt in tried)

@@ -236,7 +236,7 @@ def test_micro_batches_add_up_however_they_are_cut(divergence: Callable[..., Ten
 
 @divergences
 @given(st.floats(-1e3, 1e3), st.integers(0, 99))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_shift_changes_nothing_and_itself_costs_nothing(
     divergence: Callable[..., Tensor], shift: float, seed: int
 ) -> None:

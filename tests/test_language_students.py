@@ -241,7 +241,7 @@ def test_heads_go_by_whole_groups_or_evenly(
     assert smaller.config.num_key_value_heads == (groups or max(1, heads // 2))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     hidden=st.integers(1, 8).map(lambda fours: 4 * fours),
     intermediate=st.integers(1, 24),

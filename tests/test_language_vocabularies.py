@@ -98,7 +98,7 @@ def test_the_bytes_of_tokens_say_the_text(name: str, text: str) -> None:
     assert (ends or [0])[-1] == len(text.encode())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=30), st.sampled_from(sorted(TOKENIZERS)))
 def test_any_text_is_said_again_or_known_not_to_be(text: str, name: str) -> None:
     vocabulary = TokenBytes(TOKENIZERS[name])
@@ -264,7 +264,7 @@ def test_targets_without_a_common_boundary_are_taken_out_or_refused() -> None:
 
 @pytest.mark.parametrize("teacher", ["teacher", "metaspace"])
 @given(st.text("aé日🙂 ", min_size=8, max_size=16), st.integers(0, 6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_document_that_is_cut_inside_a_character_goes_on_at_the_next(
     teacher: str, text: str, cut: int
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.losses import (
@@ -91,7 +91,6 @@ def test_a_row_of_zero_targets_is_left_out(
 
 
 @given(_distributions(), st.floats(-1e3, 1e3), _TEMPERATURES)
-@settings(deadline=None)
 def test_softmax_is_the_same_after_a_shift(
     distribution: NDArray[np.float64], shift: float, temperature: float
 ) -> None:
@@ -125,7 +124,6 @@ def test_large_logits_are_safe(temperature: float) -> None:
 
 
 @given(_distributions(), _TEMPERATURES)
-@settings(deadline=None)
 def test_soften_is_softmax_of_scaled_logarithms(
     distribution: NDArray[np.float64], temperature: float
 ) -> None:
@@ -136,7 +134,6 @@ def test_soften_is_softmax_of_scaled_logarithms(
 
 
 @given(_distributions(), _TEMPERATURES, st.booleans())
-@settings(deadline=None)
 def test_the_best_of_soften_is_found_alone(
     distribution: NDArray[np.float64],
     temperature: float,
@@ -151,7 +148,6 @@ def test_the_best_of_soften_is_found_alone(
 
 
 @given(st.integers(2, 8), st.integers(0, 7), _TEMPERATURES)
-@settings(deadline=None)
 def test_soften_leaves_a_single_answer_unchanged(
     classes: int, answer: int, temperature: float
 ) -> None:
@@ -160,7 +156,6 @@ def test_soften_leaves_a_single_answer_unchanged(
 
 
 @given(_distributions())
-@settings(deadline=None)
 def test_soften_at_temperature_one_is_the_identity(distribution: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(soften(distribution, 1.0), distribution, rtol=1e-12)
 

@@ -90,14 +90,13 @@ def test_evidence_of_three_outcomes_by_hand() -> None:
 
 
 @given(OUTCOMES, PROBABILITIES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_evidence_is_the_sum_of_its_definition(outcomes: list[bool], target: float) -> None:
     found = watch_of(outcomes, target).log_evidence
     assert found == pytest.approx(math.log(naive_evidence(outcomes, target)), abs=1e-9)
 
 
 @given(OUTCOMES, PROBABILITIES, st.floats(0.01, 0.5))
-@settings(deadline=None)
 def test_all_at_once_is_one_by_one(outcomes: list[bool], target: float, delta: float) -> None:
     together, single = AgreementWatch(target, delta), AgreementWatch(target, delta)
     together.observe_all(np.array(outcomes, np.bool_))
@@ -124,7 +123,6 @@ def test_mean_evidence_over_all_sequences(target: float, share_of_rate: float) -
 
 
 @given(OUTCOMES, PROBABILITIES)
-@settings(deadline=None)
 def test_an_agreement_never_raises_evidence(outcomes: list[bool], target: float) -> None:
     watch = watch_of(outcomes, target)
     before = watch.log_evidence
@@ -133,7 +131,6 @@ def test_an_agreement_never_raises_evidence(outcomes: list[bool], target: float)
 
 
 @given(OUTCOMES, PROBABILITIES, st.data())
-@settings(deadline=None)
 def test_one_more_disagreement_is_more_evidence(
     outcomes: list[bool], target: float, data: st.DataObject
 ) -> None:
@@ -144,7 +141,6 @@ def test_one_more_disagreement_is_more_evidence(
 
 
 @given(OUTCOMES, st.floats(0.02, 0.4))
-@settings(deadline=None)
 def test_a_smaller_delta_never_breaks_earlier(outcomes: list[bool], delta: float) -> None:
     strict, lax = watch_of(outcomes, 0.95, delta / 2), watch_of(outcomes, 0.95, delta)
     assert lax.broken or not strict.broken
@@ -250,7 +246,6 @@ def test_interval_by_hand() -> None:
 
 
 @given(st.integers(0, 400), st.integers(1, 400), st.floats(0.001, 0.5), PROBABILITIES)
-@settings(deadline=None)
 def test_interval_is_wider_than_one_for_a_single_look(
     successes: int, trials: int, delta: float, expected: float
 ) -> None:

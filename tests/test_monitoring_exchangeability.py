@@ -98,7 +98,7 @@ def test_evidence_of_the_first_input_by_hand() -> None:
 
 
 @given(CATEGORIES, st.integers(0, 5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_evidence_is_the_sum_of_its_definition(live: list[int], seed: int) -> None:
     reference = [5, 0, 2, 1]
     expected = naive_evidence(naive_p_values(reference, live, seed))
@@ -107,7 +107,6 @@ def test_evidence_is_the_sum_of_its_definition(live: list[int], seed: int) -> No
 
 
 @given(CATEGORIES, st.floats(0.01, 0.5))
-@settings(deadline=None)
 def test_all_at_once_is_one_by_one(live: list[int], delta: float) -> None:
     together = watch_of([5, 0, 2, 1], live, delta)
     single = ExchangeabilityWatch([5, 0, 2, 1], delta)

@@ -24,7 +24,7 @@ _TEXT = st.one_of(
 
 @given(_TEXT)
 @example("\x1c\x1d\x1e\x1f\x85\xa0")
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_words_hold_no_space_and_are_split_into_themselves(text: str) -> None:
     words = split_words(text)
     assert all(word and not re.search(r"\s", word) for word in words)
@@ -100,7 +100,7 @@ def test_pairs_reach_over_one_word_and_long_texts_have_none() -> None:
 
 @given(st.lists(_TEXT, max_size=6))
 @example(["a b a c", "", " ".join(f"w{i}" for i in range(50)), "b a"])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_counts_equal_those_of_the_slow_way(texts: list[str]) -> None:
     counted = CountedTexts(texts)
     assert list(counted) == texts

@@ -73,7 +73,7 @@ SPANS = st.one_of(
 @example("s\u0131x m\u0131llion")
 @example("31 \u0130\u0130\u0130 2024")
 @example("99999999999999999 billion")
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_normalisers_never_raise_and_tell_their_own_values(text: str) -> None:
     for name, normaliser in NORMALISERS.items():
         value = normaliser(text)

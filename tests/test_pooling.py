@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.calibration import (
@@ -97,7 +97,6 @@ def test_weights_of_zero_throughout_say_nothing() -> None:
 
 
 @given(_distributions(), st.sampled_from(_KINDS))
-@settings(deadline=None)
 def test_members_of_one_mind_are_not_changed(
     distributions: NDArray[np.float64], kind: PoolKind
 ) -> None:
@@ -108,7 +107,6 @@ def test_members_of_one_mind_are_not_changed(
 
 
 @given(_distributions(), st.sampled_from(_KINDS), st.data())
-@settings(deadline=None)
 def test_the_order_of_members_and_classes_does_not_matter(
     distributions: NDArray[np.float64], kind: PoolKind, data: st.DataObject
 ) -> None:
@@ -122,7 +120,6 @@ def test_the_order_of_members_and_classes_does_not_matter(
 
 
 @given(_distributions(), st.integers(0, 2**32 - 1), st.data())
-@settings(deadline=None)
 def test_no_other_log_linear_weights_fit_better(
     distributions: NDArray[np.float64], seed: int, data: st.DataObject
 ) -> None:

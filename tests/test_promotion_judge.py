@@ -94,7 +94,7 @@ def test_a_student_that_read_nothing_agrees_with_nothing(of_objects: Judge) -> N
     assert not of_objects("", "")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ODD)
 def test_no_answer_makes_a_judge_stumble(of_labels: Judge, of_objects: Judge, answer: str) -> None:
     assert of_labels("billing", answer) in {True, False}

@@ -69,7 +69,7 @@ def test_what_is_named_is_replaced(kind: str, before: str, value: str) -> None:
         *("MyOpenSSL {}", "OpenSSL {}:443", "OpenSSL {}/32", "jdk from {}"),
     ],
 )
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 99), min_size=4, max_size=4))
 def test_an_address_that_looks_like_a_version_is_replaced(text: str, parts: list[int]) -> None:
     address = ".".join(map(str, parts))
@@ -77,7 +77,7 @@ def test_an_address_that_looks_like_a_version_is_replaced(text: str, parts: list
     assert REDACTOR.redact_text(text.format(address)) == text.format("[IP_ADDRESS_1]")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(100, 223), st.sampled_from(["OpenSSL ", "Oracle ", "java/"]))
 def test_software_before_what_is_no_version_does_not_hide_it(part: int, before: str) -> None:
     for address in (f"{part}.2.3.4", f"5.{part}.3.4", f"5.2.{part}.4", f"5.2.3.{part}"):
@@ -355,7 +355,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(JSON)
 def test_redaction_changes_nothing_a_second_time_and_never_its_input(value: Any) -> None:  # noqa: ANN401
     before = copy.deepcopy(value)
@@ -365,7 +365,6 @@ def test_redaction_changes_nothing_a_second_time_and_never_its_input(value: Any)
     assert once.counts or once.values == [value]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(TEXTS, JSON, max_size=4), st.booleans())
 def test_json_in_a_string_stays_json(value: dict[str, Any], ascii_alone: bool) -> None:  # noqa: FBT001
     text = json.dumps(value, ensure_ascii=ascii_alone)
@@ -378,7 +377,6 @@ SPOTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(SPOTS, st.sampled_from(["", "Say: ", "[EMAIL_1] and [EMAIL_7], "]))
 def test_what_was_taken_out_of_a_text_can_be_put_back(spots: list[str], before: str) -> None:
     text = before + " | ".join(spots)

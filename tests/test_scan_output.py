@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from locum.scan import ScanReport
 
 # A file of its own is written anew for each example.
-ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 # What a finding is known by.

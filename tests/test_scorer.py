@@ -200,9 +200,7 @@ def test_another_beginning_takes_the_place_of_the_one_before(model: PreTrainedMo
 WORDS = st.sampled_from(["card", "payment", "cash", "été", "日本", "a", "refund", "_fee", "x"])
 
 
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     labels=st.lists(
         st.lists(WORDS, min_size=1, max_size=3).map(" ".join),

@@ -68,7 +68,7 @@ def infer(answers: Sequence[JsonValue]) -> InferredSchema | None:
 @example([{"a": {"b": 1}}, {"a": []}, {"a": [{}]}])
 @example([{"a": ["x", {"b": {}}]}, {"a": {}}])
 @example([{"a": [None]}, {"a": {"b": {}}}, {"a": {"b": True}}])
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[str, Any]]) -> None:
     inferred = infer(answers)
     if inferred is None:
@@ -89,7 +89,7 @@ def test_every_answer_satisfies_the_schema_and_has_its_shape(answers: list[dict[
 
 
 @given(shapes_and_values())
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_answers_of_any_readable_shape_can_be_learned_from(case: ShapeCase) -> None:
     inferred = infer(case.values)
     if inferred is None:

@@ -34,7 +34,7 @@ from locum.shapes import Field as FieldOf
 from tests.schema_samples import INTEGER, NULL, WORD, JsonSchema, object_of, with_field
 from tests.shape_strategies import TEXTS, ShapeCase, shapes_and_values
 
-_SLOW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+_SLOW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 99) | st.floats(allow_nan=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),

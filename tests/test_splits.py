@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -60,7 +60,6 @@ def of_thousand(*, timed: bool = False) -> Inputs:
     )
 
 
-@settings(deadline=None)
 @given(inputs())
 def test_every_row_is_in_one_split_at_most(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -71,7 +70,6 @@ def test_every_row_is_in_one_split_at_most(given_rows: Inputs) -> None:
     assert found.unused == len(given_rows.group) - len(chosen)
 
 
-@settings(deadline=None)
 @given(inputs())
 def test_no_group_is_in_two_splits(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -81,7 +79,6 @@ def test_no_group_is_in_two_splits(given_rows: Inputs) -> None:
             assert split_of.setdefault(number, split) == split
 
 
-@settings(deadline=None)
 @given(inputs())
 def test_no_group_is_lost(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -89,7 +86,6 @@ def test_no_group_is_lost(given_rows: Inputs) -> None:
     assert set(given_rows.group[chosen].tolist()) == set(given_rows.group.tolist())
 
 
-@settings(deadline=None)
 @given(inputs())
 def test_certify_and_test_hold_one_input_a_group(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -98,7 +94,6 @@ def test_certify_and_test_hold_one_input_a_group(given_rows: Inputs) -> None:
         assert len(np.unique(numbers)) == len(numbers)
 
 
-@settings(deadline=None)
 @given(inputs(held_out=True).filter(lambda rows: bool(rows.held_out.any())))
 def test_the_test_split_is_what_was_held_out(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -107,7 +102,6 @@ def test_the_test_split_is_what_was_held_out(given_rows: Inputs) -> None:
     assert set(given_rows.group[found.rows["test"]]) == set(given_rows.group[held])
 
 
-@settings(deadline=None)
 @given(inputs(timed=True))
 def test_splits_follow_each_other_in_time(given_rows: Inputs) -> None:
     found = given_rows.split()
@@ -134,7 +128,6 @@ def test_of_a_group_its_oldest_input_stands_for_it() -> None:
     assert found.unused == len(found.rows["certify"]) + len(found.rows["test"])
 
 
-@settings(deadline=None)
 @given(inputs(), st.integers(0, 5))
 def test_the_same_seed_gives_the_same_splits(given_rows: Inputs, seed: int) -> None:
     first, second = given_rows.split(seed), given_rows.split(seed)

@@ -79,7 +79,7 @@ def mixtures(
     return real, synthetic, times, held, draw(st.integers(0, 9))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(mixtures())
 def test_no_split_but_train_knows_a_synthetic_input(
     mixture: tuple[list[str], list[WrittenExample], list[float | None], list[bool], int],
@@ -101,7 +101,7 @@ def test_no_split_but_train_knows_a_synthetic_input(
     assert all(row < len(texts) for rows in found.rows.values() for row in rows)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(mixtures())
 def test_what_is_shown_to_a_writer_is_whole_groups_and_never_held_out(
     mixture: tuple[list[str], list[WrittenExample], list[float | None], list[bool], int],
@@ -139,7 +139,7 @@ def test_inputs_to_learn_from_alone_are_shown_and_move_no_others(*, timed: bool)
     assert shown[:500].tolist() == fair.tolist()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 40), min_size=100, max_size=300), st.integers(1, 40))
 def test_popular_texts_leave_others_to_show_that_train_gets(asked: list[int], least: int) -> None:
     """Texts below a number come again and again, as in searches and chats; others come once."""

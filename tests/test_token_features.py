@@ -153,7 +153,7 @@ def _pairs_at(tokens: Sequence[str]) -> set[str]:
 
 @given(_TEXTS)
 @example([["a", "b"], ["A", "b"], [], ["b"] * 20])
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_features_that_two_texts_hold_have_a_column(texts: list[list[str]]) -> None:
     held: Counter[str] = Counter()
     for tokens in texts:
@@ -170,7 +170,7 @@ def test_features_that_two_texts_hold_have_a_column(texts: list[list[str]]) -> N
 
 
 @given(_TEXTS, st.integers(0, 2**32))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_both_ways_to_the_scores_are_the_slow_one(texts: list[list[str]], seed: int) -> None:
     generator = np.random.default_rng(seed)
     table = tabulate(texts)

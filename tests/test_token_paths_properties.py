@@ -38,7 +38,7 @@ END = "<|im_end|>"
 NEAR = 1e-9
 
 ALWAYS, UP_TO_8 = st.sampled_from([True]), st.integers(1, 8)
-paths = settings(deadline=None, max_examples=100)
+paths = settings(max_examples=100)
 
 
 class Answer(NamedTuple):

@@ -42,7 +42,7 @@ def rows(examples: Sequence[Example]) -> dict[str, list[int]]:
     return {split: chosen.tolist() for split, chosen in found.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.booleans(), min_size=20, max_size=120), st.booleans())
 def test_they_are_in_the_train_split_alone(unsure: list[bool], timed: bool) -> None:  # noqa: FBT001
     examples = [
