@@ -1,4 +1,4 @@
-"""Modules of torch in evaluation mode for a while."""
+"""The modes of torch modules: training and evaluation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ if TYPE_CHECKING:
 
     from torch.nn import Module
 
-__all__ = ["evaluated"]
+__all__ = ["evaluated", "modes_kept"]
 
 
 @contextmanager
-def evaluated(module: Module) -> Iterator[None]:
-    """Have a module in evaluation mode, and put every part of it back in the mode it was in."""
+def modes_kept(module: Module) -> Iterator[None]:
+    """Put every part of a module back in the mode it was in."""
     modes = [(part, part.training) for part in module.modules()]
-    module.train(mode=False)
     try:
         yield
     finally:
         for part, mode in modes:
             part.training = mode
+
+
+@contextmanager
+def evaluated(module: Module) -> Iterator[None]:
+    """Have a module in evaluation mode, and put every part of it back in the mode it was in."""
+    with modes_kept(module):
+        module.train(mode=False)
+        yield

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.losses import forward_kl, mix, token_cross_entropy
+from locum.training.modes import modes_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -295,10 +296,8 @@ def _logits(model: Module, given: Any, whose: str) -> Tensor:  # noqa: ANN401 - 
 @contextmanager
 def _left_as_promised(student: Module, teacher: Module) -> Iterator[None]:
     """Put every part of a teacher back into its mode, and leave a student in evaluation mode."""
-    modes = [(module, module.training) for module in teacher.modules()]
     try:
-        yield
+        with modes_kept(teacher):
+            yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         student.eval()
