@@ -24,6 +24,7 @@ __all__ = [
     "TeacherError",
     "UsageError",
     "WriterError",
+    "shown",
 ]
 
 
@@ -68,3 +69,8 @@ class QualityGateError(LocumError):
     """What was asked for is not reached: no student keeps the promise, or a scan has findings."""
 
     exit_code = 3
+
+
+def shown(value: object) -> str:
+    """Return a value of another type than was expected as a message names it, shortened."""
+    return f"{str(value)[:40]!r} of type {type(value).__name__}"

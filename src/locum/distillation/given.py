@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from locum.distillation.progress import Progress
-from locum.errors import InputError, UsageError
+from locum.errors import InputError, UsageError, shown
 from locum.schema import Example, GenerationTask, Task
 from locum.shapes import ExtractionTask
 from locum.teachers import Budget
@@ -42,15 +42,15 @@ def check_kinds(
     if not isinstance(task, expected):
         other = _DISTILLED_BY.get(type(task))
         cure = f"; it is for locum.{other}" if other else ""
-        raise UsageError(f"task is {_shown(task)}: expected a locum.{expected.__name__}{cure}")
+        raise UsageError(f"task is {shown(task)}: expected a locum.{expected.__name__}{cure}")
     if not isinstance(budget, Budget | None):
         raise UsageError(
-            f"budget is {_shown(budget)}: expected a locum.Budget, such as "
+            f"budget is {shown(budget)}: expected a locum.Budget, such as "
             "Budget(task.name, cap_usd=5)"
         )
     if not isinstance(progress, Progress | None):
         raise UsageError(
-            f"progress is {_shown(progress)}: expected an object with the methods stage(message) "
+            f"progress is {shown(progress)}: expected an object with the methods stage(message) "
             "and advance(done, total)"
         )
 
@@ -67,7 +67,7 @@ def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
     many = isinstance(inputs, Iterable) and not isinstance(inputs, str | Mapping)
     if not many or hasattr(inputs, "columns"):
         raise UsageError(
-            f"inputs are a list of texts, not {_shown(inputs)}: wrap the one text in [ ], take the "
+            f"inputs are a list of texts, not {shown(inputs)}: wrap the one text in [ ], take the "
             "column of texts, or read the file"
         )
     examples = [_to_example(number, given) for number, given in enumerate(inputs, start=1)]
@@ -84,11 +84,11 @@ def to_examples(inputs: Sequence[str | Example]) -> list[Example]:
 def _to_example(number: int, given: str | Example) -> Example:
     if not isinstance(given, str | Example):
         raise UsageError(
-            f"input {number} is {_shown(given)}: expected a text, or Example(text, answer)"
+            f"input {number} is {shown(given)}: expected a text, or Example(text, answer)"
         )
     example = Example(given) if isinstance(given, str) else given
     if not isinstance(example.text, str):
-        raise UsageError(f"the text of input {number} is {_shown(example.text)}: expected a text")
+        raise UsageError(f"the text of input {number} is {shown(example.text)}: expected a text")
     if any("\ud800" <= character <= "\udfff" for character in example.text):
         raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
     example = _plain(example)
@@ -97,14 +97,14 @@ def _to_example(number: int, given: str | Example) -> Example:
         if not isinstance(value, str | None):
             cure = "json.dumps" if isinstance(value, dict | list) else "str"
             raise UsageError(
-                f"{name} of input {number} is {_shown(value)}: expected a text, such as "
+                f"{name} of input {number} is {shown(value)}: expected a text, such as "
                 f"{cure}({name})"
             )
     _check_distribution(number, example.distribution)
     for name in _NUMBERS:
         value = getattr(example, name)
         if not isinstance(value, int | float | None):
-            raise UsageError(f"{name} of input {number} is {_shown(value)}: expected a number")
+            raise UsageError(f"{name} of input {number} is {shown(value)}: expected a number")
     return example
 
 
@@ -123,13 +123,9 @@ def _plain(example: Example) -> Example:
 def _check_distribution(number: int, distribution: object) -> None:
     cure = "expected probabilities by label, such as dict(zip(task.labels, probabilities))"
     if not isinstance(distribution, Mapping | None):
-        raise UsageError(f"distribution of input {number} is {_shown(distribution)}: {cure}")
+        raise UsageError(f"distribution of input {number} is {shown(distribution)}: {cure}")
     for label, probability in (distribution or {}).items():
         if not isinstance(label, str) or not isinstance(probability, float | Real):
             raise UsageError(
                 f"distribution of input {number} holds {probability!r} for {label!r}: {cure}"
             )
-
-
-def _shown(value: object) -> str:
-    return f"{str(value)[:40]!r} of type {type(value).__name__}"

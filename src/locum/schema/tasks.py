@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from locum.errors import UsageError
+from locum.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +143,7 @@ def check_name(name: str) -> None:
 
 def _check_instruction(name: str, instruction: str) -> None:
     if not isinstance(instruction, str):
-        raise UsageError(f"task {name!r}: the instruction is {_shown(instruction)}: expected a str")
+        raise UsageError(f"task {name!r}: the instruction is {shown(instruction)}: expected a str")
     if any("\ud800" <= character <= "\udfff" for character in instruction):
         raise UsageError(f"task {name!r}: the instruction is no valid Unicode text")
 
@@ -151,30 +151,26 @@ def _check_instruction(name: str, instruction: str) -> None:
 def _check_words(name: str, what: str, words: Mapping[str, str]) -> None:
     if not isinstance(words, Mapping):
         raise UsageError(
-            f"task {name!r}: {what} are {_shown(words)}: expected a mapping, as the docstring says"
+            f"task {name!r}: {what} are {shown(words)}: expected a mapping, as the docstring says"
         )
     for word in (*words.keys(), *words.values()):
         if not isinstance(word, str):
-            raise UsageError(f"task {name!r}: {what} hold {_shown(word)}: expected str alone")
+            raise UsageError(f"task {name!r}: {what} hold {shown(word)}: expected str alone")
 
 
 def _read_labels(name: str, labels: Iterable[str]) -> tuple[str, ...]:
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise UsageError(
-            f"task {name!r}: labels are {_shown(labels)}: expected a list, such as ['yes', 'no']"
+            f"task {name!r}: labels are {shown(labels)}: expected a list, such as ['yes', 'no']"
         )
     given = tuple(labels)
     for label in given:
         if not isinstance(label, str):
             raise UsageError(
-                f"task {name!r} has the label {_shown(label)}: expected a str; take str() of each, "
+                f"task {name!r} has the label {shown(label)}: expected a str; take str() of each, "
                 "here and in answers"
             )
     return tuple(map(str, given))
-
-
-def _shown(value: object) -> str:
-    return f"{str(value)[:40]!r} of type {type(value).__name__}"
 
 
 def _check_labels(name: str, labels: Sequence[str]) -> None:

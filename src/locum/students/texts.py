@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from locum.errors import UsageError
+from locum.errors import UsageError, shown
 
 __all__ = ["as_texts"]
 
@@ -25,7 +25,7 @@ def as_texts(texts: Iterable[str]) -> list[str]:
     for number, text in enumerate(found, start=1):
         if not isinstance(text, str):
             raise UsageError(
-                f"text {number} is {_shown(text)}: expected a str; leave out what is missing, and "
+                f"text {number} is {shown(text)}: expected a str; leave out what is missing, and "
                 "decode bytes"
             )
     return found
@@ -36,9 +36,5 @@ def _listed(texts: Iterable[str]) -> list[str]:
         raise UsageError(f"{texts[:40]!r} is one text: give a list of texts, [text]")
     table = getattr(texts, "ndim", 1) != 1
     if table or isinstance(texts, Mapping) or not isinstance(texts, Iterable):
-        raise UsageError(f"{_shown(texts)} is no list of texts: give a list, or one column")
+        raise UsageError(f"{shown(texts)} is no list of texts: give a list, or one column")
     return list(texts)
-
-
-def _shown(value: object) -> str:
-    return f"{str(value)[:40]!r} of type {type(value).__name__}"
