@@ -20,7 +20,13 @@ __all__ = ["check_form"]
 _FEW = 0.05
 _SHOWN = 100
 # What is put right in reading JSON, and what stands around an object, which a student writes too.
-_OF_READING = {"control character", "duplicate key", "object in a list", "repeated object"}
+_OF_READING = {
+    "control character",
+    "duplicate key",
+    "object in a list",
+    "repeated object",
+    "sketch before it",
+}
 
 
 def check_form(task: ExtractionTask, answers: Sequence[str]) -> None:
