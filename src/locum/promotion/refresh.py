@@ -91,12 +91,13 @@ def compare_with_promoted(
         return Refreshed(better=False, reason="it is certified for single fields alone")
     if promotion.state == "revoked":
         return Refreshed(better=True, reason="the student before it was revoked")
+    judge = Judge.of(new)
     with tempfile.TemporaryDirectory() as scratch:
         old = _load(database, promotion, Path(scratch))
         if old is None:
             return Refreshed(better=True, reason=_UNREADABLE)
-        before = _answers(old, certified_on, Judge.of(new))
-    now = _answers(new, certified_on, Judge.of(new))
+        before = _answers(old, certified_on, judge)
+    now = _answers(new, certified_on, judge)
     shown = (
         f"on {len(certified_on):,} inputs that it did not learn from it answers "
         f"{now.coverage:.1%} with {now.agreement:.1%} agreement, and the promoted one "
