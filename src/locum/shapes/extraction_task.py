@@ -68,7 +68,12 @@ class ExtractionTask:
         known = self._properties()
         allowed = not any(self.schema.get(name) is False for name in _FORBIDDING)
         for field in self.leave_out:
-            if field not in known and (field in self.shape.fields or not allowed):
+            if field not in known and field in self.shape.fields:
+                raise UsageError(
+                    f"task {self.name!r} is to leave out {field!r}, which the schema describes "
+                    "elsewhere than in its own properties, such as behind a $ref: put it there"
+                )
+            if field not in known and not allowed:
                 raise UsageError(
                     f"task {self.name!r} is to leave out {field!r}, which the schema's object does "
                     f"not have (it has {', '.join(known) or 'no properties of its own'})"
