@@ -39,7 +39,7 @@ class Run:
     """See `locum.language.train_language_model` for other arguments and errors.
 
     Args:
-        accelerator: See `locum.language.apart.own_accelerator`.
+        accelerator: See `locum.language.apart.apart`.
     """
 
     def __init__(
