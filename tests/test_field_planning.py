@@ -9,6 +9,7 @@ import pytest
 
 from locum.alignment import NORMALISERS, FieldPlan, plan_fields
 from locum.errors import UsageError
+from locum.extractors import Unit
 from locum.shapes.shape import Closed, Field, ListOf, Number, OneOf, Record, Text, show_path
 
 if TYPE_CHECKING:
@@ -336,9 +337,24 @@ def test_a_constant_that_is_not_in_the_text_says_that_there_is_none(constant: st
     )
     assert (field.kind, field.nothing, field.seen) == ("copied", constant, ROWS * 3 // 5)
     assert field.reason == (
-        f'100.0% of its values stand in the text as they are; "{constant}" stands for none'
+        f'100.0% of its values stand in the text as they are; "{constant}" where it holds none'
     )
-    assert (field.says(constant), field.says(None), field.says("Ann")) == (False, False, True)
+    unit = Unit(field.path, "spans", (field,))
+    assert not any(map(unit.says, (constant, None, [])))
+    assert unit.says("Ann")
+
+
+def test_an_empty_text_is_told_behind_any_number_of_other_values() -> None:
+    field = plan_one(Text(), lambda row: "" if row == 7 else f"another {row % 60}")
+    assert (field.kind, field.nothing) == ("written", "")
+
+
+def test_one_of_few_values_that_may_be_all_stands_for_itself() -> None:
+    labels = ("billing", "refunds", "shipping")
+    field = plan_one(Text(), lambda row: labels[row % 3], rows=60)
+    assert (field.kind, field.nothing, field.seen) == ("written", None, 60)
+    assert field.reason.startswith("60 values, 3 different; 0.0% of its values stand in the text")
+    assert field.reason.endswith("if these are all, list them as an enum")
 
 
 def test_a_number_that_is_not_in_the_text_says_that_there_is_none() -> None:

@@ -6,7 +6,7 @@ from locum.alignment.alignment_report import (
     LostValues,
     measure_alignment,
 )
-from locum.alignment.crossing import Crossing, find_crossing
+from locum.alignment.crossing import find_crossing
 from locum.alignment.leaf_values import LeafValue, leaf_values, show_value, value_key
 from locum.alignment.normalisers import NORMALISERS, Normaliser, find_normaliser
 from locum.alignment.objects import (
@@ -29,7 +29,6 @@ __all__ = [
     "AlignedAnswer",
     "AlignedSpan",
     "AlignmentReport",
-    "Crossing",
     "ExtractionPlan",
     "FieldAlignment",
     "FieldKind",

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from locum.alignment.evidence import FieldEvidence, SeenValue
     from locum.shapes.shape import JsonScalar
 
-__all__ = ["find_constant", "show_constant"]
+__all__ = ["find_constant", "is_blank", "show_constant"]
 
 _LEAST_SHARE, _LEAST_TIMES = 0.02, 5
-_MOST_TRIED = 50  # constants of a field, and places of each
+_MOST_TRIED = 50  # places of a constant
 
 
 def find_constant(field: FieldEvidence, texts: Sequence[str]) -> JsonScalar:
-    """Return the value by which the teacher says that a field has none; ``None`` where none does.
+    """Return the value that a field has where its text holds none; ``None`` where there is no such.
 
-    It is the most frequent of those that mostly do not stand in their text, in no spelling and by
-    no normaliser, and make up at least a fiftieth of the field's values; an empty text is one
-    however rare it is. What redaction put in a value's place says that there is one.
+    It is an empty text, however rare; else the most frequent of those that mostly do not stand in
+    their text, in no spelling and by no normaliser, and make up at least a fiftieth of the field's
+    values. What redaction put in a value's place says that there is one.
 
     Args:
         field: What was seen of it.
@@ -38,15 +38,20 @@ def find_constant(field: FieldEvidence, texts: Sequence[str]) -> JsonScalar:
     """
     if field.path[-1] == ITEM:  # what says nothing in a list is not in it
         return None
-    missed = Counter(
-        value_key(seen.value)
+    missed = [
+        seen
         for seen in field.seen
         if seen.fits and not seen.copied and not is_placeholder(seen.value)
-    )
-    for key, times in missed.most_common(_MOST_TRIED):
+    ]
+    blank = next((seen.value for seen in missed if is_blank(seen.value)), None)
+    if blank is not None:
+        return blank
+    least = max(_LEAST_TIMES, _LEAST_SHARE * len(field.seen))
+    for key, times in Counter(value_key(seen.value) for seen in missed).most_common():
+        if times < least:
+            return None
         own = [seen for seen in field.seen if value_key(seen.value) == key]
-        often = times >= max(_LEAST_TIMES, _LEAST_SHARE * len(field.seen))
-        if _is_blank(own[0].value) or (often and not _stands(field, own, texts)):
+        if not _stands(field, own, texts):
             return own[0].value
     return None
 
@@ -56,7 +61,8 @@ def show_constant(constant: JsonScalar) -> str:
     return json.dumps(constant, ensure_ascii=False)
 
 
-def _is_blank(value: JsonScalar) -> bool:
+def is_blank(value: JsonScalar) -> bool:
+    """Tell whether a value is a text of nothing, or of white space."""
     return isinstance(value, str) and not value.strip()
 
 

@@ -59,7 +59,9 @@ class FieldEvidence(NamedTuple):
         return sum(value.copied for value in self.seen) / len(self.seen) if self.seen else 0.0
 
     def without(self, constant: JsonScalar) -> FieldEvidence:
-        """Return the field without a value that says nothing."""
+        """Return the field without a value that says nothing; ``None`` is none of its values."""
+        if constant is None:
+            return self
         key = value_key(constant)
         return self._replace(seen=tuple(s for s in self.seen if value_key(s.value) != key))
 

@@ -49,12 +49,6 @@ class FieldPlan:
     seen: int
     nothing: JsonScalar = None
 
-    def says(self, value: JsonValue) -> bool:
-        """Tell whether a value of the answer says anything."""
-        if isinstance(value, dict | list):
-            return bool(value)
-        return value is not None and value_key(value) != value_key(self.nothing)
-
 
 @dataclass(frozen=True)
 class ExtractionPlan:
@@ -90,4 +84,5 @@ class ExtractionPlan:
         if isinstance(value, list):
             return [self._without(inner, (*path, ITEM)) for inner in value]
         constant = self.constants.get(path)
-        return None if value_key(value) == value_key(constant) else value
+        says_nothing = constant is not None and value_key(value) == value_key(constant)
+        return None if says_nothing else value

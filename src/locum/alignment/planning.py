@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.alignment.constants import find_constant, show_constant
+from locum.alignment.constants import find_constant, is_blank, show_constant
 from locum.alignment.evidence import gather_evidence, shares_read
 from locum.alignment.leaf_values import value_key
 from locum.alignment.plan import SPANNED_KINDS, ExtractionPlan, FieldPlan
@@ -66,8 +66,9 @@ def plan_fields(
       one in each answer.
     - **written** otherwise.
 
-    A constant that says that there is nothing, such as an empty text or ``N/A``, is left aside as
-    null is, unless the field is closed: there it is a value as any other.
+    A constant that stands where a text holds no value, such as an empty text or ``N/A``, is left
+    aside as null is, unless the field is closed, or written with so few values that they may be
+    all: there it is a value as any other.
 
     The items of a list of plain values may be closed: they are the set of values that the answer
     names. A field of a list's records may be closed too, where its values do not stand in the text,
@@ -116,9 +117,12 @@ def _plan_field(
 ) -> FieldPlan:
     said = field.without(constant)
     choice = _listed(field) if _has_head(field) else _choose(field, said, shares, apart)
-    if choice.kind == "closed":  # where the constant is one of the values
-        said, constant = field, None
-    shown = "" if constant is None else f"; {show_constant(constant)} stands for none"
+    if choice.kind == "written" and not is_blank(constant) and _different(field) <= _MOST_CLOSED:
+        choice = _choose(field, field, {}, apart)
+        constant = None
+    if choice.kind == "closed":
+        constant = None
+    shown = "" if constant is None else f"; {show_constant(constant)} where it holds none"
     return FieldPlan(
         field.path,
         choice.kind,
@@ -127,7 +131,7 @@ def _plan_field(
         ITEM in field.path,
         choice.reason + shown,
         choice.reproduced,
-        len(said.seen),
+        len(field.without(constant).seen),
         constant,
     )
 
@@ -239,7 +243,7 @@ def _recurring(field: FieldEvidence, counts: Counter[ValueKey]) -> tuple[JsonSca
 
 
 def _why_written(field: FieldEvidence, spanned: _Option) -> str:
-    different = len({value_key(seen.value) for seen in field.seen})
+    different = _different(field)
     counted = f"{_count(range(len(field.seen)))}, {different} different"
     reason = f"{counted}; {spanned.reason}, fewer than {_LEAST_SPANNED:.0%}"
     hidden = sum(is_placeholder(seen.value) and not seen.copied for seen in field.seen)
@@ -250,6 +254,10 @@ def _why_written(field: FieldEvidence, spanned: _Option) -> str:
         )
     few = "; if these are all, list them as an enum" if different <= _MOST_CLOSED else ""
     return reason + few
+
+
+def _different(field: FieldEvidence) -> int:
+    return len({value_key(seen.value) for seen in field.seen})
 
 
 def _count(values: Sequence[object]) -> str:

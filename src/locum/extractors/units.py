@@ -41,9 +41,14 @@ class Unit:
         """Whether a student can give it a value."""
         return self.kind != "written"
 
+    @property
+    def nothings(self) -> tuple[bytes, bytes]:
+        """The meanings of values that say nothing: of null and of the teacher's constant."""
+        return NOTHING_SAID, meaning(self.fields[0].nothing, ())
+
     def says(self, value: JsonValue) -> bool:
         """Tell whether a value of the unit says anything."""
-        return meaning(value, ()) != NOTHING_SAID and self.fields[0].says(value)
+        return meaning(value, ()) not in self.nothings
 
 
 def find_units(plan: ExtractionPlan) -> tuple[Unit, ...]:

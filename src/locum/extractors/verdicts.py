@@ -97,8 +97,8 @@ def judge_answers(
             len(readings), len(paths)
         ),
         (said == wanted) & there.reshape(-1, 1),
-        _given([reading.value for reading in readings], units),
-        _given(answers, units),
+        _given(said, units),
+        _given(wanted, units),
     )
 
 
@@ -113,10 +113,13 @@ def _meanings(
     return found
 
 
-def _given(answers: Sequence[JsonValue], units: Sequence[Unit]) -> Bools:
-    """Return whether answers say anything in each unit, ``[N, U]``."""
-    given = [[unit.says(value_at(answer, unit.path)) for unit in units] for answer in answers]
-    return np.array(given, np.bool_).reshape(len(answers), len(units))
+def _given(meanings: NDArray[np.object_], units: Sequence[Unit]) -> Bools:
+    """Return whether what answers mean in each unit says anything, ``[N, U]``."""
+    given = np.ones(meanings.shape, np.bool_)
+    for column, unit in enumerate(units):
+        for nothing in unit.nothings:
+            given[:, column] &= meanings[:, column] != nothing
+    return given
 
 
 def calibrated(confidence: Doubles, temperature: float) -> Doubles:
