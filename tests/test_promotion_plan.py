@@ -232,7 +232,7 @@ def test_calls_that_no_student_could_answer_are_passed_over() -> None:
     assert (prepared.calls, prepared.recognised) == (152, 150)
     with pytest.raises(InputError, match=r"of the 2 calls .* none is one that a gateway's student"):
         prepare_plan(label_student(), [odd, silent])
-    with pytest.raises(InputError, match=r"last; 1 of them have 'tools': record some without"):
+    with pytest.raises(InputError, match=r"last; 1 of them have 'tools': record calls that it can"):
         prepare_plan(label_student(), [odd])
     with pytest.raises(InputError, match="the store knows no call"):
         prepare_plan(label_student(), [])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import locum
 from locum.dataset import NO_SURROUNDINGS, Surroundings, find_surroundings
 from locum.distillation import divide
+from locum.distillation.summary import describe_surroundings
 from locum.extraction import build_answer_pool, distill_extraction, without_values
 from locum.extraction.surroundings import find_learned_surroundings
 from locum.schema import Example
@@ -48,6 +49,19 @@ def test_what_nearly_all_begin_and_end_with_is_found() -> None:
     exceptional = [*texts[:79], "another"]
     assert find_surroundings(exceptional).before == BEFORE
     assert find_surroundings([*exceptional, "one more"]) == NO_SURROUNDINGS
+
+
+@pytest.mark.parametrize(
+    ("around", "said"),
+    [
+        (("Dear sirs, ", ""), "begin with the same 11 characters: "),
+        (("", " Regards"), "end with the same 8 characters: "),
+        (("Dear sirs, ", " Regards"), "begin with the same 11 characters and end with the same 8 "),
+    ],
+)
+def test_what_is_taken_off_is_said_alone(around: tuple[str, str], said: str) -> None:
+    [sentence] = describe_surroundings(Surroundings(*around))
+    assert f"nearly all inputs {said}" in sentence
 
 
 def test_words_are_kept_whole() -> None:

@@ -118,9 +118,11 @@ def describe_surroundings(surroundings: Surroundings) -> list[str]:
     if not any(surroundings):
         return []
     before, after = map(len, surroundings)
+    ends = [f"begin with the same {before:,} characters"] * bool(before)
+    ends += [f"end with the same {after:,} characters"] * bool(after)
     said = (
-        f"nearly all inputs begin with the same {before:,} characters and end with the same "
-        f"{after:,}: the student reads what is between, of inputs with and without them"
+        f"nearly all inputs {' and '.join(ends)}: the student reads the rest, of inputs with and "
+        "without them"
     )
     return [said]
 

@@ -147,8 +147,8 @@ def prepare_plan(
             f"of the {count:,} calls that the student of {student.task.name!r} learned from, none "
             "is one that a gateway's student can answer: it needs the model's name, one answer of "
             "text, no tools, no images, and the user's message last"
-            f"{''.join(told)}: record some without with locum gateway, and distil the task from "
-            "those"
+            f"{''.join(told)}: record calls that it can answer by locum gateway, and distil the "
+            "task from those"
         )
     recognition = _recognise(student, seen)
     if not recognition.frames:
