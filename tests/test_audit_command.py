@@ -340,6 +340,16 @@ def test_an_instruction_that_varies_is_to_be_changed_before_it_is_distilled(tmp_
     assert task["probe"]["now"]["chance"] >= 0.8
 
 
+def test_a_task_is_known_by_the_beginning_of_its_fingerprint(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", [*coin_calls(30, 1_000), *route_calls(30)])
+    whole = in_json(home, "audit", "--quiet", "--no-probe")["tasks"]
+    assert len(whole) == 2
+    digits = coin_calls(1, 0)[0].facts.fingerprint[:6]
+    [task] = in_json(home, "audit", digits, "--quiet", "--no-probe")["tasks"]
+    assert task == next(one for one in whole if one["name"] == task["name"])
+    assert f"no task '{digits[:5]}'" in refusal(home, "audit", digits[:5], "--quiet")
+
+
 def test_a_task_that_a_student_answers_is_not_to_be_distilled_next(tmp_path: Path) -> None:
     home, easy = fill(tmp_path / "home", route_calls(100)), ("--target", "0.6", "--quiet")
     before = in_json(home, "audit", *easy)
@@ -359,6 +369,7 @@ def test_a_task_that_a_student_answers_is_not_to_be_distilled_next(tmp_path: Pat
     [again] = in_json(home, "audit", *easy)["tasks"]
     assert said in again["notes"][0]
     assert again["student"] == {
+        "task": task["name"],
         "state": "active",
         "since": 1_760_000_000.0 // 3600 * 3600,
         "calls": 40,

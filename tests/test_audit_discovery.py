@@ -303,6 +303,19 @@ def test_volumes_of_many_calls_are_shares_of_those_that_were_read(
     assert max(len(task.sample) for task in found.tasks) == 300
 
 
+def test_calls_without_times_end_nobodys_month(opened: Database) -> None:
+    add(opened, (one.call for one in make_traffic({"topic": 56})))
+    [before] = discover(opened).tasks
+    others = [one.call for one in make_traffic({"spam": 56})]
+    made_up = [one._replace(facts=replace(one.facts, time=START + 400 * DAY)) for one in others]
+    add(opened, made_up)
+    CallStore(opened).note_untimed(made_up)
+    found = {task.name: task.volume for task in discover(opened).tasks}
+    assert found.pop(before.name).calls_a_month == pytest.approx(before.volume.calls_a_month)
+    [untimed] = found.values()
+    assert not untimed.timed
+
+
 def test_memory_does_not_grow_with_the_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,7 +427,7 @@ def test_what_a_student_left_to_the_model_is_no_sample_and_what_it_answered_coun
     volume = task.volume
     assert (volume.calls, volume.left, volume.unrecorded, volume.fair) == (130, 25, 40, 65)
     assert (volume.cost_usd, volume.priced) == pytest.approx((0.09 + 0.08, 1.0))
-    assert task.student == StandIn("active", hour, 70, 45, counted=True)
+    assert task.student == StandIn(before.name, "active", hour, 70, 45, counted=True)
     assert found.calls == 130
 
 
@@ -432,6 +445,39 @@ def test_a_student_of_a_task_that_was_always_named_counts_alike(opened: Database
     assert (task.volume.calls, task.volume.fair) == (90, 40)
     assert task.student is not None
     assert (task.student.state, task.student.answered) == ("revoked", 30)
+
+
+def test_what_a_student_did_that_was_promoted_by_a_fingerprint_counts_alike(
+    opened: Database,
+) -> None:
+    calls = [one.call for one in make_traffic({"topic": 90})]
+    fingerprint = calls[0].facts.fingerprint
+    add(opened, calls[:60])
+    [before] = discover(opened).tasks
+    remember_tasks(opened, [before], 5.0)
+    named = [one._replace(facts=replace(one.facts, task=fingerprint)) for one in calls[60:]]
+    add(opened, named)
+    CallStore(opened).link("deferred", [(fingerprint, one.facts.id) for one in named[:25]])
+    hour = promote(opened, fingerprint, {"student": 40, "shadow": 5, "deferred": 25})
+    [task] = discover(opened).tasks
+    assert (task.name, task.definition) == (before.name, before.definition)
+    assert ids_of(task) == {one.facts.id for one in calls[:60] + calls[85:]}
+    volume = task.volume
+    assert (volume.calls, volume.left, volume.unrecorded, volume.fair) == (130, 25, 40, 65)
+    assert task.student == StandIn(fingerprint, "active", hour, 70, 45, counted=True)
+    assert len(list(calls_of_task(opened, before.name))) == 90
+
+
+def test_calls_of_a_fingerprint_that_a_student_left_are_alone_no_task(opened: Database) -> None:
+    calls = [one.call for one in make_traffic({"topic": 20})]
+    fingerprint = calls[0].facts.fingerprint
+    add(opened, [one._replace(facts=replace(one.facts, task=fingerprint)) for one in calls])
+    CallStore(opened).link("deferred", [(fingerprint, one.facts.id) for one in calls])
+    found = discover(opened)
+    assert found.tasks == []
+    assert [(one.calls, one.reason[:30]) for one in found.others] == [
+        (20, "calls that a student left to t")
+    ]
 
 
 def test_calls_that_a_student_left_are_alone_no_task(opened: Database) -> None:

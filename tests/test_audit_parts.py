@@ -75,8 +75,8 @@ def test_strata_are_named_tasks_frequent_fingerprints_and_the_rest(tmp_path: Pat
 
 def test_a_filter_takes_fingerprints_and_calls_without_a_name() -> None:
     condition = CallFilter(fingerprints=("a" * 12,), named=False).condition()
-    assert condition.sql == "fingerprint IN (?) AND task IS NULL"
-    assert CallFilter(named=True).condition().sql == "task IS NOT NULL"
+    assert condition.sql == "fingerprint IN (?) AND nullif(task, fingerprint) IS NULL"
+    assert CallFilter(named=True).condition().sql == "nullif(task, fingerprint) IS NOT NULL"
     with pytest.raises(UsageError, match="10,001 fingerprints are named"):
         CallFilter(fingerprints=("a",) * 10_001)
 

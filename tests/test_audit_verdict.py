@@ -222,13 +222,13 @@ def test_too_few_calls_to_certify_are_to_be_collected() -> None:
 
 def test_a_task_that_a_student_answers_says_so_first() -> None:
     volume = topic().volume._replace(left=590, calls=5_000, unrecorded=734)
-    student = StandIn("active", START, 1_347, 743, counted=True)
+    student = StandIn("583ef9", "active", START, 1_347, 743, counted=True)
     task = topic()._replace(volume=volume, student=student)
     for found in (judge(task, None, PROMISE), judge(task, probed(foreseen(1, 0.5, 1)), PROMISE)):
         assert found.notes[0] == (
             "a student answers 55% of its calls since 2025-10-09; these count here as well, and "
             "the 590 that it left to the model count in volume and cost alone, as they are no fair "
-            f"sample: locum status {task.name} tells more"
+            "sample: locum status 583ef9 tells more"
         )
     ended = task._replace(student=student._replace(state="revoked", counted=False))
     [said] = judge(ended, None, PROMISE).notes
@@ -249,7 +249,7 @@ def test_a_task_that_a_student_answers_says_so_first() -> None:
 
 
 def test_calls_that_no_student_chose_come_at_no_pace_that_is_known() -> None:
-    task = topic()._replace(student=StandIn("active", START, 10, 5, counted=True))
+    task = topic()._replace(student=StandIn("topic", "active", START, 10, 5, counted=True))
     more = judge(task, probed(foreseen(450, 0, 0.1), foreseen(900, 0.5, 0.8)), PROMISE)
     assert (more.kind, more.more_calls) == ("collect_more", 500)
     assert "at its pace" not in more.reason

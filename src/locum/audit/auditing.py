@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Audit", "JudgedTask", "audit_calls"]
 
+_FEWEST_DIGITS = 6
+
 
 class JudgedTask(NamedTuple):
     """A task, and what is to be done with it.
@@ -80,7 +82,8 @@ def audit_calls(
         where: Which calls.
         settings: How tasks are probed, and what was to be certified.
         told: Is told how it goes on.
-        names: Tasks to judge, by their names; by default all.
+        names: Tasks to judge, by their names, or by the first 6 or more digits of a fingerprint of
+            their calls; by default all.
         least_calls: Tasks with fewer calls are left out.
         probes: Whether students are trained.
         processes: How many train them; see `probe_all`.
@@ -123,19 +126,30 @@ def _probed(
 
 
 def _chosen(found: Discovery, names: Collection[str], least_calls: int) -> list[TrafficTask]:
-    known = {task.name: task for task in found.tasks}
-    missing = [name for name in names if name not in known]
-    if missing:
-        shown = ", ".join(list(known)[:5]) or "none"
+    if not names:
+        return [task for task in found.tasks if task.volume.calls >= least_calls]
+    chosen = {task.name for name in names for task in _of_name(found.tasks, name)}
+    return [task for task in found.tasks if task.name in chosen]
+
+
+def _of_name(tasks: Sequence[TrafficTask], name: str) -> list[TrafficTask]:
+    """Return the task of a name, else those with calls whose fingerprint begins so."""
+    if named := [task for task in tasks if task.name == name]:
+        return named
+    found = [task for task in tasks if _has_fingerprint(task, name)]
+    if not found:
+        shown = ", ".join([task.name for task in tasks[:5]]) or "none"
         raise InputError(
-            f"the calls hold no task {missing[0]!r} (found: {shown}): locum audit without a name "
-            "shows all"
+            f"the calls hold no task {name!r} (found: {shown}): locum audit without a name shows "
+            "all"
         )
-    return [
-        task
-        for task in found.tasks
-        if (task.name in names if names else task.volume.calls >= least_calls)
-    ]
+    return found
+
+
+def _has_fingerprint(task: TrafficTask, beginning: str) -> bool:
+    return len(beginning) >= _FEWEST_DIGITS and any(
+        one.startswith(beginning) for one in task.template.fingerprints
+    )
 
 
 def _rank(judged: JudgedTask) -> tuple[float, ...]:

@@ -13,8 +13,8 @@ it are in the sample.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.asked import read_asked
@@ -29,15 +29,16 @@ from locum.audit.sampling import (
     Stratum,
     Sums,
     draw_calls,
+    mixed,
     read_strata,
     scaled,
     sum_up,
     union_of,
 )
-from locum.audit.stand_ins import read_stand_ins
+from locum.audit.stand_ins import read_stand_ins, together
 from locum.audit.tasks import Discovery, OtherCalls
 from locum.audit.volumes import share_of, volume_of
-from locum.store import CallFilter, unusable_calls
+from locum.store import CallFilter, last_timed, unusable_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -73,13 +74,14 @@ class _Found(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Where calls come from, and which were drawn."""
+    """Where calls come from, which were drawn, and when the last one was sent."""
 
     database: Database
     strata: Strata
     drawn: dict[Stratum, Drawn]
     students: Mapping[str, Answered]
     damaged: set[str]
+    last: float
 
     def read(self, strata: Sequence[Stratum], most: int, among: frozenset[str]) -> list[Asked]:
         """Read a sample of several strata; of the rest, ``among`` these calls."""
@@ -90,25 +92,25 @@ class _Source(NamedTuple):
         """Read calls, and keep the ids of those that are damaged."""
         return read_asked(self.database, ids, self.damaged)
 
-    def named(self, name: str) -> Sums:
-        """Return the sums of the recorded calls that name a task."""
-        stratum = Stratum("task", name)
+    def sums(self, stratum: Stratum) -> Sums:
+        """Return the sums of recorded calls, with how many of them a student left."""
         sums = self.strata.sums.get(stratum)
         if sums is None:
             return Sums()
         return replace(sums, left=min(self.drawn[stratum].left, sums.calls))
 
-    def volume(self, name: str, sums: Sums, read: Sequence[Asked], *, exact: bool) -> Volume:
-        """Return the volume of a task, with what students answered of it without the model."""
-        answered = [self.students[name].sums] if name in self.students else []
-        lasts = [one.sums.last for one in self.students.values()]
-        end = max([self.strata.all.last, *lasts])
-        return volume_of(sum_up([sums, *answered]), read, end, exact=exact)
+    def answered(self, names: Iterable[str]) -> Answered | None:
+        """Return what students did that were promoted by one of these names."""
+        return together([self.students[name] for name in names if name in self.students])
 
-    def with_student(self, task: TrafficTask) -> TrafficTask:
-        """Return a task with what stands in for the model."""
-        found = self.students.get(task.name)
-        return task if found is None else task._replace(student=found.student)
+    def volume(
+        self, sums: Sums, answered: Answered | None, read: Sequence[Asked], *, exact: bool
+    ) -> Volume:
+        """Return the volume of a task, with what students answered of it without the model."""
+        lasts = [one.sums.last for one in self.students.values()]
+        end = max([self.last, *lasts])
+        added = [] if answered is None else [answered.sums]
+        return volume_of(sum_up([sums, *added]), read, end, exact=exact)
 
 
 def discover(
@@ -138,14 +140,15 @@ def discover(
     unusable = unusable_calls(database, chosen)
     tell(f"summed up {strata.all.calls:,} whole calls for text")
     drawn = draw_calls(database, chosen, strata, seed, _MOST_READ)
-    source = _Source(database, strata, drawn, read_stand_ins(database, chosen), set())
+    last = last_timed(database, chosen) or strata.all.last
+    source = _Source(database, strata, drawn, read_stand_ins(database, chosen), set(), last)
     parts = list(_parts(source, tell))
     others = [
         OtherCalls(_BROKEN, unusable.broken, unusable.broken_usd),
         OtherCalls(_NOT_TEXT, unusable.other, unusable.other_usd),
         *(other for part in parts for other in part.others),
     ]
-    tasks = [source.with_student(task) for part in parts for task in part.tasks]
+    tasks = [task for part in parts for task in part.tasks]
     unrecorded = sum(task.volume.unrecorded for task in tasks)
     tasks.sort(key=lambda task: (-(task.volume.cost_usd or 0.0), -task.volume.calls, task.name))
     return Discovery(
@@ -183,6 +186,7 @@ def _parts(source: _Source, tell: Callable[[str], None]) -> Iterator[_Found]:
     groups = group_instructions(leads, rare, calls)
     known: set[str] = set()
     yield _ungrouped(source, groups, rare)
+    yield _unsampled(source)
     for number, group in enumerate(groups, start=1):
         found = _of_group(source, group, len(rare))
         known |= {task.name for task in found.tasks}
@@ -195,13 +199,23 @@ def _parts(source: _Source, tell: Callable[[str], None]) -> Iterator[_Found]:
 
 
 def _named(source: _Source, name: str) -> _Found:
-    sums = source.named(name)
-    asked = source.read([Stratum("task", name)], MOST_SAMPLED, frozenset())
+    stratum = Stratum("task", name)
+    sums = source.sums(stratum)
+    asked = source.read([stratum], MOST_SAMPLED, frozenset())
     if not asked:
-        others = [OtherCalls(_ONLY_LEFT, sums.calls, sums.cost_usd)]
-        return _Found([], others if sums.left == sums.calls else [], 0)
-    volume = source.volume(name, sums, asked, exact=True)
-    return _Found([make_named_task(name, asked, volume)], [], len(asked))
+        return _Found([], _only_left(sums), 0)
+    answered = source.answered([name])
+    volume = source.volume(sums, answered, asked, exact=True)
+    task = make_named_task(name, asked, volume)
+    return _Found([_with_student(task, answered)], [], len(asked))
+
+
+def _only_left(sums: Sums) -> list[OtherCalls]:
+    return [OtherCalls(_ONLY_LEFT, sums.calls, sums.cost_usd)] * (sums.left == sums.calls)
+
+
+def _with_student(task: TrafficTask, answered: Answered | None) -> TrafficTask:
+    return task if answered is None else task._replace(student=answered.student)
 
 
 def _leads(source: _Source) -> Mapping[str, Asked]:
@@ -227,6 +241,13 @@ def _rare(source: _Source) -> list[Asked]:
     return source.ask(union_of([source.drawn[REST]], _MOST_READ))
 
 
+def _unsampled(source: _Source) -> _Found:
+    """Calls of frequent fingerprints that students left, all of them."""
+    frequent = [stratum for stratum in source.strata.sums if stratum.kind == "fingerprint"]
+    others = [other for stratum in frequent for other in _only_left(source.sums(stratum))]
+    return _Found([], others, 0)
+
+
 def _ungrouped(
     source: _Source, groups: Sequence[InstructionGroup], rare: Sequence[Asked]
 ) -> _Found:
@@ -235,7 +256,7 @@ def _ungrouped(
     left = [asked for asked in rare if asked.id not in grouped]
     if not left:
         return _Found([], [], 0)
-    sums = share_of(source.strata.sums[REST], left, rare)
+    sums = share_of(source.sums(REST), left, rare)
     return _Found([], [OtherCalls(_RARE, sums.calls, sums.cost_usd)], len(left))
 
 
@@ -252,21 +273,24 @@ def _of_group(source: _Source, group: InstructionGroup, rare: int) -> _Found:
     rules = tuple(learn_rules(asked, generic=generic))
     if len(rules) > 1:
         asked = source.read(strata, _MOST_READ, among)
-    sums = _sums(source.strata, group, rare)
+    sums = _sums(source, group, rare)
     places = [place_of(rules, one) for one in asked]
+    [(largest, _)] = Counter(places).most_common(1)
     found = _Found([], [], len(asked))
     for place in range(len(rules)):
         part = [one for one, where in zip(asked, places, strict=True) if where == place]
         if part:
-            _add(found, source, Definition(group, rules, place), part, asked, sums, generic=generic)
+            definition = Definition(group, rules, place)
+            promoted = group.fingerprints if place == largest else ()
+            _add(found, source, definition, part, asked, sums, promoted, generic=generic)
     return found
 
 
-def _sums(strata: Strata, group: InstructionGroup, rare: int) -> Sums:
+def _sums(source: _Source, group: InstructionGroup, rare: int) -> Sums:
     """Sums of a group: those of its fingerprints, and its share of the rest."""
-    parts = [strata.sums[Stratum("fingerprint", name)] for name in group.fingerprints]
+    parts = [source.sums(Stratum("fingerprint", name)) for name in group.fingerprints]
     if group.rare:
-        parts.append(scaled(strata.sums[REST], len(group.rare) / rare))
+        parts.append(scaled(source.sums(REST), len(group.rare) / rare))
     return sum_up(parts)
 
 
@@ -277,50 +301,40 @@ def _add(
     part: list[Asked],
     asked: list[Asked],
     sums: Sums,
+    promoted: Sequence[str],
     *,
     generic: bool,
 ) -> None:
-    """Add what one rule takes of a group: a task, or calls that are none."""
+    """Add what one rule takes of a group: a task, or calls that are none.
+
+    Its students are those that were promoted by its name, or by one of these fingerprints.
+    """
     whole = len(part) == len(asked)
     own = sums if whole else share_of(sums, part, asked)
     reason = _no_task(definition.rules[definition.place], part, asked, generic=generic)
     if reason is not None:
         found.others.append(OtherCalls(reason, own.calls, own.cost_usd))
         return
-    is_counted = len(asked) == sums.calls or (whole and not definition.group.rare)
+    is_counted = len(asked) == sums.fair or (whole and not definition.group.rare)
     name = name_task(definition.group, definition.rules[definition.place])
     part, own = _with_named(source, name, part, own)
-    volume = source.volume(name, own, part, exact=is_counted)
-    found.tasks.append(make_task(definition, part[:MOST_SAMPLED], volume))
+    answered = source.answered([name, *promoted])
+    volume = source.volume(own, answered, part, exact=is_counted)
+    task = make_task(definition, part[:MOST_SAMPLED], volume)
+    found.tasks.append(_with_student(task, answered))
 
 
 def _with_named(
     source: _Source, name: str, part: list[Asked], own: Sums
 ) -> tuple[list[Asked], Sums]:
     """Add the calls that name the task, as those of a gateway do once it is promoted."""
-    sums = source.named(name)
-    both, fair = sum_up([own, sums]), sums.calls - sums.left
-    if not fair:
+    stratum = Stratum("task", name)
+    sums = source.sums(stratum)
+    both = sum_up([own, sums])
+    if not sums.fair:
         return part, both
-    named = source.read([Stratum("task", name)], MOST_SAMPLED, frozenset())
-    share = min(len(part) / own.calls, len(named) / fair)
-    parts = (_thinned(part, round(share * own.calls)), _thinned(named, round(share * fair)))
-    return _mixed(parts), both
-
-
-def _thinned(asked: list[Asked], most: int) -> list[Asked]:
-    """Some of a sample, evenly from all of it, so that two are of the same share."""
-    if most >= len(asked):
-        return asked
-    return [asked[place * len(asked) // most] for place in range(most)]
-
-
-def _mixed(samples: Iterable[Sequence[Asked]]) -> list[Asked]:
-    """Put samples together so that the first ones are as many of each as all are."""
-    spread = [
-        ((place + 0.5) / len(asked), one) for asked in samples for place, one in enumerate(asked)
-    ]
-    return [one for _, one in sorted(spread, key=itemgetter(0))]
+    named = source.read([stratum], MOST_SAMPLED, frozenset())
+    return mixed([(part, own.fair), (named, sums.fair)]), both
 
 
 def _no_task(

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 from math import inf
-from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from locum.store import CallStore, stream_keys, stream_sums
 
@@ -30,11 +30,14 @@ __all__ = [
     "Stratum",
     "Sums",
     "draw_calls",
+    "mixed",
     "read_strata",
     "scaled",
     "sum_up",
     "union_of",
 ]
+
+Item = TypeVar("Item")
 
 _MOST_STRATA = 1_000
 _LARGEST = 20
@@ -84,6 +87,11 @@ class Sums:
     left: int = 0
     unrecorded: int = 0
 
+    @property
+    def fair(self) -> int:
+        """Recorded calls that no student chose."""
+        return self.calls - self.left - self.unrecorded
+
     def add(self, other: Sums | CallSums) -> None:
         """Add other sums."""
         self.calls += other.calls
@@ -123,6 +131,7 @@ def scaled(sums: Sums, share: float) -> Sums:
         sums.first,
         sums.last,
         Counter({model: round(calls * share) for model, calls in sums.models.items()}),
+        round(sums.left * share),
     )
 
 
@@ -212,19 +221,18 @@ def draw_calls(
     draws: dict[tuple[str, str], tuple[list[tuple[float, str]], int]] = {
         stratum: (heap, sizes[stratum]) for stratum, heap in heaps.items()
     }
-    rest, place = draws.get(REST), _places(seed)
-    chosen, left = CallStore(database).deferred(), Counter[Stratum]()
+    place = _places(seed)
+    chosen, left = CallStore(database).deferred(), Counter[tuple[str, str]]()
     for key in stream_keys(database, where):
-        if key.task is None:
-            draw = draws.get(("fingerprint", key.fingerprint), rest)
-        elif key.id in chosen:  # such a call always names its task
-            left[Stratum("task", key.task)] += 1
+        stratum = ("fingerprint", key.fingerprint) if key.task is None else ("task", key.task)
+        if key.task is None and stratum not in draws:
+            stratum = REST
+        if stratum not in draws:  # recorded since the strata were read
             continue
-        else:
-            draw = draws.get(("task", key.task))
-        if draw is None:  # recorded since the strata were read
+        if key.id in chosen:
+            left[stratum] += 1
             continue
-        heap, size = draw
+        heap, size = draws[stratum]
         negative = -place(key.id)
         if len(heap) < size:
             heapq.heappush(heap, (negative, key.id))
@@ -250,6 +258,25 @@ def union_of(drawn: Sequence[Drawn], most: int) -> list[str]:
     bound = min(sample.bound for sample in drawn)
     entries = [entry for sample in drawn for entry in sample.ids if entry[0] <= bound]
     return [call_id for _, call_id in heapq.nsmallest(most, entries)]
+
+
+def mixed(samples: Sequence[tuple[Sequence[Item], int]]) -> list[Item]:
+    """Put samples together so that the first ones are as many of each as all are.
+
+    Args:
+        samples: Each with the number of what it was drawn of. All are thinned, evenly, to the
+            smallest share that one of them is.
+    """
+    share = min(len(sample) / max(1, size) for sample, size in samples)
+    thin = [_thinned(sample, round(share * size)) for sample, size in samples]
+    spread = [((place + 0.5) / len(one), item) for one in thin for place, item in enumerate(one)]
+    return [item for _, item in sorted(spread, key=itemgetter(0))]
+
+
+def _thinned(sample: Sequence[Item], most: int) -> Sequence[Item]:
+    if most >= len(sample):
+        return sample
+    return [sample[place * len(sample) // most] for place in range(most)]
 
 
 def _to_drawn(heap: list[tuple[float, str]], size: int) -> Drawn:

@@ -6,18 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.audit.sampling import Sums
+from locum.audit.sampling import Sums, sum_up
 from locum.audit.tasks import StandIn
 from locum.promotion import Usage
 from locum.store import CallFilter, PromotionStore, ShadowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from locum.audit.tasks import TrafficTask
     from locum.store import Database, Promotion
 
-__all__ = ["Answered", "read_stand_ins", "stood_in_for"]
+__all__ = ["Answered", "read_stand_ins", "stood_in_for", "together"]
 
 
 class Answered(NamedTuple):
@@ -56,6 +56,20 @@ def read_stand_ins(database: Database, where: CallFilter) -> dict[str, Answered]
     }
 
 
+def together(found: Sequence[Answered]) -> Answered | None:
+    """Return what several did for one task, as of the one that most calls came to."""
+    if not found:
+        return None
+    students = [one.student for one in found]
+    first = max(students, key=lambda one: (one.state == "active", one.calls))
+    student = first._replace(
+        since=min(one.since for one in students),
+        calls=sum(one.calls for one in students),
+        answered=sum(one.answered for one in students),
+    )
+    return Answered(student, sum_up(one.sums for one in found))
+
+
 def _answered(
     promotion: Promotion, shadows: ShadowStore, where: CallFilter, *, counted: bool
 ) -> Answered:
@@ -68,6 +82,7 @@ def _answered(
     )
     usages = {float(hour): Usage(one.calls, one.usd) for hour, one in hours.items()}
     student = StandIn(
+        task=promotion.task,
         state=promotion.state,
         since=min(usages, default=promotion.changed),
         calls=sum(usage.total for usage in usages.values()),
@@ -107,7 +122,7 @@ def stood_in_for(task: TrafficTask) -> Iterator[str]:
         said = f"a student stands in for the model since {day}, and was asked nothing yet"
     else:
         return
-    yield f"{said}: locum status {task.name} tells more"
+    yield f"{said}: locum status {student.task} tells more"
 
 
 def _counting(student: StandIn, left: int) -> str:

@@ -106,6 +106,7 @@ class StandIn(NamedTuple):
     """What promoted students did with the calls of a task, in the time that was looked at.
 
     Args:
+        task: What it was promoted by: the task's name, or the fingerprint of its calls.
         state: ``active``, ``demoted`` or ``revoked``: of the last one.
         since: When the first hour begins in which calls came, in seconds since 1970; when the last
             student's state changed where none did.
@@ -115,6 +116,7 @@ class StandIn(NamedTuple):
             as one by model.
     """
 
+    task: str
     state: PromotionState
     since: float
     calls: int

@@ -91,6 +91,7 @@ def share_of(sums: Sums, part: Sequence[Asked], whole: Sequence[Asked]) -> Sums:
     own.first = min(one.time for one in part)
     own.last = max(one.time for one in part)
     own.models = Counter(one.model for one in part)
+    own.left = round(sums.left * len(part) / len(whole))
     return own
 
 

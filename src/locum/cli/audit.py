@@ -20,7 +20,7 @@ from locum.cli.options import (
     make_filter,
     parse_duration,
 )
-from locum.cli.output import dollars, print_json
+from locum.cli.output import count_of_calls, dollars, print_json
 from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.cli.scan import check_paths
@@ -45,7 +45,10 @@ _COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 def audit_command(
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(help="Tasks to judge, by the names that an audit prints; else all."),
+        typer.Argument(
+            help="Tasks to judge, by the names that an audit prints, or 6 to 12 digits of a "
+            "fingerprint; else all."
+        ),
     ] = None,
     *,
     model: Model = None,
@@ -229,7 +232,7 @@ def _saved(saving: Saving | None, *, priced: bool) -> str:
 def _print_rest(audit: Audit, console: Console) -> None:
     for other in audit.discovery.others:
         cost = "" if other.cost_usd is None else f", {dollars(other.cost_usd)}"
-        console.print(_text(f"\nno task: {other.calls:,} calls{cost}: {other.reason}"))
+        console.print(_text(f"\nno task: {count_of_calls(other.calls)}{cost}: {other.reason}"))
     if audit.places_of_no_task:
         shown = ", ".join(map(str, audit.places_of_no_task[:_SITES_SHOWN]))
         more = len(audit.places_of_no_task) - _SITES_SHOWN

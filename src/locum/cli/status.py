@@ -133,8 +133,8 @@ def _lines(standing: Standing) -> list[str]:
     compared = standing.compared
     sure = (
         f"{standing.task}: agreement between {compared.low:.1%} and {compared.high:.1%}, however "
-        f"often one looks ({compared.answers:,} answers compared, {compared.disagreements:,} "
-        "differ)"
+        f"often one looks ({compared.answers:,} answer{'s' * (compared.answers != 1)} "
+        f"compared, {compared.disagreements:,} differ)"
     )
     if standing.target is not None:
         expected = _percent(standing.expected_coverage)

@@ -44,7 +44,7 @@ class CallFilter:
         until: Earlier than this, in seconds since 1970.
         ids: One of these calls; at most 10,000.
         fingerprints: One of these fingerprints, twelve digits each; at most 10,000.
-        named: Whether a task was named.
+        named: Whether a task was named, by more than the fingerprint.
 
     Raises:
         UsageError: There are too many ids or fingerprints.
@@ -90,7 +90,7 @@ class CallFilter:
         if self.fingerprints is not None:
             parts.append(_one_of("fingerprint", self.fingerprints))
         if self.named is not None:
-            parts.append((f"task IS {'NOT ' * self.named}NULL", []))
+            parts.append((f"nullif(task, fingerprint) IS {'NOT ' * self.named}NULL", []))
         sql = " AND ".join(sql for sql, _ in parts) or "TRUE"
         return Condition(sql, [value for _, values in parts for value in values])
 

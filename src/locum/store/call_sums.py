@@ -20,6 +20,7 @@ __all__ = [
     "CallKey",
     "CallSums",
     "UnusableCalls",
+    "last_timed",
     "stream_keys",
     "stream_leads",
     "stream_sums",
@@ -27,8 +28,9 @@ __all__ = [
 ]
 
 _USABLE = "outcome = 'whole' AND endpoint IN ('chat', 'completions', 'responses', 'messages')"
+_TASK = "nullif(task, fingerprint)"
 _SUMS = (
-    "fingerprint, task, model, count(*), sum(input_tokens), sum(output_tokens), "
+    f"fingerprint, {_TASK}, model, count(*), sum(input_tokens), sum(output_tokens), "
     "count(output_tokens), count(cost_usd), sum(cost_usd), min(time), max(time)"
 )
 _UNUSABLE = (
@@ -44,7 +46,8 @@ class CallSums(NamedTuple):
 
     Args:
         fingerprint: Of instruction and kind of output.
-        task: The named task; ``None`` where none was.
+        task: The named task; ``None`` where none was, or what it was named by is the fingerprint
+            itself, as a gateway names the calls of a task that was promoted by it.
         model: The model that was asked for.
         calls: How many.
         input_tokens: Tokens of the requests, where they are known.
@@ -70,7 +73,7 @@ class CallSums(NamedTuple):
 
 
 class CallKey(NamedTuple):
-    """What a call is found by."""
+    """What a call is found by; its task is as in `CallSums`."""
 
     id: str
     fingerprint: str
@@ -118,7 +121,7 @@ def stream_keys(database: Database, where: CallFilter) -> Iterator[CallKey]:
     """Yield the keys of the whole calls for text, in no order; arguments as of `stream_sums`."""
     usable = where.condition().then(f"AND {_USABLE}")
     with ExitStack() as opened:
-        for stream in _streams(database, where, "id, fingerprint, task", usable, opened):
+        for stream in _streams(database, where, f"id, fingerprint, {_TASK}", usable, opened):
             yield from map(CallKey._make, stream)
 
 
@@ -131,6 +134,27 @@ def stream_leads(database: Database, where: CallFilter) -> Iterator[CallKey]:
     with ExitStack() as opened:
         for stream in _streams(database, where, "min(id), fingerprint, NULL", grouped, opened):
             yield from map(CallKey._make, stream)
+
+
+def last_timed(database: Database, where: CallFilter) -> float | None:
+    """Return when the last whole call for text was sent of those whose time is known.
+
+    Archived calls are not looked at, as they are the oldest.
+
+    Args:
+        database: The store.
+        where: Which calls.
+
+    Returns:
+        Seconds since 1970; ``None`` where there is no such call.
+
+    Raises:
+        InputError: The store cannot be read.
+    """
+    made_up = "SELECT call_id FROM derived WHERE kind = 'untimed'"
+    condition = where.condition().then(f"AND {_USABLE} AND id NOT IN ({made_up})")
+    [[last]] = database.execute(condition.select("max(time)"), condition.parameters)
+    return None if last is None else float(last)
 
 
 def unusable_calls(database: Database, where: CallFilter) -> UnusableCalls:
