@@ -202,6 +202,13 @@ def test_a_name_that_no_student_can_have_is_told() -> None:
     assert any("no student can have its name" in note for note in verdict.notes)
 
 
+def test_calls_without_a_model_are_told_to_be_known_to_no_gateway() -> None:
+    task = topic()._replace(volume=topic().volume._replace(models=(("gpt-5.2", 0.6), ("", 0.4))))
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert verdict.kind == "distil"
+    assert any(note.startswith("40% of calls name no model") for note in verdict.notes)
+
+
 def test_calls_whose_cost_is_not_known_count_as_nothing_and_are_told() -> None:
     volume = topic().volume._replace(priced=0.4)
     task = topic()._replace(volume=volume)

@@ -20,7 +20,7 @@ _NEARLY_ALL = 0.99
 
 def notes_of(task: TrafficTask) -> list[str]:
     """Return what a student of a task does not see, and what its figures leave out."""
-    return [*_unseen(task), *_unpriced(task), *_unnameable(task)]
+    return [*_unseen(task), *_unpriced(task), *_unnameable(task), *_modelless(task)]
 
 
 def change_of(probed: Probe) -> Iterator[str]:
@@ -104,3 +104,14 @@ def _unnameable(task: TrafficTask) -> Iterator[str]:
         check_name(task.name)
     except UsageError as error:
         yield f"no student can have its name, so that its calls need another one: {error}"
+
+
+def _modelless(task: TrafficTask) -> Iterator[str]:
+    """Calls without a model's name show not how an application's requests look."""
+    share = dict(task.volume.models).get("", 0.0)
+    if share > 1 - _NEARLY_ALL:
+        yield (
+            f"{share:.0%} of calls name no model, as those of a table: a student that learned from "
+            "such calls alone answers locum predict and Python, and a gateway once calls are "
+            "recorded that name one"
+        )
