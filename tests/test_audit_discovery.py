@@ -245,7 +245,7 @@ def test_what_is_no_task_is_counted_with_its_reason(opened: Database) -> None:
         for number, call in enumerate(talk)
     ]
     broken = [make_call(number, [user("a")], None) for number in range(2000, 2003)]
-    broken = [c._replace(facts=replace(c.facts, outcome="failed")) for c in broken]
+    broken = [c._replace(facts=replace(c.facts, outcome="failed", cost_usd=None)) for c in broken]
     vectors = [make_call(number, [user("a")], None) for number in range(3000, 3002)]
     vectors = [c._replace(facts=replace(c.facts, endpoint="embeddings")) for c in vectors]
     add(opened, [*talk, *odd, *broken, *vectors])
@@ -256,6 +256,7 @@ def test_what_is_no_task_is_counted_with_its_reason(opened: Database) -> None:
         (3, "no whole answer came"),
         (2, "embeddings"),
     ]
+    assert [other.cost_usd for other in discovery.others] == pytest.approx([0.06, None, 0.002])
     assert discovery.calls == 125
 
 

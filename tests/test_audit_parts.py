@@ -113,6 +113,11 @@ def test_a_task_that_ended_is_slower_than_while_it_ran() -> None:
     volume = volume_of(sums_of(100, START, START + DAY), read, START + 10 * DAY, exact=True)
     assert volume.days == 10
     assert volume.cost_a_month_usd == pytest.approx(0.1 / 10 * 30.4375)
+    assert (volume.silent_days, volume.longest_gap_days, volume.has_ended) == (9, 0, False)
+    paced = [one._replace(time=START + day * DAY / 20) for day, one in enumerate(read * 20)]
+    volume = volume_of(sums_of(100, START, START + DAY), paced, START + 10 * DAY, exact=True)
+    assert volume.longest_gap_days == pytest.approx(0.05)
+    assert volume.has_ended
 
 
 def test_a_share_goes_by_calls_and_by_what_they_cost() -> None:
@@ -132,6 +137,16 @@ def test_labels_are_a_closed_set_with_their_shares() -> None:
     kind = output_kind(asked_of(["Yes", "yes.", "no", "no", "yes ", "Yes"] * 5))
     assert kind.kind == "closed set"
     assert dict(kind.labels) == pytest.approx({"Yes": 4 / 6, "no": 2 / 6})
+
+
+@pytest.mark.parametrize("calls", [200, 2_000])
+def test_answers_that_are_odd_now_and_then_leave_labels_a_closed_set(calls: int) -> None:
+    answers: list[str | None] = [
+        f"odd {n}" if n % 10 == 0 else "yes" if n % 3 else "no" for n in range(calls)
+    ]
+    assert output_kind(asked_of(answers)).kind == "closed set"
+    odd = [*answers[: calls // 2], *map(str, range(calls // 4))]
+    assert output_kind(asked_of(odd)).kind == "free text"
 
 
 def test_labels_that_differ_in_marks_around_them_are_not_the_same() -> None:

@@ -224,6 +224,32 @@ def test_too_few_calls_to_certify_are_to_be_collected() -> None:
     assert verdict.more_calls == 510  # 61 answered ones, half of a fifth
 
 
+def test_what_is_not_asked_any_more_saves_nothing() -> None:
+    silent = topic().volume._replace(silent_days=50.0, longest_gap_days=2.5, days=90.0)
+    task = topic()._replace(volume=silent)
+    verdict = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE)
+    assert (verdict.kind, verdict.saving) == ("do_not_distil", None)
+    assert "the last one came 50 days before the last one of the log" in verdict.reason
+    assert verdict.notes[0].startswith("while it was asked: a small student may answer 50%")
+    answered = task._replace(student=StandIn(task.name, "active", START, 10, 5, counted=False))
+    assert judge(answered, probed(foreseen(450, 0.5, 0.9)), PROMISE).kind == "distil"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"longest_gap_days": 30.0},
+        {"silent_days": 8.0},
+        {"longest_gap_days": 0.0},
+        {"timed": False},
+    ],
+)
+def test_a_task_has_ended_that_is_silent_as_it_never_was(changes: dict[str, Any]) -> None:
+    volume = topic().volume._replace(silent_days=50.0, longest_gap_days=2.5, days=90.0)
+    assert volume.has_ended
+    assert not volume._replace(**changes).has_ended
+
+
 # What a student answers already.
 
 
@@ -281,6 +307,21 @@ def test_repeated_requests_are_to_be_cached_where_nothing_is_distilled() -> None
     assert verdict.saving.dollars == pytest.approx((0.2, 0.2, 0.2))
     assert "that is 20% of the cost" in verdict.reason
     assert any("free text" in note for note in verdict.notes)
+
+
+def test_a_cache_that_saves_more_than_calls_to_come_will_is_what_to_do() -> None:
+    later = probed(foreseen(450, 0, 0.1), foreseen(900, 0.3, 0.8))
+    much, little = (
+        measured(repeated=share, cacheable=share, cacheable_cost=share) for share in (0.5, 0.2)
+    )
+    verdict = judge(much, later, PROMISE)
+    assert (verdict.kind, verdict.months) == ("cache", 0)
+    assert verdict.saving is not None
+    assert verdict.saving.dollars == pytest.approx((0.5, 0.5, 0.5))
+    assert any("450 usable calls bring a certificate" in note for note in verdict.notes)
+    assert judge(little, later, PROMISE).kind == "collect_more"
+    unpriced = much.volume._replace(cost_usd=None, cost_a_month_usd=None)
+    assert judge(much._replace(volume=unpriced), later, PROMISE).kind == "cache"
 
 
 def test_a_task_that_is_distilled_may_be_cached_besides() -> None:

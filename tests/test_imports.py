@@ -556,3 +556,27 @@ def test_a_log_without_times_has_the_time_of_its_file(store: CallStore, tmp_path
 def test_tables_tell_times_in_any_unit(store: CallStore, tmp_path: Path, time: str) -> None:
     take(store, write(tmp_path / "a.csv", f"time,input,output\n{time},a,x\n"))
     assert calls_of(store)[0].facts.time == 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"usage": {"prompt_tokens": 60, "completion_tokens": 4}},
+        {"usage": {"input_tokens": 20, "output_tokens": 4, "cache_read_input_tokens": 40}},
+        {"prompt_tokens": 60, "completion_tokens": 4},
+        {"input_tokens": "60", "output_tokens": "4"},
+    ],
+)
+@pytest.mark.parametrize("asked", ["messages", "prompt"])
+def test_lines_of_ones_own_tell_tokens_times_and_latencies(
+    store: CallStore, tmp_path: Path, asked: str, counted: JsonObject
+) -> None:
+    said = [{"role": "user", "content": "Where is it?"}] if asked == "messages" else "Where is it?"
+    line = {"ts": 1_700_000_000_000, "model": "gpt-4o-mini", asked: said, "completion": "shipping"}
+    take(store, write(tmp_path / "own.jsonl", lines({**line, "duration_ms": 710, **counted})))
+    [call] = calls_of(store)
+    facts = call.facts
+    assert (facts.time, facts.latency_ms) == (1_700_000_000, 710)
+    assert (facts.input_tokens, facts.output_tokens) == (60, 4)
+    assert facts.cost_usd
+    assert store.untimed() == frozenset()

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Told", "measure", "narrowness", "output_kind", "self_agreement"]
 
 _MOSTLY = 0.9
-_CLOSED = 0.95
-_CLOSED_OF_FEW = 0.8
-_MANY = 1_000
+_CLOSED = 0.8
 _MOST_LABELS = 1_000
 _LONGEST_LABEL = 100
 
@@ -119,8 +117,8 @@ def _share_of_cost(part: Sequence[Asked], asked: Sequence[Asked]) -> float:
 def output_kind(asked: Sequence[Asked]) -> OutputKind:
     """Return what answers are.
 
-    Labels are a closed set where those that occur at least twice are 95% of the answers, 80% of
-    fewer than 1,000, and at most 1,000 labels of up to 100 characters each; spellings that differ
+    Labels are a closed set where those that occur at least twice are 80% of the answers, and at
+    most 1,000 labels of up to 100 characters each; spellings that differ
     in case, quotes, asterisks and a full stop around them are one. Answers are of a schema where
     90% of them are JSON objects; a field belongs to it that half of them have.
     """
@@ -139,8 +137,7 @@ def _closed_set(answers: Sequence[str]) -> OutputKind | None:
     labels = {key: count for key, count in counts.items() if count > 1}
     if not labels or len(labels) > _MOST_LABELS or max(map(len, labels)) > _LONGEST_LABEL:
         return None
-    closed = _CLOSED if len(answers) >= _MANY else _CLOSED_OF_FEW
-    if sum(labels.values()) < closed * len(answers):
+    if sum(labels.values()) < _CLOSED * len(answers):
         return None
     spelled: dict[str, Counter[str]] = {}
     for answer in answers:

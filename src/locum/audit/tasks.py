@@ -29,6 +29,9 @@ TaskKind = Literal["named", "instruction", "prompt", "examples", "conversation",
 its input, by examples in earlier turns; or it is talk of several turns, or the work of an agent."""
 
 
+_TIMES_SILENT, _SILENT = 2, 0.1
+
+
 class TaskTemplate(NamedTuple):
     """What is alike in all calls of a task.
 
@@ -63,6 +66,9 @@ class Volume(NamedTuple):
         days: Days that the calls of a month are foreseen from: from the task's first call to the
             last one of any task, and one day where that is less, so that a burst is not taken for
             the pace of a month.
+        silent_days: Days from its last call to the last one of any task.
+        longest_gap_days: The longest time between two of its calls that were read and came one
+            after the other; 0 where fewer than two were.
         calls_a_month: In 30.44 days, at the pace of those days.
         cost_usd: What those calls cost whose cost is known; ``None`` where it is of none.
         priced: Share of calls whose cost is known.
@@ -85,6 +91,8 @@ class Volume(NamedTuple):
     last: float
     timed: bool
     days: float
+    silent_days: float
+    longest_gap_days: float
     calls_a_month: float
     cost_usd: float | None
     priced: float
@@ -95,6 +103,18 @@ class Volume(NamedTuple):
     latency_p95_ms: float | None
     input_tokens: float | None
     output_tokens: float | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was silent for much longer at last than ever between two of its calls.
+
+        That is for twice as long, and for a tenth of the days since its first call.
+        """
+        return (
+            self.timed
+            and self.longest_gap_days > 0
+            and self.silent_days > max(_TIMES_SILENT * self.longest_gap_days, _SILENT * self.days)
+        )
 
     @property
     def fair(self) -> int:

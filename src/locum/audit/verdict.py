@@ -121,8 +121,23 @@ def judge(
         found = _by_probe(task, probed, promise)
     else:
         found = _unprobed(task, probed, promise)
+    if task.volume.has_ended and not task.is_answered:
+        return _ended(found, task)
     found = _with_hints(found, task, cache_hint(task), batch_hint(task), label_hint(task, prices))
     return found._replace(notes=(*stood_in_for(task), *found.notes, *untimed(task)))
+
+
+def _ended(found: Verdict, task: TrafficTask) -> Verdict:
+    """Nothing saves what is not asked any more, whatever could have been said of it."""
+    volume = task.volume
+    reason = (
+        f"its calls have ended: the last one came {_days(volume.silent_days)} before the last one "
+        f"of the log, and before that {_days(volume.longest_gap_days)} at most passed between two "
+        "of those that were read; a prompt that was changed comes as a task of its own"
+    )
+    while_asked = f"while it was asked: {found.reason}"
+    notes = (*stood_in_for(task), while_asked, *found.notes)
+    return Verdict("do_not_distil", reason, notes)
 
 
 def _no_student(task: TrafficTask) -> str | None:
@@ -243,13 +258,14 @@ def _unprobed(task: TrafficTask, why: str | None, promise: Promise) -> Verdict:
 def _with_hints(
     found: Verdict, task: TrafficTask, cache: Hint | None, batch: Hint | None, label: Hint | None
 ) -> Verdict:
-    """Add what else would save; where no student does, the first of it is the verdict."""
+    """Add what else would save; where no student does now, the first of it is the verdict."""
     hints = [("cache", cache), ("batch", batch), ("label", label)]
     kind: VerdictKind | None = None
-    if found.kind in {"do_not_distil", "unknown"}:
-        if cache is not None and cache.share >= _WORTH_CACHING:
+    later = found.saving if found.kind == "collect_more" else None
+    if found.kind in {"do_not_distil", "unknown", "collect_more"}:
+        if cache is not None and _is_worth(cache, task, later):
             kind = "cache"
-        elif batch is not None:
+        elif batch is not None and found.kind != "collect_more":
             kind = "batch"
     rest = tuple(hint.reason for name, hint in hints if hint is not None and name != kind)
     if kind is None:
@@ -259,6 +275,16 @@ def _with_hints(
     saving = _of_hint(task, chosen)
     notes = (found.reason, *found.notes, *rest)
     return Verdict(kind, f"{chosen.reason}{_worth(saving, task)}", notes, saving, months=0.0)
+
+
+def _is_worth(cache: Hint, task: TrafficTask, later: Saving | None) -> bool:
+    """Tell whether a cache saves enough, and more than a student will that more calls bring."""
+    if cache.share < _WORTH_CACHING or later is None:
+        return cache.share >= _WORTH_CACHING
+    now = _of_hint(task, cache)
+    if now.dollars is None or later.dollars is None:
+        return now.calls.value > later.calls.value
+    return now.dollars.value > later.dollars.value
 
 
 def _of_hint(task: TrafficTask, hint: Hint) -> Saving:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,8 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         last=sums.last,
         timed=timed,
         days=days,
+        silent_days=max(0.0, end - sums.last) / _SECONDS_A_DAY,
+        longest_gap_days=_longest_gap([one.time for one in read]) / _SECONDS_A_DAY,
         calls_a_month=sums.calls / months,
         cost_usd=sums.cost_usd,
         priced=sums.priced / sums.calls if sums.calls else 0.0,
@@ -58,6 +61,11 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         input_tokens=sums.input_tokens / sums.counted if sums.counted else None,
         output_tokens=sums.output_tokens / sums.counted if sums.counted else None,
     )
+
+
+def _longest_gap(times: Sequence[float]) -> float:
+    ordered = sorted(times)
+    return max((after - before for before, after in pairwise(ordered)), default=0.0)
 
 
 def _is_timed(read: Sequence[Asked]) -> bool:

@@ -11,7 +11,7 @@ from locum.store.archive import list_archives
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from locum.store.call_filter import CallFilter, Condition
     from locum.store.database import Database, Row
@@ -35,9 +35,9 @@ _SUMS = (
 )
 _UNUSABLE = (
     "sum(CASE WHEN outcome <> 'whole' THEN 1 ELSE 0 END), "
-    "sum(CASE WHEN outcome <> 'whole' THEN cost_usd ELSE 0 END), "
+    "sum(CASE WHEN outcome <> 'whole' THEN cost_usd END), "
     f"sum(CASE WHEN outcome = 'whole' AND NOT ({_USABLE}) THEN 1 ELSE 0 END), "
-    f"sum(CASE WHEN outcome = 'whole' AND NOT ({_USABLE}) THEN cost_usd ELSE 0 END)"
+    f"sum(CASE WHEN outcome = 'whole' AND NOT ({_USABLE}) THEN cost_usd END)"
 )
 
 
@@ -85,15 +85,15 @@ class UnusableCalls(NamedTuple):
 
     Args:
         broken: Calls without a whole answer.
-        broken_usd: What they cost, in US dollars.
+        broken_usd: What they cost, in US dollars; ``None`` where that is known of none.
         other: Whole calls that did not ask for text: embeddings, and paths that are not known.
-        other_usd: What they cost.
+        other_usd: Likewise.
     """
 
     broken: int
-    broken_usd: float
+    broken_usd: float | None
     other: int
-    other_usd: float
+    other_usd: float | None
 
 
 def stream_sums(database: Database, where: CallFilter) -> Iterator[CallSums]:
@@ -161,9 +161,14 @@ def unusable_calls(database: Database, where: CallFilter) -> UnusableCalls:
     """Count the calls that show no task; arguments as of `stream_sums`."""
     with ExitStack() as opened:
         streams = _streams(database, where, _UNUSABLE, where.condition(), opened)
-        rows = [[value or 0 for value in row] for stream in streams for row in stream]
-    broken, broken_usd, other, other_usd = map(sum, zip(*rows, strict=True))
-    return UnusableCalls(int(broken), float(broken_usd), int(other), float(other_usd))
+        rows = [row for stream in streams for row in stream]
+    broken, broken_usd, other, other_usd = map(_total, zip(*rows, strict=True))
+    return UnusableCalls(int(broken or 0), broken_usd, int(other or 0), other_usd)
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _streams(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from locum.schema import JsonObject
 
-__all__ = ["assemble_message", "messages_to_chat"]
+__all__ = ["assemble_message", "messages_to_chat", "to_chat_usage"]
 
 _CONVERTED = ("system", "messages", "stop_sequences", "tools", "tool_choice", "output_config")
 _ANSWERED = ("content", "role", "type", "stop_reason", "usage")
@@ -161,11 +161,12 @@ def _chat_response(response: JsonObject) -> JsonObject:
     }
     chat = {**without(response, *_ANSWERED), "object": "chat.completion", "choices": [choice]}
     if "usage" in response:
-        chat["usage"] = _usage(response["usage"])
+        chat["usage"] = to_chat_usage(response["usage"])
     return chat
 
 
-def _usage(usage: object) -> object:
+def to_chat_usage(usage: object) -> object:
+    """Return the tokens of an answer as a chat answer counts them; others stay as they are."""
     if not isinstance(usage, dict):
         return usage
     written = as_count(usage.get("cache_creation_input_tokens")) or 0

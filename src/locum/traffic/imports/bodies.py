@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from locum.rows import BadRowError
 from locum.traffic.apis import Assembled, StreamEvents, assemble, stream_events
 from locum.traffic.apis.lenient import as_object, as_text, objects
-from locum.traffic.imports.values import as_written, decoded, whole_number
+from locum.traffic.apis.messages import to_chat_usage
+from locum.traffic.imports.values import as_written, decoded, first, whole_number
 
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject, Outcome
 
-__all__ = ["outcome_of", "to_answer", "to_request", "with_usage"]
+__all__ = ["outcome_of", "to_answer", "to_request", "with_logged_usage", "with_usage"]
 
+_ASKED = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens")
+_ANSWERED = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens")
 _BODY_NAMES = ("messages", "prompt", "input", "contents", "system")
 _SETTINGS = ("model", "instructions", "tools", "temperature", "max_tokens", "max_output_tokens")
 _ROLES = (
@@ -125,6 +128,14 @@ def with_usage(
         details = {"cached_tokens": cached, "cache_write_tokens": written}
         usage["prompt_tokens_details"] = details
     return {**response, "usage": usage}
+
+
+def with_logged_usage(response: JsonObject | None, record: JsonObject) -> JsonObject | None:
+    """Return the response with the tokens that a log of an application's own has beside it."""
+    usage = as_object(decoded(record.get("usage")))
+    if usage and response is not None and not as_object(response.get("usage")):
+        return {**response, "usage": to_chat_usage(usage)}
+    return with_usage(response, first(record, *_ASKED), first(record, *_ANSWERED))
 
 
 def _is_request(value: JsonObject) -> bool:

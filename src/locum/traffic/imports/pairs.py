@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.traffic.apis import find_endpoint
 from locum.traffic.apis.lenient import as_object, objects
-from locum.traffic.imports.bodies import outcome_of, to_answer, to_request
+from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_logged_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
 from locum.traffic.imports.values import (
+    COSTS,
+    LATENCIES,
+    TIMES,
     amount,
     decoded,
     first,
@@ -29,11 +32,8 @@ __all__ = ["PAIRS"]
 _BODIES = ("request", "request_body", "requestBody", "body", "req")
 _INPUTS = ("input", "prompt")
 _RESPONSES = ("response", "response_body", "responseBody", "output", "completion", "resp")
-_TIMES = ("time", "timestamp", "created_at", "created", "start_time", "startTime", "ts", "date")
 _ENDS = ("end_time", "endTime", "completed_at")
-_LATENCIES = ("latency_ms", "duration_ms", "elapsed_ms", "response_time_ms")
 _FIRST_BYTES = ("first_byte_ms", "time_to_first_token_ms", "ttft_ms")
-_COSTS = ("cost_usd", "cost", "response_cost", "total_cost")
 _IDS = ("id", "request_id", "requestId", "call_id")
 _SHORTEST_ID = 16
 _ERRORS = ("error", "exception", "error_message")
@@ -93,10 +93,10 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     if "model" not in request and word(record.get("model")):
         request = {"model": record["model"], **request}
     answer = to_answer(came.body)
-    response = answer.response
+    response = with_logged_usage(answer.response, record)
     status = whole_number(first(record, "status_code", "response_status", "status") or came.status)
-    started = moment(first(record, *_TIMES))
-    took = amount(first(record, *_LATENCIES))
+    started = moment(first(record, *TIMES))
+    took = amount(first(record, *LATENCIES))
     if took is None:
         took = milliseconds(started, moment(first(record, *_ENDS)))
     yield LoggedCall(
@@ -110,7 +110,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         streamed=request.get("stream") is True,
         latency_ms=took,
         first_byte_ms=amount(first(record, *_FIRST_BYTES)),
-        cost_usd=amount(first(record, *_COSTS)),
+        cost_usd=amount(first(record, *COSTS)),
     )
 
 

@@ -14,8 +14,9 @@ from locum.rows import (
     to_time,
 )
 from locum.traffic.apis.lenient import as_text
+from locum.traffic.imports.bodies import with_logged_usage
 from locum.traffic.imports.items import LogFormat, LoggedCall
-from locum.traffic.imports.values import first
+from locum.traffic.imports.values import COSTS, LATENCIES, TIMES, amount, first, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,13 +52,16 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     if answer is None:
         raise BadRowError("the answer is missing")
     message = {"role": "assistant", "content": answer}
+    started = optional(value.get("time"), to_time)
+    took = optional(value.get("latency_ms"), to_amount)
+    paid = optional(value.get("cost_usd"), to_amount)
     yield LoggedCall(
         endpoint="chat",
         request={"model": as_text(record.get("model")), "messages": messages},
-        response={"choices": [{"index": 0, "message": message}]},
-        time=optional(value.get("time"), to_time),
-        latency_ms=optional(value.get("latency_ms"), to_amount),
-        cost_usd=optional(value.get("cost_usd"), to_amount),
+        response=with_logged_usage({"choices": [{"index": 0, "message": message}]}, record),
+        time=moment(first(record, *TIMES)) if started is None else started,
+        latency_ms=amount(first(record, *LATENCIES)) if took is None else took,
+        cost_usd=amount(first(record, *COSTS)) if paid is None else paid,
     )
 
 

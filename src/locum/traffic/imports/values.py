@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
 
 __all__ = [
+    "COSTS",
+    "LATENCIES",
+    "TIMES",
     "amount",
     "as_written",
     "decoded",
@@ -23,6 +26,13 @@ __all__ = [
     "whole_number",
     "word",
 ]
+
+TIMES = ("time", "timestamp", "created_at", "created", "start_time", "startTime", "ts", "date")
+"""What applications call the moment of a call."""
+LATENCIES = ("latency_ms", "duration_ms", "elapsed_ms", "response_time_ms")
+"""What they call how long it took."""
+COSTS = ("cost_usd", "cost", "response_cost", "total_cost")
+"""What they call its price in US dollars."""
 
 
 def first(record: JsonObject, *names: str) -> object:
