@@ -108,6 +108,20 @@ def test_calls_of_a_log_without_times_are_taken_for_no_pace() -> None:
     assert volume_of(sums_of(500, START, START + 1), asked_of(["a"] * 50), START, exact=True).timed
 
 
+def test_a_log_that_tells_days_tells_a_pace_and_times_that_were_made_up_tell_none() -> None:
+    read = [
+        one._replace(time=START + number % 30 * DAY)
+        for number, one in enumerate(asked_of(["a"] * 900))
+    ]
+    sums, end = sums_of(6_000, START, START + 29 * DAY), START + 30 * DAY
+    volume = volume_of(sums, read, end, exact=True)
+    assert volume.timed
+    assert volume.calls_a_month == pytest.approx(6_000 / 30 * 30.4375)
+    made_up = {(one.id, one.time) for one in read[:500]}
+    assert not volume_of(sums, read, end, exact=True, made_up=made_up).timed
+    assert volume_of(sums, read, end, exact=True, made_up=set(list(made_up)[:400])).timed
+
+
 def test_a_task_that_ended_is_slower_than_while_it_ran() -> None:
     read = asked_of(["a"])
     volume = volume_of(sums_of(100, START, START + DAY), read, START + 10 * DAY, exact=True)

@@ -38,7 +38,7 @@ from locum.audit.sampling import (
 from locum.audit.stand_ins import read_stand_ins, together
 from locum.audit.tasks import Discovery, OtherCalls
 from locum.audit.volumes import share_of, volume_of
-from locum.store import CallFilter, last_timed, unusable_calls
+from locum.store import CallFilter, CallStore, last_timed, unusable_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -107,10 +107,9 @@ class _Source(NamedTuple):
         self, sums: Sums, answered: Answered | None, read: Sequence[Asked], *, exact: bool
     ) -> Volume:
         """Return the volume of a task, with what students answered of it without the model."""
-        lasts = [one.sums.last for one in self.students.values()]
-        end = max([self.last, *lasts])
-        added = [] if answered is None else [answered.sums]
-        return volume_of(sum_up([sums, *added]), read, end, exact=exact)
+        whole = sums if answered is None else sum_up([sums, answered.sums])
+        made_up = CallStore(self.database).untimed([one.id for one in read])
+        return volume_of(whole, read, self.last, exact=exact, made_up=made_up)
 
 
 def discover(
@@ -140,8 +139,10 @@ def discover(
     unusable = unusable_calls(database, chosen)
     tell(f"summed up {strata.all.calls:,} whole calls for text")
     drawn = draw_calls(database, chosen, strata, seed, _MOST_READ)
+    students = read_stand_ins(database, chosen)
     last = last_timed(database, chosen) or strata.all.last
-    source = _Source(database, strata, drawn, read_stand_ins(database, chosen), set(), last)
+    last = max([last, *(one.sums.last for one in students.values())])
+    source = _Source(database, strata, drawn, students, set(), last)
     parts = list(_parts(source, tell))
     others = [
         OtherCalls(_BROKEN, unusable.broken, unusable.broken_usd),

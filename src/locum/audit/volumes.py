@@ -11,7 +11,7 @@ import numpy as np
 from locum.audit.tasks import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from locum.audit.asked import Asked
     from locum.audit.sampling import Sums
@@ -22,9 +22,17 @@ DAYS_A_MONTH = 365.25 / 12
 _SECONDS_A_DAY = 86_400.0
 _SHORTEST_DAYS = 1.0
 _MOST_AT_ONCE = 20
+_MANY_MOMENTS = 14
 
 
-def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> Volume:
+def volume_of(
+    sums: Sums,
+    read: Sequence[Asked],
+    end: float,
+    *,
+    exact: bool,
+    made_up: Collection[tuple[str, float]] = frozenset(),
+) -> Volume:
     """Return the volume of calls.
 
     Args:
@@ -32,8 +40,9 @@ def volume_of(sums: Sums, read: Sequence[Asked], end: float, *, exact: bool) -> 
         read: Those that were read.
         end: Time of the last call of any task, in seconds since 1970.
         exact: Whether they were counted.
+        made_up: Ids of calls whose time is made up, each with that time; by default none is.
     """
-    timed = _is_timed(read)
+    timed = _is_timed(read, made_up)
     days = max(_SHORTEST_DAYS, (end - sums.first) / _SECONDS_A_DAY) if timed else DAYS_A_MONTH
     months = days / DAYS_A_MONTH
     latencies = [one.latency_ms for one in read if one.latency_ms is not None]
@@ -68,10 +77,17 @@ def _longest_gap(times: Sequence[float]) -> float:
     return max((after - before for before, after in pairwise(ordered)), default=0.0)
 
 
-def _is_timed(read: Sequence[Asked]) -> bool:
-    """Tell whether calls come at moments of their own, and not together as files are written."""
-    moments = len({one.time for one in read})
-    return len(read) == 1 or (moments > 1 and len(read) < _MOST_AT_ONCE * moments)
+def _is_timed(read: Sequence[Asked], made_up: Collection[tuple[str, float]]) -> bool:
+    """Tell whether calls come at moments of their own, and not together as files are written.
+
+    Those of a log that tells days come together too, on a fortnight of days at least.
+    """
+    times = [one.time for one in read if (one.id, one.time) not in made_up]
+    if 2 * len(times) < len(read):
+        return False
+    moments = len(set(times))
+    apart = len(times) < _MOST_AT_ONCE * moments or moments >= _MANY_MOMENTS
+    return len(times) == 1 or (moments > 1 and apart)
 
 
 def share_of(sums: Sums, part: Sequence[Asked], whole: Sequence[Asked]) -> Sums:
