@@ -206,8 +206,7 @@ def _named(source: _Source, name: str) -> _Found:
     if not asked:
         return _Found([], _only_left(sums), 0)
     answered = source.answered([name])
-    volume = source.volume(sums, answered, asked, exact=True)
-    task = make_named_task(name, asked, volume)
+    task = make_named_task(name, asked, source.volume(sums, answered, asked, exact=True))
     return _Found([_with_student(task, answered)], [], len(asked))
 
 
