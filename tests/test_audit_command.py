@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from dataclasses import replace
@@ -348,6 +349,30 @@ def test_a_task_is_known_by_the_beginning_of_its_fingerprint(tmp_path: Path) -> 
     [task] = in_json(home, "audit", digits, "--quiet", "--no-probe")["tasks"]
     assert task == next(one for one in whole if one["name"] == task["name"])
     assert f"no task '{digits[:5]}'" in refusal(home, "audit", digits[:5], "--quiet")
+
+
+def test_the_calls_of_a_task_are_had_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = [make_call(n, [user(f"Sort a letter.\n{n} {ROUTE}")], "post") for n in range(30)]
+    verses = [make_call(n, [user(f"{n} rhymes. Rhyme on!")], "verse") for n in range(40, 80)]
+    home = fill(tmp_path / "home", [*letters, *verses])
+    tasks = in_json(home, "audit", "--quiet", "--no-probe")["tasks"]
+    name = next(one["name"] for one in tasks if one["volume"]["calls"] == 30)
+    assert letters[0].facts.fingerprint == verses[0].facts.fingerprint
+    whole = locum(home, "calls", "export", "--task", name)
+    assert {json.loads(line)["id"] for line in whole.splitlines()} == {
+        one.facts.id for one in letters
+    }
+    listed = locum(home, "calls", "--task", name, "--limit", "100", "--json")
+    assert len(listed.splitlines()) == 30
+    [total] = locum(home, "calls", "totals", "--task", name, "--json").splitlines()
+    assert json.loads(total)["calls"] == 30
+    assert "30 calls deleted" in locum(home, "calls", "delete", "--task", name, "--yes")
+    assert len(locum(home, "calls", "--limit", "100", "--json").splitlines()) == 40
+    monkeypatch.setattr("locum.store.MOST_IDS", 20)
+    many = next(one["name"] for one in tasks if one["volume"]["calls"] == 40)
+    assert "more than 20 calls" in refusal(home, "calls", "totals", "--task", many, code=2)
 
 
 def test_a_task_that_a_student_answers_is_not_to_be_distilled_next(tmp_path: Path) -> None:

@@ -403,6 +403,22 @@ def test_cached_tokens_of_langfuse_are_counted_apart(store: CallStore, tmp_path:
     assert call.facts.cost_usd == pytest.approx((100 * 0.8 + 900 * 0.08 + 5 * 4) / 1e6)
 
 
+def test_what_langfuse_noted_of_a_client_was_never_sent(store: CallStore, tmp_path: Path) -> None:
+    noted: JsonObject = {
+        "temperature": "0",
+        "top_p": "0.5",
+        "max_tokens": "Infinity",
+        "stop": "None",
+    }
+    noted |= {"request_timeout": "60", "seed": 7, "stream": "False", "user": "desk 4"}
+    record: JsonObject = {"traceId": "t", "id": "o", "type": "GENERATION"}
+    record |= {"startTime": "2026-01-01T00:00:00Z"}
+    record |= {"model": "gpt-4o-mini", "input": "a", "output": "b", "modelParameters": noted}
+    request = only(store, tmp_path, record).request
+    sent = {name: value for name, value in request.items() if name not in {"model", "messages"}}
+    assert sent == {"temperature": 0, "top_p": 0.5, "seed": 7, "stream": False, "user": "desk 4"}
+
+
 def test_tokens_from_the_cache_may_be_counted_apart() -> None:
     usage = (with_usage({"choices": []}, 10, 5, 90, 20) or {})["usage"]
     assert usage["prompt_tokens"] == 120

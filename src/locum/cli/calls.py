@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from locum.cli.audited_names import with_audited_calls
 from locum.cli.export_calls import export_calls, exported
 from locum.cli.options import (
     Application,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.schema import CallFacts
-    from locum.store import CallStore
+    from locum.store import CallFilter, CallStore
 
 __all__ = ["calls_app"]
 
@@ -54,6 +55,16 @@ def _opened(config: Path | None, home: Path | None) -> Iterator[CallStore]:
 
     with open_existing(store_place(home, project_settings(config))) as database:
         yield CallStore(database)
+
+
+@contextmanager
+def _chosen(
+    config: Path | None, home: Path | None, where: CallFilter
+) -> Iterator[tuple[CallStore, CallFilter]]:
+    from locum.store import CallStore
+
+    with open_existing(store_place(home, project_settings(config))) as database:
+        yield CallStore(database), with_audited_calls(database, where)
 
 
 @calls_app.callback()
@@ -76,9 +87,9 @@ def list_calls(
     if context.invoked_subcommand is not None:
         return
     where = make_filter(task, model, since, until, source, application, outcome)
-    with _opened(config, home) as store:
-        found = store.find(where, limit)
-        total = store.count(where)
+    with _chosen(config, home, where) as (store, chosen):
+        found = store.find(chosen, limit)
+        total = store.count(chosen)
     if json_output:
         for facts in found:
             print_json(asdict(facts))
@@ -122,8 +133,8 @@ def total_calls(
 ) -> None:
     """Sum calls up by task, or fingerprint where none was named, and model."""
     where = make_filter(task, model, since, until, source, application, outcome)
-    with _opened(config, home) as store:
-        totals = store.totals(where)
+    with _chosen(config, home, where) as (store, chosen):
+        totals = store.totals(chosen)
     if json_output:
         for row in totals:
             print_json(row._asdict())
@@ -175,16 +186,16 @@ def delete_calls(
     where = make_filter(task, model, since, until, source, application, outcome)
     if bool(ids) == (where != CallFilter()):
         raise UsageError("say which calls to delete: give their ids, or filters such as --task")
-    with _opened(config, home) as store:
-        if ids:
-            where = CallFilter(ids=tuple(store.get(given).facts.id for given in ids))
-        found = count_of_calls(store.count(where))
+    with _chosen(config, home, where) as (store, chosen):
+        given = [store.get(beginning).facts.id for beginning in ids or ()]
+        meant = CallFilter(ids=tuple(given)) if given else chosen
+        found = count_of_calls(store.count(meant))
         if dry_run:
             typer.echo(f"{found} would be deleted")
             return
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
-        deletion = store.delete(where)
+        deletion = store.delete(meant)
     deleted = count_of_calls(deletion.calls)
     typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for student in deletion.students:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from locum.cli.audited_names import with_audited_calls
 from locum.cli.options import (
     Application,
     Config,
@@ -73,7 +74,7 @@ def export_calls(
         raise InputError(f"{place} cannot be written: it is a folder")
     with open_existing(store_place(home, project_settings(config))) as database:
         store = CallStore(database)
-        calls = store.marked(store.iterate(where))
+        calls = store.marked(store.iterate(with_audited_calls(database, where)))
         first = next(calls, None)
         if first is None:
             asked = {"task": task, "model": model, "since": since, "until": until}

@@ -80,7 +80,12 @@ Columns = Annotated[
 ]
 Encoding = Annotated[str, typer.Option(help="Encoding of the file.")]
 TaskName = Annotated[
-    str | None, typer.Option("--task", help="Named task, or 6 to 12 digits of a fingerprint.")
+    str | None,
+    typer.Option(
+        "--task",
+        help="Named task, one by the name that an audit gave it, or 6 to 12 digits of a "
+        "fingerprint.",
+    ),
 ]
 Model = Annotated[
     str | None, typer.Option("--model", help="Model; a * at its end stands for any ending.")

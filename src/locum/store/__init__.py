@@ -3,7 +3,7 @@
 from locum.store.archive import Compaction
 from locum.store.audited import AuditedTask, AuditedTaskStore
 from locum.store.batches import BatchRow, BatchStore
-from locum.store.call_filter import CallFilter
+from locum.store.call_filter import MOST_IDS, CallFilter
 from locum.store.call_sums import (
     CallKey,
     CallSums,
@@ -38,6 +38,7 @@ from locum.store.shadows import (
 from locum.store.spends import SpendStore, Spent
 
 __all__ = [
+    "MOST_IDS",
     "NANODOLLARS",
     "AuditedTask",
     "AuditedTaskStore",

@@ -11,7 +11,8 @@ from locum.errors import UsageError
 __all__ = ["CallFilter", "Condition", "prefix_range"]
 
 _FINGERPRINT = re.compile("[0-9a-f]{6,12}")
-_MOST_IDS = 10_000
+MOST_IDS = 10_000
+"""Calls that a filter may name."""
 
 
 class Condition(NamedTuple):
@@ -65,9 +66,9 @@ class CallFilter:
     def __post_init__(self) -> None:
         """Check the number of ids and of fingerprints."""
         for what, given in (("calls", self.ids), ("fingerprints", self.fingerprints)):
-            if given is not None and len(given) > _MOST_IDS:
+            if given is not None and len(given) > MOST_IDS:
                 raise UsageError(
-                    f"{len(given):,} {what} are named: name at most {_MOST_IDS:,} at once"
+                    f"{len(given):,} {what} are named: name at most {MOST_IDS:,} at once"
                 )
 
     def condition(self) -> Condition:

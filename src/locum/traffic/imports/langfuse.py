@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from locum.rows import BadRowError
+from locum.rows import BadRowError, to_number
 from locum.traffic.apis import guess_endpoint
 from locum.traffic.apis.lenient import as_object
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_usage
@@ -29,6 +30,8 @@ __all__ = ["LANGFUSE"]
 _MODELS = ("model", "providedmodelname")
 _CACHED = ("input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
 _WRITTEN = ("input_cache_creation", "cache_creation_input_tokens")
+_CLIENTS_OWN = frozenset({"request_timeout", "timeout", "max_retries", "user_id", "project_id"})
+_WORDS: dict[str, object] = {"none": None, "null": None, "": None, "true": True, "false": False}
 _COSTS = ("totalcost", "calculatedtotalcost")
 
 
@@ -70,7 +73,22 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
 
 
 def _parameters(fields: JsonObject) -> JsonObject:
-    return as_object(decoded(fields.get("modelparameters")))
+    """What was sent: integrations write numbers as text, and what no model was told besides."""
+    given = as_object(decoded(fields.get("modelparameters")))
+    read = {name: _sent(value) for name, value in given.items() if name not in _CLIENTS_OWN}
+    return {name: value for name, value in read.items() if value is not None}
+
+
+def _sent(value: object) -> object:
+    """A parameter as it was sent; ``None`` for what stands for none, such as no end of tokens."""
+    if not isinstance(value, str):
+        return value
+    number = to_number(value)
+    if number is None:
+        return _WORDS.get(value.lower(), value)
+    if not math.isfinite(number):
+        return None
+    return int(value) if value.strip("+-").isdecimal() else number
 
 
 def _tokens(fields: JsonObject) -> tuple[object, object, int, int]:

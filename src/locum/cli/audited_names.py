@@ -1,0 +1,44 @@
+"""Names that an audit gave to calls which name no task."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from locum.errors import UsageError
+
+if TYPE_CHECKING:
+    from locum.store import CallFilter, Database
+
+__all__ = ["with_audited_calls"]
+
+
+def with_audited_calls(database: Database, where: CallFilter) -> CallFilter:
+    """Return a filter that takes the calls of a task by the name that an audit gave it.
+
+    Such calls are told by what they say, and so are read and taken by their ids; any other filter
+    is returned as it is.
+
+    Args:
+        database: The store.
+        where: The filter, with the name for its task.
+
+    Raises:
+        InputError: The store cannot be read, or another version of Locum found the task.
+        UsageError: They are too many.
+    """
+    from locum.audit import calls_of_task
+    from locum.store import MOST_IDS, AuditedTaskStore
+
+    if where.task is None or AuditedTaskStore(database).find(where.task) is None:
+        return where
+    calls = calls_of_task(database, where.task, replace(where, task=None))
+    ids = tuple(call.facts.id for call in islice(calls, MOST_IDS + 1))
+    if len(ids) > MOST_IDS:
+        raise UsageError(
+            f"--task {where.task!r}: more than {MOST_IDS:,} calls are of it, which an audit found: "
+            "ask for fewer by --since and --until, or give fingerprints, which locum calls totals "
+            "shows"
+        )
+    return replace(where, task=None, ids=ids)
