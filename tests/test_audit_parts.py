@@ -187,6 +187,13 @@ def test_narrowness_lies_between_zero_and_one(calls: list[tuple[str, str | None]
     assert 0 <= narrowness(told) <= 1
 
 
+def test_settings_that_vary_from_call_to_call_are_not_recognised() -> None:
+    told = [Told(one, one.text) for one in asked_of(["a"] * 100)]
+    some = [one._replace(asked=one.asked._replace(settings=str(n))) for n, one in enumerate(told)]
+    assert measure(told, instruction_varies=False).recognised == 1
+    assert measure([*told, *some], instruction_varies=False).recognised == 0.5
+
+
 def test_a_prompt_that_holds_the_day_is_measured_as_what_will_be_recognised() -> None:
     def told(said: list[str]) -> list[Told]:
         calls = [

@@ -419,6 +419,18 @@ def test_what_langfuse_noted_of_a_client_was_never_sent(store: CallStore, tmp_pa
     assert sent == {"temperature": 0, "top_p": 0.5, "seed": 7, "stream": False, "user": "desk 4"}
 
 
+def test_what_langfuse_filled_in_was_never_asked_for(store: CallStore, tmp_path: Path) -> None:
+    noted: JsonObject = {"temperature": 0, "top_p": 1, "frequency_penalty": 0}
+    record: JsonObject = {"traceId": "t", "id": "o", "type": "GENERATION"}
+    record |= {"startTime": "2026-01-01T00:00:00Z", "model": "gpt-4o-mini", "input": "a"}
+    record |= {"output": "b", "modelParameters": {**noted, "presence_penalty": 0}}
+    request = only(store, tmp_path, record).request
+    assert request.keys() == {"model", "messages", "temperature"}
+    take(store, write(tmp_path / "b.jsonl", lines({**record, "id": "p", "modelParameters": noted})))
+    [other] = [call.request for call in calls_of(store) if call.request != request]
+    assert other["top_p"] == 1
+
+
 def test_tokens_from_the_cache_may_be_counted_apart() -> None:
     usage = (with_usage({"choices": []}, 10, 5, 90, 20) or {})["usage"]
     assert usage["prompt_tokens"] == 120

@@ -299,6 +299,19 @@ def test_models_are_named_as_in_most_answers() -> None:
     assert plan.models == {MODEL: f"{MODEL}-2026-01-01"}
 
 
+@pytest.mark.parametrize(("source", "known"), [("langfuse", True), ("pairs", False)])
+def test_a_log_of_what_answered_lets_a_model_be_asked_for_without_its_date(
+    source: str, *, known: bool
+) -> None:
+    dated = "gpt-5.2-2026-01-01"
+    calls = [record({**chat_request("x"), "model": dated}, "Billing.", n) for n in range(3)]
+    calls = [one._replace(facts=dataclasses.replace(one.facts, source=source)) for one in calls]
+    plan = prepare_plan(label_student(), calls).plan
+    assert plan.recognition.may_name(dated)
+    assert plan.recognition.may_name("gpt-5.2") is known
+    assert plan.models.get("gpt-5.2") == (dated if known else None)
+
+
 def test_calls_that_were_to_be_stored_are_counted() -> None:
     chat = [chat_request("x", store=store) for store in (True, False, None)]
     calls = [record(asked, "Billing.", number) for number, asked in enumerate(chat)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.words import read_words
 from locum.promotion.answerable import read_answerable
+from locum.promotion.frame import settings_of
 from locum.store import CallFilter, CallStore
 from locum.traffic import input_text, instruction
 from locum.traffic.conversation import first_choice
@@ -47,6 +48,8 @@ class Asked(NamedTuple):
         called: Whether the answer calls a tool.
         fields: Properties of the JSON Schema that the answer has to satisfy; empty without one.
         model: The model that was asked for.
+        settings: Digest of the settings that bear on what is answered, as of a frame; empty where
+            something keeps every student from answering.
         application: The application that called; empty where that is not known.
         streamed: Whether the answer was streamed.
         batched: Whether it was paid at the price of batches.
@@ -73,6 +76,7 @@ class Asked(NamedTuple):
     called: bool
     fields: tuple[str, ...]
     model: str
+    settings: str
     application: str
     streamed: bool
     batched: bool
@@ -134,6 +138,7 @@ def ask(call: Call) -> Asked:
         called=bool(_message(response).get("tool_calls")),
         fields=tuple(properties) if isinstance(properties, dict) else (),
         model=intern(facts.model),
+        settings="" if isinstance(read, str) else intern(settings_of(read.split.rest)),
         application=intern(facts.application or ""),
         streamed=facts.streamed,
         batched=price_share(request, response) < 1,

@@ -76,11 +76,11 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
 
 
 def _recognised(answerable: Sequence[Asked]) -> float:
-    """Count the calls whose instruction and model are frequent, as a promotion counts.
+    """Count the calls whose instruction, model and settings are frequent, as a promotion counts.
 
     Where these are new ones again and again, it is as many as of the newer half will be.
     """
-    frames = [Frame(one.fingerprint, one.model, "", "") for one in answerable]
+    frames = [Frame(one.fingerprint, one.model, one.settings, "") for one in answerable]
     foreseen = foresee(frames, [one.time for one in answerable]) if frames else None
     if foreseen:
         return len(answerable) * foreseen.recognised / foreseen.calls

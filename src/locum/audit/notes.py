@@ -84,8 +84,8 @@ def left_to_the_model(task: TrafficTask) -> list[Left]:
     if measures.recognised < _NEARLY_ALL * measures.answerable:
         reason = (
             f"a gateway would recognise {measures.recognised:.0%} of calls: others have an "
-            "instruction or a model that fewer than 2% of the calls have, or a new one again and "
-            "again, as where the date stands in it"
+            "instruction, a model or settings (such as a max_tokens that is worked out) that fewer "
+            "than 2% of the calls have, or new ones again and again, as where the date stands in it"
         )
         cure = "with what varies moved into the message, or left out"
         found.append(Left(measures.answerable - measures.recognised, reason, cure))

@@ -14,7 +14,7 @@ from locum.traffic.strict_json import canonical_json, write_json
 if TYPE_CHECKING:
     from locum.schema import JsonObject
 
-__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "spelled_frame_of"]
+__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "settings_of", "spelled_frame_of"]
 
 ANY_TURNS = "*"
 """Stands in a frame for whatever turns come before the input."""
@@ -80,15 +80,22 @@ def spelled_frame_of(rest: JsonObject) -> Frame:
 
 
 def _frame(rest: JsonObject) -> Frame:
-    messages = rest["messages"]
-    settings = {name: rest[name] for name in rest.keys() & SETTINGS}
     model = rest.get("model")
     return Frame(
         fingerprint("chat", rest),
         model if isinstance(model, str) else "",
-        _digest(settings),
-        _digest(messages),
+        _settings_of(rest),
+        _digest(rest["messages"]),
     )
+
+
+def settings_of(rest: JsonObject) -> str:
+    """Return the settings of a frame alone, of a request without its input."""
+    return _settings_of(plain_rest(rest))
+
+
+def _settings_of(rest: JsonObject) -> str:
+    return _digest({name: rest[name] for name in rest.keys() & SETTINGS})
 
 
 def _unnumbered(rest: JsonObject) -> JsonObject:

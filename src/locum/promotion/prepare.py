@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections import Counter, defaultdict
 from hashlib import sha256
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["ArtefactFiles", "Prepared", "prepare_plan", "read_artefact_files"]
 
 _FEWEST_FOR_A_LINE = 10
+# Their integrations note the model that an answer names, in the place of the one that was asked.
+_TELL_WHAT_ANSWERED = frozenset({"langfuse"})
+_DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 # A token is about four characters of English.
 _TOKENS_OF_ENGLISH = PromptTokens(0.0, 0.25)
 
@@ -150,7 +154,7 @@ def prepare_plan(
             f"{''.join(told)}: record calls that it can answer by locum gateway, and distil the "
             "task from those"
         )
-    recognition = _recognise(student, seen)
+    recognition = _with_undated(_recognise(student, seen), seen)
     if not recognition.frames:
         raise _nothing_common(student.task.name, seen)
     foreseen = foresee([one.frame for one in seen], [one.call.facts.time for one in seen])
@@ -212,6 +216,14 @@ def _recognise(student: AnyStudent, seen: Sequence[_Seen]) -> Recognition:
     return learn_recognition(frames, texts, lambda around: without_values(around, texts, answers))
 
 
+def _with_undated(recognition: Recognition, seen: Sequence[_Seen]) -> Recognition:
+    """Recognise a model by the name without its date, too, where a log tells which one answered."""
+    told = {one.frame.model for one in seen if one.call.facts.source in _TELL_WHAT_ANSWERED}
+    dated = [frame for frame in recognition.frames if frame.model in told]
+    undated = {frame._replace(model=_undated(frame.model)) for frame in dated}
+    return recognition._replace(frames=recognition.frames | undated)
+
+
 def _nothing_common(task: str, seen: Sequence[_Seen]) -> InputError:
     """Say why no calls would be recognised: what of them is a new one in nearly every call."""
     varying = most_varied((one.frame, one.rest) for one in seen)
@@ -269,7 +281,14 @@ def _models(seen: Sequence[_Seen]) -> dict[str, str]:
         named = (one.call.response or {}).get("model")
         if isinstance(named, str) and named:
             names[one.frame.model][named] += 1
+        if one.call.facts.source in _TELL_WHAT_ANSWERED:
+            names[_undated(one.frame.model)][one.frame.model] += 1
     return {asked: given.most_common(1)[0][0] for asked, given in names.items()}
+
+
+def _undated(model: str) -> str:
+    """The name by which applications ask for a dated model, such as ``gpt-4o-2024-08-06``."""
+    return _DATE.sub("", model)
 
 
 def _prompt_tokens(seen: Sequence[_Seen]) -> PromptTokens:

@@ -31,6 +31,7 @@ _MODELS = ("model", "providedmodelname")
 _CACHED = ("input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
 _WRITTEN = ("input_cache_creation", "cache_creation_input_tokens")
 _CLIENTS_OWN = frozenset({"request_timeout", "timeout", "max_retries", "user_id", "project_id"})
+_FILLED_IN = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
 _WORDS: dict[str, object] = {"none": None, "null": None, "": None, "true": True, "false": False}
 _COSTS = ("totalcost", "calculatedtotalcost")
 
@@ -73,10 +74,18 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
 
 
 def _parameters(fields: JsonObject) -> JsonObject:
-    """What was sent: integrations write numbers as text, and what no model was told besides."""
+    """What was sent: integrations write numbers as text, and what no model was told besides.
+
+    One of them fills in what OpenAI takes for each setting that was not asked for.
+    """
     given = as_object(decoded(fields.get("modelparameters")))
     read = {name: _sent(value) for name, value in given.items() if name not in _CLIENTS_OWN}
-    return {name: value for name, value in read.items() if value is not None}
+    filled_in = _FILLED_IN if read.keys() >= _FILLED_IN.keys() else {}
+    return {
+        name: value
+        for name, value in read.items()
+        if value is not None and (name not in filled_in or value != filled_in[name])
+    }
 
 
 def _sent(value: object) -> object:
