@@ -363,6 +363,15 @@ def test_calls_that_come_at_night_may_have_a_batch_price() -> None:
         assert batch_hint(task._replace(volume=other)) is None
 
 
+def test_a_few_calls_each_night_are_a_nightly_job_and_as_many_at_random_none() -> None:
+    night = [START + day * DAY + 5 * second for day in range(90) for second in range(20)]
+    assert busy_hours(sent(*night)) == pytest.approx(0.9 * 90 / (89 * 24 + 1), rel=0.02)
+    generator = random.Random(0)  # noqa: S311 - no secret
+    at_random = [START + generator.random() * 90 * DAY for _ in night]
+    assert busy_hours(sent(*at_random)) is None
+    assert busy_hours(sent(*at_random[:50])) is None
+
+
 def test_calls_at_all_hours_have_somebody_who_waits() -> None:
     generator = random.Random(0)  # noqa: S311 - no secret
     times = [START + generator.random() * 5 * DAY for _ in range(2_000)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from locum.prices import Tokens, find_price, sells_batches
 
@@ -88,18 +91,19 @@ def busy_hours(calls: Sequence[SampledCall]) -> float | None:
     """Return the share of hours in which nine in ten calls come.
 
     Returns:
-        ``None`` within two days, and with fewer calls than hours, which show no hours of rest.
+        ``None`` within two days; and of fewer calls than hours, where the share is not below half
+        of what as many would fill at random, so that they show no hours of rest.
     """
     hours = Counter(int(call.time // _SECONDS_AN_HOUR) for call in calls)
     span = max(hours) - min(hours) + 1
-    if span < _LEAST_HOURS or len(calls) < span:
+    if span < _LEAST_HOURS:
         return None
-    wanted, found = _MOSTLY * len(calls), 0
-    for place, (_, count) in enumerate(hours.most_common(), start=1):
-        found += count
-        if found >= wanted:
-            return place / span
-    return 1.0
+    found = np.cumsum([count for _, count in hours.most_common()])
+    share = (int(np.searchsorted(found, _MOSTLY * len(calls))) + 1) / span
+    rate = len(calls) / span
+    # Calls at random come alone in most of their hours, of which those of one in ten are left out.
+    at_random = 1 - math.exp(-rate) - (1 - _MOSTLY) * rate
+    return None if rate < 1 and share > at_random / 2 else share
 
 
 def label_hint(task: TrafficTask, prices: Mapping[str, OwnPrice]) -> Hint | None:
