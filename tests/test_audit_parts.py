@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -206,6 +206,18 @@ def test_a_prompt_that_holds_the_day_is_measured_as_what_will_be_recognised() ->
     assert measure(dated, instruction_varies=True).recognised == 0
     tenants = told([f"You help shop {n % 10}." for n in range(40)])
     assert measure(tenants, instruction_varies=True).recognised == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"max_tokens": "inf"}, "'max_tokens', which is not understood"),
+        ({"seed": 1, "top_logprobs": 5}, "'top_logprobs', which is not understood"),
+        ({"stream": "yes", "stop": 3}, "a way of delivery that is not understood"),
+    ],
+)
+def test_what_is_not_understood_of_a_delivery_is_named(given: dict[str, Any], named: str) -> None:
+    assert ask(make_call(1, [user("text")], "a", **given)).hindrance == named
 
 
 def test_what_a_student_may_not_answer_is_measured_with_what_it_has() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.promotion.answer_forms import ANSWER_FORMS
-from locum.promotion.frame import ask_of
+from locum.promotion.frame import DELIVERING, ask_of
 from locum.traffic import is_stored, split_request
 
 if TYPE_CHECKING:
@@ -42,4 +42,12 @@ def read_answerable(endpoint: Endpoint, chat: JsonObject) -> Answerable | str:
     split, ask = split_request(chat, endpoint), ask_of(chat)
     if isinstance(split, str):
         return split
-    return "a way of delivery that is not known" if ask is None else Answerable(split, ask)
+    return _odd_delivery(chat) if ask is None else Answerable(split, ask)
+
+
+def _odd_delivery(chat: JsonObject) -> str:
+    """Say which part of how an answer is wanted is not understood."""
+    for name in sorted(chat.keys() & DELIVERING):
+        if ask_of({other: value for other, value in chat.items() if other != name}) is not None:
+            return f"{name!r}, which is not understood"
+    return "a way of delivery that is not understood"

@@ -14,11 +14,26 @@ from locum.traffic.strict_json import canonical_json, write_json
 if TYPE_CHECKING:
     from locum.schema import JsonObject
 
-__all__ = ["ANY_TURNS", "Ask", "Frame", "ask_of", "frame_of", "settings_of", "spelled_frame_of"]
+__all__ = [
+    "ANY_TURNS",
+    "DELIVERING",
+    "Ask",
+    "Frame",
+    "ask_of",
+    "frame_of",
+    "settings_of",
+    "spelled_frame_of",
+]
 
 ANY_TURNS = "*"
 """Stands in a frame for whatever turns come before the input."""
-
+DELIVERING = frozenset(
+    {
+        *("stream", "stream_options", "logprobs", "top_logprobs", "seed"),
+        *("max_tokens", "max_completion_tokens", "stop"),
+    }
+)
+"""What `ask_of` reads of a request."""
 
 _DIGITS = 16
 _PLACEHOLDER = re.compile(rb"\[([A-Z][A-Z0-9_]*)_[0-9]{1,9}\]")
