@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -68,6 +69,13 @@ def test_calls_in_the_order_of_their_classes_are_foreseen_to_be_refused(
     assert found.agreement.interval.high < 0.97 < found.at_random.value
     if kind == "closed set":
         assert distill(Task("letters", LABELS), ordered, family="linear").certificate is None
+
+
+def test_an_answer_of_several_lines_is_no_usable_one() -> None:
+    lines = letters(200, "closed set", in_order=False)
+    lines[9] = replace(lines[9], answer=f"{lines[9].answer}\n\nThe letter says so.")
+    found = probe_letters(lines, "closed set")
+    assert (found.inputs, found.usable) == (199, 0.995)
 
 
 def test_calls_of_which_few_kinds_come_first_are_probed() -> None:

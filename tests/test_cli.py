@@ -14,7 +14,8 @@ import pytest
 from locum.cli.kept_files import check_folder
 from locum.cli.options import parse_duration, parse_size
 from locum.cli.places import task_folder
-from locum.cli.task_inputs import Given, mind_answers
+from locum.cli.task_inputs import Given, declare_task, mind_answers
+from locum.config import Settings
 from locum.errors import ArtefactError, UsageError
 from locum.schema import Example
 from locum.store import CallStore, open_database
@@ -274,6 +275,17 @@ def test_inputs_with_answers_are_said_where_a_teacher_is_to_be_asked() -> None:
     assert said.endswith(
         "gpt is not asked about them; where it is people's, say so: --column human=label"
     )
+
+
+def test_answers_of_several_lines_are_told_and_are_no_labels() -> None:
+    lines = "cash\n\nThe letter speaks of notes, of coins and of a till."
+    answers = [*["cash", "card"] * 5, lines, lines]
+    examples = [Example(str(number), answer) for number, answer in enumerate(answers)]
+    declared = declare_task("letters", Settings(), None, None, examples)
+    assert declared.task.labels == ("card", "cash")
+    assert declared.notes == [
+        f"2 answers are of several lines, such as {lines[:60]!r}, and a label is one line"
+    ]
 
 
 def test_without_a_file_calls_must_have_been_recorded(tmp_path: Path) -> None:

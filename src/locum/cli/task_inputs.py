@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _MODELS_SHOWN = 3
+_SHOWN_CHARACTERS = 60
 
 
 class Given(NamedTuple):
@@ -232,6 +233,16 @@ def _describe_models(models: Counter[str]) -> list[str]:
     return [f"{said}: {', '.join([*shares, *more])}{unnamed}"]
 
 
+def _describe_left_out(answers: Mapping[str, int]) -> list[str]:
+    """Return what there is to say of answers that are no label, as they are of several lines."""
+    if not answers:
+        return []
+    [first, *_], count = answers, sum(answers.values())
+    said = "answers are" if count > 1 else "answer is"
+    shown = first[:_SHOWN_CHARACTERS]
+    return [f"{count:,} {said} of several lines, such as {shown!r}, and a label is one line"]
+
+
 def declare_task(
     name: str,
     settings: Settings,
@@ -269,6 +280,7 @@ def declare_task(
         inferred = infer_labels([answer for e in examples if (answer := likely_answer(e))])
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
+        notes += _describe_left_out(inferred.left_out)
         if settings.tasks:
             declared = ", ".join(settings.tasks)
             notes.append(

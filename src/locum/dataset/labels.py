@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
-from locum.schema import plain_key
+from locum.schema import is_one_line, plain_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from locum.schema import Example
 
@@ -26,18 +26,20 @@ class InferredLabels(NamedTuple):
         labels: Sorted; of spellings that differ in case, spaces, quotes, asterisks or a full
             stop around them alone, the most frequent one.
         merged: The other spellings, with the label that each now counts as.
+        left_out: Answers of several lines, which are no label, with how often each was given.
     """
 
     labels: tuple[str, ...]
     merged: dict[str, str]
+    left_out: dict[str, int]
 
 
 def infer_labels(answers: Sequence[str]) -> InferredLabels:
-    """Return the labels that occur in recorded answers.
+    """Return the labels that occur in recorded answers, of which each is one line.
 
     Raises:
-        InputError: There is no answer, all are the same, or there are so many different ones that
-            the answers are no closed label set.
+        InputError: There is no answer, all are the same, none is one line, or there are so many
+            different ones that the answers are no closed label set.
     """
     spellings = Counter(answer.strip() for answer in answers)
     del spellings[""]
@@ -47,16 +49,19 @@ def infer_labels(answers: Sequence[str]) -> InferredLabels:
             "the answers (--column answer=NAME), or which labels there are (--labels, or a task in "
             "locum.toml); for answers in JSON, give locum distill their --schema"
         )
-    label_of: dict[str, str] = {}
+    alike: dict[str, list[str]] = {}
     for spelling, _ in spellings.most_common():
-        label_of.setdefault(plain_key(spelling), spelling)
-    _check_closed(list(label_of.values()), spellings)
-    merged = {
-        spelling: label_of[plain_key(spelling)]
-        for spelling in spellings
-        if label_of[plain_key(spelling)] != spelling
-    }
-    return InferredLabels(tuple(sorted(label_of.values())), merged)
+        alike.setdefault(plain_key(spelling), []).append(spelling)
+    found = [(next(filter(is_one_line, same), None), same) for same in alike.values()]
+    labels = sorted(label for label, _ in found if label is not None)
+    _check_closed([same[0] for same in alike.values()], labels, spellings.total())
+    merged, left_out = dict[str, str](), dict[str, int]()
+    for label, same in found:
+        if label is None:
+            left_out |= {spelling: spellings[spelling] for spelling in same}
+        else:
+            merged |= {spelling: label for spelling in same if spelling != label}
+    return InferredLabels(tuple(labels), merged, left_out)
 
 
 def are_free_text(answers: Sequence[str]) -> bool:
@@ -75,20 +80,27 @@ def likely_answer(example: Example) -> str | None:
     return max(example.distribution, key=example.distribution.__getitem__)
 
 
-def _check_closed(labels: Iterable[str], spellings: Counter[str]) -> None:
-    labels = list(labels)
-    if len(labels) == 1:
+def _check_closed(different: Sequence[str], labels: Sequence[str], rows: int) -> None:
+    """Refuse what is no closed label set: different answers, of which some are labels."""
+    if len(different) > 1 and _is_open(len(different), rows):
         raise InputError(
-            f"every answer is {labels[0]!r}: with one class there is nothing to decide; give calls "
-            "with at least two different answers"
+            f"{rows:,} answers hold {len(different):,} different ones, such as {different[0]!r} "
+            f"and {different[1]!r}: this is not a closed label set (at most {_MOST_LABELS:,} "
+            f"labels, at least {_LEAST_ROWS_PER_LABEL:g} rows a label)"
         )
-    rows = spellings.total()
-    if _is_open(len(labels), rows):
+    if len(labels) > 1:
+        return
+    if labels:
+        which = "every answer" if len(different) == 1 else "every answer of one line"
         raise InputError(
-            f"{rows:,} answers hold {len(labels):,} different ones, such as {labels[0]!r} and "
-            f"{labels[1]!r}: this is not a closed label set (at most {_MOST_LABELS:,} labels, at "
-            f"least {_LEAST_ROWS_PER_LABEL:g} rows a label)"
+            f"{which} is {labels[0]!r}: with one class there is nothing to decide; give calls with "
+            "at least two different answers"
         )
+    raise InputError(
+        f"every answer is of several lines, such as {different[0]!r}, and a label is one "
+        "line: ask the model for the label alone, or say which labels there are (--labels, or a "
+        "task in locum.toml)"
+    )
 
 
 def _is_open(labels: int, rows: int) -> bool:

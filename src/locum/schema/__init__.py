@@ -28,6 +28,7 @@ from locum.schema.tasks import (
     Marks,
     Task,
     check_name,
+    is_one_line,
     label_key,
     plain_key,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "TokenPosition",
     "Usage",
     "check_name",
+    "is_one_line",
     "is_placeholder",
     "label_key",
     "plain_key",

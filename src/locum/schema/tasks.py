@@ -18,6 +18,7 @@ __all__ = [
     "Marks",
     "Task",
     "check_name",
+    "is_one_line",
     "label_key",
     "plain_key",
 ]
@@ -59,6 +60,11 @@ def label_key(label: str) -> str:
 def plain_key(label: str) -> str:
     """Return `label_key` without what says nothing: quotes and asterisks around it, a full stop."""
     return _PLAIN.off(label_key(label))
+
+
+def is_one_line(label: str) -> bool:
+    """Tell whether a text is one line, as a label is."""
+    return len(label.splitlines()) == 1
 
 
 @dataclass(frozen=True)
@@ -184,7 +190,7 @@ def _check_labels(name: str, labels: Sequence[str]) -> None:
         key = label_key(label)
         if not key:
             raise UsageError(f"task {name!r} has an empty label: name it or leave it out")
-        if len(label.splitlines()) > 1:
+        if not is_one_line(label):
             raise UsageError(f"task {name!r} has the label {label!r}: a label is one line")
         if key in seen:
             raise UsageError(
