@@ -68,8 +68,9 @@ class Row(NamedTuple):
     @property
     def is_right(self) -> bool:
         """Whether the audit decides as the distillation does."""
-        # A varying instruction is no matter of what a student learns.
+        # A varying instruction is no matter of what a student learns; it is of whole objects.
         named = {
+            "leave_out": "do_not_distil",
             "cache": "do_not_distil",
             "batch": "do_not_distil",
             "change_prompt": "distil",

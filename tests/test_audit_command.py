@@ -341,6 +341,27 @@ def test_an_instruction_that_varies_is_to_be_changed_before_it_is_distilled(tmp_
     assert task["probe"]["now"]["chance"] >= 0.8
 
 
+def test_a_field_that_no_student_learns_is_to_be_left_out(tmp_path: Path) -> None:
+    generator = random.Random(1)  # noqa: S311 - no secret
+    calls = []
+    for number in range(120):
+        team = ("billing", "delivery")[number % 2]
+        why = f"it is about {phrase(generator)}"
+        messages = [system("Route the letter, in JSON."), user(f"{team} {phrase(generator, 3, 6)}")]
+        calls.append(make_call(number, messages, json.dumps({"why": why, "team": team})))
+    home, page = fill(tmp_path / "home", calls), tmp_path / "audit.html"
+    options = ("audit", "--quiet", "--target", "0.8", "--confidence", "0.8")
+    table = locum(home, *options, "--html", str(page), columns=100)
+    [task] = in_json(home, *options)["tasks"]
+    assert (task["verdict"], task["probe"]["left_out"]) == ("leave_out", ["why"])
+    assert "Leave fields out" in table
+    assert table.endswith(f"next     locum distill {task['name']} --leave-out why\n")
+    shown = page.read_text("utf-8")
+    check_page(shown)
+    assert "Leave fields out" in shown
+    assert "calls, without why: small students agree" in shown
+
+
 def test_a_task_is_known_by_the_beginning_of_its_fingerprint(tmp_path: Path) -> None:
     home = fill(tmp_path / "home", [*coin_calls(30, 1_000), *route_calls(30)])
     whole = in_json(home, "audit", "--quiet", "--no-probe")["tasks"]

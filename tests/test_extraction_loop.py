@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from locum.alignment import AlignmentReport
 from locum.config import RedactionSettings
-from locum.distillation import Decision
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.export import CertifiedExtractor, UnitCertificates
 from locum.extraction import ExtractionDistillation, distill_extraction, schema_of_answers
 from locum.extraction.answers import refuse_lists
 from locum.extraction.certifying import certify_units, decide_on_objects
-from locum.extraction.written import explain_unnamed
+from locum.extraction.hindrances import find_hindrances
 from locum.extractors import Unit, Verdicts
 from locum.redaction import Redactor
 from locum.schema import Example, Task
@@ -415,6 +416,34 @@ def test_fields_that_stand_at_one_place_are_named_with_the_cure() -> None:
     assert distill_extraction(without, examples, family="linear").decision.verdict == "distil"
 
 
+def test_a_field_that_the_text_does_not_tell_is_named_with_the_cure() -> None:
+    generator = random.Random(1)  # noqa: S311 - no secret
+    sure = [0.9, 0.92, 0.95, 0.97, 0.99]
+    schema = open_schema()
+    schema["properties"]["sure"] = {"enum": sure}
+    mails = [
+        mail._replace(
+            answer={
+                "intent": mail.answer["intent"],
+                "urgent": mail.answer["urgent"],
+                "sure": generator.choice(sure),
+            }
+        )
+        for mail in make_short_mails(400)
+    ]
+    decision = distill_short(mails, ExtractionTask("mail", schema)).decision
+    assert decision.verdict == "do_not_distil"
+    assert "what the text does not tell is not learned: sure agrees with the" in decision.reason
+    cure = "--leave-out sure makes a student without, --partial one that gives the other fields"
+    assert cure in decision.reason
+    assert "intent agrees" not in decision.reason
+    without = distill_short(mails, ExtractionTask("mail", schema, leave_out=("sure",)))
+    assert without.decision.verdict == "distil"
+    assert "--leave-out" not in without.decision.reason
+    alone = distill_short(mails, ExtractionTask("mail", schema), partial=True)
+    assert "--leave-out" not in alone.decision.reason
+
+
 def open_schema() -> dict[str, Any]:
     """A schema that names fewer fields than answers have, and allows the others."""
     properties = {name: SHORT_SCHEMA["properties"][name] for name in ("intent", "urgent")}
@@ -433,7 +462,7 @@ def test_fields_that_the_schema_does_not_name_are_told_with_the_cure(
     assert refused.verdict == "do_not_distil"
     assert "the student gives no field that the schema does not name" in refused.reason
     assert "the teacher's answers have meta (100%), " in refused.reason
-    assert "summary (100%): add them to it, or --leave-out meta " in refused.reason
+    assert "summary (100%); add them to it, or --leave-out meta " in refused.reason
     assert refused.reason.endswith("--leave-out summary makes a student without")
     assert "none (" not in refused.reason
     names = ("meta", "number", "summary")
@@ -456,12 +485,14 @@ def test_inner_fields_that_the_schema_does_not_name_are_told_by_their_path() -> 
         "items": [{"size": 4, "why": "said"}, {"why": 1}],
     }
     task = ExtractionTask("mail", schema)
-    reason = explain_unnamed(Decision("distil", "It is"), task.shape, [answer]).reason
-    assert reason.endswith(
-        "have items[].why (100%): add them to it, or forbid items[].why in it "
-        '("additionalProperties": false) to do without'
+    none = AlignmentReport((), 1, 1)
+    [found] = find_hindrances(task.shape, [], [answer], none, partial=False)
+    assert found.said.endswith("have items[].why (100%)")
+    assert found.cure == (
+        'add them to it, or forbid items[].why in it ("additionalProperties": false) to do without'
     )
-    assert explain_unnamed(Decision("distil", "It is"), task.shape, [{}]).reason == "It is"
+    assert found.fields == ()
+    assert not find_hindrances(task.shape, [], [{}], none, partial=False)
 
 
 def test_only_a_field_that_an_answer_has_can_be_left_out_of_an_open_schema(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.alike import differ_in_a_name
 from locum.audit.discovery import discover
+from locum.audit.leaving_out import distil_command
 from locum.audit.probe import Probe, ProbeSettings, prepare_lessons
 from locum.audit.verdict import Verdict, judge
 from locum.audit.workers import probe_all
@@ -42,6 +43,12 @@ class JudgedTask(NamedTuple):
     probed: Probe | str | None
     verdict: Verdict
     places: tuple[CodePlace, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What makes its student."""
+        left_out = self.probed.left_out if isinstance(self.probed, Probe) else ()
+        return distil_command(self.task.name, left_out)
 
 
 class Audit(NamedTuple):

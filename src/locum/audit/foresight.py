@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FARTHEST",
     "LEARNED_SHARE",
+    "LIKELY",
     "Foresight",
     "HeldOut",
     "Judgement",
@@ -54,6 +55,8 @@ FARTHEST = 8.0
 """So many times the probed inputs, and no more, the learning curve is followed."""
 LEARNED_SHARE = SHARES["train"] + SHARES["validation"]
 """Share of all inputs that the certified student learns from."""
+LIKELY = 0.8
+"""Chance of a certificate from which on a task is worth distilling."""
 _DRAWS = 200
 _MOST_TIMES = 50
 _ENDS = (0.025, 0.975)

@@ -22,6 +22,7 @@ __all__ = ["VERDICTS", "render_audit"]
 
 VERDICTS: dict[VerdictKind, str] = {
     "distil": "Distil now",
+    "leave_out": "Leave fields out",
     "change_prompt": "Change the calls",
     "collect_more": "Collect more",
     "cache": "Cache it",

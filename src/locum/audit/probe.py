@@ -15,6 +15,7 @@ from locum.audit.folds import FEWEST, check_inputs
 from locum.audit.foresight import (
     FARTHEST,
     LEARNED_SHARE,
+    LIKELY,
     Foresight,
     HeldOut,
     Judgement,
@@ -22,6 +23,7 @@ from locum.audit.foresight import (
     learning_curve,
 )
 from locum.audit.judging import divide
+from locum.audit.leaving_out import ProbedObjects, probe_without
 from locum.audit.probe_labels import judge_labels
 from locum.audit.probe_objects import judge_objects, most_asked_schema
 from locum.dataset import describe_placeholders, find_groups, find_surroundings, infer_labels
@@ -31,10 +33,11 @@ from locum.extraction import find_objects, schema_of_answers, without_values
 from locum.schema import Example, Task
 from locum.shapes import ExtractionTask
 from locum.store import CallStore
+from locum.traffic.strict_json import canonical_json
 from locum.training import Labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from locum.audit.tasks import SampledCall, TrafficTask
     from locum.evaluation import Promise, Share
@@ -60,8 +63,6 @@ _GROWTH = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 50.0)
 _ENOUGH = 2_000
 # Calls may name tasks as no student's folder could be called.
 _STUDENT = "probe"
-LIKELY = 0.8
-"""Chance of a certificate from which on a task is worth distilling."""
 
 
 class ProbeSettings(NamedTuple):
@@ -110,6 +111,8 @@ class Probe(NamedTuple):
         notes: What stands in the way of more, a sentence each.
         whole: Whether there was time for the largest probes; else more is certified than foreseen.
         seconds: What it took.
+        left_out: Fields of the model's objects that the student was to answer without, as whole
+            objects bring no certificate; all figures are of objects without them.
     """
 
     inputs: int
@@ -122,6 +125,7 @@ class Probe(NamedTuple):
     notes: tuple[str, ...]
     whole: bool
     seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 class Lessons(NamedTuple):
@@ -184,13 +188,11 @@ def probe(lessons: Lessons, settings: ProbeSettings) -> Probe | str:
     started = time.monotonic()
     try:
         if lessons.kind == "closed set":
-            judgement, notes = _judge_labels(lessons, settings), list[str]()
-        else:
-            judgement, notes = _judge_objects(lessons, settings)
-        notes = [*lessons.notes, *notes]
+            judgement = _judge_labels(lessons, settings)
+            return _conclude(judgement, lessons, lessons.notes, settings, started)
+        return _probe_objects(lessons, settings, started)
     except (InputError, UsageError) as error:
         return str(error)
-    return _conclude(judgement, lessons, notes, settings, started)
 
 
 def _inputs(
@@ -230,17 +232,48 @@ def _judge_labels(lessons: Lessons, settings: ProbeSettings) -> Judgement:
     return judge_labels(task.labels, labelled, division, settings.promise, settings.seconds)
 
 
-def _judge_objects(lessons: Lessons, settings: ProbeSettings) -> tuple[Judgement, list[str]]:
+def _probe_objects(lessons: Lessons, settings: ProbeSettings, started: float) -> Probe:
+    begun = time.process_time()
     answers = [example.answer or "" for example in lessons.inputs]
     schema = schema_of_answers(answers).schema if lessons.schema is None else lessons.schema
-    task = ExtractionTask(_STUDENT, schema)
-    return judge_objects(task, lessons.inputs, settings.seed, settings.seconds)
+    objects = [value for value in find_objects(answers) if value is not None]
+
+    def judged(left_out: tuple[str, ...], seconds: float) -> ProbedObjects:
+        task = ExtractionTask(_STUDENT, schema, leave_out=left_out)
+        told = judge_objects(task, lessons.inputs, settings.promise, settings.seed, seconds)
+        notes = [f"{one.said}; {one.cure}" for one in told.hindrances]
+        notes += _required(lessons.schema, left_out)
+        found = _conclude(told.judgement, lessons, (*lessons.notes, *notes), settings, started)
+        in_the_way = [one for one in told.hindrances if one.fields] or told.untold
+        return ProbedObjects(found._replace(left_out=left_out), in_the_way)
+
+    def without(left_out: tuple[str, ...]) -> ProbedObjects | None:
+        seconds = settings.seconds - (time.process_time() - begun)
+        rest = ({k: v for k, v in one.items() if k not in left_out} for one in objects)
+        if seconds <= 0 or len(set(map(canonical_json, rest))) < 2:
+            return None
+        try:
+            return judged(left_out, seconds)
+        except (InputError, UsageError):
+            return None
+
+    return probe_without(judged((), settings.seconds), without)
+
+
+def _required(asked: JsonObject | None, left_out: Sequence[str]) -> Iterator[str]:
+    """Say of fields that are left out that the schema which calls ask for requires them."""
+    names = [name for name in left_out if name in (asked or {}).get("required", ())]
+    if names:
+        yield (
+            f"the calls' schema requires {' and '.join(names)}, and locum promote refuses a "
+            "student without until it does not"
+        )
 
 
 def _conclude(
     judgement: Judgement,
     lessons: Lessons,
-    notes: list[str],
+    notes: Sequence[str],
     settings: ProbeSettings,
     started: float,
 ) -> Probe:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.alignment import plan_fields
+from locum.alignment import measure_alignment, plan_fields
 from locum.audit.asked import read_calls
 from locum.audit.folds import check_inputs
 from locum.audit.judging import divide, judge
 from locum.dataset import find_groups
 from locum.errors import InputError
 from locum.extraction import build_answer_pool
-from locum.extraction.written import written_shares
-from locum.shapes import show_path
+from locum.extraction.hindrances import find_hindrances, find_untold
 from locum.traffic.json_requests import asked_schema
 from locum.traffic.strict_json import canonical_json
 from locum.training import AnsweredTexts, try_linear_extractor
@@ -28,18 +27,32 @@ if TYPE_CHECKING:
 
     from locum.audit.folds import Fold
     from locum.audit.foresight import Judgement
+    from locum.evaluation import Promise
     from locum.extraction import AnswerPool
-    from locum.extractors import Unit
+    from locum.extraction.hindrances import Hindrance
     from locum.schema import Example, JsonObject
     from locum.shapes import ExtractionTask
     from locum.store import Database
     from locum.training import TrainedExtractor
 
-__all__ = ["judge_objects", "most_asked_schema"]
+__all__ = ["JudgedObjects", "judge_objects", "most_asked_schema"]
 
 _SIZES = (0.4, 1.0)
 _ASKED = 50
-_OFTEN = 0.05
+
+
+class JudgedObjects(NamedTuple):
+    """What probes say of inputs whose answers are objects.
+
+    Args:
+        judgement: Of whole objects.
+        hindrances: What is in the way of these.
+        untold: What else is, where they bring no certificate.
+    """
+
+    judgement: Judgement
+    hindrances: list[Hindrance]
+    untold: list[Hindrance]
 
 
 class _Judged(NamedTuple):
@@ -77,18 +90,20 @@ def most_asked_schema(ids: Sequence[str], database: Database) -> JsonObject | No
 
 
 def judge_objects(
-    task: ExtractionTask, examples: Sequence[Example], seed: int, seconds: float
-) -> tuple[Judgement, list[str]]:
+    task: ExtractionTask,
+    examples: Sequence[Example],
+    promise: Promise,
+    seed: int,
+    seconds: float,
+) -> JudgedObjects:
     """Judge inputs by extractors that did not learn from them; see `locum.audit.judging`.
 
     Args:
         task: What is asked.
         examples: Inputs with the teacher's answers, and with their times.
+        promise: What would be certified.
         seed: Of the folds.
         seconds: Processor time that there is.
-
-    Returns:
-        What they say, and what stands in the way of saying more, a sentence each.
 
     Raises:
         InputError: The answers are no objects of the schema, or too few inputs differ.
@@ -101,14 +116,13 @@ def judge_objects(
     check_inputs(len(group), int(group.max()) + 1)
     division = divide(group, [example.time for example in pool.examples], seed)
     judgement, probes = judge(division, _SIZES, seconds, partial(_learn, task, pool), _score)
-    written = written_shares(probes[0].trained.extractor.units, pool.answers)
-    return judgement, [_of_written(unit, share) for unit, share in written if share > _OFTEN]
-
-
-def _of_written(unit: Unit, share: float) -> str:
-    return (
-        f"{show_path(unit.path)} is free text in {share:.0%} of answers, which is not imitated: "
-        f"--leave-out {unit.path[0]} makes a student without"
+    extractor, seen = probes[0].trained.extractor, [one.trained.validation for one in probes]
+    read = _rows(pool, division.at_random[0].judged)
+    alignment = measure_alignment(task.shape, read.texts, read.answers, extractor.plan)
+    return JudgedObjects(
+        judgement,
+        find_hindrances(task.shape, extractor.units, pool.answers, alignment, partial=True),
+        find_untold(extractor.units, seen, promise, partial=True),
     )
 
 

@@ -112,6 +112,7 @@ def _of_probe(probed: Probe | str | None) -> dict[str, Any] | None:
         "later": None if probed.later is None else _of_foresight(probed.later),
         "whole": probed.whole,
         "seconds": probed.seconds,
+        "left_out": list(probed.left_out),
     }
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.audit.hints import batch_hint, cache_hint, label_hint
+from locum.audit.leaving_out import distil_command, student_without
 from locum.audit.notes import change_of, left_to_the_model, notes_of, untimed
 from locum.audit.probe import LIKELY, Probe, farthest_calls
 from locum.audit.stand_ins import stood_in_for
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["Amount", "Saving", "Verdict", "VerdictKind", "judge"]
 
 VerdictKind = Literal[
-    "distil", "change_prompt", "collect_more", "cache", "batch", "do_not_distil", "unknown"
+    "distil",
+    "leave_out",
+    "change_prompt",
+    "collect_more",
+    "cache",
+    "batch",
+    "do_not_distil",
+    "unknown",
 ]
 
 _SHADOWED = 0.02  # as locum promote samples by default; the teacher is paid for those
@@ -66,14 +74,14 @@ class Verdict(NamedTuple):
     """What to do with a task.
 
     Args:
-        kind: ``distil`` now; ``change_prompt`` first, or what else its calls ask for, as a gateway
-            would leave most of them to the model; ``collect_more`` calls first; ``cache`` exact
-            repetitions; use a ``batch`` price; ``do_not_distil``; or ``unknown``, where it was not
-            probed, or not for long enough.
+        kind: ``distil`` now; ``leave_out`` fields of its objects, and distil; ``change_prompt``
+            first, or what else its calls ask for, as a gateway would leave most of them to the
+            model; ``collect_more`` calls first; ``cache`` exact repetitions; use a ``batch`` price;
+            ``do_not_distil``; or ``unknown``, where it was not probed, or not for long enough.
         reason: Why, in a sentence with its figures.
         notes: What else is worth knowing or doing, a sentence each.
-        saving: What it saves; for ``change_prompt`` and ``collect_more``, what it will; nothing for
-            the last two.
+        saving: What it saves; for ``leave_out``, what it does where the fields are not needed; for
+            ``change_prompt`` and ``collect_more``, what it will; nothing for the last two.
         more_calls: Calls to collect.
         months: Months after which what was paid for distilling is back, 0 where nothing is paid;
             ``None`` where that is not known, or nothing is saved.
@@ -169,13 +177,13 @@ def _no_student(task: TrafficTask) -> str | None:
 
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
     notes = [*probed.notes, *change_of(probed), *notes_of(task)]
-    asked = f"{promise.target:.0%} agreement"
+    asked, student = f"{promise.target:.0%} agreement", student_without(probed.left_out)
     left = left_to_the_model(task)
     if probed.now.chance >= LIKELY and not _is_recognised(task):
         most, *others = left
         saving = _saving(task, probed, probed.now)
         reason = (
-            f"{most.reason}; {most.cure}, a small student may answer {_span(probed.now)} of calls "
+            f"{most.reason}; {most.cure}, {student} may answer {_span(probed.now)} of calls "
             f"at {asked}{_worth(saving, task)}"
         )
         notes += [one.reason for one in others]
@@ -184,11 +192,15 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
     if probed.now.chance >= LIKELY:
         saving = _saving(task, probed, probed.now)
         reason = (
-            f"a small student may answer {_span(probed.now)} of calls at {asked}"
+            f"{student} may answer {_span(probed.now)} of calls at {asked}"
             f"{_worth(saving, task)}; its lessons are recorded already, so that it pays at once"
         )
         if probed.later and probed.later.coverage > probed.now.coverage + _TWICE_AS_GOOD:
             notes.append(f"twice as many calls would bring it to about {probed.later.coverage:.0%}")
+        if probed.left_out:
+            reason += f" where its application can do without {' and '.join(probed.left_out)}"
+            notes.append(f"{distil_command(task.name, probed.left_out)} makes that student")
+            return Verdict("leave_out", reason, tuple(notes), saving, months=0.0)
         return Verdict("distil", reason, tuple(notes), saving, months=0.0)
     if not probed.whole:
         reason = (
@@ -218,6 +230,7 @@ def _too_little(probed: Probe, asked: str) -> str:
 
 
 def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str]) -> Verdict:
+    student = student_without(probed.left_out)
     more = _rounded((later.calls - probed.now.calls) / max(probed.usable, 1e-9))
     volume, saving = task.volume, _saving(task, probed, later)
     # Where a student stands in, those that it does not choose come at the pace of its comparisons.
@@ -226,13 +239,14 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
         at_its_pace = f" {_days(DAYS_A_MONTH * more / volume.calls_a_month)} at its pace,"
     reason = (
         f"{probed.now.calls:,} usable calls bring a certificate with a chance of "
-        f"{probed.now.chance:.0%}; with about {more:,} more,{at_its_pace} a small "
-        f"student would answer {_span(later)} of calls{_worth(saving, task)}"
+        f"{probed.now.chance:.0%}; with about {more:,} more,{at_its_pace} {student} "
+        f"would answer {_span(later)} of calls{_worth(saving, task)}"
     )
     if probed.now.chance >= _WORTH_TRYING:
+        command = distil_command(task.name, probed.left_out)
         notes = [
             *notes,
-            f"distilling what is recorded costs minutes: try locum distill {task.name}",
+            f"distilling what is recorded costs minutes: try {command}",
         ]
     months = None
     if volume.cost_usd is not None and saving.dollars and saving.dollars.value:

@@ -251,7 +251,7 @@ def _print_rest(audit: Audit, console: Console) -> None:
     best = [
         judged
         for judged in audit.tasks
-        if judged.verdict.kind == "distil" and not judged.task.is_answered
+        if judged.verdict.kind in {"distil", "leave_out"} and not judged.task.is_answered
     ]
     if best:
-        console.print(_text(f"\nnext     locum distill {best[0].task.name}"))
+        console.print(_text(f"\nnext     {best[0].command}"))

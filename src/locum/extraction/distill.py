@@ -33,10 +33,10 @@ from locum.extraction.answers import build_answer_pool, check_left_out, refuse_l
 from locum.extraction.certifying import certify_objects, certify_units, decide_on_objects
 from locum.extraction.evaluating import evaluate_objects
 from locum.extraction.families import try_families
+from locum.extraction.hindrances import explain, find_hindrances, find_untold
 from locum.extraction.result import ExtractionDistillation, ExtractorFacts, FamilyResult
 from locum.extraction.summary import strata, summarise
 from locum.extraction.surroundings import find_learned_surroundings
-from locum.extraction.written import explain_crossed, explain_unnamed, refuse_written
 from locum.extractors import EXTRACTOR_FAMILIES, SpokenAnswer
 from locum.schema import ANY_PLACEHOLDER
 from locum.shapes import ExtractionTask
@@ -219,10 +219,11 @@ def _train_and_certify(
     decision = decision._replace(
         reason=f"{decision.reason}; {chosen.student.name} is {chosen.reason}"
     )
-    decision = refuse_written(decision, units, train.answers, partial=partial)
     alignment = measure_alignment(task.shape, train.texts, train.answers, plan)
-    decision = explain_crossed(decision, alignment)
-    decision = explain_unnamed(decision, task.shape, train.answers)
+    found = find_hindrances(task.shape, units, train.answers, alignment, partial=partial)
+    if not found and decision.verdict != "distil":
+        found = find_untold(units, (trained.validation, certify), promise, partial=partial)
+    decision = explain(decision, found)
     usable = certificate if decision.verdict == "distil" else None
     if usable is not None and usable.coverage < minimum_coverage:
         usable = None
