@@ -91,7 +91,7 @@ def busy_hours(calls: Sequence[SampledCall]) -> float | None:
     """Return the share of hours in which nine in ten calls come.
 
     Returns:
-        ``None`` within two days; and of fewer calls than hours, where the share is not below half
+        ``None`` within two days; and of fewer calls than hours, where the share is not below a quarter
         of what as many would fill at random, so that they show no hours of rest.
     """
     hours = Counter(int(call.time // _SECONDS_AN_HOUR) for call in calls)
@@ -103,7 +103,7 @@ def busy_hours(calls: Sequence[SampledCall]) -> float | None:
     rate = len(calls) / span
     # Calls at random come alone in most of their hours, of which those of one in ten are left out.
     at_random = 1 - math.exp(-rate) - (1 - _MOSTLY) * rate
-    return None if rate < 1 and share > at_random / 2 else share
+    return None if rate < 1 and share > at_random / 4 else share
 
 
 def label_hint(task: TrafficTask, prices: Mapping[str, OwnPrice]) -> Hint | None:

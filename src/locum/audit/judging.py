@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from locum.audit.folds import Fold
 
-__all__ = ["Division", "Told", "divide", "judge"]
+__all__ = ["SIZES", "Division", "Told", "divide", "judge"]
+
+SIZES = (0.25, 0.5, 1.0)
+"""Shares of the inputs that probes learn from, for a learning curve."""
 
 
 class Told(Protocol):
@@ -63,7 +66,6 @@ def divide(group: NDArray[np.int64], times: Sequence[float | None], seed: int) -
 
 def judge(
     division: Division,
-    sizes: Sequence[float],
     seconds: float,
     learn: Callable[[Fold, int], Said],
     score: Callable[[Sequence[Said], Sequence[Said]], NDArray[np.float64]],
@@ -72,7 +74,6 @@ def judge(
 
     Args:
         division: How inputs are divided.
-        sizes: Shares of the inputs to learn from, ascending.
         seconds: Processor time that there is; later inputs take about a quarter of it besides.
         learn: Trains a probe on so many inputs of a fold, and returns what it says.
         score: Returns what some probes and then others answer by, calibrated on inputs of the
@@ -81,18 +82,18 @@ def judge(
     Returns:
         What the probes say, and those of the largest size on inputs drawn at random.
     """
-    found = judge_sizes(division.at_random, sizes, seconds, learn)
+    found = judge_sizes(division.at_random, SIZES, seconds, learn)
     inputs, largest = len(division.group), found[-1].judged
     at_random = HeldOut(
         tuple(size.learned for size in found),
         np.stack([np.concatenate([one.agrees for one in size.judged]) for size in found]),
         score(largest, []),
         inputs,
-        whole=len(found) == len(sizes),
+        whole=len(found) == len(SIZES),
     )
     if not division.by_time:
         return Judgement(at_random, None), largest
-    [later] = judge_sizes(division.by_time, [sizes[len(found) - 1]], inf, learn)
+    [later] = judge_sizes(division.by_time, [SIZES[len(found) - 1]], inf, learn)
     planning, testing = later.judged
     agrees = np.concatenate([planning.agrees, testing.agrees])
     by_time = HeldOut(

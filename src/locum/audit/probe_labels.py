@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from locum.evaluation import Promise
     from locum.training import Labelled, Trial
 
-__all__ = ["SIZES", "judge_labels"]
+__all__ = ["judge_labels"]
 
-SIZES = (0.25, 0.5, 1.0)
-"""Shares of the inputs that probes learn from, for a learning curve."""
 _MOST_SEARCHED = 600
 
 
@@ -74,7 +72,7 @@ def judge_labels(
     left = seconds - (time.process_time() - started)
     learn = partial(_learn, classes, labelled, found)
     score = partial(_score, round(SHARES["certify"] * division.inputs), promise)
-    judgement, _ = judge(division, SIZES, left, learn, score)
+    judgement, _ = judge(division, left, learn, score)
     return judgement
 
 

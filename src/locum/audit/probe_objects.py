@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgedObjects", "judge_objects", "most_asked_schema"]
 
-_SIZES = (0.4, 1.0)
 _ASKED = 50
 
 
@@ -115,7 +114,7 @@ def judge_objects(
     group = find_groups([example.text for example in pool.examples]).group
     check_inputs(len(group), int(group.max()) + 1)
     division = divide(group, [example.time for example in pool.examples], seed)
-    judgement, probes = judge(division, _SIZES, seconds, partial(_learn, task, pool), _score)
+    judgement, probes = judge(division, seconds, partial(_learn, task, pool), _score)
     extractor, seen = probes[0].trained.extractor, [one.trained.validation for one in probes]
     read = _rows(pool, division.at_random[0].judged)
     alignment = measure_alignment(task.shape, read.texts, read.answers, extractor.plan)
