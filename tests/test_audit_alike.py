@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from locum.audit import discover
-from locum.audit.alike import differ_in_a_name
+from locum.audit.alike import differ_in_a_name, have_a_name
 from locum.store import CallStore, open_database
 from tests.audit_traffic import WORDS, make_call, system, user
 
@@ -45,6 +46,22 @@ def test_prompts_that_differ_in_a_name_are_told_of(tmp_path: Path) -> None:
     assert "'Globex' for 'Acme': " in said[told("Acme")]
     assert "'Wayne Enterprises' for 'Acme': " in said[told("Acme")]
     assert "'Acme' for 'Globex': " in said[told("Globex")]
+
+
+def test_calls_that_name_their_task_have_the_prompt_of_others(tmp_path: Path) -> None:
+    calls = [
+        make_call(n, [system(told("Acme")), user(f"{WORDS[n % 8]} {n}")], MATTERS[n % 3])
+        for n in range(60)
+    ]
+    named = [one._replace(facts=replace(one.facts, task="matters")) for one in calls[:30]]
+    with open_database(tmp_path / "store.sqlite") as database:
+        CallStore(database).add([*named, *calls[30:]])
+        tasks = discover(database).tasks
+    [other] = [task for task in tasks if task.kind != "named"]
+    said = have_a_name(tasks)
+    assert said.keys() == {other.name}
+    assert "locum import --task matters" in said[other.name]
+    assert have_a_name([task for task in tasks if task.kind != "named"]) == {}
 
 
 def test_few_are_shown_of_many(tmp_path: Path) -> None:

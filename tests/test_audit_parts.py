@@ -122,6 +122,19 @@ def test_a_log_that_tells_days_tells_a_pace_and_times_that_were_made_up_tell_non
     assert volume_of(sums, read, end, exact=True, made_up=set(list(made_up)[:400])).timed
 
 
+def test_a_call_that_came_long_before_the_others_is_of_no_pace() -> None:
+    paced = [
+        one._replace(time=START + place * DAY / 10)
+        for place, one in enumerate(asked_of(["a"] * 200))
+    ]
+    early = [one._replace(time=one.time - 600 * DAY) for one in paced[:2]]
+    sums, end = sums_of(202, START - 600 * DAY, START + 20 * DAY), START + 20 * DAY
+    volume = volume_of(sums, [*paced, *early], end, exact=True)
+    assert (volume.begin, volume.days) == (START, 20)
+    many = [one._replace(time=one.time - 600 * DAY) for one in paced[:20]]
+    assert volume_of(sums, [*paced, *many], end, exact=True).days == 620
+
+
 def test_a_task_that_ended_is_slower_than_while_it_ran() -> None:
     read = asked_of(["a"])
     volume = volume_of(sums_of(100, START, START + DAY), read, START + 10 * DAY, exact=True)

@@ -403,6 +403,19 @@ def test_cached_tokens_of_langfuse_are_counted_apart(store: CallStore, tmp_path:
     assert call.facts.cost_usd == pytest.approx((100 * 0.8 + 900 * 0.08 + 5 * 4) / 1e6)
 
 
+def test_litellm_s_own_table_tells_what_was_spent_and_what_its_cache_answered(
+    store: CallStore, tmp_path: Path
+) -> None:
+    row: JsonObject = {"request_id": "chatcmpl-" + "4" * 32, "call_type": "acompletion"}
+    row |= {"spend": 0.25, "cache_hit": "False", "custom_llm_provider": "openai", "model": "m"}
+    row |= {"startTime": "2026-01-01T00:00:00Z", "messages": ASKED["messages"]}
+    row |= {"response": {"choices": [{"message": {"role": "assistant", "content": "b"}}]}}
+    cached = {**row, "request_id": "chatcmpl-" + "5" * 32, "cache_hit": "True", "spend": 0.0}
+    take(store, write(tmp_path / "a.jsonl", lines(row, cached)))
+    assert sorted(call.facts.cost_usd or 0.0 for call in calls_of(store)) == [0.0, 0.25]
+    assert [call.facts.cost_usd for call in calls_of(store)].count(None) == 0
+
+
 def test_what_langfuse_noted_of_a_client_was_never_sent(store: CallStore, tmp_path: Path) -> None:
     noted: JsonObject = {
         "temperature": "0",

@@ -580,3 +580,13 @@ def test_lines_of_ones_own_tell_tokens_times_and_latencies(
     assert (facts.input_tokens, facts.output_tokens) == (60, 4)
     assert facts.cost_usd
     assert store.untimed() == frozenset()
+
+
+@pytest.mark.parametrize("time", ["0", "-1", "4070908800", "1970-01-01T00:00:00Z"])
+def test_a_clock_that_stands_tells_no_time(store: CallStore, tmp_path: Path, time: str) -> None:
+    path = write(tmp_path / "a.csv", f"time,input,output\n{time},a,x\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    take(store, path)
+    [call] = calls_of(store)
+    assert call.facts.time == 1_700_000_000
+    assert store.untimed() == {(call.facts.id, 1_700_000_000.0)}

@@ -1,7 +1,9 @@
-"""Tasks whose prompts differ in a name alone, such as one of a tenant or a language.
+"""Tasks that look like parts of one.
 
-A name that has few values is as frequent as the words around it, so that nothing in a prompt tells
-it from them: the calls of each are a task of their own, and each may be too small.
+Prompts may differ in a name alone, such as one of a tenant or a language. A name that has few
+values is as frequent as the words around it, so that nothing in a prompt tells it from them: the
+calls of each are a task of their own, and each may be too small. Or some calls of a prompt name
+their task, and others do not.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from locum.audit.tasks import TrafficTask
 
-__all__ = ["differ_in_a_name"]
+__all__ = ["differ_in_a_name", "have_a_name"]
 
 _LONGEST_NAME = 3
 _FEWEST_WORDS = 6
@@ -28,21 +30,23 @@ _SHOWN = 3
 
 class _Prompt(NamedTuple):
     name: str
+    is_named: bool
     words: list[str]
     answers: frozenset[str]
+    fingerprints: frozenset[str]
 
 
 def differ_in_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
-    """Return what there is to say, by the task's name, of those that look like parts of one task.
+    """Return what there is to say, by the task's name, of those whose prompts differ in a name.
 
-    Their prompts differ in up to three words in one place, and four fifths of the labels or fields
-    of the one with fewer are the other's.
+    That is in up to three words in one place, and four fifths of the labels or fields of the one
+    with fewer are the other's.
 
     Args:
-        tasks: Those that an audit found; of those with a name of their own nothing is said.
+        tasks: Those that an audit found; of those that calls name nothing is said.
     """
-    found = map(_prompt, (task for task in tasks if task.kind != "named"))
-    prompts = [one for one in found if len(one.words) >= _FEWEST_WORDS and one.answers]
+    found = map(_prompt, tasks)
+    prompts = [one for one in found if not one.is_named and len(one.words) >= _FEWEST_WORDS]
     names: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for one, other in combinations(prompts, 2):
         apart = _apart(one, other)
@@ -53,17 +57,42 @@ def differ_in_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
     return {name: _said(alike) for name, alike in names.items()}
 
 
+def have_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
+    """Return what there is to say, by the task's name, of those whose prompt is a named task's.
+
+    Args:
+        tasks: Those that an audit found.
+    """
+    prompts = list(map(_prompt, tasks))
+    named = [one for one in prompts if one.is_named]
+    return {
+        one.name: f"calls of {other.name} have the same instruction and output format: locum "
+        f"import --task {other.name} gives these calls of a log that name too, and they certify "
+        "together"
+        for one in prompts
+        if not one.is_named
+        for other in named
+        if one.fingerprints & other.fingerprints and _answer_alike(one, other)
+    }
+
+
 def _prompt(task: TrafficTask) -> _Prompt:
     template, output = task.template, task.measures.output
     words = read_words(f"{template.instruction}\n{template.prompt}").keys
     labels = (plain_key(label) for label, _ in output.labels)
-    return _Prompt(task.name, list(words), frozenset(labels) | frozenset(output.fields))
+    answers = frozenset(labels) | frozenset(output.fields)
+    fingerprints = frozenset(template.fingerprints)
+    return _Prompt(task.name, task.kind == "named", list(words), answers, fingerprints)
+
+
+def _answer_alike(one: _Prompt, other: _Prompt) -> bool:
+    fewer = min(len(one.answers), len(other.answers))
+    return fewer > 0 and len(one.answers & other.answers) >= _SHARED * fewer
 
 
 def _apart(one: _Prompt, other: _Prompt) -> tuple[str, str] | None:
     """Return the words in which two prompts differ; ``None`` where they are not alike."""
-    fewer = min(len(one.answers), len(other.answers))
-    if len(one.answers & other.answers) < _SHARED * fewer:
+    if not _answer_alike(one, other):
         return None
     begin = _shared(one.words, other.words)
     own, others = one.words[begin:], other.words[begin:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.audit.alike import differ_in_a_name
+from locum.audit.alike import differ_in_a_name, have_a_name
 from locum.audit.discovery import discover
 from locum.audit.leaving_out import distil_command
 from locum.audit.probe import Probe, ProbeSettings, prepare_lessons
@@ -109,7 +109,7 @@ def audit_calls(
         if probes
         else [None] * len(chosen)
     )
-    alike = differ_in_a_name(found.tasks)
+    alike = differ_in_a_name(found.tasks) | have_a_name(found.tasks)
     judged = [
         JudgedTask(
             task, one, _with_note(judge(task, one, settings.promise, prices), alike.get(task.name))

@@ -91,8 +91,8 @@ def busy_hours(calls: Sequence[SampledCall]) -> float | None:
     """Return the share of hours in which nine in ten calls come.
 
     Returns:
-        ``None`` within two days; and of fewer calls than hours, where the share is not below a quarter
-        of what as many would fill at random, so that they show no hours of rest.
+        ``None`` within two days; and of fewer calls than hours, where the share is not below a
+        quarter of what as many would fill at random, so that they show no hours of rest.
     """
     hours = Counter(int(call.time // _SECONDS_AN_HOUR) for call in calls)
     span = max(hours) - min(hours) + 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Left", "change_of", "left_to_the_model", "notes_of", "untimed"]
 
 _NEARLY_ALL = 0.99
+_SECONDS_A_DAY = 86_400.0
 
 
 def notes_of(task: TrafficTask) -> list[str]:
@@ -35,11 +36,17 @@ def change_of(probed: Probe) -> Iterator[str]:
 
 
 def untimed(task: TrafficTask) -> Iterator[str]:
-    """Say that figures of a month are of all calls, where these tell no pace."""
+    """Say what a pace is not taken of: calls that tell none, or the first few of others."""
     if not task.volume.timed:
         yield (
             "its calls come at a few moments, as where a log tells no times, so that they tell no "
             "pace: what is said of a month is of all of them"
+        )
+    elif task.volume.begin > task.volume.first:
+        days = (task.volume.begin - task.volume.first) / _SECONDS_A_DAY
+        yield (
+            f"its first calls came {days:,.0f} days before the others, and its pace is that of "
+            "these: --since leaves the first ones out"
         )
 
 

@@ -63,9 +63,11 @@ class Volume(NamedTuple):
         last: Likewise of its last one.
         timed: Whether its calls tell a pace: not where they come at a few moments, as those of logs
             without times do. Then all that there are count as those of a month.
-        days: Days that the calls of a month are foreseen from: from the task's first call to the
-            last one of any task, and one day where that is less, so that a burst is not taken for
-            the pace of a month.
+        begin: Time from which on its pace is taken: of its first call, but for one in a hundred
+            that came long before the others.
+        days: Days that the calls of a month are foreseen from: from there to the last call of any
+            task, and one day where that is less, so that a burst is not taken for the pace of a
+            month.
         silent_days: Days from its last call to the last one of any task.
         longest_gap_days: The longest time between two of its calls that were read and came one
             after the other; 0 where fewer than two were.
@@ -90,6 +92,7 @@ class Volume(NamedTuple):
     first: float
     last: float
     timed: bool
+    begin: float
     days: float
     silent_days: float
     longest_gap_days: float

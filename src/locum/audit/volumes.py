@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ _SECONDS_A_DAY = 86_400.0
 _SHORTEST_DAYS = 1.0
 _MOST_AT_ONCE = 20
 _MANY_MOMENTS = 14
+_LONG_BEFORE = 0.1
 
 
 def volume_of(
@@ -43,7 +45,9 @@ def volume_of(
         made_up: Ids of calls whose time is made up, each with that time; by default none is.
     """
     timed = _is_timed(read, made_up)
-    days = max(_SHORTEST_DAYS, (end - sums.first) / _SECONDS_A_DAY) if timed else DAYS_A_MONTH
+    times = sorted(one.time for one in read)
+    begin = _begin([sums.first, *times], end)
+    days = max(_SHORTEST_DAYS, (end - begin) / _SECONDS_A_DAY) if timed else DAYS_A_MONTH
     months = days / DAYS_A_MONTH
     latencies = [one.latency_ms for one in read if one.latency_ms is not None]
     middle, slow = np.quantile(latencies, (0.5, 0.95)).tolist() if latencies else (None, None)
@@ -56,9 +60,10 @@ def volume_of(
         first=sums.first,
         last=sums.last,
         timed=timed,
+        begin=begin,
         days=days,
         silent_days=max(0.0, end - sums.last) / _SECONDS_A_DAY,
-        longest_gap_days=_longest_gap([one.time for one in read]) / _SECONDS_A_DAY,
+        longest_gap_days=_longest_gap(times[bisect_left(times, begin) :]) / _SECONDS_A_DAY,
         calls_a_month=sums.calls / months,
         cost_usd=sums.cost_usd,
         priced=sums.priced / sums.calls if sums.calls else 0.0,
@@ -72,9 +77,22 @@ def volume_of(
     )
 
 
+def _begin(times: Sequence[float], end: float) -> float:
+    """Return when a pace begins: one in a hundred calls that came long before the others tell none.
+
+    Args:
+        times: Of calls, ascending.
+        end: When the pace ends.
+    """
+    begin = times[0]
+    for before, after in islice(pairwise(times), 1 + len(times) // 100):
+        if after - before > _LONG_BEFORE * (end - before):
+            begin = after
+    return begin
+
+
 def _longest_gap(times: Sequence[float]) -> float:
-    ordered = sorted(times)
-    return max((after - before for before, after in pairwise(ordered)), default=0.0)
+    return max((after - before for before, after in pairwise(times)), default=0.0)
 
 
 def _is_timed(read: Sequence[Asked], made_up: Collection[tuple[str, float]]) -> bool:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TakesCalls", "import_calls"]
 
+# The end of 1999 in seconds since 1970: no language model was called before.
+_EARLIEST = 946_684_800.0
+_SECONDS_A_DAY = 86_400.0
 _GROUP_CALLS = 1000
 _GROUP_BYTES = 16_000_000
 _HEAD_RECORDS = 20
@@ -289,10 +292,11 @@ class _File:
 
 
 def _time_of(logged: LoggedCall) -> float | None:
-    if logged.time is not None:
-        return logged.time
+    """Return when a call was sent; ``None`` where nothing tells it, as a clock at zero does not."""
     response = logged.response or {}
-    return moment(response.get("created", response.get("created_at")))
+    told = (logged.time, moment(response.get("created", response.get("created_at"))))
+    latest = clock.time() + _SECONDS_A_DAY
+    return next((time for time in told if time is not None and _EARLIEST <= time <= latest), None)
 
 
 def _head(records: Iterator[Record]) -> list[Record]:

@@ -52,7 +52,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     parameters = as_object(decoded(record.get("model_parameters")))
     settings = {"model": record.get("model"), **parameters}
     failed = record.get("status") == "failure"
-    cached = record.get("cache_hit") is True
+    cached = str(record.get("cache_hit")).lower() == "true"
     came = to_answer(None if failed else record.get("response"))
     answer = _answer(record, came.response, cached=cached)
     as_input = endpoint in ("responses", "embeddings")
@@ -63,7 +63,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         endpoint=endpoint if endpoint == "embeddings" else guess_endpoint(body, answer),
         request=body,
         response={"error": {"message": record.get("error_str")}} if failed else answer,
-        id=word(first(record, "litellm_call_id", "id")),
+        id=word(first(record, "litellm_call_id", "request_id", "id")),
         time=started,
         outcome=outcome_of(answer, whole=came.whole),
         status=whole_number(code) if failed else None,
@@ -73,7 +73,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         latency_ms=milliseconds(started, moment(record.get("endTime"))),
         first_byte_ms=milliseconds(started, moment(record.get("completionStartTime"))),
         # Zero is also what LiteLLM says of a model that it has no price for.
-        cost_usd=0.0 if cached else amount(record.get("response_cost")) or None,
+        cost_usd=0.0 if cached else amount(first(record, "response_cost", "spend")) or None,
     )
 
 
