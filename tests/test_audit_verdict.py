@@ -209,6 +209,17 @@ def test_calls_without_a_model_are_told_to_be_known_to_no_gateway() -> None:
     assert any(note.startswith("40% of calls name no model") for note in verdict.notes)
 
 
+def test_calls_to_several_models_are_told() -> None:
+    def said(*models: tuple[str, float]) -> list[str]:
+        task = topic()._replace(volume=topic().volume._replace(models=models))
+        notes = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE).notes
+        return [note for note in notes if "several models" in note]
+
+    [note] = said(("gpt-4o", 0.9), ("gpt-4o-mini", 0.1))
+    assert "(gpt-4o 90%, gpt-4o-mini 10%)" in note
+    assert said(("gpt-4o", 0.97), ("gpt-4o-mini", 0.03)) == said(("gpt-4o", 0.6), ("", 0.4)) == []
+
+
 def test_calls_whose_cost_is_not_known_count_as_nothing_and_are_told() -> None:
     volume = topic().volume._replace(priced=0.4)
     task = topic()._replace(volume=volume)

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Left", "change_of", "left_to_the_model", "notes_of", "untimed"]
 
 _NEARLY_ALL = 0.99
+_OFTEN = 0.05
+_SHOWN_MODELS = 3
 _SECONDS_A_DAY = 86_400.0
 
 
 def notes_of(task: TrafficTask) -> list[str]:
     """Return what a student of a task does not see, and what its figures leave out."""
-    return [*_unseen(task), *_unpriced(task), *_unnameable(task), *_modelless(task)]
+    return [*_unseen(task), *_unpriced(task), *_unnameable(task), *_of_models(task)]
 
 
 def change_of(probed: Probe) -> Iterator[str]:
@@ -113,8 +115,15 @@ def _unnameable(task: TrafficTask) -> Iterator[str]:
         yield f"no student can have its name, so that its calls need another one: {error}"
 
 
-def _modelless(task: TrafficTask) -> Iterator[str]:
-    """Calls without a model's name show not how an application's requests look."""
+def _of_models(task: TrafficTask) -> Iterator[str]:
+    """Calls that no one model answered, and those that say not which one was asked."""
+    named = [(model, share) for model, share in task.volume.models if model]
+    if sum(share >= _OFTEN for _, share in named) > 1:
+        shown = ", ".join(f"{model} {share:.0%}" for model, share in named[:_SHOWN_MODELS])
+        yield (
+            f"its calls went to several models ({shown}), which may answer differently: --model "
+            "judges those to one"
+        )
     share = dict(task.volume.models).get("", 0.0)
     if share > 1 - _NEARLY_ALL:
         yield (
