@@ -8,6 +8,7 @@ from locum.audit.foresight import Foresight
 from locum.audit.page import VERDICTS, render_audit
 from locum.audit.probe import Probe, ProbePoint, ProbeSettings
 from locum.audit.result_object import audit_object
+from locum.audit.savings import Amount, Saving
 from locum.audit.tasks import (
     Discovery,
     Measures,
@@ -21,7 +22,7 @@ from locum.audit.tasks import (
     TrafficTask,
     Volume,
 )
-from locum.audit.verdict import Amount, Saving, Verdict
+from locum.audit.verdict import Verdict
 
 __all__ = [
     "VERDICTS",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from locum.audit.auditing import Audit, JudgedTask
-    from locum.audit.verdict import Amount, VerdictKind
+    from locum.audit.savings import Amount
+    from locum.audit.verdict import VerdictKind
 
 __all__ = ["VERDICTS", "render_audit"]
 

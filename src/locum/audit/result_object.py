@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from locum.audit.call_sites import CodePlace
     from locum.audit.foresight import Foresight
     from locum.audit.probe import Probe
+    from locum.audit.savings import Saving
     from locum.audit.tasks import Measures
-    from locum.audit.verdict import Saving
 
 __all__ = ["audit_object"]
 

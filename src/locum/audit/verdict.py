@@ -10,11 +10,11 @@ from locum.audit.hints import batch_hint, cache_hint, label_hint
 from locum.audit.leaving_out import distil_command, student_without
 from locum.audit.notes import change_of, left_to_the_model, notes_of, untimed
 from locum.audit.probe import LIKELY, Probe, farthest_calls
+from locum.audit.savings import Saving, is_recognised, saving_of_hint, saving_of_student, worth
 from locum.audit.stand_ins import stood_in_for
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
 from locum.distillation import least_certify_inputs, too_few
-from locum.report import format_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Promise
     from locum.schema import OwnPrice
 
-__all__ = ["Amount", "Saving", "Verdict", "VerdictKind", "judge"]
+__all__ = ["Verdict", "VerdictKind", "judge"]
 
 VerdictKind = Literal[
     "distil",
@@ -38,36 +38,10 @@ VerdictKind = Literal[
     "unknown",
 ]
 
-_SHADOWED = 0.02  # as locum promote samples by default; the teacher is paid for those
 _WORTH_CACHING = 0.1
 _WORTH_TRYING = 0.25
 _TALK = 0.5
 _TWICE_AS_GOOD = 0.05
-_MOST_RECOGNISED = 0.5
-
-
-class Amount(NamedTuple):
-    """An estimate with its 95% interval; both ends are the estimate where nothing is estimated."""
-
-    value: float
-    low: float
-    high: float
-
-    def times(self, factor: float) -> Amount:
-        """Return so many times as much."""
-        return Amount(self.value * factor, self.low * factor, self.high * factor)
-
-
-class Saving(NamedTuple):
-    """What would be saved each month.
-
-    Args:
-        calls: Calls that are not sent to the model, or at half its price.
-        dollars: What they cost; ``None`` where no cost is known.
-    """
-
-    calls: Amount
-    dollars: Amount | None
 
 
 class Verdict(NamedTuple):
@@ -179,21 +153,21 @@ def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:
     notes = [*probed.notes, *change_of(probed), *notes_of(task)]
     asked, student = f"{promise.target:.0%} agreement", student_without(probed.left_out)
     left = left_to_the_model(task)
-    if probed.now.chance >= LIKELY and not _is_recognised(task):
+    if probed.now.chance >= LIKELY and not is_recognised(task):
         most, *others = left
-        saving = _saving(task, probed, probed.now)
+        saving = saving_of_student(task, probed, probed.now)
         reason = (
             f"{most.reason}; {most.cure}, {student} may answer {_span(probed.now)} of calls "
-            f"at {asked}{_worth(saving, task)}"
+            f"at {asked}{worth(saving, task)}"
         )
         notes += [one.reason for one in others]
         return Verdict("change_prompt", reason, tuple(notes), saving)
     notes += [one.reason for one in left]
     if probed.now.chance >= LIKELY:
-        saving = _saving(task, probed, probed.now)
+        saving = saving_of_student(task, probed, probed.now)
         reason = (
             f"{student} may answer {_span(probed.now)} of calls at {asked}"
-            f"{_worth(saving, task)}; its lessons are recorded already, so that it pays at once"
+            f"{worth(saving, task)}; its lessons are recorded already, so that it pays at once"
         )
         if probed.later and probed.later.coverage > probed.now.coverage + _TWICE_AS_GOOD:
             notes.append(f"twice as many calls would bring it to about {probed.later.coverage:.0%}")
@@ -232,7 +206,7 @@ def _too_little(probed: Probe, asked: str) -> str:
 def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str]) -> Verdict:
     student = student_without(probed.left_out)
     more = _rounded((later.calls - probed.now.calls) / max(probed.usable, 1e-9))
-    volume, saving = task.volume, _saving(task, probed, later)
+    volume, saving = task.volume, saving_of_student(task, probed, later)
     # Where a student stands in, those that it does not choose come at the pace of its comparisons.
     at_its_pace = ""
     if volume.timed and not task.is_answered:
@@ -240,7 +214,7 @@ def _collect(task: TrafficTask, probed: Probe, later: Foresight, notes: list[str
     reason = (
         f"{probed.now.calls:,} usable calls bring a certificate with a chance of "
         f"{probed.now.chance:.0%}; with about {more:,} more,{at_its_pace} {student} "
-        f"would answer {_span(later)} of calls{_worth(saving, task)}"
+        f"would answer {_span(later)} of calls{worth(saving, task)}"
     )
     if probed.now.chance >= _WORTH_TRYING:
         command = distil_command(task.name, probed.left_out)
@@ -286,55 +260,19 @@ def _with_hints(
         return found._replace(notes=(*found.notes, *rest))
     chosen = cache if kind == "cache" else batch
     assert chosen is not None, "the verdict is the hint's"
-    saving = _of_hint(task, chosen)
+    saving = saving_of_hint(task, chosen)
     notes = (found.reason, *found.notes, *rest)
-    return Verdict(kind, f"{chosen.reason}{_worth(saving, task)}", notes, saving, months=0.0)
+    return Verdict(kind, f"{chosen.reason}{worth(saving, task)}", notes, saving, months=0.0)
 
 
 def _is_worth(cache: Hint, task: TrafficTask, later: Saving | None) -> bool:
     """Tell whether a cache saves enough, and more than a student will that more calls bring."""
     if cache.share < _WORTH_CACHING or later is None:
         return cache.share >= _WORTH_CACHING
-    now = _of_hint(task, cache)
+    now = saving_of_hint(task, cache)
     if now.dollars is None or later.dollars is None:
         return now.calls.value > later.calls.value
     return now.dollars.value > later.dollars.value
-
-
-def _of_hint(task: TrafficTask, hint: Hint) -> Saving:
-    calls, cost = task.volume.calls_a_month * hint.calls, task.volume.cost_a_month_usd
-    dollars = None if cost is None else Amount(cost, cost, cost).times(hint.share)
-    return Saving(Amount(calls, calls, calls), dollars)
-
-
-def _saving(task: TrafficTask, probed: Probe, foresight: Foresight) -> Saving:
-    """What a student saves that covers so much of the calls whose answers are usable.
-
-    Those that a gateway does not recognise are none of them, unless the prompt is to be changed.
-    """
-    recognised = task.measures.recognised if _is_recognised(task) else 1.0
-    share = probed.usable * recognised * (1 - _SHADOWED)
-    covered = Amount(foresight.coverage, *foresight.interval).times(share)
-    cost = task.volume.cost_a_month_usd
-    return Saving(
-        covered.times(task.volume.calls_a_month), None if cost is None else covered.times(cost)
-    )
-
-
-def _is_recognised(task: TrafficTask) -> bool:
-    return task.measures.recognised >= _MOST_RECOGNISED
-
-
-def _worth(saving: Saving, task: TrafficTask) -> str:
-    if saving.dollars is None:
-        return ""
-    amount, of_what = saving.dollars, "a month" if task.volume.timed else "of what all calls cost"
-    if amount.low == amount.high:
-        return f", which saves {format_dollars(amount.value)} {of_what}"
-    return (
-        f", which saves {format_dollars(amount.value)} {of_what} "
-        f"({format_dollars(amount.low)} to {format_dollars(amount.high)})"
-    )
 
 
 def _span(foresight: Foresight) -> str:
