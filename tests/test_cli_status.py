@@ -117,6 +117,12 @@ def test_the_table_says_since_when_it_counts(busy: Path) -> None:
     assert "their calls" not in locum(busy, "status")
 
 
+def test_calls_on_which_the_student_said_nothing_are_told(busy: Path) -> None:
+    said = "support: on 50 of 1,000,200 calls the student said nothing in time"
+    assert said in " ".join(locum(busy, "status").split())
+    assert "said nothing" not in locum(busy, "status", "--since", "2026-01-02T01:00")
+
+
 def test_a_time_without_calls_is_no_error(busy: Path) -> None:
     [found] = in_json(busy, "status", "--since", "1h", "--by", "hour")["tasks"]
     assert (found["total"], found["coverage"], found["spent_usd"]) == (0, None, 0.0)

@@ -152,7 +152,19 @@ def _lines(standing: Standing) -> list[str]:
     unreadable = [
         f"{standing.task}: unreadable, so that its teacher answers all calls: {standing.reason}"
     ] * (standing.state == "unreadable")
-    return [*unreadable, sure, f"{standing.task}: {_spent(standing)}", *happened, *differing]
+    spent = f"{standing.task}: {_spent(standing)}"
+    return [*unreadable, sure, *_failed(standing), spent, *happened, *differing]
+
+
+def _failed(standing: Standing) -> list[str]:
+    failed, total = standing.usage.routes.get("failed", 0), standing.usage.total
+    if not failed:
+        return []
+    said = (
+        f"{standing.task}: on {failed:,} of {total:,} calls the student said nothing in time: its "
+        "teacher answered these, and nothing was compared"
+    )
+    return [said]
 
 
 def _spent(standing: Standing) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Dispatcher"]
 
 _MOST_SHADOWS = 256
-_SCORING_SECONDS = 0.02
 _log = logging.getLogger("locum.gateway")
 
 
@@ -81,9 +80,6 @@ class Dispatcher:
     async def go_on(self, call: ActiveCall, verdict: Verdict, client: ClientConnection) -> None:
         """Do with a call what is left to do once students were asked."""
         call = _with_verdict(call, verdict)
-        if verdict.scoring is not None:
-            # It takes a millisecond; one that takes longer goes on beside its teacher.
-            await asyncio.wait({verdict.scoring}, timeout=_SCORING_SECONDS)
         if verdict.answer is not None and self._tracer is not None:
             self._tracer.note({"answers": [_describe(call, verdict.answer)]})
         if not verdict.answered:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.serving import soft_labels
 from locum.serving.answer_cache import KeptAnswer
 from locum.serving.bodies import read_body, read_model
+from locum.serving.late_scores import read_score
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
 from locum.serving.routing import find_endpoint
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from locum.config import LimitSettings
     from locum.schema import Endpoint, JsonObject
+    from locum.serving.late_scores import LateScores
     from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
@@ -72,12 +74,8 @@ class ActiveCall(NamedTuple):
 
     @property
     def compared(self) -> Sampled | None:
-        """What is to be compared with the teacher's answer; a student that is late says nothing."""
-        scoring = self.scoring
-        done = scoring is not None and scoring.done() and not scoring.cancelled()
-        if scoring is None or not done or scoring.exception() is not None:
-            return self.sampled
-        return scoring.result()
+        """What can be compared with the teacher's answer by now."""
+        return self.sampled if self.scoring is None else read_score(self.scoring)
 
     @property
     def size(self) -> int:
@@ -121,6 +119,7 @@ class Forwarder:
         limits: How long connecting and answering may take.
         recorder: Takes what passed.
         metrics: Counts what passed.
+        late: Compares what students say only after that.
     """
 
     def __init__(
@@ -128,8 +127,10 @@ class Forwarder:
         limits: LimitSettings,
         recorder: RecorderLink,
         metrics: Metrics,
+        late: LateScores,
     ) -> None:
         self._limits = limits
+        self._late = late
         self._recorder = recorder
         self._metrics = metrics
         self._memory = soft_labels.SoftLabelMemory()
@@ -273,7 +274,10 @@ class Forwarder:
             "worst_usd": call.reserved.worst_usd if call.reserved and relay.may_cost else None,
             "traceparent": call.request.headers.get_text(b"traceparent"),
         }
-        self._recorder.record(facts, call.request.body, copy or b"", call.reserved)
+        bodies = (call.request.body, copy or b"")
+        self._recorder.record(facts, *bodies, call.reserved)
+        if call.scoring is not None and not call.scoring.done():
+            self._late.wait(call.scoring, facts, *bodies)
 
     def _learn(
         self,

@@ -18,6 +18,7 @@ from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
 from locum.serving.forwarder import Forwarder, read_call
 from locum.serving.known_heads import KnownHeads
+from locum.serving.late_scores import LateScores
 from locum.serving.metrics import Metrics
 from locum.serving.own_pages import OwnPages
 from locum.serving.recogniser import Recogniser
@@ -90,7 +91,8 @@ class Gateway:
             require_traces()
         told = recorder_settings(place, redaction, prices, settings.traces)
         self._recorder = RecorderLink(told, self.metrics, self._spending.settle)
-        self._forwarder = Forwarder(self.limits, self._recorder, self.metrics)
+        self._late = LateScores(self._recorder, self._note_quiet)
+        self._forwarder = Forwarder(self.limits, self._recorder, self.metrics, self._late)
         self._roster = Roster(place, students, self.limits, self._spending)
         self._chance = random.Random()  # noqa: S311 - a sample
         self._stand_ins = StandIns(
@@ -184,8 +186,8 @@ class Gateway:
         self._dispatcher.cut()
 
     def _note_quiet(self) -> None:
-        busy = self._connections or self._running or self._judged or self._dispatcher.shadows
-        if self.stopping and not busy:
+        called = self._connections or self._running or self._judged
+        if self.stopping and not (called or self._dispatcher.shadows or self._late.waiting):
             self._quiet.set()
 
     async def _sweep(self) -> None:

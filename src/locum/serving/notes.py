@@ -27,6 +27,7 @@ class Notes:
         spent: Applications with what a call of theirs cost, in US dollars.
         tallies: How many calls went which way.
         answers: Calls that students answered, where these are traced.
+        scored: Calls that are on record, and that their students have spoken of since.
         unwatched: Students by task and artefact whose answers cannot be compared, and why.
         frames: How many records held no call.
     """
@@ -36,6 +37,7 @@ class Notes:
     spent: list[tuple[str, float]] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     answers: list[JsonObject] = field(default_factory=list)
+    scored: list[Record] = field(default_factory=list)
     unwatched: dict[tuple[str, str], str] = field(default_factory=dict)
     frames: int = 0
 
@@ -49,6 +51,8 @@ class Notes:
             self.tallies += [Tally(*tally) for tally in record.facts.get("tallies", ())]
             self.answers += record.facts.get("answers", ())
             self.spent += [(name, usd) for name, usd in record.facts.get("spent", ())]
+            scored = record.facts.get("scored")
+            self.scored += [] if scored is None else [record._replace(facts=scored)]
             self.frames += 1
         return calls
 

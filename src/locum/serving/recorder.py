@@ -127,22 +127,20 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
         records = notes.take_others(records)
-        read: list[tuple[Record, Call]] = []
-        reasons = []
-        for record in records:
-            with suppress(AttributeError):
-                os.sched_yield()
-            try:
-                read.append((record, to_call(record, redactor, self._prices)))
-            except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
-                reasons.append(type(error).__name__)
-                notes.take_cost(record)
+        read, unread = self._read(records, redactor)
+        # What is wrong with one of these was said when its call was recorded.
+        scored, _ = self._read(notes.scored, redactor)
+        reasons = [reason for _, reason in unread]
+        for record, _ in unread:
+            notes.take_cost(record)
         self._trace([(call, record.facts) for record, call in read], notes.answers)
         try:
-            read = self._insist(lambda: tell_apart(read, CallStore(self._store.use())))
+            named = self._insist(lambda: tell_apart([*read, *scored], CallStore(self._store.use())))
+            for record, call in named:
+                self._compare(record, call, redactor, notes)
+            read = named[: len(read)]
             for record, call in read:
                 notes.take(record, call)
-                self._compare(record, call, redactor, notes)
             calls = [call for _, call in read]
             self._insist(lambda: notes.write_deferred(self._store.use()))
             reasons += self._add(calls, lambda some: CallStore(self._store.use()).add(some))
@@ -160,6 +158,21 @@ class _Writer:
             tallied=notes.frames,
             spent=notes.spent,
         )
+
+    def _read(
+        self, records: list[Record], redactor: Redactor
+    ) -> tuple[list[tuple[Record, Call]], list[tuple[Record, str]]]:
+        """Return records with the calls that they are, and those that cannot be read, with why."""
+        read: list[tuple[Record, Call]] = []
+        unread: list[tuple[Record, str]] = []
+        for record in records:
+            with suppress(AttributeError):
+                os.sched_yield()
+            try:
+                read.append((record, to_call(record, redactor, self._prices)))
+            except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
+                unread.append((record, type(error).__name__))
+        return read, unread
 
     def close(self) -> None:
         """Close the store until the next write."""

@@ -150,13 +150,15 @@ class RecorderLink:
             return
         self._push(pack(orjson.dumps(facts), request, response), reserved)
 
-    def note(self, notes: JsonObject) -> None:
+    def note(self, notes: JsonObject, request: bytes = b"", response: bytes = b"") -> None:
         """Hand over what is to be noted besides calls; where there is no room, it is lost.
 
         Args:
-            notes: ``tallies``, or ``answers`` of students, as `Notes` takes them.
+            notes: ``tallies``, ``answers`` of students, or a ``scored`` call, as `Notes` has them.
+            request: The body of that call's request.
+            response: The body of its answer.
         """
-        frame = pack(orjson.dumps(notes), b"", b"")
+        frame = pack(orjson.dumps(notes), request, response)
         if self._queued + len(frame) <= self._most_waiting:
             self._push(frame)
 

@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
         task: Whose call it is; ``None`` for one of no promoted task.
         route: Where it goes.
         answer: What the student said, where it answered.
-        scoring: Asks the student beside the teacher, whose answer alone counts.
+        scoring: Asks the student beside the teacher, whose answer alone is given.
         sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
             asked then, also where the student answered.
     """
@@ -103,7 +103,7 @@ class _Turn(NamedTuple):
     Args:
         link: Asks it.
         chosen: Whether the call is among the share that it is to answer.
-        drawn: Whether the call is to be sampled.
+        drawn: Whether the call is to be sampled; all are where it is to answer none.
     """
 
     link: StudentLink
@@ -198,27 +198,36 @@ class StandIns:
         turn = self._turn(ours, arrival.lot)
         if turn is None:
             return Verdict(ours.stand_in.promotion.task, "teacher")
-        if ours.stand_in.promotion.percent == 0:
-            scoring = asyncio.get_running_loop().create_task(self._score(ours, turn.link))
-            return self._went(ours, "teacher")._replace(scoring=scoring)
+        if not turn.chosen:
+            return self._beside_teacher(ours, turn)
         drawn = turn.drawn and may_shadow(call)
-        if not (turn.chosen or drawn):
-            return self._went(ours, "teacher")
         said = await self._ask(ours, turn.link, chances=ours.wants_chances, novelty=drawn)
         sampled = _sample(ours, turn.link, said) if drawn else None
-        write = write_answer if turn.chosen else None
-        return self._conclude(ours, said, arrival.client, write, sampled)
+        return self._conclude(ours, said, arrival.client, write_answer, sampled)
 
     def _turn(self, ours: OurCall, lot: float) -> _Turn | None:
         """Whether it is the student's turn; ``None`` where it cannot, or must not, be asked."""
         link = ours.stand_in.link
         if link is None or self._is_blind():
             return None
-        return _Turn(link, ours.is_chosen, lot < ours.stand_in.promotion.shadow)
+        promotion = ours.stand_in.promotion
+        drawn = promotion.percent == 0 or lot < promotion.shadow
+        return _Turn(link, ours.is_chosen, drawn)
+
+    def _beside_teacher(self, ours: OurCall, turn: _Turn) -> Verdict:
+        """Leave a call to the teacher; what is drawn of such calls is scored meanwhile."""
+        if not turn.drawn:
+            return self._went(ours, "teacher")
+        scoring = asyncio.get_running_loop().create_task(self._score(ours, turn.link))
+        return Verdict(ours.stand_in.promotion.task, "teacher", scoring=scoring)
 
     async def _score(self, ours: OurCall, link: StudentLink) -> Sampled | None:
-        """Ask a student while its teacher is asked."""
-        said = await self._ask(ours, link, chances=False, novelty=True)
+        """Ask a student while its teacher is asked, and count whether it spoke in time."""
+        said = None
+        try:
+            said = await self._ask(ours, link, chances=False, novelty=True)
+        finally:
+            self._went(ours, "failed" if said is None else "teacher")
         return _sample(ours, link, said)
 
     async def _ask(
@@ -239,7 +248,7 @@ class StandIns:
         ours: OurCall,
         said: Said | None,
         client: ClientConnection,
-        write: Callable[[OurCall, Said], WrittenAnswer | None] | None,
+        write: Callable[[OurCall, Said], WrittenAnswer | None],
         sampled: Sampled | None = None,
     ) -> Verdict:
         """Deliver what the student said, if it may answer.
@@ -248,19 +257,18 @@ class StandIns:
             ours: The call.
             said: What the student said; ``None`` where it said nothing in time.
             client: Who waits for it.
-            write: Writes the answer; ``None`` where the call is not among the share that the
-                student is to answer.
+            write: Writes the answer, if the certificate covers it.
             sampled: What is to be recorded, where the call was drawn by chance.
         """
         if said is None:
             return self._went(ours, "failed")
         try:
-            written = None if write is None else write(ours, said)
+            written = write(ours, said)
         except Exception:  # noqa: BLE001 - whatever it is, the teacher can answer
             _log.exception("a student's answer could not be written")
             return self._went(ours, "failed")
         if written is None:
-            return self._went(ours, "teacher" if write is None else "deferred", sampled)
+            return self._went(ours, "deferred", sampled)
         client.send(written.head, written.body)
         promotion = ours.stand_in.promotion
         self._metrics.observe_request(promotion.task, time.monotonic() - ours.received)
