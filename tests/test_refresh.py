@@ -18,6 +18,7 @@ from locum.extraction import distill_extraction
 from locum.promotion import compare_with_promoted, read_standings
 from locum.schema import Example
 from locum.store import PromotionStore, ShadowStore, open_database
+from tests.commands import refusal
 from tests.json_traffic import make_answers, make_short_mails, make_short_task
 from tests.promoted import (
     CERTIFICATE,
@@ -165,6 +166,13 @@ def refresh(tmp_path: Path, student: CertifiedStudent | None) -> bool:
     with open_database(place) as database:
         before = begin_refresh("support", database, None)
         return keep_or_promote(before, found, folder, Settings(), learned_from, place)
+
+
+def test_what_no_gateway_could_watch_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    promote(tmp_path / "locum.sqlite", tmp_path / "student")
+    made = ("--student-model", str(tmp_path / "none"), "--accept", "similarity>=0.9")
+    said = refusal(tmp_path, "distill", "support", "--refresh", *made, code=2)
+    assert "asks no judge and no encoder" in said
 
 
 def test_a_refresh_promotes_what_is_better_with_the_same_shares(tmp_path: Path) -> None:

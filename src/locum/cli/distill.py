@@ -253,7 +253,7 @@ def distill_command(
         database = (
             stack.enter_context(open_database(place)) if teacher or judge or not file else None
         )
-        before = begin_refresh(task, database, file) if refresh else None
+        before = begin_refresh(task, database, file, generation) if refresh else None
         asked = make_teacher(flags, settings, database, progress.stage)
         if extraction is not None:
             refuse_for_json(embeddings, labels, synthetic=synthetic)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from locum.cli.generation import DeclaredGeneration
     from locum.cli.places import TaskFolder
     from locum.config import Settings
     from locum.distillation import Distillation
@@ -32,12 +33,25 @@ class Refresh(NamedTuple):
     promotion: Promotion
 
 
-def begin_refresh(task: str, database: Database | None, file: Path | None) -> Refresh:
+def begin_refresh(
+    task: str,
+    database: Database | None,
+    file: Path | None,
+    generation: DeclaredGeneration | None = None,
+) -> Refresh:
     """Return the promotion that a new student may take over.
 
+    Args:
+        task: Of which task.
+        database: The store; ``None`` where there is none.
+        file: Where inputs come from; ``None`` for the store.
+        generation: How its student is to write; ``None`` where it answers with labels or JSON.
+
     Raises:
-        UsageError: Inputs come from a file, or the task was never promoted or is demoted.
+        UsageError: Inputs come from a file, the task was never promoted or is demoted, or no
+            gateway could watch such a student.
     """
+    from locum.promotion import check_comparable
     from locum.store import PromotionStore
 
     if file is not None or database is None:
@@ -50,6 +64,8 @@ def begin_refresh(task: str, database: Database | None, file: Path | None) -> Re
             f"--refresh: task {task!r} was demoted, and its teacher is to answer: leave out "
             f"--refresh, and locum promote {task} where a student is to answer again"
         )
+    if generation is not None:
+        check_comparable(task, generation.accept)
     return Refresh(database, promotion)
 
 

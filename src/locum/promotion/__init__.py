@@ -3,6 +3,7 @@
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
+from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of
 from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
@@ -36,6 +37,7 @@ __all__ = [
     "StudentAnswer",
     "Usage",
     "ask_of",
+    "check_comparable",
     "compare_with_promoted",
     "drop_unused",
     "is_readable",

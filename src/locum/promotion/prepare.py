@@ -248,7 +248,7 @@ def _wordings(
         check_form(student.task, [one.answer for one in seen])
         return {}, {name: word_objects(given) for name, given in answers.items()}, ()
     if isinstance(student, CertifiedWriter):
-        check_comparable(student)
+        check_comparable(student.task.name, student.rule)
         return {}, {}, tuple(sorted(answers))
     classes = student.classes_
     return {name: word_labels(classes, given) for name, given in answers.items()}, {}, ()
