@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 import locum
@@ -19,6 +21,7 @@ from locum.evaluation import Promise
 from locum.generation import certifying, distill, distill_generation
 from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
+from locum.generation.evaluating import measure_rule, warn_of_rule
 from locum.generation.judging import JudgingDesk
 from locum.generation.parts import Part
 from locum.generation.pool import build_written_pool
@@ -32,7 +35,10 @@ from tests.json_server import JsonModel, serving
 from tests.small_writers import EASY, HARD, PAIRS, make_pairs, model_of, save_tiny_writer, taught
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from locum.export import CertifiedWriter
     from locum.generation import GenerationDistillation
@@ -190,6 +196,35 @@ def test_the_rule_is_measured_on_the_teacher_itself(tiny: Path) -> None:
     assert found.rule.by_chance is not None
     assert found.rule.by_chance.value < 0.3
     assert "Collect more inputs" in render_report(found)
+
+
+def test_a_rule_that_tells_nothing_apart_is_warned_of(tiny: Path) -> None:
+    letter = "note the a of in with by near under the a of in with by near under"
+    letters = [replace(pair, answer=f"{letter} {pair.answer}") for pair in PAIRS]
+    found = distill_generation(
+        TASK, letters, student_model=tiny, target=0.8, rounds=1, learning_rate=1e-2
+    )
+    assert found.rule.by_chance is not None
+    assert found.rule.by_chance.value == 1
+    assert "which holds for many of its answers to other inputs too" in found.decision.reason
+    [warning] = [said for said in found.data.warnings if "hardly tells them apart" in said]
+    assert "accepts 100.0%" in warning
+
+
+@given(st.lists(st.text("ab", max_size=2), max_size=500))
+def test_a_rule_is_measured_on_few_answers_that_differ(answers: list[str]) -> None:
+    asked: list[Pair] = []
+
+    def accept(pairs: Sequence[Pair]) -> NDArray[np.bool_]:
+        asked.extend(pairs)
+        return np.ones(len(pairs), np.bool_)
+
+    others = [Pair(str(row), answer, answer) for row, answer in enumerate(answers)]
+    measured = measure_rule(Acceptance("same"), [], others, accept)
+    assert len(asked) <= 200
+    assert all(pair.written != pair.answer for pair in asked)
+    assert (measured.by_chance is None) == (len(set(answers)) < 2)
+    assert bool(warn_of_rule(measured)) == (not measured.tells_apart)
 
 
 def test_training_ends_where_validation_answers_get_no_likelier(tiny: Path) -> None:

@@ -91,9 +91,10 @@ def certify_writer(
         promise,
         how.minimum_coverage,
     )
-    decision = decision._replace(
-        reason=f"{decision.reason}; an answer agrees where {known.rule.rule} against the teacher's"
-    )
+    agrees = f"an answer agrees where {known.rule.rule} against the teacher's"
+    if not known.rule.tells_apart:
+        agrees += ", which holds for many of its answers to other inputs too"
+    decision = decision._replace(reason=f"{decision.reason}; {agrees}")
     usable = certificate if decision.verdict == "distil" else None
     student = None
     if usable is not None:

@@ -26,7 +26,7 @@ from locum.distillation import (
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
 from locum.generation.certifying import Certifying, certify_writer
-from locum.generation.evaluating import measure_rule
+from locum.generation.evaluating import measure_rule, warn_of_rule
 from locum.generation.judging import JudgingDesk
 from locum.generation.known import Known
 from locum.generation.parts import split_parts
@@ -157,10 +157,16 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     if through is not None:
         through.rehearse(model, tokenizer)
     money = budget or Budget(ledger=task.name)
-    wanted = Wanted(task.name, "texts", lambda asked: asked.as_answerer(task))
     # One store for all that is asked: the cap holds over teacher and judge together.
     with place_of_answers(store) as place:
-        written = collect_written(wanted, real, teacher, place, money, told)
+        written = collect_written(
+            Wanted(task.name, "texts", lambda asked: asked.as_answerer(task)),
+            real,
+            teacher,
+            place,
+            money,
+            told,
+        )
         prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
         pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
         if not pool.examples:
@@ -173,21 +179,26 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         limits = _limits(parts["train"], prompts, window)
         reading = Prompts(tokenizer, task.instruction, limits.read)
         cut = sum(reading.is_cut(around.inner(example.text)) for example in pool.examples)
-        unfit = _describe_unfit([parts["train"], parts["validation"]], reading, window)
-        notes = [*notes, *describe_surroundings(around), *written.notes, *left_out, *unfit]
+        notes = [
+            *notes,
+            *describe_surroundings(around),
+            *written.notes,
+            *left_out,
+            *_describe_unfit([parts["train"], parts["validation"]], reading, window),
+        ]
         name = teacher.name if teacher else teacher_name
         judging = JudgingDesk(task, judge, place, money, told) if judge else None
         compare = partial(acceptance.accept, judge=judging, similarity=similarity)
         own = [Pair(text, answer, answer) for text, answer in zip(*parts["train"], strict=True)]
+        told.stage(f"comparing the teacher's own answers by {acceptance.rule}")
+        rule = measure_rule(acceptance, repeated_pairs(pool), own, compare, judge)
         known = Known(
             task,
             promise,
-            summarise(pool, divided, notes, cut),
+            summarise(pool, divided, [*notes, *warn_of_rule(rule)], cut),
             name,
             measure_costs(pool.examples, written.bought, name, money),
-            measure_rule(
-                acceptance, repeated_pairs(pool), own, compare, judge.name if judge else ""
-            ),
+            rule,
             around,
         )
         refused = refuse_too_few(divided, promise)

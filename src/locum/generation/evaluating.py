@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from locum.evaluation import Certificate
+    from locum.teachers import Teacher
     from locum.writers import Acceptance
 
     Accept = Callable[[Sequence[Pair]], NDArray[np.bool_]]
 
-__all__ = ["Judged", "evaluate_answers", "measure_rule"]
+__all__ = ["Judged", "evaluate_answers", "measure_rule", "warn_of_rule"]
 
-_REPEATED = 200
+# To compare long texts takes long, and a share in a hundred is all that is asked.
+_COMPARED = 200
 _SAME = Condition("same")
 
 
@@ -51,25 +54,42 @@ def measure_rule(
     repeated: Sequence[Pair],
     others: Sequence[Pair],
     accept: Accept,
-    judge_name: str,
+    judge: Teacher | None = None,
 ) -> RuleFacts:
     """Return what the rule says of the teacher's own answers.
 
     Args:
         acceptance: The rule.
         repeated: Answers that the teacher gave to the same input; the first 200 are compared.
-        others: Answers of the teacher to different inputs.
+        others: Answers of the teacher to different inputs; of these 200 from all over.
         accept: Tells which answers it accepts.
-        judge_name: Who is asked for that, if anybody.
+        judge: Who is asked for that, if anybody.
     """
-    compared = repeated[:_REPEATED]
+    compared = repeated[:_COMPARED]
     ceiling = share_of_pairs(accept(compared), [label_key(pair.text) for pair in compared])
-    chance = None
-    if not acceptance.needs_judge:
-        shifted = zip(others, [*others[1:], *others[:1]], strict=True)
-        strange = [Pair(one.text, next_.answer, one.answer) for one, next_ in shifted]
-        chance = share(accept(strange)) if len(others) > 1 else None
-    return RuleFacts(acceptance.rule, judge_name, ceiling, chance)
+    chance = None if acceptance.needs_judge else share(accept(_strange(others)))
+    return RuleFacts(acceptance.rule, judge.name if judge else "", ceiling, chance)
+
+
+def _strange(pairs: Sequence[Pair]) -> list[Pair]:
+    """Pair answers with those to other inputs, where these are other texts."""
+    shifted = zip(pairs, [*pairs[1:], *pairs[:1]], strict=True)
+    strange = [Pair(one.text, next_.answer, one.answer) for one, next_ in shifted]
+    differing = np.flatnonzero(~_SAME.met(strange))
+    step = max(1, math.ceil(len(differing) / _COMPARED))
+    return [strange[row] for row in differing[::step].tolist()]
+
+
+def warn_of_rule(rule: RuleFacts) -> list[str]:
+    """Return what to say of a rule that hardly tells answers apart."""
+    if rule.by_chance is None or rule.tells_apart:
+        return []
+    said = (
+        f"{rule.rule} accepts {rule.by_chance.value:.1%} of the teacher's answers as answers to "
+        "other inputs, which it answered by another text: it hardly tells them apart, and what it "
+        "certifies says little; take a rule with a higher number, or a judge"
+    )
+    return [said]
 
 
 def evaluate_answers(judged: Judged, certificate: Certificate | None) -> GenerationEvaluation:

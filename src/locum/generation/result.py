@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+_MANY_BY_CHANCE = 0.2
+
+
 class GenerationSummary(NamedTuple):
     """What the student learned from.
 
@@ -59,14 +62,19 @@ class RuleFacts(NamedTuple):
         judge: The model that compares, where the rule asks one; else empty.
         ceiling: Share of the teacher's own second answers to the same inputs that it accepts;
             ``None`` where no input was answered twice.
-        by_chance: Share of the teacher's answers that it accepts as answers to other inputs;
-            ``None`` where a judge would have to be asked.
+        by_chance: Share of the teacher's answers that it accepts as answers to other inputs, where
+            these were answered by another text; ``None`` where a judge would have to be asked.
     """
 
     rule: str
     judge: str
     ceiling: Share | None
     by_chance: Share | None
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether it does not clearly accept many answers to other inputs."""
+        return self.by_chance is None or self.by_chance.interval.low <= _MANY_BY_CHANCE
 
 
 class WriterFacts(NamedTuple):
