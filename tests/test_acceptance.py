@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
 from locum.errors import UsageError
+from locum.words import find_letter_words, find_words
 from locum.writers import Acceptance, Embedder, Pair, chrf, rouge_l
 from tests.small_encoders import TEXTS, save_encoder
 
@@ -39,19 +41,51 @@ def test_rouge_l_is_that_of_rouge_score(written: str, answer: str) -> None:
 
 def test_rouge_l_reads_words_of_any_script() -> None:
     assert rouge_l("Größe der Straße", "größe der straße!") == 1
-    assert rouge_l("猫 は 好き", "猫 が 好き") == pytest.approx(2 / 3)
+    assert rouge_l("собака любит кость", "собака любит мясо") == pytest.approx(2 / 3)
     assert rouge_l("", "a word") == rouge_l("!", "a word") == rouge_l("!", "?") == 0
     assert rouge_l("?!", "?!") == 1
 
 
 @pytest.mark.parametrize(
     ("written", "answer"),
-    [("दिन", "दान"), ("กิน", "กัน"), ("שָׁלוֹם", "שִׁלוֹם"), ("می\u200cرود", "می\u200cروم")],
+    [("दिन", "दान"), ("שָׁלוֹם", "שִׁלוֹם"), ("می\u200cرود", "می\u200cروم")],
 )
 def test_words_that_differ_in_a_mark_are_two(written: str, answer: str) -> None:
     assert rouge_l(written, answer) == 0
     assert rouge_l(f"{written} x", f"{answer} x") == pytest.approx(1 / 2)
     assert rouge_l(written, written) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "answer", "same", "words"),
+    [
+        ("苹果公司今天发布了新款手机", "苹果公司昨天发布了新款手机", 12, 26),
+        ("猫は好き", "猫が好き", 3, 8),
+        ("กิน", "กัน", 1, 4),
+        ("ភាសាខ្មែរ", "ភាសាថៃ", 2, 8),
+        ("iPhone 15手机壳", "iphone 16手机", 3, 9),
+    ],
+)
+def test_where_no_spaces_part_words_letters_count(
+    written: str, answer: str, same: int, words: int
+) -> None:
+    assert rouge_l(written, answer) == pytest.approx(2 * same / words)
+    assert rouge_l(written, written) == 1
+
+
+@given(st.text(alphabet=st.sampled_from("aé_7 กิ๑手ー်ខ្มद्"), max_size=20))
+def test_letters_are_parts_of_words(text: str) -> None:
+    assert "".join(find_letter_words(text)) == "".join(find_words(text))
+
+
+@given(st.text("aé ş\u0327e\u0301が가", max_size=8), st.text("aé ş\u0327e\u0301が가", max_size=8))
+def test_it_makes_no_difference_how_accents_are_encoded(written: str, answer: str) -> None:
+    other = normalize("NFD", written)
+    for rule in ("same", "chrF>=0.6", "rougeL>=0.5"):
+        accept = Acceptance(rule).accept
+        assert accept([pair(other, answer)])[0] == accept([pair(written, answer)])[0]
+    for measure in (chrf, rouge_l):
+        assert measure(answer, other) == measure(answer, written)
 
 
 @given(WORDS, WORDS)

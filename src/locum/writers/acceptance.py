@@ -6,14 +6,19 @@ A rule is one or more conditions with ``and`` or ``or`` between them:
 * ``chrF>=0.6``: chrF2, the F-score of character 1- to 6-grams with recall weighing twice (Popović
   2015), as sacrebleu computes it for one sentence, from 0 to 1;
 * ``rougeL>=0.5``: ROUGE-L, the F-score of the longest common subsequence of words (Lin 2004), words
-  being runs of letters, digits and underscores with their marks in lower case;
+  being runs of letters, digits and underscores with their marks in lower case; of scripts without
+  spaces between words each letter counts as one, as in work on Chinese (Hu, Chen and Zhu 2015) and
+  on many languages (Wang et al. 2021);
 * ``similarity>=0.8``: the cosine of the texts' embeddings by an encoder, which is none below zero;
 * ``judge``: another model says that the two say the same of the input.
+
+Texts are compared in Unicode's form NFC: a letter with an accent is one however it is encoded.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -22,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from locum.errors import UsageError
-from locum.words import find_words
+from locum.words import find_letter_words
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
@@ -92,7 +97,7 @@ class Condition(NamedTuple):
             UsageError: It is the measure, and is missing.
         """
         if self.measure == "same":
-            return np.array([p.written.split() == p.answer.split() for p in pairs], np.bool_)
+            return np.array([_are_same(p.written, p.answer) for p in pairs], np.bool_)
         if self.measure == "similarity":
             if similarity is None:
                 raise UsageError(f"rule {str(self)!r} needs an encoder: name one")
@@ -191,7 +196,7 @@ def chrf(written: str, answer: str) -> float:
     Raises:
         UsageError: sacrebleu is not installed.
     """
-    return float(_scorer().sentence_score(written, [answer]).score) / 100
+    return float(_scorer().sentence_score(_composed(written), [_composed(answer)]).score) / 100
 
 
 def rouge_l(written: str, answer: str) -> float:
@@ -200,12 +205,20 @@ def rouge_l(written: str, answer: str) -> float:
 
     first, second = _words(written), _words(answer)
     if not first or not second:
-        return float(written.split() == answer.split())
+        return float(_are_same(written, answer))
     return 2 * LCSseq.similarity(first, second) / (len(first) + len(second))
 
 
 def _words(text: str) -> list[str]:
-    return find_words(text.casefold())
+    return find_letter_words(_composed(text).casefold())
+
+
+def _are_same(first: str, second: str) -> bool:
+    return _composed(first).split() == _composed(second).split()
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def require_chrf() -> None:
