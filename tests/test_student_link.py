@@ -11,9 +11,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from locum.serving import student_link
 from locum.serving.student_link import StudentLink
+from locum.serving.student_pace import StudentPace
 from tests.promoted import SURE, UNSURE, label_student, object_student
 from tests.test_gateway_process import wait_for_end
 
@@ -145,6 +148,32 @@ def test_too_many_who_wait_are_sent_to_the_teacher(folder: Path) -> None:
             assert await ask(link, UNSURE) is not None
 
     asyncio.run(run())
+
+
+def test_what_it_cannot_answer_in_time_is_the_teachers_at_once(folder: Path) -> None:
+    async def run() -> None:
+        async with linked(folder, seconds=3_600.0) as link:
+            await ready(link)
+            link._pace.note(1, 1_000.0)  # noqa: SLF001 - as if it was that slow
+            asked = [asyncio.ensure_future(ask(link, SURE["returns"])) for _ in range(5)]
+            found = await asyncio.gather(*asked)
+            assert [one is not None for one in found] == [True] * 3 + [False] * 2
+            # One alone is always tried, so that it shows when it is quicker again.
+            link._pace.note(1, 10_000.0)  # noqa: SLF001
+            assert await ask(link, SURE["returns"]) is not None
+
+    asyncio.run(run())
+
+
+@given(st.floats(1e-4, 1e3), st.integers(1, 64), st.floats(0, 1e4))
+def test_a_pace_is_that_of_the_last_batches(each: float, answers: int, seconds: float) -> None:
+    pace = StudentPace()
+    assert pace.answers_in(seconds) > 1_000_000
+    pace.note(1, 1_000 * each)
+    for _ in range(60):
+        pace.note(answers, answers * each)
+    assert pace.answers_in(seconds) >= 1
+    assert abs(pace.answers_in(seconds) - seconds / each) <= 1 + 1e-6 * seconds / each
 
 
 def test_an_odd_text_takes_no_other_along(folder: Path) -> None:

@@ -15,6 +15,8 @@ import orjson
 
 from locum.serving.child import start_child
 from locum.serving.student_answers import read_said
+from locum.serving.student_end import StudentEnd
+from locum.serving.student_pace import StudentPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +33,6 @@ _LOAD_SECONDS = 60.0
 _LEAVE_SECONDS = 2.0
 _MOST_WAITING = 1_024
 _MOST_A_BATCH = 64
-# Each read makes room for as much: more would be kept by the allocator.
-_READ_BYTES = 64 * 1024
 _log = logging.getLogger("locum.gateway")
 
 LinkState = Literal["loading", "ready", "refused", "down"]
@@ -46,8 +46,9 @@ class _Question(NamedTuple):
 class StudentLink:
     """Asks one student, in its own process.
 
-    A text to which there is no answer in time has none: the teacher is asked then. A process that
-    dies or hangs is killed and started again, later each time.
+    A text to which there is no answer in time has none: the teacher is asked then, and at once
+    where more waits than the student can answer in time. A process that dies or hangs is killed and
+    started again, later each time.
 
     Args:
         name: Of the task, for messages.
@@ -71,6 +72,7 @@ class StudentLink:
         self._waiting: dict[int, _Question] = {}
         self._batch: list[tuple[int, str, bool, bool]] = []
         self._busy = False
+        self._pace = StudentPace()
         self._timer: asyncio.TimerHandle | None = None
         self._asked = 0
         self._progress = 0.0
@@ -78,7 +80,7 @@ class StudentLink:
         self._restart_at: float | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._killed: list[subprocess.Popen[bytes]] = []
-        self._end: _End | None = None
+        self._end: StudentEnd | None = None
         self._closed = False
         self.state: LinkState = "loading"
         self.reason = ""
@@ -101,7 +103,7 @@ class StudentLink:
             ours.close()
             self._fail(f"it cannot be started: {error.strerror or error}")
             return
-        self._end = _End(self, ours, self._loop)
+        self._end = StudentEnd(self, ours, self._loop)
 
     async def ask(self, text: str, *, chances: bool, novelty: bool) -> Said | None:
         """Return what the student says; ``None`` where it says nothing in time.
@@ -135,7 +137,7 @@ class StudentLink:
         Returns:
             Whether the student was asked.
         """
-        if self.state != "ready" or len(self._waiting) >= _MOST_WAITING or not _can_be_sent(text):
+        if self.state != "ready" or self._is_full or not _can_be_sent(text):
             return False
         self._asked += 1
         question = _Question(take, self._loop.time() + self._seconds)
@@ -147,17 +149,30 @@ class StudentLink:
         self._batch.append((self._asked, text, chances, novelty))
         return True
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether one more could not be answered in time; one alone is always tried."""
+        return len(self._waiting) >= min(_MOST_WAITING, self._pace.answers_in(self._seconds))
+
     def _send(self) -> None:
         """Send what was asked since the process last became free, as one batch.
 
-        It works on one batch at a time anyway, and each that is sent wakes it up.
+        It works on one batch at a time anyway, and each that is sent wakes it up. No more is sent
+        than it answers before the first in it is late: else all of it could be.
         """
         waiting = [question for question in self._batch if question[0] in self._waiting]
-        batch, self._batch = waiting[:_MOST_A_BATCH], waiting[_MOST_A_BATCH:]
+        size = self._batch_size(waiting[0][0]) if waiting else 0
+        batch, self._batch = waiting[:size], waiting[size:]
         self._busy = bool(batch) and self._end is not None
         if self._busy and self._end is not None:
             self._progress = time.monotonic()
             self._end.write(orjson.dumps(batch) + b"\n")
+
+    def _batch_size(self, oldest: int) -> int:
+        if not self._pace.is_known:
+            return 1
+        left = self._waiting[oldest].deadline - self._loop.time()
+        return min(_MOST_A_BATCH, self._pace.answers_in(left))
 
     def _expire(self) -> None:
         """Give up what waits too long; questions wait in the order of their deadlines."""
@@ -192,10 +207,11 @@ class StudentLink:
 
     def take(self, said: Any) -> None:  # noqa: ANN401 - JSON
         """Take a line of the process."""
-        self._progress = time.monotonic()
+        asked, self._progress = self._progress, time.monotonic()
         if isinstance(said, dict):
             self._take_state(said)
             return
+        self._pace.note(len(said), self._progress - asked)
         for number, answer in said:
             words = read_said(answer)
             self.failures += words is None
@@ -213,7 +229,7 @@ class StudentLink:
             self.quick = said["quick"]
             self.state, self.reason = "ready", ""
 
-    def lost(self, end: _End) -> None:
+    def lost(self, end: StudentEnd) -> None:
         """Take note that the process has closed its end."""
         if end is self._end and not self._closed and self.state != "refused":
             self._fail("its process died")
@@ -279,68 +295,3 @@ def _can_be_sent(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-class _End:
-    """The gateway's end of the socket: lines of JSON both ways.
-
-    Args:
-        link: Takes what comes.
-        end: The socket.
-        loop: Tells when there is something to read or room to write.
-    """
-
-    def __init__(
-        self, link: StudentLink, end: socket.socket, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._link = link
-        self._end = end
-        self._loop = loop
-        self._read = b""
-        self._unsent = bytearray()
-        end.settimeout(0)
-        loop.add_reader(end.fileno(), self._on_readable)
-
-    def write(self, data: bytes) -> None:
-        """Send data now, or as soon as there is room."""
-        self._unsent += data
-        if self._push():
-            self._loop.add_writer(self._end.fileno(), self._on_writable)
-
-    def _on_writable(self) -> None:
-        if not self._push():
-            self._loop.remove_writer(self._end.fileno())
-
-    def _push(self) -> bool:
-        """Send what there is room for, and tell whether something is left."""
-        try:
-            sent = self._end.send(self._unsent)
-        except BlockingIOError:
-            return True
-        except OSError:
-            # Where the process is dead, the end of its answers tells so.
-            self._unsent.clear()
-            return False
-        del self._unsent[:sent]
-        return bool(self._unsent)
-
-    def _on_readable(self) -> None:
-        try:
-            data = self._end.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._loop.remove_reader(self._end.fileno())
-            self._link.lost(self)
-            return
-        *lines, self._read = (self._read + data).split(b"\n")
-        for line in lines:
-            self._link.take(orjson.loads(line))
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._loop.remove_reader(self._end.fileno())
-        self._loop.remove_writer(self._end.fileno())
-        self._end.close()
