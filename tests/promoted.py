@@ -271,6 +271,14 @@ def promote(
     return Promoted(promotion, prepared)
 
 
+def stored_files(store: PromotionStore, artefact: str) -> dict[str, bytes]:
+    """Return the files of a promoted student as they were kept."""
+    return {
+        name: b"".join(store.piece(artefact, name, part) for part in range(pieces))
+        for name, pieces in store.pieces(artefact).items()
+    }
+
+
 def change(
     place: str | Path,
     task: str = "support",
@@ -286,7 +294,7 @@ def change(
         return store.promote(
             task,
             was.artefact,
-            store.files(was.artefact),
+            stored_files(store, was.artefact),
             was.plan,
             percent=was.percent if percent is None else percent,
             shadow=was.shadow if shadow is None else shadow,

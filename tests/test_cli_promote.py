@@ -75,7 +75,7 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:
-        assert "weights.safetensors" in PromotionStore(database).files(found["artefact"])
+        assert "weights.safetensors" in PromotionStore(database).pieces(found["artefact"])
 
 
 def test_what_a_promotion_does_is_said(home: Path) -> None:

@@ -131,13 +131,13 @@ def test_promotions_that_cannot_be_used_are_told_once_and_cost_others_nothing(
     store, read = tmp_path / "calls.sqlite", list[str]()
     promoted = promote(store, tmp_path / "support").promotion
     plan = promoted.plan | {"of_a_later_locum": 1}
-    files = PromotionStore.files
+    pieces = PromotionStore.pieces
 
-    def counting(promotions: PromotionStore, artefact: str) -> dict[str, bytes]:
+    def counting(promotions: PromotionStore, artefact: str) -> dict[str, int]:
         read.append(artefact)
-        return files(promotions, artefact)
+        return pieces(promotions, artefact)
 
-    monkeypatch.setattr(PromotionStore, "files", counting)
+    monkeypatch.setattr(PromotionStore, "pieces", counting)
     with open_database(store) as database:
         promotions = PromotionStore(database)
         for task in ("later", "latest"):

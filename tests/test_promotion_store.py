@@ -22,6 +22,7 @@ from locum.store import (
 )
 from locum.store.promotions import PromotionEvent
 from tests.call_samples import make_call
+from tests.promoted import stored_files
 from tests.test_promotion_plan import PLAN
 
 if TYPE_CHECKING:
@@ -151,14 +152,14 @@ def test_a_promotion_that_was_changed_meanwhile_is_not_changed(promotions: Promo
 
 def test_files_are_kept_for_as_long_as_a_promotion_names_them(promotions: PromotionStore) -> None:
     promote(promotions)
-    assert promotions.files("aa") == FILES
+    assert stored_files(promotions, "aa") == FILES
     promote(promotions, "other", "bb", OTHER)
     promotions.end("support", "demoted", "")
-    assert promotions.files("aa") == FILES
+    assert stored_files(promotions, "aa") == FILES
     promote(promotions, "support", "bb", OTHER)
     with pytest.raises(InputError, match="holds no student aa"):
-        promotions.files("aa")
-    assert promotions.files("bb") == OTHER
+        stored_files(promotions, "aa")
+    assert stored_files(promotions, "bb") == OTHER
 
 
 def test_promoting_again_mends_what_was_damaged(
@@ -167,7 +168,21 @@ def test_promoting_again_mends_what_was_damaged(
     promote(promotions)
     database.execute("UPDATE artefact_files SET content = ?", (b"damaged",))
     promote(promotions)
-    assert promotions.files("aa") == FILES
+    assert stored_files(promotions, "aa") == FILES
+
+
+def test_files_larger_than_a_database_takes_are_kept_in_pieces(
+    promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.store.promotions._PIECE_BYTES", 100)
+    files = {"empty": b"", "manifest.json": b"{}", "one": bytes(100), "weights": bytes(range(256))}
+    promote(promotions, files=files | {"weights": bytes(1000)})
+    promote(promotions, files=files)
+    assert promotions.pieces("aa") == {"empty": 1, "manifest.json": 1, "one": 1, "weights": 3}
+    assert len(promotions.piece("aa", "weights", 0)) == 100
+    assert stored_files(promotions, "aa") == files
+    with pytest.raises(InputError, match="holds no student aa: promote it"):
+        promotions.piece("aa", "weights", 3)
 
 
 def test_of_tallies_all_are_added_or_none(shadows: ShadowStore, database: Database) -> None:
@@ -224,7 +239,7 @@ def test_those_who_promote_at_once_all_succeed_one_after_the_other(place: str) -
         assert store.revisions() == {"support": len(done)}
         last = store.find("support")
         assert last is not None
-        assert store.files(last.artefact)
+        assert stored_files(store, last.artefact)
         assert len(store.events("support", 100)) == len(done)
 
 

@@ -13,10 +13,18 @@ import pytest
 
 from locum.errors import InputError, UsageError
 from locum.schema import TeacherAnswer, Usage
-from locum.store import CallFilter, CallStore, Database, LabelStore, open_database
+from locum.store import (
+    CallFilter,
+    CallStore,
+    Database,
+    LabelStore,
+    PromotionStore,
+    open_database,
+)
 from locum.store.migrations import MIGRATIONS, Migration, migrate
 from locum.store.postgres import PostgresDatabase
 from locum.store.sqlite import SqliteDatabase
+from tests.promoted import stored_files
 
 ANSWER = TeacherAnswer("long", (0.125, 0.75), Usage(7, 2), 12.5)
 
@@ -192,6 +200,25 @@ def test_calls_that_were_counted_before_have_the_price_of_the_plan(
     with open_database(place) as database:
         found = database.execute("SELECT task, usd FROM tallies ORDER BY task")
         assert [*found] == [("cheap", 2.5), ("damaged", None), ("free", None), ("other", None)]
+
+
+def test_students_that_were_promoted_before_files_were_in_pieces_are_kept(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, open_bare(place) as database:
+        patch.setattr("locum.store.migrations.MIGRATIONS", MIGRATIONS[:7])
+        migrate(database)
+        database.executemany(
+            "INSERT INTO artefact_files VALUES (?, ?, ?)",
+            [("aa", "manifest.json", b"{}"), ("aa", "weights", b"abc"), ("bb", "weights", b"")],
+        )
+    with open_database(place) as database:
+        store = PromotionStore(database)
+        assert stored_files(store, "aa") == {"manifest.json": b"{}", "weights": b"abc"}
+        assert stored_files(store, "bb") == {"weights": b""}
+        # As a gateway of before reads them, which was running meanwhile.
+        read = "SELECT name, content FROM artefact_files WHERE artefact = ?"
+        assert dict(database.execute(read, ("bb",))) == {"weights": b""}
 
 
 def test_a_file_of_the_first_release_is_opened(tmp_path: Path) -> None:

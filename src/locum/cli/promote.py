@@ -154,10 +154,10 @@ def refuse_revoked(database: Database, task: str, folder: Path) -> None:
     Raises:
         QualityGateError: It did.
     """
-    from locum.promotion import read_artefact_files
+    from locum.promotion import artefact_sha256
     from locum.store import PromotionStore, ShadowStore
 
-    artefact = read_artefact_files(folder).sha256
+    artefact = artefact_sha256(folder)
     watch = ShadowStore(database).watch(task, artefact)
     if watch is None or not watch.get("broken"):
         return

@@ -8,7 +8,7 @@ from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of
 from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
-from locum.promotion.prepare import prepare_plan, read_artefact_files
+from locum.promotion.prepare import artefact_sha256, prepare_plan, read_artefact_files
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted, is_readable
@@ -36,6 +36,7 @@ __all__ = [
     "Standing",
     "StudentAnswer",
     "Usage",
+    "artefact_sha256",
     "ask_of",
     "check_comparable",
     "compare_with_promoted",

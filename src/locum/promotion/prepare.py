@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call, JsonObject
 
-__all__ = ["ArtefactFiles", "Prepared", "prepare_plan", "read_artefact_files"]
+__all__ = ["ArtefactFiles", "Prepared", "artefact_sha256", "prepare_plan", "read_artefact_files"]
 
 _FEWEST_FOR_A_LINE = 10
 # Their integrations note the model that an answer names, in the place of the one that was asked.
@@ -93,6 +93,18 @@ class _Seen(NamedTuple):
     call: Call
 
 
+def artefact_sha256(folder: Path) -> str:
+    """Return the SHA-256 of the manifest in a student's folder, which no other student has.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
 def read_artefact_files(folder: Path) -> ArtefactFiles:
     """Return the files of a student's folder.
 
@@ -106,8 +118,12 @@ def read_artefact_files(folder: Path) -> ArtefactFiles:
             if path.is_file() and not path.name.startswith(".")
         }
     except OSError as error:
-        raise InputError(f"{folder} cannot be read: {error.strerror}") from None
+        raise _unreadable(folder, error) from None
     return ArtefactFiles(sha256(files[MANIFEST]).hexdigest(), files)
+
+
+def _unreadable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder} cannot be read: {error.strerror}")
 
 
 def prepare_plan(

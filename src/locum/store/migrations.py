@@ -236,9 +236,25 @@ _DOLLARS = Migration(
         )""",
     ),
 )
+# A gateway of before that goes on reads files of one piece as it did.
+_PIECES = Migration(
+    both=(
+        """CREATE TABLE artefact_pieces (
+            artefact {text} NOT NULL,
+            name {text} NOT NULL,
+            part {integer} NOT NULL,
+            content {bytes} NOT NULL,
+            PRIMARY KEY (artefact, name, part)
+        )""",
+        """INSERT INTO artefact_pieces (artefact, name, part, content)
+            SELECT artefact, name, 0, content FROM artefact_files""",
+        "DROP TABLE artefact_files",
+        "ALTER TABLE artefact_pieces RENAME TO artefact_files",
+    ),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
-    *(_DISAGREEMENTS, _DOLLARS),
+    *(_DISAGREEMENTS, _DOLLARS, _PIECES),
 )
 
 

@@ -22,6 +22,8 @@ EventKind = Literal["promoted", "demoted", "revoked", "alarm"]
 
 _COLUMNS = "task, revision, state, artefact, percent, shadow, plan, changed, reason"
 _LOCK = 0x6C6F_6375_6D03
+# A value of either database holds a gigabyte at most, and of weights there may be more.
+_PIECE_BYTES = 64 * 2**20
 
 
 class Promotion(NamedTuple):
@@ -194,29 +196,52 @@ class PromotionStore:
     # Students.
 
     def _keep_files(self, artefact: str, files: Mapping[str, bytes]) -> None:
-        self._database.executemany(
-            "INSERT INTO artefact_files (artefact, name, content) VALUES (?, ?, ?) "
-            "ON CONFLICT (artefact, name) DO UPDATE SET content = excluded.content",
-            ((artefact, name, content) for name, content in files.items()),
-        )
+        self._database.execute("DELETE FROM artefact_files WHERE artefact = ?", (artefact,))
+        for name, content in files.items():
+            whole = memoryview(content)
+            for part, start in enumerate(range(0, max(len(whole), 1), _PIECE_BYTES)):
+                self._database.execute(
+                    "INSERT INTO artefact_files (artefact, name, part, content) "
+                    "VALUES (?, ?, ?, ?)",
+                    (artefact, name, part, whole[start : start + _PIECE_BYTES]),
+                )
 
     def _drop_unused_files(self) -> None:
         self._database.execute(
             "DELETE FROM artefact_files WHERE artefact NOT IN (SELECT artefact FROM promotions)"
         )
 
-    def files(self, artefact: str) -> dict[str, bytes]:
-        """Return the files of a promoted student by name.
+    def pieces(self, artefact: str) -> dict[str, int]:
+        """Return the names of a promoted student's files, and of how many pieces each is.
 
         Raises:
             InputError: The store has none.
         """
         rows = self._database.execute(
-            "SELECT name, content FROM artefact_files WHERE artefact = ?", (artefact,)
+            "SELECT name, COUNT(*) FROM artefact_files WHERE artefact = ? GROUP BY name ORDER BY "
+            "name",
+            (artefact,),
         )
         if not rows:
-            raise InputError(f"{self._database.name} holds no student {artefact[:12]}: promote it")
-        return {name: bytes(content) for name, content in rows}
+            raise self._lacks(artefact)
+        return dict(rows)
+
+    def piece(self, artefact: str, name: str, part: int) -> bytes:
+        """Return a piece of a file; one after the other they are the file.
+
+        Raises:
+            InputError: The store has it not, or no more.
+        """
+        rows = self._database.execute(
+            "SELECT content FROM artefact_files WHERE artefact = ? AND name = ? AND part = ?",
+            (artefact, name, part),
+        )
+        if not rows:
+            raise self._lacks(artefact)
+        return bytes(rows[0][0])
+
+    def _lacks(self, artefact: str) -> InputError:
+        return InputError(f"{self._database.name} holds no student {artefact[:12]}: promote it")
 
     # Events.
 
