@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from locum.serving import student_link
 from locum.serving.student_link import StudentLink
 from locum.serving.student_pace import StudentPace
+from locum.writers import LOAD_SECONDS
 from tests.promoted import SURE, UNSURE, label_student, object_student
 from tests.test_gateway_process import wait_for_end
 
@@ -231,6 +232,23 @@ def test_one_that_was_slow_for_a_while_goes_on_to_answer(folder: Path) -> None:
                 while await ask(link, UNSURE) is None:
                     assert link.state == "ready"
             assert pid_of(link) == pid
+
+    asyncio.run(run())
+
+
+def test_one_that_loads_for_minutes_is_let_and_one_that_never_does_is_started_again(
+    folder: Path,
+) -> None:
+    async def run() -> None:
+        link = StudentLink("notes", folder, seconds=10.0)
+        link.start()
+        started = time.monotonic()
+        link.sweep(started + LOAD_SECONDS)
+        assert link.state == "loading"
+        link.sweep(started + LOAD_SECONDS + 61.0)
+        assert (link.state, link.reason) == ("down", "it was not loaded within 660 s")
+        link.close()
+        link.wait()
 
     asyncio.run(run())
 

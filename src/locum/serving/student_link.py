@@ -17,6 +17,7 @@ from locum.serving.child import start_child
 from locum.serving.student_answers import read_said
 from locum.serving.student_end import StudentEnd
 from locum.serving.student_pace import StudentPace
+from locum.writers import LOAD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,8 @@ __all__ = ["LinkState", "StudentLink"]
 _MODULE = "locum.serving.student_process"
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 30.0
-_LOAD_SECONDS = 60.0
+# What computes a writer says first that it took too long; a hang alone is cut off here.
+_LOAD_SECONDS = LOAD_SECONDS + 60.0
 _LEAVE_SECONDS = 2.0
 _MOST_WAITING = 1_024
 _MOST_A_BATCH = 64

@@ -11,7 +11,14 @@ from locum.writers.acceptance import (
     require_chrf,
     rouge_l,
 )
-from locum.writers.backend import Backend, InProcess, Written, load_pretrained, window_of
+from locum.writers.backend import (
+    LOAD_SECONDS,
+    Backend,
+    InProcess,
+    Written,
+    load_pretrained,
+    window_of,
+)
 from locum.writers.draft import DRAFT_FEATURES, Draft, draft_features, plain_scores
 from locum.writers.embedding import Embedder
 from locum.writers.prompts import Prompts
@@ -20,6 +27,7 @@ from locum.writers.writer import Limits, Writer
 __all__ = [
     "DEFAULT_RULE",
     "DRAFT_FEATURES",
+    "LOAD_SECONDS",
     "Acceptance",
     "Backend",
     "Condition",

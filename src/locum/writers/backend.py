@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Backend", "InProcess", "Written", "load_pretrained", "load_tokenizer", "window_of"]
+__all__ = [
+    "LOAD_SECONDS",
+    "Backend",
+    "InProcess",
+    "Written",
+    "load_pretrained",
+    "load_tokenizer",
+    "window_of",
+]
 
+# Until what computes a writer is loaded: gigabytes may come from a slow disk.
+LOAD_SECONDS = 600.0
 _MOST_A_BATCH = 32
 _WIDEST_BATCH = 16_384
 _UNBOUNDED = 1 << 20

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from locum.errors import WriterError
 from locum.teachers.urls import check_url
+from locum.writers.backend import LOAD_SECONDS
 from locum.writers.completions import Completions, Place
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _PROGRAM_VARIABLE = "LOCUM_LLAMA_SERVER"
 _KEY_VARIABLE = "LOCUM_WRITER_KEY"
 _KEEPER = Path(__file__).with_name("keeper.py")
 _SLOTS, _AT_ONCE = 4, 32
-_LOAD_SECONDS, _LOOK_SECONDS, _LEAVE_SECONDS = 600.0, 0.1, 5.0
+_LOOK_SECONDS, _LEAVE_SECONDS = 0.1, 5.0
 _IS_WELL = b"HTTP/1.1 200"
 # What llama.cpp alone knows: no numbers that hang on what was asked before, and no penalties.
 _PLAIN = {"n_probs": 1, "cache_prompt": False, "repeat_penalty": 1.0}
@@ -164,7 +165,7 @@ def _environment() -> dict[str, str]:
 
 
 def _wait_until_loaded(process: subprocess.Popen[bytes], place: str, program: str) -> None:
-    until = time.monotonic() + _LOAD_SECONDS
+    until = time.monotonic() + LOAD_SECONDS
     while not _has_loaded(place):
         if process.poll() is not None and process.stdout is not None:
             said = process.stdout.read().decode("utf-8", "replace").strip()
@@ -175,7 +176,7 @@ def _wait_until_loaded(process: subprocess.Popen[bytes], place: str, program: st
             )
         if time.monotonic() > until:
             raise WriterError(
-                f"{program} has not loaded the student within {_LOAD_SECONDS:g} s", gone=True
+                f"{program} has not loaded the student within {LOAD_SECONDS:g} s", gone=True
             )
         time.sleep(_LOOK_SECONDS)
 
