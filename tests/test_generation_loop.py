@@ -331,6 +331,22 @@ def test_recorded_texts_that_broke_off_are_not_learned_from(tiny: Path) -> None:
     assert "10 of the 40 recorded answers broke off and were left out" in str(found.data.warnings)
 
 
+def test_inputs_without_an_answer_are_told_of_where_they_are_many(tiny: Path) -> None:
+    empty = [
+        replace(example, answer=answer)
+        for example, answer in zip(PAIRS, [""] * 3 + [" ", None], strict=False)
+    ]
+    found = distill_generation(TASK, [*empty, *PAIRS[5:40]], student_model=tiny)
+    said = (
+        "5 of 40 inputs have no answer, or an empty one, and were left out: the certificate speaks "
+        "of the others"
+    )
+    assert said in found.data.warnings
+    few = distill_generation(TASK, [empty[0], *PAIRS[1:60]], student_model=tiny)
+    assert few.data.missing == 1
+    assert "no answer" not in str(few.data.warnings)
+
+
 def test_recorded_texts_that_broke_off_are_asked_for_again(tiny: Path) -> None:
     answers = {example.text: str(example.answer) for example in PAIRS[:40]}
     broken = [replace(example, answer="half", cut_off=True) for example in PAIRS[:10]]

@@ -85,7 +85,12 @@ def summarise(
     splits = divided.splits
     rows = sorted([*splits.rows["train"].tolist(), *splits.rows["validation"].tolist()])
     learned_from = (part for row in rows for part in (pool.examples[row].text, pool.answers[row]))
-    warnings = [_too_long(pool), _cut(cut), *warn_of_inputs(pool.examples, divided)]
+    warnings = [
+        _left_out(pool.missing, pool, "inputs have no answer, or an empty one,"),
+        _left_out(pool.too_long, pool, f"answers have {MOST_WRITTEN:,} tokens or more"),
+        _cut(cut),
+        *warn_of_inputs(pool.examples, divided),
+    ]
     return GenerationSummary(
         **count_inputs(divided),
         missing=pool.missing,
@@ -95,14 +100,11 @@ def summarise(
     )
 
 
-def _too_long(pool: WrittenPool) -> str:
-    total = len(pool.examples) + pool.too_long
-    if pool.too_long <= _MANY_LEFT_OUT * total:
+def _left_out(count: int, pool: WrittenPool, what: str) -> str:
+    total = len(pool.examples) + count
+    if count <= _MANY_LEFT_OUT * total:
         return ""
-    return (
-        f"{pool.too_long:,} of {total:,} answers have {MOST_WRITTEN:,} tokens or more and were "
-        "left out: the certificate speaks of the others"
-    )
+    return f"{count:,} of {total:,} {what} and were left out: the certificate speaks of the others"
 
 
 def _cut(cut: int) -> str:
