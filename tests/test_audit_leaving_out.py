@@ -37,7 +37,7 @@ PROPERTIES: JsonObject = {
 }
 
 
-def probe_objects(*fields: str, required: Sequence[str] = ()) -> Probe:
+def probe_objects(*fields: str, required: Sequence[str] = (), seconds: float = 30.0) -> Probe:
     """Probe texts that begin with a team, whose answers also hold what nothing tells."""
     properties = {name: PROPERTIES[name] for name in fields}
     schema = {"type": "object", "properties": properties, "required": [*required]}
@@ -53,7 +53,10 @@ def probe_objects(*fields: str, required: Sequence[str] = ()) -> Probe:
         }
         answer = json.dumps({name: told[name] for name in fields})
         inputs.append(Example(f"{team} {phrase(generator, 3, 6)}", answer))
-    found = probe(Lessons("letters", "schema", inputs, 1.0, 400, schema), ProbeSettings(PROMISE))
+    found = probe(
+        Lessons("letters", "schema", inputs, 1.0, 400, schema),
+        ProbeSettings(PROMISE, seconds=seconds),
+    )
     assert isinstance(found, Probe)
     return found
 
@@ -144,6 +147,15 @@ def test_fields_without_which_there_is_no_certificate_either_are_not_left_out() 
         "a small student that leaves out why agrees with the model on 80%, which"
     )
     assert found._replace(notes=()) == probed(UNLIKELY)
+    short, _ = told(probed(UNLIKELY), probed(UNLIKELY, whole=False))
+    assert short.notes[0].endswith("and larger probes of it need more time: --time gives it")
+
+
+def test_a_probe_of_whole_objects_that_takes_all_the_time_leaves_the_smallest_of_the_others() -> (
+    None
+):
+    found = probe_objects("team", "sure", seconds=0.0)
+    assert (found.left_out, found.whole) == (("sure",), False)
 
 
 # What is said of it.

@@ -69,6 +69,7 @@ def judge(
     seconds: float,
     learn: Callable[[Fold, int], Said],
     score: Callable[[Sequence[Said], Sequence[Said]], NDArray[np.float64]],
+    sizes: Sequence[float] = SIZES,
 ) -> tuple[Judgement, Sequence[Said]]:
     """Judge inputs by probes that did not learn from them.
 
@@ -78,22 +79,23 @@ def judge(
         learn: Trains a probe on so many inputs of a fold, and returns what it says.
         score: Returns what some probes and then others answer by, calibrated on inputs of the
             first.
+        sizes: Shares of the inputs to learn from, ascending.
 
     Returns:
         What the probes say, and those of the largest size on inputs drawn at random.
     """
-    found = judge_sizes(division.at_random, SIZES, seconds, learn)
+    found = judge_sizes(division.at_random, sizes, seconds, learn)
     inputs, largest = len(division.group), found[-1].judged
     at_random = HeldOut(
         tuple(size.learned for size in found),
         np.stack([np.concatenate([one.agrees for one in size.judged]) for size in found]),
         score(largest, []),
         inputs,
-        whole=len(found) == len(SIZES),
+        whole=len(found) == len(sizes),
     )
     if not division.by_time:
         return Judgement(at_random, None), largest
-    [later] = judge_sizes(division.by_time, [SIZES[len(found) - 1]], inf, learn)
+    [later] = judge_sizes(division.by_time, [sizes[len(found) - 1]], inf, learn)
     planning, testing = later.judged
     agrees = np.concatenate([planning.agrees, testing.agrees])
     by_time = HeldOut(

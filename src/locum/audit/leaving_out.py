@@ -72,8 +72,9 @@ def _chosen(whole: Probe, rest: Probe, said: Sequence[str]) -> Probe:
             f"{'; '.join(said)}"
         )
         return rest._replace(notes=(*rest.notes, note))
-    note = (
-        f"{student_without(rest.left_out)} agrees with the model on "
-        f"{rest.agreement.value:.0%}, which brings no certificate now either"
-    )
+    told = "which brings no certificate now either"
+    if not rest.whole:
+        told = "and larger probes of it need more time: --time gives it"
+    agreement = f"{rest.agreement.value:.0%}"
+    note = f"{student_without(rest.left_out)} agrees with the model on {agreement}, {told}"
     return whole._replace(notes=(*whole.notes, note))

@@ -246,9 +246,9 @@ def _probe_objects(lessons: Lessons, settings: ProbeSettings, started: float) ->
         return ProbedObjects(found._replace(left_out=left_out), in_the_way)
 
     def without(left_out: tuple[str, ...]) -> ProbedObjects | None:
-        seconds = settings.seconds - (time.process_time() - begun)
+        seconds = max(0.0, settings.seconds - (time.process_time() - begun))
         rest = ({k: v for k, v in one.items() if k not in left_out} for one in objects)
-        if seconds <= 0 or len(set(map(canonical_json, rest))) < 2:
+        if len(set(map(canonical_json, rest))) < 2:
             return None
         try:
             return judged(left_out, seconds)

@@ -11,11 +11,12 @@ import numpy as np
 from locum.alignment import measure_alignment, plan_fields
 from locum.audit.asked import read_calls
 from locum.audit.folds import check_inputs
-from locum.audit.judging import divide, judge
+from locum.audit.judging import SIZES, divide, judge
 from locum.dataset import find_groups
 from locum.errors import InputError
 from locum.extraction import build_answer_pool
 from locum.extraction.hindrances import find_hindrances, find_untold
+from locum.extractors import find_units
 from locum.traffic.json_requests import asked_schema
 from locum.traffic.strict_json import canonical_json
 from locum.training import AnsweredTexts, try_linear_extractor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from locum.alignment import ExtractionPlan
     from locum.audit.folds import Fold
     from locum.audit.foresight import Judgement
     from locum.evaluation import Promise
@@ -114,15 +116,17 @@ def judge_objects(
     group = find_groups([example.text for example in pool.examples]).group
     check_inputs(len(group), int(group.max()) + 1)
     division = divide(group, [example.time for example in pool.examples], seed)
-    judgement, probes = judge(division, seconds, partial(_learn, task, pool), _score)
-    extractor, seen = probes[0].trained.extractor, [one.trained.validation for one in probes]
-    read = _rows(pool, division.at_random[0].judged)
-    alignment = measure_alignment(task.shape, read.texts, read.answers, extractor.plan)
-    return JudgedObjects(
-        judgement,
-        find_hindrances(task.shape, extractor.units, pool.answers, alignment, partial=True),
-        find_untold(extractor.units, seen, promise, partial=True),
-    )
+    first = division.at_random[0]
+    plan = _plan(task, _rows(pool, first.learned))
+    units, read = find_units(plan), _rows(pool, first.judged)
+    alignment = measure_alignment(task.shape, read.texts, read.answers, plan)
+    hindrances = find_hindrances(task.shape, units, pool.answers, alignment, partial=True)
+    # What no student can say is learned from no number of inputs.
+    sizes = SIZES[:1] if any(one.is_nearly_always for one in hindrances) else SIZES
+    learn = partial(_learn, task, pool)
+    judgement, probes = judge(division, seconds, learn, _score, sizes)
+    seen = [one.trained.validation for one in probes]
+    return JudgedObjects(judgement, hindrances, find_untold(units, seen, promise, partial=True))
 
 
 def _score(planning: Sequence[_Judged], testing: Sequence[_Judged]) -> NDArray[np.float64]:
@@ -134,10 +138,14 @@ def _score(planning: Sequence[_Judged], testing: Sequence[_Judged]) -> NDArray[n
 
 def _learn(task: ExtractionTask, pool: AnswerPool, fold: Fold, count: int) -> _Judged:
     training = _rows(pool, np.sort(fold.learned[:count]))
-    plan = plan_fields(task.shape, training.texts, training.answers)
+    plan = _plan(task, training)
     unseen = _rows(pool, fold.judged)
     trained = try_linear_extractor(task.answer_schema, plan, training, unseen, lambda _: None)
     return _Judged(trained, unseen)
+
+
+def _plan(task: ExtractionTask, training: AnsweredTexts) -> ExtractionPlan:
+    return plan_fields(task.shape, training.texts, training.answers)
 
 
 def _rows(pool: AnswerPool, rows: NDArray[np.int64]) -> AnsweredTexts:

@@ -41,6 +41,11 @@ class Hindrance(NamedTuple):
     fields: tuple[str, ...]
     share: float
 
+    @property
+    def is_nearly_always(self) -> bool:
+        """Whether hardly an answer is without it."""
+        return self.share > _NEARLY_ALWAYS
+
 
 def find_hindrances(
     shape: Shape,
@@ -106,7 +111,7 @@ def explain(decision: Decision, hindrances: Iterable[Hindrance]) -> Decision:
     """Return a decision by the certificates with what is in the way, and the cures."""
     for one in hindrances:
         reason = f"{decision.reason}; {one.said}; {one.cure}"
-        if decision.verdict != "distil" and one.share > _NEARLY_ALWAYS:
+        if decision.verdict != "distil" and one.is_nearly_always:
             decision = Decision("do_not_distil", reason)
         else:
             decision = decision._replace(reason=reason)
