@@ -11,6 +11,7 @@ import pytest
 from locum.errors import UsageError
 from locum.promotion import Judge, compare_with_promoted, load_judge, prepare_plan
 from locum.store import PromotionStore, ShadowStore, open_database
+from locum.writers.served import RunningServer
 from tests.gateway_clients import happens
 from tests.gateways import Running, running_gateway, upstream_server
 from tests.promoted import (
@@ -131,6 +132,21 @@ def test_what_only_a_judge_could_watch_is_not_promoted(
 ) -> None:
     with pytest.raises(UsageError, match="asks no judge"):
         prepare_plan(replace(student, rule="judge"), calls)
+
+
+def test_one_whose_server_is_away_makes_place(
+    student: CertifiedWriter, calls: list[Call], tmp_path: Path
+) -> None:
+    away = RunningServer("http://127.0.0.1:9/v1", "notes-0123456789ab", "0" * 64)
+    served = replace(student, model=student.model.through(away))
+    promote(tmp_path / "calls.sqlite", tmp_path / "notes", served, calls)
+    with open_database(tmp_path / "calls.sqlite") as database:
+        promotion = PromotionStore(database).find("notes")
+        assert promotion is not None
+        given = [("amber of the by in", "note amber amber")]
+        found = compare_with_promoted(database, promotion, student, given)
+    assert found.better
+    assert "cannot be reached" in found.reason
 
 
 @pytest.mark.usefixtures("artefact")

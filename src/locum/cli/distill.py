@@ -334,6 +334,8 @@ def distill_command(
                 notes=[*given.notes, *declared.notes],
                 progress=progress,
             )
+        # Before what may fail: all of the work is in it.
+        is_reported = keep_report(result, folder, given.examples, place)
         kept = result.student is not None
         if before is not None:
             kept = keep_or_promote(before, result, folder, settings, given.examples, place)
@@ -343,7 +345,6 @@ def distill_command(
             keep_student(certified, folder.student, given.examples, place)
         else:
             put_aside(folder.student)
-        is_reported = keep_report(result, folder, given.examples, place)
     print_result(result, folder, home, kept=kept, json_output=json_output)
     if not is_reported:
         raise typer.Exit(1)

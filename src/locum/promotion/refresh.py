@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import ArtefactError, InputError
+from locum.errors import ArtefactError, InputError, WriterError
 from locum.evaluation import binomial_lower_tail
 from locum.export import load_artefact
 from locum.promotion.judge import Judge
@@ -75,11 +75,12 @@ def compare_with_promoted(
 ) -> Refreshed:
     """Compare two students on the inputs on which the new one was certified.
 
-    The new one is better where the promoted one was revoked or cannot be read, so that it answers
-    no call; or where these inputs rule out, by an exact binomial test, that it keeps its promise;
-    or where the new one answers more of them, by at least one standard error of the difference. The
-    promoted one may have learned from some of them, which speaks for it alone. Both are judged by
-    what the new one is to say: an object that lacks a field of its schema agrees with none.
+    The new one is better where the promoted one was revoked, cannot be read or is written by what
+    does not write any more, so that it answers no call; or where these inputs rule out, by an exact
+    binomial test, that it keeps its promise; or where the new one answers more of them, by at least
+    one standard error of the difference. The promoted one may have learned from some of them, which
+    speaks for it alone. Both are judged by what the new one is to say: an object that lacks a field
+    of its schema agrees with none.
 
     Args:
         database: The store.
@@ -96,7 +97,11 @@ def compare_with_promoted(
         old = _load(database, promotion, Path(scratch))
         if old is None:
             return Refreshed(better=True, reason=_UNREADABLE)
-        before = _answers(old, certified_on, judge)
+        try:
+            before = _answers(old, certified_on, judge)
+        except WriterError as error:
+            # Where that fails on a text alone, its teacher answers no more calls than this one.
+            return Refreshed(error.gone, f"what writes for the promoted one fails: {error}")
     now = _answers(new, certified_on, judge)
     shown = (
         f"on {len(certified_on):,} inputs that it did not learn from it answers "
