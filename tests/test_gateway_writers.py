@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,13 @@ import orjson
 import pytest
 
 from locum.errors import UsageError
-from locum.promotion import Judge, compare_with_promoted, load_judge, prepare_plan
+from locum.promotion import (
+    Judge,
+    compare_with_promoted,
+    load_judge,
+    prepare_plan,
+    read_standings,
+)
 from locum.store import PromotionStore, ShadowStore, open_database
 from locum.writers.served import RunningServer
 from tests.gateway_clients import happens
@@ -173,3 +180,38 @@ def test_sampled_calls_are_judged_by_the_rule(gateway: Running, artefact: str) -
     assert {one.agrees for one in shadows} == {True, False}
     assert all(one.agrees == (STUBBORN not in (one.said or "")) for one in shadows)
     assert all(one.novelty is not None and 0 <= one.novelty <= 1 for one in shadows)
+
+
+def test_one_whose_rule_cannot_be_computed_here_leaves_its_calls_to_the_teacher(
+    tmp_path: Path,
+    student: CertifiedWriter,
+    calls: list[Call],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lacking = tmp_path / "lacking" / "sacrebleu.py"
+    lacking.parent.mkdir()
+    lacking.write_text("raise ModuleNotFoundError('none', name='sacrebleu')")
+    monkeypatch.setenv("PYTHONPATH", str(lacking.parent), prepend=os.pathsep)
+    store = tmp_path / "calls.sqlite"
+    promote(store, tmp_path / "notes", student, calls, shadow=1.0)
+    with (
+        upstream_server(Writing()) as teacher,
+        running_gateway(tmp_path, upstreams(teacher.url), LIMITS) as running,
+        open_database(store) as database,
+    ):
+        assert happens(lambda: states(running) == ["refused"], 60), states(running)
+        assert route(running, chat_request("birch of the by in")) == "teacher"
+        promotions = PromotionStore(database)
+        assert happens(lambda: promotions.events("notes", 1)[0].kind == "refused")
+        roster = running.gateway._roster  # noqa: SLF001
+        running.loop.run(roster.look())
+        roster._noted = frozenset()  # noqa: SLF001 - as after a restart
+        running.loop.run(roster.look())
+        told, before = promotions.events("notes", 9)
+        [standing] = read_standings(database)
+    assert "compared with its teacher's" in told.message
+    assert "(sacrebleu): pip install 'locum[generation]'" in told.message
+    assert before.kind == "promoted"
+    assert standing.events[0] == told
+    assert "pip install 'locum[generation]'" in caplog.text

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from locum import promotion
 from locum.config import RedactionSettings
-from locum.errors import LocumError
+from locum.errors import LocumError, UsageError
 from locum.redaction import Redactor
 from locum.serving import recorder
 from locum.serving.frames import pack, take_frames
@@ -31,10 +31,17 @@ from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
 from locum.serving.records import Record
 from locum.serving.spending import Reservation
-from locum.store import CallFilter, CallStore, ShadowStore, SpendStore, open_database
+from locum.store import (
+    CallFilter,
+    CallStore,
+    PromotionStore,
+    ShadowStore,
+    SpendStore,
+    open_database,
+)
 from locum.traffic import answer_text
 from locum.traffic.apis.lenient import as_count
-from tests.promoted import label_student
+from tests.promoted import label_student, promote
 
 if TYPE_CHECKING:
     import subprocess
@@ -225,11 +232,11 @@ def test_a_sampled_answer_that_the_store_refuses_costs_no_other(place: str, tmp_
     assert {shadow.confidence for _, shadow in kept} == {0.25, 0.75}
 
 
-def sampled(folder: Path, number: int = 0) -> Record:
+def sampled(folder: Path, number: int = 0, artefact: str = "a") -> Record:
     """Return a call that says its number, of which a student in a folder was asked too."""
     said = {
         "task": "support",
-        "artefact": "a",
+        "artefact": artefact,
         "folder": str(folder),
         "said": "billing",
         "answered": True,
@@ -239,6 +246,16 @@ def sampled(folder: Path, number: int = 0) -> Record:
     message = {"role": "user", "content": f"call {number}"}
     request = orjson.dumps({"messages": [message]})
     return Record(FACTS | {"sampled": said}, request, b'{"choices":[]}')
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[recorder._Writer]:
+    """What writes for a recorder, in this process."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        writer = recorder._Writer(str(place), RecorderEnd(theirs), {}, None)  # noqa: SLF001
+        yield writer
+        writer.close()
 
 
 def test_a_judge_is_kept_for_each_student_that_is_there(
@@ -256,16 +273,58 @@ def test_a_judge_is_kept_for_each_student_that_is_there(
     for folder in folders[1:]:
         shutil.copytree(student, folder)
     redactor = Redactor(RedactionSettings())
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        writer = recorder._Writer(str(tmp_path / "s"), RecorderEnd(theirs), {}, None)  # noqa: SLF001
+    with writing(tmp_path / "s") as writer:
         for _ in range(3):
             writer.write([sampled(folder) for folder in folders[:7]], redactor)
         assert loaded == folders[:7]
         shutil.rmtree(folders[0])
         writer.write([sampled(folders[7])], redactor)
         assert [*writer._judges] == folders[1:]  # noqa: SLF001
-        writer.close()
+
+
+def test_a_student_of_which_no_judge_can_be_loaded_is_revoked_and_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def load_judge(folder: Path) -> promotion.Judge:
+        raise UsageError(f"a rule of {folder.name} needs what is not installed: pip install 'it'")
+
+    monkeypatch.setattr(promotion, "load_judge", load_judge)
+    store = tmp_path / "calls.sqlite"
+    artefact = promote(store, tmp_path / "student").promotion.artefact
+    with writing(store) as writer:
+        writer.write([sampled(tmp_path / "student", artefact=artefact)], Redactor())
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+    assert found is not None
+    assert found.state == "revoked"
+    assert "needs what is not installed: pip install 'it'" in found.reason
+    assert f"the student of support is revoked: {found.reason}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", [None, "of next year"])
+def test_a_sampled_call_that_cannot_be_compared_or_read_counts_against_its_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str | None
+) -> None:
+    def fail(said: str, meant: str) -> bool:
+        raise RuntimeError(said, meant)
+
+    judge = promotion.Judge(lambda answer: answer, fail)
+    monkeypatch.setattr(promotion, "load_judge", lambda folder: judge if folder else None)
+    store, folder = tmp_path / "calls.sqlite", tmp_path / "student"
+    artefact = promote(store, folder).promotion.artefact
+    answer = orjson.dumps({"choices": [{"message": {"role": "assistant", "content": "Billing."}}]})
+    with writing(store) as writer:
+        for number in range(40):
+            facts, request, _ = sampled(folder, number, artefact)
+            facts["response_encoding"] = encoding
+            writer.write([Record(facts, request, answer)], Redactor())
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+        kept = [one for _, one in ShadowStore(database).shadows("support", artefact)]
+    assert found is not None
+    assert found.state == "revoked"
+    assert [one.agrees for one in kept] == [False] * 40
+    assert all((one.call_id is None) == (encoding is not None) for one in kept)
 
 
 def test_calls_wait_for_a_store_that_was_moved_away_and_go_into_the_next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from locum.serving.records import Record
     from locum.store import Database
 
-__all__ = ["Notes"]
+__all__ = ["Notes", "uncompared"]
 
 
 @dataclass
@@ -63,6 +64,11 @@ class Notes:
             self.deferred.append((task, call.facts.id))
         self.take_cost(record, call)
 
+    def take_unread(self, record: Record) -> None:
+        """Take that a call cannot be read, where it was to be compared."""
+        if record.facts.get("sampled") is not None:
+            self.shadows.append(uncompared(record))
+
     def take_cost(self, record: Record, call: Call | None = None) -> None:
         """Take what a call cost its application, also of one that cannot be read."""
         application = record.facts["application"]
@@ -86,12 +92,35 @@ class Notes:
         """Revoke students of which nobody could see whether they keep their promise."""
         for (task, artefact), error in self.unwatched.items():
             reason = f"its answers cannot be compared with the teacher's: {error}"
-            PromotionStore(database).end(task, "revoked", reason, artefact)
+            ended = PromotionStore(database).end(task, "revoked", reason, artefact)
+            if ended is not None:
+                sys.stderr.write(f"locum: the student of {task} is revoked: {reason}\n")
 
     def write_tallies(self, database: Database) -> None:
         """Add up which way calls went."""
         if self.tallies:
             ShadowStore(database).add_tallies(self.tallies)
+
+
+def uncompared(record: Record, call_id: str | None = None) -> Shadow:
+    """Return a sampled call that counts against its student, as nobody can tell that it does not.
+
+    Args:
+        record: The call.
+        call_id: By which it is kept; ``None`` where it is not.
+    """
+    sampled = record.facts["sampled"]
+    return Shadow(
+        task=sampled["task"],
+        artefact=sampled["artefact"],
+        time=record.facts["time"],
+        call_id=call_id,
+        answered=sampled["answered"],
+        agrees=False,
+        said="",
+        confidence=sampled["confidence"],
+        novelty=sampled["novelty"],
+    )
 
 
 def _cost_usd(record: Record, call: Call | None) -> float:

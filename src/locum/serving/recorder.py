@@ -21,7 +21,7 @@ from locum.config import RedactionSettings
 from locum.errors import ArtefactError, LocumError
 from locum.redaction import Redactor
 from locum.schema import OwnPrice
-from locum.serving.notes import Notes
+from locum.serving.notes import Notes, uncompared
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.records import teacher_answer, to_call
 from locum.serving.same_answers import tell_apart
@@ -129,10 +129,12 @@ class _Writer:
         records = notes.take_others(records)
         read, unread = self._read(records, redactor)
         # What is wrong with one of these was said when its call was recorded.
-        scored, _ = self._read(notes.scored, redactor)
+        scored, unscored = self._read(notes.scored, redactor)
         reasons = [reason for _, reason in unread]
         for record, _ in unread:
             notes.take_cost(record)
+        for record, _ in (*unread, *unscored):
+            notes.take_unread(record)
         self._trace([(call, record.facts) for record, call in read], notes.answers)
         try:
             named = self._insist(lambda: tell_apart([*read, *scored], CallStore(self._store.use())))
@@ -236,11 +238,17 @@ class _Writer:
         if sampled is None:
             return
         try:
-            notes.shadows.append(self._shadow(sampled, record, call, redactor))
-        except ArtefactError as error:
-            notes.unwatched[sampled["task"], sampled["artefact"]] = str(error)
+            judge = self._judge(Path(sampled["folder"]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would watch the student
+            reason = str(error) if isinstance(error, LocumError) else repr(error)
+            notes.unwatched[sampled["task"], sampled["artefact"]] = reason
+            return
+        try:
+            shadow = self._shadow(judge, record, call, redactor)
         except Exception as error:  # noqa: BLE001 - the call itself is to be kept
-            sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
+            sys.stderr.write(f"locum: a sampled call cannot be compared: {error!r}\n")
+            shadow = uncompared(record, call.facts.id)
+        notes.shadows.append(shadow)
 
     def _trace(self, calls: list[tuple[Call, JsonObject]], answers: list[JsonObject]) -> None:
         """Send spans, where there are any; no call may stop for one."""
@@ -254,21 +262,12 @@ class _Writer:
         except Exception as error:  # noqa: BLE001 - the calls themselves are to be kept
             sys.stderr.write(f"locum: calls cannot be traced: {error}\n")
 
-    def _shadow(
-        self, sampled: JsonObject, record: Record, call: Call, redactor: Redactor
-    ) -> Shadow:
+    def _shadow(self, judge: Judge, record: Record, call: Call, redactor: Redactor) -> Shadow:
         answer = teacher_answer(record) if call.facts.outcome == "whole" else None
-        judge, said = self._judge(Path(sampled["folder"])), sampled["said"]
-        return Shadow(
-            task=sampled["task"],
-            artefact=sampled["artefact"],
-            time=call.facts.time,
-            call_id=call.facts.id,
-            answered=sampled["answered"],
+        said = record.facts["sampled"]["said"]
+        return uncompared(record, call.facts.id)._replace(
             agrees=None if answer is None else judge(said, answer),
             said=redactor.redact([said], record.facts["secrets"]).values[0],
-            confidence=sampled["confidence"],
-            novelty=sampled["novelty"],
             input_hash=_digest(input_text(call.request)),
             answer_hash="" if answer is None else _digest(judge.meaning(answer)),
             teacher=as_text((call.response or {}).get("model")),

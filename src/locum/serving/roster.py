@@ -7,15 +7,17 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import LocumError
 from locum.promotion import drop_unused, read_plan, unpack_student
 from locum.serving.quick_link import QuickLink, load_quick
 from locum.serving.stand_in_metrics import Process
-from locum.store import OpenStore, PromotionStore
+from locum.store import OpenStore, PromotionEvent, PromotionStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from locum.config import LimitSettings
@@ -97,6 +99,7 @@ class Roster:
         self._found_in: Database | None = None
         self._looked = time.monotonic()
         self._said = frozenset[str]()
+        self._noted = frozenset[tuple[str, str]]()
         self._leaving: list[QuickLink] = []
         self.stand_ins: tuple[StandIn, ...] = ()
 
@@ -130,6 +133,26 @@ class Roster:
             self._found_in = read.database
         self._complain(frozenset(one.fault for one in read.found or () if one.fault))
         await self._move_in()
+        await self._note_refused()
+
+    async def _note_refused(self) -> None:
+        """Note which students cannot be used here: whoever asks for their status has to know."""
+        refused = frozenset(
+            (one.task, one.reason) for one in self.processes() if one.state == "refused"
+        )
+        if new := refused - self._noted:
+            write = partial(self._write_refused, new)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._reader, write)
+            except LocumError:
+                return  # the recorder says that nothing can be written; it is tried again
+        self._noted = refused
+
+    def _write_refused(self, refused: Iterable[tuple[str, str]]) -> None:
+        for task, reason in refused:
+            message = f"a gateway cannot use its student, so that the teacher answers: {reason}"
+            event = PromotionEvent(task, time.time(), "refused", message)
+            PromotionStore(self._store.use()).note_unless_last(event)
 
     def _complain(self, faults: frozenset[str]) -> None:
         """Say of what is in the way at present what was not said yet."""

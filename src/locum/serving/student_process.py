@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from locum.errors import LocumError, WriterError
-from locum.export import load_artefact
+from locum.errors import LocumError, UsageError, WriterError
+from locum.export import CertifiedWriter, load_artefact
 from locum.serving.student_answers import answer_each, answers_of, is_quick
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def _serve(end: socket.socket, folder: str) -> None:
         student = load_artefact(folder)
         answer_all = answers_of(student)
         answer_all([(0, "a text", False, False)])
+        if isinstance(student, CertifiedWriter):
+            _try_rule(student)
     except WriterError:
         raise
     except LocumError as error:
@@ -63,6 +65,23 @@ def _serve(end: socket.socket, folder: str) -> None:
     _say(end, {"loaded": True, "quick": is_quick(student)})
     for questions in _questions(end):
         _say(end, answer_each(answer_all, questions))
+
+
+def _try_rule(student: CertifiedWriter) -> None:
+    """See that a student's answers can be compared with its teacher's here.
+
+    Else nobody would see that it breaks its promise. What compares labels and objects is a part of
+    every Locum, and takes longer to import than such a student takes to load.
+
+    Raises:
+        UsageError: Its rule needs what is not installed, or asks a judge or an encoder.
+    """
+    from locum.promotion import Judge
+
+    try:
+        Judge.of(student)("a text", "a text")
+    except UsageError as error:
+        raise UsageError(f"its answers cannot be compared with its teacher's: {error}") from None
 
 
 def _questions(end: socket.socket) -> Iterator[list[Question]]:

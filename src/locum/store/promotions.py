@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["EventKind", "Promotion", "PromotionEvent", "PromotionState", "PromotionStore"]
 
 PromotionState = Literal["active", "demoted", "revoked"]
-EventKind = Literal["promoted", "demoted", "revoked", "alarm"]
+EventKind = Literal["promoted", "demoted", "revoked", "alarm", "refused"]
 
 _COLUMNS = "task, revision, state, artefact, percent, shadow, plan, changed, reason"
 _LOCK = 0x6C6F_6375_6D03
@@ -250,6 +250,13 @@ class PromotionStore:
         self._database.execute(
             "INSERT INTO promotion_events (task, time, kind, message) VALUES (?, ?, ?, ?)", event
         )
+
+    def note_unless_last(self, event: PromotionEvent) -> None:
+        """Keep an event, unless the last one of its task said the same."""
+        with self._database.transaction():
+            last = self.events(event.task, 1)
+            if [one[2:] for one in last] != [event[2:]]:
+                self.note(event)
 
     def events(self, task: str, limit: int) -> list[PromotionEvent]:
         """Return the last events of a task, the newest first."""
