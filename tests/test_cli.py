@@ -281,7 +281,7 @@ def test_answers_of_several_lines_are_told_and_are_no_labels() -> None:
     lines = "cash\n\nThe letter speaks of notes, of coins and of a till."
     answers = [*["cash", "card"] * 5, lines, lines]
     examples = [Example(str(number), answer) for number, answer in enumerate(answers)]
-    declared = declare_task("letters", Settings(), None, None, examples)
+    declared = declare_task("letters", Settings(), None, None, Given(examples, "file", []))
     assert declared.task.labels == ("card", "cash")
     assert declared.notes == [
         f"2 answers are of several lines, such as {lines[:60]!r}, and a label is one line"

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.redaction import Redactor
 from locum.store import CallStore, open_database
+from locum.traffic import make_call
 from tests.commands import in_json, locum, refusal
 from tests.json_server import JsonModel, serving
-from tests.promoted import chat_request, record
+from tests.promoted import chat_request, chat_response, record
 from tests.small_encoders import save_encoder
 from tests.small_writers import EASY, make_pairs, model_of, taught_student
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from locum.schema import Example, JsonObject
+    from locum.schema import Call, Example, JsonObject
 
 PAIRS = make_pairs(400, hard=0.2, seed=3)
 
@@ -183,3 +185,77 @@ def test_recorded_calls_are_distilled_and_promoted(model: Path, tmp_path: Path) 
     assert promoted["calls"] == promoted["recognised"] == len(PAIRS)
     said = in_json(tmp_path, "predict", "notes", "amber of the by in")
     assert said["answer"] == "note amber amber"
+
+
+def broken_off(text: str, number: int) -> Call:
+    """A recorded call whose answer broke off."""
+    response = chat_response("note", number)
+    response["choices"][0]["finish_reason"] = "length"
+    return make_call(
+        source="gateway",
+        endpoint="chat",
+        request=chat_request(text, "Say it."),
+        response=response,
+        time=1.0 + number,
+        redactor=Redactor(),
+        task="notes",
+    )
+
+
+def asks_for_recorded(
+    home: Path, model: Path, teacher: JsonModel, instructions: Sequence[str], *more: str, code: int
+) -> tuple[list[list[dict[str, str]]], str]:
+    """Ask for what broke off of recorded calls, and return what was asked and said."""
+    with open_database(home / "locum.sqlite") as database:
+        CallStore(database).add(
+            [
+                *(
+                    record(chat_request(e.text, told), str(e.answer), number, task="notes")
+                    for number, (e, told) in enumerate(zip(PAIRS, instructions, strict=False))
+                ),
+                *(broken_off(f"amber of {number}", 1_000 + number) for number in range(3)),
+            ]
+        )
+    with serving(teacher):
+        named = ("--teacher", teacher.url, "--model", "gpt-4.1-nano", "--budget", "5")
+        made = ("--student-model", str(model), *more)
+        said = refusal(home, "distill", "notes", *made, *named, code=code)
+    return [request["messages"] for request in teacher.requests], said
+
+
+def test_for_recorded_calls_a_teacher_is_told_what_the_application_tells(
+    model: Path, tmp_path: Path
+) -> None:
+    teacher = JsonModel(lambda _: "note amber amber")
+    asked, said = asks_for_recorded(tmp_path, model, teacher, ["Say it."] * 20, code=3)
+    assert "not enough inputs" in said
+    system = {"role": "system", "content": "Say it."}
+    assert sorted(messages[-1]["content"] for messages in asked) == [
+        f"amber of {number}" for number in range(3)
+    ]
+    assert all(messages[:-1] == [system] for messages in asked)
+
+
+def test_where_calls_tell_different_things_one_has_to_be_named(model: Path, tmp_path: Path) -> None:
+    teacher, told = JsonModel(lambda _: "note amber amber"), [f"Say {n}." for n in range(20)]
+    asked, said = asks_for_recorded(tmp_path, model, teacher, told, code=2)
+    assert (asked, "3 inputs of task 'notes' have no whole answer" in said) == ([], True)
+    assert "--instruction TEXT" in said
+    asked, said = asks_for_recorded(
+        tmp_path, model, teacher, told, "--instruction", "Write.", code=3
+    )
+    assert "not enough inputs" in said
+    assert {messages[0]["content"] for messages in asked} == {"Write."}
+
+
+def test_inputs_of_a_file_are_asked_about_with_an_instruction(model: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(f"amber of {number}" for number in range(3)))
+    teacher = JsonModel(lambda _: "note amber amber")
+    with serving(teacher):
+        named = ("--teacher", teacher.url, "--model", "gpt-4.1-nano", "--budget", "5")
+        made = ("distill", "notes", "--inputs", str(texts), "--student-model", str(model), *named)
+        assert "says what the teacher is to write" in refusal(tmp_path, *made, code=2)
+        assert teacher.requests == []
+        assert "not enough inputs" in refusal(tmp_path, *made, "--instruction", "", code=3)
+    assert {len(request["messages"]) for request in teacher.requests} == {1}

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locum.cli.task_inputs import read_inputs
-from locum.config import RedactionSettings
+from locum.cli.extraction import ExtractionFlags, find_extraction
+from locum.cli.task_inputs import declare_task, read_inputs
+from locum.config import RedactionSettings, Settings
 from locum.store import CallStore, open_database
 from tests.audit_traffic import make_call, user
+from tests.promoted import chat_request, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from locum.cli.task_inputs import Given
+    from locum.schema import JsonObject
 
 
 @pytest.mark.parametrize(
@@ -43,3 +48,57 @@ def test_calls_that_name_no_model_are_counted_apart(
         )
     given = read_inputs("support", None, None, "utf-8", place, RedactionSettings())
     assert [note for note in given.notes if "model" in note] == said
+
+
+def recorded(place: Path, requests: Sequence[JsonObject], answer: str = "Billing.") -> Given:
+    """Record calls, and read them."""
+    with open_database(place) as database:
+        CallStore(database).add(
+            [record(request, answer, number) for number, request in enumerate(requests)]
+        )
+    return read_inputs("support", None, None, "utf-8", place, RedactionSettings())
+
+
+TOLD = "Which team should answer?"
+ASKED = chat_request("a text", TOLD)
+BARE = {**ASKED, "messages": [user("a text")]}
+SHOWN = {**ASKED, "messages": [{"role": "assistant", "content": "Hello."}, user("a text")]}
+NO_REQUEST = {"messages": ASKED["messages"]}
+
+
+@pytest.mark.parametrize(
+    ("requests", "told"),
+    [
+        ([ASKED, ASKED, BARE], TOLD),
+        ([ASKED, BARE, BARE], ""),
+        ([ASKED, BARE], None),
+        ([ASKED, SHOWN, SHOWN], None),
+        ([ASKED, NO_REQUEST, NO_REQUEST], None),
+    ],
+)
+def test_what_most_calls_told_their_teacher_is_known(
+    tmp_path: Path, requests: Sequence[JsonObject], told: str | None
+) -> None:
+    assert recorded(tmp_path / "store.sqlite", requests).instruction == told
+
+
+def test_a_teacher_is_told_what_recorded_calls_tell(tmp_path: Path) -> None:
+    given = recorded(tmp_path / "store.sqlite", [ASKED])
+    labels, notes = declare_task("support", Settings(), "Billing,Shipping", None, given)
+    assert labels.instruction == TOLD
+    [note] = notes
+    assert note.startswith("the teacher is told what more than half of the recorded calls say")
+    assert f"{TOLD!r}: --instruction says otherwise" in note
+    chosen, notes = declare_task("support", Settings(), "Billing,Shipping", "Choose.", given)
+    assert (chosen.instruction, notes) == ("Choose.", [])
+    unknown = given._replace(instruction=None)
+    assert declare_task("support", Settings(), "a,b", None, unknown).notes == []
+
+
+def test_a_teacher_of_objects_is_told_it_too(tmp_path: Path) -> None:
+    given = recorded(tmp_path / "store.sqlite", [ASKED], '{"team": "billing"}')
+    flags = ExtractionFlags(None, (), None)
+    found = find_extraction("support", flags, Settings(), given, has_labels=False)
+    assert found is not None
+    assert found.task.instruction == TOLD
+    assert "the teacher is told" in found.notes[-1]

@@ -49,7 +49,6 @@ from locum.cli.teachers import (
     make_budget,
     make_teacher,
 )
-from locum.errors import UsageError
 
 if TYPE_CHECKING:
     from locum.distillation import Distillation
@@ -197,9 +196,7 @@ def distill_command(
     from locum.generation import distill_generation
     from locum.store import open_database
 
-    file = one_file(calls, inputs)
-    if inputs is not None and not teacher:
-        raise UsageError("--inputs needs a teacher to ask: add --teacher URL and --model NAME")
+    file = one_file(calls, inputs, has_teacher=bool(teacher))
     settings = project_settings(config)
     place = store_place(home, settings)
     task = name_task(task, file, place, settings)
@@ -229,6 +226,7 @@ def distill_command(
             place,
             settings.redaction,
             to_ask=model or "the teacher" if inputs else None,
+            has_teacher=bool(teacher),
         )
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         extraction = find_extraction(
@@ -248,6 +246,7 @@ def distill_command(
             settings,
             given,
             has_others=extraction is not None or labels is not None or task in settings.tasks,
+            has_teacher=bool(teacher),
         )
         result: Distillation | ExtractionDistillation | GenerationDistillation
         database = (
@@ -299,6 +298,7 @@ def distill_command(
                 judge=make_judge(writing, settings, database, progress.stage),
                 encoder=encoder or settings.students.encoder or DEFAULT_ENCODER,
                 write_through=generation.write_through,
+                teacher_instruction=generation.told,
                 models=folder.models,
                 target=target,
                 confidence=confidence,
@@ -313,7 +313,7 @@ def distill_command(
             )
         else:
             refuse_for_labels(partial=partial)
-            declared = declare_task(task, settings, labels, instruction, given.examples)
+            declared = declare_task(task, settings, labels, instruction, given)
             result = distill(
                 declared.task,
                 [*given.examples, *(read_synthetic(folder, progress) if synthetic else ())],

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.cli.task_inputs import describe_told
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ def find_extraction(
     else:
         return None
     instruction = flags.instruction or (declared.instruction if declared else None)
+    if not instruction and given.instruction:
+        instruction = given.instruction
+        notes = [*notes, describe_told(instruction)]
     left_out = flags.leave_out or (declared.leave_out if declared else ())
     told = {"instruction": instruction} if instruction else {}
     return DeclaredExtraction(ExtractionTask(name, schema, leave_out=left_out, **told), notes)

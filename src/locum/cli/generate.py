@@ -117,7 +117,7 @@ def generate_command(
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
     given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
-    declared = declare_task(task, settings, labels, instruction, given.examples)
+    declared = declare_task(task, settings, labels, instruction, given)
     noted = [*given.notes, *declared.notes]
     if not json_output:
         print_notes(noted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.cli.task_inputs import describe_told
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class DeclaredGeneration(NamedTuple):
         student_model: What the student is before it is trained.
         accept: When its answers are accepted.
         write_through: What computes them; ``None`` for the process that asks.
+        told: What a teacher is told before each input, where that is not the task's instruction.
         notes: What should be known of how the task was found.
     """
 
@@ -43,6 +45,7 @@ class DeclaredGeneration(NamedTuple):
     student_model: str
     accept: str
     write_through: str | None
+    told: str | None
     notes: list[str]
 
     @property
@@ -86,6 +89,7 @@ def find_generation(
     given: Given,
     *,
     has_others: bool,
+    has_teacher: bool,
 ) -> DeclaredGeneration | None:
     """Return the task whose answers are free text; ``None`` where they are labels or JSON.
 
@@ -96,9 +100,11 @@ def find_generation(
         settings: Of ``locum.toml``.
         given: The inputs.
         has_others: Whether the command line or the settings say that answers are labels or JSON.
+        has_teacher: Whether there is a teacher to ask for what has no answer.
 
     Raises:
-        UsageError: Answers are free text, and there is nothing to make a student from.
+        UsageError: Answers are free text, and there is nothing to make a student from, or nothing
+            says what the teacher is to write.
     """
     from locum.schema import GenerationTask
     from locum.writers import DEFAULT_RULE, Acceptance
@@ -132,7 +138,26 @@ def find_generation(
             f"rule {accept!r} asks a judge, and none is named: add --judge URL --judge-model NAME"
         )
     through = flags.write_through or settings.students.write_through
-    return DeclaredGeneration(task, model, accept, through, notes)
+    is_told = not has_teacher or instruction is not None or bool(task.instruction)
+    told = None if is_told else _told(name, given)
+    notes += [describe_told(told)] if told else []
+    return DeclaredGeneration(task, model, accept, through, told, notes)
+
+
+def _told(name: str, given: Given) -> str | None:
+    """What recorded calls told their teacher; ``None`` where no input is without an answer.
+
+    Raises:
+        UsageError: There are such inputs, and nothing is known.
+    """
+    open_ones = sum(example.answer is None or example.cut_off for example in given.examples)
+    if not open_ones or given.instruction is not None:
+        return given.instruction
+    raise UsageError(
+        f"{open_ones:,} inputs of task {name!r} have no whole answer, and nothing says what the "
+        "teacher is to write: add --instruction TEXT, as the application tells it, or "
+        "--instruction '' where the inputs say all of it"
+    )
 
 
 def _found_free_text(given: Given) -> list[str]:

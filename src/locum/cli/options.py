@@ -70,7 +70,8 @@ Labels = Annotated[
     typer.Option(help="The labels, comma-separated; else from locum.toml or calls."),
 ]
 Instruction = Annotated[
-    str | None, typer.Option(help="What the teacher is asked to do; else from locum.toml.")
+    str | None,
+    typer.Option(help="What the teacher is asked to do; else from locum.toml or calls."),
 ]
 Columns = Annotated[
     list[str] | None,

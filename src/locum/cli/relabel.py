@@ -140,7 +140,7 @@ def relabel_command(
     before: dict[str, Purchase] = {}
     if calls is not None:
         before = read_purchases(calls, given.columns["text"])
-    declared = declare_task(task, settings, labels, instruction, given.examples)
+    declared = declare_task(task, settings, labels, instruction, given)
     noted = [*given.notes, *declared.notes]
     if not json_output:
         print_notes(noted)

@@ -12,7 +12,7 @@ from locum.cli.places import begins_fingerprint, open_existing, parse_columns, w
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from locum.config import RedactionSettings, Settings
     from locum.schema import Call, Example, JsonObject, Task
@@ -21,6 +21,7 @@ __all__ = [
     "Declared",
     "Given",
     "declare_task",
+    "describe_told",
     "mind_answers",
     "name_task",
     "one_file",
@@ -41,6 +42,8 @@ class Given(NamedTuple):
         notes: What should be known of them, a sentence each.
         teacher: Who answered them.
         schema: What their answers had to satisfy, where more than half of the calls say so.
+        instruction: What their teacher was told besides them, where that was the same in more than
+            half of the calls and a teacher is to be asked again; empty where it was told nothing.
         columns: Which column of a file each kind of value was read from.
     """
 
@@ -49,6 +52,7 @@ class Given(NamedTuple):
     notes: list[str]
     teacher: str | None = None
     schema: JsonObject | None = None
+    instruction: str | None = None
     columns: Mapping[str, str] = MappingProxyType({})
 
 
@@ -59,14 +63,21 @@ class Declared(NamedTuple):
     notes: list[str]
 
 
-def one_file(calls: Path | None, inputs: Path | None) -> Path | None:
+def one_file(calls: Path | None, inputs: Path | None, *, has_teacher: bool) -> Path | None:
     """Return the one file that was given, if any.
 
+    Args:
+        calls: One with the teacher's answers.
+        inputs: One to ask a teacher about.
+        has_teacher: Whether there is one to ask.
+
     Raises:
-        UsageError: Both were given.
+        UsageError: Both were given, or nobody is there to ask.
     """
     if calls and inputs:
         raise UsageError("give either --calls FILE, or --inputs FILE with --teacher and --model")
+    if inputs and not has_teacher:
+        raise UsageError("--inputs needs a teacher to ask: add --teacher URL and --model NAME")
     return calls or inputs
 
 
@@ -102,6 +113,7 @@ def read_inputs(
     redaction: RedactionSettings,
     *,
     to_ask: str | None = None,
+    has_teacher: bool = True,
 ) -> Given:
     """Return the inputs of a file, else those of recorded calls.
 
@@ -115,6 +127,8 @@ def read_inputs(
             student takes it out of all that it is asked.
         to_ask: Who is to be asked about the file's inputs, if somebody is; there is a note on those
             that came with an answer.
+        has_teacher: Whether a teacher may be asked, so that it matters what recorded calls told
+            theirs.
 
     Raises:
         InputError: The file cannot be read or holds none; or there is no store, or none of its
@@ -124,7 +138,8 @@ def read_inputs(
     """
     if file is None:
         refuse_file_flags(column, encoding)
-        return _recorded_inputs(task, place, redaction)
+        recorded = _recorded_inputs(task, place, redaction)
+        return recorded if has_teacher else recorded._replace(instruction=None)
     given = _file_inputs(file, parse_columns(column or []), encoding)
     return mind_answers(given, to_ask) if to_ask else given
 
@@ -188,6 +203,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
     from locum.traffic.strict_json import canonical_json
 
     models: Counter[str] = Counter()
+    told: Counter[str | None] = Counter()
     schemas: Counter[bytes] = Counter()
     as_sent: dict[bytes, JsonObject] = {}
     redactor = Redactor(redaction)
@@ -195,6 +211,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
     def counted(calls: Iterable[Call]) -> Iterator[Call]:
         for call in calls:
             models[call.facts.model] += 1
+            told[_told(call)] += 1
             schema = asked_schema(call.request)
             if schema is not None:
                 key = canonical_json(schema)
@@ -216,9 +233,23 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
     (teacher, _), *_ = models.most_common(1)
     [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
     asked = as_sent[schema] if 2 * count > models.total() else None
+    [(instruction, count)] = told.most_common(1)
+    common = instruction if 2 * count > told.total() else None
     left = describe_placeholders([example.text for example in examples], redactor)
     notes = [*skipped.describe(), *_describe_models(models), *left]
-    return Given(examples, "recorded calls", notes, teacher, asked)
+    return Given(examples, "recorded calls", notes, teacher, asked, common)
+
+
+def _told(call: Call) -> str | None:
+    """What a call told its model besides the input; ``None`` where that was more than words."""
+    from locum.traffic import instruction, split_request
+
+    split = split_request(call.request, call.facts.endpoint)
+    # What names no model was no request: nothing says what the model was told.
+    if isinstance(split, str) or not split.rest["model"]:
+        return None
+    shown = any(turn["role"] in {"user", "assistant"} for turn in split.rest["messages"])
+    return None if shown else instruction(call.request).strip()
 
 
 def _describe_models(models: Counter[str]) -> list[str]:
@@ -243,14 +274,19 @@ def _describe_left_out(answers: Mapping[str, int]) -> list[str]:
     return [f"{count:,} {said} of several lines, such as {shown!r}, and a label is one line"]
 
 
+def describe_told(instruction: str) -> str:
+    """Say that a teacher is told what the recorded calls told theirs."""
+    shown = " ".join(instruction.split())[:_SHOWN_CHARACTERS]
+    return (
+        f"the teacher is told what more than half of the recorded calls say, {shown!r}: "
+        "--instruction says otherwise"
+    )
+
+
 def declare_task(
-    name: str,
-    settings: Settings,
-    labels: str | None,
-    instruction: str | None,
-    examples: Sequence[Example],
+    name: str, settings: Settings, labels: str | None, instruction: str | None, given: Given
 ) -> Declared:
-    """Return the task as the flags say, else as ``locum.toml`` says, else as the answers show.
+    """Return the task as the flags say, else as ``locum.toml`` says, else as the calls show.
 
     Raises:
         UsageError: It answers otherwise than with labels, or a value cannot be used.
@@ -277,7 +313,8 @@ def declare_task(
     elif chosen is not None:
         task = Task(name, chosen)
     elif task is None:
-        inferred = infer_labels([answer for e in examples if (answer := likely_answer(e))])
+        found = [answer for e in given.examples if (answer := likely_answer(e))]
+        inferred = infer_labels(found)
         task = Task(name, inferred.labels)
         notes = [f"{other!r} counts as {label!r}" for other, label in inferred.merged.items()]
         notes += _describe_left_out(inferred.left_out)
@@ -287,4 +324,7 @@ def declare_task(
                 f"the settings declare no task {name!r} (declared: {declared}): its labels are "
                 "those of the answers"
             )
+    if not instruction and task.instruction == Task.instruction and given.instruction:
+        instruction = given.instruction
+        notes.append(describe_told(instruction))
     return Declared(replace(task, instruction=instruction) if instruction else task, notes)

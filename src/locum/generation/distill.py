@@ -89,6 +89,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     seed: int = 0,
     store: str | Path | Database | None = None,
     teacher_name: str = "recorded answers",
+    teacher_instruction: str | None = None,
     budget: Budget | None = None,
     notes: Sequence[str] = (),
     progress: Progress | None = None,
@@ -126,6 +127,8 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         store: SQLite file, ``postgresql://`` URL or open store that keeps the teacher's and the
             judge's answers; by default they are kept for this run alone.
         teacher_name: How the report calls the teacher where none is asked.
+        teacher_instruction: What the teacher is told before each input; by default the task's
+            instruction, which the student reads.
         budget: What the teacher's and the judge's answers may cost, and what tokens do; by default
             there is no cap, and the public list's price of the model.
         notes: What else the reader of the report should know of the inputs, a sentence each.
@@ -160,12 +163,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
     # One store for all that is asked: the cap holds over teacher and judge together.
     with place_of_answers(store) as place:
         written = collect_written(
-            Wanted(task.name, "texts", lambda asked: asked.as_answerer(task)),
-            real,
-            teacher,
-            place,
-            money,
-            told,
+            _wanted(task, teacher_instruction), real, teacher, place, money, told
         )
         prompts = Prompts(tokenizer, task.instruction, _MOST_READ)
         pool = build_written_pool(real, written.texts, lambda text: len(prompts.tokens(text)))
@@ -225,6 +223,11 @@ def _finished(
     ]
     warnings = [*found.data.warnings, *(judging.notes() if judging is not None else [])]
     return replace(found, data=found.data._replace(warnings=warnings), certified_on=certified_on)
+
+
+def _wanted(task: GenerationTask, told: str | None) -> Wanted:
+    asked_by = task if told is None else replace(task, instruction=told)
+    return Wanted(task.name, "texts", lambda asked: asked.as_answerer(asked_by))
 
 
 def _check_judge(acceptance: Acceptance, judge: Teacher | None) -> None:
