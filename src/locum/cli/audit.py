@@ -69,7 +69,9 @@ def audit_command(
     ] = True,
     time_a_task: Annotated[
         str,
-        typer.Option("--time", help="Processor time for a task's probes; none is begun later."),
+        typer.Option(
+            "--time", help="Processor time for a task's probes; no larger ones are begun later."
+        ),
     ] = "30s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
     code: Annotated[
