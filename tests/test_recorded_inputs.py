@@ -11,7 +11,7 @@ from locum.cli.extraction import ExtractionFlags, find_extraction
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.config import RedactionSettings, Settings
 from locum.store import CallStore, open_database
-from tests.audit_traffic import make_call, user
+from tests.audit_traffic import make_call, system, user
 from tests.promoted import chat_request, record
 
 if TYPE_CHECKING:
@@ -102,3 +102,33 @@ def test_a_teacher_of_objects_is_told_it_too(tmp_path: Path) -> None:
     assert found is not None
     assert found.task.instruction == TOLD
     assert "the teacher is told" in found.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (["short"] * 9 + ["catchy"] * 4, ["9 'Be short.'", "4 'Be catchy.'"]),
+        (["short"] * 40 + ["catchy"] * 2, []),
+        ([str(number) for number in range(40)], []),
+        (["short"] * 9, []),
+    ],
+)
+def test_calls_that_were_told_different_things_are_named(
+    tmp_path: Path, told: Sequence[str], said: list[str]
+) -> None:
+    calls = [
+        make_call(number, [system(f"Be {how}."), user(f"question {number}")], "yes", task="support")
+        for number, how in enumerate(told)
+    ]
+    place = tmp_path / "store.sqlite"
+    with open_database(place) as database:
+        CallStore(database).add(calls)
+    given = read_inputs("support", None, None, "utf-8", place, RedactionSettings())
+    notes = [note for note in given.notes if "instructions or output formats" in note]
+    assert len(notes) == bool(said)
+    for note in notes:
+        assert all(part in note for part in said)
+        newest = calls[-1].facts.fingerprint[:8]
+        assert f"locum distill {newest} learns from the newest alone" in note
+        alone = read_inputs(newest, None, None, "utf-8", place, RedactionSettings())
+        assert len(alone.examples) == told.count(told[-1])

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.cli.instructions import Instructions
 from locum.cli.places import begins_fingerprint, open_existing, parse_columns, whole_name
 from locum.errors import InputError, UsageError
 
@@ -204,6 +205,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
 
     models: Counter[str] = Counter()
     told: Counter[str | None] = Counter()
+    instructions = Instructions()
     schemas: Counter[bytes] = Counter()
     as_sent: dict[bytes, JsonObject] = {}
     redactor = Redactor(redaction)
@@ -212,6 +214,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
         for call in calls:
             models[call.facts.model] += 1
             told[_told(call)] += 1
+            instructions.take(call)
             schema = asked_schema(call.request)
             if schema is not None:
                 key = canonical_json(schema)
@@ -236,7 +239,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
     [(instruction, count)] = told.most_common(1)
     common = instruction if 2 * count > told.total() else None
     left = describe_placeholders([example.text for example in examples], redactor)
-    notes = [*skipped.describe(), *_describe_models(models), *left]
+    notes = [*skipped.describe(), *_describe_models(models), *instructions.describe(), *left]
     return Given(examples, "recorded calls", notes, teacher, asked, common)
 
 
