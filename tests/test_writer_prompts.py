@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.errors import ArtefactError, UsageError
-from locum.writers import Prompts, Writer, load_pretrained
+from locum.writers import Limits, Prompts, Writer, load_pretrained
 from locum.writers.novelty import know_pairs, novelty_of
 from tests.small_writers import save_tiny_writer
 from tests.tiny_model import byte_level_tokenizer
@@ -45,6 +47,39 @@ def test_a_template_that_refuses_a_system_message_gets_the_instruction_before_th
     tokenizer.chat_template = refusal + str(tokenizer.chat_template)
     said = read(tokenizer, Prompts(tokenizer, "Say it.", 100).prompt("my card"))
     assert "<|im_start|>user\nSay it.\n\nmy card<|im_end|>" in said
+
+
+# As of SmolLM3 and Llama 3.2.
+DATED = """
+{%- if strftime_now is defined %}
+  {%- set day = strftime_now("%d %B %Y") %}
+{%- else %}{%- set day = "never" %}{%- endif %}
+ Today Date: {{ day }}
+{% for message in messages %}{{ message.content }}
+{% endfor %}"""
+
+
+def test_a_template_that_says_the_date_says_the_same_on_every_day() -> None:
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = DATED
+    assert read(tokenizer, Prompts(tokenizer, "Say it.", 100).prompt("my card")) == (
+        " Today Date: 26 Jul 2024\nSay it.\nmy card\n"
+    )
+    asked_today = read(tokenizer, Prompts(tokenizer, "", 100, None).prompt("x"))
+    [today] = re.findall("^ Today Date: (.+)\nx\n$", asked_today)
+    assert today not in {"never", "26 Jul 2024"}
+
+
+def test_a_writer_reads_the_day_that_it_was_certified_on(tmp_path: Path) -> None:
+    model, tokenizer = load_pretrained(save_tiny_writer(tmp_path / "tiny"))
+    made = Writer.of_trained(model, tokenizer, "", Limits(100, 10), ["a text"])
+    made.save(tmp_path)
+    assert Writer.load(tmp_path).through(made.backend).day == "26 Jul 2024"
+    # As it was saved before the day was kept: it says today's, as it did.
+    facts = orjson.loads((tmp_path / "writer.json").read_bytes())
+    del facts["day"]
+    (tmp_path / "writer.json").write_bytes(orjson.dumps(facts))
+    assert Writer.load(tmp_path).through(made.backend).day is None
 
 
 def test_another_model_reads_lines() -> None:

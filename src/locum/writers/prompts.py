@@ -9,7 +9,10 @@ from locum.errors import UsageError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Prompts", "text_beginning"]
+__all__ = ["DAY", "Prompts", "text_beginning"]
+
+DAY = "26 Jul 2024"
+"""What chat templates say for today's date; that to which Llama 3's falls back."""
 
 
 def text_beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -30,13 +33,19 @@ class Prompts:
         tokenizer: The model's.
         instruction: Stands before every input; empty for none.
         most_tokens: Of an input; what is longer is cut at its end.
+        day: What a chat template says where it asks for the date, so that what was certified on one
+            day is what is read on others; ``None`` for the day on which it is asked.
 
     Raises:
         UsageError: The tokenizer's chat template cannot take a message of the user.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, instruction: str, most_tokens: int
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        instruction: str,
+        most_tokens: int,
+        day: str | None = DAY,
     ) -> None:
         self._tokenizer: Any = tokenizer
         self._instruction = instruction
@@ -44,6 +53,7 @@ class Prompts:
         self._with_system = True
         self._begin = text_beginning(tokenizer)
         if tokenizer.chat_template is not None:
+            self._template = _on_day(tokenizer.get_chat_template(), day)
             self._with_system = self._takes_system()
 
     @property
@@ -81,6 +91,7 @@ class Prompts:
             messages[0]["content"] = f"{self._instruction}\n\n{text}"
         found: list[int] = self._tokenizer.apply_chat_template(
             messages,
+            chat_template=self._template,
             tokenize=True,
             return_dict=False,
             add_generation_prompt=True,
@@ -104,6 +115,13 @@ class Prompts:
         except jinja2.TemplateError as error:
             raise UsageError(f"the model's chat template takes no message: {error}") from None
         return False
+
+
+def _on_day(template: str, day: str | None) -> str:
+    """Return a chat template that takes a day for today."""
+    if day is None or "strftime_now" not in template:
+        return template
+    return f"{{% macro strftime_now(format) %}}{day}{{% endmacro %}}\n{template}"
 
 
 def _valid(text: str) -> str:

@@ -12,7 +12,7 @@ from locum.errors import ArtefactError
 from locum.writers.backend import InProcess, load_pretrained, load_tokenizer
 from locum.writers.draft import Draft
 from locum.writers.novelty import KNOWN_BYTES, know_pairs, novelty_of
-from locum.writers.prompts import Prompts
+from locum.writers.prompts import DAY, Prompts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +50,7 @@ class Writer:
         instruction: Stands before every input.
         limits: How much is read and written.
         known: What was learned from; see `locum.writers.novelty`.
+        day: The date that prompts say; see `Prompts`.
     """
 
     family = "writer"
@@ -62,12 +63,14 @@ class Writer:
         instruction: str,
         limits: Limits,
         known: NDArray[np.uint8],
+        day: str | None = DAY,
     ) -> None:
         self.backend = backend
         self.tokenizer = tokenizer
         self.instruction = instruction
         self.limits = limits
-        self.prompts = Prompts(tokenizer, instruction, limits.read)
+        self.day = day
+        self.prompts = Prompts(tokenizer, instruction, limits.read, day)
         self._known = known
 
     @classmethod
@@ -92,7 +95,7 @@ class Writer:
 
     def through(self, backend: Backend) -> Writer:
         """Return the same writer, computed elsewhere."""
-        return Writer(backend, self.tokenizer, self.instruction, self.limits, self._known)
+        return Writer(backend, self.tokenizer, self.instruction, self.limits, self._known, self.day)
 
     def write(self, texts: Sequence[str]) -> list[Draft]:
         """Return an answer to each text.
@@ -125,6 +128,7 @@ class Writer:
         facts: dict[str, Any] = {
             "instruction": self.instruction,
             "limits": self.limits._asdict(),
+            "day": self.day,
         }
         if self.backend.facts:
             facts["backend"] = self.backend.facts
@@ -147,6 +151,8 @@ class Writer:
         try:
             facts = orjson.loads((directory / _FACTS).read_bytes())
             instruction, limits = str(facts["instruction"]), Limits(**facts["limits"])
+            # A student that was saved before reads the day on which it is asked, as it did.
+            day = facts.get("day")
             served = _read_served(directory, facts["backend"]) if "backend" in facts else None
             known = load_file(directory / _KNOWN)["pairs"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -154,9 +160,9 @@ class Writer:
         if known.dtype != np.uint8 or known.shape != (KNOWN_BYTES,) or min(limits) < 1:
             raise ArtefactError(f"{directory} holds no writer: {_KNOWN} or {_FACTS} is damaged")
         if served is not None:
-            return cls(served, load_tokenizer(directory), instruction, limits, known)
+            return cls(served, load_tokenizer(directory), instruction, limits, known, day)
         model, tokenizer = load_pretrained(directory)
-        return cls(InProcess(model, tokenizer), tokenizer, instruction, limits, known)
+        return cls(InProcess(model, tokenizer), tokenizer, instruction, limits, known, day)
 
 
 def _read_served(directory: Path, facts: object) -> Backend:
