@@ -275,6 +275,8 @@ def test_rows_of_a_table_are_examples_with_empty_cells() -> None:
             {"task": GenerationTask("support", "Answer.")},
             "expected a locum.Task; it is for locum.distill_generation",
         ),
+        ({"teacher": "http://localhost/v1"}, "'http://localhost/v1' is no teacher: expected one"),
+        ({"encoder": None}, "encoder is 'None' of type NoneType: expected a folder"),
         ({"budget": 5.0}, r"budget is '5.0' of type float: expected .* Budget\(task.name, cap_usd"),
         ({"progress": print}, r"progress is .* with the methods stage\(message\) and advance"),
         (

@@ -463,11 +463,22 @@ def test_a_judge_that_does_not_judge_is_found_out_before_the_training(
         ({"seconds": 0.0}, "more than 0"),
         ({"student_model": "./absent"}, "does not exist"),
         ({"judge": FunctionTeacher(lambda text: text, "labels")}, "does not ask it"),
+        ({"teacher": "http://localhost/v1"}, "'http://localhost/v1' is no teacher: expected one"),
+        ({"accept": None}, "rule 'None' of type NoneType: expected chrF>=0.6"),
+        ({"accept": ["chrF>=0.6"]}, "of type list: expected chrF>=0.6"),
+        ({"rounds": 2.0}, "2.0 rounds at .* one round or more, a whole number"),
+        ({"rounds": None}, "None rounds at .* one round or more, a whole number"),
+        ({"learning_rate": "fast"}, "a rate above 0"),
+        ({"seconds": "60"}, "more than 0"),
+        ({"student_model": None}, "student_model is 'None' of type NoneType: expected a folder"),
+        ({"encoder": None}, "encoder is 'None' of type NoneType: expected a folder"),
     ],
 )
-def test_what_cannot_be_used_is_refused(tiny: Path, given: dict[str, Any], said: str) -> None:
+def test_what_cannot_be_used_is_refused_before_a_model_is_loaded(
+    given: dict[str, Any], said: str
+) -> None:
     with pytest.raises(UsageError, match=said):
-        distill_generation(TASK, PAIRS[:10], **{"student_model": tiny, **given})
+        distill_generation(TASK, PAIRS[:10], **{"student_model": "./absent", **given})
 
 
 def test_a_teacher_that_only_labels_cannot_be_asked(tiny: Path) -> None:

@@ -17,6 +17,7 @@ from locum.distillation.search import (
     DEFAULT_SECONDS,
     SearchSettings,
     check_promise,
+    is_above_zero,
 )
 from locum.distillation.splitting import Divided, divide
 from locum.distillation.summary import describe_surroundings
@@ -52,6 +53,7 @@ __all__ = [
     "distill",
     "divide",
     "hash_learned_from",
+    "is_above_zero",
     "least_certify_inputs",
     "leave_out_synthetic",
     "measure_costs",

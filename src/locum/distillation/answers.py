@@ -12,7 +12,7 @@ from locum.distillation.pool import given_answers
 from locum.errors import UsageError
 from locum.labelling.label import human_labels
 from locum.store import Database, LabelStore
-from locum.teachers import Budget, Teacher, label_texts, require_teacher
+from locum.teachers import Budget, Teacher, label_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +59,6 @@ def collect_answers(
         TeacherError: The teacher fails altogether.
         UsageError: No input has an answer, and there is no teacher.
     """
-    if teacher is not None:
-        require_teacher(teacher)
     answers = given_answers(examples, task)
     if place is not None:
         _add_bought(task, examples, answers, place)

@@ -113,7 +113,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
         TeacherError: The teacher fails.
         UsageError: A value cannot be used.
     """
-    check_kinds(task, Task, budget, progress)
+    check_kinds(task, Task, teacher, budget, progress, encoder=encoder)
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
     vectors = None if embeddings is None else str(embeddings)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from locum.distillation.progress import Progress
 from locum.errors import InputError, UsageError, shown
 from locum.schema import Example, GenerationTask, Task
 from locum.shapes import ExtractionTask
-from locum.teachers import Budget
+from locum.teachers import Budget, require_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,22 @@ _DISTILLED_BY = {
 
 
 def check_kinds(
-    task: object, expected: type[Any], budget: object = None, progress: object = None
+    task: object,
+    expected: type[Any],
+    teacher: object,
+    budget: object,
+    progress: object,
+    **models: object,
 ) -> None:
-    """Refuse a task that another function distils, and what is no budget or nothing to tell.
+    """Refuse a task that another function distils, and what is nothing of the kind that it should.
+
+    Args:
+        task: What is distilled.
+        expected: Of which kind it has to be.
+        teacher: Who is asked, if anybody is.
+        budget: What that may cost, if that is said.
+        progress: Who is told, if anybody is.
+        models: Folders, or names on the Hugging Face hub, by what they are called.
 
     Raises:
         UsageError: One is so.
@@ -43,6 +57,8 @@ def check_kinds(
         other = _DISTILLED_BY.get(type(task))
         cure = f"; it is for locum.{other}" if other else ""
         raise UsageError(f"task is {shown(task)}: expected a locum.{expected.__name__}{cure}")
+    if teacher is not None:
+        require_teacher(teacher)
     if not isinstance(budget, Budget | None):
         raise UsageError(
             f"budget is {shown(budget)}: expected a locum.Budget, such as "
@@ -53,6 +69,12 @@ def check_kinds(
             f"progress is {shown(progress)}: expected an object with the methods stage(message) "
             "and advance(done, total)"
         )
+    for name, place in models.items():
+        if not isinstance(place, str | Path):
+            raise UsageError(
+                f"{name} is {shown(place)}: expected a folder, or the name of a model on the "
+                "Hugging Face hub"
+            )
 
 
 def to_examples(inputs: Sequence[str | Example]) -> list[Example]:

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
     from locum.evaluation import Promise
 
-__all__ = ["AUTO", "DEFAULT_ENCODER", "DEFAULT_SECONDS", "SearchSettings", "check_promise"]
+__all__ = [
+    "AUTO",
+    "DEFAULT_ENCODER",
+    "DEFAULT_SECONDS",
+    "SearchSettings",
+    "check_promise",
+    "is_above_zero",
+]
 
 AUTO = "auto"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -72,9 +79,9 @@ class SearchSettings(NamedTuple):
                 f"coverage {self.coverage} says which of several students is enough, and "
                 f"{self.student!r} alone is asked for: leave one of them out"
             )
-        if not _is_above_zero(self.seconds):
+        if not is_above_zero(self.seconds):
             raise UsageError(f"{self.seconds} seconds for the search: expected more than 0")
-        if self.max_bytes is not None and not _is_above_zero(self.max_bytes):
+        if self.max_bytes is not None and not is_above_zero(self.max_bytes):
             raise UsageError(f"at most {self.max_bytes} bytes a student: expected more than 0")
         for role, place in (("encoder", self.encoder), ("embeddings", self.embeddings)):
             if place is not None and _names_no_folder(place):
@@ -111,7 +118,8 @@ def check_promise(promise: Promise, seed: int, minimum_coverage: float) -> None:
         )
 
 
-def _is_above_zero(value: object) -> bool:
+def is_above_zero(value: object) -> bool:
+    """Tell whether a value is a number above zero."""
     return isinstance(value, Real) and float(value) > 0
 
 

@@ -142,7 +142,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
             field is to be left out that neither the schema names nor any answer has; or answers are
             lists of objects.
     """
-    check_kinds(task, ExtractionTask, budget, progress)
+    check_kinds(task, ExtractionTask, teacher, budget, progress, encoder=encoder)
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
     settings = SearchSettings(family, coverage, seconds, max_bytes, str(encoder), seed=seed)

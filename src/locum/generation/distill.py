@@ -143,7 +143,15 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         UsageError: A value cannot be used, or the extra ``generation`` is not installed.
         WriterError: What is to compute the answers is not there, or fails.
     """
-    check_kinds(task, GenerationTask, budget, progress)
+    check_kinds(
+        task,
+        GenerationTask,
+        teacher,
+        budget,
+        progress,
+        student_model=student_model,
+        encoder=encoder,
+    )
     promise = Promise(target, confidence)
     check_promise(promise, seed, minimum_coverage)
     settings = TeachingSettings(rounds, learning_rate, seconds, seed)

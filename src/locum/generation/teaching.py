@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from math import ceil
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.distillation import is_above_zero
 from locum.errors import InputError, UsageError
 from locum.writers import window_of
 
@@ -47,12 +49,12 @@ class TeachingSettings(NamedTuple):
         Raises:
             UsageError: One is out of its range.
         """
-        if self.rounds < 1 or not self.learning_rate > 0:
+        if not _is_count(self.rounds) or not is_above_zero(self.learning_rate):
             raise UsageError(
                 f"{self.rounds} rounds at a learning rate of {self.learning_rate}: expected one "
-                "round or more, and a rate above 0"
+                "round or more, a whole number, and a rate above 0"
             )
-        if self.seconds is not None and not self.seconds > 0:
+        if self.seconds is not None and not is_above_zero(self.seconds):
             raise UsageError(f"{self.seconds} seconds of training: expected more than 0")
 
 
@@ -165,3 +167,7 @@ def _plan(length: int, mean: float) -> LanguageSettings:
 
 def _weights(model: PreTrainedModel) -> dict[str, Tensor]:
     return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and int(value) > 0

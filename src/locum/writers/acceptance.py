@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from locum.errors import UsageError
+from locum.errors import UsageError, shown
 from locum.words import find_letter_words
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ class Acceptance:
     """
 
     def __init__(self, rule: str = DEFAULT_RULE) -> None:
+        if not isinstance(rule, str):
+            raise UsageError(f"rule {shown(rule)}: {_FORMS}")
         parts = _JOINTS.split(rule)
         joints = {joint.casefold() for joint in parts[1::2]}
         if len(joints) > 1:
