@@ -76,7 +76,7 @@ class ProbeSettings(NamedTuple):
 
     promise: Promise
     minimum_coverage: float = 0.05
-    seconds: float = 30.0
+    seconds: float = 60.0
     seed: int = 0
 
 

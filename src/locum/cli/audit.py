@@ -72,7 +72,7 @@ def audit_command(
         typer.Option(
             "--time", help="Processor time for a task's probes; no larger ones are begun later."
         ),
-    ] = "30s",
+    ] = "60s",
     seed: Annotated[int, typer.Option(min=0, help="Seed of samples and probes.")] = 0,
     code: Annotated[
         list[Path] | None,
