@@ -338,13 +338,13 @@ def test_inputs_without_an_answer_are_told_of_where_they_are_many(tiny: Path) ->
     ]
     found = distill_generation(TASK, [*empty, *PAIRS[5:40]], student_model=tiny)
     said = (
-        "5 of 40 inputs have no answer, or an empty one, and were left out: the certificate speaks "
-        "of the others"
+        "5 of 40 inputs have no whole answer and were left out: the certificate speaks of the "
+        "others"
     )
     assert said in found.data.warnings
     few = distill_generation(TASK, [empty[0], *PAIRS[1:60]], student_model=tiny)
     assert few.data.missing == 1
-    assert "no answer" not in str(few.data.warnings)
+    assert "no whole answer" not in str(few.data.warnings)
 
 
 def test_recorded_texts_that_broke_off_are_asked_for_again(tiny: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import math
 import os
 import resource
@@ -325,6 +326,25 @@ def test_a_sampled_call_that_cannot_be_compared_or_read_counts_against_its_stude
     assert found.state == "revoked"
     assert [one.agrees for one in kept] == [False] * 40
     assert all((one.call_id is None) == (encoding is not None) for one in kept)
+
+
+def test_a_sampled_answer_that_broke_off_within_its_compression_counts_as_nothing(
+    tmp_path: Path,
+) -> None:
+    store, folder = tmp_path / "calls.sqlite", label_student().save(tmp_path / "student")
+    artefact = promote(store, tmp_path / "one").promotion.artefact
+    with writing(store) as writer:
+        for number in range(40):
+            facts, request, response = sampled(folder, number, artefact)
+            facts |= {"outcome": "incomplete", "response_encoding": "gzip"}
+            broken = gzip.compress(response)[:-12]
+            writer.write([Record(facts, request, broken)], Redactor())
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+        kept = [one for _, one in ShadowStore(database).shadows("support", artefact)]
+    assert found is not None
+    assert found.state == "active"
+    assert [one.agrees for one in kept] == [None] * 40
 
 
 def test_calls_wait_for_a_store_that_was_moved_away_and_go_into_the_next(

@@ -27,7 +27,7 @@ class WrittenPool(NamedTuple):
     Args:
         examples: The inputs.
         answers: What the teacher wrote, without spaces around it.
-        missing: Inputs without an answer, or with an empty one.
+        missing: Inputs without a whole answer, or with an empty one.
         too_long: Inputs whose answers are longer than a student writes.
     """
 
@@ -85,9 +85,10 @@ def summarise(
     splits = divided.splits
     rows = sorted([*splits.rows["train"].tolist(), *splits.rows["validation"].tolist()])
     learned_from = (part for row in rows for part in (pool.examples[row].text, pool.answers[row]))
+    answered = len(pool.examples) + pool.too_long
     warnings = [
-        _left_out(pool.missing, pool, "inputs have no answer, or an empty one,"),
-        _left_out(pool.too_long, pool, f"answers have {MOST_WRITTEN:,} tokens or more"),
+        _left_out(pool.missing, answered + pool.missing, "inputs have no whole answer"),
+        _left_out(pool.too_long, answered, f"answers have {MOST_WRITTEN:,} tokens or more"),
         _cut(cut),
         *warn_of_inputs(pool.examples, divided),
     ]
@@ -100,8 +101,7 @@ def summarise(
     )
 
 
-def _left_out(count: int, pool: WrittenPool, what: str) -> str:
-    total = len(pool.examples) + count
+def _left_out(count: int, total: int, what: str) -> str:
     if count <= _MANY_LEFT_OUT * total:
         return ""
     return f"{count:,} of {total:,} {what} and were left out: the certificate speaks of the others"

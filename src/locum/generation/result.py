@@ -36,7 +36,7 @@ class GenerationSummary(NamedTuple):
         exact_duplicates: Inputs that repeat an earlier one but for case, spaces and numbers.
         near_duplicates: Other inputs that are near-copies of an earlier one.
         unused: Near-copies left out of the certify and test splits.
-        missing: Inputs without an answer.
+        missing: Inputs without a whole answer, or with an empty one.
         too_long: Inputs whose answers are longer than a student writes.
         training_sha256: Hash of the train and validation inputs with their answers.
         warnings: What the user should know, a sentence each.

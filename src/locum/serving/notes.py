@@ -105,18 +105,21 @@ class Notes:
 def uncompared(record: Record, call_id: str | None = None) -> Shadow:
     """Return a sampled call that counts against its student, as nobody can tell that it does not.
 
+    One that its teacher gave no whole answer to counts as nothing.
+
     Args:
         record: The call.
         call_id: By which it is kept; ``None`` where it is not.
     """
     sampled = record.facts["sampled"]
+    is_answered = record.facts["outcome"] == "whole" and (record.facts["status"] or 500) < 400
     return Shadow(
         task=sampled["task"],
         artefact=sampled["artefact"],
         time=record.facts["time"],
         call_id=call_id,
         answered=sampled["answered"],
-        agrees=False,
+        agrees=False if is_answered else None,
         said="",
         confidence=sampled["confidence"],
         novelty=sampled["novelty"],

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from locum.config import RedactionSettings
-from locum.errors import ArtefactError, LocumError
+from locum.errors import ArtefactError, InputError, LocumError
 from locum.redaction import Redactor
 from locum.schema import OwnPrice
 from locum.serving.notes import Notes, uncompared
@@ -239,6 +239,9 @@ class _Writer:
             return
         try:
             judge = self._judge(Path(sampled["folder"]))
+        except InputError as error:  # the store fails: the next sampled call tries again
+            sys.stderr.write(f"locum: a sampled call cannot be compared: {error}\n")
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody would watch the student
             reason = str(error) if isinstance(error, LocumError) else repr(error)
             notes.unwatched[sampled["task"], sampled["artefact"]] = reason

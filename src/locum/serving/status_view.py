@@ -30,7 +30,7 @@ _ROUTES = {
     "shadow": "the student, and the teacher to compare",
     "deferred": "the teacher, deferred to",
     "teacher": "the teacher alone",
-    "failed": "the teacher, since the student failed",
+    "failed": "the teacher, and the student said nothing in time",
 }
 
 

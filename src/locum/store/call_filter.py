@@ -11,6 +11,8 @@ from locum.errors import UsageError
 __all__ = ["CallFilter", "Condition", "prefix_range"]
 
 _FINGERPRINT = re.compile("[0-9a-f]{6,12}")
+NAMED_TASK = "nullif(task, fingerprint)"
+"""The named task; NULL where that is but the fingerprint."""
 MOST_IDS = 10_000
 """Calls that a filter may name."""
 
@@ -91,7 +93,7 @@ class CallFilter:
         if self.fingerprints is not None:
             parts.append(_one_of("fingerprint", self.fingerprints))
         if self.named is not None:
-            parts.append((f"nullif(task, fingerprint) IS {'NOT ' * self.named}NULL", []))
+            parts.append((f"{NAMED_TASK} IS {'NOT ' * self.named}NULL", []))
         sql = " AND ".join(sql for sql, _ in parts) or "TRUE"
         return Condition(sql, [value for _, values in parts for value in values])
 

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.store.archive import list_archives
+from locum.store.call_filter import NAMED_TASK
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ __all__ = [
 ]
 
 _USABLE = "outcome = 'whole' AND endpoint IN ('chat', 'completions', 'responses', 'messages')"
-_TASK = "nullif(task, fingerprint)"
 _SUMS = (
-    f"fingerprint, {_TASK}, model, count(*), sum(input_tokens), sum(output_tokens), "
+    f"fingerprint, {NAMED_TASK}, model, count(*), sum(input_tokens), sum(output_tokens), "
     "count(output_tokens), count(cost_usd), sum(cost_usd), min(time), max(time)"
 )
 _UNUSABLE = (
@@ -99,7 +99,8 @@ class UnusableCalls(NamedTuple):
 def stream_sums(database: Database, where: CallFilter) -> Iterator[CallSums]:
     """Yield sums over the whole calls for text, by fingerprint in order.
 
-    Those of one fingerprint, task and model come twice where some of them are archived.
+    Those of one fingerprint, task and model may come several times: where some are archived, and
+    where some are named by their fingerprint and others not at all.
 
     Args:
         database: The store.
@@ -121,7 +122,7 @@ def stream_keys(database: Database, where: CallFilter) -> Iterator[CallKey]:
     """Yield the keys of the whole calls for text, in no order; arguments as of `stream_sums`."""
     usable = where.condition().then(f"AND {_USABLE}")
     with ExitStack() as opened:
-        for stream in _streams(database, where, f"id, fingerprint, {_TASK}", usable, opened):
+        for stream in _streams(database, where, f"id, fingerprint, {NAMED_TASK}", usable, opened):
             yield from map(CallKey._make, stream)
 
 

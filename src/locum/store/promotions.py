@@ -254,6 +254,7 @@ class PromotionStore:
     def note_unless_last(self, event: PromotionEvent) -> None:
         """Keep an event, unless the last one of its task said the same."""
         with self._database.transaction():
+            self._lock()
             last = self.events(event.task, 1)
             if [one[2:] for one in last] != [event[2:]]:
                 self.note(event)
