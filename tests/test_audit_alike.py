@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.audit import discover
-from locum.audit.alike import differ_in_a_name, have_a_name
+from locum.audit.alike import parts_of_one
 from locum.store import CallStore, open_database
 from tests.audit_traffic import WORDS, make_call, system, user
 
@@ -32,8 +32,8 @@ def found(folder: Path, *instructions: str) -> dict[str, str]:
     with open_database(folder / "store.sqlite") as database:
         CallStore(database).add(calls)
         tasks = discover(database).tasks
-    said = differ_in_a_name(tasks)
-    return {one.template.instruction: said[one.name] for one in tasks if one.name in said}
+    said = parts_of_one(tasks)
+    return {one.template.instruction: said[one.name][0] for one in tasks if one.name in said}
 
 
 def told(name: str) -> str:
@@ -58,10 +58,10 @@ def test_calls_that_name_their_task_have_the_prompt_of_others(tmp_path: Path) ->
         CallStore(database).add([*named, *calls[30:]])
         tasks = discover(database).tasks
     [other] = [task for task in tasks if task.kind != "named"]
-    said = have_a_name(tasks)
+    said = parts_of_one(tasks)
     assert said.keys() == {other.name}
-    assert "locum import --task matters" in said[other.name]
-    assert have_a_name([task for task in tasks if task.kind != "named"]) == {}
+    assert "locum import --task matters" in said[other.name][0]
+    assert parts_of_one([other]) == {}
 
 
 def test_few_are_shown_of_many(tmp_path: Path) -> None:

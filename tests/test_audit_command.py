@@ -392,6 +392,9 @@ def test_the_calls_of_a_task_are_had_by_its_name(
     assert "30 calls deleted" in locum(home, "calls", "delete", "--task", name, "--yes")
     assert len(locum(home, "calls", "--limit", "100", "--json").splitlines()) == 40
     monkeypatch.setattr("locum.store.MOST_IDS", 20)
+    named = [one._replace(facts=replace(one.facts, task=name)) for one in route_calls(30, 500)]
+    fill(home, [*named, *letters[:10]])
+    assert len(locum(home, "calls", "--task", name, "--limit", "100", "--json").splitlines()) == 40
     many = next(one["name"] for one in tasks if one["volume"]["calls"] == 40)
     assert "more than 20 calls" in refusal(home, "calls", "totals", "--task", many, code=2)
 

@@ -469,15 +469,18 @@ def test_what_a_student_did_that_was_promoted_by_a_fingerprint_counts_alike(
     assert len(list(calls_of_task(opened, before.name))) == 90
 
 
-def test_calls_of_a_fingerprint_that_a_student_left_are_alone_no_task(opened: Database) -> None:
-    calls = [one.call for one in make_traffic({"topic": 20})]
+@pytest.mark.parametrize("count", [5, 20])
+def test_calls_of_a_fingerprint_that_a_student_left_are_alone_no_task(
+    opened: Database, count: int
+) -> None:
+    calls = [one.call for one in make_traffic({"topic": count})]
     fingerprint = calls[0].facts.fingerprint
     add(opened, [one._replace(facts=replace(one.facts, task=fingerprint)) for one in calls])
     CallStore(opened).link("deferred", [(fingerprint, one.facts.id) for one in calls])
     found = discover(opened)
     assert found.tasks == []
     assert [(one.calls, one.reason[:30]) for one in found.others] == [
-        (20, "calls that a student left to t")
+        (count, "calls that a student left to t")
     ]
 
 

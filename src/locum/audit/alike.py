@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from locum.audit.tasks import TrafficTask
 
-__all__ = ["differ_in_a_name", "have_a_name"]
+__all__ = ["parts_of_one"]
 
 _LONGEST_NAME = 3
 _FEWEST_WORDS = 6
@@ -36,16 +36,24 @@ class _Prompt(NamedTuple):
     fingerprints: frozenset[str]
 
 
-def differ_in_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
-    """Return what there is to say, by the task's name, of those whose prompts differ in a name.
+def parts_of_one(tasks: Sequence[TrafficTask]) -> dict[str, list[str]]:
+    """Return what there is to say, by the task's name, of those that look like parts of one.
 
-    That is in up to three words in one place, and four fifths of the labels or fields of the one
-    with fewer are the other's.
+    Prompts differ in a name where they do in up to three words in one place. Answers are alike
+    where four fifths of the labels or fields of the task with fewer are the other's.
 
     Args:
-        tasks: Those that an audit found; of those that calls name nothing is said.
+        tasks: Those that an audit found.
     """
-    found = map(_prompt, tasks)
+    prompts = list(map(_prompt, tasks))
+    notes: defaultdict[str, list[str]] = defaultdict(list)
+    for said in (_differ_in_a_name(prompts), _have_a_name(prompts)):
+        for name, note in said.items():
+            notes[name].append(note)
+    return dict(notes)
+
+
+def _differ_in_a_name(found: Sequence[_Prompt]) -> dict[str, str]:
     prompts = [one for one in found if not one.is_named and len(one.words) >= _FEWEST_WORDS]
     names: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for one, other in combinations(prompts, 2):
@@ -57,13 +65,7 @@ def differ_in_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
     return {name: _said(alike) for name, alike in names.items()}
 
 
-def have_a_name(tasks: Sequence[TrafficTask]) -> dict[str, str]:
-    """Return what there is to say, by the task's name, of those whose prompt is a named task's.
-
-    Args:
-        tasks: Those that an audit found.
-    """
-    prompts = list(map(_prompt, tasks))
+def _have_a_name(prompts: Sequence[_Prompt]) -> dict[str, str]:
     named = [one for one in prompts if one.is_named]
     return {
         one.name: f"calls of {other.name} have the same instruction and output format: locum "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.audit.alike import differ_in_a_name, have_a_name
+from locum.audit.alike import parts_of_one
 from locum.audit.discovery import discover
 from locum.audit.leaving_out import distil_command
 from locum.audit.probe import Probe, ProbeSettings, prepare_lessons
@@ -109,19 +109,14 @@ def audit_calls(
         if probes
         else [None] * len(chosen)
     )
-    alike = differ_in_a_name(found.tasks) | have_a_name(found.tasks)
-    judged = [
-        JudgedTask(
-            task, one, _with_note(judge(task, one, settings.promise, prices), alike.get(task.name))
-        )
-        for task, one in zip(chosen, probed, strict=True)
-    ]
+    alike = parts_of_one(found.tasks)
+    judged = []
+    for task, one in zip(chosen, probed, strict=True):
+        verdict = judge(task, one, settings.promise, prices)
+        notes = (*verdict.notes, *alike.get(task.name, ()))
+        judged.append(JudgedTask(task, one, verdict._replace(notes=notes)))
     priced = any(task.volume.cost_usd is not None for task in found.tasks)
     return Audit(found, sorted(judged, key=_rank), settings, priced)
-
-
-def _with_note(verdict: Verdict, note: str | None) -> Verdict:
-    return verdict if note is None else verdict._replace(notes=(*verdict.notes, note))
 
 
 def _probed(

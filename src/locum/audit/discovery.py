@@ -242,9 +242,9 @@ def _rare(source: _Source) -> list[Asked]:
 
 
 def _unsampled(source: _Source) -> _Found:
-    """Calls of frequent fingerprints that students left, all of them."""
-    frequent = [stratum for stratum in source.strata.sums if stratum.kind == "fingerprint"]
-    others = [other for stratum in frequent for other in _only_left(source.sums(stratum))]
+    """Calls without a name that students left, where these are all of their fingerprints."""
+    unnamed = [stratum for stratum in source.strata.sums if stratum.kind != "task"]
+    others = [other for stratum in unnamed for other in _only_left(source.sums(stratum))]
     return _Found([], others, 0)
 
 

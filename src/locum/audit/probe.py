@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from locum.store import Database
 
 __all__ = [
-    "LIKELY",
     "Lessons",
     "Probe",
     "ProbePoint",

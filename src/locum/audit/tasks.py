@@ -229,8 +229,9 @@ class Measures(NamedTuple):
         answerable: Share of calls that a student in a gateway may answer, whatever it has learned.
         hindrance: What most others have that keeps it from them; empty where there are none.
         recognised: Share of calls that a gateway would recognise: those of the answerable ones to a
-            model and with an instruction that at least 2% of these have; where these are new ones
-            again and again, the share that what the older half has would recognise of the newer.
+            model, with an instruction and settings that at least 2% of these have; where these are
+            new ones again and again, the share that what the older half has would recognise of the
+            newer.
     """
 
     output: OutputKind

@@ -6,10 +6,11 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from locum.audit.foresight import LIKELY
 from locum.audit.hints import batch_hint, cache_hint, label_hint
 from locum.audit.leaving_out import distil_command, student_without
 from locum.audit.notes import change_of, left_to_the_model, notes_of, untimed
-from locum.audit.probe import LIKELY, Probe, farthest_calls
+from locum.audit.probe import Probe, farthest_calls
 from locum.audit.savings import Saving, is_recognised, saving_of_hint, saving_of_student, worth
 from locum.audit.stand_ins import stood_in_for
 from locum.audit.volumes import DAYS_A_MONTH
@@ -86,9 +87,9 @@ def judge(
     four in five. What is saved counts the calls that a student may answer, less the 2% that a
     gateway still sends to the model for comparison. Distilling recorded calls costs nothing but
     some minutes of a CPU; what more calls cost is counted at the task's mean cost of a call. Calls
-    that a gateway leaves to the model, as no student could answer them or as their instruction or
-    model is one that fewer than 2% of the calls have, are not saved; where most are such, what they
-    ask for is to be changed first.
+    that a gateway leaves to the model, as no student could answer them or as their instruction,
+    model or settings are ones that fewer than 2% of the calls have, are not saved; where most are
+    such, what they ask for is to be changed first.
 
     Args:
         task: What was found of it.
@@ -118,7 +119,7 @@ def _ended(found: Verdict, task: TrafficTask) -> Verdict:
         "of those that were read; a prompt that was changed comes as a task of its own"
     )
     while_asked = f"while it was asked: {found.reason}"
-    notes = (*stood_in_for(task), while_asked, *found.notes)
+    notes = (*stood_in_for(task), while_asked, *found.notes, *untimed(task))
     return Verdict("do_not_distil", reason, notes)
 
 

@@ -15,10 +15,10 @@ __all__ = ["with_audited_calls"]
 
 
 def with_audited_calls(database: Database, where: CallFilter) -> CallFilter:
-    """Return a filter that takes the calls of a task by the name that an audit gave it.
+    """Return a filter that takes the calls of a task also by the name that an audit gave it.
 
-    Such calls are told by what they say, and so are read and taken by their ids; any other filter
-    is returned as it is.
+    Calls that name no task are told by what they say, and so are read and taken by their ids; any
+    other filter is returned as it is.
 
     Args:
         database: The store.
@@ -33,12 +33,11 @@ def with_audited_calls(database: Database, where: CallFilter) -> CallFilter:
 
     if where.task is None or AuditedTaskStore(database).find(where.task) is None:
         return where
-    calls = calls_of_task(database, where.task, replace(where, task=None))
+    calls = calls_of_task(database, where.task, replace(where, task=None, named=False))
     ids = tuple(call.facts.id for call in islice(calls, MOST_IDS + 1))
     if len(ids) > MOST_IDS:
         raise UsageError(
-            f"--task {where.task!r}: more than {MOST_IDS:,} calls are of it, which an audit found: "
-            "ask for fewer by --since and --until, or give fingerprints, which locum calls totals "
-            "shows"
+            f"--task {where.task!r}: more than {MOST_IDS:,} calls are of it that name no task: ask "
+            "for fewer by --since and --until, or give fingerprints, which locum calls totals shows"
         )
-    return replace(where, task=None, ids=ids)
+    return replace(where, or_ids=ids)

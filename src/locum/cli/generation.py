@@ -151,7 +151,9 @@ def _told(name: str, given: Given) -> str | None:
         UsageError: There are such inputs, and nothing is known.
     """
     open_ones = sum(example.answer is None or example.cut_off for example in given.examples)
-    if not open_ones or given.instruction is not None:
+    if not open_ones:
+        return None
+    if given.instruction is not None:
         return given.instruction
     raise UsageError(
         f"{open_ones:,} inputs of task {name!r} have no whole answer, and nothing says what the "

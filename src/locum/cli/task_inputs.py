@@ -139,8 +139,7 @@ def read_inputs(
     """
     if file is None:
         refuse_file_flags(column, encoding)
-        recorded = _recorded_inputs(task, place, redaction)
-        return recorded if has_teacher else recorded._replace(instruction=None)
+        return _recorded_inputs(task, place, redaction, has_teacher=has_teacher)
     given = _file_inputs(file, parse_columns(column or []), encoding)
     return mind_answers(given, to_ask) if to_ask else given
 
@@ -193,7 +192,9 @@ def _file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
     return Given(read.examples, f"{file} ({used})", notes, columns=read.columns)
 
 
-def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings) -> Given:
+def _recorded_inputs(
+    task: str, place: str | Path, redaction: RedactionSettings, *, has_teacher: bool
+) -> Given:
     """Return the inputs of recorded calls: those that name the task, or that an audit found."""
     from locum.audit import calls_of_task
     from locum.dataset import describe_placeholders, examples_of_calls
@@ -213,7 +214,7 @@ def _recorded_inputs(task: str, place: str | Path, redaction: RedactionSettings)
     def counted(calls: Iterable[Call]) -> Iterator[Call]:
         for call in calls:
             models[call.facts.model] += 1
-            told[_told(call)] += 1
+            told[_told(call) if has_teacher else None] += 1
             instructions.take(call)
             schema = asked_schema(call.request)
             if schema is not None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
-from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter
+from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter, describe_file
 from locum.extraction import find_objects, without_values
 from locum.promotion.comparing import check_comparable
 from locum.promotion.forms import check_form
@@ -100,7 +100,7 @@ def artefact_sha256(folder: Path) -> str:
         InputError: It cannot be read.
     """
     try:
-        return sha256((folder / MANIFEST).read_bytes()).hexdigest()
+        return describe_file(folder / MANIFEST).sha256
     except OSError as error:
         raise _unreadable(folder, error) from None
 

@@ -47,6 +47,7 @@ class CallFilter:
         until: Earlier than this, in seconds since 1970.
         ids: One of these calls; at most 10,000.
         fingerprints: One of these fingerprints, twelve digits each; at most 10,000.
+        or_ids: Calls that are of the task besides; at most 10,000.
         named: Whether a task was named, by more than the fingerprint.
 
     Raises:
@@ -64,10 +65,12 @@ class CallFilter:
     ids: tuple[str, ...] | None = None
     fingerprints: tuple[str, ...] | None = None
     named: bool | None = None
+    or_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the number of ids and of fingerprints."""
-        for what, given in (("calls", self.ids), ("fingerprints", self.fingerprints)):
+        given_of = {"fingerprints": self.fingerprints, "calls": self.ids or self.or_ids}
+        for what, given in given_of.items():
             if given is not None and len(given) > MOST_IDS:
                 raise UsageError(
                     f"{len(given):,} {what} are named: name at most {MOST_IDS:,} at once"
@@ -81,7 +84,7 @@ class CallFilter:
             if (value := getattr(self, column)) is not None
         ]
         if self.task is not None:
-            parts.append(_task_part(self.task))
+            parts.append(_task_part(self.task, self.or_ids))
         if self.model is not None:
             parts.append(_model_part(self.model))
         if self.since is not None:
@@ -103,10 +106,14 @@ def prefix_range(prefix: str) -> list[object]:
     return [prefix, f"{prefix}\U0010ffff"]
 
 
-def _task_part(task: str) -> tuple[str, list[object]]:
-    if not _FINGERPRINT.fullmatch(task):
-        return "task = ?", [task]
-    return "(task = ? OR (fingerprint >= ? AND fingerprint < ?))", [task, *prefix_range(task)]
+def _task_part(task: str, or_ids: tuple[str, ...]) -> tuple[str, list[object]]:
+    parts: list[tuple[str, list[object]]] = [("task = ?", [task])]
+    if _FINGERPRINT.fullmatch(task):
+        parts.append(("(fingerprint >= ? AND fingerprint < ?)", prefix_range(task)))
+    if or_ids:
+        parts.append(_one_of("id", or_ids))
+    sql = " OR ".join(sql for sql, _ in parts)
+    return (sql if len(parts) == 1 else f"({sql})"), [one for _, given in parts for one in given]
 
 
 def _model_part(model: str) -> tuple[str, list[object]]:

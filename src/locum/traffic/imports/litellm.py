@@ -1,4 +1,7 @@
-"""LiteLLM's StandardLoggingPayload, as its callbacks write it to files, buckets and queues."""
+"""LiteLLM's StandardLoggingPayload, as its callbacks write it to files, buckets and queues.
+
+Rows of its own table, ``LiteLLM_SpendLogs``, have the same fields but for few.
+"""
 
 from __future__ import annotations
 
