@@ -117,7 +117,7 @@ def metrics(gateway: Running) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def happens(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def happens(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait for something; false where it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
