@@ -36,6 +36,7 @@ from locum.store import (
     CallFilter,
     CallStore,
     PromotionStore,
+    Shadow,
     ShadowStore,
     SpendStore,
     open_database,
@@ -302,6 +303,15 @@ def test_a_student_of_which_no_judge_can_be_loaded_is_revoked_and_told_of(
     assert f"the student of support is revoked: {found.reason}" in capfd.readouterr().err
 
 
+def compared(store: Path, artefact: str) -> tuple[str, list[Shadow]]:
+    """The state of the promoted student, and the calls on which it was compared."""
+    with open_database(store) as database:
+        found = PromotionStore(database).find("support")
+        kept = [one for _, one in ShadowStore(database).shadows("support", artefact)]
+    assert found is not None
+    return found.state, kept
+
+
 @pytest.mark.parametrize("encoding", [None, "of next year"])
 def test_a_sampled_call_that_cannot_be_compared_or_read_counts_against_its_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str | None
@@ -319,11 +329,8 @@ def test_a_sampled_call_that_cannot_be_compared_or_read_counts_against_its_stude
             facts, request, _ = sampled(folder, number, artefact)
             facts["response_encoding"] = encoding
             writer.write([Record(facts, request, answer)], Redactor())
-    with open_database(store) as database:
-        found = PromotionStore(database).find("support")
-        kept = [one for _, one in ShadowStore(database).shadows("support", artefact)]
-    assert found is not None
-    assert found.state == "revoked"
+    state, kept = compared(store, artefact)
+    assert state == "revoked"
     assert [one.agrees for one in kept] == [False] * 40
     assert all((one.call_id is None) == (encoding is not None) for one in kept)
 
@@ -339,11 +346,8 @@ def test_a_sampled_answer_that_broke_off_within_its_compression_counts_as_nothin
             facts |= {"outcome": "incomplete", "response_encoding": "gzip"}
             broken = gzip.compress(response)[:-12]
             writer.write([Record(facts, request, broken)], Redactor())
-    with open_database(store) as database:
-        found = PromotionStore(database).find("support")
-        kept = [one for _, one in ShadowStore(database).shadows("support", artefact)]
-    assert found is not None
-    assert found.state == "active"
+    state, kept = compared(store, artefact)
+    assert state == "active"
     assert [one.agrees for one in kept] == [None] * 40
 
 

@@ -94,7 +94,7 @@ def _answer_alike(one: _Prompt, other: _Prompt) -> bool:
 
 def _apart(one: _Prompt, other: _Prompt) -> tuple[str, str] | None:
     """Return the words in which two prompts differ; ``None`` where they are not alike."""
-    if not _answer_alike(one, other):
+    if abs(len(one.words) - len(other.words)) >= _LONGEST_NAME or not _answer_alike(one, other):
         return None
     begin = _shared(one.words, other.words)
     own, others = one.words[begin:], other.words[begin:]
