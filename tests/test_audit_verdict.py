@@ -197,6 +197,15 @@ def test_talk_about_which_a_student_decides_is_judged_by_its_probe() -> None:
     assert any("in 90% of calls other turns come before" in note for note in verdict.notes)
 
 
+def test_thoughts_before_answers_are_told() -> None:
+    def told(share: float) -> bool:
+        verdict = judge(measured(thought=share), probed(foreseen(450, 0.5, 0.9)), PROMISE)
+        return any("begin with thoughts in <think> tags" in note for note in verdict.notes)
+
+    assert told(0.9)
+    assert not told(0.01)
+
+
 def test_a_name_that_no_student_can_have_is_told() -> None:
     verdict = judge(topic()._replace(name="a/b"), probed(foreseen(450, 0.5, 0.9)), PROMISE)
     assert any("no student can have its name" in note for note in verdict.notes)

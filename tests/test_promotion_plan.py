@@ -65,6 +65,7 @@ PLAN = Plan(
     confidence=0.95,
     coverage=0.8,
     teacher=MODEL,
+    thoughts={"ffffffffffff": "<think></think>"},
 )
 
 
@@ -192,8 +193,8 @@ def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
 def test_no_part_of_a_plan_may_be_missing() -> None:
     written = write_plan(PLAN)
     # Without models, an answer names the one that was asked for; without texts, none is free text;
-    # without patterns, it is not known which they were.
-    for name in written.keys() - {"models", "texts", "patterns"}:
+    # without patterns, it is not known which they were; without thoughts, none begins with them.
+    for name in written.keys() - {"models", "texts", "patterns", "thoughts"}:
         with pytest.raises(InputError, match=f"made by another version of Locum.*{name}"):
             read_plan(kept({key: value for key, value in written.items() if key != name}))
 

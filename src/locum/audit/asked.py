@@ -10,7 +10,7 @@ from locum.audit.words import read_words
 from locum.promotion.answerable import read_answerable
 from locum.promotion.frame import settings_of
 from locum.store import CallFilter, CallStore
-from locum.traffic import input_text, instruction
+from locum.traffic import input_text, instruction, thought_frame
 from locum.traffic.conversation import first_choice
 from locum.traffic.json_requests import asked_schema, object_text
 from locum.traffic.make_call import price_share
@@ -45,6 +45,7 @@ class Asked(NamedTuple):
         uses_tools: Whether the model may choose among tools, or has called one before.
         answer: What was answered; the arguments of the one tool that was offered. ``None`` for a
             refusal, for other tool calls and for nothing.
+        thought: Whether the model's thoughts stand before that, in the answer's text.
         called: Whether the answer calls a tool.
         fields: Properties of the JSON Schema that the answer has to satisfy; empty without one.
         model: The model that was asked for.
@@ -73,6 +74,7 @@ class Asked(NamedTuple):
     replies: int
     uses_tools: bool
     answer: str | None
+    thought: bool
     called: bool
     fields: tuple[str, ...]
     model: str
@@ -135,6 +137,7 @@ def ask(call: Call) -> Asked:
         replies=sum(turn.get("role") == "assistant" for turn in turns),
         uses_tools=_uses_tools(request, turns),
         answer=object_text(request, response),
+        thought=bool(thought_frame(response)),
         called=bool(_message(response).get("tool_calls")),
         fields=tuple(properties) if isinstance(properties, dict) else (),
         model=intern(facts.model),

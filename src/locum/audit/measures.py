@@ -67,6 +67,7 @@ def measure(calls: Sequence[Told], *, instruction_varies: bool) -> Measures:
         input_words=median(len(call.text.split()) for call in calls),
         answer_words=median(len(answer.split()) for answer in answers) if answers else 0.0,
         refused=1 - len(answers) / len(calls),
+        thought=fmean(one.thought for one in asked),
         instruction_varies=instruction_varies,
         talk=_talk(asked) / len(calls),
         answerable=1 - hindrances.total() / len(calls),

@@ -64,6 +64,12 @@ def _unseen(task: TrafficTask) -> Iterator[str]:
             f"in {task.measures.talk:.0%} of calls other turns come before the message, which a "
             "student does not see: it reads the last message alone"
         )
+    if task.measures.thought >= _OFTEN:
+        yield (
+            f"{task.measures.thought:.0%} of its answers begin with thoughts in <think> tags, and "
+            "what stands behind them is judged; where the model's do, answers of a student in a "
+            "gateway begin with the tags alone"
+        )
 
 
 class Left(NamedTuple):

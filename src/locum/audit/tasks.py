@@ -222,6 +222,8 @@ class Measures(NamedTuple):
         input_words: Median words of the part that varies.
         answer_words: Median words of an answer.
         refused: Share of calls without an answer in text.
+        thought: Share of calls whose answer begins with the model's thoughts, which count as no
+            part of it here.
         instruction_varies: Whether the instruction has parts that vary: a student that reads the
             user's message alone does not see them.
         talk: Share of calls after turns that are no examples, as fewer than 2% of the calls have
@@ -250,6 +252,7 @@ class Measures(NamedTuple):
     input_words: float
     answer_words: float
     refused: float
+    thought: float
     instruction_varies: bool
     talk: float
     answerable: float
@@ -267,7 +270,7 @@ class TrafficTask(NamedTuple):
         template: What is alike in all of its calls.
         definition: How its calls are found again, as JSON; empty for a named task.
         volume: How much it is used.
-        sample: At most 4,000 of its calls, drawn uniformly at random, fewer where they are long.
+        sample: At most 8,000 of its calls, drawn uniformly at random, fewer where they are long.
             Those that a student left to the model are not drawn from.
         measures: What its calls are like.
         student: What stands in for the model; ``None`` where nothing ever did.

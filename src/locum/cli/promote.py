@@ -96,6 +96,11 @@ def promote_command(
             f"leaves out  {len(prepared.unworded):,} of the labels, such as "
             f"{prepared.unworded[0]!r}: the teacher was not seen to write them, or not in one way"
         )
+    if plan.thoughts:
+        typer.echo(
+            "thoughts    its answers begin with the tags of thoughts, as those that it learned "
+            "from do, and with nothing between"
+        )
     if plan.recognition.by_name:
         typer.echo(f"needs       the header x-locum-task: {name} in the application's calls")
     if prepared.stored:

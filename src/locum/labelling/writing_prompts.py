@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.traffic import split_thought
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,7 +22,6 @@ _SEPARATORS = " \t\r\n,"
 _NUMBERED = re.compile(r"^\s*(?:\d{1,4}[.):]|[-*\u2022])\s+(\S.*?)\s*$", re.MULTILINE)
 _QUOTES = {'"': '"', "\u201c": "\u201d", "'": "'"}
 _NAMES_OF_A_TEXT = ("text", "input")
-_THINKING, _THOUGHT = "<think>", "</think>"
 _DECODER = json.JSONDecoder()
 
 
@@ -92,7 +93,7 @@ def find_texts(answer: str) -> list[str]:
     object a line; else a numbered list. An object stands for its ``text`` or ``input``, or for its
     one string. What a model thinks before it answers is left out.
     """
-    answer = answer[:_LONGEST_ANSWER].rpartition(_THOUGHT)[2].partition(_THINKING)[0]
+    answer = split_thought(answer[:_LONGEST_ANSWER]).text
     for found in (_in_arrays(answer), _in_lines(answer), _in_list(answer)):
         texts = [text.strip() for text in found if text.strip()]
         if texts:

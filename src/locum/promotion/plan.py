@@ -65,6 +65,8 @@ class Plan(NamedTuple):
         models: How the teacher's answers name the model, by the name that it was asked under.
         texts: Fingerprints of the calls whose answers are free text, given as they are written.
         patterns: Digest of what was searched for in prompts; empty where that is not known.
+        thoughts: Tags of thoughts that the teacher's answers begin with, by the fingerprint of the
+            call; a student's answers begin with them too, and nothing between.
     """
 
     recognition: Recognition
@@ -80,6 +82,7 @@ class Plan(NamedTuple):
     models: Mapping[str, str] = MappingProxyType({})
     texts: tuple[str, ...] = ()
     patterns: str = ""
+    thoughts: Mapping[str, str] = MappingProxyType({})
 
     def word(self, fingerprint: str, said: str) -> AnswerText | None:
         """Return what a student says as the teacher would write it.
@@ -91,6 +94,13 @@ class Plan(NamedTuple):
         Returns:
             ``None`` where it is not known how the teacher writes that.
         """
+        worded = self._word(fingerprint, said)
+        thought = self.thoughts.get(fingerprint)
+        if worded is None or not thought:
+            return worded
+        return AnswerText(thought + worded.text, worded.tokens + _estimate_tokens(thought))
+
+    def _word(self, fingerprint: str, said: str) -> AnswerText | None:
         if fingerprint in self.texts:
             return AnswerText(said, _estimate_tokens(said))
         around = self.objects.get(fingerprint)
@@ -134,6 +144,7 @@ class _PlanEntry(_Strict):
     models: dict[str, str] = {}
     texts: tuple[str, ...] = ()
     patterns: str = ""
+    thoughts: dict[str, str] = {}
 
 
 def write_plan(plan: Plan) -> JsonObject:

@@ -19,7 +19,7 @@ from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
 from locum.promotion.varying import most_varied
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import MANIFEST
-from locum.traffic import is_stored, split_request
+from locum.traffic import has_thought, is_stored, split_request, thought_frame
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class _Seen(NamedTuple):
     rest: JsonObject
     text: str
     answer: str
+    thought: str
     call: Call
 
 
@@ -199,6 +200,7 @@ def prepare_plan(
         models=_models(seen),
         texts=texts,
         patterns=framer.patterns,
+        thoughts=_thoughts(seen),
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     unworded = _unworded(student, labels)
@@ -219,7 +221,8 @@ def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter
             # What names no model was no request: nothing says how the application's calls look.
             others["no model's name"] += 1
         else:
-            seen.append(_Seen(framer.frame(split.rest), split.rest, split.text, answer, call))
+            frame, thought = framer.frame(split.rest), thought_frame(call.response or {})
+            seen.append(_Seen(frame, split.rest, split.text, answer, thought, call))
     return seen, others
 
 
@@ -257,7 +260,7 @@ def _wordings(
     """How answers are worded, by the fingerprint of their calls: labels, objects, and texts."""
     answers: defaultdict[str, list[Worded]] = defaultdict(list)
     for one in seen:
-        answers[one.frame.fingerprint].append(Worded(one.answer, one.call.facts.output_tokens))
+        answers[one.frame.fingerprint].append(Worded(one.answer, _tokens_of_answer(one.call)))
     if isinstance(student, CertifiedExtractor):
         for one in seen:
             _check_required(student, one.call)
@@ -268,6 +271,20 @@ def _wordings(
         return {}, {}, tuple(sorted(answers))
     classes = student.classes_
     return {name: word_labels(classes, given) for name, given in answers.items()}, {}, ()
+
+
+def _tokens_of_answer(call: Call) -> int | None:
+    """Return how many tokens an answer took; not known where thoughts took most of them."""
+    return None if has_thought(call.response or {}) else call.facts.output_tokens
+
+
+def _thoughts(seen: Sequence[_Seen]) -> dict[str, str]:
+    """Tags of thoughts that answers most often begin with, by the fingerprint of their calls."""
+    frames: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for one in seen:
+        frames[one.frame.fingerprint][one.thought] += 1
+    common = {name: given.most_common(1)[0][0] for name, given in frames.items()}
+    return {name: frame for name, frame in common.items() if frame}
 
 
 def _unworded(student: AnyStudent, labels: dict[str, dict[str, LabelWording]]) -> tuple[str, ...]:

@@ -15,9 +15,11 @@ from locum.traffic.conversation import (
     broke_off,
     fingerprint,
     first_choice,
+    has_thought,
     input_text,
     instruction,
     said_text,
+    thought_frame,
     token_logprobs,
 )
 from locum.traffic.make_call import make_call, redact_call
@@ -28,6 +30,7 @@ from locum.traffic.split_request import (
     plain_rest,
     split_request,
 )
+from locum.traffic.thoughts import split_thought
 from locum.traffic.token_counts import answer_tokens
 from locum.traffic.token_positions import (
     answer_positions,
@@ -51,6 +54,7 @@ __all__ = [
     "endpoint_of_path",
     "fingerprint",
     "first_choice",
+    "has_thought",
     "input_text",
     "instruction",
     "is_end_token",
@@ -61,7 +65,9 @@ __all__ = [
     "redact_call",
     "said_text",
     "split_request",
+    "split_thought",
     "stream_events",
+    "thought_frame",
     "to_chat",
     "token_bytes",
     "token_logprobs",

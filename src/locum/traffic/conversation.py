@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.traffic.apis.lenient import as_object, as_text, objects
 from locum.traffic.strict_json import canonical_json
+from locum.traffic.thoughts import split_thought
 
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject
@@ -16,10 +17,12 @@ __all__ = [
     "broke_off",
     "fingerprint",
     "first_choice",
+    "has_thought",
     "input_text",
     "instruction",
     "said_text",
     "service_tier",
+    "thought_frame",
     "token_logprobs",
 ]
 
@@ -28,6 +31,8 @@ _KINDS: dict[Endpoint, str] = {"embeddings": "embeddings", "other": "other"}
 _INSTRUCTING = ("system", "developer")
 # The answer is at its longest, or the context is: the latter as Mistral calls it.
 _CUT_OFF = ("length", "model_length")
+# Where providers put what a model thought: Anthropic's API as it is kept here, DeepSeek, vLLM.
+_BESIDE = ("thinking", "reasoning_content", "reasoning")
 
 
 def instruction(request: JsonObject) -> str:
@@ -62,7 +67,26 @@ def broke_off(finish_reason: object) -> bool:
 
 
 def said_text(content: object) -> str:
-    """Return the text of an answer, without parts in which the model thought before it."""
+    """Return the text of an answer, without what the model thought before it."""
+    return split_thought(_spoken(content)).text
+
+
+def thought_frame(response: JsonObject) -> str:
+    """Return the tags around thoughts in the text of the first choice; empty where none are."""
+    message = as_object(first_choice(response).get("message"))
+    return split_thought(_spoken(message.get("content"))).frame
+
+
+def has_thought(response: JsonObject) -> bool:
+    """Tell whether tokens of an answer were spent on thoughts, in its text or beside it."""
+    message = as_object(first_choice(response).get("message"))
+    details = as_object(as_object(response.get("usage")).get("completion_tokens_details"))
+    beside = bool(details.get("reasoning_tokens")) or any(map(message.get, _BESIDE))
+    return beside or bool(thought_frame(response))
+
+
+def _spoken(content: object) -> str:
+    """Return the text of an answer, without parts that are marked as thoughts."""
     if isinstance(content, list):
         content = [part for part in content if as_object(part).get("type") != "thinking"]
     return _text(content)
