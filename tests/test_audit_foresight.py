@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from locum.audit.folds import FEWEST, FOLDS, Fold, check_inputs, divide_in_folds, judge_sizes
 from locum.audit.foresight import HeldOut, foresee, learning_curve
+from locum.audit.judging import divide, judge, sizes_of
 from locum.dataset import SHARES
 from locum.errors import InputError
 from locum.evaluation import (
@@ -18,6 +22,11 @@ from locum.evaluation import (
     foreseen_coverage,
     plan_thresholds,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 PROMISE = Promise(0.95, 0.95)
 
@@ -146,6 +155,54 @@ def test_a_size_for_which_there_is_no_time_is_left_out() -> None:
     assert [(size.learned, size.judged) for size in found] == [(25, [25])]
     found = judge_sizes([fold], (0.25, 0.5, 1.0), 60.0, lambda _, count: count)
     assert [size.judged for size in found] == [[25], [50], [100]]
+
+
+@given(st.integers(2, 20_000))
+def test_sizes_are_halves_of_each_other_down_to_few_inputs(inputs: int) -> None:
+    sizes = sizes_of(inputs)
+    assert sizes[-1] == 1.0
+    assert all(2 * small == large for small, large in pairwise(sizes))
+    assert len(sizes) == 3 if inputs <= 2_000 else 250 < sizes[0] * inputs <= 500
+
+
+class Said(NamedTuple):
+    """What a probe says that agrees on all inputs of its fold."""
+
+    agrees: NDArray[np.bool_]
+
+
+def told_of(inputs: int, seconds: float) -> HeldOut:
+    def learn(fold: Fold, count: int) -> Said:
+        del count
+        return Said(np.ones(len(fold.judged), np.bool_))
+
+    def score(planning: Sequence[Said], _: Sequence[Said]) -> NDArray[np.float64]:
+        return np.ones(sum(len(one.agrees) for one in planning))
+
+    division = divide(np.arange(inputs), [None] * inputs, 0)
+    judgement, _ = judge(division, seconds, learn, score, sizes_of(inputs))
+    return judgement.at_random
+
+
+def test_a_curve_is_of_the_largest_sizes_that_there_is_time_for() -> None:
+    assert told_of(8_000, 60.0).learned == (1_500, 3_000, 6_000)
+    assert told_of(8_000, 60.0).whole
+    assert told_of(8_000, 0.0).learned == (375,)
+    assert not told_of(8_000, 0.0).whole
+
+
+@pytest.mark.parametrize(
+    ("sizes", "learned", "whole"), [(3, (375, 750, 1_500), True), (2, (375, 750), False)]
+)
+def test_probes_of_many_calls_need_no_time_for_all(
+    monkeypatch: pytest.MonkeyPatch, sizes: int, learned: tuple[int, ...], *, whole: bool
+) -> None:
+    def some(*arguments: Any) -> list[Any]:  # noqa: ANN401 - as it is called
+        return judge_sizes(*arguments)[:sizes]
+
+    monkeypatch.setattr("locum.audit.judging.judge_sizes", some)
+    found = told_of(8_000, 60.0)
+    assert (found.learned, found.whole) == (learned, whole)
 
 
 def test_few_inputs_are_refused() -> None:

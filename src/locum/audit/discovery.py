@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_SAMPLED", "discover"]
 
-MOST_SAMPLED = 4_000
+MOST_SAMPLED = 8_000
 """Calls of a task that are kept, and those of an instruction that show what it holds."""
 _MOST_READ = 20_000
 _LEAST_CALLS = 10
@@ -122,7 +122,7 @@ def discover(
     """Return the tasks in the calls of a store, with their volumes, samples and measures.
 
     All calls are summed up by the database, and their ids are drawn from in one pass. Bodies are
-    read of up to 4,000 calls of one instruction, and of up to 20,000 where it holds several tasks.
+    read of up to 8,000 calls of one instruction, and of up to 20,000 where it holds several tasks.
 
     Args:
         database: The store.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import ceil, inf, log2
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from locum.audit.folds import Fold
 
-__all__ = ["SIZES", "Division", "Told", "divide", "judge"]
+__all__ = ["Division", "Told", "divide", "judge", "sizes_of"]
 
-SIZES = (0.25, 0.5, 1.0)
-"""Shares of the inputs that probes learn from, for a learning curve."""
+_FITTED = 3
+_SMALLEST = 500
+_ENOUGH = 2_000
 
 
 class Told(Protocol):
@@ -32,6 +33,16 @@ class Told(Protocol):
 
 
 Said = TypeVar("Said", bound=Told)
+
+
+def sizes_of(inputs: int) -> tuple[float, ...]:
+    """Return the shares of inputs that probes learn from, each half of the next.
+
+    There are three at least, as many as a learning curve is fitted to, and more where the smallest
+    would else be of over 500 inputs: of many inputs, as many are learned from as there is time for.
+    """
+    sizes = max(_FITTED, 1 + ceil(log2(inputs / _SMALLEST)))
+    return tuple(0.5**place for place in reversed(range(sizes)))
 
 
 class Division(NamedTuple):
@@ -69,7 +80,7 @@ def judge(
     seconds: float,
     learn: Callable[[Fold, int], Said],
     score: Callable[[Sequence[Said], Sequence[Said]], NDArray[np.float64]],
-    sizes: Sequence[float] = SIZES,
+    sizes: Sequence[float],
 ) -> tuple[Judgement, Sequence[Said]]:
     """Judge inputs by probes that did not learn from them.
 
@@ -82,20 +93,23 @@ def judge(
         sizes: Shares of the inputs to learn from, ascending.
 
     Returns:
-        What the probes say, and those of the largest size on inputs drawn at random.
+        What the probes of the largest three sizes that there was time for say, and those of the
+        largest on inputs drawn at random.
     """
     found = judge_sizes(division.at_random, sizes, seconds, learn)
-    inputs, largest = len(division.group), found[-1].judged
+    inputs, share, largest = len(division.group), sizes[len(found) - 1], found[-1].judged
+    whole = len(found) == len(sizes) or share * inputs >= _ENOUGH
+    found = found[-_FITTED:]
     at_random = HeldOut(
         tuple(size.learned for size in found),
         np.stack([np.concatenate([one.agrees for one in size.judged]) for size in found]),
         score(largest, []),
         inputs,
-        whole=len(found) == len(sizes),
+        whole=whole,
     )
     if not division.by_time:
         return Judgement(at_random, None), largest
-    [later] = judge_sizes(division.by_time, [sizes[len(found) - 1]], inf, learn)
+    [later] = judge_sizes(division.by_time, [share], inf, learn)
     planning, testing = later.judged
     agrees = np.concatenate([planning.agrees, testing.agrees])
     by_time = HeldOut(

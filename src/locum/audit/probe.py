@@ -55,7 +55,7 @@ __all__ = [
     "probe",
 ]
 
-_MOST_PROBED = 2_000
+_MOST_PROBED = {"closed set": 8_000, "schema": 2_000}
 _MOST_CHARACTERS = 1_000_000
 _GROWTH = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 50.0)
 _ENOUGH = 2_000
@@ -161,10 +161,10 @@ def prepare_lessons(task: TrafficTask, database: Database, redactor: Redactor) -
         InputError: The store cannot be read.
     """
     kind = task.measures.output.kind
-    if kind not in {"closed set", "schema"}:
+    if kind not in _MOST_PROBED:
         return f"its answers are {kind}"
     answered = [call for call in task.sample if call.answer is not None and call.message.strip()]
-    inputs = _within(_inputs(answered[:_MOST_PROBED], kind, database, redactor))
+    inputs = _within(_inputs(answered[: _MOST_PROBED[kind]], kind, database, redactor))
     if len(inputs) < FEWEST:
         return f"{len(inputs):,} calls with an answer are too few to probe: {FEWEST} are needed"
     share, calls = len(answered) / len(task.sample), task.volume.fair

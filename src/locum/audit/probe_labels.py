@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.audit.judging import judge
+from locum.audit.judging import judge, sizes_of
 from locum.calibration import fit_temperature, text_lengths
 from locum.dataset import SHARES
 from locum.evaluation import choose_deferral
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["judge_labels"]
 
-_MOST_SEARCHED = 600
+_MOST_SEARCHED = 2_000
 
 
 class _Found(NamedTuple):
@@ -72,7 +72,7 @@ def judge_labels(
     left = seconds - (time.process_time() - started)
     learn = partial(_learn, classes, labelled, found)
     score = partial(_score, round(SHARES["certify"] * division.inputs), promise)
-    judgement, _ = judge(division, left, learn, score)
+    judgement, _ = judge(division, left, learn, score, sizes_of(len(division.group)))
     return judgement
 
 

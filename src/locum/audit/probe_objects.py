@@ -11,7 +11,7 @@ import numpy as np
 from locum.alignment import measure_alignment, plan_fields
 from locum.audit.asked import read_calls
 from locum.audit.folds import check_inputs
-from locum.audit.judging import SIZES, divide, judge
+from locum.audit.judging import divide, judge, sizes_of
 from locum.dataset import find_groups
 from locum.errors import InputError
 from locum.extraction import build_answer_pool
@@ -122,7 +122,9 @@ def judge_objects(
     alignment = measure_alignment(task.shape, read.texts, read.answers, plan)
     hindrances = find_hindrances(task.shape, units, pool.answers, alignment, partial=True)
     # What no student can say is learned from no number of inputs.
-    sizes = SIZES[:1] if any(one.is_nearly_always for one in hindrances) else SIZES
+    sizes = sizes_of(len(group))
+    if any(one.is_nearly_always for one in hindrances):
+        sizes = sizes[:1]
     learn = partial(_learn, task, pool)
     judgement, probes = judge(division, seconds, learn, _score, sizes)
     seen = [one.trained.validation for one in probes]

@@ -43,7 +43,7 @@ _MOST_STRATA = 1_000
 _LARGEST = 20
 _MOST_IDS = 200_000
 _FEWEST_A_STRATUM = 200
-_MOST_A_STRATUM = 4_000
+_MOST_A_STRATUM = 8_000
 _MOST_RARE = 8_000
 _BITS = 2.0**64
 
@@ -210,7 +210,7 @@ def draw_calls(
         where: Which calls.
         strata: Those of `read_strata`.
         seed: Another one draws others.
-        most: Calls of each of the 20 largest strata. Of others 4,000 at most, or their share of
+        most: Calls of each of the 20 largest strata. Of others 8,000 at most, or their share of
             200,000, but 200 of each; of the rest 8,000.
 
     Raises:
