@@ -13,7 +13,6 @@ from tests.traffic import LABELS, make_examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -60,15 +59,6 @@ class ScriptedStudent(BaseStudent):
         rows = [self.table[text] for text in inputs]
         proba = np.array([row for row, _ in rows], np.float32).reshape(-1, len(self.classes_))
         return Judgement(proba, np.array([novelty for _, novelty in rows], np.float32))
-
-    def save(self, directory: Path) -> list[Path]:
-        """It is not saved."""
-        raise NotImplementedError
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """It is not loaded."""
-        raise NotImplementedError
 
 
 def ask_examples(count: int, seed: int = 0, noise: float = 0.1) -> Asked:

@@ -22,7 +22,15 @@ from locum.losses import log_softmax, soften, softmax
 from locum.students.linear import LinearStudent
 from locum.students.ngrams import split_words, word_ngrams, word_pairs
 from locum.students.row_table import RowTable
-from tests.student_cases import NO_TEXTS, ODD_TEXTS, Column, StudentData, make_data, write_trap
+from tests.student_cases import (
+    NO_TEXTS,
+    ODD_TEXTS,
+    Column,
+    StudentData,
+    copies_of,
+    make_data,
+    write_trap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -618,6 +626,34 @@ def test_what_is_saved_may_be_read_as_other_files(student: LinearStudent, tmp_pa
     (tmp_path / "other").write_text("anything")
     expected = (tmp_path / "other").stat().st_mode
     assert {path.stat().st_mode for path in student.save(tmp_path)} == {expected}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda one, _: one.predict(["a text"]),
+        lambda one, _: one.judge(["one", "two"]),
+        lambda one, folder: one.save(folder),
+        lambda one, _: one.coef_,
+    ],
+    ids=["predict", "judge", "save", "coef_"],
+)
+def test_what_was_not_fitted_says_so(
+    tmp_path: Path, ask: Callable[[LinearStudent, Path], object]
+) -> None:
+    unfitted = LinearStudent(["a", "b"])
+    with pytest.raises(UsageError, match=r"this LinearStudent is not fitted, .*: call fit first"):
+        ask(unfitted, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not hasattr(unfitted, "coef_")
+    assert copies_of(unfitted)
+
+
+def test_a_folder_may_be_named_by_a_text(student: LinearStudent, tmp_path: Path) -> None:
+    assert student.save(str(tmp_path))
+    assert LinearStudent.load(str(tmp_path)).classes_ == student.classes_
+    with pytest.raises(UsageError, match="nowhere is no folder: make it first"):
+        student.save(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("name", NO_TEXTS)

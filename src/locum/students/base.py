@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 import orjson
@@ -14,13 +15,16 @@ from locum.students.texts import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from locum.students.protocol import Judgement
 
-__all__ = ["BaseStudent", "Lesson", "read_lesson", "write_parameters"]
+__all__ = ["BaseStudent", "Lesson", "UnfittedError", "read_lesson", "write_parameters"]
+
+
+class UnfittedError(UsageError, AttributeError):
+    """A student was asked for what it has not learned yet."""
 
 
 class BaseStudent:
@@ -57,6 +61,42 @@ class BaseStudent:
     def __sklearn_clone__(self) -> Self:
         """Return a student of the same parameters that has learned nothing."""
         return type(self)(**self.get_params())
+
+    if not TYPE_CHECKING:  # so that types are checked for attributes that are nowhere
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to do where what was learned is asked for, and nothing was."""
+            kind = type(self).__name__
+            raise UnfittedError(f"this {kind} is not fitted, and has no {name!r}: call fit first")
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write the fitted state into an existing folder; return the files written.
+
+        Those of a student that is made of others lie in folders of their own.
+
+        Raises:
+            UsageError: There is no such folder, or the student is not fitted.
+        """
+        if not Path(directory).is_dir():
+            raise UsageError(f"{directory} is no folder: make it first")
+        return self._save(Path(directory))
+
+    def _save(self, directory: Path) -> list[Path]:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """Read what `save` wrote; nothing that a file holds is run.
+
+        Raises:
+            ArtefactError: A file is missing, or holds something else than a student of this family.
+            UsageError: The family's extra is not installed.
+        """
+        return cls._load(Path(directory))
+
+    @classmethod
+    def _load(cls, directory: Path) -> Self:
+        raise NotImplementedError
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002 - as scikit-learn
         """Return the parameters that the constructor took."""

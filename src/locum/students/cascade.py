@@ -122,12 +122,7 @@ class CascadeStudent(JoinedStudent):
             lambda unsure: self.second_.judge([texts[row] for row in unsure.tolist()]),
         )
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written.
-
-        The members' own files, their settings among them, lie in the folders ``first`` and
-        ``second``.
-        """
+    def _save(self, directory: Path) -> list[Path]:
         return self.save_with(
             directory,
             {
@@ -140,12 +135,7 @@ class CascadeStudent(JoinedStudent):
         )
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote; nothing that a file holds is run.
-
-        Raises:
-            ArtefactError: A file is missing, or holds something else than a cascade.
-        """
+    def _load(cls, directory: Path) -> Self:
         try:
             saved = cls.read_parameters(directory)
             rule = CascadeRule(**saved.pop("rule"))

@@ -212,8 +212,7 @@ class EncoderStudent(BaseStudent):
         """
         return self._reader.cut_share(texts)
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written."""
+    def _save(self, directory: Path) -> list[Path]:
         state = {
             "parameters": self.get_params() | {"encoder": shown_name(self.encoder)},
             "weights": self.weights_,
@@ -234,13 +233,7 @@ class EncoderStudent(BaseStudent):
         return [directory / name for name in (_GRAPH, _TOKENIZER, _WEIGHTS, _PARAMETERS)]
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote; nothing that a file holds is run.
-
-        Raises:
-            ArtefactError: A file is missing, or holds something else than an encoder student.
-            UsageError: The extra is not installed.
-        """
+    def _load(cls, directory: Path) -> Self:
         try:
             state = orjson.loads((directory / _PARAMETERS).read_bytes())
             student = cls(**state["parameters"])

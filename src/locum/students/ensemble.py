@@ -119,11 +119,7 @@ class EnsembleStudent(JoinedStudent):
     def _judge(self, texts: list[str]) -> Judgement:
         return self.rule_.join([student.judge(texts) for student in self.students_])
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written.
-
-        The members' own files, their settings among them, lie in folders ``member-0`` and so on.
-        """
+    def _save(self, directory: Path) -> list[Path]:
         return self.save_with(
             directory,
             {
@@ -135,12 +131,7 @@ class EnsembleStudent(JoinedStudent):
         )
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote; nothing that a file holds is run.
-
-        Raises:
-            ArtefactError: A file is missing, or holds something else than an ensemble.
-        """
+    def _load(cls, directory: Path) -> Self:
         try:
             saved = cls.read_parameters(directory)
             given = saved.pop("rule")

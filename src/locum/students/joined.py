@@ -79,7 +79,10 @@ class JoinedStudent(BaseStudent):
         return max((student.cut_share(texts) for student in windowed), default=0.0)
 
     def save_with(self, directory: Path, parameters: Mapping[str, Any]) -> list[Path]:
-        """Write parameters and members into an existing folder; return the files written."""
+        """Write parameters and members into an existing folder; return the files written.
+
+        The members' own files, their settings among them, lie in folders with their names.
+        """
         own = directory / _PARAMETERS
         write_parameters(own, parameters)
         files = [own]

@@ -212,8 +212,7 @@ class LinearStudent(BaseStudent):
         novelty = np.where(mass > 0, unknown / np.maximum(mass, 1), np.float32(1))
         return Judgement(proba, novelty)
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written."""
+    def _save(self, directory: Path) -> list[Path]:
         tensors: dict[str, NDArray[Any]] = {
             "quantised": self.quantised_,
             "scale": self.scale_,
@@ -225,12 +224,7 @@ class LinearStudent(BaseStudent):
         return [directory / _WEIGHTS, directory / _PARAMETERS]
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote; nothing that a file holds is run.
-
-        Raises:
-            ArtefactError: A file is missing, or holds something else than a linear student.
-        """
+    def _load(cls, directory: Path) -> Self:
         try:
             student = cls(**orjson.loads((directory / _PARAMETERS).read_bytes()))
             tensors = load_file(directory / _WEIGHTS)

@@ -196,8 +196,7 @@ class StaticStudent(BaseStudent):
         """Whether its tokenizer takes a text word by word, by rules that are known."""
         return self._tokenizer.splits_at_spaces
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the fitted state into an existing folder; return the files written."""
+    def _save(self, directory: Path) -> list[Path]:
         tensors = {
             "quantised": self.quantised_,
             "scale": self.scale_,
@@ -211,13 +210,7 @@ class StaticStudent(BaseStudent):
         return [directory / name for name in (_WEIGHTS, _TOKENIZER, _PARAMETERS)]
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote; nothing that a file holds is run.
-
-        Raises:
-            ArtefactError: A file is missing, or holds something else than a static student.
-            UsageError: The extra is not installed.
-        """
+    def _load(cls, directory: Path) -> Self:
         check_static_extra()
         try:
             student = cls(**orjson.loads((directory / _PARAMETERS).read_bytes()))
