@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locum.dataset import read_examples
 from locum.promotion import AnswerText, prepare_plan, read_plan, write_plan
 from locum.store import Promotion
 from locum.traffic import answer_text, has_thought, split_thought, thought_frame
@@ -24,6 +26,8 @@ from tests.promoted import (
 from tests.traffic import make_examples
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from locum.schema import JsonObject
 
 TAGS = "<think>\n\n</think>"
@@ -107,6 +111,18 @@ def test_objects_are_read_behind_thoughts_and_written_behind_the_tags() -> None:
     found = plan.word(fingerprint, '{"a":1}')
     assert found is not None
     assert found.text == f'{TAGS}\n```json\n{{"a":1}}\n```'
+
+
+def test_answers_of_a_file_are_read_behind_their_thoughts(tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    rows = [
+        {"text": "paid twice", "answer": "<think>Money.</think>\n\nbilling"},
+        {"text": "no parcel", "answer": "shipping", "human": "<think>"},
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    found = read_examples(file).examples
+    assert [one.answer for one in found] == ["billing", "shipping"]
+    assert found[1].human == "<think>"
 
 
 def test_a_few_thoughts_among_plain_answers_change_nothing() -> None:

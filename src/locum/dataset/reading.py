@@ -29,6 +29,7 @@ from locum.rows import (
     to_time,
 )
 from locum.schema import Example
+from locum.traffic import split_thought
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -276,7 +277,7 @@ def _to_example(
 
     example = Example(
         text=to_text(value.get("text")),
-        answer=read("answer", to_answer),
+        answer=read("answer", _spoken),
         distribution=read("soft_label", _distribution),
         human=read("human", to_answer),
         time=read("time", to_time),
@@ -285,6 +286,10 @@ def _to_example(
         held_out=str(value.get("split") or "").strip().casefold() == "test",
     )
     return _to_written(example, row) if _is_synthetic(row) else example
+
+
+def _spoken(value: object) -> str:
+    return split_thought(to_answer(value)).text
 
 
 def _is_synthetic(row: Row) -> bool:
