@@ -179,6 +179,18 @@ def test_a_model_that_changes_behind_its_name_is_said(tmp_path: Path) -> None:
     assert "earlier answers are by model-1 (1), new ones by model-2 (1)" in notes[1][0]
 
 
+def test_versions_that_are_run_side_by_side_are_no_change(tmp_path: Path) -> None:
+    def answer(texts: list[str]) -> list[TeacherAnswer]:
+        return [TeacherAnswer("cash", version=f"model-{len(text) % 2}") for text in texts]
+
+    notes = []
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        for texts in (["a"], ["to", "a b", "cash"], ["by", "the"]):
+            run = label_texts(TASK, FunctionTeacher(answer, "f"), texts, store)
+            notes += run.tally.notes()
+    assert notes == []
+
+
 @pytest.mark.parametrize("given", ["http://127.0.0.1:1/v1", len, None])
 def test_what_is_no_teacher_is_refused(given: object) -> None:
     real: Any = ChatTeacher(URL, "m")

@@ -15,7 +15,7 @@ from locum.distillation.progress import Progress
 from locum.errors import InputError, UsageError, shown
 from locum.schema import Example, GenerationTask, Task
 from locum.shapes import ExtractionTask
-from locum.teachers import Budget, require_teacher
+from locum.teachers import Budget, check_text, require_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +111,7 @@ def _to_example(number: int, given: str | Example) -> Example:
     example = Example(given) if isinstance(given, str) else given
     if not isinstance(example.text, str):
         raise UsageError(f"the text of input {number} is {shown(example.text)}: expected a text")
-    if any("\ud800" <= character <= "\udfff" for character in example.text):
-        raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
+    check_text(number, example.text)
     example = _plain(example)
     for name in _ANSWERS:
         value = getattr(example, name)

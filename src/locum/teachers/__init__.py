@@ -13,7 +13,14 @@ from locum.teachers.panel import Panel
 from locum.teachers.parsing import LabelParser
 from locum.teachers.planning import LabellingPlan, plan_labels, read_labels
 from locum.teachers.prompts import build_messages
-from locum.teachers.protocol import AskedTeacher, Failure, Question, Teacher, require_teacher
+from locum.teachers.protocol import (
+    AskedTeacher,
+    Failure,
+    Question,
+    Teacher,
+    check_text,
+    require_teacher,
+)
 from locum.teachers.tally import Tally
 from locum.teachers.token_paths import LabelMasses, label_distribution, label_masses
 from locum.teachers.votes import Votes
@@ -41,6 +48,7 @@ __all__ = [
     "Votes",
     "build_messages",
     "build_teacher",
+    "check_text",
     "given_answers",
     "label_distribution",
     "label_masses",

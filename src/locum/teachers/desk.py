@@ -10,13 +10,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from locum.errors import InputError, UsageError
+from locum.errors import UsageError
 from locum.prices import find_price, require_price
 from locum.schema import TeacherAnswer
 from locum.store import NANODOLLARS, Ledger
 from locum.teachers.nonsense_guard import NonsenseGuard
 from locum.teachers.parsing import LabelParser
-from locum.teachers.protocol import FINAL_FAILURES, Failure, Question
+from locum.teachers.protocol import FINAL_FAILURES, Failure, Question, check_texts
 from locum.teachers.run_to_end import run_to_end
 from locum.teachers.tally import Tally
 from locum.teachers.till import LedgerTill
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locum.store import Balance, LabelStore
     from locum.teachers.protocol import AskedTeacher, FailureKind, Teacher
 
-__all__ = ["Budget", "LabellingDesk", "LabellingRun", "check_texts", "label_texts"]
+__all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
 
 _SECONDS_BETWEEN_TICKS = 5.0
 _TEXTS_BEFORE = 100
@@ -252,11 +252,14 @@ class LabellingDesk:
     def _note_versions(
         self, teacher: AskedTeacher, before: Counter[str], now: Counter[str]
     ) -> None:
-        """Note when the model behind a name has changed since it was last asked."""
+        """Note when the model behind a name has changed since it was last asked.
+
+        Providers run several versions side by side: while those of before come too, nothing has.
+        """
         key = hashlib.sha256(f"last version of {teacher!r}".encode()).hexdigest()
         last = self._store.find([key]).get(key)
         seen = before or Counter([last.text] if last else [])
-        if seen and now.keys() - seen.keys():
+        if seen and now and not seen.keys() & now.keys():
             self.tally.note_change(teacher.name, seen, now)
         if now:
             [(version, _)] = now.most_common(1)
@@ -337,14 +340,3 @@ async def _ticking(tell: Callable[[], None]) -> AsyncGenerator[None, None]:
         yield
     finally:
         ticker.cancel()
-
-
-def check_texts(wanted: Sequence[tuple[str, int]]) -> None:
-    """Refuse what is no text, before anything is asked or planned.
-
-    Raises:
-        InputError: A text holds half a surrogate pair.
-    """
-    for number, (text, _) in enumerate(wanted, start=1):
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.prices import Tokens
-from locum.teachers.desk import check_texts
 from locum.teachers.panel import Panel
+from locum.teachers.protocol import check_texts
 from locum.teachers.votes import Votes
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from locum.errors import UsageError
+from locum.errors import InputError, UsageError
 from locum.prices import Tokens
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = [
     "Question",
     "Teacher",
     "Till",
+    "check_text",
+    "check_texts",
     "likely_output",
     "require_teacher",
 ]
@@ -43,6 +46,7 @@ FINAL_FAILURES: frozenset[FailureKind] = frozenset({"refused", "empty", "missing
 """Those that the same question would meet again."""
 
 BYTES_A_TOKEN = 4
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def likely_output(task: Task) -> int:
@@ -221,3 +225,30 @@ class Desk(Protocol):
     def human(self, texts: Sequence[str]) -> list[int | None]:
         """Return the index of a person's label of each text that may be learned from, if any."""
         ...
+
+
+def check_texts(wanted: Sequence[tuple[str, int]]) -> None:
+    """Refuse what is no text, before anything is asked or planned.
+
+    Args:
+        wanted: Texts with the numbers of their draws.
+
+    Raises:
+        InputError: A text holds half a surrogate pair.
+    """
+    for number, (text, _) in enumerate(wanted, start=1):
+        check_text(number, text)
+
+
+def check_text(number: int, text: str) -> None:
+    """Refuse what is no text.
+
+    Args:
+        number: Of the input, from one.
+        text: The input.
+
+    Raises:
+        InputError: It holds half a surrogate pair.
+    """
+    if not text.isascii() and _HALF_PAIR.search(text):
+        raise InputError(f"input {number} holds half a surrogate pair: it is no valid text")
