@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from typing import TYPE_CHECKING
@@ -210,6 +211,12 @@ def test_an_unknown_ending_is_refused(tmp_path: Path, name: str, shown: str) -> 
     message = refusal(write(tmp_path, name, "text\nx\n"))
     assert f"the ending {shown} is not known" in message
     assert ".jsonl" in message
+
+
+def test_what_is_packed_is_told_by_its_ending(tmp_path: Path) -> None:
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(b"text\nx\n"))
+    assert "the ending '.gz' is not known" in refusal(packed)
 
 
 def test_a_column_that_is_missing_is_refused_with_those_there_are(tmp_path: Path) -> None:

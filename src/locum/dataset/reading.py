@@ -168,21 +168,20 @@ def numbered_rows(path: str | Path, encoding: str) -> Iterator[NumberedRow]:
         UsageError: The encoding does not exist.
     """
     path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in _FORMATS:
+        raise InputError(
+            f"{path}: the ending {path.suffix or '(none)'!r} is not known: expected one of "
+            f"{', '.join(_FORMATS)}"
+        )
     text = decode_file(path, encoding)
     if is_of_json_lines(path):
         return _json_rows(text)
-    match path.suffix.lower():
-        case ".csv" | ".tsv":
-            usual = "\t" if path.suffix.lower() == ".tsv" else ","
-            return _csv_rows(path, text, find_delimiter(text.partition("\n")[0], usual))
-        case ".txt":
-            lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
-            return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
-        case _:
-            raise InputError(
-                f"{path}: the ending {path.suffix or '(none)'!r} is not known: expected one of "
-                f"{', '.join(_FORMATS)}"
-            )
+    if ending == ".txt":
+        lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
+        return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
+    usual = "\t" if ending == ".tsv" else ","
+    return _csv_rows(path, text, find_delimiter(text.partition("\n")[0], usual))
 
 
 def is_of_json_lines(path: Path) -> bool:
