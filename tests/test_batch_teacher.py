@@ -227,9 +227,18 @@ def test_a_full_queue_is_waited_for(server: Server, store: Path) -> None:
     assert_settled(server, store)
 
 
-def test_a_batch_that_fits_no_queue_is_an_error_with_its_cure(server: Server, store: Path) -> None:
-    server.provider.most_queued = 5
-    with pytest.raises(TeacherError, match=r"token_limit_exceeded.*requests_a_batch"):
+def test_a_batch_that_fits_no_queue_is_halved_until_it_does(server: Server, store: Path) -> None:
+    server.provider.most_queued = 3
+    assert said(label(server.url, store, texts(10))) == right(10)
+    taken = [one for one in server.provider.batches.values() if one["status"] == "completed"]
+    assert [one["request_counts"]["total"] for one in taken] == [2, 2, 2, 2, 2]
+    assert server.provider.charged.total() == 10
+    assert_settled(server, store)
+
+
+def test_a_queue_that_others_fill_is_an_error_with_its_cure(server: Server, store: Path) -> None:
+    server.provider.most_queued = 0
+    with pytest.raises(TeacherError, match=r"token_limit_exceeded.*once they have ended"):
         label(server.url, store, texts(10))
     assert_settled(server, store)
 
@@ -237,8 +246,11 @@ def test_a_batch_that_fits_no_queue_is_an_error_with_its_cure(server: Server, st
 def test_the_cap_holds_and_what_is_left_of_it_is_used(server: Server, store: Path) -> None:
     label(server.url, store, texts(20)[:1])
     worst_and_all = server.provider.charged_nanodollars * 20 * 1.5
-    run = label(server.url, store, texts(20), cap_usd=worst_and_all * USD)
+    told: list[str] = []
+    run = label(server.url, store, texts(20), cap_usd=worst_and_all * USD, told=told.append)
     assert said(run) == right(20)
+    [short] = [one for one in told if "a larger --budget holds more at once" in one]
+    assert "of 19 questions at a time" in short
     assert len(server.provider.batches) > 2
     assert server.provider.charged_nanodollars <= worst_and_all
     assert_settled(server, store)

@@ -57,7 +57,7 @@ class BatchRun:
         self._waiting = dict(self._asked)
         self._times_sent = Counter[str]()
         self._lots: list[Lot] = []
-        self._queue_full = False
+        self._queue_full = self._short = False
         self._refusal: TeacherError | None = None
         self._missed_polls = 0
 
@@ -98,10 +98,21 @@ class BatchRun:
                 return
             lot = await self._sender.send(questions)
             if lot is not None:
+                self._tell_short(len(lot.questions), len(questions))
                 lot.alone = self._queue_full
                 self._lots.append(lot)
                 for key in lot.questions:
                     del self._waiting[key]
+
+    def _tell_short(self, sent: int, wanted: int) -> None:
+        """Say once that money ends a batch: what follows may take a day for each batch."""
+        if sent < wanted and not self._short:
+            self._short = True
+            self._job.told(
+                f"the budget holds {sent:,} of {len(self._waiting):,} questions at a time, as the "
+                "most that they may cost is set aside: the others follow batch after batch; a "
+                "larger --budget holds more at once"
+            )
 
     async def _next_ended(self) -> Lot:
         pause = self._poll_seconds
@@ -178,15 +189,24 @@ class BatchRun:
                 yield Answered(question, Failure("timed out", reason))
 
     def _fail(self, lot: Lot, batch: RemoteBatch) -> None:
-        """Note why a batch was not begun; where there were too many, send one at a time."""
+        """Note why a batch was not begun.
+
+        Where the provider's queue is full, batches are sent one at a time, and half as large where
+        that does not help.
+        """
         codes = {problem.code for problem in batch.problems}
-        if _QUEUE_FULL in codes and not lot.alone:
+        too_much = _QUEUE_FULL in codes
+        if too_much and not (lot.alone and len(lot.questions) == 1):
+            if lot.alone:
+                most = self._sender.halve(len(lot.questions))
+                self._job.told(f"the provider's queue holds less: {most:,} questions at a time")
             self._queue_full = True
             self._waiting |= {k: q for k, q in lot.questions.items() if k in self._asked}
             return
         said = "; ".join(_describe(problem) for problem in batch.problems[:3]) or "no reason given"
-        too_much = _QUEUE_FULL in codes
-        cure = "put less into a batch: requests_a_batch" if too_much else "mend it and run again"
+        cure = "mend it and run again"
+        if too_much:
+            cure = "other batches of the account fill its queue: run again once they have ended"
         self._refusal = TeacherError(
             f"batch {batch.id} was refused by {self._job.chat.url}: {said}; nothing of it was "
             f"charged; {cure}"

@@ -55,6 +55,11 @@ class BatchSender:
         if some:
             yield some
 
+    def halve(self, questions: int) -> int:
+        """Cut batches half as large as one of so many questions; return how many it will hold."""
+        self._most_requests = max(1, questions // 2)
+        return self._most_requests
+
     async def send(self, questions: Sequence[Question]) -> Lot | None:
         """Send one batch of those questions for which there is money; ``None`` where none is left.
 
