@@ -247,6 +247,16 @@ def test_another_teacher_labels_all_texts_anew(writer: Writer, project: Path) ->
     assert (synthetic(project), writer.received) == (first, asked + 12), "what is known is free"
 
 
+def test_another_version_or_more_votes_label_all_texts_anew(writer: Writer, project: Path) -> None:
+    run(*command(writer, count=12), folder=project)
+    asked = writer.received
+    run(*command(writer, "--model-version", "2", count=12), folder=project)
+    assert writer.received == asked + 12
+    options = command(writer, "--votes", "3-3", "--dry-run", "--json", count=12)
+    [planned] = orjson.loads(run(*options, folder=project).stdout)["teachers"]
+    assert (planned["does"], planned["calls"], planned["known"]) == ("label", 36, 0)
+
+
 def test_the_same_seed_writes_the_same_from_the_cache(writer: Writer, project: Path) -> None:
     run(*command(writer), folder=project)
     first, asked = synthetic(project), writer.received

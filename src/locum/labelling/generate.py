@@ -136,14 +136,15 @@ def generate_inputs(
             if writing.take(prompts, answers):
                 write_written(path, writing.rows)
         written = desk.tally
-    missing = [number for number, row in enumerate(writing.rows) if row.labelled_by != teacher.name]
-    rows = list(writing.rows)
+    rows = writing.rows
+    # Those of earlier runs too: what is known of this teacher, prompt and labels costs nothing, and
+    # their answers may be by others, or by fewer votes.
     with LabellingDesk(task, store, budget, progress) as desk:
-        if missing:
-            stage(f"{teacher.name} labels {len(missing):,} texts")
-            answers = teacher.label(task, [rows[number].text for number in missing], desk)
-            for number, answer in zip(missing, answers, strict=True):
-                rows[number] = _answered(task, rows[number], answer, teacher.name)
+        if rows:
+            stage(f"{teacher.name} labels {len(rows):,} texts, those of earlier runs among them")
+            answers = teacher.label(task, [row.text for row in rows], desk)
+            pairs = zip(rows, answers, strict=True)
+            rows = [_answered(task, row, answer, teacher.name) for row, answer in pairs]
             write_written(path, rows)
         labelled, balance = desk.tally, desk.balance()
     by_label = _by_label(task, rows)

@@ -122,7 +122,7 @@ def plan_generation(
         calls = max(len(prompts), math.ceil(count / material.sizes.texts_a_prompt))
         asked = set_up_writer(writer, material)
         planned = _plan_writing(task, asked, material, prompts, calls, store, budget)
-    texts = [row.text for row in rows if row.labelled_by != teacher.name]
+    texts = [row.text for row in rows]
     # They stand for texts that nobody knows yet: as long as real ones, and not labelled before.
     texts += [f"{number} {material.texts[number % len(material.texts)]}" for number in range(count)]
     return GenerationPlan(count, planned, plan_labels(task, teacher, texts, store, budget))
