@@ -13,16 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locum.errors import TeacherError, UsageError
-from locum.schema import Task
+from locum.labelling import label_task
+from locum.schema import Example, Task
 from locum.store import BatchRow, BatchStore, Claim, LabelStore, Ledger
-from locum.teachers import BatchTeacher, ChatTeacher, batch_api, label_texts
+from locum.teachers import BatchTeacher, Budget, ChatTeacher, batch_api, label_texts
 from locum.teachers.batch_api import RUN, BatchApi
 from locum.teachers.batch_lines import request_line
 from locum.teachers.batch_lots import BatchJob
 from locum.teachers.batch_sender import BatchSender
 from locum.teachers.protocol import Question
 from tests.batch_labels import KEY, LEDGER, TASK, balance, label, open_batches, texts
-from tests.batch_provider import ENDPOINT, MODEL, Provider
+from tests.batch_provider import ENDPOINT, MODEL, PRICE, Provider
 from tests.batch_server import Server, serving
 
 if TYPE_CHECKING:
@@ -109,6 +110,20 @@ def test_questions_are_parted_into_batches(server: Server, store: Path) -> None:
     totals = [batch["request_counts"]["total"] for batch in server.provider.batches.values()]
     assert totals == [10, 10, 3]
     assert_settled(server, store)
+
+
+def test_a_task_of_many_inputs_does_not_wait_for_one_batch_to_send_the_next(
+    server: Server, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.labelling.label._TEXTS_AT_ONCE", 4)
+    chat = ChatTeacher(server.url, MODEL, api_key=KEY)
+    examples = [Example(text) for text in texts(10)]
+    budget = Budget(ledger=LEDGER, prices={MODEL: PRICE})
+    with LabelStore(store) as labels:
+        teacher = BatchTeacher(chat, batches=BatchStore(labels.database), poll_seconds=0.02)
+        done = label_task(TASK, teacher, examples, labels, budget, lambda *_: None)
+    assert done.tally.answered == 10
+    assert len(server.provider.batches) == 1
 
 
 @given(

@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+
+from locum.cli.progress import TerminalProgress
 
 WAITING = """
 import signal, sys, time
@@ -32,3 +35,19 @@ def test_a_run_is_ended_by_a_service_manager_also_where_it_was_put_behind(before
     assert process.returncode != 0
     assert "stopped; what the teacher has answered is kept" in told
     assert time.monotonic() - started < 50
+
+
+def test_lines_come_ever_more_seldom_while_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("locum.cli.progress.time", SimpleNamespace(monotonic=lambda: now))
+    progress = TerminalProgress(quiet=False)
+    while now < 86_400:
+        now += 6
+        progress.spend(0, 21_000, 0.0)
+    assert 10 < len(capsys.readouterr().err.splitlines()) < 20, "of a day in a queue"
+    for done in range(1, 61):
+        now += 6
+        progress.spend(done, 21_000, 0.01)
+    assert len(capsys.readouterr().err.splitlines()) == 60, "where something comes, all"

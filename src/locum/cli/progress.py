@@ -42,6 +42,8 @@ class TerminalProgress:
         self._console = stderr_console()
         self._quiet = quiet
         self._started = self._last_line = time.monotonic()
+        self._last_done = -1
+        self._pause = _SECONDS_BETWEEN_LINES
         self._bar: Progress | None = None
         self._bar_task: TaskID | None = None
 
@@ -73,7 +75,7 @@ class TerminalProgress:
             return
         if self._console.is_terminal:
             self._advance_bar(done, total, remark)
-        elif done == total or time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+        elif done == total or self._is_due(done):
             self._say(f"  {done:,} of {total:,}{', ' if remark else ''}{remark}")
 
     def spend(self, done: int, total: int, spent_usd: float) -> None:
@@ -86,6 +88,16 @@ class TerminalProgress:
         """So much of a step of unknown length is done."""
         if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._say(f"  {done:,}")
+
+    def _is_due(self, done: int) -> bool:
+        """Whether a line is due: ever more seldom where nothing comes, as while a batch waits."""
+        if done != self._last_done:
+            self._pause = _SECONDS_BETWEEN_LINES
+        if time.monotonic() - self._last_line <= self._pause:
+            return False
+        self._last_done = done
+        self._pause *= 2
+        return True
 
     def _say(self, message: str) -> None:
         if self._quiet:

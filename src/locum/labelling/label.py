@@ -100,7 +100,8 @@ def label_task(
 ) -> LabelledTask:
     """Ask a teacher about the inputs of a task, and keep its answers.
 
-    Inputs go through some thousands at a time, so that memory stays bounded.
+    Inputs go through some thousands at a time, so that memory stays bounded; those that go into
+    batches, or that several answers are counted of, at once.
 
     Args:
         task: What is asked.
@@ -151,11 +152,13 @@ def label_task(
 
 
 def _in_parts(teacher: Teacher, examples: Sequence[Example]) -> list[Sequence[Example]]:
-    """Divide inputs into those that are asked about together, in their order."""
-    if not isinstance(teacher, AskedTeacher):
+    """Divide inputs into those that are asked about together, in their order.
+
+    Batches are answered within a day, so that one after another would take days.
+    """
+    if not isinstance(teacher, AskedTeacher) or isinstance(teacher, BatchTeacher):
         return [examples] if examples else []
-    in_turn = not isinstance(teacher, BatchTeacher)
-    first = ASKED_FIRST if in_turn and any(e.call_id is not None for e in examples) else 0
+    first = ASKED_FIRST if any(e.call_id is not None for e in examples) else 0
     starts = range(first, len(examples), _TEXTS_AT_ONCE)
     parts = [examples[:first], *(examples[at : at + _TEXTS_AT_ONCE] for at in starts)]
     return [part for part in parts if part]
