@@ -456,6 +456,21 @@ def test_a_stopped_run_is_taken_up(server: Server, store: Path) -> None:
     assert_settled(server, store)
 
 
+def test_what_lies_in_a_batch_is_left_to_it_by_runs_of_single_calls(
+    server: Server, store: Path
+) -> None:
+    stop_when_sent(server, store, texts(25))
+    server.provider.seen.clear()
+    chat = ChatTeacher(server.url, MODEL, api_key=KEY, top_logprobs=2, max_tokens=8)
+    with LabelStore(store) as labels:
+        run = label_texts(TASK, chat, texts(25), labels, budget=Budget(ledger=LEDGER))
+    assert server.provider.seen == []
+    assert run.tally.failed == {"asked elsewhere": 25}
+    assert "--batch fetches" in run.tally.notes()[-1]
+    assert said(label(server.url, store, texts(25))) == right(25)
+    assert_settled(server, store)
+
+
 def test_answers_that_nobody_asks_for_any_more_are_kept(server: Server, store: Path) -> None:
     stop_when_sent(server, store, texts(6))
     assert said(label(server.url, store, ["another card"])) == ["card"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.schema import Task
-from locum.store import LabelStore
+from locum.store import Claim, LabelStore, Ledger
 from locum.teachers import Budget, ChatTeacher, label_texts
 from tests.charging_server import (
     LABELS,
@@ -177,6 +177,19 @@ def test_the_end_of_the_budget_is_said_and_is_no_error(tmp_path: Path) -> None:
         again = project.finish(process)
     assert again["answered"] == 0
     assert again["cached"] == printed["answered"]
+
+
+def test_what_another_run_asks_for_long_is_left_to_it_and_is_no_fault_of_the_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.teachers.crew._SECONDS_FOR_CLAIMED", 0.05)
+    monkeypatch.setattr("locum.teachers.crew._SECONDS_BEFORE_CLAIMED", 0.01)
+    teacher, texts = ChatTeacher("http://127.0.0.1:1/v1", MODEL), texts_of(25)
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        claims = [Claim(teacher.identify(TASK, text), 1) for text in texts]
+        Ledger(store.database, "labels").exchange([], claims)
+        run = label_texts(TASK, teacher, texts, store)
+    assert run.tally.failed == {"asked elsewhere": 25}
 
 
 def test_answers_that_do_not_say_their_tokens_cost_their_worst_case(tmp_path: Path) -> None:

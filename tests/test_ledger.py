@@ -242,7 +242,7 @@ def test_a_run_without_a_lease_lives_on(database: Database, clock: Clock) -> Non
     claim(batch, ("a", 10))
     clock.now += 1e9
     other = Ledger(database, "task")
-    assert claim(other, ("a", 10)) == ["claimed"]
+    assert claim(other, ("a", 10)) == ["batched"]
     again = Ledger(database, "task", run=batch.run, lease_seconds=None)
     settle(again, Settlement("a", ANSWER, 4))
     assert other.balance() == (4, 0, 0, 1)
@@ -259,7 +259,7 @@ def test_what_a_batch_takes_over_counts_for_the_run_that_sends_it(
     assert (ledger.taken_over, batch.taken_over) == (2, 2)
     assert (ledger.name, batch.name, batch.run) == ("task", "task", "batch-1")
     clock.now += 1e9
-    assert claim(Ledger(database, "task"), ("a", 10)) == ["claimed"]
+    assert claim(Ledger(database, "task"), ("a", 10)) == ["batched"]
     assert Ledger(database, "task").for_batch("batch-1").reserved() == {"a": 10, "d": 10}
     assert ledger.reserved() == {}
 

@@ -9,7 +9,7 @@ import pytest
 from locum.errors import UsageError
 from locum.prices import Tokens
 from locum.schema import OwnPrice, TeacherAnswer
-from locum.store import LabelStore
+from locum.store import Claim, LabelStore, Ledger
 from locum.teachers import (
     BatchTeacher,
     Budget,
@@ -90,6 +90,22 @@ def test_a_batch_costs_half(labels: LabelStore) -> None:
     half = plan(BatchTeacher(chat), ["a text"], labels)
     assert whole.worst_usd is not None
     assert half.worst_usd == pytest.approx(whole.worst_usd / 2)
+
+
+def test_what_lies_in_a_batch_is_not_to_be_asked_anew(labels: LabelStore) -> None:
+    chat, texts = ChatTeacher(NOWHERE, MODEL), texts_of(4)
+    alone = plan(chat, texts[3:], labels)
+    through_batches = plan(BatchTeacher(chat), texts, labels)
+    lying = [Claim(chat.identify(TASK, text), 1) for text in texts[:3]]
+    Ledger(labels.database, "topics").for_batch("a run").exchange([], lying)
+    planned = plan(chat, texts, labels)
+    assert (planned.calls, planned.teachers[0].in_batches, planned.teachers[0].known) == (1, 3, 0)
+    assert (planned.likely_usd, planned.worst_usd) == (alone.likely_usd, alone.worst_usd)
+    fetched = plan(BatchTeacher(chat), texts, labels)
+    assert fetched.calls == 1
+    assert fetched.worst_usd == pytest.approx(through_batches.worst_usd), (
+        "they may come back unasked"
+    )
 
 
 def test_votes_are_planned_as_often_as_each_input_is_asked(labels: LabelStore) -> None:

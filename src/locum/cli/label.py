@@ -169,6 +169,8 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
         more = f" to {one.calls_at_most:,}" if one.calls_at_most > one.calls else ""
         calls = f"{one.calls:,}{more} calls to make, {one.known:,} answered before"
         rows.append([one.name, calls])
+        if one.in_batches:
+            rows.append(["", f"{one.in_batches:,} lie in batches: --batch fetches them"])
         if one.worst_usd is None:
             rows.append(["", f"about {tokens}; its price is not known"])
         elif one.worst_usd:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.store.in_flight import end_run, find_reserved, lock_ledgers
+from locum.store.in_flight import end_run, find_in_batches, find_reserved, lock_ledgers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locum.store.database import Database
 
 __all__ = ["BatchRow", "BatchStore"]
@@ -85,6 +87,14 @@ class BatchStore:
             InputError: The store cannot be read.
         """
         return find_reserved(self._database, run)
+
+    def holding(self, keys: Sequence[str]) -> set[str]:
+        """Return those of these keys that lie in a batch, of whichever teacher and ledger.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        return find_in_batches(self._database, keys)
 
     def close(self, run: str) -> None:
         """Remove a batch and its run; calls that it still has in flight count as never sent.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "delete_rows",
     "end_run",
+    "find_in_batches",
     "find_reserved",
     "find_rows",
     "free",
@@ -85,6 +86,15 @@ def find_rows(database: Database, keys: Sequence[str]) -> list[Row]:
     """Return key, run and reserved nanodollars of each of these keys that is in flight."""
     query = "SELECT key, run, worst FROM in_flight WHERE key IN (KEYS)"
     return execute_by_key(database, query, list(dict.fromkeys(keys)))
+
+
+def find_in_batches(database: Database, keys: Sequence[str]) -> set[str]:
+    """Return those of these keys that lie in a batch: what never expires has them in flight."""
+    query = (
+        "SELECT key FROM in_flight JOIN runs ON runs.id = in_flight.run "
+        "WHERE runs.expires IS NULL AND key IN (KEYS)"
+    )
+    return {key for (key,) in execute_by_key(database, query, keys)}
 
 
 def delete_rows(database: Database, keys: Iterable[str]) -> None:

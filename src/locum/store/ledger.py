@@ -10,6 +10,7 @@ from locum.errors import UsageError
 from locum.store.in_flight import (
     delete_rows,
     end_run,
+    find_in_batches,
     find_reserved,
     find_rows,
     free,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NANODOLLARS", "Balance", "Claim", "Ledger", "Settlement", "Verdict"]
 
-Verdict = Literal["granted", "known", "claimed", "short", "cap"]
+Verdict = Literal["granted", "known", "claimed", "batched", "short", "cap"]
 
 
 class Claim(NamedTuple):
@@ -139,9 +140,9 @@ class Ledger:
 
         Returns:
             For each claim ``granted`` where the call may be sent; ``known`` where its answer is
-            stored; ``claimed`` where it is in flight already; ``short`` where the money would do
-            if nothing else were reserved but for batches, which may lie with a provider for a day;
-            ``cap`` where it does not.
+            stored; ``claimed`` where it is in flight already, or ``batched`` if that is in a batch,
+            which may lie with a provider for a day; ``short`` where the money would do if nothing
+            else were reserved but for batches; ``cap`` where it does not.
 
         Raises:
             InputError: The store cannot be read or written.
@@ -162,7 +163,8 @@ class Ledger:
             twice = set(claimed_keys) & own.keys() - ended
             assert not twice, f"run {self.run} has {twice} in flight already"
             known = find_answers(self._database, claimed_keys).keys()
-            verdicts = _judge(settled, claims, self._cap, known, others)
+            batched = find_in_batches(self._database, sorted(others))
+            verdicts = _judge(settled, claims, self._cap, known, others - batched, batched)
             if "short" in verdicts and self._cap is not None:
                 left = self._cap - settled.spent - self.in_batches()
                 verdicts = _without_hopeless(verdicts, claims, left)
@@ -307,12 +309,15 @@ def _judge(
     cap: int | None,
     known: AbstractSet[str],
     in_flight: AbstractSet[str],
+    batched: AbstractSet[str],
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
     reserved, granted = balance.reserved, set[str]()
     for key, worst in claims:
         if key in known:
             verdicts.append("known")
+        elif key in batched:
+            verdicts.append("batched")
         elif key in in_flight or key in granted:
             verdicts.append("claimed")
         elif cap is None or balance.spent + reserved + worst <= cap:

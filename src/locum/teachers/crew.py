@@ -27,9 +27,10 @@ _LONGEST_WAIT = 30.0
 _MOST_TIMES_TOO_MANY = 20
 _SECONDS_BEFORE_CLAIMED = 0.5
 _SECONDS_FOR_CLAIMED = 60.0
-_HELD_BY_ANOTHER = Failure(
-    "unavailable",
-    "another run has been asking this for a minute; if it lies in a batch, fetch it with --batch",
+_HELD_BY_ANOTHER = Failure("asked elsewhere", "another run has been asking this for a minute")
+_IN_A_BATCH = Failure(
+    "asked elsewhere",
+    "this lies in a batch with the provider, which a run with --batch fetches",
 )
 _SECONDS_FOR_THE_LAST = 10.0
 
@@ -65,6 +66,10 @@ class _CapReachedError(Exception):
     """The budget does not allow another call."""
 
 
+class _BatchedError(Exception):
+    """The question lies in a batch."""
+
+
 class Crew:
     """Asks questions, as many at once as the pace allows.
 
@@ -97,22 +102,22 @@ class Crew:
             TeacherError: As the caller raises it, once the calls in flight have ended.
         """
         wanted = list(questions)
-        patience = _SECONDS_FOR_CLAIMED
+        clock = asyncio.get_running_loop().time
+        moved = clock()
         try:
             while wanted and not self._stopped:
-                self._claimed = []
+                self._claimed, began = [], clock()
                 async with aclosing(self._round(wanted)) as arriving:
                     async for answered in arriving:
                         yield answered
                 if self._claimed != wanted:
-                    patience = _SECONDS_FOR_CLAIMED
+                    moved = clock()
                 wanted = self._claimed
-                if wanted and patience <= 0:
+                if wanted and clock() - moved > _SECONDS_FOR_CLAIMED:
                     break
                 if wanted:
-                    patience -= _SECONDS_BEFORE_CLAIMED
-                    await asyncio.sleep(_SECONDS_BEFORE_CLAIMED)
-            for question in wanted if patience <= 0 else ():
+                    await asyncio.sleep(max(_SECONDS_BEFORE_CLAIMED, clock() - began))
+            for question in wanted if not self._stopped else ():
                 yield Answered(question, _HELD_BY_ANOTHER)
         finally:
             self._pace.rest()
@@ -174,6 +179,8 @@ class Crew:
                 return await self._attempt(question)
             except AttemptError as error:
                 return await self._try_again(question, error)
+        except _BatchedError:
+            return _IN_A_BATCH
         except RefusedError as error:
             return Failure("refused", str(error))
         except TooManyError as error:
@@ -288,6 +295,8 @@ class Crew:
         verdict = await self._till.reserve(question, worst)
         if verdict == "cap":
             raise _CapReachedError
+        if verdict == "batched":
+            raise _BatchedError
         if verdict == "claimed":
             self._claimed.append(question)
         return verdict == "granted"

@@ -90,8 +90,11 @@ class NonsenseGuard:
     def _is_of_one_input(self, failure: Failure) -> bool:
         """Whether a failure says nothing of what else is asked.
 
-        Of teachers that cost nothing, errors of a user's function alone say something.
+        Where another run asks, the teacher was not asked here. Of teachers that cost nothing,
+        errors of a user's function alone say something.
         """
+        if failure.kind == "asked elsewhere":
+            return True
         if self._teacher.free:
             return self._known or failure.cause is None
         return self._known and failure.kind in FINAL_FAILURES

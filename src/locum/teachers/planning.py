@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.prices import Tokens
+from locum.store import BatchStore
+from locum.teachers.batch import BatchTeacher
 from locum.teachers.panel import Panel
 from locum.teachers.protocol import check_texts
 from locum.teachers.votes import Votes
@@ -29,12 +31,14 @@ class PlannedTeacher(NamedTuple):
 
     Args:
         name: The model.
-        calls: Questions that are not answered yet.
+        calls: Questions that are not asked yet.
         calls_at_most: The same with those that are asked only where answers differ.
-        known: Questions that are.
+        known: Questions that are answered.
         tokens: About how many tokens the calls would take.
         likely_usd: About what they would cost; ``None`` where the price is not known.
         worst_usd: What they would cost at most, if no call is tried twice.
+        in_batches: Questions that lie in batches already, which a run through batches fetches; what
+            comes back unasked it asks again, so they are part of what its calls cost at most.
     """
 
     name: str
@@ -44,6 +48,7 @@ class PlannedTeacher(NamedTuple):
     tokens: Tokens
     likely_usd: float | None
     worst_usd: float | None
+    in_batches: int = 0
 
 
 class LabellingPlan(NamedTuple):
@@ -59,7 +64,7 @@ class LabellingPlan(NamedTuple):
 
     @property
     def calls(self) -> int:
-        """Questions that are not answered yet."""
+        """Questions that are not asked yet."""
         return sum(teacher.calls for teacher in self.teachers)
 
     @property
@@ -188,28 +193,38 @@ class _PlanningDesk:
         asked: Mapping[str, str],
         known: Mapping[str, TeacherAnswer],
     ) -> None:
-        missing = [text for key, text in asked.items() if key not in known]
-        planned = self._plan(teacher, task, missing, len(known))
+        missing = {key: text for key, text in asked.items() if key not in known}
+        batched = BatchStore(self._store.database).holding(list(missing))
+        texts = [text for key, text in missing.items() if key not in batched]
+        lying = [missing[key] for key in batched]
+        planned = self._plan(teacher, task, texts, lying, len(known))
         before = self.planned.get(teacher.name)
         self.planned[teacher.name] = planned if before is None else _add(before, planned)
 
     def _plan(
-        self, teacher: AskedTeacher, task: Task, missing: Sequence[str], known: int
+        self,
+        teacher: AskedTeacher,
+        task: Task,
+        missing: Sequence[str],
+        batched: Sequence[str],
+        known: int,
     ) -> PlannedTeacher:
         count = len(missing)
         measured = missing[:: max(1, count // _TEXTS_MEASURED)] if teacher.free else missing
-        worst = _mean([teacher.worst_case(task, text) for text in measured])
+        maybe = batched if isinstance(teacher, BatchTeacher) else ()
+        worst = _mean([teacher.worst_case(task, text) for text in (*measured, *maybe)])
         likely = _mean([teacher.likely_case(task, text) for text in measured])
         assert self._budget is not None
         price = self._budget.price_of(teacher)
-        costs = [self._cost(teacher, price, tokens, count) for tokens in (likely, worst)]
         return PlannedTeacher(
             teacher.name,
             count,
             count,
             known,
             Tokens(count * likely.input, count * likely.output),
-            *costs,
+            self._cost(teacher, price, likely, count),
+            self._cost(teacher, price, worst, count + len(maybe)),
+            len(batched),
         )
 
     def _cost(
@@ -244,4 +259,5 @@ def _add(first: PlannedTeacher, second: PlannedTeacher) -> PlannedTeacher:
         first.known + second.known,
         tokens,
         *costs,
+        first.in_batches + second.in_batches,
     )

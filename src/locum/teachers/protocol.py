@@ -41,6 +41,7 @@ FailureKind = Literal[
     "broken off",
     "unavailable",
     "rate limited",
+    "asked elsewhere",
 ]
 FINAL_FAILURES: frozenset[FailureKind] = frozenset({"refused", "empty", "missing"})
 """Those that the same question would meet again."""
@@ -104,7 +105,8 @@ class Till(Protocol):
 
         Returns:
             ``granted``; ``cap`` where the money that is left does not do, ever; ``known`` where
-            another run has the answer by now; ``claimed`` where another run is asking just now.
+            another run has the answer by now; ``claimed`` where another run is asking just now;
+            ``batched`` where it lies in a batch.
         """
         ...
 
