@@ -205,11 +205,19 @@ def test_a_teacher_that_is_not_there_is_code_1(project: LabelProject) -> None:
 
 def test_inputs_that_came_with_answers_are_not_asked_for(project: LabelProject) -> None:
     path = project.folder / "answered.csv"
-    path.write_text("text,answer\none,cash\ntwo,card\n", "utf-8")
+    path.write_text("text,label\none,cash\ntwo,\nthree,\n", "utf-8")
     command = ["label", "topics", "--inputs", "answered.csv", "--teacher", "patient"]
-    done = run(*command, "--budget", "1", folder=project.folder)
-    assert b"came with an answer: nothing to buy" in done.stderr
-    assert project.server.calls == 0
+    done = run(*command, "--budget", "1", "--json", folder=project.folder)
+    printed = orjson.loads(done.stdout)
+    assert printed["wanted"] == project.server.calls == 2
+    (note,) = printed["notes"]
+    assert note.startswith("1 of 3 inputs came with an answer in column 'label'")
+    assert note.endswith("where it is people's, say so: --column human=label")
+    path.write_text("text,label\none,cash\ntwo,card\n", "utf-8")
+    done = run(*command, "--budget", "1", folder=project.folder, code=2)
+    assert b"2 of 2 inputs came with an answer in column 'label'" in done.stderr
+    run(*command, "--budget", "1", "--column", "human=label", folder=project.folder)
+    assert project.server.charged == {"one": 1, "two": 1, "three": 1}
 
 
 def test_votes_are_counted_into_probabilities(project: LabelProject) -> None:

@@ -107,7 +107,15 @@ def label_command(
     if chosen is None:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
+    given = read_inputs(
+        task,
+        inputs,
+        column,
+        encoding,
+        place,
+        settings.redaction,
+        to_ask=model or "the teacher",
+    )
     declared = declare_task(task, settings, labels, instruction, given)
     noted = [*given.notes, *declared.notes]
     if not json_output:

@@ -167,7 +167,8 @@ def mind_answers(given: Given, teacher: str) -> Given:
     cure = f"where it is people's, say so: --column human={column}"
     if answered == len(given.examples):
         raise UsageError(
-            f"{said}; {cure}; where it is the teacher's, give the file by --calls alone"
+            f"{said}; {cure}; where it is the teacher's, there is nothing to buy: give the file to "
+            "locum distill by --calls alone"
         )
     return given._replace(notes=[*given.notes, f"{said}; {cure}"])
 
