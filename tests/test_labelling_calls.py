@@ -64,6 +64,19 @@ def test_votes_that_the_budget_left_unfinished_are_gone_on_with(store: LabelStor
     assert label(votes, store, cap_usd=200.0).texts == 0
 
 
+def test_what_is_known_counts_behind_the_end_of_the_budget(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.labelling.label._TEXTS_AT_ONCE", 4)
+    teacher = ScriptedTeacher(lambda *_: SOFT, free=False)
+    known = [Example(text) for text in TEXTS[30:]]
+    assert label(teacher, store, known, cap_usd=10.0).tally.asked == 10
+    done = label(teacher, store, CALLS, cap_usd=13.0)
+    assert (done.tally.cached, done.tally.asked, done.tally.unasked) == (10, 3, 27)
+    assert kept(store, finished=True).keys() == {*TEXTS[:3], *TEXTS[30:]}
+    assert [text for text, _ in teacher.asked] == [*TEXTS[30:], *TEXTS[:3]]
+
+
 def test_votes_that_were_in_when_a_run_broke_down_are_kept_and_gone_on_with(
     store: LabelStore,
 ) -> None:

@@ -126,8 +126,9 @@ def label_task(
         progress(done, max(total, len(wanted)), spent_usd)
 
     with LabellingDesk(task, store, budget, tell, human, of_calls) as desk:
-        parts = _in_parts(teacher, wanted)
-        for number, some in enumerate(parts, start=1):
+        for some in _in_parts(teacher, wanted):
+            # Where the budget has ended, what is known of the others is taken all the same.
+            desk.closed = desk.tally.unasked > 0
             desk.keys.clear()
             desk.unfinished.clear()
             try:
@@ -139,11 +140,6 @@ def label_task(
                 store.link(_links(some, desk.keys))
             keep_for_calls(task, some, answers, desk.keys, store, desk.unfinished)
             require_probabilities(task, teacher, _of_calls(some, answers).values())
-            if desk.tally.unasked:
-                unasked = len({example.text for part in parts[number:] for example in part})
-                desk.tally.wanted += unasked
-                desk.tally.unasked += unasked
-                break
         balance = desk.balance()
     done = [] if wanted else ["every input has its label, or came with an answer: nothing to buy"]
     notes = [*done, *desk.tally.notes(), *_told_by(teacher)]

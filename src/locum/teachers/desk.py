@@ -115,6 +115,7 @@ class LabellingDesk:
         keys: Keys of the answers to each text.
         unfinished: Texts of which another run has more to ask: the budget ended, or a call failed
             in a way that may pass.
+        closed: Whether nothing is asked any more, and what is known is looked up alone; may be set.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class LabellingDesk:
         self.tally = Tally()
         self.keys: dict[str, set[str]] = {}
         self.unfinished: set[str] = set()
+        self.closed = False
         self._failed: dict[str, FailureKind] = {}
         self._store = store
         self._budget = budget or Budget()
@@ -193,7 +195,7 @@ class LabellingDesk:
             guard.known(label)
         missing = [question for key, question in questions.items() if key not in known]
         self._tell()
-        if missing:
+        if missing and not self.closed:
             price = self._budget.price_of(teacher)
             run_to_end(lambda: self._ask(teacher, task, missing, price, known))
             asked = [known[question.key] for question in missing if question.key in known]
