@@ -64,6 +64,29 @@ def test_votes_that_the_budget_left_unfinished_are_gone_on_with(store: LabelStor
     assert label(votes, store, cap_usd=200.0).texts == 0
 
 
+def test_calls_of_one_text_are_asked_about_once_and_are_not_known_before(
+    store: LabelStore,
+) -> None:
+    calls = [
+        Example(text, "cash", call_id=f"{number} {text}")
+        for number in range(3)
+        for text in TEXTS[:25]
+    ]
+    told: list[tuple[int, int]] = []
+    done = label_task(
+        TASK,
+        ScriptedTeacher(lambda *_: SOFT),
+        calls,
+        store,
+        Budget(),
+        lambda done, total, _: told.append((done, total)),
+    )
+    assert (done.texts, done.tally.cached, done.tally.asked) == (75, 0, 25)
+    ids = [call.call_id for call in calls if call.call_id is not None]
+    assert store.soft_labels_of(TASK.labels, ids, finished=True).keys() == set(ids)
+    assert told[-1] == (25, 25)
+
+
 def test_what_is_known_counts_behind_the_end_of_the_budget(
     store: LabelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

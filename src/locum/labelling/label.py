@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import TeacherError
@@ -121,9 +122,10 @@ def label_task(
     human = human_labels(task, wanted)
     left = {example.call_id for example in wanted}
     of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]
+    different = len({example.text for example in wanted})
 
     def tell(done: int, total: int, spent_usd: float) -> None:
-        progress(done, max(total, len(wanted)), spent_usd)
+        progress(done, max(total, different), spent_usd)
 
     with LabellingDesk(task, store, budget, tell, human, of_calls) as desk:
         for some in _in_parts(teacher, wanted):
@@ -147,17 +149,23 @@ def label_task(
     return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
 
 
-def _in_parts(teacher: Teacher, examples: Sequence[Example]) -> list[Sequence[Example]]:
-    """Divide inputs into those that are asked about together, in their order.
+def _in_parts(teacher: Teacher, examples: Sequence[Example]) -> list[list[Example]]:
+    """Divide inputs into those that are asked about together, in the order of their texts.
 
-    Batches are answered within a day, so that one after another would take days.
+    Equal texts are asked about once, so they stay together. Batches are answered within a day, so
+    that one after another would take days.
     """
-    if not isinstance(teacher, AskedTeacher) or isinstance(teacher, BatchTeacher):
-        return [examples] if examples else []
-    first = ASKED_FIRST if any(e.call_id is not None for e in examples) else 0
-    starts = range(first, len(examples), _TEXTS_AT_ONCE)
-    parts = [examples[:first], *(examples[at : at + _TEXTS_AT_ONCE] for at in starts)]
-    return [part for part in parts if part]
+    by_text: dict[str, list[Example]] = {}
+    for example in examples:
+        by_text.setdefault(example.text, []).append(example)
+    equal = list(by_text.values())
+    if isinstance(teacher, AskedTeacher) and not isinstance(teacher, BatchTeacher):
+        first = ASKED_FIRST if any(e.call_id is not None for e in examples) else 0
+        starts = range(first, len(equal), _TEXTS_AT_ONCE)
+        parts = [equal[:first], *(equal[at : at + _TEXTS_AT_ONCE] for at in starts)]
+    else:
+        parts = [equal]
+    return [list(chain.from_iterable(part)) for part in parts if part]
 
 
 def require_probabilities(
