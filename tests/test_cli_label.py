@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from locum.cli.output import dollars
 from tests.asking import TASK
 from tests.charging_server import MODEL, ChargingServer, label_of
 from tests.commands import run
@@ -65,6 +66,7 @@ def test_the_object_has_these_keys(project: LabelProject) -> None:
     assert list(printed) == [
         "teacher",
         "texts",
+        "labelled",
         "wanted",
         "cached",
         "cached_outside",
@@ -223,7 +225,10 @@ def test_inputs_that_came_with_answers_are_not_asked_for(project: LabelProject) 
 def test_votes_are_counted_into_probabilities(project: LabelProject) -> None:
     printed = project.run("--votes", "3-4")
     assert printed["wanted"] == printed["answered"] == project.server.calls >= 120
+    assert printed["texts"] == printed["labelled"] == 40
     assert any("gives the same answer twice" in note for note in printed["notes"])
+    output, _ = label(project, "--teacher", "patient", "--votes", "3-4", "--budget", "1")
+    assert rows(output)["inputs with a label"] == "40"
 
 
 def test_files_of_answers_and_an_api_are_a_panel(project: LabelProject) -> None:
@@ -249,7 +254,11 @@ def test_the_plan_of_votes_says_how_many_there_may_be(project: LabelProject) -> 
     done = run("label", "topics", *options, "--dry-run", "--json", folder=project.folder)
     planned = orjson.loads(done.stdout)
     assert (planned["calls"], planned["calls_at_most"]) == (80, 240)
-    assert planned["worst_usd"] > 3 * planned["likely_usd"]
+    assert planned["likely_usd_at_most"] == pytest.approx(3 * planned["likely_usd"])
+    assert planned["worst_usd"] > planned["likely_usd_at_most"]
+    done = run("label", "topics", *options, folder=project.folder, code=2)
+    least, most = (dollars(planned[key]) for key in ("likely_usd", "likely_usd_at_most"))
+    assert f"take about {least} to {most}, and" in done.stderr.decode()
 
 
 def test_options_of_a_cluster_need_workers(project: LabelProject) -> None:

@@ -112,6 +112,7 @@ def test_votes_are_planned_as_often_as_each_input_is_asked(labels: LabelStore) -
     votes = Votes(ChatTeacher(NOWHERE, MODEL, top_logprobs=0, temperature=1.0), least=3)
     planned = plan(votes, ["a", "b"], labels)
     assert (planned.texts, planned.calls) == (2, 6)
+    assert planned.likely_usd_at_most == pytest.approx(8 / 3 * (planned.likely_usd or 0.0))
 
 
 def test_a_panel_is_planned_by_member(labels: LabelStore) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import dollars, print_json, print_notes, print_rows
+from locum.cli.output import about_dollars, dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, name_task, read_inputs
@@ -191,8 +191,8 @@ def _check_budget(plan: GenerationPlan, money: Budget) -> None:
             require_price(money.priced_as or one.name, money.prices)
     if money.cap_usd is None and plan.worst_usd:
         raise UsageError(
-            "say what writing and labelling may cost: --budget DOLLARS; these take about "
-            f"{dollars(plan.likely_usd)}, and more where texts are not taken"
+            "say what writing and labelling may cost: --budget DOLLARS; these take "
+            f"{about_dollars(plan)}, and more where texts are not taken"
         )
 
 
@@ -201,12 +201,12 @@ def _show_plan(plan: GenerationPlan, money: Budget, *, to_stdout: bool) -> None:
     for one in plan.teachers:
         does = "writes" if one is plan.writing else "labels"
         tokens = f"about {one.tokens.input:,} tokens in, {one.tokens.output:,} out"
-        price = f": {dollars(one.likely_usd)}" if one.worst_usd else ""
+        price = f": {about_dollars(one)}" if one.worst_usd else ""
         unknown = "; its price is not known" if one.worst_usd is None else ""
         calls = f"{one.calls:,} calls to make, {one.known:,} answered before"
         rows.append([f"{one.name} {does}", f"{calls}; {tokens}{price}{unknown}"])
     if plan.worst_usd:
-        rows.append(["price", f"about {dollars(plan.likely_usd)}, if every text is new"])
+        rows.append(["price", f"{about_dollars(plan)}, if every text is new"])
     if money.cap_usd is not None:
         rows.append(["budget", f"{dollars(money.cap_usd)}, earlier runs included"])
     print_rows(rows, to_stdout=to_stdout)

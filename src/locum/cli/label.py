@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import dollars, print_json, print_notes, print_rows
+from locum.cli.output import about_dollars, dollars, print_json, print_notes, print_rows
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, name_task, read_inputs
@@ -165,8 +165,8 @@ def _check_budget(plan: LabellingPlan, money: Budget) -> None:
             require_price(one.name, money.prices)
     if money.cap_usd is None and plan.worst_usd:
         raise UsageError(
-            "say what the labels may cost: --budget DOLLARS; these take about "
-            f"{dollars(plan.likely_usd)}, and {dollars(plan.worst_usd)} at most"
+            "say what the labels may cost: --budget DOLLARS; these take "
+            f"{about_dollars(plan)}, and {dollars(plan.worst_usd)} at most"
         )
 
 
@@ -182,10 +182,10 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
         if one.worst_usd is None:
             rows.append(["", f"about {tokens}; its price is not known"])
         elif one.worst_usd:
-            rows.append(["", f"about {tokens}: {dollars(one.likely_usd)}"])
+            rows.append(["", f"about {tokens}: {about_dollars(one)}"])
     if plan.worst_usd:
-        most = f"about {dollars(plan.likely_usd)}, at most {dollars(plan.worst_usd)}"
-        rows.append(["price", most])
+        most = f"at most {dollars(plan.worst_usd)}"
+        rows.append(["price", f"{about_dollars(plan)}, {most}"])
     if money.cap_usd is not None:
         rows.append(["budget", f"{dollars(money.cap_usd)}, earlier runs included"])
     print_rows(rows, to_stdout=to_stdout)
@@ -199,6 +199,7 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
     rows = [
         ["answered with a label", f"{tally.answered:,}"],
         *_counts(tally),
+        *_inputs(done),
         ["time", f"{done.seconds:,.1f} s" + (f", {rate:,.1f} answers a second" if rate else "")],
         ["spent", f"{dollars(tally.spent_usd)}; in all {dollars(spent)}{cap}"],
     ]
@@ -212,6 +213,13 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
         unasked = f"{tally.unasked:,} calls were not made: what is left of the budget does not do "
         again = "for the worst case of another; run again with a larger --budget to go on"
         print_notes([unasked + again])
+
+
+def _inputs(done: LabelledTask) -> list[list[str]]:
+    """How many inputs have a label, where several questions were asked of each."""
+    if done.labelled == done.tally.labelled:
+        return []
+    return [["inputs with a label", f"{done.labelled:,}"]]
 
 
 def _counts(tally: Tally) -> list[list[str]]:
@@ -234,6 +242,7 @@ def _plan_object(plan: LabellingPlan) -> dict[str, Any]:
         "calls": plan.calls,
         "calls_at_most": sum(one.calls_at_most for one in plan.teachers),
         "likely_usd": plan.likely_usd,
+        "likely_usd_at_most": plan.likely_usd_at_most,
         "worst_usd": plan.worst_usd,
         "teachers": [one._asdict() | {"tokens": one.tokens._asdict()} for one in plan.teachers],
     }
@@ -244,6 +253,7 @@ def _result_object(done: LabelledTask, money: Budget) -> dict[str, Any]:
     return {
         "teacher": done.teacher,
         "texts": done.texts,
+        "labelled": done.labelled,
         **tally.as_object(),
         "seconds": done.seconds,
         "spent_in_all_usd": done.balance.spent_usd,

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from locum.labelling import GenerationPlan
+    from locum.teachers import LabellingPlan
+    from locum.teachers.planning import PlannedTeacher
+
 __all__ = [
+    "about_dollars",
     "command_to_type",
     "count_of_calls",
     "dollars",
@@ -97,3 +102,9 @@ def dollars(amount: float | None) -> str:
     from locum.report import format_dollars
 
     return format_dollars(amount)
+
+
+def about_dollars(plan: GenerationPlan | LabellingPlan | PlannedTeacher) -> str:
+    """Return what a plan is likely to cost, as two amounts where it depends on the answers."""
+    ends = dict.fromkeys([dollars(plan.likely_usd), dollars(plan.likely_usd_at_most)])
+    return f"about {' to '.join(ends)}"

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import command_to_type, dollars, print_json, print_notes, print_rows
+from locum.cli.output import (
+    about_dollars,
+    command_to_type,
+    dollars,
+    print_json,
+    print_notes,
+    print_rows,
+)
 from locum.cli.places import open_store, project_settings, store_place
 from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, name_task, read_inputs
@@ -218,7 +225,7 @@ def _check_budget(plan: RelabellingPlan, money: Budget) -> None:
     if money.cap_usd is None and plan.labels.worst_usd:
         raise UsageError(
             "say what the labels may cost: --budget DOLLARS; soft labels of all "
-            f"{len(plan.basket.rows):,} inputs take about {dollars(plan.labels.likely_usd)}"
+            f"{len(plan.basket.rows):,} inputs take {about_dollars(plan.labels)}"
         )
 
 
@@ -238,11 +245,11 @@ def _show_plan(plan: RelabellingPlan, money: Budget, *, to_stdout: bool) -> None
     for one in plan.labels.teachers:
         tokens = f"about {one.tokens.input:,} tokens in, {one.tokens.output:,} out"
         rows.append([one.name, f"{one.calls:,} calls, {one.known:,} answered before; {tokens}"])
-    likely, worst = plan.labels.likely_usd, plan.labels.worst_usd
+    worst = plan.labels.worst_usd
     if worst is None:
         rows.append(["price", "not known"])
     elif worst:
-        rows.append(["price", f"about {dollars(likely)}, at most {dollars(worst)}"])
+        rows.append(["price", f"{about_dollars(plan.labels)}, at most {dollars(worst)}"])
     if plan.shortage is not None and to_stdout:
         rows.append(["note", plan.shortage])
     elif plan.shortage is None and money.cap_usd is not None:

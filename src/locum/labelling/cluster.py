@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from locum.errors import LocumError, UsageError
 from locum.labelling.label import (
     LabelledTask,
+    count_labelled,
     human_labels,
     keep_for_calls,
     require_probabilities,
@@ -78,7 +79,7 @@ class _Worker:
         self._store = LabelStore(order.place)
         self._teacher = build_teacher(order.teacher, order.others)
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str | int]]:
         """Label the texts of a batch, and return the counts."""
         import orjson
 
@@ -94,8 +95,10 @@ class _Worker:
                 human=order.human,
             )
         except LocumError as error:
-            return {"tally": [""], "error": [str(error)]}
-        return {"tally": [orjson.dumps(run.tally.as_object()).decode()], "error": [""]}
+            return {"tally": [""], "labelled": [0], "error": [str(error)]}
+        labelled = count_labelled(order.task, texts, run.answers)
+        tally = orjson.dumps(run.tally.as_object()).decode()
+        return {"tally": [tally], "labelled": [labelled], "error": [""]}
 
 
 def label_on_cluster(
@@ -133,7 +136,7 @@ def label_on_cluster(
         wanted = unlabelled(task, examples, store)
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
         order = _Order(task, *chosen, shared, budget, human_labels(task, wanted))
-        tally = _run(order, [example.text for example in wanted], cluster, progress)
+        tally, labelled = _run(order, [example.text for example in wanted], cluster, progress)
         for_calls = [example for example in wanted if example.call_id is not None]
         if for_calls:
             texts = [example.text for example in for_calls]
@@ -143,7 +146,7 @@ def label_on_cluster(
             require_probabilities(task, teacher, known.answers)
         balance = Ledger(store.database, budget.ledger).balance()
     seconds = time.monotonic() - started
-    return LabelledTask(teacher.name, len(wanted), tally, balance, seconds, tally.notes())
+    return LabelledTask(teacher.name, len(wanted), labelled, tally, balance, seconds, tally.notes())
 
 
 def _used(
@@ -160,11 +163,12 @@ def _run(
     texts: Sequence[str],
     cluster: Cluster,
     progress: Callable[[int, int, float], None],
-) -> Tally:
+) -> tuple[Tally, int]:
+    """Return the counts of all workers, and how many texts have a label."""
     import orjson
 
     ray = _connect(cluster, order.place)
-    tally, errors = Tally(), list[str]()
+    tally, labelled, errors = Tally(), 0, list[str]()
 
     class Worker(_Worker):
         def __init__(self) -> None:
@@ -182,10 +186,11 @@ def _run(
             errors.append(row["error"])
             continue
         tally.add(orjson.loads(row["tally"]))
+        labelled += row["labelled"]
         progress(tally.done, max(tally.wanted, len(texts)), tally.spent_usd)
     if errors:
         raise LocumError(f"{len(errors):,} batches failed on their workers; first: {errors[0]}")
-    return tally
+    return tally, labelled
 
 
 def _connect(cluster: Cluster, place: str) -> Any:  # noqa: ANN401 - the module

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED_FIRST",
     "LabelledTask",
+    "count_labelled",
     "human_labels",
     "keep_for_calls",
     "label_task",
@@ -47,6 +48,7 @@ class LabelledTask(NamedTuple):
     Args:
         teacher: Who was asked.
         texts: Inputs that were to be labelled.
+        labelled: Different ones of them that have a label now.
         tally: Counts of its calls.
         balance: Where the task's account stands after it.
         seconds: How long it took.
@@ -55,6 +57,7 @@ class LabelledTask(NamedTuple):
 
     teacher: str
     texts: int
+    labelled: int
     tally: Tally
     balance: Balance
     seconds: float
@@ -122,7 +125,7 @@ def label_task(
     human = human_labels(task, wanted)
     left = {example.call_id for example in wanted}
     of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]
-    different = len({example.text for example in wanted})
+    labelled, different = 0, len({example.text for example in wanted})
 
     def tell(done: int, total: int, spent_usd: float) -> None:
         progress(done, max(total, different), spent_usd)
@@ -142,11 +145,12 @@ def label_task(
                 store.link(_links(some, desk.keys))
             keep_for_calls(task, some, answers, desk.keys, store, desk.unfinished)
             require_probabilities(task, teacher, _of_calls(some, answers).values())
+            labelled += count_labelled(task, [example.text for example in some], answers)
         balance = desk.balance()
     done = [] if wanted else ["every input has its label, or came with an answer: nothing to buy"]
     notes = [*done, *desk.tally.notes(), *_told_by(teacher)]
     seconds = time.monotonic() - started
-    return LabelledTask(teacher.name, len(wanted), desk.tally, balance, seconds, notes)
+    return LabelledTask(teacher.name, len(wanted), labelled, desk.tally, balance, seconds, notes)
 
 
 def _in_parts(teacher: Teacher, examples: Sequence[Example]) -> list[list[Example]]:
@@ -225,6 +229,20 @@ def keep_for_calls(
         left = {e.call_id for e in examples if e.call_id is not None and e.text in unfinished}
         store.add_soft_labels(task.labels, found, left)
         store.link(_links(examples, keys))
+
+
+def count_labelled(
+    task: Task, texts: Sequence[str], answers: Sequence[TeacherAnswer | None]
+) -> int:
+    """Return how many different texts are answered with a label of the task."""
+    parse = LabelParser(task.labels)
+    return len(
+        {
+            text
+            for text, answer in zip(texts, answers, strict=True)
+            if answer is not None and not answer.refused and parse(answer.text) is not None
+        }
+    )
 
 
 def _of_calls(

@@ -12,7 +12,7 @@ from locum.labelling.writing import Writing, read_synthetic
 from locum.prices import Tokens
 from locum.teachers import Panel, Votes, plan_labels
 from locum.teachers.http import HttpTeacher
-from locum.teachers.planning import PlannedTeacher
+from locum.teachers.planning import PlannedTeacher, sum_known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +52,17 @@ class GenerationPlan(NamedTuple):
     @property
     def likely_usd(self) -> float | None:
         """About what it would cost; ``None`` where a price is not known."""
-        costs = [one.likely_usd for one in self.teachers]
-        return None if None in costs else sum(cost or 0.0 for cost in costs)
+        return sum_known(one.likely_usd for one in self.teachers)
+
+    @property
+    def likely_usd_at_most(self) -> float | None:
+        """About what it would cost if all that may be asked were; ``None`` likewise."""
+        return sum_known(one.likely_usd_at_most for one in self.teachers)
 
     @property
     def worst_usd(self) -> float | None:
         """What the same calls would cost at most; ``None`` where a price is not known."""
-        costs = [one.worst_usd for one in self.teachers]
-        return None if None in costs else sum(cost or 0.0 for cost in costs)
+        return sum_known(one.worst_usd for one in self.teachers)
 
 
 def find_writer(teacher: Teacher) -> HttpTeacher:

@@ -13,7 +13,7 @@ from locum.teachers.protocol import check_texts
 from locum.teachers.votes import Votes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from locum.prices import Price
     from locum.schema import Task, TeacherAnswer
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from locum.teachers.desk import Budget
     from locum.teachers.protocol import AskedTeacher, Teacher
 
-__all__ = ["KnownLabels", "LabellingPlan", "PlannedTeacher", "plan_labels", "read_labels"]
+__all__ = [
+    "KnownLabels",
+    "LabellingPlan",
+    "PlannedTeacher",
+    "plan_labels",
+    "read_labels",
+    "sum_known",
+]
 
 _TEXTS_MEASURED = 1_000
 
@@ -50,6 +57,11 @@ class PlannedTeacher(NamedTuple):
     worst_usd: float | None
     in_batches: int = 0
 
+    @property
+    def likely_usd_at_most(self) -> float | None:
+        """About what the calls would cost if all that may be asked were."""
+        return _times(self.likely_usd, self.calls_at_most / max(1, self.calls))
+
 
 class LabellingPlan(NamedTuple):
     """What a labelling run would do.
@@ -70,14 +82,17 @@ class LabellingPlan(NamedTuple):
     @property
     def likely_usd(self) -> float | None:
         """About what they would cost; ``None`` where a price is not known."""
-        costs = [teacher.likely_usd for teacher in self.teachers]
-        return None if None in costs else sum(cost or 0.0 for cost in costs)
+        return sum_known(teacher.likely_usd for teacher in self.teachers)
+
+    @property
+    def likely_usd_at_most(self) -> float | None:
+        """About what they would cost if all that may be asked were; ``None`` likewise."""
+        return sum_known(teacher.likely_usd_at_most for teacher in self.teachers)
 
     @property
     def worst_usd(self) -> float | None:
         """What they would cost at most; ``None`` where a price is not known."""
-        costs = [teacher.worst_usd for teacher in self.teachers]
-        return None if None in costs else sum(cost or 0.0 for cost in costs)
+        return sum_known(teacher.worst_usd for teacher in self.teachers)
 
 
 class KnownLabels(NamedTuple):
@@ -127,6 +142,12 @@ def _stretch(teacher: Teacher) -> dict[str, float]:
     if isinstance(teacher, Panel):
         return {name: n for one in teacher.teachers for name, n in _stretch(one).items()}
     return {}
+
+
+def sum_known(costs: Iterable[float | None]) -> float | None:
+    """Return a sum; ``None`` where a part of it is not known."""
+    found = list(costs)
+    return None if None in found else sum(cost or 0.0 for cost in found)
 
 
 def _times(amount: float | None, factor: float) -> float | None:
@@ -245,19 +266,13 @@ def _add(first: PlannedTeacher, second: PlannedTeacher) -> PlannedTeacher:
     tokens = Tokens(
         first.tokens.input + second.tokens.input, first.tokens.output + second.tokens.output
     )
-    costs = [
-        None if one is None or other is None else one + other
-        for one, other in (
-            (first.likely_usd, second.likely_usd),
-            (first.worst_usd, second.worst_usd),
-        )
-    ]
     return PlannedTeacher(
         first.name,
         first.calls + second.calls,
         first.calls_at_most + second.calls_at_most,
         first.known + second.known,
         tokens,
-        *costs,
+        sum_known([first.likely_usd, second.likely_usd]),
+        sum_known([first.worst_usd, second.worst_usd]),
         first.in_batches + second.in_batches,
     )
