@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TASK = "questions"
 RECORDED_PRICE = "gpt-4.1-nano"
+RECORDED_BUDGET = "1"
 HUMAN_LABELLED = 300
 TEST_SHARE = 0.2
 SEED = 0
@@ -44,12 +45,14 @@ def parse_arguments() -> argparse.Namespace:
         "--priced-as",
         help=f"whose list price the tokens get (recorded: {RECORDED_PRICE}; live: the model's own)",
     )
+    parser.add_argument("--budget", help="US dollars at most, where calls have a price")
     parser.add_argument("--home", type=Path, help="where the student is kept (default .locum)")
     arguments = parser.parse_args()
     if bool(arguments.teacher) != bool(arguments.model):
         parser.error("--teacher and --model go together")
     if not arguments.teacher:
         arguments.priced_as = arguments.priced_as or RECORDED_PRICE
+        arguments.budget = arguments.budget or RECORDED_BUDGET
     return arguments
 
 
@@ -96,6 +99,7 @@ def distil(arguments: argparse.Namespace, url: str, model: str, inputs: Path) ->
     command += ["--home", str(arguments.home)] if arguments.home else []
     command += ["--target", arguments.target]
     command += ["--priced-as", arguments.priced_as] if arguments.priced_as else []
+    command += ["--budget", arguments.budget] if arguments.budget else []
     return subprocess.run(command, check=False).returncode
 
 

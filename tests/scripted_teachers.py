@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from locum.prices import Tokens
 from locum.schema import OwnPrice, TeacherAnswer
 from locum.store import LabelStore
-from locum.teachers.desk import Budget, LabellingDesk
+from locum.teachers.budget import Budget
+from locum.teachers.desk import LabellingDesk
 from locum.teachers.protocol import Answered, AskedTeacher, Failure
 
 if TYPE_CHECKING:

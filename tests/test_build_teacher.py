@@ -241,7 +241,7 @@ def test_no_teacher_on_the_command_line_is_none(tmp_path: Path) -> None:
 def test_the_budget_of_a_task() -> None:
     settings = Settings(prices={"m": OwnPrice(1.0, 2.0)})
     assert make_budget("topics", 2.5, "m", settings) == Budget(
-        ledger="topics", cap_usd=2.5, prices=settings.prices, priced_as="m"
+        ledger="topics", cap_usd=2.5, prices=settings.prices, priced_as="m", cap_required=True
     )
     with pytest.raises(UsageError, match="knows no model 'n'"):
         make_budget("topics", 2.5, "n", settings)

@@ -143,6 +143,30 @@ def test_without_a_budget_the_price_is_said_and_nothing_bought(project: LabelPro
     assert project.server.arrivals == []
 
 
+def test_distill_buys_what_is_missing_only_within_a_budget(project: LabelProject) -> None:
+    label(project, "--teacher", "patient", "--budget", "0.0013")
+    bought = project.server.calls
+    assert 0 < bought < 40
+    made = ["distill", "topics", "--inputs", "inputs.jsonl", "--teacher", "patient"]
+    refused = run(*made, folder=project.folder, code=2).stderr.decode()
+    assert f"say what the answers may cost: --budget DOLLARS; the {40 - bought} calls" in refused
+    assert f"--budget 0 takes the {bought} answers that are known" in refused
+    assert project.server.calls == bought
+    told = run(*made, "--budget", "0", folder=project.folder, code=3).stderr.decode()
+    assert f"{40 - bought} calls to make, about $" in told
+    assert f"0 calls answered, {40 - bought} not made: the budget ended, {bought} answers" in told
+    assert project.server.calls == bought
+    done = run(*made, "--budget", "1", "-q", "--json", folder=project.folder, code=3)
+    spending = orjson.loads(done.stdout)["spending"]
+    assert project.server.calls == 40
+    assert spending["in_all_usd"] == pytest.approx(project.server.charged_usd)
+    assert spending["spent_usd"] == pytest.approx(spending["in_all_usd"] * (40 - bought) / 40)
+    assert spending["budget_usd"] == 1
+    again = run(*made, folder=project.folder, code=3)
+    assert rows(again.stdout.decode())["spent"].startswith("$0; in all $0.00")
+    assert project.server.calls == 40
+
+
 @pytest.mark.parametrize("budget", [(), ("--budget", "1")])
 def test_an_unknown_model_asks_for_its_price(project: LabelProject, budget: tuple[str]) -> None:
     arguments = ["--teacher", project.server.url, "--model", "no-such-model-7b", *budget]

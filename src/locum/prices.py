@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Price",
     "Tokens",
+    "about_dollars",
     "batch_share",
     "find_price",
+    "format_dollars",
     "list_cost_usd",
     "require_price",
     "sells_batches",
@@ -93,6 +95,18 @@ class Price(NamedTuple):
         plain = max(tokens.input - tokens.cached, 0)
         dollars = plain * self.own.input + tokens.cached * cached + tokens.output * self.own.output
         return dollars / _TOKENS_A_PRICE
+
+
+def format_dollars(dollars: float | None) -> str:
+    """Return an amount to three digits."""
+    if dollars is None:
+        return "-"
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.3g}"
+
+
+def about_dollars(least: float | None, most: float | None) -> str:
+    """Return about what is paid, as two amounts where they differ."""
+    return f"about {' to '.join(dict.fromkeys([format_dollars(least), format_dollars(most)]))}"
 
 
 def find_price(model: str, own: Mapping[str, OwnPrice] | None = None) -> Price | None:

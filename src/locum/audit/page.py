@@ -125,7 +125,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _amount(amount: Amount, unit: str = "") -> str:
-    from locum.report import format_dollars
+    from locum.prices import format_dollars
 
     def written(value: float) -> str:
         return f"{value:,.0f}{unit}" if unit else format_dollars(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.report import format_dollars
+from locum.prices import format_dollars
 
 if TYPE_CHECKING:
     from locum.audit.foresight import Foresight

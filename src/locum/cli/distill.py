@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locum.cli.distilled import print_result
+from locum.cli.distilled import Account, print_result
 from locum.cli.extraction import (
     ExtractionFlags,
     find_extraction,
@@ -51,9 +51,7 @@ from locum.cli.teachers import (
 )
 
 if TYPE_CHECKING:
-    from locum.distillation import Distillation
-    from locum.extraction import ExtractionDistillation
-    from locum.generation import GenerationDistillation
+    from locum.cli.distilled import AnyDistillation
 
 __all__ = ["distill_command"]
 
@@ -248,10 +246,11 @@ def distill_command(
             has_others=extraction is not None or labels is not None or task in settings.tasks,
             has_teacher=bool(teacher),
         )
-        result: Distillation | ExtractionDistillation | GenerationDistillation
+        result: AnyDistillation
         database = (
             stack.enter_context(open_database(place)) if teacher or judge or not file else None
         )
+        account = Account(database, money) if database and (teacher or judge) else None
         before = begin_refresh(task, database, file, generation) if refresh else None
         asked = make_teacher(flags, settings, database, progress.stage)
         if extraction is not None:
@@ -334,6 +333,7 @@ def distill_command(
                 notes=[*given.notes, *declared.notes],
                 progress=progress,
             )
+        spending = account.spending() if account else None
         # Before what may fail: all of the work is in it.
         is_reported = keep_report(result, folder, given.examples, place)
         kept = result.student is not None
@@ -345,6 +345,6 @@ def distill_command(
             keep_student(certified, folder.student, given.examples, place)
         else:
             put_aside(folder.student)
-    print_result(result, folder, home, kept=kept, json_output=json_output)
+    print_result(result, folder, home, spending=spending, kept=kept, json_output=json_output)
     if not is_reported:
         raise typer.Exit(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from locum.cli.output import command_to_type, print_json, print_notes, table
+from locum.cli.output import command_to_type, dollars, print_json, print_notes, table
 from locum.errors import QualityGateError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import TypeAlias
 
     from rich.console import Console
 
@@ -16,15 +17,59 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
     from locum.generation import GenerationDistillation
+    from locum.store import Database
+    from locum.teachers import Budget
 
-__all__ = ["print_result"]
+    AnyDistillation: TypeAlias = Distillation | ExtractionDistillation | GenerationDistillation
+
+__all__ = ["Account", "Spending", "print_result"]
+
+
+class Spending(NamedTuple):
+    """Money of a task.
+
+    Args:
+        spent_usd: What was charged while a student was made, in US dollars.
+        in_all_usd: What was charged in all runs.
+        budget_usd: The cap; ``None`` where there is none.
+    """
+
+    spent_usd: float
+    in_all_usd: float
+    budget_usd: float | None
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        cap = "" if self.budget_usd is None else f" of {dollars(self.budget_usd)}"
+        return f"{dollars(self.spent_usd)}; in all {dollars(self.in_all_usd)}{cap}"
+
+
+class Account:
+    """What a task's answers cost from here on.
+
+    Args:
+        database: The store.
+        budget: What they may cost.
+    """
+
+    def __init__(self, database: Database, budget: Budget) -> None:
+        from locum.store import Ledger
+
+        self._ledger, self._cap_usd = Ledger(database, budget.ledger), budget.cap_usd
+        self._before_usd = self._ledger.balance().spent_usd
+
+    def spending(self) -> Spending:
+        """Return what was spent since then, and in all."""
+        in_all_usd = self._ledger.balance().spent_usd
+        return Spending(in_all_usd - self._before_usd, in_all_usd, self._cap_usd)
 
 
 def print_result(
-    result: Distillation | ExtractionDistillation | GenerationDistillation,
+    result: AnyDistillation,
     folder: TaskFolder,
     home: Path | None,
     *,
+    spending: Spending | None = None,
     kept: bool,
     json_output: bool,
 ) -> None:
@@ -34,6 +79,7 @@ def print_result(
         result: The distillation.
         folder: Where the task's files lie.
         home: The home, as it was given.
+        spending: What its answers did cost; ``None`` where nobody could be asked.
         kept: Whether its student lies there.
         json_output: Whether it is to be an object.
 
@@ -45,22 +91,24 @@ def print_result(
     from locum.report import extraction_object, generation_object, result_object
 
     artefact = folder.student if kept else None
+    money = {"spending": spending and spending._asdict()}
     if not json_output:
-        _print_table(result, folder, home, kept=kept)
+        _print_table(result, folder, home, spending, kept=kept)
     elif isinstance(result, ExtractionDistillation):
-        print_json(extraction_object(result, folder.report, artefact))
+        print_json(extraction_object(result, folder.report, artefact) | money)
     elif isinstance(result, GenerationDistillation):
-        print_json(generation_object(result, folder.report, artefact))
+        print_json(generation_object(result, folder.report, artefact) | money)
     else:
-        print_json(result_object(result, folder.report, artefact))
+        print_json(result_object(result, folder.report, artefact) | money)
     if result.decision.verdict != "distil":
         raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
 
 
 def _print_table(
-    result: Distillation | ExtractionDistillation | GenerationDistillation,
+    result: AnyDistillation,
     folder: TaskFolder,
     home: Path | None,
+    spending: Spending | None,
     *,
     kept: bool,
 ) -> None:
@@ -80,6 +128,8 @@ def _print_table(
         _print_frontier(result, console)
     if result.decision.verdict == "distil":
         console.print(f"\nDistil: {result.decision.reason}.", markup=False)
+    if spending is not None and spending.in_all_usd:
+        console.print(f"spent    {spending}", markup=False)
     if kept:
         console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
     console.print(f"report   {folder.report}", markup=False, soft_wrap=True)

@@ -99,12 +99,13 @@ def count_of_calls(count: int) -> str:
 
 def dollars(amount: float | None) -> str:
     """Return an amount to three digits."""
-    from locum.report import format_dollars
+    from locum.prices import format_dollars
 
     return format_dollars(amount)
 
 
 def about_dollars(plan: GenerationPlan | LabellingPlan | PlannedTeacher) -> str:
     """Return what a plan is likely to cost, as two amounts where it depends on the answers."""
-    ends = dict.fromkeys([dollars(plan.likely_usd), dollars(plan.likely_usd_at_most)])
-    return f"about {' to '.join(ends)}"
+    from locum import prices
+
+    return prices.about_dollars(plan.likely_usd, plan.likely_usd_at_most)

@@ -199,7 +199,13 @@ def make_budget(
 
     if priced_as is not None:
         require_price(priced_as, settings.prices)
-    return Budget(ledger=task, cap_usd=cap_usd, prices=settings.prices, priced_as=priced_as)
+    return Budget(
+        ledger=task,
+        cap_usd=cap_usd,
+        prices=settings.prices,
+        priced_as=priced_as,
+        cap_required=True,
+    )
 
 
 def _settings_of(given: str, flags: TeacherFlags, settings: Settings) -> TeacherSettings:

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
 from locum.labelling.label import human_labels
+from locum.prices import format_dollars
 from locum.store import Database, LabelStore
-from locum.teachers import Budget, Teacher, label_texts
+from locum.teachers import (
+    Budget,
+    Teacher,
+    describe_plan,
+    label_texts,
+    plan_labels,
+    require_cap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +77,7 @@ def collect_answers(
         )
     if teacher is None or not unanswered:
         return answers, []
-    told.stage(f"asking {teacher.name} for {len(unanswered):,} labels")
+    told.stage(f"labels wanted of {teacher.name}: {len(unanswered):,}")
     asked = [examples[row] for row in unanswered]
     human = human_labels(task, examples)
     bought = buy_answers(task, teacher, asked, place, budget, told, human)
@@ -110,12 +118,18 @@ def buy_answers(
 
     Raises:
         TeacherError: The teacher fails altogether.
+        UsageError: Calls cost something, a cap is required, and there is none.
     """
+    texts = [example.text for example in examples]
     with place_of_answers(place) as kept, LabelStore(kept) as store:
+        if budget.cap_required:
+            plan = plan_labels(task, teacher, texts, store, budget)
+            require_cap(plan, budget)
+            told.stage(describe_plan(plan))
         run = label_texts(
             task,
             teacher,
-            [example.text for example in examples],
+            texts,
             store,
             lambda done, total, _: told.advance(done, total),
             budget=budget,
@@ -123,10 +137,15 @@ def buy_answers(
         )
         store.link([(key, e.call_id) for e in examples if e.call_id for key in run.keys[e.text]])
     tally = run.tally
-    told.stage(f"{tally.asked:,} calls answered, {tally.cached:,} answers known without one")
+    cost = f" for {format_dollars(tally.spent_usd)}" * bool(tally.spent_usd)
+    unasked = f", {tally.unasked:,} not made: the budget ended" * bool(tally.unasked)
+    told.stage(
+        f"{tally.asked:,} calls answered{cost}{unasked}, {tally.cached:,} answers known without one"
+    )
     left = [f"the budget ended with {tally.unasked:,} calls not made"] if tally.unasked else []
     failed = [f"{tally.failed.total():,} calls failed"] if tally.failed else []
-    return Bought(run.answers, [*left, *failed, *tally.notes()], tally.unasked)
+    notes = [*left, *failed, *tally.notes()]
+    return Bought(run.answers, notes, tally.unasked)
 
 
 def _add_bought(

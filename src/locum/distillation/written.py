@@ -102,7 +102,7 @@ def collect_written(
             f"{teacher.name!r} cannot be asked for {wanted.what}: expected a model behind an API "
             "that is asked call by call and once, a locum.ChatTeacher or MessagesTeacher"
         )
-    told.stage(f"asking {teacher.name} for {len(unanswered):,} {wanted.what}")
+    told.stage(f"{wanted.what} wanted of {teacher.name}: {len(unanswered):,}")
     # The prompts are the teacher's own; labels are what its answers are not.
     stand_in = Task(wanted.task, (wanted.what, "nothing"))
     answers, notes, _ = buy_answers(

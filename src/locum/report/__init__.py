@@ -6,7 +6,6 @@ from locum.report.comparison import (
     compare,
     compare_extraction,
     compare_generation,
-    format_dollars,
 )
 from locum.report.fields import FieldTable, extraction_object, family_table, field_table
 from locum.report.frontier import Frontier, frontier_table
@@ -32,7 +31,6 @@ __all__ = [
     "extraction_object",
     "family_table",
     "field_table",
-    "format_dollars",
     "frontier_table",
     "generation_object",
     "line_chart",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.prices import format_dollars
+
 if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.evaluation import Share
@@ -16,7 +18,6 @@ __all__ = [
     "compare",
     "compare_extraction",
     "compare_generation",
-    "format_dollars",
     "format_duration",
     "format_share",
     "format_size",
@@ -178,13 +179,6 @@ def format_duration(microseconds: float) -> str:
         if microseconds < limit:
             return f"{microseconds / divisor:.3g} {unit}"
     return f"{microseconds / 1e6:.3g} s"
-
-
-def format_dollars(dollars: float | None) -> str:
-    """Return an amount to three digits."""
-    if dollars is None:
-        return _NONE
-    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.3g}"
 
 
 def format_size(size_bytes: int) -> str:

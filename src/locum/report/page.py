@@ -11,12 +11,12 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from locum.errors import InputError
 from locum.extraction import ExtractionDistillation
 from locum.generation import GenerationDistillation
+from locum.prices import format_dollars
 from locum.report.charts import Line, line_chart
 from locum.report.comparison import (
     compare,
     compare_extraction,
     compare_generation,
-    format_dollars,
     format_duration,
     format_share,
     format_size,

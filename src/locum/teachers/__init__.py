@@ -1,9 +1,10 @@
 """Teachers: models that answer today, and how their answers become soft labels."""
 
 from locum.teachers.batch import BatchTeacher
+from locum.teachers.budget import Budget, describe_plan, require_cap
 from locum.teachers.build import build_teacher
 from locum.teachers.chat import API_KEY_VARIABLES, ChatTeacher
-from locum.teachers.desk import Budget, LabellingDesk, LabellingRun, label_texts
+from locum.teachers.desk import LabellingDesk, LabellingRun, label_texts
 from locum.teachers.file import AnswerFile
 from locum.teachers.function import FunctionTeacher
 from locum.teachers.given import given_answers
@@ -49,11 +50,13 @@ __all__ = [
     "build_messages",
     "build_teacher",
     "check_text",
+    "describe_plan",
     "given_answers",
     "label_distribution",
     "label_masses",
     "label_texts",
     "plan_labels",
     "read_labels",
+    "require_cap",
     "require_teacher",
 ]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 from collections import Counter
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from locum.errors import UsageError
-from locum.prices import find_price, require_price
 from locum.schema import TeacherAnswer
 from locum.store import NANODOLLARS, Ledger
+from locum.teachers.budget import Budget
 from locum.teachers.nonsense_guard import NonsenseGuard
 from locum.teachers.parsing import LabelParser
 from locum.teachers.protocol import FINAL_FAILURES, Failure, Question, check_texts
@@ -26,59 +23,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from locum.prices import Price
-    from locum.schema import OwnPrice, Task
+    from locum.schema import Task
     from locum.store import Balance, LabelStore
     from locum.teachers.protocol import AskedTeacher, FailureKind, Teacher
 
-__all__ = ["Budget", "LabellingDesk", "LabellingRun", "label_texts"]
+__all__ = ["LabellingDesk", "LabellingRun", "label_texts"]
 
 _SECONDS_BETWEEN_TICKS = 5.0
 _TEXTS_BEFORE = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """What labels may cost, and what tokens do.
-
-    Args:
-        ledger: Name under which spending is counted; all runs that share it share the cap.
-        cap_usd: US dollars that may be spent in all, earlier runs included; ``None`` for no cap.
-        prices: Prices of one's own, by model; others are the public list's.
-        priced_as: Model whose price the tokens of teachers get that have none of their own.
-
-    Raises:
-        UsageError: The ledger has no name, or the cap is negative.
-    """
-
-    ledger: str = "labels"
-    cap_usd: float | None = None
-    prices: Mapping[str, OwnPrice] = field(default_factory=dict)
-    priced_as: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the rules."""
-        if not isinstance(self.ledger, str) or not self.ledger:
-            raise UsageError(f"budget: ledger {self.ledger!r}: expected a name")
-        if self.cap_usd is not None and not 0 <= self.cap_usd * NANODOLLARS < math.inf:
-            raise UsageError(f"budget: cap_usd {self.cap_usd}: expected 0 or more, and finite")
-
-    def price_of(self, teacher: AskedTeacher) -> Price | None:
-        """Return the price of a teacher's tokens; ``None`` where it costs nothing or is not known.
-
-        Raises:
-            UsageError: It is not known, and there is a cap.
-        """
-        if teacher.free:
-            return None
-        price = self.find_price(teacher.name)
-        return require_price(teacher.name) if price is None and self.cap_usd is not None else price
-
-    def find_price(self, model: str) -> Price | None:
-        """Return the price of a model, else that of ``priced_as``; ``None`` if there is none."""
-        price = find_price(model, self.prices)
-        if price is None and self.priced_as is not None:
-            return find_price(self.priced_as, self.prices)
-        return price
 
 
 class LabellingRun(NamedTuple):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from locum.prices import Price
     from locum.schema import Task, TeacherAnswer
     from locum.store import LabelStore
-    from locum.teachers.desk import Budget
+    from locum.teachers.budget import Budget
     from locum.teachers.protocol import AskedTeacher, Teacher
 
 __all__ = [
