@@ -185,7 +185,7 @@ def test_progress_counts_the_texts_that_are_known(tmp_path: Path) -> None:
 
 def test_no_texts_are_no_calls(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        assert Told(store).label(RuleTeacher(), []) == LabellingRun([], Tally(), {})
+        assert Told(store).label(RuleTeacher(), []) == LabellingRun([], Tally())
 
 
 def test_twenty_answers_that_are_no_label_stop_the_run(tmp_path: Path) -> None:
@@ -298,13 +298,6 @@ def test_a_cap_needs_a_price(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="knows no model 'rule'"):
             Told(store, Budget(cap_usd=1.0)).label(RuleTeacher(), ["a"])
         assert known_and_new(Told(store, Budget()).label(RuleTeacher(), ["a"])) == (0, 1)
-
-
-def test_each_text_has_the_keys_of_its_answers(tmp_path: Path) -> None:
-    with LabelStore(tmp_path / "labels.sqlite") as store:
-        run = Told(store).label(RuleTeacher(), ["a", "b", "a"])
-        assert run.keys == {text: {f"length: {text} 0"} for text in ("a", "b")}
-        assert store.find(["length: a 0"]) == {"length: a 0": run.answers[0]}
 
 
 def test_another_version_of_the_model_is_said(tmp_path: Path) -> None:

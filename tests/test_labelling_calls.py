@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.distillation import Silent, buy_answers
 from locum.errors import TeacherError
 from locum.labelling import label_task
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 TASK = Task("topics", ("cash", "card"))
 TEXTS = [f"question {number}" for number in range(40)]
 CALLS = [Example(text, "cash", call_id=f"call {text}") for text in TEXTS]
+_LINKS = "SELECT call_id FROM derived WHERE kind = 'answer' AND key = ? ORDER BY call_id"
 SOFT = TeacherAnswer("card", (0.25, 0.75))
 
 
@@ -131,6 +133,25 @@ def test_a_member_whose_answer_may_come_yet_is_asked_again_and_one_that_refused_
     assert label(Panel([first, second]), store).texts == 1
     assert second.asked == [(TEXTS[0], 0)]
     assert kept(store, finished=True).keys() == set(TEXTS)
+
+
+@pytest.mark.parametrize("buys", ["label", "distill"])
+def test_what_a_killed_run_has_brought_goes_with_its_call(store: LabelStore, buys: str) -> None:
+    linked: dict[str, list[str]] = {}
+
+    def say(text: str, draw: int) -> TeacherAnswer:
+        key = teacher.identify(TASK, text, draw)
+        linked[text] = [call for (call,) in store.database.execute(_LINKS, (key,))]
+        return SOFT
+
+    teacher = ScriptedTeacher(say)
+    calls = [*CALLS, Example(TEXTS[0], "card", call_id="another of the same text")]
+    if buys == "label":
+        label(teacher, store, calls)
+    else:
+        buy_answers(TASK, teacher, calls, store.database, Budget(), Silent())
+    assert linked.pop(TEXTS[0]) == ["another of the same text", f"call {TEXTS[0]}"]
+    assert linked == {text: [f"call {text}"] for text in TEXTS[1:]}
 
 
 def test_a_teacher_without_probabilities_is_not_paid_for_what_is_known(store: LabelStore) -> None:

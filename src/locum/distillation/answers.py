@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
-from locum.labelling.label import human_labels
+from locum.labelling.label import calls_by_text, human_labels
 from locum.prices import format_dollars
 from locum.store import Database, LabelStore
 from locum.teachers import (
@@ -134,8 +134,8 @@ def buy_answers(
             lambda done, total, _: told.advance(done, total),
             budget=budget,
             human=human,
+            calls=calls_by_text(examples),
         )
-        store.link([(key, e.call_id) for e in examples if e.call_id for key in run.keys[e.text]])
     tally = run.tally
     cost = f" for {format_dollars(tally.spent_usd)}" * bool(tally.spent_usd)
     unasked = f", {tally.unasked:,} not made: the budget ended" * bool(tally.unasked)

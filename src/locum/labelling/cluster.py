@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from locum.errors import LocumError, UsageError
 from locum.labelling.label import (
     LabelledTask,
+    calls_by_text,
     count_labelled,
     human_labels,
     keep_for_calls,
@@ -67,6 +68,7 @@ class _Order:
     place: str
     budget: Budget
     human: Mapping[str, int] = field(default_factory=dict)
+    calls: Mapping[str, Sequence[str]] = field(default_factory=dict)
     folder: str = field(default_factory=os.getcwd)
 
 
@@ -93,6 +95,7 @@ class _Worker:
                 self._store,
                 budget=order.budget,
                 human=order.human,
+                calls=order.calls,
             )
         except LocumError as error:
             return {"tally": [""], "labelled": [0], "error": [str(error)]}
@@ -135,14 +138,15 @@ def label_on_cluster(
     with LabelStore(place) as store:
         wanted = unlabelled(task, examples, store)
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
-        order = _Order(task, *chosen, shared, budget, human_labels(task, wanted))
+        human, calls = human_labels(task, wanted), calls_by_text(wanted)
+        order = _Order(task, *chosen, shared, budget, human, calls)
         tally, labelled = _run(order, [example.text for example in wanted], cluster, progress)
         for_calls = [example for example in wanted if example.call_id is not None]
         if for_calls:
             texts = [example.text for example in for_calls]
             known = read_labels(task, teacher, texts, store, order.human)
             left = known.unfinished if tally.unasked or tally.failed else set[str]()
-            keep_for_calls(task, for_calls, known.answers, known.keys, store, left)
+            keep_for_calls(task, for_calls, known.answers, store, left)
             require_probabilities(task, teacher, known.answers)
         balance = Ledger(store.database, budget.ledger).balance()
     seconds = time.monotonic() - started

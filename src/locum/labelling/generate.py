@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from locum.dataset import WrittenExample
     from locum.labelling.diversity import DiversityPair
-    from locum.labelling.writing import Wish, WritingPrompt
+    from locum.labelling.writing import Wish
     from locum.schema import Example, Task, TeacherAnswer
     from locum.store import Balance, LabelStore
     from locum.teachers import Budget, Tally, Teacher
@@ -128,11 +128,13 @@ def generate_inputs(
     before = read_synthetic(path)
     writing = Writing(task, material, wish, before, clean)
     asked = set_up_writer(writer, material)
-    with LabellingDesk(task, store, budget, progress) as desk:
+    stems: dict[str, list[str]] = {}
+    with LabellingDesk(task, store, budget, progress, calls=stems) as desk:
         while not desk.tally.unasked and (prompts := writing.next_round()):
             stage(f"{writer.name} writes, {sum(writing.lacking.values()):,} texts are lacking")
+            # What is written after recorded calls goes when these are deleted.
+            stems |= {prompt.text: _calls_of(prompt.seeds) for prompt in prompts}
             answers = desk.buy(asked, task, [(prompt.text, prompt.draw) for prompt in prompts])
-            _link(prompts, desk, store)
             if writing.take(prompts, answers):
                 write_written(path, writing.rows)
         written = desk.tally
@@ -167,15 +169,8 @@ def generate_inputs(
     )
 
 
-def _link(prompts: Sequence[WritingPrompt], desk: LabellingDesk, store: LabelStore) -> None:
-    """Let what was written after recorded calls go when these are deleted."""
-    store.link(
-        (key, seed.call_id)
-        for prompt in prompts
-        for key in desk.keys.get(prompt.text, ())
-        for seed in prompt.seeds
-        if seed.call_id is not None
-    )
+def _calls_of(seeds: Sequence[Example]) -> list[str]:
+    return [seed.call_id for seed in seeds if seed.call_id is not None]
 
 
 def _answered(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASKED_FIRST",
     "LabelledTask",
+    "calls_by_text",
     "count_labelled",
     "human_labels",
     "keep_for_calls",
@@ -130,20 +132,18 @@ def label_task(
     def tell(done: int, total: int, spent_usd: float) -> None:
         progress(done, max(total, different), spent_usd)
 
-    with LabellingDesk(task, store, budget, tell, human, of_calls) as desk:
+    stems = calls_by_text(wanted)
+    with LabellingDesk(task, store, budget, tell, human, of_calls, stems) as desk:
         for some in _in_parts(teacher, wanted):
             # Where the budget has ended, what is known of the others is taken all the same.
             desk.closed = desk.tally.unasked > 0
-            desk.keys.clear()
             desk.unfinished.clear()
             try:
                 answers = teacher.label(task, [example.text for example in some], desk)
             except BaseException:
                 _keep_what_came(task, teacher, some, store, human)
                 raise
-            finally:
-                store.link(_links(some, desk.keys))
-            keep_for_calls(task, some, answers, desk.keys, store, desk.unfinished)
+            keep_for_calls(task, some, answers, store, desk.unfinished)
             require_probabilities(task, teacher, _of_calls(some, answers).values())
             labelled += count_labelled(task, [example.text for example in some], answers)
         balance = desk.balance()
@@ -200,14 +200,13 @@ def _keep_what_came(
     """Keep what a run that ends early has bought, so that it counts before another goes on."""
     of_calls = [example for example in examples if example.call_id is not None]
     known = read_labels(task, teacher, [one.text for one in of_calls], store, human)
-    keep_for_calls(task, of_calls, known.answers, known.keys, store, known.unfinished)
+    keep_for_calls(task, of_calls, known.answers, store, known.unfinished)
 
 
 def keep_for_calls(
     task: Task,
     examples: Sequence[Example],
     answers: Sequence[TeacherAnswer | None],
-    keys: Mapping[str, Collection[str]],
     store: LabelStore,
     unfinished: Collection[str] = (),
 ) -> None:
@@ -220,7 +219,6 @@ def keep_for_calls(
         task: What was asked.
         examples: The inputs.
         answers: To each of them.
-        keys: Keys of the stored answers that they were made from, by text.
         store: Where they are kept.
         unfinished: Texts of which more is to be asked.
     """
@@ -228,7 +226,6 @@ def keep_for_calls(
     if any(answer.distribution for answer in found.values()):
         left = {e.call_id for e in examples if e.call_id is not None and e.text in unfinished}
         store.add_soft_labels(task.labels, found, left)
-        store.link(_links(examples, keys))
 
 
 def count_labelled(
@@ -256,11 +253,13 @@ def _of_calls(
     }
 
 
-def _links(
-    examples: Sequence[Example], keys: Mapping[str, Collection[str]]
-) -> list[tuple[str, str]]:
-    """Keys of answers, each with the recorded call that it stems from."""
-    return [(key, e.call_id) for e in examples if e.call_id for key in keys.get(e.text, ())]
+def calls_by_text(examples: Sequence[Example]) -> dict[str, list[str]]:
+    """Return the ids of the recorded calls that texts stem from, by text."""
+    calls: defaultdict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        if example.call_id is not None:
+            calls[example.text].append(example.call_id)
+    return dict(calls)
 
 
 def human_labels(task: Task, examples: Sequence[Example]) -> dict[str, int]:

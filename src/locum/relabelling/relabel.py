@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from locum.labelling.label import ASKED_FIRST, keep_for_calls, require_probabilities
+from locum.labelling.label import (
+    ASKED_FIRST,
+    calls_by_text,
+    keep_for_calls,
+    require_probabilities,
+)
 from locum.relabelling.advice import Advice, advise
 from locum.relabelling.gain import Arm, Arms, Gains, equal_spend, measure_gains
 from locum.relabelling.purchases import Purchase, add_basket, in_order, keep_purchases
@@ -99,14 +104,17 @@ def relabel(
     if plan.basket.rows:
         progress.stage(f"asking {teacher.name} about {len(plan.basket.rows):,} inputs")
     before = material.texts(np.flatnonzero(material.labelled).tolist())
-    with LabellingDesk(material.task, store, budget, spend, _human(material), before) as desk:
+    stems = calls_by_text(material.pool.examples)
+    with LabellingDesk(
+        material.task, store, budget, spend, _human(material), before, stems
+    ) as desk:
         basket, answers = _ask(plan, teacher, desk)
         bought = _distributions(answers)
         purchases = add_basket(
             material.earlier, basket, {row: answers[row].cost_usd or 0.0 for row in bought}
         )
         _keep_purchases(material, purchases, store)
-        _keep(material, answers, desk, store)
+        _keep(material, answers, store)
         balance = desk.balance()
     soft_labels = _with_copies(material, bought)
     examples = material.pool.examples
@@ -200,13 +208,12 @@ def _keep_purchases(
 def _keep(
     material: Material,
     answers: Mapping[int, TeacherAnswer],
-    desk: LabellingDesk,
     store: LabelStore,
 ) -> None:
     """Keep answers for the recorded calls that they are about, and for word-for-word copies."""
     rows = [(copy, answer) for row, answer in answers.items() for copy in material.copies[row]]
     examples = [material.pool.examples[row] for row, _ in rows]
-    keep_for_calls(material.task, examples, [answer for _, answer in rows], desk.keys, store)
+    keep_for_calls(material.task, examples, [answer for _, answer in rows], store)
 
 
 def _distributions(answers: Mapping[int, TeacherAnswer]) -> dict[int, NDArray[np.float64]]:

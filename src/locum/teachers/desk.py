@@ -19,7 +19,7 @@ from locum.teachers.tally import Tally
 from locum.teachers.till import LedgerTill
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
     from types import TracebackType
 
     from locum.prices import Price
@@ -39,12 +39,10 @@ class LabellingRun(NamedTuple):
     Args:
         answers: One a text, in their order; ``None`` where a call failed or the cap was reached.
         tally: Counts of the run.
-        keys: Keys of the stored answers, by text.
     """
 
     answers: list[TeacherAnswer | None]
     tally: Tally
-    keys: Mapping[str, frozenset[str]]
 
 
 class LabellingDesk:
@@ -61,10 +59,12 @@ class LabellingDesk:
         human: Index of a person's label by text, where there is one that may be learned from.
         before: Texts that earlier runs asked about: a teacher that is known to have answered one of
             the last hundred may decline all that is left.
+        calls: Ids of the recorded calls that texts stem from, by text; looked up as they are asked
+            about. Answers are linked to them before they are bought, so that a deletion of a call
+            takes along what a run brought that was killed.
 
     Attributes:
         tally: Counts of the run.
-        keys: Keys of the answers to each text.
         unfinished: Texts of which another run has more to ask: the budget ended, or a call failed
             in a way that may pass.
         closed: Whether nothing is asked any more, and what is known is looked up alone; may be set.
@@ -78,9 +78,9 @@ class LabellingDesk:
         progress: Callable[[int, int, float], None] = lambda *_: None,
         human: Mapping[str, int] | None = None,
         before: Sequence[str] = (),
+        calls: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.tally = Tally()
-        self.keys: dict[str, set[str]] = {}
         self.unfinished: set[str] = set()
         self.closed = False
         self._failed: dict[str, FailureKind] = {}
@@ -89,6 +89,7 @@ class LabellingDesk:
         self._progress = progress
         self._human = human or {}
         self._before = before[-_TEXTS_BEFORE:]
+        self._calls: Mapping[str, Collection[str]] = {} if calls is None else calls
         self._parse = LabelParser(task.labels)
         self._guards: dict[AskedTeacher, NonsenseGuard] = {}
         cap = self._budget.cap_usd
@@ -135,8 +136,7 @@ class LabellingDesk:
         questions = {
             key: Question(key, text, draw) for key, (text, draw) in zip(keys, wanted, strict=True)
         }
-        for question in questions.values():
-            self.keys.setdefault(question.text, set()).add(question.key)
+        self._link(questions.values())
         known = self._store.find(list(questions))
         before = Counter(answer.version for answer in known.values() if answer.version)
         self.tally.wanted += len(questions)
@@ -154,6 +154,12 @@ class LabellingDesk:
             self._note_versions(teacher, before, Counter(a.version for a in asked if a.version))
         self._find_late(teacher, known, missing)
         return [known.get(key) for key in keys]
+
+    def _link(self, questions: Iterable[Question]) -> None:
+        """Let answers go when the calls are deleted that their questions stem from."""
+        links = [(key, call) for key, text, _ in questions for call in self._calls.get(text, ())]
+        if links:
+            self._store.link(links)
 
     def _guard_of(self, teacher: AskedTeacher, task: Task) -> NonsenseGuard:
         if teacher not in self._guards:
@@ -257,6 +263,7 @@ def label_texts(
     *,
     budget: Budget | None = None,
     human: Mapping[str, int] | None = None,
+    calls: Mapping[str, Collection[str]] | None = None,
 ) -> LabellingRun:
     """Return the teacher's answer to each text.
 
@@ -268,16 +275,15 @@ def label_texts(
         progress: Is told how many questions are done, how many there are, and what was spent.
         budget: What they may cost; by default there is no cap.
         human: Index of a person's label by text, where there is one that may be learned from.
+        calls: Ids of the recorded calls that texts stem from, by text.
 
     Raises:
         TeacherError: The teacher fails altogether, or none of its first 20 answers is a label of
             the task.
         InputError: The store cannot be used.
     """
-    with LabellingDesk(task, store, budget, progress, human) as desk:
-        answers = teacher.label(task, texts, desk)
-        keys = {text: frozenset(found) for text, found in desk.keys.items()}
-        return LabellingRun(answers, desk.tally, keys)
+    with LabellingDesk(task, store, budget, progress, human, calls=calls) as desk:
+        return LabellingRun(teacher.label(task, texts, desk), desk.tally)
 
 
 @asynccontextmanager

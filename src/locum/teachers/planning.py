@@ -100,12 +100,10 @@ class KnownLabels(NamedTuple):
 
     Args:
         answers: One a text, in their order; ``None`` where nothing is known.
-        keys: Keys of the stored answers, by text.
         unfinished: Texts of which the teacher has more to be asked.
     """
 
     answers: list[TeacherAnswer | None]
-    keys: Mapping[str, set[str]]
     unfinished: set[str]
 
 
@@ -174,7 +172,7 @@ def read_labels(
         InputError: The store cannot be read.
     """
     desk = _PlanningDesk(store, None, human)
-    return KnownLabels(teacher.label(task, texts, desk), desk.keys, desk.unfinished)
+    return KnownLabels(teacher.label(task, texts, desk), desk.unfinished)
 
 
 class _PlanningDesk:
@@ -186,7 +184,6 @@ class _PlanningDesk:
         self._human = human or {}
         self._store = store
         self._budget = budget
-        self.keys: dict[str, set[str]] = {}
         self.unfinished: set[str] = set()
         self.planned: dict[str, PlannedTeacher] = {}
 
@@ -200,8 +197,6 @@ class _PlanningDesk:
         keys = [teacher.identify(task, text, draw) for text, draw in wanted]
         asked = {key: text for key, (text, _) in zip(keys, wanted, strict=True)}
         known = self._store.find(list(asked))
-        for key, text in asked.items():
-            self.keys.setdefault(text, set()).add(key)
         self.unfinished |= {text for key, text in asked.items() if key not in known}
         if self._budget is not None:
             self._add_to_plan(teacher, task, asked, known)
