@@ -250,7 +250,8 @@ def test_votes_are_counted_into_probabilities(project: LabelProject) -> None:
     printed = project.run("--votes", "3-4")
     assert printed["wanted"] == printed["answered"] == project.server.calls >= 120
     assert printed["texts"] == printed["labelled"] == 40
-    assert any("gives the same answer twice" in note for note in printed["notes"])
+    assert printed["teacher"] == f"the majority of 3 to 4 answers of {MODEL}"
+    assert any(note.startswith("two answers of") for note in printed["notes"])
     output, _ = label(project, "--teacher", "patient", "--votes", "3-4", "--budget", "1")
     assert rows(output)["inputs with a label"] == "40"
 

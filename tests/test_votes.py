@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from locum.calibration import fit_dirichlet, posterior_mean, self_agreement
+from locum.distillation import distill
 from locum.errors import UsageError
-from locum.schema import Task, TeacherAnswer, Usage
+from locum.report import result_object
+from locum.schema import Example, Task, TeacherAnswer, Usage
 from locum.teachers.votes import Votes
 from tests.scripted_teachers import FAILED, ScriptedTeacher, open_desk
 
@@ -172,7 +175,7 @@ def test_what_the_calls_took_is_added_up(tmp_path: Path) -> None:
     assert found.latency_ms == 20
     assert found.version == "m-1, m-2"
     assert found.cost_usd == 0.75
-    assert votes.name == "scripted, votes"
+    assert votes.name == "the majority of 3 answers of scripted"
 
 
 def test_nothing_known_stays_unknown(tmp_path: Path) -> None:
@@ -229,6 +232,43 @@ def test_numbers_that_make_no_sense_are_refused(least: int, most: int, tolerance
         Votes(ScriptedTeacher(answering({})), least=least, most=most, tolerance=tolerance)
 
 
+@pytest.mark.parametrize(("least", "most", "often"), [(3, 8, "3 to 8"), (5, 5, "5")])
+def test_its_name_says_that_it_is_a_majority(least: int, most: int, often: str) -> None:
+    votes = Votes(ScriptedTeacher(answering({}), "m"), least=least, most=most)
+    assert votes.name == f"the majority of {often} answers of m"
+    assert votes.majority.notes() == [], "nobody was asked yet"
+
+
+def test_a_student_of_a_majority_is_certified_for_agreement_with_that(tmp_path: Path) -> None:
+    def say(text: str, draw: int) -> str:
+        mood = "good" if "fine" in text else "bad"
+        other = "bad" if mood == "good" else "good"
+        return other if crc32(f"{draw} {text}".encode()) % 8 == 0 else mood
+
+    generator = np.random.default_rng(3)
+    words = ["".join(generator.choice(list("abdeiklmno"), 6)) for _ in range(1_050)]
+    texts = [f"{words[3 * n]} {words[3 * n + 1]} {words[3 * n + 2]} " for n in range(350)]
+    texts = [text + ("fine" if n % 2 else "poor") for n, text in enumerate(texts)]
+    votes = Votes(ScriptedTeacher(say, "m"), least=3, most=4)
+    found = distill(TASK, texts, votes, target=0.8, family="linear", store=tmp_path / "s.sqlite")
+    printed = result_object(found, tmp_path / "report.html", None)
+    whose = "the majority of 3 to 4 answers of m"
+    assert found.student is not None
+    assert found.student.teacher == printed["teacher"]["name"] == whose
+    assert f"the agreement is with {whose}: no student agrees with" in found.decision.reason
+    assert any("the same question are the same in 7" in note for note in found.data.warnings)
+    assert printed["teacher"]["majority"]["of"] == "m"
+    # Of single answers every eighth is another: nobody can agree with more than the other seven.
+    assert 7 / 8 <= printed["teacher"]["majority"]["single_agreement_at_most"] < 0.93
+
+
+def test_answers_that_came_with_the_inputs_are_no_majority() -> None:
+    few = [Example(f"steady {number}", "good" if number % 2 else "bad") for number in range(30)]
+    votes = Votes(ScriptedTeacher(answering({}), "m"))
+    found = distill(TASK, few, votes, family="linear")
+    assert (found.teacher.name, found.teacher.majority) == ("m", None)
+
+
 class Wavering:
     """A teacher whose true distributions are known, and a desk that asks nobody else.
 
@@ -277,6 +317,17 @@ def test_the_posterior_is_nearer_to_the_truth_than_bare_shares(
     _, distributions = teacher.poll(least=4, most=4)
     shares = (teacher.said[:, :4, np.newaxis] == np.arange(len(alpha))).mean(axis=1)
     assert teacher.error(distributions) < (1 - gain) * teacher.error(shares)
+
+
+@pytest.mark.parametrize("alpha", [(1.0, 1.0), (0.3, 0.2), (0.1, 0.1, 0.1, 0.1), (50.0, 1.0)])
+def test_no_student_agrees_with_single_answers_above_the_ceiling(alpha: tuple[float, ...]) -> None:
+    teacher = Wavering(alpha, 4000)
+    votes = Votes(ScriptedTeacher(answering({})), least=3, most=3)
+    votes.label(teacher.task, [str(number) for number in range(4000)], teacher)
+    best = float(teacher.true.max(axis=1).mean())
+    same_twice = votes.majority.same_twice
+    assert same_twice is not None
+    assert same_twice.lower < best < votes.majority.ceiling, "what two answers do is no ceiling"
 
 
 @pytest.mark.parametrize("alpha", [(0.15, 0.1), (0.3, 0.2)])

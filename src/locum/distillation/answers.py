@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from locum.distillation.progress import Progress
     from locum.schema import Example, Task, TeacherAnswer
 
-__all__ = ["Bought", "buy_answers", "collect_answers", "place_of_answers"]
+__all__ = ["Bought", "Collected", "buy_answers", "collect_answers", "place_of_answers"]
 
 
 class Bought(NamedTuple):
@@ -45,6 +45,20 @@ class Bought(NamedTuple):
     unasked: int
 
 
+class Collected(NamedTuple):
+    """The answers to all inputs.
+
+    Args:
+        answers: One an input; ``None`` where there is none.
+        notes: What should be known of those that were bought, a sentence each.
+        is_bought: Whether a teacher was asked, as not all came with their inputs.
+    """
+
+    answers: list[TeacherAnswer | None]
+    notes: list[str]
+    is_bought: bool
+
+
 def collect_answers(
     task: Task,
     examples: Sequence[Example],
@@ -52,8 +66,8 @@ def collect_answers(
     place: str | Path | Database | None,
     budget: Budget,
     told: Progress,
-) -> tuple[list[TeacherAnswer | None], list[str]]:
-    """Return answers that came with the examples, for the others the teacher's, and notes on those.
+) -> Collected:
+    """Return answers that came with the examples, and for the others the teacher's.
 
     Args:
         task: What is asked.
@@ -76,14 +90,14 @@ def collect_answers(
             "no input has an answer of the teacher: give a teacher to ask, or inputs with answers"
         )
     if teacher is None or not unanswered:
-        return answers, []
+        return Collected(answers, [], is_bought=False)
     told.stage(f"labels wanted of {teacher.name}: {len(unanswered):,}")
     asked = [examples[row] for row in unanswered]
     human = human_labels(task, examples)
     bought = buy_answers(task, teacher, asked, place, budget, told, human)
     for row, answer in zip(unanswered, bought.answers, strict=True):
         answers[row] = answer
-    return answers, bought.notes
+    return Collected(answers, bought.notes, is_bought=True)
 
 
 @contextmanager

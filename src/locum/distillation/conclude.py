@@ -103,6 +103,9 @@ def conclude(
     if outside and decision.verdict == "distil":
         counted = f"; not counted are {outside:.1%} of inputs, to which the teacher gave no label"
         decision = decision._replace(reason=decision.reason + counted)
+    if teacher.majority is not None and decision.verdict == "distil":
+        whose = f"; the agreement is with {teacher.name}: {teacher.majority.bound}"
+        decision = decision._replace(reason=decision.reason + whose)
     usable = certificate if decision.verdict == "distil" else None
     test = labelled["test"]
     verdicts = {attempt.rung.name: attempt.judge(test) for attempt in climb.tried}

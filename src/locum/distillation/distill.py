@@ -30,10 +30,11 @@ from locum.distillation.teacher_facts import (
     correct_pool,
     describe_teacher,
     measure_costs,
+    name_teacher,
 )
 from locum.evaluation import Promise
 from locum.schema import Task
-from locum.teachers import Budget, Teacher
+from locum.teachers import Budget, Teacher, Votes
 from locum.training import Labelled
 
 if TYPE_CHECKING:
@@ -122,20 +123,24 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     told = progress or Silent()
     examples = to_examples(inputs)
     money = budget or Budget(ledger=task.name)
-    answers, bought = collect_answers(task, examples, teacher, store, money, told)
+    answers, bought, is_bought = collect_answers(task, examples, teacher, store, money, told)
+    majority = teacher.majority if is_bought and isinstance(teacher, Votes) else None
     real, written = divide_answers(examples, answers)
     pool = build_pool(task, *real)
 
     told.stage("grouping near-copies and splitting")
     divided = split_pool(pool, seed, seeded=bool(written.examples))
     splits = divided.splits
-    data = summarise(task, pool, divided, [*notes, *bought])
+    of_single = majority.notes() if majority else []
+    data = summarise(task, pool, divided, [*notes, *bought, *of_single])
     synthetic = Synthetic.among(task, written, pool, divided)
-    name = teacher.name if teacher else teacher_name
-    costs = measure_costs(pool.examples, [a for a in real.answers if a is not None], name, money)
+    name = name_teacher(teacher, teacher_name, is_bought=is_bought)
+    paid = [answer for answer in real.answers if answer is not None]
+    costs = measure_costs(pool.examples, paid, majority.of if majority else name, money)
     choice = calibrate_teacher(task, pool, splits.rows, teacher)
     corrected = correct_pool(pool, choice.calibration)
     facts = describe_teacher(name, pool, corrected, splits.rows["test"], choice, costs)
+    facts = facts._replace(majority=majority)
 
     decision = refuse_too_few(divided, promise)
     if decision is not None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from locum.export import CertifiedStudent
     from locum.schema import SoftLabelSource, Split, Task
     from locum.selective_risk import RiskCoveragePoint
+    from locum.teachers import Majority
     from locum.training import CurvePoint, SyntheticGain, Trial
 
 __all__ = [
@@ -144,6 +145,7 @@ class TeacherFacts(NamedTuple):
         correction: How its probabilities were corrected, and what that was chosen by.
         before: Reliability of its probabilities on human labels of the test split.
         after: The same at the fitted temperature.
+        majority: How its single answers stand to their majority, where that is what was learned.
     """
 
     name: str
@@ -155,6 +157,7 @@ class TeacherFacts(NamedTuple):
     correction: CalibrationChoice
     before: Reliability | None
     after: Reliability | None
+    majority: Majority | None = None
 
 
 class StudentFacts(NamedTuple):

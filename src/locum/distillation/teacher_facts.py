@@ -22,7 +22,7 @@ from locum.calibration import (
 from locum.distillation.result import TeacherFacts
 from locum.evaluation import share
 from locum.prices import Tokens
-from locum.teachers import LocalTeacher
+from locum.teachers import LocalTeacher, Votes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,22 @@ __all__ = [
     "correct_pool",
     "describe_teacher",
     "measure_costs",
+    "name_teacher",
 ]
+
+
+def name_teacher(teacher: Teacher | None, recorded: str, *, is_bought: bool) -> str:
+    """Return whose answers were learned from.
+
+    Args:
+        teacher: Who was there to be asked.
+        recorded: How the teacher is called where nobody was.
+        is_bought: Whether it was asked; else all answers are single ones that came with the inputs,
+            also where it would have been asked several times.
+    """
+    if teacher is None:
+        return recorded
+    return teacher.teacher.name if isinstance(teacher, Votes) and not is_bought else teacher.name
 
 
 class TeacherCosts(NamedTuple):

@@ -273,14 +273,8 @@ def _told_by(teacher: Teacher) -> list[str]:
     """What a teacher of several answers found out about them."""
     from locum.teachers import Panel, Votes
 
-    if isinstance(teacher, Votes) and teacher.self_agreement is not None:
-        estimate, lower, upper = teacher.self_agreement
-        return [
-            (
-                f"the teacher gives the same answer twice to {estimate:.1%} of questions "
-                f"({lower:.1%} to {upper:.1%}): no student can agree with it more often"
-            )
-        ]
+    if isinstance(teacher, Votes):
+        return teacher.majority.notes()
     if isinstance(teacher, Panel):
         return [teacher.how]
     return []

@@ -103,7 +103,7 @@ def find_material(
         UsageError: No input has an answer.
     """
     real = [example for example in examples if not example.synthetic]
-    answers, _ = collect_answers(task, real, None, store.database, Budget(), Silent())
+    answers = collect_answers(task, real, None, store.database, Budget(), Silent()).answers
     parse = LabelParser(task.labels)
     usable = [answer for answer in answers if answer and parse(answer.text) is not None]
     pool = build_pool(task, real, answers)

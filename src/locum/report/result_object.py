@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from locum.evaluation import Share
     from locum.extraction.result import ExtractionEvaluation, ExtractionSummary
     from locum.generation import GenerationEvaluation, GenerationSummary
+    from locum.teachers import Majority
 
     AnyEvaluation: TypeAlias = Evaluation | ExtractionEvaluation | GenerationEvaluation
     AnySummary: TypeAlias = DataSummary | ExtractionSummary | GenerationSummary
@@ -67,6 +68,7 @@ def result_object(
             "correction_reason": teacher.correction.reason,
             "reliability_before": teacher.before._asdict() if teacher.before else None,
             "reliability_after": teacher.after._asdict() if teacher.after else None,
+            "majority": _majority(teacher.majority),
         },
         "data": {
             **inputs_object(data),
@@ -78,6 +80,17 @@ def result_object(
         },
         "report": str(report),
         "artefact": str(artefact) if artefact else None,
+    }
+
+
+def _majority(majority: Majority | None) -> dict[str, Any] | None:
+    if majority is None:
+        return None
+    same = majority.same_twice
+    return {
+        "of": majority.of,
+        "same_twice": None if same is None else same._asdict(),
+        "single_agreement_at_most": majority.ceiling,
     }
 
 

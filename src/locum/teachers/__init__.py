@@ -24,7 +24,7 @@ from locum.teachers.protocol import (
 )
 from locum.teachers.tally import Tally
 from locum.teachers.token_paths import LabelMasses, label_distribution, label_masses
-from locum.teachers.votes import Votes
+from locum.teachers.votes import Majority, Votes
 
 __all__ = [
     "API_KEY_VARIABLES",
@@ -41,6 +41,7 @@ __all__ = [
     "LabellingPlan",
     "LabellingRun",
     "LocalTeacher",
+    "Majority",
     "MessagesTeacher",
     "Panel",
     "Question",

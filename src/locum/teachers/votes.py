@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import UsageError
 from locum.schema import TeacherAnswer, Usage
@@ -20,7 +21,49 @@ if TYPE_CHECKING:
     from locum.schema import Task
     from locum.teachers.protocol import AskedTeacher, Desk
 
-__all__ = ["Votes", "join_versions", "sum_costs", "sum_usage"]
+__all__ = ["Majority", "Votes", "join_versions", "sum_costs", "sum_usage"]
+
+
+class Majority(NamedTuple):
+    """How the majority of a teacher's answers stands to a single one of them.
+
+    Args:
+        of: Who gives the answers.
+        same_twice: How often two answers to the same question are the same; ``None`` where that is
+            not known.
+    """
+
+    of: str
+    same_twice: SelfAgreement | None
+
+    @property
+    def ceiling(self) -> float:
+        """The share of inputs on which a student agrees with a single answer, at most.
+
+        A student that says the most likely answer agrees on ``E max p``, and ``max p`` is at most
+        the root of ``sum p^2``, the chance that two answers are the same. The upper end of that
+        chance's interval is taken.
+        """
+        return 1.0 if self.same_twice is None else math.sqrt(self.same_twice.upper)
+
+    @property
+    def bound(self) -> str:
+        """The same in words."""
+        return (
+            f"no student agrees with a single answer of {self.of} on more than {self.ceiling:.1%} "
+            "of all inputs"
+        )
+
+    def notes(self) -> list[str]:
+        """Return what should be known of single answers, a sentence each."""
+        if self.same_twice is None:
+            return []
+        estimate, lower, upper = self.same_twice
+        said = (
+            f"two answers of {self.of} to the same question are the same in {estimate:.1%} of "
+            f"cases ({lower:.1%} to {upper:.1%}): {self.bound}"
+        )
+        return [said]
 
 
 class Votes:
@@ -75,8 +118,14 @@ class Votes:
 
     @property
     def name(self) -> str:
-        """The teacher's name, with a word on how it was asked."""
-        return f"{self.teacher.name}, votes"
+        """Whose answers they are of which a student learns and is certified on the majority."""
+        often = f"{self.least} to {self.most}" if self.least < self.most else f"{self.most}"
+        return f"the majority of {often} answers of {self.teacher.name}"
+
+    @property
+    def majority(self) -> Majority:
+        """How it stands to a single answer, by the last labelling."""
+        return Majority(self.teacher.name, self.self_agreement)
 
     def label(self, task: Task, texts: Sequence[str], desk: Desk) -> list[TeacherAnswer | None]:
         """Return what the answers to each text add up to; ``None`` where there was none.
