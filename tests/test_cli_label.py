@@ -197,6 +197,7 @@ def test_a_budget_of_nothing_buys_nothing(project: LabelProject) -> None:
     ("arguments", "message"),
     [
         ([], "say who is asked: --teacher URL and --model NAME"),
+        (["--teacher", "patient", "--anew"], "--anew is about recorded calls"),
         (["--teacher", "nobody"], "a teacher of locum.toml (patient)"),
         (["--teacher", "http://127.0.0.1:1/v1"], "add --model NAME"),
         (["--teacher", "patient", "--budget", "-1"], "--budget"),

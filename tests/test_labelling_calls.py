@@ -8,7 +8,7 @@ import pytest
 
 from locum.distillation import Silent, buy_answers
 from locum.errors import TeacherError
-from locum.labelling import label_task
+from locum.labelling import label_task, plan_task
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
 from locum.store import LabelStore
 from locum.teachers import Budget, Failure, FunctionTeacher, Panel, Votes
@@ -40,9 +40,11 @@ def label(
     store: LabelStore,
     examples: Sequence[Example] = CALLS,
     cap_usd: float | None = None,
+    *,
+    anew: bool = False,
 ) -> LabelledTask:
     budget = Budget(cap_usd=cap_usd, prices={"scripted": OwnPrice(100_000.0, 0.0)})
-    return label_task(TASK, teacher, examples, store, budget, lambda *_: None)
+    return label_task(TASK, teacher, examples, store, budget, lambda *_: None, anew=anew)
 
 
 def kept(store: LabelStore, *, finished: bool = False) -> dict[str, TeacherAnswer]:
@@ -152,6 +154,25 @@ def test_what_a_killed_run_has_brought_goes_with_its_call(store: LabelStore, buy
         buy_answers(TASK, teacher, calls, store.database, Budget(), Silent())
     assert linked.pop(TEXTS[0]) == ["another of the same text", f"call {TEXTS[0]}"]
     assert linked == {text: [f"call {text}"] for text in TEXTS[1:]}
+
+
+def test_another_teacher_is_asked_about_labelled_calls_where_that_is_wanted(
+    store: LabelStore,
+) -> None:
+    first, second = (
+        ScriptedTeacher(lambda *_, soft=soft: TeacherAnswer("card", soft), name)
+        for name, soft in (("first", (0.25, 0.75)), ("second", (0.5, 0.5)))
+    )
+    label(first, store)
+    done = label(second, store)
+    assert (done.texts, second.asked) == (0, [])
+    assert done.notes[0].endswith("nothing to buy; --anew asks about recorded calls again")
+    assert plan_task(TASK, second, CALLS, store, Budget(), anew=True).calls == 40
+    assert label(second, store, anew=True).tally.asked == 40
+    assert {answer.distribution for answer in kept(store).values()} == {(0.5, 0.5)}
+    done = label(first, store, anew=True)
+    assert (done.tally.cached, len(first.asked)) == (40, 40)
+    assert {answer.distribution for answer in kept(store).values()} == {(0.25, 0.75)}
 
 
 def test_a_teacher_without_probabilities_is_not_paid_for_what_is_known(store: LabelStore) -> None:

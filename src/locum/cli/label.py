@@ -60,6 +60,12 @@ def label_command(
     config: Config = None,
     column: Columns = None,
     encoding: Encoding = "utf-8",
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew", help="Ask about recorded calls also where they have a soft label by another."
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Label on so many workers of a Ray cluster, one made here."),
@@ -103,6 +109,7 @@ def label_command(
     )
     if workers is None and (ray_address is not None or gpus_a_worker):
         raise UsageError("--ray-address and --gpus-a-worker go with --workers: say how many")
+    _check_anew(inputs, anew=anew)
     chosen = choose_teacher(flags, settings)
     if chosen is None:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
@@ -127,7 +134,7 @@ def label_command(
         store = LabelStore(database)
         asked = build_teacher(*chosen, BatchStore(database), progress.stage)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
-        plan = plan_task(declared.task, asked, given.examples, store, money)
+        plan = plan_task(declared.task, asked, given.examples, store, money, anew=anew)
         if dry_run and json_output:
             print_json(_plan_object(plan) | {"notes": noted})
         elif dry_run or not quiet:
@@ -136,7 +143,9 @@ def label_command(
             return
         _check_budget(plan, money)
         if workers is None:
-            done = label_task(declared.task, asked, given.examples, store, money, progress.spend)
+            done = label_task(
+                declared.task, asked, given.examples, store, money, progress.spend, anew=anew
+            )
         else:
             done = label_on_cluster(
                 declared.task,
@@ -146,6 +155,7 @@ def label_command(
                 money,
                 Cluster(workers, ray_address, gpus_a_worker=gpus_a_worker),
                 progress.spend,
+                anew=anew,
             )
     if json_output:
         print_json(_result_object(done, money) | {"notes": [*noted, *done.notes]})
@@ -154,6 +164,15 @@ def label_command(
     wanted = done.tally.asked + done.tally.failed.total() + done.tally.unasked
     if wanted and not done.tally.labelled:
         raise InputError("no input has got a label: see the counts above")
+
+
+def _check_anew(inputs: Path | None, *, anew: bool) -> None:
+    """Refuse what changes nothing."""
+    if anew and inputs is not None:
+        raise UsageError(
+            "--anew is about recorded calls, and --inputs names a file, which is labelled by "
+            "whoever is named: leave one out"
+        )
 
 
 def _check_budget(plan: LabellingPlan, money: Budget) -> None:

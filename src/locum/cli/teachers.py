@@ -65,7 +65,10 @@ TopLogprobs = Annotated[
 ]
 ModelVersion = Annotated[
     str | None,
-    typer.Option(help="What the model's name stands for; labels of another are bought anew."),
+    typer.Option(
+        help="What the model's name stands for; labels of another are bought anew, those of "
+        "recorded calls by locum label --anew."
+    ),
 ]
 Parameters = Annotated[
     list[str] | None,

@@ -112,6 +112,8 @@ def label_on_cluster(
     budget: Budget,
     cluster: Cluster,
     progress: Callable[[int, int, float], None],
+    *,
+    anew: bool = False,
 ) -> LabelledTask:
     """Ask a teacher about the inputs of a task, on several workers.
 
@@ -124,6 +126,7 @@ def label_on_cluster(
         budget: What the labels may cost, over all workers.
         cluster: Where they run.
         progress: Is told how many calls are done, how many there are, and what was spent.
+        anew: As for `locum.labelling.label_task`.
 
     Raises:
         UsageError: ``locum[ray]`` is not installed, or the store is a file and the cluster has more
@@ -136,7 +139,7 @@ def label_on_cluster(
     if any(one.batch for one in _used(*chosen)):
         raise UsageError("batches lie with the provider and need no workers: leave one out")
     with LabelStore(place) as store:
-        wanted = unlabelled(task, examples, store)
+        wanted = unlabelled(task, examples, store, anew=anew)
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
         human, calls = human_labels(task, wanted), calls_by_text(wanted)
         order = _Order(task, *chosen, shared, budget, human, calls)

@@ -66,13 +66,16 @@ class LabelledTask(NamedTuple):
     notes: list[str]
 
 
-def unlabelled(task: Task, examples: Sequence[Example], store: LabelStore) -> list[Example]:
+def unlabelled(
+    task: Task, examples: Sequence[Example], store: LabelStore, *, anew: bool = False
+) -> list[Example]:
     """Return the inputs for which probabilities are still to be had.
 
     Those are inputs without an answer, and recorded calls with an answer alone, or with part of
-    what makes up a soft label.
+    what makes up a soft label. With ``anew`` calls whose soft label was bought are among them:
+    another teacher may be asked, and what this one said is known.
     """
-    calls = [e.call_id for e in examples if e.call_id is not None]
+    calls = [e.call_id for e in examples if e.call_id is not None and not anew]
     bought = store.soft_labels_of(task.labels, calls, finished=True).keys()
     return [
         example
@@ -85,14 +88,20 @@ def unlabelled(task: Task, examples: Sequence[Example], store: LabelStore) -> li
 
 
 def plan_task(
-    task: Task, teacher: Teacher, examples: Sequence[Example], store: LabelStore, budget: Budget
+    task: Task,
+    teacher: Teacher,
+    examples: Sequence[Example],
+    store: LabelStore,
+    budget: Budget,
+    *,
+    anew: bool = False,
 ) -> LabellingPlan:
-    """Return what labelling a task would ask and cost.
+    """Return what labelling a task would ask and cost; ``anew`` as for `label_task`.
 
     Raises:
         InputError: The store cannot be read.
     """
-    wanted = unlabelled(task, examples, store)
+    wanted = unlabelled(task, examples, store, anew=anew)
     return plan_labels(task, teacher, [example.text for example in wanted], store, budget)
 
 
@@ -103,6 +112,8 @@ def label_task(
     store: LabelStore,
     budget: Budget,
     progress: Callable[[int, int, float], None],
+    *,
+    anew: bool = False,
 ) -> LabelledTask:
     """Ask a teacher about the inputs of a task, and keep its answers.
 
@@ -116,6 +127,7 @@ def label_task(
         store: Where answers and spending are kept.
         budget: What the labels may cost.
         progress: Is told how many calls are done, how many there are, and what was spent.
+        anew: Whether recorded calls get new soft labels in the place of those bought before.
 
     Raises:
         TeacherError: The teacher fails altogether, or gives no probabilities for recorded calls.
@@ -123,7 +135,7 @@ def label_task(
         UsageError: There is a cap, and no price.
     """
     started = time.monotonic()
-    wanted = unlabelled(task, examples, store)
+    wanted = unlabelled(task, examples, store, anew=anew)
     human = human_labels(task, wanted)
     left = {example.call_id for example in wanted}
     of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]
@@ -147,7 +159,9 @@ def label_task(
             require_probabilities(task, teacher, _of_calls(some, answers).values())
             labelled += count_labelled(task, [example.text for example in some], answers)
         balance = desk.balance()
-    done = [] if wanted else ["every input has its label, or came with an answer: nothing to buy"]
+    nothing = "every input has its label, or came with an answer: nothing to buy"
+    again = "; --anew asks about recorded calls again" if of_calls else ""
+    done = [] if wanted else [nothing + again]
     notes = [*done, *desk.tally.notes(), *_told_by(teacher)]
     seconds = time.monotonic() - started
     return LabelledTask(teacher.name, len(wanted), labelled, desk.tally, balance, seconds, notes)

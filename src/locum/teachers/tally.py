@@ -106,7 +106,8 @@ class Tally:
         self.changes.append(
             f"the model behind the name {name!r} has changed: earlier answers are by "
             f"{_listed(before)}, new ones by {_listed(now)}; to have all by one, give a "
-            "--model-version of your choice: labels under another one are bought anew"
+            "--model-version of your choice: labels under another one are bought anew, those of "
+            "recorded calls by locum label --anew"
         )
 
     def count_failure(self, failure: Failure) -> None:
