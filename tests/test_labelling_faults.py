@@ -199,6 +199,9 @@ def test_answers_that_do_not_say_their_tokens_cost_their_worst_case(tmp_path: Pa
         assert server.charged_usd <= 0.05
     assert printed["unasked"] > 0
     assert project.balance().spent <= 0.05 * 1e9
+    assert printed["assumed_usd"] == pytest.approx(printed["spent_usd"])
+    assert printed["untold"] == printed["answered"]
+    assert any("did not say their tokens" in note for note in printed["notes"])
 
 
 KINDS: Mapping[Behaviour, str] = {

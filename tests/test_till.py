@@ -58,9 +58,12 @@ def test_an_answer_costs_its_tokens_and_says_so(database: Database) -> None:
 def test_an_answer_without_tokens_costs_its_worst_case(database: Database) -> None:
     async def do(till: LedgerTill) -> None:
         await till.reserve(ONE, WORST)
-        till.settle(ONE, TeacherAnswer("yes"))
+        answer = till.settle(ONE, TeacherAnswer("yes"))
+        assert answer.cost_usd == pytest.approx(10e-6)
+        assert answer.cost_assumed
 
-    assert work(database, do).spent == 10_000
+    assert work(database, do) == Balance(10_000, 10_000, 0, 1)
+    assert LabelStore(database).find(["one"])["one"].cost_assumed
 
 
 def test_a_discount_counts_for_both(database: Database) -> None:
@@ -74,10 +77,12 @@ def test_a_discount_counts_for_both(database: Database) -> None:
 
 def test_without_a_price_nothing_is_counted(database: Database) -> None:
     async def do(till: LedgerTill) -> None:
-        await till.reserve(ONE, WORST)
+        for question in (ONE, TWO):
+            await till.reserve(question, WORST)
         assert till.settle(ONE, ANSWER).cost_usd is None
+        assert not till.settle(TWO, TeacherAnswer("yes")).cost_assumed
 
-    assert work(database, do, price=None) == Balance(0, 0, 0, 1)
+    assert work(database, do, price=None) == Balance(0, 0, 0, 2)
 
 
 def test_who_finds_too_little_waits_for_what_is_given_back(database: Database) -> None:

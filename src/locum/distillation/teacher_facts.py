@@ -75,7 +75,11 @@ class TeacherCosts(NamedTuple):
 def measure_costs(
     examples: Sequence[Example], answers: Sequence[TeacherAnswer], name: str, budget: Budget
 ) -> TeacherCosts:
-    """Take recorded costs and times where there are any, else the list price of the tokens."""
+    """Take recorded costs and times where there are any, else the list price of the tokens.
+
+    Answers that did not say their tokens have no cost, rather than the worst case that they count
+    for against a budget.
+    """
     times = [e.latency_ms for e in examples if e.latency_ms is not None]
     times = times or [a.latency_ms for a in answers if a.latency_ms is not None]
     latency = statistics.median(times) if times else None
@@ -91,7 +95,9 @@ def measure_costs(
 
 
 def _cost_of_one(answer: TeacherAnswer, price: Price | None) -> float | None:
-    """What one call costs, also where several were made for one answer."""
+    """What one call costs, also where several were made for one answer; ``None`` if unknown."""
+    if answer.cost_assumed:
+        return None
     calls = answer.votes or 1
     if price is None or answer.usage is None:
         return None if answer.cost_usd is None else answer.cost_usd / calls

@@ -75,6 +75,8 @@ class TeacherAnswer:
         votes: From how many answers to the same question the distribution was counted; ``None``
             where it was not.
         cut_off: Whether the answer broke off at the most tokens that it might have.
+        cost_assumed: Whether ``cost_usd`` is the most that the call may have cost, as it did not
+            say its tokens.
     """
 
     text: str
@@ -86,6 +88,7 @@ class TeacherAnswer:
     cost_usd: float | None = None
     votes: int | None = None
     cut_off: bool = False
+    cost_assumed: bool = False
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Balance(NamedTuple):
     Args:
         spent: Nanodollars that were charged, those that are only assumed included.
         assumed: Nanodollars that may have been charged: what was reserved for calls that were
-            broken off, or whose run died.
+            broken off, whose run died, or whose answer did not say its tokens.
         reserved: Nanodollars that calls in flight may cost.
         calls: Calls that were charged, or answered, or may have been charged.
     """

@@ -188,6 +188,7 @@ class _Ballots:
             version=join_versions(answers),
             refused=outside is not None and outside.refused,
             cost_usd=sum_costs(answers),
+            cost_assumed=any(answer.cost_assumed for answer in answers),
         )
 
     def _winner(self, index: int, pooled: list[float]) -> int:

@@ -35,9 +35,11 @@ class Tally:
         unasked: Questions left because the cap was reached.
         in_batches_usd: Where some were left, what the cap holds ready for batches with a provider.
         assumed: Calls of runs that died in the middle: counted as spent, and asked again.
+        untold: New answers that did not say their tokens.
+        untold_usd: Their worst cases, which count as spent.
         spent_usd: What the new answers cost, and what attempts without one may have.
-        saved_by_cache_usd: What the known answers had cost.
-        saved_by_batch_usd: What the new answers would have cost more as single calls.
+        saved_by_cache_usd: What the known answers had cost, where they said their tokens.
+        saved_by_batch_usd: What the new answers would have cost more as single calls, likewise.
         changes: Changes of the model behind a name, a sentence each.
         versions: New answers by the model that gave them, as it calls itself.
         versions_before: Known answers likewise.
@@ -55,6 +57,8 @@ class Tally:
     unasked: int = 0
     in_batches_usd: float = 0.0
     assumed: int = 0
+    untold: int = 0
+    untold_usd: float = 0.0
     spent_usd: float = 0.0
     saved_by_cache_usd: float = 0.0
     saved_by_batch_usd: float = 0.0
@@ -81,7 +85,8 @@ class Tally:
         """Count an answer that was there before, with the label that it means."""
         self.cached += 1
         self.cached_outside += label is None
-        self.saved_by_cache_usd += answer.cost_usd or 0.0
+        if not answer.cost_assumed:
+            self.saved_by_cache_usd += answer.cost_usd or 0.0
         if answer.version:
             self.versions_before[answer.version] += 1
 
@@ -89,7 +94,11 @@ class Tally:
         """Count a new answer, with the label that it means."""
         cost = answer.cost_usd or 0.0
         self.spent_usd += cost
-        self.saved_by_batch_usd += cost / discount - cost
+        if answer.cost_assumed:
+            self.untold += 1
+            self.untold_usd += cost
+        else:
+            self.saved_by_batch_usd += cost / discount - cost
         if answer.version:
             self.versions[answer.version] += 1
         if answer.refused:
@@ -150,6 +159,11 @@ class Tally:
             notes.append(
                 f"{self.assumed:,} calls were in flight when an earlier run died: they count as "
                 "spent, and may have been asked again"
+            )
+        if self.untold:
+            notes.append(
+                f"{self.untold:,} answers did not say their tokens: each counts as spent at its "
+                f"worst case, {self.untold_usd:.4f} US dollars together"
             )
         frequent = self.reasons.most_common(_SHOWN_REASONS)
         return [*notes, *(f"{count:,} {reason}" for reason, count in frequent)]

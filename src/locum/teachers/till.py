@@ -161,9 +161,10 @@ class LedgerTill:
         worst = in_batch.worst if in_batch else self._reserved.pop(question.key, 0)
         usage = answer.usage
         cost = worst if usage is None else self.nanodollars(Tokens(*usage))
+        assumed = usage is None and self._price is not None
         if self._price is not None:
-            answer = replace(answer, cost_usd=cost / NANODOLLARS)
-        self._settle(Settlement(question.key, answer, cost))
+            answer = replace(answer, cost_usd=cost / NANODOLLARS, cost_assumed=assumed)
+        self._settle(Settlement(question.key, answer, cost, assumed))
         return answer
 
     def drop(self, question: Question) -> None:

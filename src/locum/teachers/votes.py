@@ -223,6 +223,7 @@ class _Poll:
             refused=shown.refused,
             cost_usd=sum_costs(answers),
             votes=len(answers),
+            cost_assumed=any(answer.cost_assumed for answer in answers),
         )
 
 
