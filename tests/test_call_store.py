@@ -264,15 +264,16 @@ def test_a_deletion_takes_what_was_derived_from_it_alone(
     store.link("student", [("support", "call-00000"), ("support", "call-00003")])
     store.link("student", [("other", "call-00003"), ("billing", "call-00001")])
     store.link("report", [("refused", "call-00000"), ("other", "call-00003")])
+    store.link("written", [("support", "call-00001"), ("other", "call-00003")])
     deletion = store.delete(CallFilter(until=2.0))
-    assert deletion == (2, 0, 1, ("billing", "support"), ("refused",))
+    assert deletion == (2, 0, 1, ("billing", "support"), ("refused",), ("support",))
     assert set(labels.find(["one", "both", "kept", "free"])) == {"both", "kept", "free"}
     assert ids(store.iterate(EVERYTHING)) == ["call-00002", "call-00003"]
     assert bodies_and_calls(database) == (2, 2)
-    assert store.delete(CallFilter(ids=("call-00002",))) == (1, 0, 1, (), ())
+    assert store.delete(CallFilter(ids=("call-00002",))) == (1, 0, 1, (), (), ())
     assert set(labels.find(["one", "both", "kept", "free"])) == {"kept", "free"}
     assert database.execute("SELECT DISTINCT call_id FROM derived") == [("call-00003",)]
-    assert store.delete(CallFilter(task="nothing")) == (0, 0, 0, (), ())
+    assert store.delete(CallFilter(task="nothing")) == (0, 0, 0, (), (), ())
 
 
 def test_a_deleted_call_may_be_added_again(store: CallStore) -> None:

@@ -8,11 +8,13 @@ import os
 import re
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
 from collections import Counter
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -429,8 +431,16 @@ def test_recorded_calls_seed_texts_that_are_redacted_and_go_with_them(
     with closing(sqlite3.connect(project / ".locum" / "locum.sqlite")) as store:
         written = "SELECT count(*) FROM answers WHERE CAST(answer AS TEXT) LIKE '%Sure:%'"
         assert store.execute(written).fetchone()[0] == len(writer.prompts)
-        run("calls", "delete", "--task", "support", "--yes", folder=project)
+        newest = datetime.fromtimestamp(1_790_000_000 + 150, UTC).isoformat()
+        delete = ["calls", "delete", "--yes", "--task", "support"]
+        left = run(*delete, "--since", newest, folder=project)
+        assert b"150 calls deleted" in left.stdout
+        assert b"synthetic" not in left.stdout, "no writer was shown them"
+        said = run(*delete, folder=project)
         assert store.execute(written).fetchone()[0] == 0
+    file = ".locum/support/synthetic.jsonl"
+    assert f"{file} holds texts that were written after some".encode() in said.stdout
+    assert stat.S_IMODE((project / file).stat().st_mode) == 0o600
 
 
 def test_another_model_may_write(writer: Writer, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -202,6 +203,7 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
     assert (first.text, first.answer, first.seeds) == (rows[0].text, "billing", ("ab",))
     assert (second, third) == (rows[1], rows[2])
     assert [file.name for file in path.parent.iterdir()] == ["synthetic.jsonl"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     raw = orjson.loads(path.read_bytes().splitlines()[1])
     assert raw == {
         "text": "no answer yet",

@@ -179,7 +179,7 @@ def delete_calls(
     """Delete calls, and the answers that were bought for them alone.
 
     Give ids, or at least one filter. Says which students learned from them, and which reports may
-    quote them: distil those again.
+    quote them: distil those again. And which synthetic inputs were written after them.
     """
     from locum.store import CallFilter
 
@@ -207,6 +207,13 @@ def delete_calls(
             typer.echo(
                 f"{report} was made of some, and may quote them: remove it, or have it written "
                 f"anew by locum distill {task_name}"
+            )
+    for task_name in deletion.written:
+        synthetic = task_folder(task_name, home).synthetic
+        if synthetic.is_file():
+            typer.echo(
+                f"{synthetic} holds texts that were written after some, and may repeat them: "
+                f"remove it, and have others written by locum generate {task_name}"
             )
 
 

@@ -82,6 +82,7 @@ def admit_written(
 def write_written(path: Path, written: Sequence[WrittenExample]) -> None:
     """Write inputs that a model wrote as JSONL, in place of what the file held, all or nothing.
 
+    They may repeat what their writer was shown, so that its owner alone may read the file.
     `locum.dataset.read_examples` reads it. Probability outside the label set stands beside the
     labels as ``none of the labels``.
 
@@ -89,7 +90,7 @@ def write_written(path: Path, written: Sequence[WrittenExample]) -> None:
         InputError: The file cannot be written.
     """
     rows = (orjson.dumps(_to_row(one), option=orjson.OPT_APPEND_NEWLINE) for one in written)
-    with written_whole(path) as file:
+    with written_whole(path, private=True) as file:
         file.writelines(rows)
 
 

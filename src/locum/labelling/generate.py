@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.dataset import write_written
 from locum.labelling.diversity import compare_diversity
 from locum.labelling.material import Material
+from locum.labelling.synthetic_file import SyntheticFile
 from locum.labelling.writer import set_up_writer
 from locum.labelling.writing import Writing, read_synthetic
 from locum.teachers import LabellingDesk, LabelParser
@@ -126,6 +126,7 @@ def generate_inputs(
     started = time.monotonic()
     material = Material.of(task, teacher, examples, store)
     before = read_synthetic(path)
+    file = SyntheticFile(path, task, examples, store)
     writing = Writing(task, material, wish, before, clean)
     asked = set_up_writer(writer, material)
     stems: dict[str, list[str]] = {}
@@ -136,7 +137,7 @@ def generate_inputs(
             stems |= {prompt.text: _calls_of(prompt.seeds) for prompt in prompts}
             answers = desk.buy(asked, task, [(prompt.text, prompt.draw) for prompt in prompts])
             if writing.take(prompts, answers):
-                write_written(path, writing.rows)
+                file.write(writing.rows)
         written = desk.tally
     rows = writing.rows
     # Those of earlier runs too: what is known of this teacher, prompt and labels costs nothing, and
@@ -147,7 +148,7 @@ def generate_inputs(
             answers = teacher.label(task, [row.text for row in rows], desk)
             pairs = zip(rows, answers, strict=True)
             rows = [_answered(task, row, answer, teacher.name) for row, answer in pairs]
-            write_written(path, rows)
+            file.write(rows)
         labelled, balance = desk.tally, desk.balance()
     by_label = _by_label(task, rows)
     return Generated(

@@ -194,10 +194,10 @@ class CallStore:
         Args:
             kind: ``answer`` for bought answers, ``student`` for the students of a task,
                 ``artefact`` for one of them, ``report`` for what was written of a task,
-                ``deferred`` for what a student was unsure of, ``untimed`` for times that were
-                made up.
-            links: The key of an answer, the task of a student or a report, the SHA-256 of its
-                manifest, or a time, each with the id of a call that it stems from.
+                ``written`` for its synthetic inputs, ``deferred`` for what a student was unsure of,
+                ``untimed`` for times that were made up.
+            links: The key of an answer, the task of a student, a report or inputs, the SHA-256 of
+                a manifest, or a time, each with the id of a call that it stems from.
         """
         link_derived(self._database, kind, links)
 

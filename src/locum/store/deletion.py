@@ -46,6 +46,8 @@ class Deletion(NamedTuple):
         answers: Bought answers that stem from deleted calls alone.
         students: Tasks whose students learned from deleted calls: distil them again.
         reports: Tasks whose reports were made of deleted calls, and may quote them.
+        written: Tasks with synthetic inputs that were written after deleted calls, and may repeat
+            them.
     """
 
     calls: int
@@ -53,6 +55,7 @@ class Deletion(NamedTuple):
     answers: int
     students: tuple[str, ...]
     reports: tuple[str, ...]
+    written: tuple[str, ...]
 
 
 class _Rewritten(NamedTuple):
@@ -131,9 +134,9 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
-    students, reports = (
+    students, reports, written = (
         tuple(name for (name,) in database.execute(_TASKS, (kind,)))
-        for kind in ("student", "report")
+        for kind in ("student", "report", "written")
     )
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
     # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
@@ -146,4 +149,4 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
             "(SELECT number FROM doomed WHERE number IS NOT NULL)"
         )
     database.execute("DROP TABLE doomed")
-    return Deletion(calls, len(archived), answers, students, reports)
+    return Deletion(calls, len(archived), answers, students, reports, written)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DerivedKind", "link_derived"]
 
-DerivedKind = Literal["answer", "student", "artefact", "report", "deferred", "untimed"]
+DerivedKind = Literal["answer", "student", "artefact", "report", "written", "deferred", "untimed"]
 
 
 def link_derived(database: Database, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:
