@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import orjson
@@ -49,6 +50,7 @@ def test_the_table_says_what_was_done(project: LabelProject) -> None:
         "answered with a label",
         "time",
         "spent",
+        "next",
     ], "what did not happen is left out"
     assert table["answered with a label"] == "40"
     assert table["spent"].endswith("of $1.00")
@@ -79,6 +81,8 @@ def test_the_object_has_these_keys(project: LabelProject) -> None:
         "unasked",
         "in_batches_usd",
         "assumed",
+        "untold",
+        "untold_usd",
         "spent_usd",
         "saved_by_cache_usd",
         "saved_by_batch_usd",
@@ -135,6 +139,29 @@ def test_labels_come_with_their_probabilities(project: LabelProject) -> None:
     assert stored[project.texts[0]].distribution == pytest.approx(
         (0.75, 0.2) if label_of(project.texts[0]) == TASK.labels[0] else (0.2, 0.75)
     )
+
+
+def test_the_next_command_buys_nothing_anew(project: LabelProject) -> None:
+    asked = ["--labels", "card,cash,other", "--instruction", "Say how it was paid."]
+    asked += ["--parameter", "seed=7", "--top-logprobs", "3", "--model-version", "may"]
+    output, _ = label(project, "--teacher", "patient", "--budget", "1", *asked, "-q")
+    assert project.server.calls == 40
+    _, _, following = rows(output)["next"].partition(" distill ")
+    given = shlex.split(following)
+    assert set(asked) < set(given)
+    run("distill", *given, "--student", "linear", "-q", folder=project.folder, code=3)
+    assert project.server.calls == 40
+
+
+def test_the_next_command_of_recorded_calls_names_no_teacher(project: LabelProject) -> None:
+    record = '{"request": {"model": "m", "messages": [{"role": "user", "content": "%s"}]}, '
+    record += '"response": {"model": "m", "choices": [{"message": {"content": "%s"}}]}}'
+    log = "\n".join(record % (text, label_of(text)) for text in project.texts)
+    (project.folder / "log.jsonl").write_text(log, "utf-8")
+    run("import", "log.jsonl", "--task", "topics", folder=project.folder)
+    command = ["label", "topics", "--teacher", "patient", "--budget", "1", "-q"]
+    output = run(*command, folder=project.folder).stdout.decode()
+    assert rows(output)["next"].endswith(" distill topics")
 
 
 def test_without_a_budget_the_price_is_said_and_nothing_bought(project: LabelProject) -> None:

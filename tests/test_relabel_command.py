@@ -122,9 +122,13 @@ def test_the_next_command_holds_what_was_given() -> None:
         calls=Path("my calls.jsonl"),
         column=["text=q", "split=a b"],
         seed=None,
+        batch=True,
+        quiet=False,
+        top_logprobs=0,
     )
     _, _, given = typed.partition(" distill ")
     options = ["--calls", "my calls.jsonl", "--column", "text=q", "--column", "split=a b"]
+    options += ["--batch", "--top-logprobs", "0"]
     assert shlex.split(given) == ["support", *options]
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from locum.cli.options import Columns, Config, Encoding, Home, Instruction, Labels
-from locum.cli.output import about_dollars, dollars, print_json, print_notes, print_rows
+from locum.cli.output import (
+    about_dollars,
+    command_to_type,
+    dollars,
+    print_json,
+    print_notes,
+    print_rows,
+)
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
 from locum.cli.task_inputs import declare_task, name_task, read_inputs
@@ -160,7 +167,21 @@ def label_command(
     if json_output:
         print_json(_result_object(done, money) | {"notes": [*noted, *done.notes]})
     else:
-        _show_result(done, money)
+        # Labels of recorded calls lie with these; those of a file are found by what was asked.
+        asking = flags.as_options() | {"budget": budget, "priced_as": priced_as}
+        following = command_to_type(
+            "distill",
+            task,
+            inputs=inputs,
+            **(asking if inputs else {}),
+            labels=labels,
+            instruction=instruction,
+            column=column,
+            encoding=None if encoding == "utf-8" else encoding,
+            config=config,
+            home=home,
+        )
+        _show_result(done, money, following)
     wanted = done.tally.asked + done.tally.failed.total() + done.tally.unasked
     if wanted and not done.tally.labelled:
         raise InputError("no input has got a label: see the counts above")
@@ -210,7 +231,7 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
     print_rows(rows, to_stdout=to_stdout)
 
 
-def _show_result(done: LabelledTask, money: Budget) -> None:
+def _show_result(done: LabelledTask, money: Budget, following: str) -> None:
     tally = done.tally
     rate = tally.asked / done.seconds if done.seconds > 0 else 0.0
     cap = "" if money.cap_usd is None else f" of {dollars(money.cap_usd)}"
@@ -232,6 +253,8 @@ def _show_result(done: LabelledTask, money: Budget) -> None:
         unasked = f"{tally.unasked:,} calls were not made: what is left of the budget does not do "
         again = "for the worst case of another; run again with a larger --budget to go on"
         print_notes([unasked + again])
+    if tally.labelled or not tally.wanted:
+        typer.echo(f"next  {following}")
 
 
 def _inputs(done: LabelledTask) -> list[list[str]]:

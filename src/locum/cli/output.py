@@ -75,13 +75,15 @@ def command_to_type(*arguments: str, **options: object) -> str:
 
     Args:
         arguments: What follows the program's name.
-        options: By name, those that are ``None`` left out; a list's option is repeated.
+        options: By name, those that are ``None`` or ``False`` left out; a list's option is
+            repeated, and ``True`` stands for an option alone.
     """
     program = "locum" if shutil.which("locum") else f"{shlex.quote(sys.executable)} -m locum"
     given = [*arguments]
     for name, value in options.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            given += [] if one is None else [f"--{name}", str(one)]
+            if one is not None and one is not False:
+                given += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
     return f"{program} {shlex.join(given)}"
 
 

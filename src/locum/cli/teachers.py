@@ -102,6 +102,11 @@ class TeacherFlags(NamedTuple):
     parameter: Sequence[str] = ()
     concurrency: int | None = None
 
+    def as_options(self) -> dict[str, object]:
+        """Return what it says as the options of a command, by name."""
+        options = self._asdict()
+        return {"teacher": options.pop("teachers"), **options}
+
 
 class ChosenTeacher(NamedTuple):
     """A teacher as settings describe it, with those that it may name."""
