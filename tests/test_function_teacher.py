@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import sys
 from collections import Counter
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -320,6 +322,60 @@ def test_the_identity_changes_with_all_that_may_change_the_answer() -> None:
     ]
     assert len(set(keys)) == len(keys)
     assert all(len(key) == 64 for key in keys)
+
+
+RULES = """
+WORDS = ["invoice"]
+
+def label(texts):
+    return [helper(text) for text in texts]
+
+def helper(text):
+    return "long" if any(word in text for word in WORDS) else "short"
+"""
+
+
+def loaded(path: Path, source: str, name: str = "rules_of_a_test") -> Any:  # noqa: ANN401
+    """The function ``label`` of a module, as a new process would import it."""
+    path.write_text(source, "utf-8")
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - of the file above
+    return module.label
+
+
+def test_a_function_whose_module_has_changed_is_asked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "modules", sys.modules.copy())
+
+    def key(source: str, wrap: Callable[..., Any] = lambda label: label) -> str:
+        label = loaded(tmp_path / "rules.py", source)
+        return FunctionTeacher(wrap(label), "rules").identify(TASK, "a text")
+
+    changed = RULES.replace('"invoice"', '"invoice", "charge"')
+    assert key(RULES) == key(RULES) != key(changed)
+    assert key(RULES, functools.partial) != key(changed, functools.partial)
+
+
+def test_of_a_script_the_function_alone_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "modules", sys.modules.copy())
+
+    def key(source: str) -> str:
+        label = loaded(tmp_path / "script.py", source, "__main__")
+        return FunctionTeacher(label, "rules").identify(TASK, "a text")
+
+    elsewhere = RULES + "\nprint\n"
+    itself = RULES.replace("in texts]", "in list(texts)]")
+    assert key(RULES) == key(elsewhere) != key(itself)
+
+
+def test_a_function_without_a_source_goes_by_its_names() -> None:
+    one, other = (FunctionTeacher(sorted, "f", version=version) for version in "ab")
+    assert one.identify(TASK, "a") != other.identify(TASK, "a")
 
 
 def test_it_costs_nothing_and_says_what_it_asks() -> None:

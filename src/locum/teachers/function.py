@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import inspect
 import json
@@ -49,8 +50,10 @@ class FunctionTeacher(AskedTeacher):
             probabilities by label, or a `TeacherAnswer`. Or a coroutine function that takes one
             text and returns one such item. Functions that are no coroutines run in a thread.
         name: How the report calls it.
-        version: To be changed when the function would answer otherwise: answers are kept by it, by
-            the name, and by the function's own qualified name.
+        version: To be changed when the function would answer otherwise though the source of its
+            module is the same, as where that reads a file: answers are kept by both, by the name,
+            and by the function's own qualified name. Of a function of a script or a notebook its
+            own source counts, rather than all of that.
         batch_size: How many texts a function gets at once; how many calls of a coroutine function
             run at once.
 
@@ -79,14 +82,15 @@ class FunctionTeacher(AskedTeacher):
         self._function: Callable[..., Any] = function
         self._takes_one = _is_coroutine_function(function)
         self._called = _qualified_name(function)
+        self._source = hashlib.sha256(_find_source(function).encode()).hexdigest()
 
     def __repr__(self) -> str:
         """Show what is asked."""
         return f"FunctionTeacher({self._called}, {self.name!r}, version={self.version!r})"
 
     def identify(self, task: Task, text: str, draw: int = 0) -> str:
-        """Return a SHA-256 of the function's names and version, the task's prompt and the draw."""
-        function = ["function", self.name, self.version, self._called]
+        """Return a SHA-256 of the function's names, version and source, the prompt and the draw."""
+        function = ["function", self.name, self.version, self._called, self._source]
         asked = [function, task.labels, task.instruction, text, draw]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
@@ -245,3 +249,17 @@ def _is_coroutine_function(function: Callable[..., Any]) -> bool:
 def _qualified_name(function: Callable[..., Any]) -> str:
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}.{named.__qualname__}"
+
+
+def _find_source(function: Callable[..., Any]) -> str:
+    """What decides how a function answers: its module, as helpers stand there; empty if unknown."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = inspect.getmodule(named)
+    try:
+        if module is None or module.__name__ == "__main__":
+            return inspect.getsource(named)
+        return inspect.getsource(module)
+    except (OSError, TypeError):
+        return ""
