@@ -2,8 +2,8 @@
 
 The threshold is the widest whose agreement on the holdout is at least the target, without a bound;
 confidence is one minus the normalised entropy. Beside it stands a cut-off on novelty. The holdout
-is the last fifth of all inputs, so the certify inputs are given last. The target, 0.99 by default,
-is set to that of the promise.
+is the last fifth of all inputs. The target, 0.99 by default, is set to that of the promise. What
+Locum's certificate judges is a head that saw no certify input.
 """
 
 from __future__ import annotations
@@ -69,31 +69,39 @@ class KeptEncoder(NamedTuple):
 
 
 def fit(job: Job, folder: Path) -> Fitted:
-    """Train on all but the holdout, and fix temperature and thresholds on the holdout."""
+    """Train on all but the holdout, and fix temperature and thresholds on the holdout.
+
+    That head decides by the product's own thresholds. The one that is judged beside others, saved
+    and timed learns from train and validation inputs.
+    """
     settings = Settings()
     everything = job.train.joined(job.validation).joined(job.certify)
     held = math.ceil(len(everything.texts) * settings.holdout)
     data = _site(job, *everything.divided(len(everything.texts) - held))
     encoding = embed_texts(job, everything.texts).seconds
     started = time.perf_counter()
-    trained = _train(job, data, folder / HEAD_FILE)
-    seconds = time.perf_counter() - started + encoding
-    head = load(folder, job)._replace(embed=KeptEncoder(job).embed)
+    with tempfile.TemporaryDirectory() as scratch:
+        trained = _train(job, data, Path(scratch) / HEAD_FILE)
+        seconds = time.perf_counter() - started + encoding
+        own = load(Path(scratch), job)._replace(embed=KeptEncoder(job).embed)
     expected = [item.label for item in data.holdout]
     temperature = fit_temperature(trained.logits, expected)
     point = operating_point(predict(trained.logits, expected, temperature), job.target)
     cutoff = quantile(trained.novelty, settings.novelty_quantile)
 
     def gate(texts: Sequence[str]) -> Gated:
-        proba = torch.softmax(head.logits(texts) / temperature, dim=1)
+        proba = torch.softmax(own.logits(texts) / temperature, dim=1)
         sure = torch.tensor([confidence(row) for row in proba.tolist()])
-        strange = novelty(head.embed(texts), head.reference) > cutoff
+        strange = novelty(own.embed(texts), own.reference) > cutoff
         answered = (sure >= (point.threshold if point else math.inf)) & ~strange
         return Gated(proba.argmax(dim=1).numpy(), answered.numpy())
 
     with tempfile.TemporaryDirectory() as scratch:
         apart = _train(job, _site(job, job.train, job.validation), Path(scratch) / HEAD_FILE)
     validation = torch.softmax(torch.tensor(apart.logits), dim=1).numpy()
+    learned = job.train.joined(job.validation)
+    _train(job, _site(job, learned, job.certify), folder / HEAD_FILE)
+    head = load(folder, job)._replace(embed=KeptEncoder(job).embed)
     return Fitted(head, validation, {"train_seconds": seconds}, gate)
 
 
