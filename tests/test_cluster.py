@@ -120,7 +120,7 @@ def test_each_worker_has_its_local_model_and_calls_get_its_labels(tmp_path: Path
         ids = {call.facts.preview: call.facts.id for call in CallStore(database).iterate(ALL)}
         store = LabelStore(database)
         answers = read_labels(TASK, LocalTeacher(tmp_path / "model"), TEXTS, store).answers
-        calls = store.soft_labels_of(TASK.labels, list(ids.values()))
+        calls = store.soft_labels_of(TASK.labels, list(ids.values())).answers
     assert [calls[ids[text]] for text in TEXTS] == answers
     assert all(answer is not None and answer.distribution for answer in answers)
 

@@ -149,20 +149,20 @@ def test_what_an_interrupted_run_bought_for_calls_is_learned_from(tmp_path: Path
             label_task(TASK, teacher, examples, store, Budget(), lambda *_: None)
         calls = [f"call {text}" for text in teacher.asked]
         every = [str(example.call_id) for example in examples]
-        assert sorted(store.soft_labels_of(TASK.labels, every)) == sorted(calls)
+        assert sorted(store.soft_labels_of(TASK.labels, every).answers) == sorted(calls)
         done = label_task(TASK, RuleTeacher(), examples, store, Budget(), lambda *_: None)
         assert (done.texts, done.tally.asked) == (6, 6)
-        assert len(store.soft_labels_of(TASK.labels, every)) == 10
+        assert len(store.soft_labels_of(TASK.labels, every).answers) == 10
 
 
 def test_what_was_bought_for_calls_is_found_by_its_labels_in_any_order(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
         given = {"full": TeacherAnswer("b", (0.125, 0.25, 0.5)), "bare": TeacherAnswer("a")}
         store.add_soft_labels(("c", "a", "b"), given)
-        assert store.soft_labels_of(("c", "a", "b"), list(given)) == given
-        found = store.soft_labels_of(("b", "c", "a"), list(given))
+        assert store.soft_labels_of(("c", "a", "b"), list(given)).answers == given
+        found = store.soft_labels_of(("b", "c", "a"), list(given)).answers
         assert found == {"full": TeacherAnswer("b", (0.5, 0.125, 0.25)), "bare": given["bare"]}
-        assert store.soft_labels_of(("a", "b"), list(given)) == {}
+        assert store.soft_labels_of(("a", "b"), list(given)).answers == {}
 
 
 def test_the_same_text_is_asked_once(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def label(
 def kept(store: LabelStore, *, finished: bool = False) -> dict[str, TeacherAnswer]:
     """Soft labels by text."""
     of_calls = {f"call {text}": text for text in TEXTS}
-    found = store.soft_labels_of(TASK.labels, list(of_calls), finished=finished)
+    found = store.soft_labels_of(TASK.labels, list(of_calls), finished=finished).answers
     return {of_calls[call_id]: answer for call_id, answer in found.items()}
 
 
@@ -87,7 +87,7 @@ def test_calls_of_one_text_are_asked_about_once_and_are_not_known_before(
     )
     assert (done.texts, done.tally.cached, done.tally.asked) == (75, 0, 25)
     ids = [call.call_id for call in calls if call.call_id is not None]
-    assert store.soft_labels_of(TASK.labels, ids, finished=True).keys() == set(ids)
+    assert store.soft_labels_of(TASK.labels, ids, finished=True).answers.keys() == set(ids)
     assert told[-1] == (25, 25)
 
 

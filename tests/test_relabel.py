@@ -181,7 +181,7 @@ def test_near_copies_are_asked_about_once_and_copies_share_the_label(store: Labe
     groups = plan.material.group[plan.basket.rows]
     assert len(set(groups.tolist())) == len(groups) == len(plan.material.open_rows)
     assert max(Counter(teacher.asked).values()) == 1
-    kept = store.soft_labels_of(LABELS, [e.call_id for e in examples if e.call_id])
+    kept = store.soft_labels_of(LABELS, [e.call_id for e in examples if e.call_id]).answers
     assert len(kept) == len(done.soft_labels) == 2 * len(groups)
 
 

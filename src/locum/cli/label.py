@@ -142,6 +142,7 @@ def label_command(
         asked = build_teacher(*chosen, BatchStore(database), progress.stage)
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         plan = plan_task(declared.task, asked, given.examples, store, money, anew=anew)
+        noted += plan.notes
         if dry_run and json_output:
             print_json(_plan_object(plan) | {"notes": noted})
         elif dry_run or not quiet:
@@ -229,6 +230,7 @@ def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
     if money.cap_usd is not None:
         rows.append(["budget", f"{dollars(money.cap_usd)}, earlier runs included"])
     print_rows(rows, to_stdout=to_stdout)
+    print_notes(plan.notes)
 
 
 def _show_result(done: LabelledTask, money: Budget, following: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.distillation.pool import given_answers
 from locum.errors import UsageError
+from locum.labelling.call_labels import find_call_labels
 from locum.labelling.label import calls_by_text, human_labels
 from locum.prices import format_dollars
 from locum.store import Database, LabelStore
@@ -82,22 +83,21 @@ def collect_answers(
         UsageError: No input has an answer, and there is no teacher.
     """
     answers = given_answers(examples, task)
-    if place is not None:
-        _add_bought(task, examples, answers, place)
+    noted = [] if place is None else _add_bought(task, examples, answers, place)
     unanswered = [row for row, answer in enumerate(answers) if answer is None]
     if teacher is None and len(unanswered) == len(answers):
         raise UsageError(
             "no input has an answer of the teacher: give a teacher to ask, or inputs with answers"
         )
     if teacher is None or not unanswered:
-        return Collected(answers, [], is_bought=False)
+        return Collected(answers, noted, is_bought=False)
     told.stage(f"labels wanted of {teacher.name}: {len(unanswered):,}")
     asked = [examples[row] for row in unanswered]
     human = human_labels(task, examples)
     bought = buy_answers(task, teacher, asked, place, budget, told, human)
     for row, answer in zip(unanswered, bought.answers, strict=True):
         answers[row] = answer
-    return Collected(answers, bought.notes, is_bought=True)
+    return Collected(answers, [*noted, *bought.notes], is_bought=True)
 
 
 @contextmanager
@@ -167,18 +167,23 @@ def _add_bought(
     examples: Sequence[Example],
     answers: list[TeacherAnswer | None],
     place: str | Path | Database,
-) -> None:
-    """Give recorded calls with an answer alone the distributions that were bought for them."""
+) -> list[str]:
+    """Give recorded calls with an answer alone the distributions that were bought for them.
+
+    Returns:
+        What should be known of these, a sentence each.
+    """
     bare = {
         example.call_id: row
         for row, (example, answer) in enumerate(zip(examples, answers, strict=True))
         if example.call_id is not None and answer is not None and answer.distribution is None
     }
     if not bare:
-        return
+        return []
     with LabelStore(place) as store:
-        bought = store.soft_labels_of(task.labels, list(bare))
-    for call_id, answer in bought.items():
+        bought = find_call_labels(task, [examples[row] for row in bare.values()], store)
+    for call_id, answer in bought.answers.items():
         recorded = answers[bare[call_id]]
         if recorded is not None:
             answers[bare[call_id]] = replace(recorded, distribution=answer.distribution)
+    return bought.notes

@@ -139,7 +139,7 @@ def label_on_cluster(
     if any(one.batch for one in _used(*chosen)):
         raise UsageError("batches lie with the provider and need no workers: leave one out")
     with LabelStore(place) as store:
-        wanted = unlabelled(task, examples, store, anew=anew)
+        wanted = unlabelled(task, examples, store, anew=anew).examples
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
         human, calls = human_labels(task, wanted), calls_by_text(wanted)
         order = _Order(task, *chosen, shared, budget, human, calls)

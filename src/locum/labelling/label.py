@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import TeacherError
+from locum.labelling.call_labels import find_call_labels
 from locum.teachers import (
     AskedTeacher,
     BatchTeacher,
@@ -66,18 +67,30 @@ class LabelledTask(NamedTuple):
     notes: list[str]
 
 
+class Unlabelled(NamedTuple):
+    """Inputs for which probabilities are still to be had.
+
+    Args:
+        examples: The inputs.
+        notes: What should be known of what was bought for others, a sentence each.
+    """
+
+    examples: list[Example]
+    notes: list[str]
+
+
 def unlabelled(
     task: Task, examples: Sequence[Example], store: LabelStore, *, anew: bool = False
-) -> list[Example]:
+) -> Unlabelled:
     """Return the inputs for which probabilities are still to be had.
 
     Those are inputs without an answer, and recorded calls with an answer alone, or with part of
     what makes up a soft label. With ``anew`` calls whose soft label was bought are among them:
     another teacher may be asked, and what this one said is known.
     """
-    calls = [e.call_id for e in examples if e.call_id is not None and not anew]
-    bought = store.soft_labels_of(task.labels, calls, finished=True).keys()
-    return [
+    looked_up = [] if anew else examples
+    bought, notes = find_call_labels(task, looked_up, store, finished=True)
+    left = [
         example
         for example in examples
         if example.distribution is None
@@ -85,6 +98,7 @@ def unlabelled(
         and (example.answer is None or example.call_id is not None)
         and example.call_id not in bought
     ]
+    return Unlabelled(left, notes)
 
 
 def plan_task(
@@ -101,8 +115,9 @@ def plan_task(
     Raises:
         InputError: The store cannot be read.
     """
-    wanted = unlabelled(task, examples, store, anew=anew)
-    return plan_labels(task, teacher, [example.text for example in wanted], store, budget)
+    wanted, notes = unlabelled(task, examples, store, anew=anew)
+    plan = plan_labels(task, teacher, [example.text for example in wanted], store, budget)
+    return plan._replace(notes=tuple(notes))
 
 
 def label_task(
@@ -135,7 +150,7 @@ def label_task(
         UsageError: There is a cap, and no price.
     """
     started = time.monotonic()
-    wanted = unlabelled(task, examples, store, anew=anew)
+    wanted = unlabelled(task, examples, store, anew=anew).examples
     human = human_labels(task, wanted)
     left = {example.call_id for example in wanted}
     of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]

@@ -12,6 +12,7 @@ from locum.distillation.pool import Pool, build_pool
 from locum.distillation.progress import Silent
 from locum.distillation.splitting import split_pool
 from locum.errors import InputError
+from locum.labelling.call_labels import find_call_labels
 from locum.relabelling.purchases import Purchase, find_purchases
 from locum.teachers import Budget, LabelParser
 from locum.training import Labelled
@@ -107,8 +108,7 @@ def find_material(
     parse = LabelParser(task.labels)
     usable = [answer for answer in answers if answer and parse(answer.text) is not None]
     pool = build_pool(task, real, answers)
-    calls = [example.call_id for example in pool.examples if example.call_id is not None]
-    asked = store.soft_labels_of(task.labels, calls)
+    asked = find_call_labels(task, pool.examples, store).answers
     labelled = np.array(
         [
             answer.distribution is not None or example.call_id in asked

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from locum.schema import TeacherAnswer
 from locum.store.database import Database, open_database
 from locum.store.derived import link_derived
+from locum.store.soft_labels import (
+    KeptSoftLabel,
+    SoftLabelsOfCalls,
+    fit_soft_labels,
+    former_key,
+    soft_label_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,10 +25,12 @@ if TYPE_CHECKING:
 
     from locum.store.database import Row
 
-__all__ = ["LabelStore", "execute_by_key", "find_answers", "put_answers"]
+__all__ = ["LabelStore", "execute_by_key", "find_answers", "find_soft_labels", "put_answers"]
 
+_T = TypeVar("_T")
 _KEYS_A_QUERY = 500
 _ANSWER = TypeAdapter(TeacherAnswer)
+_SOFT_LABEL = TypeAdapter(KeptSoftLabel)
 
 
 class LabelStore:
@@ -99,7 +105,7 @@ class LabelStore:
     ) -> None:
         """Keep what a teacher said of the inputs of recorded calls; it goes when those do.
 
-        It is found by the same labels in any order.
+        It takes the place of what was kept of them before.
 
         Args:
             labels: The label set, in the order of the distributions.
@@ -109,59 +115,97 @@ class LabelStore:
         Raises:
             InputError: The store cannot be written.
         """
-        keyed = {_call_key(labels, call, whole=call not in unfinished): call for call in answers}
-        places = sorted(range(len(labels)), key=labels.__getitem__)
+        asked = tuple(labels)
+        for whole in (True, False):
+            kept = {
+                call_id: KeptSoftLabel(asked, answer)
+                for call_id, answer in answers.items()
+                if (call_id not in unfinished) is whole
+            }
+            self.keep_soft_labels(kept, whole=whole)
+
+    def keep_soft_labels(self, kept: Mapping[str, KeptSoftLabel], *, whole: bool = True) -> None:
+        """Keep soft labels of recorded calls, by the id of the call; each goes when its call does.
+
+        Raises:
+            InputError: The store cannot be written.
+        """
+        keyed = {soft_label_key(call_id, whole=whole): call_id for call_id in kept}
         self.link(keyed.items())
-        self.add((key, _ordered(answers[call_id], places)) for key, call_id in keyed.items())
+        with self._database.transaction():
+            _put(self._database, {key: kept[keyed[key]] for key in keyed}, _SOFT_LABEL)
 
     def soft_labels_of(
         self, labels: Sequence[str], call_ids: Sequence[str], *, finished: bool = False
-    ) -> dict[str, TeacherAnswer]:
-        """Return what `add_soft_labels` kept for a label set, by the id of the call.
+    ) -> SoftLabelsOfCalls:
+        """Return what is kept of calls, over the labels of a task.
 
         Args:
-            labels: The label set.
+            labels: The label set, which may have more labels than were asked about.
             call_ids: The calls.
             finished: Leave out what stands in for what is to be asked yet.
 
         Raises:
             InputError: The store cannot be read.
         """
-        place_of = {label: place for place, label in enumerate(sorted(labels))}
-        places = [place_of[label] for label in labels]
-        found: dict[str, TeacherAnswer] = {}
-        for whole in (True,) if finished else (False, True):
-            keyed = {_call_key(labels, call_id, whole=whole): call_id for call_id in call_ids}
-            kept = self.find(list(keyed))
-            found |= {keyed[key]: _ordered(answer, places) for key, answer in kept.items()}
+        found, left = SoftLabelsOfCalls({}, {}, {}), list(dict.fromkeys(call_ids))
+        for whole in (True,) if finished else (True, False):
+            fitting = fit_soft_labels(self._kept(labels, left, whole=whole), labels)
+            found.answers.update(fitting.answers)
+            found.missing.update(fitting.missing)
+            found.unused.update(fitting.unused)
+            left = [call_id for call_id in left if call_id not in found.answers]
+        for call_id in found.answers:
+            found.unused.pop(call_id, None)
         return found
 
+    def _kept(
+        self, labels: Sequence[str], call_ids: Sequence[str], *, whole: bool
+    ) -> dict[str, KeptSoftLabel]:
+        kept = find_soft_labels(self._database, call_ids, whole=whole)
+        # Those of an earlier Locum are found by these very labels, and from now on by their call.
+        left = [call_id for call_id in call_ids if call_id not in kept]
+        keyed = {former_key(labels, call_id, whole=whole): call_id for call_id in left}
+        asked = tuple(sorted(labels))
+        former = {
+            keyed[key]: KeptSoftLabel(asked, answer)
+            for key, answer in self.find(list(keyed)).items()
+        }
+        if former:
+            self.keep_soft_labels(former, whole=whole)
+        return kept | former
 
-def _call_key(labels: Sequence[str], call_id: str, *, whole: bool) -> str:
-    kind = "soft label" if whole else "unfinished soft label"
-    return hashlib.sha256(orjson.dumps([kind, sorted(labels), call_id])).hexdigest()
 
-
-def _ordered(answer: TeacherAnswer, places: Sequence[int]) -> TeacherAnswer:
-    """Return an answer with its probabilities from these places."""
-    if answer.distribution is None:
-        return answer
-    return replace(answer, distribution=tuple(answer.distribution[place] for place in places))
+def find_soft_labels(
+    database: Database, call_ids: Sequence[str], *, whole: bool = True
+) -> dict[str, KeptSoftLabel]:
+    """Return the soft labels that are kept of calls, by the id of the call."""
+    keyed = {soft_label_key(call_id, whole=whole): call_id for call_id in call_ids}
+    found = _find(database, list(keyed), _SOFT_LABEL)
+    return {keyed[key]: kept for key, kept in found.items()}
 
 
 def find_answers(database: Database, keys: Sequence[str]) -> dict[str, TeacherAnswer]:
     """Return the answers that are known, by key; a row that cannot be read is not."""
-    found: dict[str, TeacherAnswer] = {}
-    query = "SELECT key, answer FROM answers WHERE key IN (KEYS)"
-    for key, stored in execute_by_key(database, query, keys):
-        with suppress(ValidationError):
-            found[key] = _ANSWER.validate_json(stored)
-    return found
+    return _find(database, keys, _ANSWER)
 
 
 def put_answers(database: Database, answers: Mapping[str, TeacherAnswer]) -> None:
     """Write answers as part of a transaction."""
-    rows = [(key, _ANSWER.dump_json(answer)) for key, answer in sorted(answers.items())]
+    _put(database, answers, _ANSWER)
+
+
+def _find(database: Database, keys: Sequence[str], kind: TypeAdapter[_T]) -> dict[str, _T]:
+    found: dict[str, _T] = {}
+    query = "SELECT key, answer FROM answers WHERE key IN (KEYS)"
+    for key, stored in execute_by_key(database, query, keys):
+        with suppress(ValidationError):
+            found[key] = kind.validate_json(stored)
+    return found
+
+
+def _put(database: Database, values: Mapping[str, _T], kind: TypeAdapter[_T]) -> None:
+    rows = [(key, kind.dump_json(value)) for key, value in sorted(values.items())]
     database.executemany(
         "INSERT INTO answers (key, answer) VALUES (?, ?) "
         "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",

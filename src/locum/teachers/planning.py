@@ -69,10 +69,12 @@ class LabellingPlan(NamedTuple):
     Args:
         texts: Inputs, equal ones counted once.
         teachers: The models that would be asked, one each.
+        notes: What should be known of labels that were bought before, a sentence each.
     """
 
     texts: int
     teachers: list[PlannedTeacher]
+    notes: tuple[str, ...] = ()
 
     @property
     def calls(self) -> int:
