@@ -16,9 +16,9 @@ from locum.distillation.progress import Silent
 from locum.labelling import plan_task
 from locum.labelling.call_labels import find_call_labels
 from locum.labelling.label import unlabelled
-from locum.schema import Example, Task, TeacherAnswer
+from locum.schema import Example, KeptSoftLabel, Task, TeacherAnswer
 from locum.store import LabelStore
-from locum.store.soft_labels import KeptSoftLabel, fit_soft_labels, former_key
+from locum.store.soft_labels import fit_soft_labels, former_key
 from locum.teachers import Budget
 from tests.scripted_teachers import ScriptedTeacher
 

@@ -27,9 +27,9 @@ from locum.traffic.imports.entries import find_list, split_entries
 from tests.importing import REDACTOR, calls_of, lines, pair, take, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from locum.schema import Call, JsonObject
+    from locum.schema import Call, JsonObject, KeptSoftLabel
 
 
 @pytest.fixture
@@ -329,6 +329,9 @@ class Discarding:
         raise AssertionError(f"{len(calls)} calls are known, and named {task}")
 
     def note_untimed(self, calls: Sequence[Call]) -> None:
+        """Forget them."""
+
+    def note_soft_labels(self, bought: Mapping[str, KeptSoftLabel]) -> None:
         """Forget them."""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from contextlib import suppress
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,8 +20,8 @@ from locum.audit.asked import ask
 from locum.cli import export_calls
 from locum.prices import Tokens, require_price
 from locum.rows import BadRowError
-from locum.schema import CallMarks
-from locum.store import CallStore, open_database
+from locum.schema import CallMarks, MarkedCall, TeacherAnswer
+from locum.store import CallFilter, CallStore, LabelStore, open_database
 from locum.traffic import input_text, instruction, make_call
 from locum.traffic.imports import FORMATS
 from locum.traffic.imports.formats import find_format
@@ -440,11 +442,63 @@ def test_an_export_brings_which_calls_are_no_fair_sample(store: CallStore, tmp_p
         assert (other.deferred(), other.untimed()) == (store.deferred(), store.untimed())
 
 
-def test_odd_names_in_an_export_are_kept_as_calls_are(store: CallStore, tmp_path: Path) -> None:
-    take(store, LOGS / "pairs.jsonl")
-    [odd] = [{**call, "id": "a\0b", "deferred": "c\0d"} for call in exported(store)[:1]]
-    take(store, write(tmp_path / "export.jsonl", lines(odd)))
-    assert next(iter(store.deferred())) in {call.facts.id for call in calls_of(store)}
+def test_an_export_brings_what_was_bought_for_calls(tmp_path: Path) -> None:
+    soft = TeacherAnswer("card\n", (0.75, 0.125), version="m", votes=8)
+    with open_database(tmp_path / "calls.db") as database:
+        store = CallStore(database)
+        take(store, LOGS / "pairs.jsonl", LOGS / "table.jsonl")
+        first, last = (calls_of(store)[place].facts.id for place in (0, -1))
+        answers = {first: soft, last: TeacherAnswer("card")}
+        LabelStore(database).add_soft_labels(("card", "mail a@example.com"), answers)
+        told = exported(store)
+    assert {call["id"]: call["soft_label"] for call in told if call["soft_label"]} == {
+        first: {
+            "labels": {"card": 0.75, "mail a@example.com": 0.125},
+            "answer": "card\n",
+            "teacher": "m",
+            "votes": 8,
+        }
+    }
+    path = write(tmp_path / "export.jsonl", lines(*told))
+    with open_database(tmp_path / "other.db") as database:
+        other, bought = CallStore(database), LabelStore(database)
+        take(other, path)
+        here = ("Mail [EMAIL_1]", "card")
+        found = bought.soft_labels_of(here, [first, last]).answers
+        assert found == {first: replace(soft, distribution=(0.125, 0.75))}
+        own = replace(soft, distribution=(0.5, 0.5))
+        bought.add_soft_labels(here, {first: own})
+        take(other, path)
+        assert bought.soft_labels_of(here, [first]).answers == {first: own}
+        other.delete(CallFilter())
+        assert bought.soft_labels_of(here, [first]).answers == {}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("card", [], {}, {"labels": {}}, {"labels": ["card"]}, {"labels": {"card": 0}}),
+        *({"labels": {"card": p}} for p in ("1", True, None, -0.5, 2, 10**400, math.nan)),
+        {"labels": {"\ud800": 1.0}},
+    ],
+)
+def test_an_odd_soft_label_in_an_export_counts_as_missing(odd: object, store: CallStore) -> None:
+    take(store, LOGS / "table.csv")
+    [marked] = find_format("calls").read({**exported(store)[0], "soft_label": odd})
+    assert isinstance(marked, MarkedCall)
+    assert marked.marks.soft_label is None
+
+
+def test_odd_names_in_an_export_are_kept_as_calls_are(tmp_path: Path) -> None:
+    with open_database(tmp_path / "calls.db") as database:
+        store = CallStore(database)
+        take(store, LOGS / "pairs.jsonl")
+        [odd] = [{**call, "id": "a\0b", "deferred": "c\0d"} for call in exported(store)[:1]]
+        odd["soft_label"] = {"labels": {"a": 1.0}}
+        take(store, write(tmp_path / "export.jsonl", lines(odd)))
+        [kept] = store.deferred()
+        assert kept in {call.facts.id for call in calls_of(store)}
+        assert LabelStore(database).soft_labels_of(("a", "b"), [kept]).answers
 
 
 def test_an_export_is_redacted_by_the_rules_of_here(store: CallStore, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import duckdb
+import orjson
 import pytest
 
 from locum.errors import InputError, UsageError
-from locum.schema import Call, CallMarks, MarkedCall
+from locum.schema import Call, CallMarks, KeptSoftLabel, MarkedCall, TeacherAnswer
 from locum.store import CallFilter, CallStore, export_parquet, parquet
 from locum.store.call_filter import Condition
 from tests.call_samples import full_call, make_call, make_calls
@@ -36,7 +37,8 @@ def place(odd_path: Path) -> str:
 def test_an_export_holds_the_calls(tmp_path: Path) -> None:
     target = tmp_path / "calls.parquet"
     bare = Call(make_call("bare", 1.0, latency_ms=3, cost_usd=None).facts, {}, None)
-    marked = MarkedCall(full_call(), CallMarks("support", untimed=True))
+    bought = KeptSoftLabel(("a", "b"), TeacherAnswer("b", (0.25, 0.5), version="m"))
+    marked = MarkedCall(full_call(), CallMarks("support", untimed=True, soft_label=bought))
     assert export_parquet(iter([marked, MarkedCall(bare, CallMarks())]), target) == 2
     assert list(tmp_path.iterdir()) == [target]
     with duckdb.connect() as connection:
@@ -48,9 +50,10 @@ def test_an_export_holds_the_calls(tmp_path: Path) -> None:
     assert types["streamed"] == types["untimed"] == "BOOLEAN"
     assert set(types.values()) == {"VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN"}
     assert full[0] == "full"
-    assert full[-4:-2] == ("support", True)
+    assert full[-5:-3] == ("support", True)
+    assert KeptSoftLabel.from_object(orjson.loads(full[-3])) == bought
     assert empty[0] == "bare"
-    assert empty[-4:-2] == (None, False)
+    assert empty[-5:-2] == (None, False, None)
     assert empty[-1] is None
     assert empty[-2] == "{}"
 

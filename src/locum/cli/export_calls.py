@@ -110,7 +110,7 @@ def exported(marked: MarkedCall) -> dict[str, Any]:
     """Return all that a store knows of a call as one object."""
     call, marks = marked
     bodies = {"request": call.request, "response": call.response}
-    return {**asdict(call.facts), **marks._asdict(), **bodies}
+    return {**asdict(call.facts), **marks.as_object(), **bodies}
 
 
 def _export_lines(calls: Iterable[MarkedCall], file: Path | None) -> int:

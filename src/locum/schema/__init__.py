@@ -19,6 +19,7 @@ from locum.schema.examples import (
     Split,
     TeacherAnswer,
 )
+from locum.schema.kept_labels import KeptSoftLabel
 from locum.schema.placeholders import ANY_PLACEHOLDER, is_placeholder
 from locum.schema.predictions import Extraction, FieldValue, Generation, Prediction
 from locum.schema.tasks import (
@@ -48,6 +49,7 @@ __all__ = [
     "Generation",
     "GenerationTask",
     "JsonObject",
+    "KeptSoftLabel",
     "MarkedCall",
     "Marks",
     "Outcome",

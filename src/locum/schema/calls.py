@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from locum.schema.kept_labels import KeptSoftLabel
     from locum.schema.tasks import JsonObject
 
 __all__ = [
@@ -133,16 +134,23 @@ class Call(NamedTuple):
 
 
 class CallMarks(NamedTuple):
-    """What a store knows of how a call came to be in it, so that nobody judges by it unfairly.
+    """What a store knows of a call that is not written in it.
 
     Args:
         deferred: The task whose student left it to its teacher, where it was not drawn by chance:
             such a call is learned from, and is no fair sample.
         untimed: Whether its time was made up, as nothing tells when it was sent.
+        soft_label: What a teacher was paid to say of its input, where that has probabilities.
     """
 
     deferred: str | None = None
     untimed: bool = False
+    soft_label: KeptSoftLabel | None = None
+
+    def as_object(self) -> JsonObject:
+        """Return them as an export writes them."""
+        soft_label = None if self.soft_label is None else self.soft_label.as_object()
+        return {**self._asdict(), "soft_label": soft_label}
 
 
 class MarkedCall(NamedTuple):

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from locum.errors import InputError
 from locum.store.archive import Compaction, compact_calls, hash_id, list_archives
 from locum.store.call_filter import CallFilter, Condition, prefix_range
-from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, to_call, to_facts, to_row
+from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, storable, to_call, to_facts, to_row
 from locum.store.call_totals import TOTALS, CallTotals, sum_up
 from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
-from locum.store.labels import execute_by_key
+from locum.store.labels import LabelStore, execute_by_key, find_soft_labels
 from locum.store.marks import with_marks
 from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from locum.schema import Call, CallFacts, MarkedCall
+    from locum.schema import Call, CallFacts, KeptSoftLabel, MarkedCall
     from locum.store.database import Database, Row
 
 __all__ = ["CallStore"]
@@ -236,6 +236,17 @@ class CallStore:
             calls: They need not be in the store yet.
         """
         self.link("untimed", [(str(call.facts.time), call.facts.id) for call in calls])
+
+    def note_soft_labels(self, bought: Mapping[str, KeptSoftLabel]) -> None:
+        """Note what another store had bought for calls, unless it was bought here too.
+
+        Args:
+            bought: By the id of the call, which need not be in the store yet.
+        """
+        new = {str(storable(call_id)): kept for call_id, kept in bought.items()}
+        for call_id in find_soft_labels(self._database, list(new)):
+            del new[call_id]
+        LabelStore(self._database).keep_soft_labels(new)
 
     def untimed(self, ids: Sequence[str] | None = None) -> frozenset[tuple[str, float]]:
         """Return the ids of calls whose time was made up, each with that time.

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from locum.schema import TeacherAnswer
+from locum.schema import KeptSoftLabel, TeacherAnswer
 from locum.store.database import Database, open_database
 from locum.store.derived import link_derived
 from locum.store.soft_labels import (
-    KeptSoftLabel,
     SoftLabelsOfCalls,
     fit_soft_labels,
     former_key,

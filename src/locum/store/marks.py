@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from locum.schema import CallMarks, MarkedCall
-from locum.store.labels import execute_by_key
+from locum.store.labels import execute_by_key, find_soft_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,10 +28,11 @@ def with_marks(database: Database, calls: Iterable[Call]) -> Iterator[MarkedCall
     rest = iter(calls)
     while some := list(islice(rest, _CALLS_AT_ONCE)):
         # Looked up after the calls were read: a mark is always written before its call.
-        rows = execute_by_key(database, _MARKS, [call.facts.id for call in some])
+        ids = [call.facts.id for call in some]
+        rows, soft_labels = execute_by_key(database, _MARKS, ids), find_soft_labels(database, ids)
         deferred = {call_id: key for call_id, kind, key in rows if kind == "deferred"}
         untimed = {(call_id, float(key)) for call_id, kind, key in rows if kind == "untimed"}
         for call in some:
             own = call.facts.id
-            marks = CallMarks(deferred.get(own), (own, call.facts.time) in untimed)
-            yield MarkedCall(call, marks)
+            is_untimed = (own, call.facts.time) in untimed
+            yield MarkedCall(call, CallMarks(deferred.get(own), is_untimed, soft_labels.get(own)))

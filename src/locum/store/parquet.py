@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 
+import orjson
+
 from locum.errors import InputError, UsageError
 from locum.schema import CallMarks
 from locum.store.call_filter import Condition
@@ -204,8 +206,10 @@ def _connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
 
 
 def _exported_row(marked: MarkedCall) -> CallRow:
-    row = to_row(marked.call)
-    return row._replace(facts=(*row.facts, *marked.marks))
+    row, marks = to_row(marked.call), marked.marks.as_object()
+    bought = marks["soft_label"]
+    marks["soft_label"] = bought and orjson.dumps(bought).decode()
+    return row._replace(facts=(*row.facts, *marks.values()))
 
 
 def _batches(rows: Iterable[CallRow]) -> Iterator[list[CallRow]]:

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from locum.schema import TeacherAnswer, label_key, plain_key
+from locum.schema import label_key, plain_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["KeptSoftLabel", "SoftLabelsOfCalls", "fit_soft_labels", "former_key", "soft_label_key"]
+    from locum.schema import KeptSoftLabel, TeacherAnswer
 
-
-@dataclass(frozen=True)
-class KeptSoftLabel:
-    """What a teacher said of a call's input.
-
-    Args:
-        labels: What it was asked to choose from.
-        answer: Its answer, with a distribution in the order of these.
-    """
-
-    labels: tuple[str, ...]
-    answer: TeacherAnswer
+__all__ = ["SoftLabelsOfCalls", "fit_soft_labels", "former_key", "soft_label_key"]
 
 
 class SoftLabelsOfCalls(NamedTuple):

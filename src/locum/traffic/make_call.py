@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from locum.prices import Price, Tokens, batch_share, list_cost_usd
-from locum.schema import Call, CallFacts
+from locum.schema import Call, CallFacts, KeptSoftLabel
 from locum.traffic.apis import to_chat
 from locum.traffic.apis.lenient import as_count, as_object, as_text
 from locum.traffic.conversation import fingerprint, input_text, service_tier
@@ -18,7 +18,7 @@ from locum.traffic.token_counts import answer_tokens
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from locum.schema import Endpoint, JsonObject, Outcome, OwnPrice
+    from locum.schema import CallMarks, Endpoint, JsonObject, Outcome, OwnPrice
 
 __all__ = [
     "RedactedValues",
@@ -26,6 +26,7 @@ __all__ = [
     "content_id",
     "has_id",
     "keep_call",
+    "keep_marks",
     "make_call",
     "redact_call",
 ]
@@ -179,6 +180,14 @@ def keep_call(call: Call, redactor: RedactsValues, task: str | None = None) -> C
         preview=_preview(input_text(kept.request)),
     )
     return kept._replace(facts=facts)
+
+
+def keep_marks(marks: CallMarks, redactor: RedactsValues) -> CallMarks:
+    """Return what another store knew of a call, redacted as `keep_call` does."""
+    if marks.soft_label is None:
+        return marks
+    [bought] = redactor.redact([marks.soft_label.as_object()]).values
+    return marks._replace(soft_label=KeptSoftLabel.from_object(bought))
 
 
 def redact_call(call: Call, redactor: RedactsValues) -> Call:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, get_args
 
 from locum.rows import BadRowError, to_number
-from locum.schema import Call, CallFacts, CallMarks, Endpoint, MarkedCall, Outcome
+from locum.schema import Call, CallFacts, CallMarks, Endpoint, KeptSoftLabel, MarkedCall, Outcome
 from locum.traffic.imports.items import LogFormat
 from locum.traffic.imports.values import amount, whole_number, word
 
@@ -52,8 +52,12 @@ def _read(record: JsonObject) -> Iterator[MarkedCall]:
         output_tokens=whole_number(record.get("output_tokens")),
         cost_usd=amount(record.get("cost_usd")),
     )
-    # Exports from before say nothing of either.
-    marks = CallMarks(word(record.get("deferred")), record.get("untimed") is True)
+    # Exports from before say nothing of these.
+    marks = CallMarks(
+        word(record.get("deferred")),
+        record.get("untimed") is True,
+        KeptSoftLabel.from_object(record.get("soft_label")),
+    )
     yield MarkedCall(Call(facts, record["request"], record.get("response")), marks)
 
 

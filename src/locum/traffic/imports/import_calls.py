@@ -21,13 +21,13 @@ from locum.traffic.imports.records import read_records
 from locum.traffic.imports.report import ImportedFile, ImportReport
 from locum.traffic.imports.sources import open_source
 from locum.traffic.imports.values import moment
-from locum.traffic.make_call import content_id, has_id, keep_call, make_call
+from locum.traffic.make_call import content_id, has_id, keep_call, keep_marks, make_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from locum.schema import Call, OwnPrice
+    from locum.schema import Call, KeptSoftLabel, OwnPrice
     from locum.store import Naming
     from locum.traffic.imports.items import Item, LogFormat, LoggedCall
     from locum.traffic.imports.records import Record
@@ -59,6 +59,9 @@ class TakesCalls(Protocol):
 
     def note_untimed(self, calls: Sequence[Call]) -> None:
         """Note calls whose time was made up, as nothing tells when they were sent."""
+
+    def note_soft_labels(self, bought: Mapping[str, KeptSoftLabel]) -> None:
+        """Note what another store had bought for calls, by the id of the call."""
 
 
 def import_calls(
@@ -165,7 +168,7 @@ class _Importer:
         call: Call | None
         if isinstance(item, MarkedCall):
             call = keep_call(item.call, self._redactor, self._task)
-            file.note_marks(call, item.marks)
+            file.note_marks(call, keep_marks(item.marks, self._redactor))
         elif isinstance(item, (BatchRequest, BatchAnswer)):
             logged = self._join.add(file.log_format.name, item)
             call = None if logged is None else self._to_call(file, logged)
@@ -218,6 +221,7 @@ class _Importer:
         if file.group:
             self._store.note_deferred(file.deferred_of_group)
             self._store.note_untimed(file.untimed_of_group)
+            self._store.note_soft_labels(file.soft_labels_of_group)
             added = self._store.add(file.group)
             file.added += added
             file.known += len(file.group) - added
@@ -226,6 +230,7 @@ class _Importer:
             file.group = []
             file.deferred_of_group = []
             file.untimed_of_group = []
+            file.soft_labels_of_group = {}
             file.group_bytes = 0
         self._progress(self._read)
 
@@ -242,6 +247,7 @@ class _File:
         self.group: list[Call] = []
         self.deferred_of_group: list[tuple[str, str]] = []
         self.untimed_of_group: list[Call] = []
+        self.soft_labels_of_group: dict[str, KeptSoftLabel] = {}
         self.group_bytes = 0
         self.read = self.added = self.known = self.untimed = self.other = 0
         self.named = self.archived = 0
@@ -265,6 +271,8 @@ class _File:
         if marks.untimed:
             self.untimed += 1
             self.untimed_of_group.append(call)
+        if marks.soft_label is not None:
+            self.soft_labels_of_group[call.facts.id] = marks.soft_label
 
     def note_naming(self, naming: Naming) -> None:
         self.named += naming.named
