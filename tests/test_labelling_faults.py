@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.errors import TeacherError
 from locum.schema import Task
 from locum.store import Claim, LabelStore, Ledger
 from locum.teachers import Budget, ChatTeacher, label_texts
@@ -270,6 +271,20 @@ def test_nothing_is_sent_for_as_long_as_the_server_says(tmp_path: Path, said: st
         _, again = server.arrivals
         assert again - refused >= 1.0
     assert run.tally.answered == 1
+
+
+def test_a_server_that_asks_twice_to_be_left_for_hours_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.teachers.pace._LONGEST_ASKED_FOR", 0.1)
+    said = r"takes no calls for 8 h 3 min: HTTP 429: .*; run the same again then"
+    with ChargingServer(lambda _, number: "answer" if number else "too many") as server:
+        server.wait = 28_980.0
+        assert run_here(tmp_path, server, 1).tally.answered == 1
+        server.behave = lambda *_: "too many"
+        with pytest.raises(TeacherError, match=said):
+            run_here(tmp_path, server, 100, concurrency=4)
+    assert len(server.refused) <= 2 * 4 + 1
 
 
 def test_a_server_that_does_not_say_when_is_asked_ever_more_seldom(tmp_path: Path) -> None:

@@ -327,4 +327,4 @@ def _quote(part: str) -> str:
 def _backoff(error: Exception) -> bool | float:
     if not isinstance(error, _RetryableError):
         return False
-    return True if error.wait is None else error.wait
+    return True if error.wait is None else min(error.wait, _LONGEST_WAIT)

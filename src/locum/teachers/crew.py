@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,7 @@ __all__ = ["Caller", "Crew"]
 
 _LONGEST_WAIT = 30.0
 _MOST_TIMES_TOO_MANY = 20
+_SECONDS_WORTH_WAITING = 600.0
 _SECONDS_BEFORE_CLAIMED = 0.5
 _SECONDS_FOR_CLAIMED = 60.0
 _HELD_BY_ANOTHER = Failure("asked elsewhere", "another run has been asking this for a minute")
@@ -273,12 +275,18 @@ class Crew:
     def _count_refusal(self, began: float, error: TooManyError) -> None:
         """End a run to which the provider says nothing but that there is too much of it.
 
+        Where it says twice that this lasts, as where a day's quota is used up, it is believed.
         Calls that went out before the last refusal counted belong to it.
         """
         if began < self._refused_at:
             return
         self._refused_at = asyncio.get_running_loop().time()
         self._refused_in_a_row += 1
+        if self._refused_in_a_row > 1 and (error.wait or 0.0) > _SECONDS_WORTH_WAITING:
+            raise TeacherError(
+                f"the provider takes no calls for {_in_words(error.wait or 0.0)}: {error}; run the "
+                "same again then: it goes on where it was"
+            ) from None
         if self._refused_in_a_row == 2 * _MOST_TIMES_TOO_MANY:
             raise TeacherError(
                 f"the provider refused calls {self._refused_in_a_row} times in a row, each time "
@@ -300,3 +308,8 @@ class Crew:
         if verdict == "claimed":
             self._claimed.append(question)
         return verdict == "granted"
+
+
+def _in_words(seconds: float) -> str:
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min"

@@ -33,6 +33,7 @@ _LEAST_SLOWDOWN_SECONDS = 0.1
 _SECONDS_A_MINUTE = 60.0
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
+_LONGEST_ASKED_FOR = 60.0
 _MOST_DOUBLINGS = 7
 _ROUNDING = 1e-6
 
@@ -240,11 +241,11 @@ class Pace:
 
         Args:
             began: When the call began.
-            wait: Seconds for which the provider wants no more.
+            wait: Seconds for which the provider wants no more; it is asked again after a minute.
         """
         now = asyncio.get_running_loop().time()
         self._growing_fast = False
-        pause = wait or 0.0
+        pause = min(wait or 0.0, _LONGEST_ASKED_FOR)
         if began >= self._slowed_at:
             self._limit = max(1.0, self._limit / 2)
             self._slowed_at = now

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RateLimits", "read_rate_limits", "retry_after"]
 
-_LONGEST_WAIT = 60.0
-
 
 class RateLimits(NamedTuple):
     """Limits of an API, by the headers of OpenAI or Anthropic; ``None`` where nothing is said.
@@ -43,18 +41,18 @@ def read_rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds for which the server wants no call, at most 60; ``None`` if not said.
+    """Return the seconds for which the server wants no call; ``None`` if not said.
 
     Both forms of RFC 9110, section 10.2.3, are read, and OpenAI's ``retry-after-ms``.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return min(milliseconds / 1000, _LONGEST_WAIT)
+        return milliseconds / 1000
     said = headers.get("retry-after")
     seconds = _number(said)
     if seconds is None and said:
         seconds = _seconds_until(said)
-    return None if seconds is None else min(seconds, _LONGEST_WAIT)
+    return seconds
 
 
 def _number(text: str | None) -> float | None:
