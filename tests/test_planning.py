@@ -115,6 +115,26 @@ def test_votes_are_planned_as_often_as_each_input_is_asked(labels: LabelStore) -
     assert planned.likely_usd_at_most == pytest.approx(8 / 3 * (planned.likely_usd or 0.0))
 
 
+def test_votes_that_are_gone_on_with_may_take_what_is_left_to_the_most(labels: LabelStore) -> None:
+    votes = Votes(ChatTeacher(NOWHERE, MODEL, top_logprobs=0, temperature=1.0), least=3, most=8)
+    chat, texts = votes.teacher, texts_of(12)
+    fresh = plan(votes, texts, labels)
+    assert (fresh.calls, fresh.teachers[0].calls_at_most) == (12 * 3, 12 * 8)
+    # Of three texts the second is answered in two ways.
+    drawn = [[0, 0, 0], [0, 1, 0], [1, 1, 1]]
+    said = {
+        chat.identify(TASK, text, draw): TeacherAnswer(TASK.labels[drawn[place % 3][draw]])
+        for place, text in enumerate(texts)
+        for draw in range(3)
+    }
+    labels.add(list(said.items())[:-1])
+    left = plan(votes, texts, labels).teachers[0]
+    assert (left.calls, left.calls_at_most) == (11 + 1, 11 * 5 + 6)
+    assert left.worst_usd is not None
+    assert fresh.worst_usd is not None
+    assert left.worst_usd / left.calls_at_most == pytest.approx(fresh.worst_usd / 96, rel=0.01)
+
+
 def test_a_panel_is_planned_by_member(labels: LabelStore) -> None:
     members = [ChatTeacher(NOWHERE, MODEL), ScriptedTeacher(lambda _text, _draw: "cash")]
     planned = plan(Panel(members), texts_of(5), labels)

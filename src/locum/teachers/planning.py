@@ -62,6 +62,12 @@ class PlannedTeacher(NamedTuple):
         """About what the calls would cost if all that may be asked were."""
         return _times(self.likely_usd, self.calls_at_most / max(1, self.calls))
 
+    def followed_by(self, calls: int) -> PlannedTeacher:
+        """Return the plan where so many calls may follow on its own and on those in batches."""
+        factor = 1.0 + calls / max(1, self.calls + self.in_batches)
+        most, worst = round(self.calls * factor), _times(self.worst_usd, factor)
+        return self._replace(calls_at_most=most, worst_usd=worst)
+
 
 class LabellingPlan(NamedTuple):
     """What a labelling run would do.
@@ -124,23 +130,17 @@ def plan_labels(
     """
     desk = _PlanningDesk(store, budget)
     teacher.label(task, texts, desk)
-    stretch = _stretch(teacher)
-    planned = [
-        one._replace(
-            calls_at_most=math.ceil(stretch.get(one.name, 1.0) * one.calls),
-            worst_usd=_times(one.worst_usd, stretch.get(one.name, 1.0)),
-        )
-        for one in desk.planned.values()
-    ]
+    ahead = _draws_ahead(teacher)
+    planned = [one.followed_by(ahead.get(one.name, 0)) for one in desk.planned.values()]
     return LabellingPlan(len(set(texts)), planned)
 
 
-def _stretch(teacher: Teacher) -> dict[str, float]:
-    """By how much a teacher's questions may grow where answers to them differ, by its name."""
+def _draws_ahead(teacher: Teacher) -> dict[str, int]:
+    """How many questions may follow, where answers differ, on those of the plan, by their model."""
     if isinstance(teacher, Votes):
-        return {teacher.teacher.name: teacher.most / teacher.least}
+        return {teacher.teacher.name: teacher.draws_ahead}
     if isinstance(teacher, Panel):
-        return {name: n for one in teacher.teachers for name, n in _stretch(one).items()}
+        return {name: n for one in teacher.teachers for name, n in _draws_ahead(one).items()}
     return {}
 
 

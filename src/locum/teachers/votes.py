@@ -89,6 +89,8 @@ class Votes:
     Attributes:
         self_agreement: How often the teacher agreed with itself in the last labelling, by the
             first ``least`` draws alone: more of the contested inputs are among later ones.
+        draws_ahead: How many more answers may be asked for, at most, of the inputs to which some
+            were not to be had in the last labelling.
 
     Raises:
         UsageError: A number, or the teacher, breaks these rules.
@@ -115,6 +117,7 @@ class Votes:
         self.most = most
         self.tolerance = tolerance
         self.self_agreement: SelfAgreement | None = None
+        self.draws_ahead = 0
 
     @property
     def name(self) -> str:
@@ -144,6 +147,7 @@ class Votes:
         while contested := self._contested(poll):
             poll.ask_later(contested)
             poll.buy()
+        self.draws_ahead = int((self.most - poll.drawn)[poll.closed].sum())
         by_text = dict(zip(unique, poll.results(), strict=True))
         return [by_text[text] for text in texts]
 
