@@ -269,6 +269,7 @@ def test_inputs_with_answers_are_said_where_a_teacher_is_to_be_asked() -> None:
     given = Given([open_], "file", ["one"], columns={"text": "text"})
     assert mind_answers(given, "gpt") == given
     given = Given([known, open_], "file", ["one"], columns={"text": "text", "answer": "label"})
+    assert mind_answers(given._replace(columns={}), "gpt").notes == ["one"], "recorded calls"
     first, said = mind_answers(given, "gpt").notes
     assert first == "one"
     assert said.startswith("1 of 2 inputs came with an answer in column 'label'")

@@ -274,7 +274,7 @@ def test_votes_can_be_a_member(tmp_path: Path) -> None:
     panel = Panel([Votes(voter, least=3, most=3), reading("one", named(TASK, np.arange(6) % 2))])
     found = label(tmp_path, panel, [str(number) for number in range(6)])
     assert [answer and answer.text for answer in found] == ["good", "bad"] * 3
-    assert set(panel.weights) == {"voter, votes", "one"}
+    assert set(panel.weights) == {"the majority of 3 answers of voter", "one"}
 
 
 def test_many_inputs_are_pooled_in_parts(tmp_path: Path) -> None:

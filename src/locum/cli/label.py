@@ -18,7 +18,7 @@ from locum.cli.output import (
 )
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
-from locum.cli.task_inputs import declare_task, name_task, read_inputs
+from locum.cli.task_inputs import declare_task, mind_answers, name_task, read_inputs
 from locum.cli.teachers import (
     Api,
     Batch,
@@ -121,16 +121,9 @@ def label_command(
     if chosen is None:
         raise UsageError("say who is asked: --teacher URL and --model NAME")
     money = make_budget(task, budget, priced_as, settings)
-    given = read_inputs(
-        task,
-        inputs,
-        column,
-        encoding,
-        place,
-        settings.redaction,
-        to_ask=model or "the teacher",
-    )
+    given = read_inputs(task, inputs, column, encoding, place, settings.redaction)
     declared = declare_task(task, settings, labels, instruction, given)
+    given = mind_answers(given, model or "the teacher")
     noted = [*given.notes, *declared.notes]
     if not json_output:
         print_notes(noted)

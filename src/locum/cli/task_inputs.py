@@ -147,8 +147,10 @@ def read_inputs(
 def mind_answers(given: Given, teacher: str) -> Given:
     """Return inputs that a teacher is to be asked about, with a note on those that have an answer.
 
+    Recorded calls all have one, and are asked about for its probabilities.
+
     Args:
-        given: The inputs of a file.
+        given: The inputs.
         teacher: Who is to be asked.
 
     Raises:
@@ -157,7 +159,7 @@ def mind_answers(given: Given, teacher: str) -> Given:
     from locum.dataset import likely_answer
 
     answered = sum(likely_answer(example) is not None for example in given.examples)
-    if not answered:
+    if not answered or not given.columns:
         return given
     column = given.columns.get("answer") or given.columns.get("soft_label", "answer")
     said = (
