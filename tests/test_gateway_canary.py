@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -140,7 +141,8 @@ def test_at_no_percent_a_student_is_scored_alone(tmp_path: Path) -> None:
         assert set(routes(served.gateway, map(chat_request, texts))) == {"teacher"}
         assert served.counts() == {"teacher": 40}
         shadows = served.shadows()
-    assert [shadow.answered for shadow in shadows] == [True] * 30 + [False] * 10
+    # A score that comes after its teacher's answer is recorded behind others.
+    assert Counter(shadow.answered for shadow in shadows) == {True: 30, False: 10}
     assert all(shadow.agrees for shadow in shadows if shadow.answered)
 
 
