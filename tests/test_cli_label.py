@@ -166,7 +166,7 @@ def test_the_next_command_of_recorded_calls_names_no_teacher(project: LabelProje
 
 def test_without_a_budget_the_price_is_said_and_nothing_bought(project: LabelProject) -> None:
     _, errors = label(project, "--teacher", "patient", code=2)
-    assert "say what the labels may cost: --budget DOLLARS; these take about $" in errors
+    assert "say what the answers may cost: --budget DOLLARS; the 40 calls to make of" in errors
     assert project.server.arrivals == []
 
 

@@ -193,15 +193,12 @@ def _check_anew(inputs: Path | None, *, anew: bool) -> None:
 def _check_budget(plan: LabellingPlan, money: Budget) -> None:
     """Refuse to spend what nobody allowed, or what nobody knows."""
     from locum.prices import require_price
+    from locum.teachers import require_cap
 
     for one in plan.teachers:
         if one.worst_usd is None:
             require_price(one.name, money.prices)
-    if money.cap_usd is None and plan.worst_usd:
-        raise UsageError(
-            "say what the labels may cost: --budget DOLLARS; these take "
-            f"{about_dollars(plan)}, and {dollars(plan.worst_usd)} at most"
-        )
+    require_cap(plan, money)
 
 
 def _show_plan(plan: LabellingPlan, money: Budget, *, to_stdout: bool) -> None:
