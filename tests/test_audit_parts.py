@@ -187,6 +187,15 @@ def test_objects_are_a_schema_with_the_fields_that_most_have() -> None:
     assert (kind.kind, kind.fields) == ("schema", ("a", "b"))
 
 
+def test_lists_of_objects_are_lists_unless_they_recur_as_labels_do() -> None:
+    listed: list[str | None] = [
+        f'[{{"name": "n{n}"}}, {{"name": "m{n}"}}]' if n % 5 else "[]" for n in range(40)
+    ]
+    assert output_kind(asked_of(listed)).kind == "lists"
+    assert output_kind(asked_of(['[{"a": 1}, {"a": 2}]', "[]"] * 20)).kind == "closed set"
+    assert output_kind(asked_of([f"[{n}]" for n in range(40)])).kind == "free text"
+
+
 def test_other_answers_are_free_text() -> None:
     generator = random.Random(0)  # noqa: S311 - no secret
     assert output_kind(asked_of([phrase(generator) for _ in range(40)])).kind == "free text"

@@ -135,6 +135,7 @@ def test_without_a_cost_calls_are_what_is_saved() -> None:
         (measured(output=OutputKind("tools")), "uses tools"),
         (measured(tools=0.9), "uses tools"),
         (measured(output=OutputKind("free text")), "free text"),
+        (measured(output=OutputKind("lists")), "let the instruction ask for an object that holds"),
         (measured(output=OutputKind("closed set", (("yes", 1.0),))), "every answer is 'yes'"),
         (measured(output=OutputKind("free text"), talk=0.9), "it is a conversation"),
         (measured(output=OutputKind("closed set", (("none", 0.85),))), "85% of its answers are"),

@@ -83,6 +83,12 @@ def test_nine_tenths_have_to_stand_in_the_text(wrong: int, kind: str) -> None:
     ("shape", "value", "text", "normaliser"),
     [
         (Text(), lambda row: name(row).upper(), lambda row: f"for {name(row)}", "upper"),
+        (
+            Text(),
+            lambda row: f"{name(row)} Jos\u00e9",
+            lambda row: f"for {name(row)} Jose\u0301",
+            "composed",
+        ),
         (Text(), lambda row: name(row).title(), lambda row: f"for {name(row)}", "capitalised"),
         (Number(), lambda row: row, lambda row: f"all {row} of them", "number"),
         (Number(), lambda row: 1000 + row, lambda row: f"{1000 + row:,} of them", "number"),

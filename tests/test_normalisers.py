@@ -94,6 +94,7 @@ def test_normalisers_tell_of_any_value_whether_they_may_give_it(value: JsonScala
     ("name", "text", "value"),
     [
         ("as_is", " Big  Mac", " Big  Mac"),
+        ("composed", "Jose\u0301", "Jos\u00e9"),
         ("spaced", " Big\n Mac", "Big Mac"),
         ("lower", "New YORK", "new york"),
         ("upper", "ab-1c", "AB-1C"),

@@ -13,7 +13,7 @@ from locum.evaluation import clopper_pearson
 from locum.promotion.frame import Frame
 from locum.promotion.recognition import LEAST_SHARE, foresee
 from locum.schema import label_key, plain_key
-from locum.traffic.json_objects import find_object
+from locum.traffic.json_objects import count_listed, find_object
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def output_kind(asked: Sequence[Asked]) -> OutputKind:
     Labels are a closed set where those that occur at least twice are 80% of the answers, and at
     most 1,000 labels of up to 100 characters each; spellings that differ
     in case, quotes, asterisks and a full stop around them are one. Answers are of a schema where
-    90% of them are JSON objects; a field belongs to it that half of them have.
+    90% of them are JSON objects; a field belongs to it that half of them have. Other answers
+    are lists where 90% of them are JSON lists of objects, and some list any.
     """
     if 2 * sum(one.called and one.answer is None for one in asked) > len(asked):
         return OutputKind("tools")
@@ -130,7 +131,12 @@ def output_kind(asked: Sequence[Asked]) -> OutputKind:
     if answers and len(objects) >= _MOSTLY * len(answers):
         asked_for = Counter(one.fields for one in asked if one.fields).most_common(1)
         return OutputKind("schema", fields=asked_for[0][0] if asked_for else _fields(objects))
-    return _closed_set(answers) or OutputKind("free text")
+    return _closed_set(answers) or OutputKind("lists" if _are_lists(answers) else "free text")
+
+
+def _are_lists(answers: Sequence[str]) -> bool:
+    sizes = [size for answer in answers if (size := count_listed(answer)) is not None]
+    return any(sizes) and len(sizes) >= _MOSTLY * len(answers)
 
 
 def _closed_set(answers: Sequence[str]) -> OutputKind | None:

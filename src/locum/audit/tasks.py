@@ -171,13 +171,13 @@ class OutputKind(NamedTuple):
     """What the answers are.
 
     Args:
-        kind: ``closed set`` of labels, ``schema`` for JSON objects, ``free text``, or ``tools``
-            that are called.
+        kind: ``closed set`` of labels, ``schema`` for JSON objects, ``lists`` of JSON objects,
+            ``free text``, or ``tools`` that are called.
         labels: Share of each label of a closed set, the most frequent first.
         fields: Fields of the objects, of the schema that was asked for where there is one.
     """
 
-    kind: Literal["closed set", "schema", "free text", "tools"]
+    kind: Literal["closed set", "schema", "lists", "free text", "tools"]
     labels: tuple[tuple[str, float], ...] = ()
     fields: tuple[str, ...] = ()
 

@@ -16,13 +16,14 @@ from locum.audit.stand_ins import stood_in_for
 from locum.audit.volumes import DAYS_A_MONTH
 from locum.dataset import SHARES
 from locum.distillation import least_certify_inputs, too_few
+from locum.extraction.answers import ONE_OBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from locum.audit.foresight import Foresight
     from locum.audit.hints import Hint
-    from locum.audit.tasks import TrafficTask
+    from locum.audit.tasks import Measures, TrafficTask
     from locum.evaluation import Promise
     from locum.schema import OwnPrice
 
@@ -128,26 +129,36 @@ def _no_student(task: TrafficTask) -> str | None:
     measures, output = task.measures, task.measures.output
     if output.kind == "tools" or measures.tools > _TALK:
         return "it uses tools: what the model does next hangs on what they answer"
-    if output.kind == "free text" and measures.talk > _TALK:
+    if output.kind == "lists":
+        return f"its answers are lists of objects, and {ONE_OBJECT}"
+    if output.kind == "free text":
+        return _too_open(measures)
+    if output.kind == "closed set" and len(output.labels) == 1:
+        [(label, often)] = output.labels
+        return _one_label(label, often)
+    return None
+
+
+def _too_open(measures: Measures) -> str:
+    if measures.talk > _TALK:
         return (
             f"it is a conversation: {measures.turns:.1f} answers of the model come before each "
             "message on average, and a student reads the last message alone"
         )
-    if output.kind == "free text":
-        return (
-            f"its answers are free text of {measures.answer_words:,.0f} words at the median, too "
-            f"open to foretell a student (narrowness {measures.narrowness:.2f} of 1): locum "
-            "distill with --student-model tries a small language model"
-        )
-    if output.kind == "closed set" and len(output.labels) == 1:
-        [(label, often)] = output.labels
-        if often == 1:
-            return f"every answer is {label!r}: there is nothing to decide"
-        return (
-            f"{often:.0%} of its answers are {label!r}, and each other one was given once: a "
-            "student of labels needs two that come again"
-        )
-    return None
+    return (
+        f"its answers are free text of {measures.answer_words:,.0f} words at the median, too "
+        f"open to foretell a student (narrowness {measures.narrowness:.2f} of 1): locum "
+        "distill with --student-model tries a small language model"
+    )
+
+
+def _one_label(label: str, often: float) -> str:
+    if often == 1:
+        return f"every answer is {label!r}: there is nothing to decide"
+    return (
+        f"{often:.0%} of its answers are {label!r}, and each other one was given once: a "
+        "student of labels needs two that come again"
+    )
 
 
 def _by_probe(task: TrafficTask, probed: Probe, promise: Promise) -> Verdict:

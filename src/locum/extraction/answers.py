@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from locum.shapes import ExtractionTask, InferredSchema, JsonValue
 
 __all__ = [
+    "ONE_OBJECT",
     "AnswerPool",
     "AnswerProblem",
     "build_answer_pool",
@@ -28,6 +29,10 @@ __all__ = [
     "schema_of_answers",
 ]
 
+ONE_OBJECT = (
+    "a student answers with one object: let the instruction ask for an object that holds the list, "
+    'as in {"items": [...]}'
+)
 _MOSTLY_LISTS = 0.5
 _MANY_OF_OTHERS = 0.02
 _SHOWN_CHARACTERS = 120
@@ -153,8 +158,7 @@ def refuse_lists(answers: Sequence[str | None]) -> None:
     if len(sizes) > _MOSTLY_LISTS * len(given) and others > _MANY_OF_OTHERS * len(given):
         raise UsageError(
             f"{len(sizes):,} of {len(given):,} answers are lists of objects, of which {others:,} "
-            "hold none or several, and a student answers with one object: let the instruction ask "
-            'for an object that holds the list, as in {"items": [...]}'
+            f"hold none or several, and {ONE_OBJECT}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from locum.alignment.normalisers.normaliser import Normaliser
@@ -19,6 +20,10 @@ _SPACES = re.compile(r"\s+")
 
 def _as_is(text: str) -> str:
     return text
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def _spaced(text: str) -> str:
@@ -64,6 +69,7 @@ def _is_upper(value: JsonScalar) -> bool:
 # The simpler ones come first.
 CASING = (
     Normaliser("as_is", _as_is, _is_text),
+    Normaliser("composed", _composed, _is_text),
     Normaliser("spaced", _spaced, _is_text),
     Normaliser("lower", str.lower, _is_lower),
     Normaliser("upper", str.upper, _is_upper),
