@@ -108,6 +108,7 @@ def test_an_owners_test_set_stays_the_test_set() -> None:
     chosen = [replace(e, held_out=number < 150) for number, e in enumerate(examples)]
     result = distill(make_task(), chosen)
     assert 140 <= result.data.splits["test"] <= 150
+    assert result.data.own_test
 
 
 def test_times_order_the_splits() -> None:

@@ -109,6 +109,21 @@ def test_the_report_opens_with_the_decision(distilled: Distillation) -> None:
     assert f"{distilled.certificate.coverage:.1%}" in html
 
 
+@pytest.mark.parametrize(
+    ("by_time", "own_test", "said"),
+    [
+        (False, False, "; at random, every label in proportion; near-copies"),
+        (True, False, "; each later in time than the one before; near-copies"),
+        (True, True, "than the one before, but for a test set of your own; near-copies"),
+    ],
+)
+def test_the_report_speaks_of_a_test_set_of_ones_own_where_there_is_one(
+    distilled: Distillation, *, by_time: bool, own_test: bool, said: str
+) -> None:
+    data = distilled.data._replace(by_time=by_time, own_test=own_test)
+    assert said in render_report(replace(distilled, data=data))
+
+
 def test_the_same_distillation_gives_the_same_report(distilled: Distillation) -> None:
     assert render_report(distilled) == render_report(distilled)
 

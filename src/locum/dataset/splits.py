@@ -41,11 +41,13 @@ class SplitRows(NamedTuple):
         rows: Row numbers by split, so ordered that the first of them are a fair sample of the
             split: in time, or of the classes in proportion.
         by_time: Whether the splits follow each other in time.
+        own_test: Whether the test split is a test set that its owner chose.
         unused: Near-copies that were left out of ``certify`` and ``test``.
     """
 
     rows: dict[Split, Rows]
     by_time: bool
+    own_test: bool
     unused: int
 
 
@@ -91,7 +93,7 @@ def split_rows(
         split: _one_a_group(found[split], group) if split in _ONE_A_GROUP else found[split]
         for split in SPLITS
     }
-    return SplitRows(kept, by_time, len(group) - sum(map(len, kept.values())))
+    return SplitRows(kept, by_time, chosen, len(group) - sum(map(len, kept.values())))
 
 
 def may_seed(

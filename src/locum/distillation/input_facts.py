@@ -26,6 +26,7 @@ class InputCounts(TypedDict):
     inputs: int
     splits: dict[Split, int]
     by_time: bool
+    own_test: bool
     exact_duplicates: int
     near_duplicates: int
     unused: int
@@ -38,6 +39,7 @@ def count_inputs(divided: Divided) -> InputCounts:
         inputs=len(groups.group),
         splits={split: len(rows) for split, rows in splits.rows.items()},
         by_time=splits.by_time,
+        own_test=splits.own_test,
         exact_duplicates=groups.exact,
         near_duplicates=groups.near,
         unused=splits.unused,

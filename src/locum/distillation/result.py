@@ -100,6 +100,7 @@ class DataSummary(NamedTuple):
         inputs: Usable inputs.
         splits: Inputs in each split.
         by_time: Whether the splits follow each other in time.
+        own_test: Whether the test split is a test set of the user's own.
         exact_duplicates: Inputs that repeat an earlier one but for case, spaces and numbers.
         near_duplicates: Other inputs that are near-copies of an earlier one.
         unused: Near-copies left out of the certify and test splits.
@@ -119,6 +120,7 @@ class DataSummary(NamedTuple):
     inputs: int
     splits: dict[Split, int]
     by_time: bool
+    own_test: bool
     exact_duplicates: int
     near_duplicates: int
     unused: int

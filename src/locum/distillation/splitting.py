@@ -91,7 +91,8 @@ def divide(
 
 def _all_to_train(inputs: int) -> SplitRows:
     rows: dict[Split, NDArray[np.int64]] = {split: np.zeros(0, np.int64) for split in SPLITS}
-    return SplitRows({**rows, "train": np.arange(inputs)}, by_time=False, unused=0)
+    rows["train"] = np.arange(inputs)
+    return SplitRows(rows, by_time=False, own_test=False, unused=0)
 
 
 def _with_train_only(
@@ -106,4 +107,4 @@ def _with_train_only(
     others = np.setdiff1d(np.arange(len(group)), fair)
     free = others[learned[others] | ~np.isin(group[others], group[fair])]
     rows["train"] = np.concatenate([rows["train"], free])
-    return SplitRows(rows, splits.by_time, splits.unused + len(others) - len(free))
+    return splits._replace(rows=rows, unused=splits.unused + len(others) - len(free))

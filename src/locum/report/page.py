@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.distillation.result import Evaluation, StudentFacts
     from locum.evaluation import Promise
-    from locum.report.result_object import AnyEvaluation
+    from locum.report.result_object import AnyEvaluation, AnySummary
 
     AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
 
@@ -105,6 +105,7 @@ def make_environment(*packages: str) -> Environment:
         "shorten": _shorten,
         "size": format_size,
         "settings": _settings,
+        "splits": _splits,
     }
     return environment
 
@@ -157,6 +158,12 @@ def _settings(settings: Mapping[str, float]) -> str:
     """Settings of a trial in words; those that are off are left out."""
     shown = {_NAMES.get(name, name.replace("_", " ")): value for name, value in settings.items()}
     return ", ".join(f"{name} {value:.3g}" for name, value in shown.items() if value)
+
+
+def _splits(data: AnySummary, at_random: str = "at random") -> str:
+    sizes = ", ".join(f"{split} {size:,}" for split, size in data.splits.items())
+    order = "each later in time than the one before" if data.by_time else at_random
+    return f"{sizes}; {order}{', but for a test set of your own' if data.own_test else ''}"
 
 
 def _risk_chart(evaluation: AnyEvaluation, promise: Promise) -> tuple[str, str, Markup]:

@@ -134,6 +134,7 @@ def inputs_object(data: AnySummary) -> dict[str, Any]:
         "inputs": data.inputs,
         "splits": data.splits,
         "by_time": data.by_time,
+        "own_test": data.own_test,
         "exact_duplicates": data.exact_duplicates,
         "near_duplicates": data.near_duplicates,
     }
