@@ -21,7 +21,7 @@ from locum.language import (
     prompted,
     read_documents,
 )
-from tests.tiny_model import byte_level_tokenizer
+from tests.tiny_model import DATED, byte_level_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +94,14 @@ def test_the_assistant_is_learned_in_every_turn(tokenizer: PreTrainedTokenizerBa
     )
     assert learned_text(document, tokenizer) == "card<|im_end|>\ncash<|im_end|>\n"
     assert len(document.tokens) == len(document.learned)
+
+
+def test_a_template_that_says_the_date_says_the_same_on_every_day() -> None:
+    dated = byte_level_tokenizer()
+    dated.chat_template = DATED
+    turns = [{"role": "user", "content": "my card"}, {"role": "assistant", "content": "cash"}]
+    read = str(dated.decode(conversation(turns, dated).tokens))
+    assert read == " Today Date: 26 Jul 2024\nmy card\ncash\n"
 
 
 def test_an_assistant_that_speaks_first_is_read(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -22,7 +22,15 @@ from locum.teachers.desk import label_texts
 from locum.teachers.local import LocalTeacher
 from locum.teachers.protocol import Failure, Question
 from locum.teachers.scorer import Scorer
-from tests.tiny_model import TASK, TEXTS, byte_level_tokenizer, new_model, save_model, train
+from tests.tiny_model import (
+    DATED,
+    TASK,
+    TEXTS,
+    byte_level_tokenizer,
+    new_model,
+    save_model,
+    train,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,6 +253,12 @@ def test_a_template_without_a_system_message_gets_it_in_the_first_turn(copied: P
     assert str(text).startswith("<|im_start|>user\nSay what it is.\n\nLabels:")
     assert "alone.\n\nmy card<|im_end|>" in text
     assert answers(teacher, ["my card"])
+
+
+def test_a_template_that_says_the_date_says_the_same_on_every_day(copied: Path) -> None:
+    (copied / "chat_template.jinja").write_text(DATED, "utf-8")
+    tokens = tokens_of(LocalTeacher(copied), TASK, "my card")
+    assert str(byte_level_tokenizer().decode(tokens)).startswith(" Today Date: 26 Jul 2024\n")
 
 
 def test_an_input_that_does_not_fit_is_refused_and_the_others_are_answered(

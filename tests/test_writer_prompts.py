@@ -14,7 +14,7 @@ from locum.errors import ArtefactError, UsageError
 from locum.writers import Limits, Prompts, Writer, load_pretrained
 from locum.writers.novelty import know_pairs, novelty_of
 from tests.small_writers import save_tiny_writer
-from tests.tiny_model import byte_level_tokenizer
+from tests.tiny_model import DATED, byte_level_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,16 +47,6 @@ def test_a_template_that_refuses_a_system_message_gets_the_instruction_before_th
     tokenizer.chat_template = refusal + str(tokenizer.chat_template)
     said = read(tokenizer, Prompts(tokenizer, "Say it.", 100).prompt("my card"))
     assert "<|im_start|>user\nSay it.\n\nmy card<|im_end|>" in said
-
-
-# As of SmolLM3 and Llama 3.2.
-DATED = """
-{%- if strftime_now is defined %}
-  {%- set day = strftime_now("%d %B %Y") %}
-{%- else %}{%- set day = "never" %}{%- endif %}
- Today Date: {{ day }}
-{% for message in messages %}{{ message.content }}
-{% endfor %}"""
 
 
 def test_a_template_that_says_the_date_says_the_same_on_every_day() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHATML",
     "CONFIGS",
+    "DATED",
     "TASK",
     "TEXTS",
     "byte_level_tokenizer",
@@ -53,6 +54,14 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+# As the templates of SmolLM3 and Llama 3.2.
+DATED = """
+{%- if strftime_now is defined %}
+  {%- set day = strftime_now("%d %B %Y") %}
+{%- else %}{%- set day = "never" %}{%- endif %}
+ Today Date: {{ day }}
+{% for message in messages %}{{ message.content }}
+{% endfor %}"""
 _SENTENCES = [
     "Classify the text. Say what it is. Labels: Answer with the label alone.",
     "system user assistant Text: Label:",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from locum.errors import InputError, UsageError
+from locum.teachers.chat_templates import dated_template
 from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ def _templated(
     try:
         tokens: list[int] = tokenizer.apply_chat_template(  # type: ignore[assignment]
             [dict(message) for message in messages],
+            chat_template=dated_template(tokenizer),
             add_generation_prompt=opened,
             return_dict=False,
             sanitize_control_tokens=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
 from locum.folders import find_path
+from locum.teachers.chat_templates import dated_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,10 +167,11 @@ class Pretrained:
         # A model that would think aloud first is told not to; other templates pass this over.
         options |= {"add_generation_prompt": True, "return_dict": False, "enable_thinking": False}
         apply: Callable[..., Any] = self.tokenizer.apply_chat_template
+        template = dated_template(self.tokenizer)
         try:
-            return apply(list(messages), **options)
+            return apply(list(messages), chat_template=template, **options)
         except jinja2.TemplateError:
-            return apply(_without_system(messages), **options)
+            return apply(_without_system(messages), chat_template=template, **options)
 
 
 def import_lm(module: str) -> Any:  # noqa: ANN401 - a module

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from locum.errors import UsageError
+from locum.teachers.chat_templates import DAY, dated_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["DAY", "Prompts", "text_beginning"]
-
-DAY = "26 Jul 2024"
-"""What chat templates say for today's date; that to which Llama 3's falls back."""
+__all__ = ["Prompts", "text_beginning"]
 
 
 def text_beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -53,7 +51,7 @@ class Prompts:
         self._with_system = True
         self._begin = text_beginning(tokenizer)
         if tokenizer.chat_template is not None:
-            self._template = _on_day(tokenizer.get_chat_template(), day)
+            self._template = dated_template(tokenizer, day)
             self._with_system = self._takes_system()
 
     @property
@@ -115,13 +113,6 @@ class Prompts:
         except jinja2.TemplateError as error:
             raise UsageError(f"the model's chat template takes no message: {error}") from None
         return False
-
-
-def _on_day(template: str, day: str | None) -> str:
-    """Return a chat template that takes a day for today."""
-    if day is None or "strftime_now" not in template:
-        return template
-    return f"{{% macro strftime_now(format) %}}{day}{{% endmacro %}}\n{template}"
 
 
 def _valid(text: str) -> str:

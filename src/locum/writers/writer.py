@@ -9,10 +9,11 @@ import orjson
 from safetensors.numpy import load_file, save_file
 
 from locum.errors import ArtefactError
+from locum.teachers.chat_templates import DAY
 from locum.writers.backend import InProcess, load_pretrained, load_tokenizer
 from locum.writers.draft import Draft
 from locum.writers.novelty import KNOWN_BYTES, know_pairs, novelty_of
-from locum.writers.prompts import DAY, Prompts
+from locum.writers.prompts import Prompts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
