@@ -127,6 +127,15 @@ def test_looking_at_a_model_leaves_each_part_in_its_mode(
     assert [part.training for part in model.modules()] == modes
 
 
+def test_a_cap_that_small_numbers_do_not_show_is_refused() -> None:
+    capped = new_model("gemma2", SIZE).to(torch.bfloat16)
+    assert capped.config.final_logit_softcapping
+    with pytest.raises(UsageError, match="in another way than by a linear layer"):
+        split_model(capped)
+    capped.config.final_logit_softcapping = None
+    split_model(capped)
+
+
 def test_a_model_in_the_place_of_a_teacher_is_refused(tmp_path: Path) -> None:
     model: Any = new_model("llama", SIZE)
     expected = r"teacher is a LlamaForCausalLM, .*ModelTeacher\(model\)"

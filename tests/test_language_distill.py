@@ -17,7 +17,7 @@ import pytest
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from locum.cli import app
@@ -533,9 +533,10 @@ def test_a_stopped_run_of_adapters_goes_on(tmp_path: Path, places: tuple[Path, P
 def test_a_teacher_computes_in_the_type_that_was_chosen_and_without_dropout(tmp_path: Path) -> None:
     model = new_model("gpt2", len(TOKENIZER))
     save_model(model, TOKENIZER, tmp_path / "teacher")
-    (tmp_path / "text.txt").write_text("my card arrives, the shop leaves cash")
-    texts, said_so = [tmp_path / "text.txt"], list[str]()
-    read = read_texts(texts, TOKENIZER, length=32, held_out=texts, seed=0)
+    places, said_so = [tmp_path / "text.txt", tmp_path / "other.txt"], list[str]()
+    for place in places:
+        place.write_text(f"my card arrives, the shop leaves {place.stem}")
+    read = read_texts(places[:1], TOKENIZER, length=32, held_out=places[1:], seed=0)
     how = Asking(
         "online",
         TopTokens(),
@@ -591,18 +592,46 @@ def test_a_tokenizers_ids_may_have_gaps(
     assert last < first
 
 
-def test_a_text_longer_than_the_student_reads_is_refused(tmp_path: Path) -> None:
-    save_model(new_model("gpt2", len(TOKENIZER)), TOKENIZER, tmp_path / "model")
+@pytest.mark.parametrize(
+    ("origin", "tokenizer", "who"),
+    [
+        (None, TOKENIZER, "student"),
+        ("long", TOKENIZER, "teacher"),
+        ("long", metaspace_tokenizer(), "teacher"),
+    ],
+)
+def test_a_text_longer_than_a_model_reads_is_refused(
+    tmp_path: Path, origin: str | None, tokenizer: PreTrainedTokenizerFast, who: str
+) -> None:
+    save_model(new_model("gpt2", len(tokenizer)), tokenizer, tmp_path / "model")
     (tmp_path / "text.txt").write_text("my card arrives " * 300)
-    with pytest.raises(UsageError, match="reads 512: expected a length of at most 512"):
+    (tmp_path / "other.txt").write_text("the shop leaves")
+    if origin:
+        save_model(new_model("llama", len(TOKENIZER)), TOKENIZER, tmp_path / origin)
+        config = tmp_path / origin / "config.json"
+        longer = {"max_position_embeddings": 2048}
+        config.write_bytes(orjson.dumps(orjson.loads(config.read_bytes()) | longer))
+    with pytest.raises(UsageError, match=f"the {who} reads 512: give a smaller length"):
         distill_language_model(
             [tmp_path / "text.txt"],
             tmp_path / "student",
             teacher=tmp_path / "model",
-            held_out=[tmp_path / "text.txt"],
+            origin=Origin(str(tmp_path / origin)) if origin else None,
+            held_out=[tmp_path / "other.txt"],
             length=1024,
             device="cpu",
         )
+
+
+def test_what_is_held_out_by_name_is_not_learned(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.txt").write_text(f"my card is {name * 9}")
+    read = read_texts([tmp_path], TOKENIZER, length=64, held_out=[tmp_path / "b.txt"], seed=0)
+    assert (read.documents, read.left_out) == (3, 1)
+    assert "bbb" not in str(TOKENIZER.decode(read.train.ids_SL.flatten()))
+    assert "bbb" in str(TOKENIZER.decode(read.held_out.ids_SL.flatten()))
+    with pytest.raises(InputError, match="all of the 3 documents are held out too"):
+        read_texts([tmp_path], TOKENIZER, length=64, held_out=[tmp_path], seed=0)
 
 
 def test_copies_are_held_out_together(tmp_path: Path) -> None:

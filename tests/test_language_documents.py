@@ -104,6 +104,32 @@ def test_a_template_that_says_the_date_says_the_same_on_every_day() -> None:
     assert read == " Today Date: 26 Jul 2024\nmy card\ncash\n"
 
 
+def test_an_answer_without_weight_is_only_read(tokenizer: PreTrainedTokenizerBase) -> None:
+    turns = [
+        {"role": "user", "content": "my card"},
+        {"role": "assistant", "content": "card", "weight": 0},
+        {"role": "user", "content": "a note"},
+        {"role": "assistant", "content": "cash", "weight": 1},
+    ]
+    document = conversation(turns, tokenizer)
+    assert learned_text(document, tokenizer) == "cash<|im_end|>\n"
+    assert "card<|im_end|>" in str(tokenizer.decode(document.tokens))
+    with pytest.raises(InputError, match="nothing to learn"):
+        conversation(turns[:2], tokenizer)
+
+
+def test_the_template_is_told_of_the_tools(tmp_path: Path) -> None:
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = (
+        "{% for tool in tools %}{{ tool.name }} {% endfor %}" + tokenizer.chat_template
+    )
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "cash"}]
+    path = tmp_path / "tools.jsonl"
+    path.write_bytes(orjson.dumps({"messages": turns, "tools": [{"name": "refund"}]}))
+    [document] = read_documents([path], tokenizer)
+    assert str(tokenizer.decode(document.tokens)).startswith("refund <|im_start|>user")
+
+
 def test_an_assistant_that_speaks_first_is_read(tokenizer: PreTrainedTokenizerBase) -> None:
     greeting = {"role": "assistant", "content": "my card"}
     turns = [greeting, {"role": "user", "content": "x"}, {"role": "assistant", "content": "cash"}]
@@ -150,6 +176,10 @@ def test_files_and_folders_are_read_in_order(
         {"text": "it arrives\u2028here"},
         {"prompt": "the shop", "completion": " leaves"},
         {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "cash"}]},
+        {
+            "prompt": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "x"}],
+            "completion": [{"role": "assistant", "content": "card"}],
+        },
     ]
     path = tmp_path / "c.jsonl"
     path.write_bytes(b"\n\n".join(map(orjson.dumps, lines)))
@@ -162,6 +192,7 @@ def test_files_and_folders_are_read_in_order(
     assert [learned_text(document, tokenizer) for document in read[3:]] == [
         " leaves<|im_end|>",
         "cash<|im_end|>\n",
+        "card<|im_end|>\n",
     ]
 
 
@@ -172,6 +203,14 @@ def test_files_and_folders_are_read_in_order(
         ("x.jsonl", b'{"text": "a"}\n[1]', "line 2: it is a list"),
         ("x.jsonl", b"{", "line 1"),
         ("x.jsonl", b'{"messages": [{"role": "user", "content": "a"}]}', "nothing to learn"),
+        (
+            "x.jsonl",
+            b'{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": null}]}',
+            "message 2 has the content null, expected a role and a content, both text",
+        ),
+        ("x.jsonl", b'{"messages": [{"from": "human", "value": "a"}]}', "1 has from, value"),
+        ("x.jsonl", b'{"messages": ["a"]}', 'message 1 is "a"'),
+        ("x.jsonl", b'{"messages": [], "tools": {}}', "tools is {}, expected a list"),
         ("x.txt", b"caf\xe9", "no UTF-8 at byte 3"),
         ("x.csv", b"a,b", "ends in '.csv'"),
         ("x.txt", b"  ", "no text in"),

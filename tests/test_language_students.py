@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import (
     AutoConfig,
+    Glm4MoeConfig,
     GPT2Config,
+    Llama4TextConfig,
     LlamaConfig,
     MistralConfig,
     Qwen2Config,
     Qwen3Config,
+    Qwen3MoeConfig,
     SmolLM3Config,
 )
 from transformers.integrations.gguf.utils import GgufLinear
@@ -28,6 +31,7 @@ from locum.language.layers import block_influence, drop_layers, most_influential
 from locum.language.origin import Origin, make_student
 from locum.language.plain import as_plain
 from locum.language.width import measure_importance, prune_width
+from locum.students.encoder_layers import keep_layers
 from tests.tiny_model import byte_level_tokenizer
 
 if TYPE_CHECKING:
@@ -112,6 +116,34 @@ def test_what_a_config_lists_layer_by_layer_is_of_the_layers_that_are_kept() -> 
     smaller = drop_layers(make("qwen2"), [1, 2]).config
     assert smaller.layer_types == ["full_attention", "sliding_attention"]
     assert drop_layers(make("smollm3"), [1, 2]).config.no_rope_layers == [0, 1]
+
+
+_EXPERTS: dict[str, Any] = {"num_experts_per_tok": 2, "moe_intermediate_size": 16}
+MIXTURES: dict[str, Callable[[], PreTrainedConfig]] = {
+    "qwen3": lambda: Qwen3MoeConfig(
+        **_SIZES | _EXPERTS, num_experts=4, mlp_only_layers=[3], decoder_sparse_step=2
+    ),
+    "glm4": lambda: Glm4MoeConfig(
+        **_SIZES | _EXPERTS, n_routed_experts=4, first_k_dense_replace=2, n_group=1, topk_group=1
+    ),
+    "llama4": lambda: Llama4TextConfig(
+        **_SIZES, num_local_experts=2, moe_layers=[1, 2], intermediate_size_mlp=40
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MIXTURES)
+def test_a_copy_of_layers_of_several_kinds_loads_as_it_was(kind: str, tmp_path: Path) -> None:
+    build: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config
+    model = build(MIXTURES[kind]()).train(mode=False)
+    smaller = drop_layers(model, [1, 2])
+    torch.testing.assert_close(logits(reload(smaller, tmp_path)), logits(smaller))
+
+
+def test_layers_that_no_config_can_name_are_refused() -> None:
+    build: Callable[..., PreTrainedModel] = AutoModelForCausalLM.from_config
+    with pytest.raises(UsageError, match=r"cannot say that layers 3, 0 alone are kept"):
+        keep_layers(build(MIXTURES["glm4"]()), [3, 0])
 
 
 def test_a_number_of_layers_is_spread_from_first_to_last() -> None:

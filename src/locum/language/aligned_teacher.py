@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from locum.errors import UsageError
+from locum.language.models import changes_after_head, refuse_too_long
 from locum.language.token_bytes import TokenBytes
 from locum.language.vocabularies import align, shared_vocabulary
 from locum.losses import SparseTargets
@@ -30,8 +31,6 @@ __all__ = ["AlignedTeacher"]
 
 _ROWS_AT_ONCE = 256
 _NOTHING_BELOW = 80.0
-# What a model does to logits after its head, which is not done here.
-_AFTER_THE_HEAD = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 class _Piece(NamedTuple):
@@ -77,7 +76,7 @@ class AlignedTeacher:
         whole_classes: bool = False,
         special: Mapping[str, str] | None = None,
     ) -> None:
-        changed = [name for name in _AFTER_THE_HEAD if getattr(model.config, name, None)]
+        changed = changes_after_head(model)
         if changed or listed < 1:
             raise UsageError(
                 f"listed={listed}, {' and '.join(changed) or 'no change'} after the head: expected "
@@ -205,7 +204,9 @@ class AlignedTeacher:
     def _pieces(self, packed: Packed) -> Iterator[_Piece]:
         ids = packed.ids_SL.tolist()
         for row, start, end in packed.spans():
-            yield self._piece(row, start, ids[row][start:end])
+            piece = self._piece(row, start, ids[row][start:end])
+            refuse_too_long(self._model, len(piece.teacher_ids), "teacher")
+            yield piece
 
     def _piece(self, row: int, start: int, ids: Sequence[int]) -> _Piece:
         """Runs of text between special tokens; what comes after one without counterpart is out."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from locum.errors import UsageError
 from locum.language.distributions import TopTokens
 from locum.language.measuring import cross_entropy
+from locum.language.models import refuse_too_long
 from locum.language.projected_teacher import ProjectedTeacher
 from locum.language.server_teacher import ServerTeacher
 from locum.language.teachers import ModelTeacher
@@ -139,6 +140,7 @@ def _ask_alike(
             f"student, number {highest:,}, and the teacher has the first {shared:,} alone: take a "
             "teacher that knows it, or a student that writes without it"
         )
+    refuse_too_long(loaded.model, how.texts.longest, "teacher")
     precision = how.settings.precision
     vocabulary = min(how.vocabulary, shared)
     teacher = ModelTeacher(loaded.model, vocabulary, loaded.fingerprint, precision)

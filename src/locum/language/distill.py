@@ -15,6 +15,7 @@ from locum.language.adapters import merged
 from locum.language.asking import Asking, open_teacher
 from locum.language.card import write_card
 from locum.language.distributions import TopTokens
+from locum.language.models import refuse_too_long
 from locum.language.origin import Origin, make_student
 from locum.language.plain import as_plain
 from locum.language.refusals import refuse_kept, refuse_run, refuse_unused
@@ -153,6 +154,8 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     tokenizer = source.tokenizer
     say("reading texts")
     read = read_texts(texts, tokenizer, length=length, held_out=held_out, seed=settings.seed)
+    if read.left_out:
+        say(f"left out {read.left_out:,} texts that are held out too")
     say("making the student")
     student = make_student(
         origin,
@@ -260,13 +263,7 @@ def _vocabulary(student: PreTrainedModel, tokens: int, read: Texts) -> int:
             f"the tokenizer writes token {highest:,} and the student has {config.vocab_size:,} "
             "logits: take a student that knows all tokens of its tokenizer"
         )
-    most = getattr(config, "max_position_embeddings", None)
-    longest = max(int(part.positions_SL.max()) for part in packed) + 1
-    if most and longest > most:
-        raise UsageError(
-            f"a text has {longest:,} tokens in one sequence and the student reads {most:,}: "
-            f"expected a length of at most {most}"
-        )
+    refuse_too_long(student, read.longest, "student")
     # The tokenizer of a GGUF file may have a token more than the model, which no text holds.
     return min(tokens, int(config.vocab_size))
 

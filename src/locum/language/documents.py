@@ -24,6 +24,7 @@ __all__ = ["Document", "conversation", "end_token", "passage", "prompted", "read
 
 _WHOLE = frozenset({".txt", ".md", ".rst"})
 _LINES = frozenset({".jsonl", ".ndjson"})
+_LONGEST_SHOWN = 40
 _FORMS = 'expected {"text": ...}, {"prompt": ..., "completion": ...} or {"messages": [...]}'
 
 
@@ -63,11 +64,19 @@ def prompted(prompt: str, completion: str, tokenizer: PreTrainedTokenizerBase) -
 
 
 def conversation(
-    messages: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase
+    messages: Sequence[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+    tools: Sequence[Mapping[str, Any]] | None = None,
 ) -> Document:
     """Return a conversation in the form of the model's chat template; its assistant is learned.
 
-    A first message that is the assistant's answers nothing, and is only read.
+    A first message that is the assistant's answers nothing, and is only read; so is one whose
+    ``weight`` is 0.
+
+    Args:
+        messages: Each with ``role`` and ``content``, and with what else the template reads.
+        tokenizer: Of the student.
+        tools: What the assistant can call, as OpenAI's API has it, for the template.
 
     Raises:
         UsageError: The tokenizer has no chat template, or one that changes what stands before an
@@ -80,21 +89,26 @@ def conversation(
         )
     roles = [message.get("role") for message in messages]
     answers = [n for n, role in enumerate(roles) if role == "assistant" and n > 0]
-    if not answers:
+    if not any(_counts(messages[number]) for number in answers):
         raise InputError("no message is the assistant's answer: there is nothing to learn")
     tokens: list[int] = []
     learned: list[bool] = []
     for number in answers:
-        before = _templated(messages[:number], tokenizer, opened=True)
-        after = _templated(messages[: number + 1], tokenizer, opened=False)
+        before = _templated(messages[:number], tokenizer, tools, opened=True)
+        after = _templated(messages[: number + 1], tokenizer, tools, opened=False)
         if after[: len(before)] != before or before[: len(tokens)] != tokens:
             raise UsageError(
                 "the chat template words a conversation anew when an answer is added, so the "
                 "answer's tokens cannot be told: give prompt and completion instead of messages"
             )
-        learned += [False] * (len(before) - len(learned)) + [True] * (len(after) - len(before))
+        learned += [False] * (len(before) - len(learned))
+        learned += [_counts(messages[number])] * (len(after) - len(before))
         tokens = after
     return Document(tokens, learned)
+
+
+def _counts(message: Mapping[str, Any]) -> bool:
+    return message.get("weight") != 0
 
 
 def end_token(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -119,9 +133,9 @@ def read_documents(
 
     Args:
         places: Files that end in ``.txt``, ``.md``, ``.rst`` (a document each), ``.jsonl`` or
-            ``.ndjson`` (an object a line, with ``text``, ``prompt`` and ``completion``, or
-            ``messages``); and folders, whose files of those kinds are read in the order of their
-            names. Files are UTF-8.
+            ``.ndjson`` (an object a line, with ``text``, ``prompt`` and ``completion``, which are
+            texts or messages, or ``messages`` and perhaps ``tools``); and folders, whose files of
+            those kinds are read in the order of their names. Files are UTF-8.
         tokenizer: Of the student.
 
     Raises:
@@ -181,8 +195,11 @@ def _documents_of_lines(
 
 def _document_of(value: Any, tokenizer: PreTrainedTokenizerBase) -> Document:  # noqa: ANN401 - JSON
     match value:
-        case {"messages": [*messages]} if all(map(_is_message, messages)):
-            return conversation(messages, tokenizer)
+        case {"messages": [*messages]}:
+            return conversation(_checked(messages), tokenizer, _tools(value))
+        case {"prompt": [*prompt], "completion": [*completion]}:
+            messages = [*({**m, "weight": 0} for m in _checked(prompt)), *_checked(completion)]
+            return conversation(messages, tokenizer, _tools(value))
         case {"prompt": str(prompt), "completion": str(completion)}:
             return prompted(prompt, completion, tokenizer)
         case {"text": str(text)}:
@@ -192,11 +209,39 @@ def _document_of(value: Any, tokenizer: PreTrainedTokenizerBase) -> Document:  #
     raise InputError(f"it is a {type(value).__name__}")
 
 
-def _is_message(value: object) -> bool:
-    match value:
-        case {"role": str(), "content": str()}:
-            return True
-    return False
+def _checked(messages: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return messages of which each has a role and a text.
+
+    Raises:
+        InputError: One has not.
+    """
+    for number, message in enumerate(messages, start=1):
+        match message:
+            case {"role": str(), "content": str()}:
+                continue
+            case {"role": str(), "content": content}:
+                found = f"the content {_shown(content)}"
+            case dict():
+                found = ", ".join(message) or "nothing"
+            case _:
+                raise InputError(f"message {number} is {_shown(message)}")
+        raise InputError(f"message {number} has {found}, expected a role and a content, both text")
+    return list(messages)
+
+
+def _tools(value: dict[str, Any]) -> list[dict[str, Any]] | None:
+    match value.get("tools"):
+        case None:
+            return None
+        case [*tools] if all(isinstance(tool, dict) for tool in tools):
+            return tools
+        case other:
+            raise InputError(f"tools is {_shown(other)}, expected a list of objects")
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    shown = orjson.dumps(value).decode()
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
 
 
 def _plain(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -204,13 +249,18 @@ def _plain(text: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def _templated(
-    messages: Sequence[Mapping[str, str]], tokenizer: PreTrainedTokenizerBase, *, opened: bool
+    messages: Sequence[Mapping[str, Any]],
+    tokenizer: PreTrainedTokenizerBase,
+    tools: Sequence[Mapping[str, Any]] | None,
+    *,
+    opened: bool,
 ) -> list[int]:
     import jinja2
 
     try:
         tokens: list[int] = tokenizer.apply_chat_template(  # type: ignore[assignment]
             [dict(message) for message in messages],
+            tools=None if tools is None else [dict(tool) for tool in tools],
             chat_template=dated_template(tokenizer),
             add_generation_prompt=opened,
             return_dict=False,

@@ -25,9 +25,18 @@ if TYPE_CHECKING:
 
     from locum.language.packing import Packed
 
-__all__ = ["Halves", "hidden_states", "output_projection", "refuse_unpackable", "split_model"]
+__all__ = [
+    "Halves",
+    "changes_after_head",
+    "hidden_states",
+    "output_projection",
+    "refuse_too_long",
+    "refuse_unpackable",
+    "split_model",
+]
 
 _LONG = 24
+_AFTER_THE_HEAD = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 _AS_ONE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 2e-1}
 
 
@@ -62,13 +71,34 @@ def split_model(model: PreTrainedModel) -> Halves:
     # A model with adapters is one around another.
     inner: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
     halves = Halves(inner.base_model, head) if head else None
-    if halves is None or not _alike(*_two_ways(model, halves)):
+    # A cap changes small logits by less than bfloat16 tells.
+    if halves is None or changes_after_head(inner) or not _alike(*_two_ways(model, halves)):
         raise UsageError(
             f"{type(model).__name__} makes its logits in another way than by a linear layer of its "
             "last hidden states: take a model of the Llama, Qwen or SmolLM families"
         )
     refuse_unpackable(model)
     return halves
+
+
+def changes_after_head(model: PreTrainedModel) -> list[str]:
+    """Return the settings by which a model changes the logits that its head makes."""
+    config = model.config.get_text_config()
+    return [name for name in _AFTER_THE_HEAD if getattr(config, name, None) not in {None, 0, 1}]
+
+
+def refuse_too_long(model: PreTrainedModel, tokens: int, who: str) -> None:
+    """See that a model can read so many tokens.
+
+    Raises:
+        UsageError: It has fewer positions; ``who`` names it.
+    """
+    most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if most and tokens > most:
+        raise UsageError(
+            f"a text has {tokens:,} of the {who}'s tokens in one sequence and the {who} reads "
+            f"{most:,}: give a smaller length"
+        )
 
 
 def output_projection(model: PreTrainedModel) -> torch.nn.Linear | None:

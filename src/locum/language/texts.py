@@ -29,11 +29,18 @@ class Texts(NamedTuple):
         train: To learn from.
         held_out: To be measured on.
         documents: How many documents there are in all.
+        left_out: Documents besides that are not learned, as they are held out by name.
     """
 
     train: Packed
     held_out: Packed
     documents: int
+    left_out: int = 0
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest piece of a document in one sequence."""
+        return max(int(part.positions_SL.max()) for part in (self.train, self.held_out)) + 1
 
 
 def read_texts(
@@ -50,8 +57,9 @@ def read_texts(
         places: Files and folders, see `locum.language.read_documents`.
         tokenizer: Of the student.
         length: Tokens of a sequence.
-        held_out: Files and folders to be measured on; or what share of the documents is, drawn so
-            that near-copies are on one side and never twice the share is held out.
+        held_out: Files and folders to be measured on, whose documents are not learned where they
+            are among the others too; or what share of the documents is, drawn so that near-copies
+            are on one side and never twice the share is held out.
         seed: Of the draw.
 
     Raises:
@@ -62,8 +70,7 @@ def read_texts(
     documents = read_documents(places, tokenizer)
     if not isinstance(held_out, int | float):
         measured = read_documents(held_out, tokenizer)
-        count = len(documents) + len(measured)
-        return Texts(pack(documents, length, fill), pack(measured, length, fill), count)
+        return _named(documents, measured, length, fill)
     if not 0 < held_out < 1:
         raise UsageError(f"held_out is {held_out}, expected a share between zero and one, or files")
     apart = _drawn(documents, tokenizer, held_out, seed)
@@ -75,6 +82,21 @@ def read_texts(
             "together: give more, a larger share, or other files to be measured on"
         )
     return Texts(pack(train, length, fill), pack(measured, length, fill), len(documents))
+
+
+def _named(
+    documents: Sequence[Document], measured: Sequence[Document], length: int, fill: int
+) -> Texts:
+    """Pack documents to be measured on, and those of the others that are not the same."""
+    known = {tuple(document.tokens) for document in measured}
+    train = [document for document in documents if tuple(document.tokens) not in known]
+    if not train:
+        raise InputError(
+            f"all of the {len(documents):,} documents are held out too, so that there is nothing "
+            "to learn from: give other files to be measured on"
+        )
+    packed = pack(train, length, fill), pack(measured, length, fill)
+    return Texts(*packed, len(train) + len(measured), len(documents) - len(train))
 
 
 def _drawn(

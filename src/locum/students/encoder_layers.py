@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import nn
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 __all__ = ["drop_layers", "find_stack", "keep_layers", "spread_layers"]
 
-# What a config lists layer by layer.
+# What a config lists layer by layer, and what it lists by the numbers of layers.
 _EACH_LAYER = ("layer_types", "mlp_layer_types", "no_rope_layers")
+_NUMBERS = ("mlp_only_layers", "moe_layers")
 
 
 def spread_layers(layers: int, kept: int) -> list[int]:
@@ -53,7 +54,8 @@ def keep_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
         kept: Indices of the layers, in the order in which the copy has them.
 
     Raises:
-        UsageError: The model keeps its layers where they cannot be found.
+        UsageError: The model keeps its layers where they cannot be found, or no config of its kind
+            can say which of them the copy has.
     """
     found = find_stack(model)
     if found is None:
@@ -67,13 +69,10 @@ def keep_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
     parent, name = find_stack(smaller) or found
     stack = getattr(parent, name)
     setattr(parent, name, type(stack)([stack[index] for index in kept]))
-    smaller.config.num_hidden_layers = len(kept)
-    for each in _EACH_LAYER:
-        values = getattr(smaller.config, each, None)
-        if values:
-            setattr(smaller.config, each, [values[index] for index in kept])
+    _keep_settings(smaller.config, kept)
     for place, layer in enumerate(getattr(parent, name)):
         _renumber(layer, place)
+    _refuse_unsaid(smaller, kept)
     return smaller
 
 
@@ -89,6 +88,44 @@ def find_stack(model: PreTrainedModel) -> tuple[nn.Module, str] | None:
             parent, _, name = path.rpartition(".")
             return model.get_submodule(parent), name
     return None
+
+
+def _keep_settings(config: PreTrainedConfig, kept: Sequence[int]) -> None:
+    """Let a config say of the layers that are kept what it said of them among all."""
+    step = getattr(config, "decoder_sparse_step", 1)
+    if step > 1:
+        dense = {place for place in range(config.num_hidden_layers) if (place + 1) % step}
+        config.mlp_only_layers = sorted(dense | set(config.mlp_only_layers))
+        config.decoder_sparse_step = 1
+    for each in _EACH_LAYER:
+        if values := getattr(config, each, None):
+            setattr(config, each, [values[index] for index in kept])
+    for numbers in _NUMBERS:
+        if values := getattr(config, numbers, None):
+            setattr(config, numbers, [n for n, index in enumerate(kept) if index in values])
+    if dense_first := getattr(config, "first_k_dense_replace", 0):
+        config.first_k_dense_replace = sum(index < dense_first for index in kept)
+    config.num_hidden_layers = len(kept)
+
+
+def _refuse_unsaid(model: PreTrainedModel, kept: Sequence[int]) -> None:
+    """See that a model which is made by the config has the same weights in its layers."""
+    import torch
+
+    with torch.device("meta"):
+        made = type(model)(copy.deepcopy(model.config))
+    if _shapes(made) != _shapes(model):
+        raise UsageError(
+            f"layers: a config of {type(model).__name__} cannot say that layers "
+            f"{', '.join(map(str, kept))} alone are kept, as they are of several kinds: keep "
+            "others, or take another model"
+        )
+
+
+def _shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
+    parent, name = find_stack(model) or (model, "")
+    weights = getattr(parent, name, model).state_dict()
+    return {weight: tuple(values.shape) for weight, values in weights.items()}
 
 
 def _renumber(layer: nn.Module, place: int) -> None:
