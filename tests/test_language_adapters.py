@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -10,8 +10,9 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from locum.errors import UsageError
 from locum.language.adapters import merged, with_adapters
-from locum.language.export import save_folder
-from tests.tiny_model import byte_level_tokenizer, new_model
+from locum.language.export import save_folder, save_gguf
+from locum.language.layers import drop_layers
+from tests.tiny_model import byte_level_tokenizer, new_model, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,20 @@ def test_the_scale_multiplies_the_product() -> None:
     expected = weight + 3.0 * b.detach() @ a.detach()
     found = merged(adapted).get_parameter("model.layers.0.mlp.up_proj.weight")
     torch.testing.assert_close(found, expected)
+
+
+def test_adapters_that_were_loaded_with_their_model_are_refused(tmp_path: Path) -> None:
+    save_model(new_model("llama", 380), byte_level_tokenizer(), tmp_path / "model")
+    load: Callable[..., Any] = AutoModelForCausalLM.from_pretrained
+    with_adapters(load(tmp_path / "model"), 2).save_pretrained(tmp_path / "adapters")
+    loaded = load(tmp_path / "adapters")
+    for use in (
+        lambda: save_folder(loaded, byte_level_tokenizer(), tmp_path / "saved"),
+        lambda: save_gguf(loaded, byte_level_tokenizer(), tmp_path / "saved.gguf"),
+        lambda: drop_layers(loaded, 1),
+    ):
+        with pytest.raises(UsageError, match=r"was loaded with adapters.*merge them first"):
+            use()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_looking_at_a_model_leaves_each_part_in_its_mode(
 
 
 def test_a_cap_that_small_numbers_do_not_show_is_refused() -> None:
-    capped = new_model("gemma2", SIZE).to(torch.bfloat16)
+    capped = new_model("gemma2", SIZE).bfloat16()
     assert capped.config.final_logit_softcapping
     with pytest.raises(UsageError, match="in another way than by a linear layer"):
         split_model(capped)
@@ -203,6 +203,9 @@ def test_a_teacher_whose_weights_change_is_another() -> None:
         model.model.norm.weight += 1
     assert teacher.fingerprint != before
     assert ModelTeacher(model, fingerprint="named").fingerprint == "named"
+    settings = ModelTeacher(model, precision="float32").fingerprint, teacher.fingerprint
+    model.config.rms_norm_eps *= 2
+    assert len({*settings, teacher.fingerprint}) == 3
 
 
 def test_a_teacher_is_asked_in_evaluation_mode_whatever_its_owner_does() -> None:

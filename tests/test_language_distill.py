@@ -513,6 +513,21 @@ def test_adapters_end_in_a_plain_model(tmp_path: Path, places: tuple[Path, Path]
     assert not torch.equal(kept[name], learned[name])
 
 
+def test_a_stopped_run_of_other_settings_is_refused_before_the_teacher_is_asked(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    def stop(step: TrainingStep, _: int) -> None:
+        if step.number == 3:
+            raise KeyboardInterrupt
+
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        distilled(places, tmp_path / "student", kept=TopTokens(10), tell=stop)
+    with pytest.raises(UsageError, match=r"kept .*count=10.* there and .*count=20.* here"):
+        distilled(places, tmp_path / "student", kept=TopTokens(20), say=said.append)
+    assert not any("asked the teacher" in words for words in said)
+
+
 def test_a_stopped_run_of_adapters_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None:
     def stop(step: TrainingStep, _: int) -> None:
         if step.number == 3:

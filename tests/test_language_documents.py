@@ -105,7 +105,7 @@ def test_a_template_that_says_the_date_says_the_same_on_every_day() -> None:
 
 
 def test_an_answer_without_weight_is_only_read(tokenizer: PreTrainedTokenizerBase) -> None:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"role": "user", "content": "my card"},
         {"role": "assistant", "content": "card", "weight": 0},
         {"role": "user", "content": "a note"},

@@ -31,6 +31,7 @@ from locum.language import (
     pack,
     train_language_model,
 )
+from locum.language.adapters import with_adapters
 from locum.language.models import refuse_unpackable
 from locum.language.on_policy import Writer
 from locum.language.student_step import StudentStep
@@ -233,6 +234,35 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     (tmp_path / "step-00000003" / "weights.safetensors").write_bytes(b"damaged")
     with pytest.raises(UsageError, match="cannot be read"):
         train_language_model(student_of(), packed, settings=SETTINGS, folder=tmp_path)
+
+
+def test_a_checkpoint_of_another_student_is_refused(tmp_path: Path) -> None:
+    settings = LanguageSettings(sequences_per_step=4, precision="float32", most_steps=1)
+    packed = pack(some_documents(), 32, 0)
+
+    def frozen() -> PreTrainedModel:
+        student = student_of()
+        student.get_input_embeddings().requires_grad_(requires_grad=False)
+        return student
+
+    def adapted(scale: float) -> PreTrainedModel:
+        student = student_of()
+        torch.manual_seed(0)
+        return with_adapters(student, 2, scale=scale)
+
+    makers: list[Callable[[], PreTrainedModel]] = [
+        student_of,
+        frozen,
+        lambda: adapted(2.0),
+        lambda: adapted(8.0),
+    ]
+    for number, make in enumerate(makers):
+        train_language_model(make(), packed, settings=settings, folder=tmp_path / str(number))
+        for other in makers[:number] + makers[number + 1 :]:
+            with pytest.raises(UsageError, match=r"of another training \(student "):
+                train_language_model(
+                    other(), packed, settings=settings, folder=tmp_path / str(number)
+                )
 
 
 def test_what_the_student_writes_is_judged() -> None:

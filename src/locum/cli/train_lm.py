@@ -102,7 +102,8 @@ def train_lm_command(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps at the most.")] = None,
     step_sequences: Annotated[int, typer.Option(min=1, help="Sequences of a step.")] = 16,
     pass_sequences: Annotated[
-        int, typer.Option(min=1, help="Sequences at once in memory; changes no result.")
+        int,
+        typer.Option(min=1, help="Sequences at once in memory; changes no result but by dropout."),
     ] = 4,
     learning_rate: Annotated[float, typer.Option(help="Highest rate of AdamW.")] = 5e-4,
     precision: Annotated[

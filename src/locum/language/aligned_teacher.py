@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from locum.errors import UsageError
-from locum.language.models import changes_after_head, refuse_too_long
+from locum.language.models import find_halves, refuse_too_long
 from locum.language.token_bytes import TokenBytes
 from locum.language.vocabularies import align, shared_vocabulary
 from locum.losses import SparseTargets
@@ -76,19 +76,15 @@ class AlignedTeacher:
         whole_classes: bool = False,
         special: Mapping[str, str] | None = None,
     ) -> None:
-        changed = changes_after_head(model)
-        if changed or listed < 1:
-            raise UsageError(
-                f"listed={listed}, {' and '.join(changed) or 'no change'} after the head: expected "
-                "at least 1, and a model whose head gives its logits"
-            )
+        if listed < 1:
+            raise UsageError(f"listed={listed}: expected at least 1")
         self.shared = shared_vocabulary(teacher, student, special)
         if self.shared.same:
             raise UsageError(
                 "teacher and student have the same vocabulary: ask the teacher directly, and cut "
                 f"both models' logits to {self.shared.size} tokens"
             )
-        self._model = model
+        self._model, self._halves = model, find_halves(model)
         self._student, self._teacher = TokenBytes(student), TokenBytes(teacher)
         self.whole_classes = whole_classes
         classes = self.shared.teacher_class if whole_classes else self.shared.listed()
@@ -172,14 +168,15 @@ class AlignedTeacher:
         return SparseTargets(ids_NK, log_probabilities_NK).rows
 
     def _read(self, ids: list[int], places: list[int]) -> tuple[Tensor, Tensor]:
-        model: Any = self._model
+        model = self._model
         kept_ids, kept = [], []
         with torch.inference_mode(), evaluated(model):
             tokens_1L = torch.tensor([ids], device=model.device)
-            hidden_LD = model.get_decoder()(input_ids=tokens_1L, use_cache=False)[0][0]
+            read = self._halves.body(input_ids=tokens_1L, use_cache=False)
+            hidden_LD = read.last_hidden_state[0]
             for start in range(0, len(places), _ROWS_AT_ONCE):
                 some_ND = hidden_LD[places[start : start + _ROWS_AT_ONCE]]
-                logits_NV = model.get_output_embeddings()(some_ND).float()
+                logits_NV = self._halves.head(some_ND).float()
                 # Rows of the head that stand for no token have no probability.
                 shares_NV = logits_NV[:, : len(self._column)].softmax(-1)
                 classes_NC = shares_NV.new_zeros(len(shares_NV), self._size + 1)

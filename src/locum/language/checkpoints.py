@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import orjson
@@ -32,11 +33,18 @@ if TYPE_CHECKING:
     from torch.distributed.checkpoint.state_dict import OptimizerStateType
     from torch.nn import Module
     from torch.optim import Optimizer
+    from transformers import PreTrainedModel
 
-__all__ = ["Checkpoints", "Identity", "weights_hash", "whole_weights"]
+    from locum.language.distributions import DrawnTokens, TopTokens
+    from locum.language.settings import LanguageSettings
+
+__all__ = ["Checkpoints", "Identity", "model_hash", "refuse_other_settings", "whole_weights"]
 
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 _FORMAT = 1
+_PLACES = frozenset({"_name_or_path", "transformers_version"})
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+_SHOWN_CHARACTERS = 40
 _State: TypeAlias = dict[str, dict[str, Any]]
 
 
@@ -45,7 +53,7 @@ class Identity(NamedTuple):
 
     Args:
         settings: See `locum.language.LanguageSettings`.
-        student: A hash of the weights that it began with.
+        student: A hash of the model that it began with.
         texts: A hash of what it learns from.
         held_out: A hash of what it is measured on.
         vocabulary: How many of its logits are of tokens.
@@ -116,7 +124,7 @@ class Checkpoints:
         last = kept[-1]
         try:
             place = orjson.loads((last / "training.json").read_bytes())
-            self._refuse_other(last, place["identity"])
+            _refuse_other(last, _plain(place["identity"]), _plain(self._identity))
             weights = load_file(last / "weights.safetensors")
             tensors = load_file(last / "optimizer.safetensors")
             second_names = place["second_names"]
@@ -136,20 +144,57 @@ class Checkpoints:
         return [TrainingStep(*step) for step in place["history"]]
 
     def _found(self) -> list[Path]:
-        return sorted(self._folder.glob("step-*"))
+        return _checkpoints(self._folder)
 
-    def _refuse_other(self, folder: Path, found: dict[str, Any]) -> None:
-        mine, theirs = _plain(self._identity), _plain(found)
-        unlike = sorted(name for name in mine | theirs if mine.get(name) != theirs.get(name))
-        if unlike:
-            shown = ", ".join(
-                f"{name} {theirs.get(name)!s:.40} there and {mine.get(name)!s:.40} here"
-                for name in unlike
-            )
-            raise UsageError(
-                f"checkpoint {folder} is of another training ({shown}): take another folder, or "
-                "remove that one to begin anew"
-            )
+
+def refuse_other_settings(
+    folder: Path, settings: LanguageSettings, kept: TopTokens | DrawnTokens | None
+) -> None:
+    """See that the last checkpoint is of such a training, before a teacher is asked for hours.
+
+    Args:
+        folder: Of the checkpoints.
+        settings: Of the training.
+        kept: What is kept of what the teacher says; ``None`` where it is asked at every step.
+
+    Raises:
+        UsageError: It is of another one.
+    """
+    for last in _checkpoints(folder)[-1:]:
+        try:
+            found = orjson.loads((last / "training.json").read_bytes())["identity"]
+            theirs, teacher = dict(found["settings"]), str(found["teacher"])
+        except (OSError, KeyError, ValueError):
+            return  # it is told when it is loaded
+        mine = orjson.loads(orjson.dumps(settings.as_object()))
+        if kept is not None and not teacher.endswith(f" {kept}"):
+            mine["kept"], theirs["kept"] = str(kept), teacher.partition(" ")[2]
+        _refuse_other(last, theirs, mine)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*"))
+
+
+def _refuse_other(folder: Path, theirs: dict[str, Any], mine: dict[str, Any]) -> None:
+    unlike = sorted(name for name in mine | theirs if mine.get(name) != theirs.get(name))
+    if unlike:
+        shown = ", ".join(_unlike(name, theirs.get(name), mine.get(name)) for name in unlike)
+        raise UsageError(
+            f"checkpoint {folder} is of another training ({shown}): take another folder, or "
+            "remove that one to begin anew"
+        )
+
+
+def _unlike(name: str, theirs: object, mine: object) -> str:
+    """Say two values from shortly before where they differ."""
+    there, here = str(theirs), str(mine)
+    alike = (left == right for left, right in zip(there, here, strict=False))
+    start = max(sum(1 for _ in takewhile(bool, alike)) - _SHOWN_CHARACTERS // 2, 0)
+    shown = [
+        f"{'...' if start else ''}{text[start:][:_SHOWN_CHARACTERS]}" for text in (there, here)
+    ]
+    return f"{name} {shown[0]} there and {shown[1]} here"
 
 
 def whole_weights(module: Module) -> dict[str, Any] | None:
@@ -167,11 +212,18 @@ def whole_weights(module: Module) -> dict[str, Any] | None:
     return weights
 
 
-def weights_hash(module: Module) -> str:
-    """Return a SHA-256 of a module's weights and their names."""
+def model_hash(model: PreTrainedModel) -> str:
+    """Return a SHA-256 of a model: its config, its weights, which of them learn, and how.
+
+    Names of folders and versions make no difference.
+    """
     digest = hashlib.sha256()
-    for name, parameter in module.named_parameters():
-        digest.update(f"{name} {tuple(parameter.shape)}\n".encode())
+    config = {name: value for name, value in model.config.to_dict().items() if name not in _PLACES}
+    digest.update(orjson.dumps(config, default=str, option=_SORTED))
+    for adapters in getattr(model, "peft_config", {}).values():
+        digest.update(f"{adapters.lora_alpha} {adapters.r} {adapters.lora_dropout}\n".encode())
+    for name, parameter in model.named_parameters():
+        digest.update(f"{name} {tuple(parameter.shape)} {parameter.requires_grad}\n".encode())
         held = parameter.detach().cpu().contiguous().view(torch.uint8)
         digest.update(held.numpy().data)
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from locum.errors import UsageError
 from locum.language.adapters import merged
 from locum.language.asking import Asking, open_teacher
 from locum.language.card import write_card
+from locum.language.checkpoints import refuse_other_settings
 from locum.language.distributions import TopTokens
 from locum.language.models import refuse_too_long
 from locum.language.origin import Origin, make_student
@@ -177,6 +178,7 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
         say,
     )
     with _held(work, state):
+        refuse_other_settings(work / "checkpoints", settings, kept if mode == "offline" else None)
         asked = open_teacher(teacher, served_as, tokenizer, how)
         train = asked.train or read.train
         if asked.teacher:

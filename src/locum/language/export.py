@@ -85,7 +85,7 @@ def save_gguf(
 
     if kind not in get_args(GgufType):
         raise UsageError(f"kind={kind!r}: expected one of {', '.join(get_args(GgufType))}")
-    _refuse_unknown(model)
+    _refuse_unknown(as_plain(model))
     place = Path(file)
     unfinished = place.with_name(f".{place.name}.unfinished")
     try:

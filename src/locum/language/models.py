@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Halves",
-    "changes_after_head",
+    "find_halves",
     "hidden_states",
     "output_projection",
     "refuse_too_long",
@@ -36,7 +36,14 @@ __all__ = [
 ]
 
 _LONG = 24
-_AFTER_THE_HEAD = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+_AFTER_THE_HEAD = (
+    "final_logit_softcapping",
+    "lm_head_multiplier",
+    "logit_scale",
+    "logits_scaling",
+    "logits_soft_cap",
+    "output_logit_soft_cap",
+)
 _AS_ONE = {torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 2e-1}
 
 
@@ -61,27 +68,39 @@ class Halves(NamedTuple):
 
 
 def split_model(model: PreTrainedModel) -> Halves:
+    """Find the halves of a model whose documents stand side by side.
+
+    Raises:
+        UsageError: As `find_halves`, or it does not keep documents apart by their positions.
+    """
+    halves = find_halves(model)
+    refuse_unpackable(model)
+    return halves
+
+
+def find_halves(model: PreTrainedModel) -> Halves:
     """Find the halves of a model, and see that they are all that there is of it.
 
     Raises:
         UsageError: Its logits are not a linear layer's of its hidden states (some models bound or
-            scale them), or it does not keep documents apart by their positions.
+            scale them).
     """
     head = output_projection(model)
     # A model with adapters is one around another.
     inner: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
     halves = Halves(inner.base_model, head) if head else None
+    changes = _changes_after_head(inner)
     # A cap changes small logits by less than bfloat16 tells.
-    if halves is None or changes_after_head(inner) or not _alike(*_two_ways(model, halves)):
+    if halves is None or changes or not _alike(*_two_ways(model, halves)):
+        by = f" ({', '.join(changes)})" if changes else ""
         raise UsageError(
             f"{type(model).__name__} makes its logits in another way than by a linear layer of its "
-            "last hidden states: take a model of the Llama, Qwen or SmolLM families"
+            f"last hidden states{by}: take a model of the Llama, Qwen or SmolLM families"
         )
-    refuse_unpackable(model)
     return halves
 
 
-def changes_after_head(model: PreTrainedModel) -> list[str]:
+def _changes_after_head(model: PreTrainedModel) -> list[str]:
     """Return the settings by which a model changes the logits that its head makes."""
     config = model.config.get_text_config()
     return [name for name in _AFTER_THE_HEAD if getattr(config, name, None) not in {None, 0, 1}]

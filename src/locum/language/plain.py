@@ -1,4 +1,4 @@
-"""Models that were read from a GGUF file, as any other."""
+"""Models that were read from a GGUF file, as any other, and those that are none."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ def as_plain(model: PreTrainedModel) -> PreTrainedModel:
     save it, as it still bears the mark of the type in which the file held them. The mark goes.
 
     Raises:
-        UsageError: Its weights are still rounded.
+        UsageError: Its weights are still rounded, or adapters that were loaded with it stand
+            beside them.
     """
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise UsageError(
+            f"{type(model).__name__} was loaded with adapters, which would be saved alone: merge "
+            "them first, by peft's AutoPeftModelForCausalLM.from_pretrained(FOLDER)"
+            ".merge_and_unload().save_pretrained(ANOTHER)"
+        )
     quantizer: Any = getattr(model, "hf_quantizer", None)
     if quantizer is None:
         return model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from locum.errors import UsageError
-from locum.language.checkpoints import Checkpoints, Identity, weights_hash
+from locum.language.checkpoints import Checkpoints, Identity, model_hash
 from locum.language.history import TrainingStep
 from locum.language.measuring import held_out_loss
 from locum.language.on_policy import Writer
@@ -74,7 +74,7 @@ class Run:
     def _identify(self, student: PreTrainedModel, vocabulary: int) -> Identity:
         return Identity(
             self.settings.as_object(),
-            weights_hash(student),
+            model_hash(student),
             self.packed.fingerprint,
             self.held_out.fingerprint if self.held_out else "none",
             vocabulary,

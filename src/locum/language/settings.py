@@ -72,7 +72,7 @@ class LanguageSettings:
         most_steps: Steps at the most, if less; the rate then falls to its end by that step.
         sequences_per_step: What one step of the optimizer learns from, over all processes.
         sequences_per_pass: What goes through the model at once, in one process: memory grows with
-            it, and no result depends on it but by rounding.
+            it, and no result depends on it but by rounding, and by what dropout draws.
         learning_rate: Highest rate of AdamW (Loshchilov and Hutter 2019). It rises evenly for
             ``warmup_share`` of the steps and then falls along half a cosine to a tenth.
         warmup_share: From zero to one.

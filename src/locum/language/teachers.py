@@ -85,7 +85,8 @@ class ModelTeacher:
         model: The teacher; it is put into evaluation mode, and its weights do not learn. It is
             asked in that mode, whatever mode it is in later.
         vocabulary: How many of its logits are of tokens, the rest being padding; by default all.
-        fingerprint: A text that changes with its weights; by default a hash of them.
+        fingerprint: A text that changes with what it says; by default a hash of its weights and
+            its config, and the precision.
         precision: What it computes in, where its weights are float32; others compute in their own.
 
     Raises:
@@ -115,10 +116,12 @@ class ModelTeacher:
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes with the weights, which are read anew each time."""
-        from locum.language.checkpoints import weights_hash
+        """A text that changes with the model, which is read anew each time."""
+        from locum.language.checkpoints import model_hash
 
-        return weights_hash(self.model) if self._fingerprint is None else self._fingerprint
+        if self._fingerprint is not None:
+            return self._fingerprint
+        return f"{model_hash(self.model)} {self._precision}"
 
     def ask(self, batch: Packed) -> Signal:
         """Return what gives the logits of a slice of rows."""
