@@ -138,6 +138,18 @@ def test_an_assistant_that_speaks_first_is_read(tokenizer: PreTrainedTokenizerBa
         conversation([greeting], tokenizer)
 
 
+def test_a_template_that_leaves_thoughts_out_is_refused() -> None:
+    odd = byte_level_tokenizer()
+    odd.chat_template = str(odd.chat_template).replace(
+        "{{ message.content }}", "{{ message.content.split('</think>')[-1] }}"
+    )
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "\ufb01 Card "}]
+    assert learned_text(conversation(turns, odd), odd).startswith("\ufb01 Card")
+    turns[1]["content"] = "<think>it is lost</think>card"
+    with pytest.raises(UsageError, match=r"leaves out some .*<think>it is lost.*give prompt and"):
+        conversation(turns, odd)
+
+
 def test_a_template_that_rewords_is_refused(tokenizer: PreTrainedTokenizerBase) -> None:
     odd = byte_level_tokenizer()
     odd.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}"

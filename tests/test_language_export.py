@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from locum.cli.app import app
 from locum.errors import UsageError
 from locum.language.export import save_folder, save_gguf
+from locum.teachers.pretrained import Pretrained
 from tests.tiny_model import CHATML, byte_level_tokenizer, metaspace_tokenizer
 
 if TYPE_CHECKING:
@@ -164,18 +165,44 @@ def test_rows_that_do_not_divide_into_blocks_stay_in_half_precision(
     torch.testing.assert_close(found[name], model.get_parameter(name).half().float())
 
 
+ROPE: dict[str, Any] = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_stretched_positions_are_read(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path, *, whole: bool
+) -> None:
+    model = make("llama", tokenizer, rope_parameters=ROPE)
+    save_gguf(model, tokenizer, tmp_path / "m.gguf", "f32")
+    loaded = Pretrained(tmp_path / "m.gguf").load("float32", "cpu", whole=whole)
+    assert loaded.config.rope_parameters == ROPE
+    ids = tokenizer(TEXT).input_ids
+    torch.testing.assert_close(logits(loaded, ids), logits(model, ids))
+
+
+def test_positions_that_are_stretched_otherwise_are_refused(
+    tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    save_gguf(make("llama", tokenizer, rope_parameters=ROPE), tokenizer, tmp_path / "m.gguf")
+    reader = gguf.GGUFReader(tmp_path / "m.gguf", "r+")
+    (factors,) = (one.data for one in reader.tensors if one.name == "rope_freqs.weight")
+    factors[-2] *= 3
+    reader.data.flush()
+    with pytest.raises(UsageError, match=r"m.gguf holds rope_freqs.weight of another kind"):
+        Pretrained(tmp_path / "m.gguf").load("float32", "cpu")
+
+
 def test_stretched_positions_are_written_as_factors(
     tokenizer: PreTrainedTokenizerFast, tmp_path: Path
 ) -> None:
-    rope = {
-        "rope_type": "llama3",
-        "rope_theta": 10000.0,
-        "factor": 8.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 16,
-    }
-    save_gguf(make("llama", tokenizer, rope_parameters=rope), tokenizer, tmp_path / "m.gguf")
+    save_gguf(make("llama", tokenizer, rope_parameters=ROPE), tokenizer, tmp_path / "m.gguf")
     (found,) = (
         tensor.data
         for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors

@@ -280,6 +280,24 @@ def test_what_the_student_writes_is_judged() -> None:
     assert torch.equal(packed.positions_SL, batch.positions_SL)
 
 
+def test_what_the_student_writes_is_no_label() -> None:
+    teacher = ModelTeacher(new_model("llama", SIZE), precision="float32")
+    packed, ends = pack(some_documents(), 32, 0), list[dict[str, torch.Tensor]]()
+    for soft_share in (1.0, 0.5, 0.0):
+        settings = LanguageSettings(
+            LanguageLoss(soft_share=soft_share),
+            sequences_per_step=4,
+            precision="float32",
+            most_steps=2,
+            on_policy_share=1.0,
+        )
+        student = student_of()
+        train_language_model(student, packed, teacher, settings)
+        ends.append(weights(student))
+    assert same(ends[0], ends[1])
+    assert same(ends[0], ends[2])
+
+
 def test_what_the_student_writes_is_its_own_whatever_its_settings() -> None:
     packed = pack(
         [Document(list(range(n, n + 16)), [False] + [True] * 15) for n in range(8)], 16, 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import normalize
 
 import orjson
 
@@ -80,7 +81,8 @@ def conversation(
 
     Raises:
         UsageError: The tokenizer has no chat template, or one that changes what stands before an
-            answer once the answer is there, so that nobody can tell which tokens it is.
+            answer once the answer is there, so that nobody can tell which tokens it is, or that
+            leaves out some of the answer.
         InputError: The assistant says nothing, or the template refuses the conversation.
     """
     if tokenizer.chat_template is None:
@@ -103,8 +105,26 @@ def conversation(
             )
         learned += [False] * (len(before) - len(learned))
         learned += [_counts(messages[number])] * (len(after) - len(before))
+        _refuse_unsaid(messages[number], after[len(before) :], tokenizer)
         tokens = after
     return Document(tokens, learned)
+
+
+def _refuse_unsaid(
+    message: Mapping[str, Any], tokens: list[int], tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """See that a template writes an answer whole: some leave thoughts out."""
+    said, written = str(message["content"]).strip(), str(tokenizer.decode(tokens))
+    if _letters(said) not in _letters(written):
+        raise UsageError(
+            f"the chat template leaves out some of what the assistant says ({_shown(said)} is "
+            f"learned as {_shown(written)}): give prompt and completion instead of messages"
+        )
+
+
+def _letters(text: str) -> str:
+    """Return a text as tokenizers may spell it."""
+    return "".join(normalize("NFKC", text).casefold().split())
 
 
 def _counts(message: Mapping[str, Any]) -> bool:

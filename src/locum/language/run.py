@@ -104,7 +104,7 @@ class Run:
         torch.manual_seed(self.schedule.seed_of(before.number) + self._accelerator.process_index)
         batch = self._batch(before.number)
         rows = int(self._over_all(batch.rows))
-        loss = self._learn(batch, rows)
+        loss = self._learn(batch, rows, written=self.schedule.writes(before.number))
         norm = float(
             self._accelerator.clip_grad_norm_(self._module.parameters(), self.settings.most_norm)
         )
@@ -136,7 +136,7 @@ class Run:
         batch = batch.to(self._accelerator.device)
         return self._writer.rewrite(batch) if self.schedule.writes(step) else batch
 
-    def _learn(self, batch: Packed, rows: int) -> float:
+    def _learn(self, batch: Packed, rows: int, *, written: bool) -> float:
         """Add up a step's gradients; return its loss over all processes."""
         self._module.train()
         # Processes' gradients are averaged where the loss of a step is a sum over all of them.
@@ -146,14 +146,14 @@ class Run:
         passes = list(batch.pieces(self.settings.sequences_per_pass))
         for some in passes[:-1]:
             with self._accelerator.no_sync(self._module):
-                total += self._pass(some, count)
-        total += self._pass(passes[-1], count)
+                total += self._pass(some, count, written=written)
+        total += self._pass(passes[-1], count, written=written)
         return self._over_all(total) / world
 
-    def _pass(self, batch: Packed, count: float) -> float:
+    def _pass(self, batch: Packed, count: float, *, written: bool) -> float:
         # Processes have as many passes each, and some of them no target.
         signal = self.teacher.ask(batch) if self.teacher and batch.rows else None
-        loss: Tensor = self._module(batch, signal, count)
+        loss: Tensor = self._module(batch, signal, count, written=written)
         self._accelerator.backward(loss)
         return float(loss.detach())
 

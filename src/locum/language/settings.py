@@ -25,7 +25,8 @@ class LanguageLoss:
         name: A divergence of `locum.losses`.
         temperature: ``T > 0``; that of the teacher's lists, where it gives lists.
         soft_share: The share of the divergence; the rest is the cross-entropy to the tokens of the
-            text. From zero to one.
+            text. From zero to one. Of what the student writes it is all, as its own tokens teach
+            nothing.
         mixture: ``beta`` of the Jensen-Shannon divergence (0.5 by default), ``alpha`` of the skew
             ones (0.1); of no other.
 

@@ -7,6 +7,7 @@ Shapes: N rows, V tokens of the vocabulary.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,14 +60,22 @@ class StudentStep(torch.nn.Module):
         self.loss = loss
         self.precision: Precision = precision
 
-    def forward(self, batch: Packed, signal: Signal | None, count: float | Tensor) -> Tensor:
-        """Return the loss of the batch's rows over ``count``."""
+    def forward(
+        self,
+        batch: Packed,
+        signal: Signal | None,
+        count: float | Tensor,
+        *,
+        written: bool = False,
+    ) -> Tensor:
+        """Return the loss of the batch's rows over ``count``; the student has ``written`` them."""
+        loss = replace(self.loss, soft_share=1.0) if written else self.loss
         with computing_in(self.precision, self.student):
             states_ND = hidden_states(self.halves, batch)
         head = self.halves.head
         return projected_loss(
             states_ND,
             head.weight[: self.vocabulary].to(states_ND.dtype),
-            row_loss(self.loss, batch.targets(), signal, count),
+            row_loss(loss, batch.targets(), signal, count),
             bias_V=None if head.bias is None else head.bias[: self.vocabulary].to(states_ND.dtype),
         )

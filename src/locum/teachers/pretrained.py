@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from locum.teachers.prompts import Message
 
@@ -84,10 +84,11 @@ class Pretrained:
 
     def _commit(self) -> str:
         # The hub's cache keeps a file in a folder that is named after the commit.
+        return self._downloaded(self._gguf_file or "config.json").parent.name
+
+    def _downloaded(self, file: str) -> Path:
         download = import_lm("huggingface_hub").hf_hub_download
-        file = self._gguf_file or "config.json"
-        path = self._try(lambda: download(self._place, file, revision=self._revision))
-        return Path(path).parent.name
+        return Path(self._try(lambda: download(self._place, file, revision=self._revision)))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -119,10 +120,19 @@ class Pretrained:
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         options: dict[str, Any] = {"dtype": dtype, "device_map": where, **self._options()}
         if whole and self._gguf_file:
-            config = import_lm("transformers").GgufConfig(dequantize=True)
-            options["quantization_config"] = config
+            quantization = import_lm("transformers").GgufConfig(dequantize=True)
+            options["quantization_config"] = quantization
+        if self._gguf_file:
+            options["config"] = self._config_of_file(self._gguf_file)
         model: PreTrainedModel = self._try(lambda: load(self._place, **options))
         return model
+
+    def _config_of_file(self, file: str) -> PreTrainedConfig:
+        from locum.teachers.gguf_positions import with_positions
+
+        read = import_lm("transformers").AutoConfig.from_pretrained
+        place = self._folder / file if self._folder else self._downloaded(file)
+        return with_positions(self._try(lambda: read(self._place, **self._options())), place)
 
     def _options(self) -> dict[str, str]:
         options = {"gguf_file": self._gguf_file, "revision": self._revision}
