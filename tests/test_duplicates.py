@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rensa import RMinHash
 
-from locum.dataset import find_groups
+from locum.dataset import CopyFinder, find_groups
 from locum.distillation import warn_of_inputs
 from locum.distillation.splitting import divide
 from locum.schema import Example, label_key
@@ -21,6 +22,11 @@ LETTER = (
     "Dear support team, I ordered a pair of walking boots three weeks ago and they have still not "
     "arrived at my address in the north of the city. Please tell me where they are"
 )
+PROMPT = (
+    "You sort what customers write to a bank. Read the message below with care, say which one of "
+    "the departments it is for, and answer with the name of that department and nothing else."
+)
+WORDS = [*"abcdefgh", "where", "is", "my", "card", "why", "was", "it", "taken", "twice", "today"]
 TEXTS = st.lists(st.text("aAbB \n", max_size=12), min_size=1, max_size=20)
 
 
@@ -215,3 +221,55 @@ def test_numbers_and_counts_agree(texts: list[str]) -> None:
     assert order == list(range(len(order)))
     assert found.exact + found.near + len(order) == len(texts)
     assert found.largest == np.bincount(found.group).max()
+
+
+def in_prompts(texts: Sequence[str], prompts: Sequence[str]) -> list[str]:
+    return [f"{prompts[row % len(prompts)]} {text}".strip() for row, text in enumerate(texts)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.integers(0, 25), min_size=1, max_size=5),
+    st.lists(st.sampled_from(["", PROMPT, LETTER]), min_size=1, max_size=2),
+    st.integers(0, 2**16),
+)
+def test_texts_that_come_to_others_are_grouped_as_if_all_came_at_once(
+    sizes: list[int], prompts: list[str], seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    kept = [" ".join(generator.choice(WORDS, 6)) for _ in range(30)]
+    finder = CopyFinder()
+    for size in sizes:
+        drawn = [" ".join(generator.choice(WORDS, 6)) for _ in range(size)]
+        drawn += [f"{text}!" for text in generator.choice(kept, size // 3)]
+        texts = in_prompts([*kept, *drawn], prompts)
+        once, again = find_groups(texts), finder.group(texts)
+        assert again.group.tolist() == once.group.tolist()
+        assert again[1:] == once[1:]
+        kept += drawn[::2]
+
+
+def test_what_was_grouped_before_is_not_read_again(
+    generator: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[set[str]] = []
+
+    class Counting:
+        @staticmethod
+        def digests_from_token_sets(sets: list[list[str]], *how: int) -> list[list[int]]:
+            read.extend(map(set, sets))
+            digests: list[list[int]] = RMinHash.digests_from_token_sets(sets, *how)
+            return digests
+
+    monkeypatch.setattr("rensa.RMinHash", Counting)
+    texts = [write(generator, 8) for _ in range(40)]
+    texts += [f"{text}!" for text in texts[:5]]
+    finder = CopyFinder()
+    finder.group(texts)
+    read.clear()
+    finder.group(["", *texts, "new", f"{texts[7]}?"])
+    assert read[:2] == [{""}, {"new"}]
+    assert len(read) == 3
+    read.clear()
+    finder.group(texts)
+    assert not read

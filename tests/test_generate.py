@@ -24,7 +24,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.dataset import WrittenExample, find_groups, may_seed
+from locum.dataset import CopyFinder, WrittenExample, find_groups, may_seed
 from locum.errors import UsageError
 from locum.labelling import find_writer
 from locum.labelling.acceptance import accept, is_clean
@@ -572,7 +572,7 @@ def test_what_is_taken_copies_nothing_and_is_no_more_than_wanted(
     earlier: list[str], texts: list[str], need: int
 ) -> None:
     written = [WrittenExample(text, asked_label="a") for text in texts]
-    taken, rejected = accept(written, earlier, {"a": need}, 9)
+    taken, rejected = accept(written, earlier, {"a": need}, 9, CopyFinder())
     assert len(taken) + rejected.total() == len(texts)
     assert len(taken) <= need
     joint = find_groups([*earlier, *(example.text for example in taken), "x"]).group.tolist()
@@ -585,7 +585,7 @@ def test_texts_that_are_none_are_not_taken() -> None:
     texts = ["x" * 41, "lost \ufffd", "nul \0", " ", "fine one", "a label of its own"]
     written = [WrittenExample(text, asked_label="a") for text in texts]
     written[-1] = WrittenExample(texts[-1], asked_label="b")
-    accepted = accept(written, [], {"a": 3}, 10)
+    accepted = accept(written, [], {"a": 3}, 10, CopyFinder())
     assert [example.text for example in accepted.taken] == ["fine one"]
     assert accepted.rejected == {
         "too long": 1,

@@ -1,6 +1,6 @@
 """From files to examples in splits that know nothing of each other."""
 
-from locum.dataset.duplicates import DuplicateGroups, find_groups
+from locum.dataset.duplicates import CopyFinder, DuplicateGroups, find_groups
 from locum.dataset.labels import InferredLabels, are_free_text, infer_labels, likely_answer
 from locum.dataset.reading import (
     COLUMNS,
@@ -20,6 +20,7 @@ __all__ = [
     "COLUMNS",
     "NO_SURROUNDINGS",
     "SHARES",
+    "CopyFinder",
     "DuplicateGroups",
     "InferredLabels",
     "ReadResult",

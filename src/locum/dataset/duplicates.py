@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from locum.schema import label_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["DuplicateGroups", "find_groups"]
+__all__ = ["CopyFinder", "DuplicateGroups", "find_groups"]
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 _NUMBER = re.compile(r"\d+")
 _SHINGLE = 4
@@ -68,36 +71,100 @@ def find_groups(texts: Sequence[str]) -> DuplicateGroups:
     is compared: what varies. Likewise where four in five of the texts are in versions of a prompt,
     each around one in twenty of them at least and 100 characters long.
     """
-    keys = [_NUMBER.sub("0", label_key(text)) for text in texts]
-    first_with_key: dict[str, int] = {}
-    for index, key in enumerate(keys):
-        first_with_key.setdefault(key, index)
-    distinct = list(first_with_key)
-    component = _connect(distinct)
-    number = dict(zip(distinct, component, strict=True))
-    labels = np.array([number[key] for key in keys])
-    _, first, group = np.unique(labels, return_index=True, return_inverse=True)
-    group = np.argsort(np.argsort(first))[group].astype(np.int64)
-    return DuplicateGroups(
-        group=group,
-        exact=len(texts) - len(distinct),
-        near=len(distinct) - len(first),
-        largest=int(np.bincount(group).max()),
-    )
+    return CopyFinder().group(texts)
 
 
-def _connect(keys: Sequence[str]) -> NDArray[np.int32]:
-    """Number of the connected component of each key, ``[N]``."""
-    frame = _frame(keys)
-    frames = [frame] * len(keys)
-    compared = _compare(keys, frames)
-    versions = _versions(keys, frame, compared)
-    for members, own in versions:
-        for position in members:
-            frames[position] = own
-    if versions:
-        compared = _compare(keys, frames)
-    return compared.components(_SIMILAR)
+class CopyFinder:
+    """Groups texts time after time, as `find_groups` does; what is known of them is kept between.
+
+    What one grouping does not need is forgotten after it.
+    """
+
+    def __init__(self) -> None:
+        self._keys = _Memory(_to_keys)
+        # Equal frames are one object, so that what is kept is found by a look at its address.
+        self._frames: _Memory[frozenset[str], frozenset[str]] = _Memory(list)
+        self._digests = _Memory(_digests)
+        self._similarities = _Memory(_similarities)
+
+    def group(self, texts: Sequence[str]) -> DuplicateGroups:
+        """Return the groups of texts."""
+        for memory in (self._keys, self._frames, self._digests, self._similarities):
+            memory.begin()
+        keys = self._keys.of(texts)
+        first_with_key: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            first_with_key.setdefault(key, index)
+        distinct = list(first_with_key)
+        component = self._connect(distinct)
+        number = dict(zip(distinct, component, strict=True))
+        labels = np.array([number[key] for key in keys])
+        _, first, group = np.unique(labels, return_index=True, return_inverse=True)
+        group = np.argsort(np.argsort(first))[group].astype(np.int64)
+        return DuplicateGroups(
+            group=group,
+            exact=len(texts) - len(distinct),
+            near=len(distinct) - len(first),
+            largest=int(np.bincount(group).max()),
+        )
+
+    def _connect(self, keys: Sequence[str]) -> NDArray[np.int32]:
+        """Number of the connected component of each key, ``[N]``."""
+        frame = _frame(keys)
+        frames = [frame] * len(keys)
+        compared = self._compare(keys, frames)
+        versions = _versions(keys, frame, compared)
+        for members, own in versions:
+            for position in members:
+                frames[position] = own
+        if versions:
+            compared = self._compare(keys, frames)
+        return compared.components(_SIMILAR)
+
+    def _compare(self, keys: Sequence[str], frames: Sequence[frozenset[str]]) -> _Compared:
+        """Compare the keys that may be alike by what is in none of their frames."""
+        framed = list(map(_Framed, keys, self._frames.of(frames)))
+        digests = np.concatenate(self._digests.of(framed)).reshape(len(framed), -1)
+        candidates = sorted(
+            {pair for band in range(_BANDS) for pair in _bucket_neighbours(digests, band)}
+        )
+        pairs = [(framed[first], framed[second]) for first, second in candidates]
+        similarity = np.array(self._similarities.of(pairs), np.float64)
+        alike = similarity >= _FRAME_SHARE
+        places = np.array(candidates, np.int64).reshape(-1, 2)
+        return _Compared(len(keys), places[alike], similarity[alike])
+
+
+class _Framed(NamedTuple):
+    """A key, and the shingles of it that do not count."""
+
+    key: str
+    frame: frozenset[str]
+
+
+class _Memory(Generic[_K, _V]):
+    """Values by key, kept from one grouping to the next.
+
+    Args:
+        compute: Returns the values of keys.
+    """
+
+    def __init__(self, compute: Callable[[Sequence[_K]], Iterable[_V]]) -> None:
+        self._compute = compute
+        self._before: dict[_K, _V] = {}
+        self._now: dict[_K, _V] = {}
+
+    def begin(self) -> None:
+        """Another grouping begins; what the last one did not ask for is forgotten."""
+        self._before, self._now = self._now, {}
+
+    def of(self, keys: Sequence[_K]) -> list[_V]:
+        """Return the values of keys; those that are not known are computed."""
+        different = dict.fromkeys(keys)
+        self._now |= {key: self._before[key] for key in different if key in self._before}
+        new = [key for key in different if key not in self._now]
+        self._now |= zip(new, self._compute(new), strict=True)
+        return [self._now[key] for key in keys]
 
 
 class _Compared(NamedTuple):
@@ -119,20 +186,9 @@ class _Compared(NamedTuple):
         return component
 
 
-def _compare(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> _Compared:
-    """Compare the keys that may be alike by what is in none of their frames."""
-    digests = _digests(keys, frames)
-    candidates = {pair for band in range(_BANDS) for pair in _bucket_neighbours(digests, band)}
-    shingles = lru_cache(_KEPT_SETS)(
-        lambda position: _shingles(keys[position], frames[position]),
-    )
-    found = [
-        (first, second, similarity)
-        for first, second in sorted(candidates)
-        if (similarity := _jaccard(shingles(first), shingles(second))) >= _FRAME_SHARE
-    ]
-    alike = np.array(found, np.float64).reshape(-1, 3)
-    return _Compared(len(keys), alike[:, :2].astype(np.int64), alike[:, 2])
+def _to_keys(texts: Sequence[str]) -> list[str]:
+    """What of texts tells one from another: not case, spaces or numbers."""
+    return [_NUMBER.sub("0", label_key(text)) for text in texts]
 
 
 def _versions(
@@ -169,20 +225,19 @@ def _frame(keys: Sequence[str]) -> frozenset[str]:
     return common if share >= _FRAME_SHARE else frozenset()
 
 
-def _digests(keys: Sequence[str], frames: Sequence[frozenset[str]]) -> NDArray[np.uint32]:
-    """MinHash digest of each key, ``[N, permutations]``; some at a time, to bound memory."""
+def _digests(framed: Sequence[_Framed]) -> Iterator[NDArray[np.uint32]]:
+    """MinHash digest of each key, ``[permutations]``; some at a time, to bound memory."""
     from rensa import RMinHash
 
-    framed = list(zip(keys, frames, strict=True))
-    parts = [
-        RMinHash.digests_from_token_sets(
-            [list(_shingles(*one)) for one in framed[start : start + _DIGESTED_AT_ONCE]],
-            _PERMUTATIONS,
-            _SEED,
-        )
-        for start in range(0, len(keys), _DIGESTED_AT_ONCE)
-    ]
-    return np.concatenate([np.array(part, np.uint32) for part in parts])
+    for start in range(0, len(framed), _DIGESTED_AT_ONCE):
+        some = [list(_shingles(*one)) for one in framed[start : start + _DIGESTED_AT_ONCE]]
+        part = RMinHash.digests_from_token_sets(some, _PERMUTATIONS, _SEED)
+        yield from np.array(part, np.uint32)
+
+
+def _similarities(pairs: Sequence[tuple[_Framed, _Framed]]) -> list[float]:
+    shingles = lru_cache(_KEPT_SETS)(_shingles)
+    return [_jaccard(shingles(*first), shingles(*second)) for first, second in pairs]
 
 
 def _bucket_neighbours(digests: NDArray[np.uint32], band: int) -> Iterator[tuple[int, int]]:

@@ -6,12 +6,10 @@ import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.dataset import find_groups
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from locum.dataset import WrittenExample
+    from locum.dataset import CopyFinder, WrittenExample
 
 __all__ = ["Accepted", "accept", "is_clean"]
 
@@ -38,6 +36,7 @@ def accept(
     earlier: Sequence[str],
     needs: Mapping[str, int],
     longest: int,
+    copies: CopyFinder,
 ) -> Accepted:
     """Take texts that are new, as `locum.dataset.find_groups` tells copies.
 
@@ -49,6 +48,7 @@ def accept(
         earlier: Real inputs, and texts taken before.
         needs: How many are still wanted, by the label that they were to have.
         longest: Characters of the longest real input; a text of over four times as many is none.
+        copies: Knows what it has seen of them in earlier rounds.
     """
     rejected: Counter[str] = Counter()
     sound = []
@@ -60,7 +60,7 @@ def accept(
             sound.append(example)
     if not sound:
         return Accepted([], rejected)
-    group = find_groups([*earlier, *(example.text for example in sound)]).group.tolist()
+    group = copies.group([*earlier, *(example.text for example in sound)]).group.tolist()
     seen = set(group[: len(earlier)])
     left = Counter(needs)
     taken = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import numpy as np
 
-from locum.dataset import find_groups, likely_answer, may_seed
+from locum.dataset import CopyFinder, likely_answer, may_seed
 from locum.errors import InputError, UsageError
 from locum.labelling.acceptance import is_clean
 from locum.teachers import AskedTeacher, LabelParser, read_labels
@@ -68,6 +68,7 @@ class Material(NamedTuple):
         samples: The same, whatever their label.
         counts: How many real inputs have each label, ``[C]``.
         sizes: How long they are.
+        copies: Finds which others are copies of them; it knows these already.
     """
 
     texts: list[str]
@@ -75,6 +76,7 @@ class Material(NamedTuple):
     samples: list[Example]
     counts: list[int]
     sizes: Sizes
+    copies: CopyFinder
 
     @classmethod
     def of(
@@ -90,7 +92,8 @@ class Material(NamedTuple):
         """
         real = [example for example in examples if not example.synthetic]
         texts = [example.text for example in real]
-        shown = _may_be_shown(real)
+        copies = CopyFinder()
+        shown = _may_be_shown(real, copies)
         samples = [example for example, may in zip(real, shown, strict=True) if may]
         if not samples:
             raise InputError(
@@ -104,17 +107,17 @@ class Material(NamedTuple):
                 seeds[label].append(example)
         found = Counter(label for label in labels if label is not None)
         counts = [found[label] for label in range(len(task.labels))]
-        return cls(texts, seeds, samples, counts, Sizes.of(texts))
+        return cls(texts, seeds, samples, counts, Sizes.of(texts), copies)
 
 
-def _may_be_shown(real: Sequence[Example]) -> list[bool]:
+def _may_be_shown(real: Sequence[Example], copies: CopyFinder) -> list[bool]:
     if not real:
         return []
     texts = [example.text for example in real]
     times = [example.time for example in real]
     held_out = np.array([example.held_out for example in real], np.bool_)
     train_only = np.array([example.train_only for example in real], np.bool_)
-    may = may_seed(texts, find_groups(texts).group, times, held_out, train_only)
+    may = may_seed(texts, copies.group(texts).group, times, held_out, train_only)
     return [shown and is_clean(text) for shown, text in zip(may.tolist(), texts, strict=True)]
 
 

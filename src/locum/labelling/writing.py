@@ -165,7 +165,8 @@ class Writing:
             for example in self._read(prompt, answer)
         ]
         earlier = [*self._material.texts, *(row.text for row in self.rows)]
-        accepted = accept(written, earlier, self.lacking, self._material.sizes.longest)
+        longest, copies = self._material.sizes.longest, self._material.copies
+        accepted = accept(written, earlier, self.lacking, longest, copies)
         self.rows += accepted.taken
         self.rejected += accepted.rejected
         fruitful = {example.asked_label for example in accepted.taken}
