@@ -43,7 +43,7 @@ from locum.config import load_task
 from locum.schema import Task
 from locum.store import LabelStore
 from locum.students import find_family
-from locum.teachers import ChatTeacher, LocalTeacher, Teacher, label_texts
+from locum.teachers import ChatTeacher, LabellingProgress, LocalTeacher, Teacher, label_texts
 from locum.training import Labelled, train
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def ask(data: DataSet, teacher: Teacher, store: Path, most: int) -> Answers:
     rows = np.random.default_rng(0).permutation(len(data.texts))[:most]
     texts = [data.texts[row] for row in rows.tolist()]
 
-    def tell(done: int, total: int, _: float) -> None:
-        if done % 200 == 0 or done == total:
-            sys.stderr.write(f"\r{data.task.name}: {done:,} of {total:,} answers ")
+    def tell(told: LabellingProgress) -> None:
+        if told.done % 200 == 0 or told.done == told.wanted:
+            sys.stderr.write(f"\r{data.task.name}: {told.done:,} of {told.wanted:,} answers ")
 
     with LabelStore(store) as labels:
         run = label_texts(data.task, teacher, texts, labels, tell)

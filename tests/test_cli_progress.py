@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from locum.cli.progress import TerminalProgress
+from locum.teachers import LabellingProgress
 
 WAITING = """
 import signal, sys, time
@@ -45,9 +46,28 @@ def test_lines_come_ever_more_seldom_while_nothing_comes(
     progress = TerminalProgress(quiet=False)
     while now < 86_400:
         now += 6
-        progress.spend(0, 21_000, 0.0)
+        progress.spend(LabellingProgress(0, 0, 21_000, 0.0))
     assert 10 < len(capsys.readouterr().err.splitlines()) < 20, "of a day in a queue"
     for done in range(1, 61):
         now += 6
-        progress.spend(done, 21_000, 0.01)
+        progress.spend(LabellingProgress(done, 0, 21_000, 0.01))
     assert len(capsys.readouterr().err.splitlines()) == 60, "where something comes, all"
+
+
+def test_the_rate_is_that_of_the_calls_which_are_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("locum.cli.progress.time", SimpleNamespace(monotonic=lambda: now))
+    progress = TerminalProgress(quiet=False)
+    now = 50.0
+    progress.stage("read 100,000 inputs")
+    for made, known in [(0, 20), (10, 20), (40, 90_020), (80, 90_020)]:
+        progress.spend(LabellingProgress(made + known, known, 100_000, 0.25))
+        now += 10
+    [_, *lines] = capsys.readouterr().err.splitlines()
+    assert [line.split("  ")[-1] for line in lines] == [
+        "30 of 100,000, 1 a second, $0.2500 spent",
+        "90,060 of 100,000, 2 a second, $0.2500 spent",
+        "90,100 of 100,000, 3 a second, $0.2500 spent",
+    ]

@@ -16,7 +16,15 @@ from locum.labelling import label_task
 from locum.prices import Tokens
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer, Usage
 from locum.store import Claim, LabelStore, Ledger
-from locum.teachers import AskedTeacher, Budget, Failure, LabellingRun, Tally, label_texts
+from locum.teachers import (
+    AskedTeacher,
+    Budget,
+    Failure,
+    LabellingProgress,
+    LabellingRun,
+    Tally,
+    label_texts,
+)
 from locum.teachers.protocol import Answered
 
 if TYPE_CHECKING:
@@ -81,16 +89,16 @@ class Told:
     def __init__(self, store: LabelStore, budget: Budget | None = None) -> None:
         self.store = store
         self.budget = budget
-        self.progress: list[tuple[int, int]] = []
+        self.progress: list[tuple[int, int, int]] = []
 
     def label(self, teacher: RuleTeacher, texts: Sequence[str]) -> LabellingRun:
         """Label texts."""
         self.progress = []
         return label_texts(TASK, teacher, texts, self.store, self._tell, budget=self.budget)
 
-    def _tell(self, done: int, total: int, spent_usd: float) -> None:
-        assert spent_usd >= 0
-        self.progress.append((done, total))
+    def _tell(self, told: LabellingProgress) -> None:
+        assert told.spent_usd >= 0
+        self.progress.append((told.known, told.done, told.wanted))
 
 
 def said(run: LabellingRun) -> list[str | None]:
@@ -124,7 +132,7 @@ def test_a_second_run_asks_nothing(tmp_path: Path, count: int) -> None:
     assert teacher.asked == []
     assert second.answers == first.answers
     assert known_and_new(second) == (count, 0)
-    assert desk.progress == [(count, count)]
+    assert desk.progress == [(count, count, count)]
 
 
 @pytest.mark.parametrize("answered", [0, 1, 31, 32, 45])
@@ -178,9 +186,9 @@ def test_progress_counts_the_texts_that_are_known(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "labels.sqlite") as store:
         desk = Told(store)
         desk.label(RuleTeacher(), ["a", "b"])
-        assert desk.progress == [(0, 2), (1, 2), (2, 2)]
+        assert desk.progress == [(0, 0, 2), (0, 1, 2), (0, 2, 2)]
         desk.label(RuleTeacher(), ["a", "b", "c", "c", "d"])
-        assert desk.progress == [(2, 4), (3, 4), (4, 4)]
+        assert desk.progress == [(2, 2, 4), (2, 3, 4), (2, 4, 4)]
 
 
 def test_no_texts_are_no_calls(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from locum.errors import TeacherError
 from locum.labelling import label_task, plan_task
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
 from locum.store import LabelStore
-from locum.teachers import Budget, Failure, FunctionTeacher, Panel, Votes
+from locum.teachers import Budget, Failure, FunctionTeacher, LabellingProgress, Panel, Votes
 from tests.scripted_teachers import FAILED, ScriptedTeacher
 
 if TYPE_CHECKING:
@@ -76,19 +76,19 @@ def test_calls_of_one_text_are_asked_about_once_and_are_not_known_before(
         for number in range(3)
         for text in TEXTS[:25]
     ]
-    told: list[tuple[int, int]] = []
+    told: list[LabellingProgress] = []
     done = label_task(
         TASK,
         ScriptedTeacher(lambda *_: SOFT),
         calls,
         store,
         Budget(),
-        lambda done, total, _: told.append((done, total)),
+        told.append,
     )
     assert (done.texts, done.tally.cached, done.tally.asked) == (75, 0, 25)
     ids = [call.call_id for call in calls if call.call_id is not None]
     assert store.soft_labels_of(TASK.labels, ids, finished=True).answers.keys() == set(ids)
-    assert told[-1] == (25, 25)
+    assert told[-1] == LabellingProgress(25, 0, 25, 0.0)
 
 
 def test_what_is_known_counts_behind_the_end_of_the_budget(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from locum.teachers import LabellingProgress
+
 __all__ = ["TerminalProgress", "stderr_console"]
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -44,6 +46,8 @@ class TerminalProgress:
         self._started = self._last_line = time.monotonic()
         self._last_done = -1
         self._pause = _SECONDS_BETWEEN_LINES
+        self._first: tuple[float, LabellingProgress] | None = None
+        self._known = 0
         self._bar: Progress | None = None
         self._bar_task: TaskID | None = None
 
@@ -67,6 +71,7 @@ class TerminalProgress:
     def stage(self, message: str) -> None:
         """A new step begins."""
         self._close_bar()
+        self._first = None
         self._say(message)
 
     def advance(self, done: int, total: int, remark: str = "") -> None:
@@ -78,11 +83,18 @@ class TerminalProgress:
         elif done == total or self._is_due(done):
             self._say(f"  {done:,} of {total:,}{', ' if remark else ''}{remark}")
 
-    def spend(self, done: int, total: int, spent_usd: float) -> None:
-        """So many calls of a labelling run are done, and so much was spent."""
-        elapsed = time.monotonic() - self._started
-        rate = f"{done / elapsed:,.0f} a second" if elapsed > 0 else ""
-        self.advance(done, total, f"{rate}, ${spent_usd:,.4f} spent")
+    def spend(self, told: LabellingProgress) -> None:
+        """So far are the calls of a labelling run; what was known before took no time."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, told
+        since, first = self._first
+        made = told.done - told.known - (first.done - first.known)
+        rate = f"{made / (now - since):,.0f} a second, " if now > since else ""
+        if told.known != self._known and self._bar is not None and self._bar_task is not None:
+            self._bar.reset(self._bar_task, completed=told.done)
+        self._known = told.known
+        self.advance(told.done, told.wanted, f"{rate}${told.spent_usd:,.4f} spent")
 
     def count(self, done: int) -> None:
         """So much of a step of unknown length is done."""

@@ -145,7 +145,7 @@ def buy_answers(
             teacher,
             texts,
             store,
-            lambda done, total, _: told.advance(done, total),
+            lambda calls: told.advance(calls.done, calls.wanted),
             budget=budget,
             human=human,
             calls=calls_by_text(examples),

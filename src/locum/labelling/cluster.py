@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from locum.config import TeacherSettings
     from locum.schema import Example, Task
+    from locum.teachers import LabellingProgress
 
 __all__ = ["Cluster", "label_on_cluster"]
 
@@ -111,7 +112,7 @@ def label_on_cluster(
     place: str | Path,
     budget: Budget,
     cluster: Cluster,
-    progress: Callable[[int, int, float], None],
+    progress: Callable[[LabellingProgress], None],
     *,
     anew: bool = False,
 ) -> LabelledTask:
@@ -125,7 +126,7 @@ def label_on_cluster(
             means one machine.
         budget: What the labels may cost, over all workers.
         cluster: Where they run.
-        progress: Is told how many calls are done, how many there are, and what was spent.
+        progress: Is told how far the calls are.
         anew: As for `locum.labelling.label_task`.
 
     Raises:
@@ -169,7 +170,7 @@ def _run(
     order: _Order,
     texts: Sequence[str],
     cluster: Cluster,
-    progress: Callable[[int, int, float], None],
+    progress: Callable[[LabellingProgress], None],
 ) -> tuple[Tally, int]:
     """Return the counts of all workers, and how many texts have a label."""
     import orjson
@@ -194,7 +195,7 @@ def _run(
             continue
         tally.add(orjson.loads(row["tally"]))
         labelled += row["labelled"]
-        progress(tally.done, max(tally.wanted, len(texts)), tally.spent_usd)
+        progress(tally.progress._replace(wanted=max(tally.wanted, len(texts))))
     if errors:
         raise LocumError(f"{len(errors):,} batches failed on their workers; first: {errors[0]}")
     return tally, labelled

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locum.labelling.writing import Wish
     from locum.schema import Example, Task, TeacherAnswer
     from locum.store import Balance, LabelStore
-    from locum.teachers import Budget, Tally, Teacher
+    from locum.teachers import Budget, LabellingProgress, Tally, Teacher
     from locum.teachers.http import HttpTeacher
 
 __all__ = ["AskedLabel", "Generated", "generate_inputs"]
@@ -98,7 +98,7 @@ def generate_inputs(
     *,
     clean: Callable[[str], str] = str,
     stage: Callable[[str], None] = lambda _: None,
-    progress: Callable[[int, int, float], None] = lambda *_: None,
+    progress: Callable[[LabellingProgress], None] = lambda *_: None,
 ) -> Generated:
     """Write inputs until a file holds as many as are wished for, and label them.
 
@@ -115,7 +115,7 @@ def generate_inputs(
         wish: How many texts there are to be.
         clean: What is done to each text before anything else, such as redaction.
         stage: Is told what is being done.
-        progress: Is told how many calls are done, how many there are, and what was spent.
+        progress: Is told how far the calls are.
 
     Raises:
         InputError: The real inputs are too few, or a file or the store cannot be used.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from locum.schema import Example, Task, TeacherAnswer
     from locum.store import Balance, LabelStore
-    from locum.teachers import Budget, LabellingPlan, Teacher
+    from locum.teachers import Budget, LabellingPlan, LabellingProgress, Teacher
 
 __all__ = [
     "ASKED_FIRST",
@@ -126,7 +126,7 @@ def label_task(
     examples: Sequence[Example],
     store: LabelStore,
     budget: Budget,
-    progress: Callable[[int, int, float], None],
+    progress: Callable[[LabellingProgress], None],
     *,
     anew: bool = False,
 ) -> LabelledTask:
@@ -141,7 +141,7 @@ def label_task(
         examples: Inputs with what is known of them.
         store: Where answers and spending are kept.
         budget: What the labels may cost.
-        progress: Is told how many calls are done, how many there are, and what was spent.
+        progress: Is told how far the calls are.
         anew: Whether recorded calls get new soft labels in the place of those bought before.
 
     Raises:
@@ -156,8 +156,8 @@ def label_task(
     of_calls = [e.text for e in examples if e.call_id is not None and e.call_id not in left]
     labelled, different = 0, len({example.text for example in wanted})
 
-    def tell(done: int, total: int, spent_usd: float) -> None:
-        progress(done, max(total, different), spent_usd)
+    def tell(told: LabellingProgress) -> None:
+        progress(told._replace(wanted=max(told.wanted, different)))
 
     stems = calls_by_text(wanted)
     with LabellingDesk(task, store, budget, tell, human, of_calls, stems) as desk:

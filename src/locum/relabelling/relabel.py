@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from locum.relabelling.plan import RelabellingPlan
     from locum.schema import Example, TeacherAnswer
     from locum.store import Balance, LabelStore
-    from locum.teachers import Budget, Teacher
+    from locum.teachers import Budget, LabellingProgress, Teacher
 
 __all__ = ["Relabelled", "SoftLabelled", "relabel"]
 
@@ -76,7 +76,7 @@ def relabel(
     store: LabelStore,
     budget: Budget,
     progress: Progress,
-    spend: Callable[[int, int, float], None] = lambda *_: None,
+    spend: Callable[[LabellingProgress], None] = lambda *_: None,
     write: Callable[[SoftLabelled, dict[str, Purchase]], None] = lambda *_: None,
 ) -> Relabelled:
     """Ask for what was planned, keep the soft labels of recorded calls, and measure their gain.
@@ -91,7 +91,7 @@ def relabel(
         store: Where answers and spending are kept.
         budget: What the labels may cost.
         progress: Is told what is being done.
-        spend: Is told how many calls are done, how many there are, and what was spent.
+        spend: Is told how far the calls are.
         write: Is given the new soft labels and by text how inputs came to theirs, in all runs,
             before anything is measured.
 

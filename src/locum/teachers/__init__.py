@@ -22,7 +22,7 @@ from locum.teachers.protocol import (
     check_text,
     require_teacher,
 )
-from locum.teachers.tally import Tally
+from locum.teachers.tally import LabellingProgress, Tally
 from locum.teachers.token_paths import LabelMasses, label_distribution, label_masses
 from locum.teachers.votes import Majority, Votes
 
@@ -39,6 +39,7 @@ __all__ = [
     "LabelParser",
     "LabellingDesk",
     "LabellingPlan",
+    "LabellingProgress",
     "LabellingRun",
     "LocalTeacher",
     "Majority",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from locum.schema import Task
     from locum.store import Balance, LabelStore
     from locum.teachers.protocol import AskedTeacher, FailureKind, Teacher
+    from locum.teachers.tally import LabellingProgress
 
 __all__ = ["LabellingDesk", "LabellingRun", "label_texts"]
 
@@ -55,7 +56,7 @@ class LabellingDesk:
         task: What is asked.
         store: Where answers and spending are kept.
         budget: What they may cost.
-        progress: Is told how many questions are done, how many there are, and what was spent.
+        progress: Is told how far the calls are.
         human: Index of a person's label by text, where there is one that may be learned from.
         before: Texts that earlier runs asked about: a teacher that is known to have answered one of
             the last hundred may decline all that is left.
@@ -75,7 +76,7 @@ class LabellingDesk:
         task: Task,
         store: LabelStore,
         budget: Budget | None = None,
-        progress: Callable[[int, int, float], None] = lambda *_: None,
+        progress: Callable[[LabellingProgress], None] = lambda *_: None,
         human: Mapping[str, int] | None = None,
         before: Sequence[str] = (),
         calls: Mapping[str, Collection[str]] | None = None,
@@ -251,7 +252,7 @@ class LabellingDesk:
         self.tally.in_batches_usd = held / NANODOLLARS
 
     def _tell(self) -> None:
-        self._progress(self.tally.done, self.tally.wanted, self.tally.spent_usd)
+        self._progress(self.tally.progress)
 
 
 def label_texts(
@@ -259,7 +260,7 @@ def label_texts(
     teacher: Teacher,
     texts: Sequence[str],
     store: LabelStore,
-    progress: Callable[[int, int, float], None] = lambda *_: None,
+    progress: Callable[[LabellingProgress], None] = lambda *_: None,
     *,
     budget: Budget | None = None,
     human: Mapping[str, int] | None = None,
@@ -272,7 +273,7 @@ def label_texts(
         teacher: Who is asked.
         texts: What is asked about.
         store: Where answers are kept.
-        progress: Is told how many questions are done, how many there are, and what was spent.
+        progress: Is told how far the calls are.
         budget: What they may cost; by default there is no cap.
         human: Index of a person's label by text, where there is one that may be learned from.
         calls: Ids of the recorded calls that texts stem from, by text.

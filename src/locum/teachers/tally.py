@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,10 +12,26 @@ if TYPE_CHECKING:
     from locum.schema import TeacherAnswer
     from locum.teachers.protocol import Failure
 
-__all__ = ["Tally"]
+__all__ = ["LabellingProgress", "Tally"]
 
 _SHOWN_REASONS = 3
 _KEPT_REASONS = 50
+
+
+class LabellingProgress(NamedTuple):
+    """How far a labelling run is.
+
+    Args:
+        done: Questions that nothing more is done about.
+        known: Of them, those that had been answered before.
+        wanted: Questions in all.
+        spent_usd: What was spent.
+    """
+
+    done: int
+    known: int
+    wanted: int
+    spent_usd: float
 
 
 @dataclass
@@ -75,6 +91,11 @@ class Tally:
     def done(self) -> int:
         """Questions that nothing more is done about."""
         return self.cached + self.asked + self.failed.total()
+
+    @property
+    def progress(self) -> LabellingProgress:
+        """How far the run is."""
+        return LabellingProgress(self.done, self.cached, self.wanted, self.spent_usd)
 
     @property
     def labelled(self) -> int:
