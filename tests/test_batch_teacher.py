@@ -471,6 +471,35 @@ def test_what_lies_in_a_batch_is_left_to_it_by_runs_of_single_calls(
     assert_settled(server, store)
 
 
+def test_what_lies_in_a_batch_of_another_task_is_said_with_where_to_fetch_it(
+    server: Server, store: Path
+) -> None:
+    stop_when_sent(server, store, texts(4))
+    [batch] = server.provider.batches
+    run = label(server.url, store, texts(6), ledger="another")
+    assert said(run) == [None] * 4 + right(6)[4:]
+    assert (run.tally.unasked, run.tally.failed) == (0, {"asked elsewhere": 4})
+    [note] = run.tally.notes()
+    assert f"4 asked elsewhere: this lies in batch {batch}, sent for {LEDGER!r}" in note
+    assert f"locum label {LEDGER} --batch" in note
+    assert said(label(server.url, store, texts(4))) == right(4)
+    assert said(label(server.url, store, texts(6), ledger="another")) == right(6)
+    assert set(server.provider.charged.values()) == {1}
+
+
+def test_what_another_run_asks_just_now_is_not_left_for_want_of_money(
+    server: Server, store: Path
+) -> None:
+    chat = ChatTeacher(server.url, MODEL, api_key=KEY, top_logprobs=2, max_tokens=8)
+    with LabelStore(store) as labels:
+        other = Ledger(labels.database, "another")
+        other.exchange([], [Claim(chat.identify(TASK, text), 1) for text in texts(2)])
+        run = label(server.url, store, texts(3))
+    assert said(run) == [None, None, *right(3)[2:]]
+    assert (run.tally.unasked, run.tally.failed) == (0, {"asked elsewhere": 2})
+    assert "run again once that has ended" in run.tally.notes()[-1]
+
+
 def test_answers_that_nobody_asks_for_any_more_are_kept(server: Server, store: Path) -> None:
     stop_when_sent(server, store, texts(6))
     assert said(label(server.url, store, ["another card"])) == ["card"]

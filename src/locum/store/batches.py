@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.store.in_flight import end_run, find_in_batches, find_reserved, lock_ledgers
+from locum.store.labels import execute_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from locum.store.database import Database
 
 __all__ = ["BatchRow", "BatchStore"]
+
+_COLUMNS = "run, teacher, ledger, remote, created, keys"
 
 
 class BatchRow(NamedTuple):
@@ -54,8 +57,7 @@ class BatchStore:
             InputError: The store cannot be written, or has a batch of this run.
         """
         self._database.execute(
-            "INSERT INTO batches (run, teacher, ledger, remote, created, keys) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - likewise
             row,
         )
 
@@ -74,8 +76,7 @@ class BatchStore:
             InputError: The store cannot be read.
         """
         rows = self._database.execute(
-            "SELECT run, teacher, ledger, remote, created, keys FROM batches "
-            "WHERE teacher = ? ORDER BY created, run",
+            f"SELECT {_COLUMNS} FROM batches WHERE teacher = ? ORDER BY created, run",  # noqa: S608 - likewise
             (teacher,),
         )
         return [BatchRow(*row) for row in rows]
@@ -95,6 +96,17 @@ class BatchStore:
             InputError: The store cannot be read.
         """
         return find_in_batches(self._database, keys)
+
+    def find(self, keys: Sequence[str]) -> dict[str, BatchRow]:
+        """Return the batch that holds each of these keys which lies in one.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        query = (
+            f"SELECT key, {_COLUMNS} FROM in_flight JOIN batches USING (run) WHERE key IN (KEYS)"  # noqa: S608 - no value in it
+        )
+        return {key: BatchRow(*row) for key, *row in execute_by_key(self._database, query, keys)}
 
     def close(self, run: str) -> None:
         """Remove a batch and its run; calls that it still has in flight count as never sent.

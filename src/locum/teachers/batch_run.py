@@ -17,6 +17,7 @@ from locum.teachers.protocol import Answered, Failure, Question
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
+    from locum.store import BatchRow
     from locum.teachers.batch_lots import BatchJob
     from locum.teachers.batch_sender import BatchSender
     from locum.teachers.remote_batch import Problem, RemoteBatch
@@ -78,6 +79,8 @@ class BatchRun:
             async with aclosing(self._finish(lot)) as arriving:
                 async for answered in arriving:
                     yield answered
+        for answered in self._asked_elsewhere():
+            yield answered
         if self._refusal is not None:
             raise self._refusal
 
@@ -98,15 +101,15 @@ class BatchRun:
                 return
             lot = await self._sender.send(questions)
             if lot is not None:
-                self._tell_short(len(lot.questions), len(questions))
+                self._tell_short(len(lot.questions))
                 lot.alone = self._queue_full
                 self._lots.append(lot)
                 for key in lot.questions:
                     del self._waiting[key]
 
-    def _tell_short(self, sent: int, wanted: int) -> None:
+    def _tell_short(self, sent: int) -> None:
         """Say once that money ends a batch: what follows may take a day for each batch."""
-        if sent < wanted and not self._short:
+        if not self._short and not {"short", "cap"}.isdisjoint(self._sender.left.values()):
             self._short = True
             self._job.told(
                 f"the budget holds {sent:,} of {len(self._waiting):,} questions at a time, as the "
@@ -188,6 +191,14 @@ class BatchRun:
                 reason = f"sent in {_MOST_TIMES_SENT} batches, none of which got to it"
                 yield Answered(question, Failure("timed out", reason))
 
+    def _asked_elsewhere(self) -> Iterator[Answered]:
+        """What is said of questions that others ask, by a batch or just now."""
+        left = self._sender.left
+        held = {k: q for k, q in self._waiting.items() if left.get(k) in {"batched", "claimed"}}
+        batches = self._job.batches.find(list(held))
+        for key, question in held.items():
+            yield Answered(question, Failure("asked elsewhere", _where(batches.get(key))))
+
     def _fail(self, lot: Lot, batch: RemoteBatch) -> None:
         """Note why a batch was not begun.
 
@@ -212,6 +223,15 @@ class BatchRun:
             f"charged; {cure}"
         )
         self._job.told(str(self._refusal))
+
+
+def _where(batch: BatchRow | None) -> str:
+    if batch is None:
+        return "another run asks this just now: run again once that has ended"
+    return (
+        f"this lies in batch {batch.remote or batch.run}, sent for {batch.ledger!r}: what comes of "
+        f"it counts here too; fetch it (locum label {batch.ledger} --batch), then run this again"
+    )
 
 
 def _describe(problem: Problem) -> str:

@@ -21,6 +21,7 @@ from locum.teachers.batch_lots import Lot
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from locum.store import Verdict
     from locum.teachers.batch_lots import BatchJob
     from locum.teachers.protocol import Question
 
@@ -34,12 +35,17 @@ class BatchSender:
         job: Who is asked what.
         most_requests: Requests in a batch.
         most_bytes: Bytes of its file.
+
+    Attributes:
+        left: Questions that were not sent when they last were to be, by key, with what the till
+            said of them.
     """
 
     def __init__(self, job: BatchJob, most_requests: int, most_bytes: int) -> None:
         self._job = job
         self._most_requests = most_requests
         self._most_bytes = most_bytes
+        self.left: dict[str, Verdict] = {}
 
     def cut(self, questions: Iterable[Question]) -> Iterator[list[Question]]:
         """Yield questions by the batches that they fit into, in their order."""
@@ -72,9 +78,11 @@ class BatchSender:
         run, now = secrets.token_hex(16), time.time()
         row = BatchRow(run, job.teacher, job.till.ledger, None, now, len(questions))
         job.batches.add(row)
+        keys = {question.key for question in questions}
         wanted = [(one, job.chat.worst_case(job.task, one.text)) for one in questions]
         try:
-            granted = (await job.till.reserve_batch(wanted, run)).granted
+            _, granted, others = await job.till.reserve_batch(wanted, run)
+            self.left = {k: v for k, v in self.left.items() if k not in keys} | others
             file = await self._upload(granted) if granted else None
         except Exception:
             job.batches.close(run)

@@ -34,10 +34,12 @@ class BatchReservation(NamedTuple):
     Args:
         run: The run under which it is reserved; it never expires.
         granted: The questions that may be asked.
+        others: What was said of each of the others, by key.
     """
 
     run: str
     granted: list[Question]
+    others: dict[str, Verdict]
 
 
 class _InBatch(NamedTuple):
@@ -190,12 +192,15 @@ class LedgerTill:
         ledger = self._ledger.for_batch(run)
         claims = [Claim(question.key, self.nanodollars(worst)) for question, worst in wanted]
         verdicts = await asyncio.to_thread(ledger.exchange, [], claims)
-        granted = []
+        granted: list[Question] = []
+        others: dict[str, Verdict] = {}
         for (question, _), claim, verdict in zip(wanted, claims, verdicts, strict=True):
             if verdict == "granted":
                 granted.append(question)
                 self._in_batches[question.key] = _InBatch(ledger, claim.worst)
-        return BatchReservation(ledger.run, granted)
+            else:
+                others[question.key] = verdict
+        return BatchReservation(ledger.run, granted, others)
 
     async def resume_batch(self, run: str) -> dict[str, int]:
         """Take up a batch of an earlier process; return its open keys with what is reserved."""
