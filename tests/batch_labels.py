@@ -20,7 +20,7 @@ from locum.teachers.batch_api import BatchApi
 from tests.batch_provider import MODEL, PRICE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from locum.store import Balance, BatchRow
@@ -46,6 +46,7 @@ def label(
     task: Task = TASK,
     cap_usd: float | None = None,
     ledger: str = LEDGER,
+    calls: Mapping[str, Sequence[str]] | None = None,
     **options: Any,  # noqa: ANN401 - of BatchTeacher
 ) -> LabellingRun:
     """Label texts through batches, with a chat teacher that tries twice."""
@@ -55,7 +56,7 @@ def label(
         teacher = BatchTeacher(
             chat, batches=BatchStore(store.database), **({"poll_seconds": 0.02} | options)
         )
-        return label_texts(task, teacher, asked, store, budget=budget)
+        return label_texts(task, teacher, asked, store, budget=budget, calls=calls)
 
 
 def balance(place: str | Path, ledger: str = LEDGER) -> Balance:

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from locum.errors import TeacherError, UsageError
 from locum.labelling import label_task
 from locum.schema import Example, Task
-from locum.store import BatchRow, BatchStore, Claim, LabelStore, Ledger
+from locum.store import (
+    BatchRow,
+    BatchStore,
+    CallFilter,
+    CallStore,
+    Claim,
+    LabelStore,
+    Ledger,
+    open_database,
+)
 from locum.teachers import BatchTeacher, Budget, ChatTeacher, batch_api, label_texts
 from locum.teachers.batch_api import RUN, BatchApi
 from locum.teachers.batch_lines import request_line
@@ -25,9 +34,10 @@ from locum.teachers.protocol import Question
 from tests.batch_labels import KEY, LEDGER, TASK, balance, label, open_batches, texts
 from tests.batch_provider import ENDPOINT, MODEL, PRICE, Provider
 from tests.batch_server import Server, serving
+from tests.call_samples import make_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from locum.teachers import LabellingRun
@@ -436,7 +446,13 @@ def test_progress_is_told(server: Server, store: Path) -> None:
     assert told[-1] == f"batch {name}: completed"
 
 
-def stop_when_sent(server: Server, store: Path, asked: list[str], task: Task = TASK) -> None:
+def stop_when_sent(
+    server: Server,
+    store: Path,
+    asked: list[str],
+    task: Task = TASK,
+    calls: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Begin a run and stop it once its batch lies with the provider."""
 
     def told(sentence: str) -> None:
@@ -444,7 +460,7 @@ def stop_when_sent(server: Server, store: Path, asked: list[str], task: Task = T
             raise KeyboardInterrupt
 
     with suppress(KeyboardInterrupt):
-        label(server.url, store, asked, told=told, task=task)
+        label(server.url, store, asked, told=told, task=task, calls=calls)
     assert len(open_batches(server.url, store, task)) == 1
 
 
@@ -485,6 +501,23 @@ def test_what_lies_in_a_batch_of_another_task_is_said_with_where_to_fetch_it(
     assert said(label(server.url, store, texts(4))) == right(4)
     assert said(label(server.url, store, texts(6), ledger="another")) == right(6)
     assert set(server.provider.charged.values()) == {1}
+
+
+def test_what_lies_in_a_batch_for_deleted_calls_is_paid_and_not_kept(
+    server: Server, store: Path
+) -> None:
+    calls = {text: [f"call {number}"] for number, text in enumerate(texts(4))}
+    with open_database(store) as database:
+        CallStore(database).add([make_call(call_id) for [call_id] in calls.values()])
+    stop_when_sent(server, store, texts(4), calls=calls)
+    with open_database(store) as database:
+        CallStore(database).delete(CallFilter(ids=("call 0", "call 1")))
+    label(server.url, store, ["another card"])
+    assert_settled(server, store)
+    chat = ChatTeacher(server.url, MODEL, api_key=KEY, top_logprobs=2, max_tokens=8)
+    with LabelStore(store) as labels:
+        keys = [chat.identify(TASK, text) for text in texts(4)]
+        assert labels.find(keys).keys() == {*keys[2:]}
 
 
 def test_what_another_run_asks_just_now_is_not_left_for_want_of_money(

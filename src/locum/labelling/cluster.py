@@ -80,6 +80,7 @@ class _Worker:
         sys.path.append(order.folder)
         self._order = order
         self._store = LabelStore(order.place)
+        self._store.watch(call for calls in order.calls.values() for call in calls)
         self._teacher = build_teacher(order.teacher, order.others)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[str | int]]:
@@ -96,7 +97,7 @@ class _Worker:
                 self._store,
                 budget=order.budget,
                 human=order.human,
-                calls=order.calls,
+                calls={text: order.calls[text] for text in texts if text in order.calls},
             )
         except LocumError as error:
             return {"tally": [""], "labelled": [0], "error": [str(error)]}
@@ -143,6 +144,7 @@ def label_on_cluster(
         wanted = unlabelled(task, examples, store, anew=anew).examples
         shared = str(place) if _is_url(place) else str(Path(place).absolute())
         human, calls = human_labels(task, wanted), calls_by_text(wanted)
+        store.watch(call for ids in calls.values() for call in ids)
         order = _Order(task, *chosen, shared, budget, human, calls)
         tally, labelled = _run(order, [example.text for example in wanted], cluster, progress)
         for_calls = [example for example in wanted if example.call_id is not None]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.labelling.diversity import compare_diversity
+from locum.labelling.label import calls_by_text
 from locum.labelling.material import Material
 from locum.labelling.synthetic_file import SyntheticFile
 from locum.labelling.writer import set_up_writer
@@ -129,7 +130,7 @@ def generate_inputs(
     file = SyntheticFile(path, task, examples, store)
     writing = Writing(task, material, wish, before, clean)
     asked = set_up_writer(writer, material)
-    stems: dict[str, list[str]] = {}
+    stems = calls_by_text(examples)
     with LabellingDesk(task, store, budget, progress, calls=stems) as desk:
         while not desk.tally.unasked and (prompts := writing.next_round()):
             stage(f"{writer.name} writes, {sum(writing.lacking.values()):,} texts are lacking")

@@ -83,11 +83,11 @@ def keep_purchases(store: LabelStore, task: Task, purchases: Mapping[str, Purcha
     Raises:
         InputError: The store cannot be written.
     """
-    keyed = {_key(task, call_id): call_id for call_id in purchases}
-    store.link(keyed.items())
-    store.add(
-        (key, TeacherAnswer(orjson.dumps(purchases[call_id]._asdict()).decode()))
-        for key, call_id in keyed.items()
+    store.add_for_calls(
+        {
+            _key(task, call_id): (call_id, TeacherAnswer(orjson.dumps(one._asdict()).decode()))
+            for call_id, one in purchases.items()
+        }
     )
 
 

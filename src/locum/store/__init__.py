@@ -21,7 +21,8 @@ from locum.store.deletion import Deletion
 from locum.store.derived import DerivedKind
 from locum.store.holding import hold
 from locum.store.labels import LabelStore
-from locum.store.ledger import NANODOLLARS, Balance, Claim, Ledger, Settlement, Verdict
+from locum.store.ledger import Ledger
+from locum.store.money import NANODOLLARS, Balance, Claim, Settlement, Verdict
 from locum.store.naming import Naming
 from locum.store.open_store import OpenStore
 from locum.store.parquet import export_parquet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.store.database import execute_by_key
 from locum.store.in_flight import end_run, find_in_batches, find_reserved, lock_ledgers
-from locum.store.labels import execute_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

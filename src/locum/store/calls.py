@@ -13,10 +13,11 @@ from locum.store.archive import Compaction, compact_calls, hash_id, list_archive
 from locum.store.call_filter import CallFilter, Condition, prefix_range
 from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, storable, to_call, to_facts, to_row
 from locum.store.call_totals import TOTALS, CallTotals, sum_up
+from locum.store.database import execute_by_key
 from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
-from locum.store.labels import LabelStore, execute_by_key, find_soft_labels
+from locum.store.labels import LabelStore, find_soft_labels
 from locum.store.marks import with_marks
 from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-__all__ = ["Database", "Dialect", "Row", "Snapshot", "open_database"]
+__all__ = ["Database", "Dialect", "Row", "Snapshot", "execute_by_key", "open_database"]
 
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
+_KEYS_A_QUERY = 500
 _URL_BEGINNINGS = ("postgresql://", "postgres://")
 
 
@@ -140,3 +141,12 @@ class Database(ABC):
     ) -> None:
         """Close the connection."""
         self.close()
+
+
+def execute_by_key(database: Database, sql: str, keys: Sequence[object]) -> list[Row]:
+    """Run a statement for some keys at a time, in place of ``KEYS``, and return all its rows."""
+    rows: list[Row] = []
+    for start in range(0, len(keys), _KEYS_A_QUERY):
+        some = keys[start : start + _KEYS_A_QUERY]
+        rows += database.execute(sql.replace("KEYS", ",".join("?" * len(some))), some)
+    return rows

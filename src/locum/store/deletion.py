@@ -12,6 +12,7 @@ from locum.store.archive import (
     list_archives,
     new_file_name,
 )
+from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
     if database.archive is not None and files:
         rewritten = _rewrite(database.archive, files, where)
     with database.transaction():
+        # What answers stem from stays as it is while they are written.
+        lock_ledgers(database)
         if list_archives(database, database, where) != files:
             raise ArchiveChangedError
         for one in rewritten:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.store.labels import execute_by_key
+from locum.store.database import execute_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ _LEDGER_LOCK = 0x6C6F_6375_6D01
 
 
 def lock_ledgers(database: Database) -> None:
-    """Keep other processes from changing ledgers until the transaction ends."""
+    """Keep other processes from changing ledgers, or deleting calls, until the transaction ends."""
     if database.dialect == "postgres":  # in SQLite a transaction keeps other writers out already
         database.execute("SELECT pg_advisory_xact_lock(?::bigint)", (_LEDGER_LOCK,))
 
@@ -83,8 +83,8 @@ def free(database: Database, ledger: str, in_flight: dict[str, int], *, forfeit:
 
 
 def find_rows(database: Database, keys: Sequence[str]) -> list[Row]:
-    """Return key, run and reserved nanodollars of each of these keys that is in flight."""
-    query = "SELECT key, run, worst FROM in_flight WHERE key IN (KEYS)"
+    """Return, of each of these keys that is in flight, the columns of the table."""
+    query = "SELECT key, run, worst, of_calls FROM in_flight WHERE key IN (KEYS)"
     return execute_by_key(database, query, list(dict.fromkeys(keys)))
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from locum.schema import KeptSoftLabel, TeacherAnswer
-from locum.store.database import Database, open_database
-from locum.store.derived import link_derived
+from locum.store.database import Database, execute_by_key, open_database
+from locum.store.derived import put_derived
+from locum.store.in_flight import lock_ledgers
+from locum.store.known_calls import find_present
 from locum.store.soft_labels import (
     SoftLabelsOfCalls,
     fit_soft_labels,
@@ -22,12 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from locum.store.database import Row
 
-__all__ = ["LabelStore", "execute_by_key", "find_answers", "find_soft_labels", "put_answers"]
+__all__ = ["LabelStore", "find_answers", "find_soft_labels", "put_answers"]
 
 _T = TypeVar("_T")
-_KEYS_A_QUERY = 500
 _ANSWER = TypeAdapter(TeacherAnswer)
 _SOFT_LABEL = TypeAdapter(KeptSoftLabel)
 
@@ -47,6 +47,7 @@ class LabelStore:
     def __init__(self, place: str | Path | Database) -> None:
         self._owned = not isinstance(place, Database)
         self._database = place if isinstance(place, Database) else open_database(place)
+        self._watched: dict[str, bool] = {}
 
     def __enter__(self) -> Self:
         """Use the store in a ``with`` block."""
@@ -85,6 +86,18 @@ class LabelStore:
         with self._database.transaction():
             put_answers(self._database, rows)
 
+    def watch(self, call_ids: Iterable[str]) -> None:
+        """Note which calls a run works on: what comes of those deleted from now on is not kept.
+
+        What is said of calls that are in another store is kept all the same.
+
+        Raises:
+            InputError: The store cannot be read.
+        """
+        new = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._watched]
+        present = find_present(self._database, new)
+        self._watched |= {call_id: call_id in present for call_id in new}
+
     def link(self, links: Iterable[tuple[str, str]]) -> None:
         """Note which recorded calls answers stem from, so that they go when those are deleted.
 
@@ -94,7 +107,18 @@ class LabelStore:
         Raises:
             InputError: The store cannot be written.
         """
-        link_derived(self._database, "answer", links)
+        rows = list(links)
+        with self._database.transaction():
+            deleted = self._find_deleted([call_id for _, call_id in rows])
+            put_derived(self._database, "answer", (row for row in rows if row[1] not in deleted))
+
+    def add_for_calls(self, answers: Mapping[str, tuple[str, TeacherAnswer]]) -> None:
+        """Write answers by their keys, each with the id of the call that it goes with.
+
+        Raises:
+            InputError: The store cannot be written.
+        """
+        self._put_for_calls(answers, _ANSWER)
 
     def add_soft_labels(
         self,
@@ -129,10 +153,21 @@ class LabelStore:
         Raises:
             InputError: The store cannot be written.
         """
-        keyed = {soft_label_key(call_id, whole=whole): call_id for call_id in kept}
-        self.link(keyed.items())
+        keyed = {soft_label_key(one, whole=whole): (one, kept[one]) for one in kept}
+        self._put_for_calls(keyed, _SOFT_LABEL)
+
+    def _put_for_calls(self, values: Mapping[str, tuple[str, _T]], kind: TypeAdapter[_T]) -> None:
         with self._database.transaction():
-            _put(self._database, {key: kept[keyed[key]] for key in keyed}, _SOFT_LABEL)
+            deleted = self._find_deleted([call_id for call_id, _ in values.values()])
+            left = {key: value for key, value in values.items() if value[0] not in deleted}
+            put_derived(self._database, "answer", ((key, left[key][0]) for key in left))
+            _put(self._database, {key: value for key, (_, value) in left.items()}, kind)
+
+    def _find_deleted(self, call_ids: Sequence[str]) -> set[str]:
+        """Calls that were deleted since they were first watched, as part of a transaction."""
+        lock_ledgers(self._database)
+        there = [call_id for call_id in dict.fromkeys(call_ids) if self._watched.get(call_id)]
+        return set(there) - find_present(self._database, there)
 
     def soft_labels_of(
         self, labels: Sequence[str], call_ids: Sequence[str], *, finished: bool = False
@@ -210,12 +245,3 @@ def _put(database: Database, values: Mapping[str, _T], kind: TypeAdapter[_T]) ->
         "ON CONFLICT (key) DO UPDATE SET answer = excluded.answer",
         rows,
     )
-
-
-def execute_by_key(database: Database, sql: str, keys: Sequence[object]) -> list[Row]:
-    """Run a statement for some keys at a time, in place of ``KEYS``, and return all its rows."""
-    rows: list[Row] = []
-    for start in range(0, len(keys), _KEYS_A_QUERY):
-        some = keys[start : start + _KEYS_A_QUERY]
-        rows += database.execute(sql.replace("KEYS", ",".join("?" * len(some))), some)
-    return rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
+from locum.store.derived import find_linked
 from locum.store.in_flight import (
     delete_rows,
     end_run,
@@ -18,75 +19,16 @@ from locum.store.in_flight import (
     sum_in_batches,
 )
 from locum.store.labels import find_answers, put_answers
+from locum.store.money import Balance, Claim, is_money, judge, settle, without_hopeless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from locum.schema import TeacherAnswer
     from locum.store.database import Database
+    from locum.store.money import Settlement, Verdict
 
-__all__ = ["NANODOLLARS", "Balance", "Claim", "Ledger", "Settlement", "Verdict"]
-
-Verdict = Literal["granted", "known", "claimed", "batched", "short", "cap"]
-
-
-class Claim(NamedTuple):
-    """A call that is to be sent.
-
-    Args:
-        key: What identifies its question, teacher and parameters.
-        worst: The most that it may cost, in nanodollars.
-    """
-
-    key: str
-    worst: int
-
-
-class Settlement(NamedTuple):
-    """What came of a claim.
-
-    Args:
-        key: The key that was claimed.
-        answer: Is kept under the key; ``None`` where there is none.
-        cost: What was charged, in nanodollars.
-        assumed: Whether what was charged is not known; the cost is then the worst case.
-    """
-
-    key: str
-    answer: TeacherAnswer | None
-    cost: int
-    assumed: bool = False
-
-
-NANODOLLARS = 1_000_000_000
-
-
-class Balance(NamedTuple):
-    """Where a ledger stands, all of its runs together.
-
-    Args:
-        spent: Nanodollars that were charged, those that are only assumed included.
-        assumed: Nanodollars that may have been charged: what was reserved for calls that were
-            broken off, whose run died, or whose answer did not say its tokens.
-        reserved: Nanodollars that calls in flight may cost.
-        calls: Calls that were charged, or answered, or may have been charged.
-    """
-
-    spent: int
-    assumed: int
-    reserved: int
-    calls: int
-
-    @property
-    def spent_usd(self) -> float:
-        """What was charged, in US dollars."""
-        return self.spent / NANODOLLARS
-
-    @property
-    def assumed_usd(self) -> float:
-        """What of it is only assumed, in US dollars."""
-        return self.assumed / NANODOLLARS
+__all__ = ["Ledger"]
 
 
 class Ledger:
@@ -141,14 +83,15 @@ class Ledger:
         Returns:
             For each claim ``granted`` where the call may be sent; ``known`` where its answer is
             stored; ``claimed`` where it is in flight already, or ``batched`` if that is in a batch,
-            which may lie with a provider for a day; ``short`` where the money would do if nothing
+            which may lie with a provider for a day; ``deleted`` where the calls that it stems from
+            were deleted; ``short`` where the money would do if nothing
             else were reserved but for batches; ``cap`` where it does not.
 
         Raises:
             InputError: The store cannot be read or written.
         """
-        assert all(_is_money(settlement.cost) for settlement in settlements)
-        assert all(_is_money(claim.worst) for claim in claims)
+        assert all(is_money(settlement.cost) for settlement in settlements)
+        assert all(is_money(claim.worst) for claim in claims)
         settled_keys = [settlement.key for settlement in settlements]
         claimed_keys = [claim.key for claim in claims]
         with self._database.transaction():
@@ -156,18 +99,25 @@ class Ledger:
             now = time.time()
             self._lengthen_lease(now)
             taken_over = self._take_over(now, claimed_keys)
-            answers = {key: answer for key, answer, *_ in settlements if answer is not None}
-            put_answers(self._database, answers)
             own, others = self._find_in_flight(settled_keys + claimed_keys)
-            settled, ended = _settle(self.balance(), settlements, own)
+            deleted = self._find_deleted(settlements, claims, own)
+            put_answers(
+                self._database,
+                {
+                    key: answer
+                    for key, answer, *_ in settlements
+                    if answer is not None and key not in deleted
+                },
+            )
+            settled, ended = settle(self.balance(), settlements, own)
             twice = set(claimed_keys) & own.keys() - ended
             assert not twice, f"run {self.run} has {twice} in flight already"
             known = find_answers(self._database, claimed_keys).keys()
             batched = find_in_batches(self._database, sorted(others))
-            verdicts = _judge(settled, claims, self._cap, known, others - batched, batched)
+            verdicts = judge(settled, claims, self._cap, known, others - batched, batched, deleted)
             if "short" in verdicts and self._cap is not None:
                 left = self._cap - settled.spent - self.in_batches()
-                verdicts = _without_hopeless(verdicts, claims, left)
+                verdicts = without_hopeless(verdicts, claims, left)
             granted = [
                 c for c, verdict in zip(claims, verdicts, strict=True) if verdict == "granted"
             ]
@@ -252,7 +202,7 @@ class Ledger:
         taken_over = sum(end_run(self._database, run, forfeit=True) for run in own)
         others = dead.keys() - own
         rows = find_rows(self._database, claimed_keys) if others else []
-        for key, run, worst in rows:
+        for key, run, worst, _ in rows:
             if run in others:
                 free(self._database, dead[run], {key: worst}, forfeit=True)
                 taken_over += 1
@@ -266,17 +216,32 @@ class Ledger:
             (self.run, self._name, expires),
         )
 
-    def _find_in_flight(self, keys: Sequence[str]) -> tuple[dict[str, int], set[str]]:
-        """What is reserved for each key that this run has in flight, and the keys of other runs."""
+    def _find_in_flight(self, keys: Sequence[str]) -> tuple[dict[str, Claim], set[str]]:
+        """What this run has in flight, by key, and the keys of other runs."""
         rows = find_rows(self._database, keys)
-        own = {key: worst for key, run, worst in rows if run == self.run}
-        return own, {key for key, run, _ in rows if run != self.run}
+        own = {
+            key: Claim(key, worst, bool(of_calls))
+            for key, run, worst, of_calls in rows
+            if run == self.run
+        }
+        return own, {key for key, run, *_ in rows if run != self.run}
+
+    def _find_deleted(
+        self,
+        settlements: Sequence[Settlement],
+        claims: Sequence[Claim],
+        own: Mapping[str, Claim],
+    ) -> set[str]:
+        """Keys whose questions stem from calls, of which none is left."""
+        given: list[Settlement | Claim] = [*settlements, *claims, *own.values()]
+        of_calls = sorted({one.key for one in given if one.of_calls})
+        return set(of_calls) - find_linked(self._database, "answer", of_calls)
 
     def _write(self, ended: AbstractSet[str], granted: Sequence[Claim], balance: Balance) -> None:
         delete_rows(self._database, ended)
         self._database.executemany(
-            "INSERT INTO in_flight (key, run, worst) VALUES (?, ?, ?)",
-            [(claim.key, self.run, claim.worst) for claim in granted],
+            "INSERT INTO in_flight (key, run, worst, of_calls) VALUES (?, ?, ?, ?)",
+            [(claim.key, self.run, claim.worst, claim.of_calls) for claim in granted],
         )
         if ended or granted:
             self._database.execute(
@@ -285,59 +250,3 @@ class Ledger:
                 "assumed = excluded.assumed, reserved = excluded.reserved, calls = excluded.calls",
                 (self._name, *balance),
             )
-
-
-def _settle(
-    balance: Balance, settlements: Sequence[Settlement], own: Mapping[str, int]
-) -> tuple[Balance, set[str]]:
-    """The balance after settlements, and the claims that they end."""
-    spent, assumed, reserved, calls = balance
-    ended: set[str] = set()
-    for key, answer, cost, is_assumed in settlements:
-        if key in own and key not in ended:
-            ended.add(key)
-            spent += cost
-            assumed += cost if is_assumed else 0
-            reserved -= own[key]
-            calls += answer is not None or is_assumed or cost > 0
-    return Balance(spent, assumed, reserved, calls), ended
-
-
-def _judge(
-    balance: Balance,
-    claims: Sequence[Claim],
-    cap: int | None,
-    known: AbstractSet[str],
-    in_flight: AbstractSet[str],
-    batched: AbstractSet[str],
-) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    reserved, granted = balance.reserved, set[str]()
-    for key, worst in claims:
-        if key in known:
-            verdicts.append("known")
-        elif key in batched:
-            verdicts.append("batched")
-        elif key in in_flight or key in granted:
-            verdicts.append("claimed")
-        elif cap is None or balance.spent + reserved + worst <= cap:
-            verdicts.append("granted")
-            reserved += worst
-            granted.add(key)
-        else:
-            verdicts.append("short" if balance.spent + worst <= cap else "cap")
-    return verdicts
-
-
-def _without_hopeless(
-    verdicts: Sequence[Verdict], claims: Sequence[Claim], left: int
-) -> list[Verdict]:
-    """Verdicts that let nobody wait who needs more than will be left by calls in flight."""
-    return [
-        "cap" if verdict == "short" and claim.worst > left else verdict
-        for verdict, claim in zip(verdicts, claims, strict=True)
-    ]
-
-
-def _is_money(amount: object) -> bool:
-    return isinstance(amount, int) and amount >= 0

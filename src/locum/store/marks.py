@@ -6,7 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from locum.schema import CallMarks, MarkedCall
-from locum.store.labels import execute_by_key, find_soft_labels
+from locum.store.database import execute_by_key
+from locum.store.labels import find_soft_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -252,9 +252,13 @@ _PIECES = Migration(
         "ALTER TABLE artefact_pieces RENAME TO artefact_files",
     ),
 )
+# An answer is not kept where the calls that it stems from are deleted while it is on its way.
+_OF_CALLS = Migration(
+    both=("ALTER TABLE in_flight ADD COLUMN of_calls BOOLEAN NOT NULL DEFAULT FALSE",),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
-    *(_DISAGREEMENTS, _DOLLARS, _PIECES),
+    *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS),
 )
 
 

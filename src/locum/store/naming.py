@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.store.archive import hash_id
 from locum.store.call_rows import storable
+from locum.store.database import execute_by_key
 from locum.store.known_calls import archived_hashes
-from locum.store.labels import execute_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

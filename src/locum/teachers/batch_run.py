@@ -12,7 +12,7 @@ from locum.errors import TeacherError
 from locum.teachers.batch_api import StatusError, UnreachableError
 from locum.teachers.batch_lots import Lot
 from locum.teachers.batch_reader import BatchReader
-from locum.teachers.protocol import Answered, Failure, Question
+from locum.teachers.protocol import DELETED, Answered, Failure, Question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -79,7 +79,7 @@ class BatchRun:
             async with aclosing(self._finish(lot)) as arriving:
                 async for answered in arriving:
                     yield answered
-        for answered in self._asked_elsewhere():
+        for answered in self._not_asked():
             yield answered
         if self._refusal is not None:
             raise self._refusal
@@ -191,9 +191,12 @@ class BatchRun:
                 reason = f"sent in {_MOST_TIMES_SENT} batches, none of which got to it"
                 yield Answered(question, Failure("timed out", reason))
 
-    def _asked_elsewhere(self) -> Iterator[Answered]:
-        """What is said of questions that others ask, by a batch or just now."""
+    def _not_asked(self) -> Iterator[Answered]:
+        """What is said of questions of deleted calls, and of those that others ask."""
         left = self._sender.left
+        for key, question in self._waiting.items():
+            if left.get(key) == "deleted":
+                yield Answered(question, DELETED)
         held = {k: q for k, q in self._waiting.items() if left.get(k) in {"batched", "claimed"}}
         batches = self._job.batches.find(list(held))
         for key, question in held.items():

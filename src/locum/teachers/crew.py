@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import stamina
 
 from locum.errors import LocumError, TeacherError
-from locum.teachers.protocol import Answered, Failure, Question
+from locum.teachers.protocol import DELETED, Answered, Failure, Question
 from locum.teachers.transport import AttemptError, RefusedError, TooManyError
 
 if TYPE_CHECKING:
@@ -68,8 +68,16 @@ class _CapReachedError(Exception):
     """The budget does not allow another call."""
 
 
-class _BatchedError(Exception):
-    """The question lies in a batch."""
+class _NotAskedError(Exception):
+    """The question is not asked here.
+
+    Args:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
 
 
 class Crew:
@@ -181,8 +189,8 @@ class Crew:
                 return await self._attempt(question)
             except AttemptError as error:
                 return await self._try_again(question, error)
-        except _BatchedError:
-            return _IN_A_BATCH
+        except _NotAskedError as error:
+            return error.failure
         except RefusedError as error:
             return Failure("refused", str(error))
         except TooManyError as error:
@@ -304,7 +312,9 @@ class Crew:
         if verdict == "cap":
             raise _CapReachedError
         if verdict == "batched":
-            raise _BatchedError
+            raise _NotAskedError(_IN_A_BATCH)
+        if verdict == "deleted":
+            raise _NotAskedError(DELETED)
         if verdict == "claimed":
             self._claimed.append(question)
         return verdict == "granted"

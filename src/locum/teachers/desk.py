@@ -62,7 +62,8 @@ class LabellingDesk:
             the last hundred may decline all that is left.
         calls: Ids of the recorded calls that texts stem from, by text; looked up as they are asked
             about. Answers are linked to them before they are bought, so that a deletion of a call
-            takes along what a run brought that was killed.
+            takes along what a run brought that was killed; of calls that are deleted meanwhile
+            nothing is asked or kept any more.
 
     Attributes:
         tally: Counts of the run.
@@ -91,6 +92,7 @@ class LabellingDesk:
         self._human = human or {}
         self._before = before[-_TEXTS_BEFORE:]
         self._calls: Mapping[str, Collection[str]] = {} if calls is None else calls
+        store.watch(call for calls in self._calls.values() for call in calls)
         self._parse = LabelParser(task.labels)
         self._guards: dict[AskedTeacher, NonsenseGuard] = {}
         cap = self._budget.cap_usd
@@ -135,7 +137,8 @@ class LabellingDesk:
         check_texts(wanted)
         keys = [teacher.identify(task, text, draw) for text, draw in wanted]
         questions = {
-            key: Question(key, text, draw) for key, (text, draw) in zip(keys, wanted, strict=True)
+            key: Question(key, text, draw, bool(self._calls.get(text)))
+            for key, (text, draw) in zip(keys, wanted, strict=True)
         }
         self._link(questions.values())
         known = self._store.find(list(questions))
@@ -158,7 +161,7 @@ class LabellingDesk:
 
     def _link(self, questions: Iterable[Question]) -> None:
         """Let answers go when the calls are deleted that their questions stem from."""
-        links = [(key, call) for key, text, _ in questions for call in self._calls.get(text, ())]
+        links = [(one.key, call) for one in questions for call in self._calls.get(one.text, ())]
         if links:
             self._store.link(links)
 

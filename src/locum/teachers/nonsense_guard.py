@@ -90,10 +90,10 @@ class NonsenseGuard:
     def _is_of_one_input(self, failure: Failure) -> bool:
         """Whether a failure says nothing of what else is asked.
 
-        Where another run asks, the teacher was not asked here. Of teachers that cost nothing,
-        errors of a user's function alone say something.
+        Where another run asks, or calls were deleted, the teacher was not asked here. Of teachers
+        that cost nothing, errors of a user's function alone say something.
         """
-        if failure.kind == "asked elsewhere":
+        if failure.kind in {"asked elsewhere", "deleted"}:
             return True
         if self._teacher.free:
             return self._known or failure.cause is None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BYTES_A_TOKEN",
+    "DELETED",
     "FINAL_FAILURES",
     "Answered",
     "AskedTeacher",
@@ -42,6 +43,7 @@ FailureKind = Literal[
     "unavailable",
     "rate limited",
     "asked elsewhere",
+    "deleted",
 ]
 FINAL_FAILURES: frozenset[FailureKind] = frozenset({"refused", "empty", "missing"})
 """Those that the same question would meet again."""
@@ -63,11 +65,14 @@ class Question(NamedTuple):
         key: What identifies question, teacher and parameters; see `AskedTeacher.identify`.
         text: The input.
         draw: Which of several answers to the same question is wanted, from 0.
+        of_calls: Whether the input is of recorded calls, and is not asked about once these are
+            deleted.
     """
 
     key: str
     text: str
     draw: int = 0
+    of_calls: bool = False
 
 
 class Failure(NamedTuple):
@@ -82,6 +87,9 @@ class Failure(NamedTuple):
     kind: FailureKind
     reason: str
     cause: Exception | None = None
+
+
+DELETED = Failure("deleted", "the calls of these inputs were deleted while the run went on")
 
 
 class Answered(NamedTuple):
@@ -106,7 +114,8 @@ class Till(Protocol):
         Returns:
             ``granted``; ``cap`` where the money that is left does not do, ever; ``known`` where
             another run has the answer by now; ``claimed`` where another run is asking just now;
-            ``batched`` where it lies in a batch.
+            ``batched`` where it lies in a batch; ``deleted`` where the calls that it stems from
+            were deleted.
         """
         ...
 

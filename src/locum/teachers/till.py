@@ -131,7 +131,7 @@ class LedgerTill:
         """
         if self._broken is not None:
             raise self._broken
-        claim = Claim(question.key, self.nanodollars(worst))
+        claim = Claim(question.key, self.nanodollars(worst), question.of_calls)
         waiting = _Waiting(claim, asyncio.get_running_loop().create_future())
         self._wanted.append(waiting)
         self._wake.set()
@@ -166,7 +166,7 @@ class LedgerTill:
         assumed = usage is None and self._price is not None
         if self._price is not None:
             answer = replace(answer, cost_usd=cost / NANODOLLARS, cost_assumed=assumed)
-        self._settle(Settlement(question.key, answer, cost, assumed))
+        self._settle(Settlement(question.key, answer, cost, assumed, question.of_calls))
         return answer
 
     def drop(self, question: Question) -> None:
@@ -190,7 +190,10 @@ class LedgerTill:
         no money are left out, as are those that another run asks or has.
         """
         ledger = self._ledger.for_batch(run)
-        claims = [Claim(question.key, self.nanodollars(worst)) for question, worst in wanted]
+        claims = [
+            Claim(question.key, self.nanodollars(worst), question.of_calls)
+            for question, worst in wanted
+        ]
         verdicts = await asyncio.to_thread(ledger.exchange, [], claims)
         granted: list[Question] = []
         others: dict[str, Verdict] = {}
@@ -250,7 +253,7 @@ class LedgerTill:
     def _tell(self, wanted: list[_Waiting], verdicts: list[Verdict]) -> None:
         short = []
         for waiting, verdict in zip(wanted, verdicts, strict=True):
-            key, worst = waiting.claim
+            key, worst, _ = waiting.claim
             if waiting.verdict.done():
                 if verdict == "granted":
                     self._settled.append(Settlement(key, None, 0))
