@@ -63,6 +63,7 @@ def test_the_scale_multiplies_the_product() -> None:
     b.data.normal_()
     expected = weight + 3.0 * b.detach() @ a.detach()
     found = merged(adapted).get_parameter("model.layers.0.mlp.up_proj.weight")
+    assert found.requires_grad
     torch.testing.assert_close(found, expected)
 
 

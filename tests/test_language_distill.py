@@ -36,6 +36,7 @@ from locum.language.export import save_gguf
 from locum.language.server_teacher import ServerTeacher
 from locum.language.texts import read_texts
 from locum.teachers.pretrained import Pretrained
+from tests.test_language_vocabularies import TOKENIZERS
 from tests.test_server_teacher import MODEL, TOKENIZER, serving, vllm
 from tests.tiny_model import (
     byte_level_tokenizer,
@@ -426,6 +427,24 @@ def test_a_teacher_of_other_tokens_speaks_where_both_have_a_tokens_end(
     assert first is not None
     assert last is not None
     assert last < first
+
+
+def test_a_teacher_that_speaks_of_next_to_nothing_is_refused(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    tokens = TOKENIZERS["teacher"]  # without those of conversations
+    stranger = save_model(new_model("llama", len(tokens)), tokens, tmp_path / "stranger")
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": THINGS[0] * 9}]
+    lines = [{"messages": turns}, {"text": "x"}]
+    (tmp_path / "chats.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    with pytest.raises(UsageError, match=r"speaks of \d of \d\d+ targets: expected a tenth"):
+        distilled(
+            (stranger, tmp_path / "chats.jsonl"),
+            tmp_path / "student",
+            origin=Origin(str(places[0]), 1),
+            held_out=[places[1]],
+            length=128,
+        )
 
 
 def test_as_many_tokens_of_such_a_teacher_are_kept_as_are_asked_for(

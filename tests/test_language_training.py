@@ -509,6 +509,20 @@ def test_models_that_cannot_be_packed_or_halved_are_refused(kind: str) -> None:
         )
 
 
+def test_a_token_that_is_not_in_the_vocabulary_is_refused(tmp_path: Path) -> None:
+    packed = pack([Document([1, 2, SIZE - 1], [False, True, True])], 4, 0)
+    few = ModelTeacher(new_model("llama", SIZE), SIZE - 1, fingerprint="it")
+    cache = DistributionCache(tmp_path, teacher="it", vocabulary=SIZE - 1, settings=TopTokens(10))
+    for use in (
+        lambda: train_language_model(student_of(), packed, few, SETTINGS),
+        lambda: train_language_model(student_of(), packed, vocabulary=SIZE - 1),
+        lambda: cross_entropy(student_of(), packed, vocabulary=SIZE - 1),
+        lambda: fill_cache(cache, packed, few),
+    ):
+        with pytest.raises(UsageError, match=f"token {SIZE - 1} and the vocabulary {SIZE - 1}"):
+            use()
+
+
 def test_weights_of_a_short_type_do_not_learn() -> None:
     student = student_of().bfloat16()
     with pytest.raises(UsageError, match=r"bfloat16, expected float32.*dtype='float32'"):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import pytest
@@ -340,6 +341,19 @@ def test_what_a_teacher_says_is_kept_for_a_student_of_the_same_tokens_alone() ->
         for student in (TOKENIZERS["chat"], byte_level_tokenizer(), other)
     )
     assert one == again != another
+
+
+def test_special_tokens_of_one_name_are_one() -> None:
+    chat, teacher = TOKENIZERS["chat"], copy.deepcopy(TOKENIZERS["teacher"])
+    named = ["<|im_start|>"]
+    teacher.add_special_tokens({"additional_special_tokens": named})
+    start, theirs = (tokens.get_vocab()[named[0]] for tokens in (chat, teacher))
+    shared = shared_vocabulary(teacher, chat)
+    assert shared.teacher_class[theirs] == start
+    assert shared.student_class[start] == start
+    # The ends of text are one whatever they are called.
+    assert shared.teacher_class[teacher.eos_token_id] == chat.eos_token_id
+    assert shared_vocabulary(TOKENIZERS["teacher"], chat).student_class[start] == -1
 
 
 def test_a_special_token_paired_with_text_is_refused() -> None:

@@ -10,7 +10,7 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("folders", "forking", "processes", "replacing", "words", "writable"),
+    ("chat_templates", "folders", "forking", "processes", "replacing", "words", "writable"),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

@@ -68,9 +68,12 @@ def with_adapters(
 
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:
-    """Return a plain model with the adapters added into its weights; one without stays as it is."""
+    """Return a plain model with the adapters added into its weights, all of which learn.
+
+    One without adapters stays as it is.
+    """
     merge: Any = getattr(model, "merge_and_unload", None)
     if merge is None:
         return model
     plain: PreTrainedModel = merge()
-    return plain
+    return plain.requires_grad_()

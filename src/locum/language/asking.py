@@ -30,6 +30,7 @@ __all__ = ["Asked", "Asking", "open_teacher"]
 
 # Of a teacher of other tokens: at every step, and at least where fewer are kept.
 _LISTED = 100
+_LEAST_SPOKEN_OF = 0.1
 
 
 class Asking(NamedTuple):
@@ -182,6 +183,13 @@ def _ask_other(loaded: _Loaded, tokenizer: PreTrainedTokenizerBase, how: Asking)
         f"the teacher has other tokens: it speaks of {train.rows:,} of "
         f"{how.texts.train.rows:,} targets, where both have a token's end"
     )
+    if train.rows < _LEAST_SPOKEN_OF * how.texts.train.rows:
+        raise UsageError(
+            f"the teacher has other tokens and speaks of {train.rows:,} of "
+            f"{how.texts.train.rows:,} targets: expected a tenth at least; where special tokens "
+            "stand in the texts, as in conversations, take a teacher that knows them by the same "
+            "names, or give texts without"
+        )
     asked = Asked(teacher)
     if how.mode == "offline":
         asked = _ask_before(teacher, how._replace(texts=how.texts._replace(train=train)))

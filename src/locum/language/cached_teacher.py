@@ -14,7 +14,7 @@ import numpy as np
 
 from locum.errors import UsageError
 from locum.language.distributions import Drawn, Listed
-from locum.language.packing import refuse_unpacked
+from locum.language.packing import refuse_other_tokens, refuse_unpacked
 from locum.language.teachers import refuse_unasked
 from locum.losses import SampledTargets, SparseTargets
 
@@ -62,6 +62,7 @@ def fill_cache(
             f"the cache is of teacher {cache.teacher!r} with {cache.vocabulary:,} tokens and "
             f"{fingerprint!r} with {teacher.vocabulary:,} is asked: make a cache of its own"
         )
+    refuse_other_tokens(packed, teacher.vocabulary)
     keys = packed.keys()
     place_of = {key: place for place, key in reversed(list(enumerate(keys)))}
     learned = packed.learned_SL.any(dim=1).tolist()

@@ -12,8 +12,8 @@ from unicodedata import normalize
 
 import orjson
 
+from locum.chat_templates import dated_template
 from locum.errors import InputError, UsageError
-from locum.teachers.chat_templates import dated_template
 from locum.writers.prompts import text_beginning
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.language.packing import refuse_unpacked
+from locum.language.packing import refuse_other_tokens, refuse_unpacked
 from locum.language.settings import LanguageLoss
 from locum.training.modes import evaluated
 
@@ -43,6 +43,7 @@ def cross_entropy(
 
     refuse_unpacked(packed)
     known = model.config.get_text_config().vocab_size if vocabulary is None else vocabulary
+    refuse_other_tokens(packed, known)
     step = StudentStep(model, known, LanguageLoss(), precision)
     return held_out_loss(step, packed, sequences_per_pass, model.device)
 

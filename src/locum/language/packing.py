@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from locum.language.documents import Document
 
-__all__ = ["Packed", "Span", "pack", "refuse_unpacked"]
+__all__ = ["Packed", "Span", "pack", "refuse_other_tokens", "refuse_unpacked"]
 
 
 class Span(NamedTuple):
@@ -110,6 +110,21 @@ def refuse_unpacked(texts: object) -> None:
         raise UsageError(
             f"the texts are a {type(texts).__name__}, expected Packed: pack(documents, length, "
             "fill) makes it of documents"
+        )
+
+
+def refuse_other_tokens(texts: Packed, vocabulary: int) -> None:
+    """See that the tokens to predict are of a vocabulary.
+
+    Raises:
+        UsageError: One is not.
+    """
+    highest = int(texts.targets().max()) if texts.rows else 0
+    if highest >= vocabulary:
+        raise UsageError(
+            f"the texts have the token {highest:,} and the vocabulary {vocabulary:,} tokens: pack "
+            "them by its own tokenizer, and count its tokens by 1 + max(tokenizer.get_vocab()"
+            ".values()), as its vocab_size leaves added ones out"
         )
 
 

@@ -13,6 +13,7 @@ from locum.language.checkpoints import Checkpoints, Identity, model_hash
 from locum.language.history import TrainingStep
 from locum.language.measuring import held_out_loss
 from locum.language.on_policy import Writer
+from locum.language.packing import refuse_other_tokens
 from locum.language.schedule import Schedule
 from locum.language.student_step import StudentStep
 
@@ -61,6 +62,9 @@ class Run:
         known = vocabulary or (
             teacher.vocabulary if teacher else student.config.get_text_config().vocab_size
         )
+        for texts in (packed, held_out):
+            if texts is not None:
+                refuse_other_tokens(texts, known)
         self._writer = Writer(student, settings.prompt_tokens, settings.precision, known)
         step = StudentStep(student, known, settings.loss, settings.precision)
         self._checkpoints = None

@@ -53,6 +53,11 @@ class TokenBytes:
         self._added = {token["id"]: token["content"] for token in state["added_tokens"] or ()}
         self._names: dict[str, int] = backend.get_vocab(with_added_tokens=True)
 
+    @property
+    def special(self) -> set[str]:
+        """The names of special tokens."""
+        return {self._added[token] for token in self._special}
+
     @cached_property
     def texts(self) -> list[bytes | None]:
         """The bytes of each token, by its id; ``None`` for special tokens and for gaps."""

@@ -99,7 +99,7 @@ def shared_vocabulary(
         teacher: Tokenizer of the teacher.
         student: Tokenizer of the student.
         special: Special tokens of the student with the same meaning for the teacher, by their
-            names. The ends of text are always paired.
+            names. The ends of text are always paired, and others of one name.
 
     Raises:
         UsageError: The vocabularies differ and one is no byte-level or byte-fallback BPE, they
@@ -115,7 +115,9 @@ def shared_vocabulary(
     roots = _Roots(mine, theirs, by_bytes, teachers)
     student_class = [roots.of_student(text) for text in mine.texts]
     teacher_class = [roots.of_teacher(text) for text in theirs.texts]
-    for one, other in _special_pairs(teacher, student, special or {}):
+    ends = {teacher.eos_token, student.eos_token}
+    alike = {name: name for name in mine.special & theirs.special - ends}
+    for one, other in _special_pairs(teacher, student, alike | dict(special or {})):
         student_class[one] = teacher_class[other] = one
     shared = {text: token for text, token in by_bytes.items() if text in teachers}
     if not shared:

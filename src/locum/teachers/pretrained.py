@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from locum.chat_templates import dated_template
 from locum.errors import UsageError
 from locum.folders import find_path
-from locum.teachers.chat_templates import dated_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

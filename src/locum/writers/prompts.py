@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from locum.chat_templates import DAY, dated_template
 from locum.errors import UsageError
-from locum.teachers.chat_templates import DAY, dated_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

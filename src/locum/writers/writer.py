@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 from safetensors.numpy import load_file, save_file
 
+from locum.chat_templates import DAY
 from locum.errors import ArtefactError
-from locum.teachers.chat_templates import DAY
 from locum.writers.backend import InProcess, load_pretrained, load_tokenizer
 from locum.writers.draft import Draft
 from locum.writers.novelty import KNOWN_BYTES, know_pairs, novelty_of
