@@ -39,6 +39,7 @@ __all__ = ["audit_command"]
 
 _WIDTH_IN_FILES = 100
 _SITES_SHOWN = 10
+_NOT_KEPT = "note: the store cannot be written, so other commands do not know tasks by these names"
 _COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -119,7 +120,7 @@ def audit_command(
         check_page_place(html)
     project = project_settings(config)
     with (
-        open_existing(store_place(home, project)) as database,
+        open_existing(store_place(home, project), to_read=True) as database,
         TerminalProgress(quiet=quiet) as progress,
     ):
         found = audit_calls(
@@ -138,7 +139,10 @@ def audit_command(
                 "the store holds no such call: record some with locum gateway, import some with "
                 "locum import, or give wider filters"
             )
-        remember_tasks(database, found.discovery.tasks, time.time())
+        if not database.read_only:
+            remember_tasks(database, found.discovery.tasks, time.time())
+    if database.read_only:
+        stderr_console().print(_NOT_KEPT, markup=False)
     if code:
         found = _with_code(found, code)
     if html is not None:

@@ -50,20 +50,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a lin
 
 
 @contextmanager
-def _opened(config: Path | None, home: Path | None) -> Iterator[CallStore]:
+def _opened(
+    config: Path | None, home: Path | None, *, to_read: bool = False
+) -> Iterator[CallStore]:
     from locum.store import CallStore
 
-    with open_existing(store_place(home, project_settings(config))) as database:
+    place = store_place(home, project_settings(config))
+    with open_existing(place, to_read=to_read) as database:
         yield CallStore(database)
 
 
 @contextmanager
 def _chosen(
-    config: Path | None, home: Path | None, where: CallFilter
+    config: Path | None, home: Path | None, where: CallFilter, *, to_read: bool = False
 ) -> Iterator[tuple[CallStore, CallFilter]]:
     from locum.store import CallStore
 
-    with open_existing(store_place(home, project_settings(config))) as database:
+    place = store_place(home, project_settings(config))
+    with open_existing(place, to_read=to_read) as database:
         yield CallStore(database), with_audited_calls(database, where)
 
 
@@ -87,7 +91,7 @@ def list_calls(
     if context.invoked_subcommand is not None:
         return
     where = make_filter(task, model, since, until, source, application, outcome)
-    with _chosen(config, home, where) as (store, chosen):
+    with _chosen(config, home, where, to_read=True) as (store, chosen):
         found = store.find(chosen, limit)
         total = store.count(chosen)
     if json_output:
@@ -112,7 +116,7 @@ def show_call(
     """Print one call with its request and its response, as JSON."""
     from locum.traffic.strict_json import write_json
 
-    with _opened(config, home) as store:
+    with _opened(config, home, to_read=True) as store:
         [found] = store.marked([store.get(call)])
     typer.echo(write_json(exported(found), indented=True))
 
@@ -133,7 +137,7 @@ def total_calls(
 ) -> None:
     """Sum calls up by task, or fingerprint where none was named, and model."""
     where = make_filter(task, model, since, until, source, application, outcome)
-    with _chosen(config, home, where) as (store, chosen):
+    with _chosen(config, home, where, to_read=True) as (store, chosen):
         totals = store.totals(chosen)
     if json_output:
         for row in totals:

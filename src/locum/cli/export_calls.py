@@ -72,7 +72,7 @@ def export_calls(
         raise UsageError("Parquet is not written to standard output: give a file")
     if place is not None and place.is_dir():
         raise InputError(f"{place} cannot be written: it is a folder")
-    with open_existing(store_place(home, project_settings(config))) as database:
+    with open_existing(store_place(home, project_settings(config)), to_read=True) as database:
         store = CallStore(database)
         calls = store.marked(store.iterate(with_audited_calls(database, where)))
         first = next(calls, None)

@@ -113,8 +113,12 @@ def students_folder(home: Path | None) -> Path:
     return _base(home).resolve() / _PROMOTED
 
 
-def open_existing(place: str | Path) -> Database:
-    """Open the store to read what is in it; none is made.
+def open_existing(place: str | Path, *, to_read: bool = False) -> Database:
+    """Open the store to use what is in it; none is made.
+
+    Args:
+        place: Where it is.
+        to_read: Nothing is to be written, so that one that cannot be written will do.
 
     Raises:
         InputError: There is none, or it cannot be opened.
@@ -126,7 +130,7 @@ def open_existing(place: str | Path) -> Database:
             f"there is no store of calls at {place}: record some with locum gateway, or import "
             "some with locum import"
         )
-    return open_database(place)
+    return open_database(place, to_read=to_read)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def status_command(
 
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
-    with open_existing(store_place(home, project_settings(config))) as database:
+    with open_existing(store_place(home, project_settings(config)), to_read=True) as database:
         read = partial(_read, database, task, since, by)
         standings = read()
         if json_output:

@@ -22,12 +22,13 @@ _KEYS_A_QUERY = 500
 _URL_BEGINNINGS = ("postgresql://", "postgres://")
 
 
-def open_database(place: str | Path, *, make: bool = True) -> Database:
+def open_database(place: str | Path, *, make: bool = True, to_read: bool = False) -> Database:
     """Open the store at a place, make it when there is none, and bring it to this version.
 
     Args:
         place: The path of a SQLite file, or a ``postgresql://`` URL.
         make: Whether a SQLite file that is missing is made.
+        to_read: Whether a SQLite file that cannot be written here is opened all the same.
 
     Raises:
         InputError: The store cannot be opened, or was written by a later Locum.
@@ -51,7 +52,7 @@ def open_database(place: str | Path, *, make: bool = True) -> Database:
     else:
         from locum.store.sqlite import SqliteDatabase
 
-        database = SqliteDatabase(Path(place), make=make)
+        database = SqliteDatabase(Path(place), make=make, to_read=to_read)
     try:
         migrate(database)
     except BaseException:
@@ -80,12 +81,16 @@ class Database(ABC):
         dialect: Which kind it is.
         archive: Folder of the Parquet files that old calls are moved to; ``None`` where the
             database keeps all calls itself.
+        read_only: Whether nothing can be written to it.
     """
 
-    def __init__(self, name: str, dialect: Dialect, archive: Path | None) -> None:
+    def __init__(
+        self, name: str, dialect: Dialect, archive: Path | None, *, read_only: bool = False
+    ) -> None:
         self.name = name
         self.dialect = dialect
         self.archive = archive
+        self.read_only = read_only
         self._lock = threading.RLock()
 
     @property

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
 from locum.store.database import Database, Row
@@ -22,6 +23,9 @@ _BUSY_PAUSE_SECONDS = 0.01
 _EMPTYING_MILLISECONDS = 500
 _ROWS_A_FETCH = 200
 _LOG_ENDINGS = ("-wal", "-shm")
+_FULL_BYTES = 2**20
+_CANNOT_WRITE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_DISK_MAY_BE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
 class SqliteDatabase(Database):
@@ -33,29 +37,36 @@ class SqliteDatabase(Database):
     Args:
         path: The file.
         make: Whether it is made when it does not exist, with the folders above it.
+        to_read: Whether one that cannot be written here is opened all the same, as it is.
 
     Raises:
         InputError: The file cannot be opened, or is no SQLite file.
     """
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
+    def __init__(self, path: Path, *, make: bool = True, to_read: bool = False) -> None:
         whole = path.absolute()
-        super().__init__(str(path), "sqlite", whole.with_name(f"{path.name}-archive"))
-        self._path = whole
-        self._real = Path(os.path.realpath(whole))
+        real = Path(os.path.realpath(whole))
+        self._place = _Place(str(path), whole, real, _mode(real) if to_read else "")
+        # As SQLite's log, it belongs to the file, by whichever link that is reached.
+        archive = real.with_name(f"{real.name}-archive")
+        super().__init__(str(path), "sqlite", archive, read_only=bool(self._place.mode))
         self._log: dict[Path, os.stat_result] = {}
         try:
             if make:
                 _make(path)
             else:
                 _require(path)
-            self._connection = _connect(path)
+            self._connection = self._place.connect()
             self._file = path.stat()
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store {path} cannot be opened: {error}") from None
+        if not self.read_only:
+            self._prepare()
+
+    def _prepare(self) -> None:
         try:
             self.execute("PRAGMA auto_vacuum = FULL")
-            with _said(self.name):
+            with self._place.said():
                 self._keep_write_ahead_log()
             self.execute("PRAGMA synchronous = FULL")
             self.execute("PRAGMA secure_delete = ON")
@@ -82,7 +93,7 @@ class SqliteDatabase(Database):
     def _find_log(self) -> dict[Path, os.stat_result]:
         self.version()  # The first read makes the log; it stays until the last one closes the file.
         found = {}
-        for path in [self._real.with_name(self._real.name + ending) for ending in _LOG_ENDINGS]:
+        for path in _log_of(self._place.real):
             with suppress(OSError):
                 found[path] = path.stat()
         return found
@@ -90,16 +101,16 @@ class SqliteDatabase(Database):
     @property
     def displaced(self) -> bool:
         """Whether the file was moved away or deleted, or another one was put in its place."""
-        return not _is_at(self._path, self._file)
+        return not _is_at(self._place.path, self._file)
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Run one statement and return its rows."""
-        with self._lock, _said(self.name):
+        with self._lock, self._place.said():
             return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Run one statement for many rows and return how many rows it changed."""
-        with self._lock, _said(self.name):
+        with self._lock, self._place.said():
             return max(self._connection.executemany(sql, rows).rowcount, 0)
 
     @contextmanager
@@ -118,11 +129,11 @@ class SqliteDatabase(Database):
     @contextmanager
     def snapshot(self) -> Iterator[_SqliteSnapshot]:
         """Read on a connection apart; for lists and for results too large for memory."""
-        with _said(self.name):
-            connection = _connect(self._path)
+        with self._place.said():
+            connection = self._place.connect()
         with closing(connection):
             connection.execute("BEGIN")
-            yield _SqliteSnapshot(self.name, connection)
+            yield _SqliteSnapshot(self._place, connection)
 
     def version(self) -> int:
         """Return how many migrations the store has seen."""
@@ -152,7 +163,7 @@ class SqliteDatabase(Database):
             InputError: It was moved, and its log cannot follow it; it stays open.
         """
         with self._lock:
-            if not _is_at(self._real, self._file):
+            if not self.read_only and not _is_at(self._place.real, self._file):
                 self._clear_place()
             self._connection.close()
 
@@ -178,25 +189,90 @@ class SqliteDatabase(Database):
 
 
 class _SqliteSnapshot:
-    def __init__(self, name: str, connection: sqlite3.Connection) -> None:
-        self._name = name
+    def __init__(self, place: _Place, connection: sqlite3.Connection) -> None:
+        self._place = place
         self._connection = connection
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
-        with _said(self._name):
+        with self._place.said():
             return self._connection.execute(sql, tuple(parameters)).fetchall()
 
     def stream(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of a query, holding few of them in memory."""
-        with _said(self._name):
+        with self._place.said():
             cursor = self._connection.execute(sql, tuple(parameters))
         while rows := self._fetch(cursor):
             yield from rows
 
     def _fetch(self, cursor: sqlite3.Cursor) -> list[Row]:
-        with _said(self._name):
+        with self._place.said():
             return cursor.fetchmany(_ROWS_A_FETCH)
+
+
+class _Place(NamedTuple):
+    """Where a file is, and how it is opened.
+
+    Args:
+        name: As messages call it.
+        path: Where it was asked for.
+        real: Where it is, without links.
+        mode: What is added to its URI; nothing for one that may be written.
+    """
+
+    name: str
+    path: Path
+    real: Path
+    mode: str
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self.path.as_uri()}?{self.mode}" if self.mode else self.path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=bool(self.mode),
+        )
+
+    @contextmanager
+    def said(self) -> Iterator[None]:
+        """Say which file SQLite's errors are about, and what it does not say itself."""
+        try:
+            yield
+        except (sqlite3.Error, OverflowError) as error:
+            raise InputError(
+                f"the store {self.name} cannot be used: {error}{self._cure(error)}"
+            ) from None
+
+    def _cure(self, error: Exception) -> str:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _CANNOT_WRITE and self.real.exists() and not _is_writable(self.real):
+            return (
+                "; it cannot be written here: run this as who may, or copy all files whose names "
+                f"begin with {self.real.name} to where you may"
+            )
+        if code in _DISK_MAY_BE_FULL:
+            with suppress(OSError):
+                if shutil.disk_usage(self.real.parent).free < _FULL_BYTES:
+                    return "; its disk is full: make room"
+        return ""
+
+
+def _mode(real: Path) -> str:
+    """Return how a file is opened to be read, where it cannot be written."""
+    if not real.exists() or _is_writable(real):
+        return ""
+    # With a log, which SQLite makes for each reader otherwise, somebody may be writing.
+    has_log = any(path.exists() for path in _log_of(real))
+    return "mode=ro" if has_log else "mode=ro&immutable=1"
+
+
+def _is_writable(real: Path) -> bool:
+    return os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)
+
+
+def _log_of(real: Path) -> list[Path]:
+    return [real.with_name(real.name + ending) for ending in _LOG_ENDINGS]
 
 
 def _make(path: Path) -> None:
@@ -228,18 +304,3 @@ def _is_at(path: Path, file: os.stat_result) -> bool:
         return False
     except OSError:
         return True
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-
-
-@contextmanager
-def _said(name: str) -> Iterator[None]:
-    """Say which file SQLite's errors are about."""
-    try:
-        yield
-    except (sqlite3.Error, OverflowError) as error:
-        raise InputError(f"the store {name} cannot be used: {error}") from None
