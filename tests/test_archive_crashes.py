@@ -172,17 +172,6 @@ def test_a_compaction_that_is_killed_loses_and_doubles_nothing(
         assert in_tables(database) == 50
 
 
-def test_leftovers_of_a_crash_are_cleaned(odd_path: Path, store: CallStore) -> None:
-    store.add(make_calls(10))
-    store.compact(5.0)
-    [file] = files_of(odd_path)
-    (file.parent / "leftover.parquet").write_bytes(b"PAR1")
-    (file.parent / ".parquet-x").mkdir()
-    (file.parent / ".parquet-x" / "calls.parquet").write_bytes(b"PAR1")
-    store.compact(5.0)
-    assert files_of(odd_path) == [file]
-
-
 def test_a_file_that_is_gone_is_named(odd_path: Path, store: CallStore) -> None:
     store.add(make_calls(10))
     store.compact(5.0)

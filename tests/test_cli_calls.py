@@ -317,7 +317,12 @@ def test_a_task_without_calls_says_what_to_do(project: Path) -> None:
 
 def test_old_calls_are_compacted_and_still_there(project: Path) -> None:
     pytest.importorskip("duckdb")
+    other = project / ".locum" / "locum.sqlite-archive" / "other.parquet"
+    other.parent.mkdir()
+    other.write_bytes(b"of another store")
     done = run("calls", "compact", "--older-than", "2026-09-21T14:20:00", folder=project)
     assert b" calls moved into 1 Parquet files" in done.stdout
+    assert b"1 in all, such as other.parquet" in done.stderr
+    assert other.exists()
     assert lines(run("calls", "totals", "--json", folder=project))[0]["calls"] == CALLS
     assert len(lines(run("calls", "export", folder=project))) == CALLS

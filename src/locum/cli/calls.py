@@ -200,6 +200,7 @@ def delete_calls(
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
         deletion = store.delete(meant)
+        _tell_unknown_files(store)
     deleted = count_of_calls(deletion.calls)
     typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for student in deletion.students:
@@ -237,10 +238,22 @@ def compact_calls(
     before = parse_moment("--older-than", older_than)
     with _opened(config, home) as store:
         compaction = store.compact(before)
+        _tell_unknown_files(store)
     typer.echo(
         f"{count_of_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
         f"{compaction.bytes / 1e6:,.1f} MB"
     )
+
+
+def _tell_unknown_files(store: CallStore) -> None:
+    unknown = store.unknown_files()
+    if unknown:
+        stderr_console().print(
+            f"note: {unknown[0].parent} holds what this store did not write, which stays as it is "
+            f"({len(unknown):,} in all, such as {unknown[0].name}): where it is of a store that "
+            "was moved away, move it into the folder beside that",
+            markup=False,
+        )
 
 
 def _listed(facts: CallFacts) -> list[str]:

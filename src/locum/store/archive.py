@@ -1,8 +1,10 @@
 """Old calls, moved from the SQLite file into Parquet files beside it.
 
-The table ``archives`` says which files count; a file that it does not name is a leftover. A file is
-on disk before the transaction that records it and deletes its calls from the tables, and files
-are never changed, only replaced by others, so that a crash at any point loses and doubles nothing.
+The table ``archives`` says which files count. A file is on disk before the transaction that records
+it and deletes its calls from the tables, and files are never changed, only replaced by others, so
+that a crash at any point loses and doubles nothing. The table ``archive_writes`` has the name of
+each file from before it is written: of these alone, one that does not count is a leftover. What
+else lies in the folder may be another store's, or this one's from before a backup was restored.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from locum.errors import UsageError
+from locum.errors import InputError, UsageError
 from locum.store.call_filter import CallFilter, Condition
 from locum.store.call_rows import FACTS, CallRow
-from locum.store.parquet import write_parquet
+from locum.store.parquet import SPILLED, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +35,8 @@ __all__ = [
     "compact_calls",
     "hash_id",
     "list_archives",
-    "new_file_name",
+    "new_file",
+    "unknown_files",
 ]
 
 CALLS_A_FILE = 100_000
@@ -102,16 +105,19 @@ def hash_id(call_id: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-def new_file_name() -> str:
-    """Return a name that no file has."""
-    return f"{uuid4().hex}.parquet"
+def new_file(database: Database) -> str:
+    """Return a name that no file has, noted as that of one of this store's."""
+    name = f"{uuid4().hex}.parquet"
+    database.execute("INSERT INTO archive_writes VALUES (?)", (name,))
+    return name
 
 
 def compact_calls(database: Database, before: float) -> Compaction:
     """Move the calls before a time, in seconds since 1970, into Parquet files.
 
     Raises:
-        InputError: The store or a file cannot be read or written; what was moved stays moved.
+        InputError: The store or a file cannot be read or written, or one is gone; what was moved
+            stays moved.
         UsageError: The store is on PostgreSQL, or ``locum[parquet]`` is not installed.
     """
     folder = database.archive
@@ -120,6 +126,7 @@ def compact_calls(database: Database, before: float) -> Compaction:
             f"the store {database.name} is on PostgreSQL, which keeps all calls itself: partition "
             "its tables calls and bodies there instead"
         )
+    _require_files(database, folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     clean_archive(database)
     moved: list[ArchiveFile] = []
@@ -141,9 +148,10 @@ def clean_archive(database: Database) -> None:
         return
     # Within a transaction no other process can record a file that is removed here.
     with database.transaction():
-        known = {file for (file,) in database.execute("SELECT file FROM archives")}
+        rows = database.execute("SELECT file FROM archive_writes EXCEPT SELECT file FROM archives")
+        leftovers = {SPILLED, *(file for (file,) in rows)}
         for path in folder.iterdir():
-            if path.name in known:
+            if _written_as(path) not in leftovers:
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -151,9 +159,42 @@ def clean_archive(database: Database) -> None:
                 path.unlink(missing_ok=True)
 
 
+def unknown_files(database: Database) -> list[Path]:
+    """Return what lies in the folder and was not written by this store, as far as it knows."""
+    folder = database.archive
+    if folder is None or not folder.exists():
+        return []
+    written = {SPILLED, *(file for (file,) in database.execute("SELECT file FROM archive_writes"))}
+    return sorted(path for path in folder.iterdir() if _written_as(path) not in written)
+
+
+def _written_as(path: Path) -> str:
+    """Return the name that a file was noted by, also of the folder in which it was begun."""
+    if path.is_dir() and path.name != SPILLED:
+        return path.name[1:].rpartition("-")[0]
+    return path.name
+
+
+def _require_files(database: Database, folder: Path) -> None:
+    """Refuse to go on where a file is gone.
+
+    Raises:
+        InputError: It is so.
+    """
+    # Within a transaction no other process can replace one meanwhile.
+    with database.transaction():
+        files = [file for (file,) in database.execute("SELECT file FROM archives ORDER BY file")]
+        gone = [file for file in files if not (folder / file).exists()]
+    if gone:
+        raise InputError(
+            f"{len(gone):,} of the {len(files):,} files in {folder} are gone, such as {gone[0]}: "
+            "nothing is moved until they are back; a store that was moved or restored needs the "
+            "folder that it had beside it"
+        )
+
+
 def _move_some(database: Database, folder: Path, before: float) -> list[ArchiveFile] | None:
     """Move the earliest calls; none where others changed them meanwhile."""
-    path = folder / new_file_name()
     taken: list[_Taken] = []
     with database.snapshot() as snapshot:
         condition = Condition("time < ? ORDER BY time, number", [before])
@@ -164,6 +205,7 @@ def _move_some(database: Database, folder: Path, before: float) -> list[ArchiveF
         first = next(rows, None)
         if first is None:
             return None
+        path = folder / new_file(database)
         write_parquet(_take(chain([first], rows), taken), path)
     file = ArchiveFile(path.name, len(taken), taken[0].time, taken[-1].time)
     try:

@@ -9,7 +9,13 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
-from locum.store.archive import Compaction, compact_calls, hash_id, list_archives
+from locum.store.archive import (
+    Compaction,
+    compact_calls,
+    hash_id,
+    list_archives,
+    unknown_files,
+)
 from locum.store.call_filter import CallFilter, Condition, prefix_range
 from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow, storable, to_call, to_facts, to_row
 from locum.store.call_totals import TOTALS, CallTotals, sum_up
@@ -24,6 +30,7 @@ from locum.store.parquet import ParquetReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from locum.schema import Call, CallFacts, KeptSoftLabel, MarkedCall
     from locum.store.database import Database, Row
@@ -272,6 +279,14 @@ class CallStore:
             UsageError: The store is on PostgreSQL.
         """
         return compact_calls(self._database, before)
+
+    def unknown_files(self) -> list[Path]:
+        """Return what lies beside the Parquet files and was not written by this store.
+
+        It may hold calls of a store that was moved away, or of this one from before a backup of it
+        was restored; no command reads or removes it.
+        """
+        return unknown_files(self._database)
 
     def _select(self, columns: str, where: CallFilter, condition: Condition) -> list[Row]:
         """Rows of a query over the tables, and of the same query over the Parquet files."""

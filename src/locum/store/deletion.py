@@ -10,7 +10,7 @@ from locum.store.archive import (
     clean_archive,
     hash_id,
     list_archives,
-    new_file_name,
+    new_file,
 )
 from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
@@ -89,7 +89,7 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
     files = list_archives(database, database, where)
     rewritten: list[_Rewritten] = []
     if database.archive is not None and files:
-        rewritten = _rewrite(database.archive, files, where)
+        rewritten = _rewrite(database, database.archive, files, where)
     with database.transaction():
         # What answers stem from stays as it is while they are written.
         lock_ledgers(database)
@@ -103,7 +103,9 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
         return _delete_rows(database, where, archived)
 
 
-def _rewrite(folder: Path, files: list[ArchiveFile], where: CallFilter) -> list[_Rewritten]:
+def _rewrite(
+    database: Database, folder: Path, files: list[ArchiveFile], where: CallFilter
+) -> list[_Rewritten]:
     """Write files without the deleted calls, beside those that hold them."""
     condition = where.condition()
     rewritten = []
@@ -113,7 +115,7 @@ def _rewrite(folder: Path, files: list[ArchiveFile], where: CallFilter) -> list[
             ids = [call_id for (call_id,) in rows]
         if not ids:
             continue
-        new = ArchiveFile(new_file_name(), old.calls - len(ids), old.first, old.last)
+        new = ArchiveFile(new_file(database), old.calls - len(ids), old.first, old.last)
         path = folder / new.file
         if new.calls:
             copy_parquet(folder / old.file, path, ids)

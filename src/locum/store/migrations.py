@@ -256,9 +256,17 @@ _PIECES = Migration(
 _OF_CALLS = Migration(
     both=("ALTER TABLE in_flight ADD COLUMN of_calls BOOLEAN NOT NULL DEFAULT FALSE",),
 )
+# What lies in the folder may be of another store, whose file was at this place before.
+_ARCHIVE_WRITES = Migration(
+    both=(),
+    sqlite=(
+        "CREATE TABLE archive_writes (file TEXT PRIMARY KEY) WITHOUT ROWID",
+        "INSERT INTO archive_writes SELECT file FROM archives",
+    ),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
-    *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS),
+    *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
 )
 
 

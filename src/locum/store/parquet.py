@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from locum.schema import MarkedCall
     from locum.store.database import Row
 
-__all__ = ["ParquetReader", "copy_parquet", "export_parquet", "write_parquet"]
+__all__ = ["SPILLED", "ParquetReader", "copy_parquet", "export_parquet", "write_parquet"]
+
+SPILLED = ".duckdb-spilled"
+"""Name of the folder to which DuckDB moves what does not fit into memory."""
 
 _TYPES = {
     "time": "DOUBLE",
@@ -44,6 +47,7 @@ _MEMORY = "512MB"
 _ROWS_A_GROUP = 8192
 _BYTES_A_GROUP = 32 * 2**20
 _ROWS_A_FETCH = 200
+_PREFIX = 48
 
 
 def export_parquet(calls: Iterable[MarkedCall], path: Path) -> int:
@@ -157,7 +161,8 @@ class ParquetReader:
                 raise
             raise InputError(
                 f"{gone[0]} is gone: where calls were deleted while they were read, run it again; "
-                "where somebody removed the file, put it back"
+                "where somebody removed the file, put it back; a store that was moved or restored "
+                "needs the folder that it had beside it"
             ) from None
 
 
@@ -169,8 +174,10 @@ def _fetch(cursor: duckdb.DuckDBPyConnection, folder: Path) -> list[Row]:
 @contextmanager
 def _new_file(path: Path, *readable: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Give a connection and a file beside ``path`` that takes its place in the end."""
+    # Whose it is stays known where the process is killed; no name may have more than 255 bytes.
+    prefix = f".{path.name[:_PREFIX]}-"
     try:
-        with TemporaryDirectory(dir=path.parent, prefix=".parquet-") as scratch, _said(path):
+        with TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch, _said(path):
             written = Path(scratch) / "calls.parquet"
             with _connect([Path(scratch), *readable]) as connection:
                 yield connection, written
@@ -192,7 +199,7 @@ def _connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
             # One thread keeps rows in their order without holding many back for it.
             "threads": 1,
             "preserve_insertion_order": False,
-            "temp_directory": str(folders[0] / "spilled"),
+            "temp_directory": str(folders[0] / SPILLED),
         }
     )
     allowed = ", ".join(_quoted(str(folder.absolute())) for folder in folders)
