@@ -72,6 +72,7 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
         "unworded": [],
         "foreseen": None,
         "varying": None,
+        "warnings": [],
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:

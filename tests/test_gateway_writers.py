@@ -6,10 +6,14 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 import pytest
 
+from locum.cli.kept_files import keep_student
 from locum.errors import UsageError
+from locum.evaluation import share
+from locum.export import load_artefact
 from locum.promotion import (
     Judge,
     compare_with_promoted,
@@ -17,8 +21,10 @@ from locum.promotion import (
     prepare_plan,
     read_standings,
 )
-from locum.store import PromotionStore, ShadowStore, open_database
+from locum.schema import Example
+from locum.store import CallStore, PromotionStore, ShadowStore, open_database
 from locum.writers.served import RunningServer
+from tests.commands import in_json, locum
 from tests.gateway_clients import happens
 from tests.gateways import Running, running_gateway, upstream_server
 from tests.promoted import (
@@ -139,6 +145,23 @@ def test_what_only_a_judge_could_watch_is_not_promoted(
 ) -> None:
     with pytest.raises(UsageError, match="asks no judge"):
         prepare_plan(replace(student, rule="judge"), calls)
+
+
+@pytest.mark.parametrize(("accepted", "warned"), [(14, True), (1, False)])
+def test_a_rule_that_tells_nothing_apart_is_warned_of_where_it_is_promoted(
+    student: CertifiedWriter, calls: list[Call], tmp_path: Path, accepted: int, *, warned: bool
+) -> None:
+    told = replace(student, by_chance=share(np.arange(20) < accepted))
+    folder = told.save(tmp_path / "notes" / "student")
+    assert load_artefact(folder).by_chance == told.by_chance  # type: ignore[union-attr]
+    assert f"the rule accepts {5 * accepted:.1f}%" in (folder / "README.md").read_text("utf-8")
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add(calls)
+    learned_from = [Example("a text", call_id=call.facts.id) for call in calls]
+    keep_student(told, folder, learned_from, tmp_path / "locum.sqlite")
+    said = locum(tmp_path, "promote", "notes")
+    assert ("warning     chrF>=0.6 accepts 70.0% of the teacher's answers as" in said) == warned
+    assert len(in_json(tmp_path, "promote", "notes")["warnings"]) == warned
 
 
 def test_one_whose_server_is_away_makes_place(

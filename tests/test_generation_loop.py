@@ -18,10 +18,11 @@ import locum
 from locum.distillation import Silent
 from locum.errors import ArtefactError, InputError, TeacherError, UsageError
 from locum.evaluation import Promise
+from locum.export import warn_of_rule
 from locum.generation import certifying, distill, distill_generation
 from locum.generation.certifying import Certifying
 from locum.generation.deferring import learn_score
-from locum.generation.evaluating import measure_rule, warn_of_rule
+from locum.generation.evaluating import measure_rule
 from locum.generation.judging import JudgingDesk
 from locum.generation.parts import Part
 from locum.generation.pool import build_written_pool
@@ -224,7 +225,7 @@ def test_a_rule_is_measured_on_few_answers_that_differ(answers: list[str]) -> No
     assert len(asked) <= 200
     assert all(pair.written != pair.answer for pair in asked)
     assert (measured.by_chance is None) == (len(set(answers)) < 2)
-    assert bool(warn_of_rule(measured)) == (not measured.tells_apart)
+    assert bool(warn_of_rule(measured.rule, measured.by_chance)) == (not measured.tells_apart)
 
 
 def test_training_ends_where_validation_answers_get_no_likelier(tiny: Path) -> None:

@@ -12,8 +12,7 @@ from locum.audit import discover
 from locum.audit.probe import prepare_lessons
 from locum.cli.task_inputs import read_inputs
 from locum.config import RedactionSettings
-from locum.promotion import Framer, promote_student
-from locum.promotion.prepare import read_artefact_files
+from locum.promotion import Framer, promote_student, read_artefact_files
 from locum.redaction import Redactor
 from locum.store import CallFilter, CallStore, open_database
 from locum.traffic import SplitRequest, split_request

@@ -96,6 +96,8 @@ def promote_command(
             f"leaves out  {len(prepared.unworded):,} of the labels, such as "
             f"{prepared.unworded[0]!r}: the teacher was not seen to write them, or not in one way"
         )
+    for warning in prepared.warnings:
+        typer.echo(f"warning     {warning}")
     if plan.thoughts:
         typer.echo(
             "thoughts    its answers begin with the tags of thoughts, as those that it learned "

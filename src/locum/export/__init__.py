@@ -17,6 +17,7 @@ from locum.export.manifest import (
     GenerationManifest,
     read_manifest,
 )
+from locum.export.telling_apart import tells_apart, warn_of_rule
 
 __all__ = [
     "FORMAT_VERSION",
@@ -34,5 +35,7 @@ __all__ = [
     "read_manifest",
     "save_artefact",
     "score_drafts",
+    "tells_apart",
     "verify_artefact",
+    "warn_of_rule",
 ]

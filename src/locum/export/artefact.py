@@ -27,8 +27,10 @@ from locum.export.entries import (
     read_certificate,
     read_deferral,
     read_redaction,
+    read_share,
     read_surroundings,
     redaction_entry,
+    share_entry,
     surroundings_entry,
 )
 from locum.export.files import FileFacts, check_files, describe_file
@@ -201,6 +203,7 @@ def _describe_writer(student: CertifiedWriter, shared: Mapping[str, Any]) -> Gen
         task=GenerationTaskEntry(name=student.task.name, instruction=student.task.instruction),
         rule=student.rule,
         judge=student.judge,
+        by_chance=share_entry(student.by_chance),
         score=AgreementEntry.model_validate(student.score._asdict()),
         certificate=CertificateEntry(**student.certificate._asdict()),
     )
@@ -326,4 +329,5 @@ def _load_writer(folder: Path, manifest: GenerationManifest) -> CertifiedWriter:
         training_sha256=manifest.training_data_sha256,
         redaction=read_redaction(folder, manifest.redaction),
         surroundings=read_surroundings(manifest.surroundings),
+        by_chance=read_share(manifest.by_chance),
     )

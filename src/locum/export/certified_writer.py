@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from locum.calibration import AgreementScore
     from locum.config import RedactionSettings
     from locum.dataset import Surroundings
-    from locum.evaluation import Certificate
+    from locum.evaluation import Certificate, Share
     from locum.redaction import RedactedText
     from locum.schema import GenerationTask
     from locum.writers import Draft, Writer
@@ -59,6 +59,8 @@ class CertifiedWriter(CertifiedBase[Generation]):
             answer with a placeholder in it that stands for nothing.
         surroundings: What stood around nearly all inputs that it learned from. It is taken off
             those that it is asked about, as far as it is there: a student reads what is between.
+        by_chance: Share of the teacher's answers that the rule accepts as answers to other inputs;
+            ``None`` where that is not known.
     """
 
     task: GenerationTask
@@ -71,6 +73,7 @@ class CertifiedWriter(CertifiedBase[Generation]):
     training_sha256: str = ""
     redaction: RedactionSettings | None = None
     surroundings: Surroundings = NO_SURROUNDINGS
+    by_chance: Share | None = None
 
     def predict(self, texts: Sequence[str]) -> list[Generation]:
         """Return an answer to each text, and whether the certificate covers it.

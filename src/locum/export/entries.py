@@ -8,11 +8,12 @@ from locum.calibration import PLAIN_SCORE, DeferralScore
 from locum.config import RedactionSettings
 from locum.dataset import NO_SURROUNDINGS, Surroundings
 from locum.errors import ArtefactError, LocumError
-from locum.evaluation import Certificate
+from locum.evaluation import Certificate, Interval, Share
 from locum.export.manifest import (
     CertificateEntry,
     DeferralEntry,
     RedactionEntry,
+    ShareEntry,
     SurroundingsEntry,
 )
 from locum.redaction import Redactor
@@ -26,8 +27,10 @@ __all__ = [
     "read_certificate",
     "read_deferral",
     "read_redaction",
+    "read_share",
     "read_surroundings",
     "redaction_entry",
+    "share_entry",
     "surroundings_entry",
 ]
 
@@ -35,6 +38,20 @@ __all__ = [
 def certificate_entry(certificate: Certificate | None) -> CertificateEntry | None:
     """Return a certificate as a manifest holds it."""
     return None if certificate is None else CertificateEntry(**certificate._asdict())
+
+
+def share_entry(share: Share | None) -> ShareEntry | None:
+    """Return a share as a manifest holds it."""
+    if share is None:
+        return None
+    return ShareEntry(value=share.value, **share.interval._asdict(), inputs=share.inputs)
+
+
+def read_share(entry: ShareEntry | None) -> Share | None:
+    """Return the share of an entry."""
+    if entry is None:
+        return None
+    return Share(entry.value, Interval(entry.low, entry.high), entry.inputs)
 
 
 def redaction_entry(redaction: RedactionSettings | None) -> RedactionEntry | None:

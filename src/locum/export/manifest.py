@@ -27,6 +27,7 @@ __all__ = [
     "GenerationTaskEntry",
     "Manifest",
     "RedactionEntry",
+    "ShareEntry",
     "SurroundingsEntry",
     "TaskEntry",
     "read_manifest",
@@ -101,6 +102,15 @@ class CertificateEntry(_Strict):
     inputs: int
     answered: int
     disagreements: int
+
+
+class ShareEntry(_Strict):
+    """A share of so many inputs, and the ends of its two-sided 95% interval."""
+
+    value: Fraction
+    low: Fraction
+    high: Fraction
+    inputs: Annotated[int, Field(ge=1)]
 
 
 class AgreementEntry(_Strict):
@@ -181,12 +191,14 @@ class ExtractionManifest(_AnyManifest):
 class GenerationManifest(_AnyManifest):
     """All that a student that writes says of itself.
 
-    ``rule`` says when an answer counts as good as the teacher's, and ``judge`` who is asked for it.
+    ``rule`` says when an answer counts as good as the teacher's, ``judge`` who is asked for it, and
+    ``by_chance`` how many of the teacher's answers it accepts as answers to other inputs.
     """
 
     task: GenerationTaskEntry
     rule: str
     judge: str = ""
+    by_chance: ShareEntry | None = None
     score: AgreementEntry
     certificate: CertificateEntry
 

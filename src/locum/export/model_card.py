@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locum.export.certified_extractor import CertifiedExtractor
 from locum.export.certified_writer import CertifiedWriter
+from locum.export.telling_apart import tells_apart
 from locum.shapes import show_path
 from locum.students.cascade import CascadeStudent
 from locum.students.ensemble import EnsembleStudent
@@ -36,7 +37,9 @@ def render_model_card(student: CertifiedStudent | CertifiedExtractor | Certified
             ],
         )
     if isinstance(student, CertifiedWriter):
-        return environment.get_template("writer_card.md.jinja").render(student=student)
+        return environment.get_template("writer_card.md.jinja").render(
+            student=student, tells_apart=tells_apart(student.by_chance)
+        )
     cascade = student.model if isinstance(student.model, CascadeStudent) else None
     pooled = cascade.second_ if cascade else student.model
     return environment.get_template("model_card.md.jinja").render(

@@ -108,6 +108,7 @@ def certify_writer(
             known.rule.judge,
             known.data.training_sha256,
             surroundings=known.surroundings,
+            by_chance=known.rule.by_chance,
         )
     test = _answer(writer, parts["test"], "test", how).scored(learned.score)
     facts = WriterFacts(

@@ -25,8 +25,9 @@ from locum.distillation import (
 )
 from locum.errors import InputError, UsageError
 from locum.evaluation import Promise
+from locum.export import warn_of_rule
 from locum.generation.certifying import Certifying, certify_writer
-from locum.generation.evaluating import measure_rule, warn_of_rule
+from locum.generation.evaluating import measure_rule
 from locum.generation.judging import JudgingDesk
 from locum.generation.known import Known
 from locum.generation.parts import split_parts
@@ -201,7 +202,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
         known = Known(
             task,
             promise,
-            summarise(pool, divided, [*notes, *warn_of_rule(rule)], cut),
+            summarise(pool, divided, [*notes, *warn_of_rule(rule.rule, rule.by_chance)], cut),
             name,
             measure_costs(pool.examples, written.bought, name, money),
             rule,

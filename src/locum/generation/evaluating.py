@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Accept = Callable[[Sequence[Pair]], NDArray[np.bool_]]
 
-__all__ = ["Judged", "evaluate_answers", "measure_rule", "warn_of_rule"]
+__all__ = ["Judged", "evaluate_answers", "measure_rule"]
 
 # To compare long texts takes long, and a share in a hundred is all that is asked.
 _COMPARED = 200
@@ -78,18 +78,6 @@ def _strange(pairs: Sequence[Pair]) -> list[Pair]:
     differing = np.flatnonzero(~_SAME.met(strange))
     step = max(1, math.ceil(len(differing) / _COMPARED))
     return [strange[row] for row in differing[::step].tolist()]
-
-
-def warn_of_rule(rule: RuleFacts) -> list[str]:
-    """Return what to say of a rule that hardly tells answers apart."""
-    if rule.by_chance is None or rule.tells_apart:
-        return []
-    said = (
-        f"{rule.rule} accepts {rule.by_chance.value:.1%} of the teacher's answers as answers to "
-        "other inputs, which it answered by another text: it hardly tells them apart, and what it "
-        "certifies says little; take a rule with a higher number, or a judge"
-    )
-    return [said]
 
 
 def evaluate_answers(judged: Judged, certificate: Certificate | None) -> GenerationEvaluation:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.export import tells_apart
+
 if TYPE_CHECKING:
     from locum.distillation import Decision, TeacherCosts
     from locum.evaluation import Certificate, Promise, Share
@@ -21,9 +23,6 @@ __all__ = [
     "TextScores",
     "WriterFacts",
 ]
-
-
-_MANY_BY_CHANCE = 0.2
 
 
 class GenerationSummary(NamedTuple):
@@ -76,7 +75,7 @@ class RuleFacts(NamedTuple):
     @property
     def tells_apart(self) -> bool:
         """Whether it does not clearly accept many answers to other inputs."""
-        return self.by_chance is None or self.by_chance.interval.low <= _MANY_BY_CHANCE
+        return tells_apart(self.by_chance)
 
 
 class WriterFacts(NamedTuple):

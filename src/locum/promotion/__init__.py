@@ -3,12 +3,13 @@
 from locum.promotion.answer_forms import ANSWER_FORMS, AnswerForm
 from locum.promotion.answerable import read_answerable
 from locum.promotion.answers import StudentAnswer, random_name
+from locum.promotion.artefact_files import artefact_sha256, read_artefact_files
 from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of
 from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
-from locum.promotion.prepare import artefact_sha256, prepare_plan, read_artefact_files
+from locum.promotion.prepare import prepare_plan
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted, is_readable

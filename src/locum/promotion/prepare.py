@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, QualityGateError
-from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter, describe_file
+from locum.export import CertifiedExtractor, CertifiedStudent, CertifiedWriter, warn_of_rule
 from locum.extraction import find_objects, without_values
 from locum.promotion.comparing import check_comparable
 from locum.promotion.forms import check_form
@@ -18,13 +17,11 @@ from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
 from locum.promotion.varying import most_varied
 from locum.promotion.wording import Worded, word_labels, word_objects
-from locum.schema import MANIFEST
 from locum.traffic import has_thought, is_stored, split_request, thought_frame
 from locum.traffic.json_requests import asked_schema, object_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from locum.export import AnyStudent
     from locum.promotion.frame import Frame
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call, JsonObject
 
-__all__ = ["ArtefactFiles", "Prepared", "artefact_sha256", "prepare_plan", "read_artefact_files"]
+__all__ = ["Prepared", "prepare_plan"]
 
 _FEWEST_FOR_A_LINE = 10
 # Their integrations note the model that an answer names, in the place of the one that was asked.
@@ -55,6 +52,7 @@ class Prepared(NamedTuple):
         foreseen: Of calls that go on changing, how many of the newer ones the older ones would
             have let recognise; ``None`` of others.
         varying: What goes on changing in them; likewise.
+        warnings: What else should be known before it answers, a sentence each.
     """
 
     plan: Plan
@@ -64,6 +62,7 @@ class Prepared(NamedTuple):
     unworded: tuple[str, ...]
     foreseen: Foreseen | None = None
     varying: Varying | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_object(self) -> JsonObject:
         """Return it as JSON, the plan left aside."""
@@ -76,13 +75,6 @@ class Prepared(NamedTuple):
         }
 
 
-class ArtefactFiles(NamedTuple):
-    """The files of a student by name, and the SHA-256 of its manifest, which names the others'."""
-
-    sha256: str
-    files: dict[str, bytes]
-
-
 class _Seen(NamedTuple):
     """A recorded call that a student could have answered."""
 
@@ -92,39 +84,6 @@ class _Seen(NamedTuple):
     answer: str
     thought: str
     call: Call
-
-
-def artefact_sha256(folder: Path) -> str:
-    """Return the SHA-256 of the manifest in a student's folder, which no other student has.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return describe_file(folder / MANIFEST).sha256
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-
-
-def read_artefact_files(folder: Path) -> ArtefactFiles:
-    """Return the files of a student's folder.
-
-    Raises:
-        InputError: One cannot be read.
-    """
-    try:
-        files = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and not path.name.startswith(".")
-        }
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-    return ArtefactFiles(sha256(files[MANIFEST]).hexdigest(), files)
-
-
-def _unreadable(folder: Path, error: OSError) -> InputError:
-    return InputError(f"{folder} cannot be read: {error.strerror}")
 
 
 def prepare_plan(
@@ -204,7 +163,7 @@ def prepare_plan(
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     unworded = _unworded(student, labels)
-    return Prepared(plan, count, len(seen), stored, unworded, foreseen, varying)
+    return Prepared(plan, count, len(seen), stored, unworded, foreseen, varying, _warnings(student))
 
 
 def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter[str]]:
@@ -293,6 +252,13 @@ def _unworded(student: AnyStudent, labels: dict[str, dict[str, LabelWording]]) -
         return ()
     worded = {label for wordings in labels.values() for label in wordings}
     return tuple(label for label in student.classes_ if label not in worded)
+
+
+def _warnings(student: AnyStudent) -> tuple[str, ...]:
+    """What the certificate of a student does not say."""
+    if not isinstance(student, CertifiedWriter):
+        return ()
+    return tuple(warn_of_rule(student.rule, student.by_chance))
 
 
 def _check_required(student: CertifiedExtractor, call: Call) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
 from locum.export import load_artefact
+from locum.promotion.artefact_files import read_artefact_files
 from locum.promotion.framer import Framer
 from locum.promotion.plan import read_plan, write_plan
-from locum.promotion.prepare import Prepared, prepare_plan, read_artefact_files
+from locum.promotion.prepare import Prepared, prepare_plan
 from locum.redaction import Redactor
 from locum.replacing import read_whole
 from locum.store import CallFilter, CallStore, Promotion, PromotionStore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from locum.config import RedactionSettings
     from locum.export import AnyStudent
-    from locum.promotion.prepare import ArtefactFiles
+    from locum.promotion.artefact_files import ArtefactFiles
     from locum.promotion.recognition import Recognition
     from locum.store import Database
 
