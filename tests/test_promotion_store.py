@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.store import Grouping, Promotion, Route
+    from locum.store.student_files import StudentFiles
 
 CALL_USD = 0.001  # of the plan
 FILES = {"manifest.json": b"{}", "head-0/weights": bytes(range(256))}
 OTHER = {"manifest.json": b"{ }"}
+PAUSE = "locum.store.student_files.StudentFiles._let_others_write"
 
 
 @pytest.fixture
@@ -174,7 +176,7 @@ def test_promoting_again_mends_what_was_damaged(
 def test_files_larger_than_a_database_takes_are_kept_in_pieces(
     promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("locum.store.promotions._PIECE_BYTES", 100)
+    monkeypatch.setattr("locum.store.student_files._PIECE_BYTES", 100)
     files = {"empty": b"", "manifest.json": b"{}", "one": bytes(100), "weights": bytes(range(256))}
     promote(promotions, files=files | {"weights": bytes(1000)})
     promote(promotions, files=files)
@@ -183,6 +185,84 @@ def test_files_larger_than_a_database_takes_are_kept_in_pieces(
     assert stored_files(promotions, "aa") == files
     with pytest.raises(InputError, match="holds no student aa: promote it"):
         promotions.piece("aa", "weights", 3)
+
+
+class Interrupted(BaseException):
+    """Ends a program in the middle of its work."""
+
+
+def test_others_write_between_the_pieces_of_a_student(
+    place: str, promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.store.student_files._PIECE_BYTES", 100)
+    promote(promotions)
+    seen: list[tuple[str, bool]] = []
+
+    def note(_: StudentFiles, size: int) -> None:
+        """Write from elsewhere, as who would have to wait for a lock could not."""
+        with open_database(place) as other:
+            beside = PromotionStore(other)
+            beside.note(PromotionEvent("support", float(size), "alarm", "written meanwhile"))
+            [promoted] = beside.all()
+            seen.append((promoted.artefact, stored_files(beside, promoted.artefact) == FILES))
+
+    monkeypatch.setattr(PAUSE, note)
+    promote(promotions, artefact="bb", files={"manifest.json": b"{ }", "weights": bytes(300)})
+    # Four pieces are written before the student stands in, and those of the other dropped after.
+    assert seen[:4] == [("aa", True)] * 4
+    assert {artefact for artefact, _ in seen[4:]} == {"bb"}
+    assert len(seen) == 4 + 4
+    with pytest.raises(InputError, match="holds no student aa"):
+        promotions.pieces("aa")
+
+
+def test_a_promotion_that_is_broken_off_leaves_nothing_behind(
+    database: Database, promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.store.student_files._PIECE_BYTES", 100)
+    first = promote(promotions)
+    with monkeypatch.context() as patched:
+        patched.setattr(PAUSE, _interrupt)
+        with pytest.raises(Interrupted):
+            promote(promotions, artefact="bb", files=OTHER | {"weights": bytes(300)})
+    assert promotions.find("support") == first
+    assert stored_files(promotions, "aa") == FILES
+    # Of one that was killed pieces may be left, which nobody reads.
+    promote(promotions, "other", "cc", OTHER)
+    assert database.execute("SELECT DISTINCT artefact FROM artefact_files ORDER BY 1") == [
+        ("aa",),
+        ("cc",),
+    ]
+
+
+def _interrupt(_: StudentFiles, size: int) -> None:
+    raise Interrupted(size)
+
+
+def test_pieces_that_another_promotion_drops_meanwhile_are_written_again(
+    database: Database, promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[int] = []
+
+    def drop(_: StudentFiles, size: int) -> None:
+        if not dropped:
+            dropped.append(size)
+            database.execute("DELETE FROM artefact_files")
+
+    monkeypatch.setattr(PAUSE, drop)
+    promote(promotions)
+    assert dropped
+    assert stored_files(promotions, "aa") == FILES
+
+
+def test_what_is_kept_already_is_not_written_again(
+    promotions: PromotionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(promotions)
+    written: list[int] = []
+    monkeypatch.setattr(PAUSE, lambda _, size: written.append(size))
+    promote(promotions, percent=5.0)
+    assert written == []
 
 
 def test_of_tallies_all_are_added_or_none(shadows: ShadowStore, database: Database) -> None:

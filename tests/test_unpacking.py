@@ -24,7 +24,7 @@ ARTEFACT = sha256(MANIFEST).hexdigest()
 @pytest.fixture
 def store(database: Database, monkeypatch: pytest.MonkeyPatch) -> PromotionStore:
     """A store with a student whose files are of several pieces."""
-    monkeypatch.setattr("locum.store.promotions._PIECE_BYTES", PIECE_BYTES)
+    monkeypatch.setattr("locum.store.student_files._PIECE_BYTES", PIECE_BYTES)
     store = PromotionStore(database)
     store.promote("support", ARTEFACT, FILES, write_plan(PLAN), percent=100.0, shadow=0.02)
     return store

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import orjson
 
 from locum.errors import InputError
+from locum.store.student_files import StudentFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +24,6 @@ EventKind = Literal["promoted", "demoted", "revoked", "alarm", "refused"]
 
 _COLUMNS = "task, revision, state, artefact, percent, shadow, plan, changed, reason"
 _LOCK = 0x6C6F_6375_6D03
-# A value of either database holds a gigabyte at most, and of weights there may be more.
-_PIECE_BYTES = 64 * 2**20
 
 
 class Promotion(NamedTuple):
@@ -73,6 +73,7 @@ class PromotionStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._files = StudentFiles(database)
 
     # Promotions.
 
@@ -105,6 +106,9 @@ class PromotionStore:
     ) -> Promotion:
         """Let a student stand in from now on, instead of any that did.
 
+        Its files are written first, a piece in a transaction, so that nobody waits for all of them.
+        Where that is broken off, the next promotion drops them.
+
         Args:
             task: Of which task.
             artefact: SHA-256 of the student's manifest.
@@ -117,31 +121,44 @@ class PromotionStore:
         Raises:
             InputError: Somebody has changed the promotion meanwhile.
         """
-        share = f"{percent:g}% of calls, {shadow:.1%} shadowed"
+        wanted = Promotion(task, 1, "active", artefact, percent, shadow, plan, 0.0, "")
+        promotion = None
+        try:
+            while promotion is None:
+                self._files.write(artefact, files)
+                promotion = self._switch_to(wanted, files, expected)
+        finally:
+            # What cannot be dropped now is dropped by the next promotion.
+            with suppress(InputError):
+                self._drop_unused_files()
+        return promotion
+
+    def _switch_to(
+        self, wanted: Promotion, files: Mapping[str, bytes], expected: int | None
+    ) -> Promotion | None:
+        """Make a promotion that of its task; ``None`` where its files are not whole any more."""
         with self._database.transaction():
             self._lock()
-            self._keep_files(artefact, files)
-            before = self.find(task)
+            before = self.find(wanted.task)
             if expected is not None and (before is None or before.revision != expected):
                 raise InputError(
-                    f"the promotion of {task!r} was changed meanwhile: see locum status, and try "
-                    "again"
+                    f"the promotion of {wanted.task!r} was changed meanwhile: see locum status, "
+                    "and try again"
                 )
-            promotion = Promotion(
-                task,
-                before.revision + 1 if before else 1,
-                "active",
-                artefact,
-                percent,
-                shadow,
-                plan,
-                time.time(),
-                "",
-            )
+            if not self._files.settle(wanted.artefact, files):
+                return None
+            revision = before.revision + 1 if before else 1
+            promotion = wanted._replace(revision=revision, changed=time.time())
             self._write(promotion)
-            self.note(PromotionEvent(task, promotion.changed, "promoted", share))
-            self._drop_unused_files()
+            share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"
+            self.note(PromotionEvent(promotion.task, promotion.changed, "promoted", share))
         return promotion
+
+    def _drop_unused_files(self) -> None:
+        for piece in self._files.unused():
+            with self._database.transaction():
+                self._lock()
+                self._files.drop(*piece)
 
     def end(
         self, task: str, state: PromotionState, reason: str, artefact: str | None = None
@@ -195,53 +212,13 @@ class PromotionStore:
 
     # Students.
 
-    def _keep_files(self, artefact: str, files: Mapping[str, bytes]) -> None:
-        self._database.execute("DELETE FROM artefact_files WHERE artefact = ?", (artefact,))
-        for name, content in files.items():
-            whole = memoryview(content)
-            for part, start in enumerate(range(0, max(len(whole), 1), _PIECE_BYTES)):
-                self._database.execute(
-                    "INSERT INTO artefact_files (artefact, name, part, content) "
-                    "VALUES (?, ?, ?, ?)",
-                    (artefact, name, part, whole[start : start + _PIECE_BYTES]),
-                )
-
-    def _drop_unused_files(self) -> None:
-        self._database.execute(
-            "DELETE FROM artefact_files WHERE artefact NOT IN (SELECT artefact FROM promotions)"
-        )
-
     def pieces(self, artefact: str) -> dict[str, int]:
-        """Return the names of a promoted student's files, and of how many pieces each is.
-
-        Raises:
-            InputError: The store has none.
-        """
-        rows = self._database.execute(
-            "SELECT name, COUNT(*) FROM artefact_files WHERE artefact = ? GROUP BY name ORDER BY "
-            "name",
-            (artefact,),
-        )
-        if not rows:
-            raise self._lacks(artefact)
-        return dict(rows)
+        """Return the names of a promoted student's files; see `StudentFiles.pieces`."""
+        return self._files.pieces(artefact)
 
     def piece(self, artefact: str, name: str, part: int) -> bytes:
-        """Return a piece of a file; one after the other they are the file.
-
-        Raises:
-            InputError: The store has it not, or no more.
-        """
-        rows = self._database.execute(
-            "SELECT content FROM artefact_files WHERE artefact = ? AND name = ? AND part = ?",
-            (artefact, name, part),
-        )
-        if not rows:
-            raise self._lacks(artefact)
-        return bytes(rows[0][0])
-
-    def _lacks(self, artefact: str) -> InputError:
-        return InputError(f"{self._database.name} holds no student {artefact[:12]}: promote it")
+        """Return a piece of a file; see `StudentFiles.piece`."""
+        return self._files.piece(artefact, name, part)
 
     # Events.
 
