@@ -28,6 +28,7 @@ from locum.redaction import Redactor
 from locum.serving import recorder
 from locum.serving.frames import pack, take_frames
 from locum.serving.metrics import Metrics
+from locum.serving.recorder_deaths import NO_DEATHS, Deaths, tell_deaths
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
 from locum.serving.records import Record
@@ -653,6 +654,54 @@ def test_a_recorder_that_does_not_leave_is_killed_while_traffic_goes_on(
 
     run(scenario)
     assert numbers(place) == {1}
+
+
+def test_a_recorder_that_keeps_dying_is_told_with_how_often_and_since_when(tmp_path: Path) -> None:
+    place = tmp_path / "calls.sqlite"
+    with open_database(place) as database:
+        PromotionStore(database).promote("support", "aa", {}, {}, percent=100, shadow=0.02)
+
+    def alarms() -> list[str]:
+        with open_database(place) as database:
+            events = PromotionStore(database).events("support", 10)
+        return [event.message for event in events if event.kind == "alarm"]
+
+    async def scenario() -> None:
+        async with recording(place) as link:
+            for times in (1, 2, 3):
+                assert len(alarms()) == (times == 3)
+                link.restart_seconds = 0.01
+                link.process.kill()
+                await until(lambda times=times: link.deaths.times == times)  # type: ignore[misc]
+                await until(lambda: not link.alone)
+                link.hand_over(times)
+                await until(lambda: not link.waiting)
+            assert b"\nlocum_recorder_deaths_total 3.0" in link.metrics.page()
+            assert link.deaths.first < link.deaths.last
+
+    run(scenario)
+    [alarm] = alarms()
+    assert "a gateway's recorder died 2 times since 20" in alarm
+
+
+@pytest.mark.parametrize(("times", "told"), [(0, 0), (1, 0), (2, 1), (3, 0), (4, 1), (64, 1)])
+def test_deaths_are_told_each_time_that_there_are_twice_as_many(
+    tmp_path: Path, times: int, told: int
+) -> None:
+    with open_database(tmp_path / "calls.sqlite") as database:
+        store = PromotionStore(database)
+        store.promote("support", "aa", {}, {}, percent=100, shadow=0.02)
+        now = time.time()
+        for last in (now - 2 * 86_400, now, now):
+            tell_deaths(database, Deaths(times, 0.0, last))
+        assert len(store.events("support", 10)) == 1 + told
+
+
+def test_deaths_of_long_ago_are_forgotten() -> None:
+    twice = NO_DEATHS.with_one(1e9).with_one(1e9 + 80_000)
+    assert twice == Deaths(2, 1e9, 1e9 + 80_000)
+    assert twice.is_repeated(1e9 + 81_000)
+    assert twice.with_one(2e9) == Deaths(1, 2e9, 2e9)
 
 
 def test_what_waits_for_a_restart_is_written_before_the_end(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from locum.promotion import Compared, read_standings
 from locum.serving.interval_drawing import WIDTH, draw_interval
+from locum.serving.recorder_deaths import NO_DEATHS, Deaths
 from locum.serving.stand_in_metrics import Process
 from locum.serving.status_view import Health, render_live, render_page
 from locum.store import open_database
@@ -24,6 +26,7 @@ WELL = Health(
     held=0,
     waiting=0,
     failing=False,
+    deaths=NO_DEATHS,
     blind=False,
     processes=(),
     medians={},
@@ -51,6 +54,15 @@ def shown(home: Path, *stories: Story, health: Health = WELL, error: str = "") -
 )
 def test_the_page_says_in_which_state_a_task_is(tmp_path: Path, story: Story, said: str) -> None:
     assert said in shown(tmp_path, story)
+
+
+def test_a_recorder_that_keeps_dying_is_told_from_one_that_starts(tmp_path: Path) -> None:
+    now = time.time()
+    once, again, long_ago = Deaths(1, now, now), Deaths(3, 0.0, now), Deaths(3, 0.0, 10.0)
+    for deaths, told in ((once, False), (again, True), (long_ago, False)):
+        html = shown(tmp_path, health=WELL._replace(deaths=deaths))
+        assert (">keeps dying<" in html) == told
+        assert ("The recorder died 3 times since 1970-01-01 00:00:00 UTC, last at" in html) == told
 
 
 def test_what_another_version_promoted_shows_its_cure_and_no_promise(tmp_path: Path) -> None:

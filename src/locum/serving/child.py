@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-__all__ = ["start_child"]
+__all__ = ["start_child", "why_failed"]
 
 
 def start_child(module: str, theirs: socket.socket, *arguments: str) -> subprocess.Popen[bytes]:
@@ -31,3 +31,8 @@ def start_child(module: str, theirs: socket.socket, *arguments: str) -> subproce
         stdout=subprocess.DEVNULL,
         process_group=0,
     )
+
+
+def why_failed(error: OSError) -> str:
+    """Return what the system says of a process that cannot be started."""
+    return error.strerror or str(error)

@@ -332,6 +332,7 @@ class Gateway:
             held=self._held,
             waiting=self._recorder.waiting,
             failing=self.metrics.recorder_fails,
+            deaths=self._recorder.deaths,
             blind=self._is_blind(),
             processes=self._roster.processes(),
             medians=self.metrics.stand_ins.medians(),

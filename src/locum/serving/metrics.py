@@ -71,6 +71,9 @@ class Metrics:
         self.failing = Gauge(
             "locum_recorder_failing", "1 while calls cannot be written", registry=registry
         )
+        self.died = Counter(
+            "locum_recorder_deaths", "How often the recorder died", registry=registry
+        )
         self.stand_ins = StandInMetrics(registry)
 
         self._ended = lru_cache(_SERIES)(self._find_ended)

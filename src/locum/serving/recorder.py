@@ -22,6 +22,7 @@ from locum.errors import ArtefactError, InputError, LocumError
 from locum.redaction import Redactor
 from locum.schema import OwnPrice
 from locum.serving.notes import Notes, uncompared
+from locum.serving.recorder_deaths import NO_DEATHS, Deaths, tell_deaths
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.records import teacher_answer, to_call
 from locum.serving.same_answers import tell_apart
@@ -81,7 +82,7 @@ def main() -> None:
         traces = Traces(endpoint) if endpoint else None
         writer = _Writer(settings.facts["store"], link, prices, traces)
         writer.write([], redactor)
-        writer.prepare(taken_out)
+        writer.prepare(taken_out, Deaths(*settings.facts.get("deaths", NO_DEATHS)))
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
@@ -111,15 +112,16 @@ class _Writer:
         self._keeper: WatchKeeper | None = None
         self._judges: dict[Path, Judge] = {}
 
-    def prepare(self, redaction: RedactionSettings) -> None:
+    def prepare(self, redaction: RedactionSettings, deaths: Deaths) -> None:
         """Look at what is promoted, and begin the watches: under load that would take long."""
         with suppress(_StoreGoneError):
-            self._insist(lambda: self._begin_watches(redaction))
+            self._insist(lambda: self._begin_watches(redaction, deaths))
 
-    def _begin_watches(self, redaction: RedactionSettings) -> None:
+    def _begin_watches(self, redaction: RedactionSettings, deaths: Deaths) -> None:
         if PromotionStore(self._store.use()).revisions():
             from locum.serving.other_patterns import tell_other_patterns
 
+            tell_deaths(self._store.use(), deaths)
             tell_other_patterns(self._store.use(), redaction)
             self._watch().begin()
 

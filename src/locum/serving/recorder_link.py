@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from locum.errors import LocumError
-from locum.serving.child import start_child
+from locum.serving.child import start_child, why_failed
 from locum.serving.frames import pack
+from locum.serving.recorder_deaths import NO_DEATHS
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,7 +59,7 @@ class RecorderLink:
         settle: Callable[[Sequence[Reservation], Sequence[tuple[str, float]]], None] | None = None,
         queue_bytes: int = _QUEUE_BYTES,
     ) -> None:
-        self._settings = orjson.dumps(settings)
+        self._settings = settings
         self._metrics = metrics
         self._settle = settle
         self._most_waiting = queue_bytes
@@ -68,6 +69,7 @@ class RecorderLink:
         self._unsettled: deque[Reservation | None] = deque()
         self._said: set[str] = set()
         self._failing_since: float | None = None
+        self.deaths = NO_DEATHS
         self._heard = 0.0
         self._restart_seconds = _FIRST_RESTART_SECONDS
         self._socket: socket.socket | None = None
@@ -87,7 +89,7 @@ class RecorderLink:
         try:
             self._launch()
         except OSError as error:
-            raise LocumError(f"the recorder cannot be started: {_reason(error)}") from None
+            raise LocumError(f"the recorder cannot be started: {why_failed(error)}") from None
         self._tender = self._loop.create_task(self._tend())
 
     def _launch(self) -> None:
@@ -101,7 +103,8 @@ class RecorderLink:
             opened.pop_all()
         # One that is dead already is noticed where its replies are read.
         with suppress(OSError):
-            ours.sendall(pack(self._settings, b"", b""))
+            told = orjson.dumps({**self._settings, "deaths": [*self.deaths]})
+            ours.sendall(pack(told, b"", b""))
         ours.settimeout(0)
         self._socket = ours
         self._replies = b""
@@ -272,6 +275,8 @@ class RecorderLink:
             self._lose(len(gone), "recorder_died", "the recorder died with calls in its hands")
             self._note_spent(gone)
         if not self._closing.is_set():
+            self.deaths = self.deaths.with_one(time.time())
+            self._metrics.died.inc()
             self._note_failing(since=self._failing_since or time.monotonic())
             self._say(f"the recorder died; it starts again in {self._restart_seconds:g} s")
         self._ended.set()
@@ -296,7 +301,7 @@ class RecorderLink:
         try:
             self._launch()
         except OSError as error:
-            self._say(f"the recorder cannot be started: {_reason(error)}; it is tried again")
+            self._say(f"the recorder cannot be started: {why_failed(error)}; it is tried again")
 
     async def _take_leave(self) -> None:
         """Wait for the end of a recorder that has closed its end of the socket."""
@@ -342,7 +347,3 @@ class RecorderLink:
         if self._process is not None and self._process.poll() is None:
             # It goes on with what it was given: that nobody waits for it is meant.
             self._process.returncode = 0
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from locum.promotion import Standing
+    from locum.serving.recorder_deaths import Deaths
     from locum.serving.stand_in_metrics import Process
 
 __all__ = ["Health", "content_policy", "render_live", "render_page"]
@@ -44,6 +46,7 @@ class Health(NamedTuple):
         held: Bytes of bodies in memory.
         waiting: Calls that are not on disk yet.
         failing: Whether calls cannot be written.
+        deaths: How often the recorder died of late.
         blind: Whether it is not known any more who is promoted.
         processes: Those of students.
         medians: How long students took at the median, in seconds, by task.
@@ -55,6 +58,7 @@ class Health(NamedTuple):
     held: int
     waiting: int
     failing: bool
+    deaths: Deaths
     blind: bool
     processes: Sequence[Process]
     medians: Mapping[str, float]
@@ -101,7 +105,8 @@ def render_live(standings: Iterable[Standing], health: Health, read: float, erro
     processes = {process.task: process for process in health.processes}
     tasks = [_task(standing, processes, health) for standing in standings]
     template = _environment().get_template("live.html.jinja")
-    return template.render(tasks=tasks, health=health, read=read, error=error)
+    dying = health.deaths.is_repeated(time.time())
+    return template.render(tasks=tasks, health=health, dying=dying, read=read, error=error)
 
 
 def render_page(live: str) -> str:
