@@ -15,7 +15,7 @@ import pytest
 from locum.config import LimitSettings
 from locum.store import PromotionStore, Shadow, ShadowStore, open_database
 from tests.gateway_clients import Client, happens, post
-from tests.gateways import Received, Running, running_gateway, upstream_server
+from tests.gateways import Received, Running, http, running_gateway, upstream_server
 from tests.json_traffic import make_short_mails
 from tests.promoted import (
     LIMITS,
@@ -372,3 +372,31 @@ def assert_nowhere(key: str, home: Path) -> None:
     for path in home.rglob("*"):
         holds = path.is_file() and key.encode() in path.read_bytes()
         assert not holds, path
+
+
+class Failing(Teacher):
+    """One that answers with errors, some of them of a proxy that had no answer of it."""
+
+    async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> None:
+        """Fail, and work all the same where the text says so."""
+        proxied = "proxied" in orjson.dumps(request.json).decode()
+        writer.write(http(504 if proxied else 429, b'{"error": {"message": "no"}}'))
+
+
+def test_calls_that_cost_nothing_are_not_counted_as_spent(tmp_path: Path) -> None:
+    promoted = promote(tmp_path / "calls.sqlite", tmp_path / "student")
+    with (
+        upstream_server(Failing()) as upstream,
+        running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway,
+    ):
+        wait_until_ready(gateway)
+        asked = [UNSURE, UNSURE, f"{UNSURE} proxied", TEXT]
+        found = [send(gateway, chat_request(text)).status for text in asked]
+        assert found == [429, 429, 504, 200]
+        gateway.stop()
+        with open_database(tmp_path / "calls.sqlite") as database:
+            [counted] = ShadowStore(database).counts_by(None, "support").values()
+    call_usd = promoted.promotion.plan["call_usd"]
+    assert counted.calls == {"deferred": 3, "student": 1}
+    # A proxy that had no answer does not say that nothing was computed.
+    assert counted.usd == {"deferred": pytest.approx(call_usd), "student": pytest.approx(call_usd)}

@@ -153,7 +153,11 @@ def _with_verdict(call: ActiveCall, verdict: Verdict) -> ActiveCall:
     # Calls that were drawn by chance are a fair sample; others that it left are none.
     left = verdict.route in {"deferred", "failed"} and verdict.sampled is None
     return call._replace(
-        task=verdict.task, sampled=verdict.sampled, deferred=left, scoring=verdict.scoring
+        task=verdict.task,
+        sampled=verdict.sampled,
+        deferred=left,
+        scoring=verdict.scoring,
+        charge=verdict.charge,
     )
 
 

@@ -56,6 +56,7 @@ class ActiveCall(NamedTuple):
         sampled: What the task's student said of it, where it is to be compared.
         deferred: Whether it is sent because the student was unsure of it.
         scoring: Asks the task's student meanwhile.
+        charge: Counts what it costs, where it may cost anything and is a promoted task's.
         keep: Takes the answer, where it is to be given again; ``None`` where it is not.
         reserved: What it may cost, where its application has a cap.
     """
@@ -69,6 +70,7 @@ class ActiveCall(NamedTuple):
     sampled: Sampled | None = None
     deferred: bool = False
     scoring: asyncio.Task[Sampled | None] | None = None
+    charge: Callable[[], None] | None = None
     keep: Callable[[KeptAnswer], None] | None = None
     reserved: Reservation | None = None
 
@@ -250,6 +252,8 @@ class Forwarder:
         self._metrics.count_call(name, endpoint, relay.outcome, relay.status or 0, seconds)
         if endpoint == "other":
             return
+        if call.charge is not None and relay.may_cost:
+            call.charge()
         copy = relay.copy
         self._learn(call, relay, copy, style)
         if call.keep is not None and copy and _is_whole(call, relay, copy):

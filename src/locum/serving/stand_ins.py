@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving.answer_writing import write_answer, write_known_answer
@@ -62,6 +65,7 @@ class Verdict(NamedTuple):
         route: Where it goes.
         answer: What the student said, where it answered.
         scoring: Asks the student beside the teacher, whose answer alone is given.
+        charge: Counts what the teacher asks for the call, once it is known to ask for anything.
         sampled: What is to be recorded of it besides the teacher's answer; the teacher is to be
             asked then, also where the student answered.
     """
@@ -71,6 +75,7 @@ class Verdict(NamedTuple):
     sampled: Sampled | None = None
     answer: StudentAnswer | None = None
     scoring: asyncio.Task[Sampled | None] | None = None
+    charge: Callable[[], None] | None = None
 
     @property
     def answered(self) -> bool:
@@ -111,6 +116,14 @@ class _Turn(NamedTuple):
     drawn: bool
 
 
+@dataclass(slots=True)
+class _Counted:
+    """Calls that went one way, and those of them whose price counts."""
+
+    calls: int = 0
+    priced: int = 0
+
+
 class StandIns:
     """Lets students answer.
 
@@ -128,7 +141,7 @@ class StandIns:
     ) -> None:
         self._recogniser = recogniser
         self._metrics = metrics
-        self._tallies: dict[TallyKey, int] = {}
+        self._tallies: defaultdict[TallyKey, _Counted] = defaultdict(_Counted)
         self._is_blind = is_blind
 
     def take_tallies(self, moment: float) -> list[tuple[object, ...]]:
@@ -137,10 +150,10 @@ class StandIns:
         Args:
             moment: Now, in seconds since 1970.
         """
-        taken, self._tallies = self._tallies, {}
+        taken, self._tallies = self._tallies, defaultdict(_Counted)
         return [
-            (task, artefact, moment, application, route, calls, usd and calls * usd)
-            for (task, artefact, application, route, usd), calls in taken.items()
+            (task, artefact, moment, application, route, of.calls, usd and of.priced * usd)
+            for (task, artefact, application, route, usd), of in taken.items()
         ]
 
     def answer_at_once(
@@ -219,7 +232,9 @@ class StandIns:
         if not turn.drawn:
             return self._went(ours, "teacher")
         scoring = asyncio.get_running_loop().create_task(self._score(ours, turn.link))
-        return Verdict(ours.stand_in.promotion.task, "teacher", scoring=scoring)
+        charge = partial(self._charge, _key(ours, "teacher"))
+        task = ours.stand_in.promotion.task
+        return Verdict(task, "teacher", scoring=scoring, charge=charge)
 
     async def _score(self, ours: OurCall, link: StudentLink) -> Sampled | None:
         """Ask a student while its teacher is asked, and count whether it spoke in time."""
@@ -281,12 +296,21 @@ class StandIns:
         sampled: Sampled | None = None,
         answer: StudentAnswer | None = None,
     ) -> Verdict:
-        promotion = ours.stand_in.promotion
-        call_usd = ours.stand_in.plan.call_usd
-        key = (promotion.task, promotion.artefact, ours.application, route, call_usd)
-        self._tallies[key] = self._tallies.get(key, 0) + 1
-        self._metrics.count(promotion.task, route)
-        return Verdict(promotion.task, route, sampled, answer)
+        task, key = ours.stand_in.promotion.task, _key(ours, route)
+        self._tallies[key].calls += 1
+        if route == "student":
+            self._charge(key)
+        self._metrics.count(task, route)
+        return Verdict(task, route, sampled, answer, charge=partial(self._charge, key))
+
+    def _charge(self, key: TallyKey) -> None:
+        """Count the price of one call more: it is saved where the student answers alone."""
+        self._tallies[key].priced += 1
+
+
+def _key(ours: OurCall, route: Route) -> TallyKey:
+    promotion, call_usd = ours.stand_in.promotion, ours.stand_in.plan.call_usd
+    return (promotion.task, promotion.artefact, ours.application, route, call_usd)
 
 
 def _sample(ours: OurCall, link: StudentLink, said: Said | None) -> Sampled | None:
