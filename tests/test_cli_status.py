@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locum.config import ApplicationSettings
-from locum.promotion import read_standings
-from locum.store import ShadowStore, Tally, open_database
+from locum.promotion import Framer, read_standings
+from locum.store import CallStore, ShadowStore, Tally, open_database
 from tests.commands import in_json, locum, refusal, run
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import (
+    INSTRUCTION,
     LIMITS,
     SURE,
     UNSURE,
     chat_request,
+    demote,
+    label_calls,
     promote,
+    record,
     send,
     upstreams,
     wait_until_ready,
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from locum.schema import Call
     from locum.store import Database, Grouping, Route
 
 HOUR, DAY = 3600, 86_400
@@ -379,3 +385,61 @@ def check_rows(
         if by != "application":
             assert int(key) % (DAY if by == "day" else HOUR) == 0
             assert since is None or int(key) + (DAY if by == "day" else HOUR) > since
+
+
+# Calls of another prompt.
+
+CHANGED = "Which team should answer? Name one."
+NOW = 2_000_000_000.0  # later than the promotion
+
+
+def recorded(text: str, told: str, number: int, task: str | None = None, **more: float) -> Call:
+    call = record(chat_request(text, told, **more), "Billing.", number, task=task)
+    return call._replace(facts=replace(call.facts, time=NOW + number))
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Path:
+    """A home whose application has another prompt since, and other tasks too."""
+    learned_from = label_calls()
+    promoted = promote(tmp_path / "locum.sqlite", tmp_path / "student")
+    ids = [call.facts.id for call in learned_from]
+    calls = [recorded(f"text {n}", CHANGED, n) for n in range(3)]
+    calls += [recorded(f"text {n}", "Translate into French.", n, task="support") for n in (3, 4)]
+    calls += [
+        recorded("of another task", "Translate into French, and be polite.", 5),
+        recorded("named otherwise", CHANGED, 6, task="mail"),
+        recorded("of other settings", f"{INSTRUCTION} Name two.", 7, temperature=1),
+        recorded("left to the teacher", INSTRUCTION, 8, task="support"),
+    ]
+    with open_database(tmp_path / "locum.sqlite") as database:
+        store = CallStore(database)
+        store.link("artefact", [(promoted.promotion.artefact, one) for one in ids])
+        store.add(calls)
+    return tmp_path
+
+
+def test_calls_that_a_changed_prompt_leaves_to_the_teacher_are_told_of(changing: Path) -> None:
+    [found] = in_json(changing, "status")["tasks"]
+    prompts = found["other_prompts"]
+    assert [prompt["calls"] for prompt in prompts] == [3, 2]
+    assert prompts[0] == {
+        "fingerprint": prompts[0]["fingerprint"],
+        "calls": 3,
+        "first": NOW,
+        "cost_usd": pytest.approx(0.003),
+    }
+    assert found["total"] == 0
+    said = " ".join(locum(changing, "status", "support").split())
+    assert "support: 3 calls since" in said
+    assert f"learn from these, locum distill {prompts[0]['fingerprint']}" in said
+    with open_database(changing / "locum.sqlite") as database:
+        assert [one.other_prompts for one in read_standings(database)] == [[]]
+
+
+def test_calls_of_another_prompt_are_counted_while_the_student_stands_in(changing: Path) -> None:
+    with open_database(changing / "locum.sqlite") as database:
+        [found] = read_standings(database, since=NOW + 100, framer=Framer())
+    assert found.other_prompts == []
+    demote(changing / "locum.sqlite")
+    assert in_json(changing, "status")["tasks"][0]["other_prompts"] == []

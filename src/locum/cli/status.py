@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from locum.promotion import Standing, Usage
+    from locum.config import RedactionSettings
+    from locum.promotion import OtherPrompt, Standing, Usage
     from locum.store import Database, Grouping
 
 __all__ = ["status_command"]
@@ -26,6 +27,7 @@ __all__ = ["status_command"]
 _SHOWN_EVENTS = 3
 _SHOWN_DISAGREEMENTS = 3
 _SHOWN_CHARACTERS = 60
+_SHOWN_PROMPTS = 3
 
 
 def status_command(
@@ -58,8 +60,9 @@ def status_command(
 
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
-    with open_existing(store_place(home, project_settings(config)), to_read=True) as database:
-        read = partial(_read, database, task, since, by)
+    project = project_settings(config)
+    with open_existing(store_place(home, project), to_read=True) as database:
+        read = partial(_read, database, task, since, by, project.redaction)
         standings = read()
         if json_output:
             print_json({"tasks": [standing.to_object() for standing in standings]})
@@ -80,16 +83,20 @@ def status_command(
 
 
 def _read(
-    database: Database, task: str | None, since: str | None, by: Grouping | None
+    database: Database,
+    task: str | None,
+    since: str | None,
+    by: Grouping | None,
+    redaction: RedactionSettings,
 ) -> list[Standing]:
-    from locum.promotion import read_standings
+    from locum.promotion import Framer, read_standings
     from locum.store import PromotionStore
 
     if task is not None:
         task = whole_name(task, PromotionStore(database).revisions())
     # A time ago moves on while somebody watches.
     begin = None if since is None else parse_past("--since", since)
-    standings = read_standings(database, task, since=begin, by=by)
+    standings = read_standings(database, task, since=begin, by=by, framer=Framer(redaction))
     if task is not None and not standings:
         raise InputError(f"task {task!r} was never promoted: locum promote {task}")
     return standings
@@ -153,7 +160,17 @@ def _lines(standing: Standing) -> list[str]:
         f"{standing.task}: unreadable, so that its teacher answers all calls: {standing.reason}"
     ] * (standing.state == "unreadable")
     spent = f"{standing.task}: {_spent(standing)}"
-    return [*unreadable, sure, *_failed(standing), spent, *happened, *differing]
+    prompts = [_other_prompt(standing.task, one) for one in standing.other_prompts[:_SHOWN_PROMPTS]]
+    return [*unreadable, sure, *_failed(standing), *prompts, spent, *happened, *differing]
+
+
+def _other_prompt(task: str, prompt: OtherPrompt) -> str:
+    asked = f"{prompt.calls:,} call{'s' * (prompt.calls != 1)}"
+    return (
+        f"{task}: {asked} since {_moment(prompt.first)} went to the teacher, as prompt or output "
+        "format alone differ from what the student learned from: if the application changed them, "
+        f"learn from these, locum distill {prompt.fingerprint}"
+    )
 
 
 def _failed(standing: Standing) -> list[str]:

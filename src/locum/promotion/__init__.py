@@ -8,6 +8,7 @@ from locum.promotion.comparing import check_comparable
 from locum.promotion.frame import ANY_TURNS, Ask, Frame, ask_of
 from locum.promotion.framer import Framer
 from locum.promotion.judge import Judge, load_judge
+from locum.promotion.other_prompts import OtherPrompt, find_other_prompts
 from locum.promotion.plan import AnswerText, Plan, read_plan, write_plan
 from locum.promotion.prepare import prepare_plan
 from locum.promotion.promote import Promoted, promote_student
@@ -30,6 +31,7 @@ __all__ = [
     "Judge",
     "LabelWording",
     "ObjectWording",
+    "OtherPrompt",
     "Plan",
     "Promoted",
     "Recognition",
@@ -42,6 +44,7 @@ __all__ = [
     "check_comparable",
     "compare_with_promoted",
     "drop_unused",
+    "find_other_prompts",
     "is_readable",
     "load_judge",
     "prepare_plan",

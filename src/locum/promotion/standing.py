@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError
+from locum.promotion.other_prompts import OtherPrompt, find_other_prompts
 from locum.promotion.plan import read_plan
 from locum.promotion.usage import Usage
 from locum.store import PromotionStore, Route, ShadowStore, hour_begin
@@ -13,6 +14,7 @@ from locum.store import PromotionStore, Route, ShadowStore, hour_begin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from locum.promotion.framer import Framer
     from locum.promotion.plan import Plan
     from locum.schema import JsonObject
     from locum.store import Database, Grouping, Promotion, PromotionEvent, Shadow
@@ -89,6 +91,8 @@ class Standing(NamedTuple):
         call_ms: How long one takes at the median; likewise.
         events: The last ones, the newest first.
         disagreements: Its last answers that the teacher would not have given, the newest first.
+        other_prompts: Calls since it was last changed that are none of the task's for their prompt
+            alone, the most first; empty where nobody asked for them.
     """
 
     task: str
@@ -113,6 +117,7 @@ class Standing(NamedTuple):
     call_ms: float | None
     events: list[PromotionEvent]
     disagreements: list[Shadow]
+    other_prompts: list[OtherPrompt]
 
     @property
     def usage(self) -> Usage:
@@ -136,6 +141,7 @@ class Standing(NamedTuple):
             "compared": {**self.compared._asdict(), "agreement": self.compared.agreement},
             "events": [event._asdict() for event in self.events],
             "disagreements": [shadow._asdict() for shadow in self.disagreements],
+            "other_prompts": [one._asdict() for one in self.other_prompts],
             "coverage": self.coverage,
         }
 
@@ -146,6 +152,7 @@ def read_standings(
     *,
     since: float | None = None,
     by: Grouping | None = None,
+    framer: Framer | None = None,
 ) -> list[Standing]:
     """Return how promoted students do, by task.
 
@@ -155,17 +162,36 @@ def read_standings(
         since: Count calls from the beginning of the hour of this moment on, in seconds since 1970;
             by default all. What sampled calls show, events and disagreements are of all times.
         by: Of what each row holds the calls; by default there are no rows.
+        framer: Makes frames of calls, as the gateway does, to look for `other_prompts` among what
+            was recorded; by default nobody looks, which takes the longer the more that is.
 
     Raises:
         InputError: The store cannot be read.
+        UsageError: Calls are to be looked at that are archived, and ``locum[parquet]`` is missing.
     """
     promotions, shadows = PromotionStore(database), ShadowStore(database)
     begin = None if since is None else hour_begin(since)
-    return [
-        _standing(promotion, promotions, shadows, begin, by)
-        for promotion in promotions.all()
-        if task in {None, promotion.task}
-    ]
+    found = []
+    for promotion in promotions.all():
+        if task in {None, promotion.task}:
+            standing = _standing(promotion, promotions, shadows, begin, by)
+            prompts = _other_prompts(database, promotion, framer, since)
+            found.append(standing._replace(other_prompts=prompts))
+    return found
+
+
+def _other_prompts(
+    database: Database, promotion: Promotion, framer: Framer | None, since: float | None
+) -> list[OtherPrompt]:
+    """Look for calls that a student which stands in is not asked of; one that is read by nobody."""
+    if framer is None or promotion.state != "active":
+        return []
+    try:
+        recognition = read_plan(promotion).recognition
+    except InputError:
+        return []
+    first = max(promotion.changed, since or 0.0)
+    return find_other_prompts(database, promotion, recognition, framer, first)
 
 
 def _standing(
@@ -207,6 +233,7 @@ def _standing(
         call_ms=planned.call_ms,
         events=promotions.events(promotion.task, _EVENTS),
         disagreements=shadows.disagreements(promotion.task, promotion.artefact, _DISAGREEMENTS),
+        other_prompts=[],
     )
 
 
