@@ -25,7 +25,8 @@ LEASE = 10.0
 LEDGERS = ("task", "task", "task", "else")
 KEYS = [f"key {number}" for number in range(8)]
 RUNS = st.integers(0, len(LEDGERS) - 1)
-CLAIMS = st.lists(st.builds(Claim, st.sampled_from(KEYS), st.integers(0, 60)), max_size=6)
+CLAIM = st.builds(Claim, st.sampled_from(KEYS), st.integers(0, 60), st.sampled_from([False]))
+CLAIMS = st.lists(CLAIM, max_size=6)
 # What part of the worst case a call cost; None where nobody knows.
 COSTS = st.dictionaries(st.sampled_from(KEYS), st.none() | st.floats(0, 1), max_size=4)
 
