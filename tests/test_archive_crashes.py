@@ -84,7 +84,7 @@ def test_calls_compacted_during_a_deletion_are_deleted(
             assert CallStore(other).compact(6.0).calls == 3
 
     monkeypatch.setattr("locum.store.deletion.copy_parquet", copy_late)
-    assert store.delete(CallFilter(since=1.0, until=8.0)) == (7, 5, 0, (), (), ())
+    assert store.delete(CallFilter(since=1.0, until=8.0))[:3] == (7, 5, 0)
     assert ids(store.iterate(EVERYTHING)) == ["call-00000", "call-00008", "call-00009"]
     assert len(files_of(odd_path)) == 1
 
@@ -143,7 +143,7 @@ def test_a_deletion_that_fails_anywhere_is_all_or_nothing(
             store.delete(CallFilter(since=2.0, until=7.0))
     assert list(store.iterate(EVERYTHING)) == make_calls(10)
     assert {file.name for file in files_of(odd_path)} == known_files(database)
-    assert store.delete(CallFilter(since=2.0, until=7.0)) == (5, 3, 0, (), (), ())
+    assert store.delete(CallFilter(since=2.0, until=7.0))[:3] == (5, 3, 0)
 
 
 def test_a_compaction_that_is_killed_loses_and_doubles_nothing(

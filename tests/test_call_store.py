@@ -266,14 +266,74 @@ def test_a_deletion_takes_what_was_derived_from_it_alone(
     store.link("report", [("refused", "call-00000"), ("other", "call-00003")])
     store.link("written", [("support", "call-00001"), ("other", "call-00003")])
     deletion = store.delete(CallFilter(until=2.0))
-    assert deletion == (2, 0, 1, ("billing", "support"), ("refused",), ("support",))
+    assert deletion == (2, 0, 1, ("billing", "support"), ("refused",), ("support",), (), ())
     assert set(labels.find(["one", "both", "kept", "free"])) == {"both", "kept", "free"}
     assert ids(store.iterate(EVERYTHING)) == ["call-00002", "call-00003"]
     assert bodies_and_calls(database) == (2, 2)
-    assert store.delete(CallFilter(ids=("call-00002",))) == (1, 0, 1, (), (), ())
+    assert store.delete(CallFilter(ids=("call-00002",))) == (1, 0, 1, (), (), (), (), ())
     assert set(labels.find(["one", "both", "kept", "free"])) == {"kept", "free"}
     assert database.execute("SELECT DISTINCT call_id FROM derived") == [("call-00003",)]
-    assert store.delete(CallFilter(task="nothing")) == (0, 0, 0, (), (), ())
+    assert store.delete(CallFilter(task="nothing")) == (0, 0, 0, (), (), (), (), ())
+
+
+def test_a_student_that_learned_from_deleted_calls_stays_known_and_the_calls_do_not(
+    store: CallStore, database: Database
+) -> None:
+    store.add(make_calls(3))
+    assert (
+        store.link_made({"student": "support", "artefact": "a"}, ["call-00000", "call-00001"]) == 0
+    )
+    assert store.link_made({"artefact": "b"}, ["call-00002"]) == 0
+    deletion = store.delete(CallFilter(ids=("call-00001",)))
+    assert deletion.students == ("support",)
+    assert [store.learned_from_deleted(artefact) for artefact in "abc"] == [True, False, False]
+    assert ids(store.linked("artefact", "a")) == ["call-00000"]
+    known = database.execute("SELECT DISTINCT call_id FROM derived ORDER BY call_id")
+    assert known == [("",), ("call-00000",), ("call-00002",)]
+    # The same student, made of what is left.
+    assert store.link_made({"artefact": "a"}, ["call-00000"]) == 0
+    assert not store.learned_from_deleted("a")
+
+
+def test_what_was_made_of_calls_that_are_gone_is_not_noted(
+    store: CallStore, database: Database
+) -> None:
+    store.add(make_calls(5))
+    if database.dialect == "sqlite":
+        store.compact(2.0)
+    store.delete(CallFilter(ids=("call-00001", "call-00003")))
+    every = [f"call-{number:05}" for number in range(5)]
+    assert store.link_made({"artefact": "a", "student": "support"}, every) == 2
+    assert database.execute("SELECT * FROM derived") == []
+    left = [every[0], every[2], every[4]]
+    assert store.link_made({"artefact": "a", "student": "support"}, left) == 0
+    assert ids(store.linked("artefact", "a")) == left
+
+
+def test_a_deletion_either_names_what_is_made_or_is_seen(place: str) -> None:
+    with open_database(place) as database:
+        CallStore(database).add(make_calls(200))
+    ready = threading.Barrier(2)
+    gone: list[int] = []
+    named: list[tuple[str, ...]] = []
+
+    def make() -> None:
+        with open_database(place) as database:
+            ready.wait()
+            names = [f"call-{number:05}" for number in range(200)]
+            gone.append(CallStore(database).link_made({"student": "support"}, names))
+
+    def delete() -> None:
+        with open_database(place) as database:
+            ready.wait()
+            named.append(CallStore(database).delete(EVERYTHING).students)
+
+    threads = [threading.Thread(target=work) for work in (make, delete)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (gone, named) in [([0], [("support",)]), ([200], [()])]
 
 
 def test_a_deleted_call_may_be_added_again(store: CallStore) -> None:

@@ -9,15 +9,16 @@ import orjson
 import pytest
 
 from locum.cli.distilled import print_result
+from locum.cli.kept_files import keep_student
 from locum.cli.places import TaskFolder, task_folder
 from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.config import Settings
 from locum.distillation import distill
-from locum.errors import QualityGateError, UsageError
+from locum.errors import InputError, QualityGateError, UsageError
 from locum.extraction import distill_extraction
-from locum.promotion import compare_with_promoted, read_standings
+from locum.promotion import compare_with_promoted, promote_student, read_standings
 from locum.schema import Example
-from locum.store import PromotionStore, ShadowStore, open_database
+from locum.store import CallFilter, CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import refusal
 from tests.json_traffic import make_answers, make_short_mails, make_short_task
 from tests.promoted import (
@@ -34,10 +35,12 @@ from tests.promoted import (
 from tests.traffic import make_examples, make_task
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from locum.distillation import Distillation
     from locum.export import CertifiedStudent
+    from locum.schema import Call
     from locum.store import Database
 
 # Of each label the same text often, and as many of which the student is unsure.
@@ -124,6 +127,51 @@ def test_one_that_was_revoked_makes_place(tmp_path: Path) -> None:
     assert found == (True, "the student before it was revoked")
 
 
+def promoted_by_command(tmp_path: Path) -> Database:
+    """A store whose promoted student is known to have learned from its calls."""
+    place = tmp_path / "store.sqlite"
+    learned_from = [Example("a text", call_id=call.facts.id) for call in label_calls()]
+    database = open_database(place)
+    CallStore(database).add(label_calls())
+    keep_student(with_threshold(0.7), tmp_path / "new", learned_from, place)
+    promote_student(database, tmp_path / "new", percent=100.0, shadow=0.02)
+    return database
+
+
+def test_one_that_learned_from_deleted_calls_makes_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone, left = label_calls()[:1], label_calls()[1:]
+    with promoted_by_command(tmp_path) as database:
+        before = PromotionStore(database).find("support")
+        CallStore(database).delete(CallFilter(ids=(gone[0].facts.id,)))
+        assert not refresh(tmp_path, None, left)
+        said = " ".join(capsys.readouterr().err.split())
+        assert "goes on answering, and learned from calls that were deleted since" in said
+        assert "locum demote support ends that" in said
+        # It answers fewer than the one before.
+        assert refresh(tmp_path, with_threshold(0.99999), left)
+        after = PromotionStore(database).find("support")
+        assert before is not None
+        assert after is not None
+        assert after.artefact != before.artefact
+        assert not CallStore(database).learned_from_deleted(after.artefact)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the student before it learned from calls that were deleted since" in said
+
+
+def test_one_that_was_made_of_calls_that_were_deleted_meanwhile_is_not_kept(
+    tmp_path: Path,
+) -> None:
+    with promoted(tmp_path) as database:
+        before = PromotionStore(database).find("support")
+        CallStore(database).delete(CallFilter(ids=(label_calls()[0].facts.id,)))
+        with pytest.raises(InputError, match="1 of the 150 calls that were read were deleted"):
+            refresh(tmp_path, with_threshold(0.3))
+        assert PromotionStore(database).find("support") == before
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("damage", ["plan", "student"])
 def test_one_that_cannot_be_read_makes_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
@@ -156,13 +204,16 @@ class _Trained(NamedTuple):
     certified_on: list[tuple[str, str]]
 
 
-def refresh(tmp_path: Path, student: CertifiedStudent | None) -> bool:
+def refresh(
+    tmp_path: Path, student: CertifiedStudent | None, calls: Sequence[Call] | None = None
+) -> bool:
     place = tmp_path / "store.sqlite"
     folder = TaskFolder(
         tmp_path / "new", tmp_path / "report", tmp_path / "synthetic", tmp_path / "models"
     )
     found = cast("Distillation", _Trained(student, [*SEEN, *UNSEEN]))
-    learned_from = [Example("a text", call_id=call.facts.id) for call in label_calls()]
+    calls = label_calls() if calls is None else calls
+    learned_from = [Example("a text", call_id=call.facts.id) for call in calls]
     with open_database(place) as database:
         before = begin_refresh("support", database, None)
         return keep_or_promote(before, found, folder, Settings(), learned_from, place)

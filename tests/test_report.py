@@ -261,6 +261,10 @@ def test_a_deletion_names_the_report_that_calls_went_into(
         assert store.delete(CallFilter(ids=(calls[1].facts.id,))).reports == ()
         deletion = store.delete(CallFilter(ids=(calls[0].facts.id,)))
     assert (deletion.students, deletion.reports) == ((), (distilled.task.name,))
+    folder.report.unlink()
+    with pytest.raises(InputError, match="1 of the 1 calls that were read were deleted meanwhile"):
+        keep_report(distilled, folder, learned_from, place)
+    assert not folder.report.exists()
 
 
 @pytest.mark.parametrize("shares", [(0.4, 0.4), (0.33960292, 0.33960291), (0.0, 1.0), (0.7,)])

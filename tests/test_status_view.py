@@ -12,8 +12,9 @@ from locum.serving.interval_drawing import WIDTH, draw_interval
 from locum.serving.recorder_deaths import NO_DEATHS, Deaths
 from locum.serving.stand_in_metrics import Process
 from locum.serving.status_view import Health, render_live, render_page
-from locum.store import open_database
-from tests.status_stores import Story, tell
+from locum.store import CallFilter, CallStore, open_database
+from tests.call_samples import make_call
+from tests.status_stores import ARTEFACT, Story, tell
 from tests.test_report import XSS, Page
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ def test_what_another_version_promoted_shows_its_cure_and_no_promise(tmp_path: P
     assert "Agreement 98.0%" in html
     for figure in ("promised 0", "0.0% expected", "Teacher ", 'class="promise"'):
         assert figure not in html
+
+
+def test_the_page_says_that_a_student_learned_from_deleted_calls(tmp_path: Path) -> None:
+    said = "its student learned from calls that were deleted since"
+    assert said not in shown(tmp_path, Story())
+    with open_database(tmp_path / "calls.sqlite") as database:
+        store = CallStore(database)
+        store.add([make_call("one")])
+        store.link_made({"artefact": ARTEFACT}, ["one"])
+        store.delete(CallFilter(ids=("one",)))
+        html = render_live(read_standings(database), WELL, 1_790_000_000.0, "")
+    assert said in html
 
 
 @pytest.mark.parametrize(

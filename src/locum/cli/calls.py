@@ -204,7 +204,12 @@ def delete_calls(
     deleted = count_of_calls(deletion.calls)
     typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for student in deletion.students:
-        typer.echo(f"the student of {student!r} learned from some: locum distill {student}")
+        typer.echo(_learned(student, is_promoted=student in deletion.promoted))
+    for ended in deletion.ended:
+        typer.echo(
+            f"the store keeps a student of {ended!r} that learned from some, and answers no more: "
+            "it goes when another is promoted"
+        )
     # A student of before reports were noted has one as well.
     for task_name in sorted({*deletion.students, *deletion.reports}):
         report = task_folder(task_name, home).report
@@ -254,6 +259,15 @@ def _tell_unknown_files(store: CallStore) -> None:
             "was moved away, move it into the folder beside that",
             markup=False,
         )
+
+
+def _learned(task: str, *, is_promoted: bool) -> str:
+    if is_promoted:
+        return (
+            f"the promoted student of {task!r} learned from some, and goes on answering: "
+            f"locum distill {task} --refresh, or locum demote {task}"
+        )
+    return f"the student of {task!r} learned from some: locum distill {task}"
 
 
 def _listed(facts: CallFacts) -> list[str]:

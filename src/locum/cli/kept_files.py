@@ -47,18 +47,21 @@ def keep_report(
 ) -> bool:
     """Write the report; where that fails, say why, as its result is still to be printed.
 
-    A deletion of a call that it was made of names it.
+    A later deletion of a call that it was made of names it.
 
     Args:
         result: What it tells of.
         folder: Where it lies.
         examples: What it was made of.
         place: The store.
+
+    Raises:
+        InputError: Calls that it was made of were deleted meanwhile, or the store cannot be used.
     """
     from locum.report import write_report
 
+    _link(place, {"report": result.task.name}, examples)
     try:
-        _link(place, {"report": result.task.name}, examples)
         write_report(result, folder.report)
     except InputError as error:
         stderr_console().print(f"note: the result has no report: {error}", markup=False)
@@ -84,13 +87,18 @@ def keep_student(
 ) -> None:
     """Save a student, and remember which calls it learned from.
 
-    A deletion of one of them names the task, and the student alone can be promoted by them.
+    A later deletion of one of them names the task, and the student alone can be promoted by them.
 
     Args:
         student: The student.
         folder: Of its artefact.
         examples: What it learned from.
         place: The store.
+
+    Raises:
+        ArtefactError: The folder cannot be written.
+        InputError: Calls that it learned from were deleted meanwhile, or the store cannot be used;
+            the folder stays as it was.
     """
     from locum.export import save_artefact
 
@@ -101,15 +109,19 @@ def keep_student(
 
 
 def _link(place: str | Path, keys: Mapping[DerivedKind, str], examples: Sequence[Example]) -> None:
-    """Note what was derived from the calls among some examples, by its kind."""
+    """Note what was made of the calls among some examples, by its kind."""
     from locum.store import CallStore
 
     ids = [example.call_id for example in examples if example.call_id is not None]
-    if ids:
-        with open_existing(place) as database:
-            store = CallStore(database)
-            for kind, key in keys.items():
-                store.link(kind, [(key, call_id) for call_id in ids])
+    if not ids:
+        return
+    with open_existing(place) as database:
+        gone = CallStore(database).link_made(keys, ids)
+    if gone:
+        raise InputError(
+            f"{gone:,} of the {len(set(ids)):,} calls that were read were deleted meanwhile, so "
+            "nothing that was made of them is kept: run it again"
+        )
 
 
 def put_aside(student: Path) -> None:

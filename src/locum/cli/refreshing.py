@@ -124,9 +124,15 @@ def _tell(sentence: str) -> None:
 
 def _as_it_was(database: Database, promotion: Promotion) -> str:
     from locum.promotion import is_readable
+    from locum.store import CallStore
 
     if promotion.state != "active":
         return f"the student stays {promotion.state}"
     if not is_readable(database, promotion):
         return "its teacher goes on answering all calls, as the promotion cannot be read"
+    if CallStore(database).learned_from_deleted(promotion.artefact):
+        return (
+            "the promoted student goes on answering, and learned from calls that were deleted "
+            f"since: locum demote {promotion.task} ends that"
+        )
     return "the promoted student goes on answering"

@@ -161,7 +161,8 @@ def _lines(standing: Standing) -> list[str]:
     ] * (standing.state == "unreadable")
     spent = f"{standing.task}: {_spent(standing)}"
     prompts = [_other_prompt(standing.task, one) for one in standing.other_prompts[:_SHOWN_PROMPTS]]
-    return [*unreadable, sure, *_failed(standing), *prompts, spent, *happened, *differing]
+    calls = [*_failed(standing), *prompts, spent]
+    return [*unreadable, sure, *calls, *_deleted(standing), *happened, *differing]
 
 
 def _other_prompt(task: str, prompt: OtherPrompt) -> str:
@@ -171,6 +172,15 @@ def _other_prompt(task: str, prompt: OtherPrompt) -> str:
         "format alone differ from what the student learned from: if the application changed them, "
         f"learn from these, locum distill {prompt.fingerprint}"
     )
+
+
+def _deleted(standing: Standing) -> list[str]:
+    if not standing.learned_from_deleted:
+        return []
+    said = f"{standing.task}: its student learned from calls that were deleted since"
+    if standing.state == "active":
+        said += f": locum distill {standing.task} --refresh, or locum demote {standing.task}"
+    return [said]
 
 
 def _failed(standing: Standing) -> list[str]:

@@ -14,7 +14,7 @@ from locum.promotion.judge import Judge
 from locum.promotion.plan import read_plan
 from locum.promotion.unpacking import unpack_student
 from locum.schema import Generation, Prediction
-from locum.store import PromotionStore
+from locum.store import CallStore, PromotionStore
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
@@ -76,11 +76,11 @@ def compare_with_promoted(
     """Compare two students on the inputs on which the new one was certified.
 
     The new one is better where the promoted one was revoked, cannot be read or is written by what
-    does not write any more, so that it answers no call; or where these inputs rule out, by an exact
-    binomial test, that it keeps its promise; or where the new one answers more of them, by at least
-    one standard error of the difference. The promoted one may have learned from some of them, which
-    speaks for it alone. Both are judged by what the new one is to say: an object that lacks a field
-    of its schema agrees with none.
+    does not write any more, so that it answers no call; or learned from calls that were deleted
+    since; or where these inputs rule out, by an exact binomial test, that it keeps its promise; or
+    where the new one answers more of them, by at least one standard error of the difference. The
+    promoted one may have learned from some of them, which speaks for it alone. Both are judged by
+    what the new one is to say: an object that lacks a field of its schema agrees with none.
 
     Args:
         database: The store.
@@ -90,8 +90,8 @@ def compare_with_promoted(
     """
     if new.certificate is None:
         return Refreshed(better=False, reason="it is certified for single fields alone")
-    if promotion.state == "revoked":
-        return Refreshed(better=True, reason="the student before it was revoked")
+    if reason := _why_at_once(database, promotion):
+        return Refreshed(better=True, reason=reason)
     judge = Judge.of(new)
     with tempfile.TemporaryDirectory() as scratch:
         old = _load(database, promotion, Path(scratch))
@@ -112,6 +112,15 @@ def compare_with_promoted(
     if promise is None or before.rule_out(promise):
         return Refreshed(better=True, reason=f"{shown}, too little for its promise")
     return Refreshed(now.coverage - before.coverage > _standard_error(now, before), shown)
+
+
+def _why_at_once(database: Database, promotion: Promotion) -> str:
+    """Say why a student makes place however well it does; empty where it need not."""
+    if promotion.state == "revoked":
+        return "the student before it was revoked"
+    if CallStore(database).learned_from_deleted(promotion.artefact):
+        return "the student before it learned from calls that were deleted since"
+    return ""
 
 
 def is_readable(database: Database, promotion: Promotion) -> bool:

@@ -9,7 +9,7 @@ from locum.errors import InputError
 from locum.promotion.other_prompts import OtherPrompt, find_other_prompts
 from locum.promotion.plan import read_plan
 from locum.promotion.usage import Usage
-from locum.store import PromotionStore, Route, ShadowStore, hour_begin
+from locum.store import CallStore, PromotionStore, Route, ShadowStore, hour_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +73,7 @@ class Standing(NamedTuple):
         shadow: Share of calls that are sampled.
         artefact: SHA-256 of its manifest.
         changed: When its state last changed, in seconds since 1970.
+        learned_from_deleted: Whether it learned from calls that were deleted since.
         teacher: Who answers else; this and what follows is ``None`` where no plan says it.
         target: The promised agreement on what it answers.
         confidence: Of the promise.
@@ -102,6 +103,7 @@ class Standing(NamedTuple):
     shadow: float
     artefact: str
     changed: float
+    learned_from_deleted: bool
     teacher: str | None
     target: float | None
     confidence: float | None
@@ -169,12 +171,16 @@ def read_standings(
         InputError: The store cannot be read.
         UsageError: Calls are to be looked at that are archived, and ``locum[parquet]`` is missing.
     """
-    promotions, shadows = PromotionStore(database), ShadowStore(database)
+    promotions, shadows, store = (
+        PromotionStore(database),
+        ShadowStore(database),
+        CallStore(database),
+    )
     begin = None if since is None else hour_begin(since)
     found = []
     for promotion in promotions.all():
         if task in {None, promotion.task}:
-            standing = _standing(promotion, promotions, shadows, begin, by)
+            standing = _standing(promotion, promotions, shadows, store, begin, by)
             prompts = _other_prompts(database, promotion, framer, since)
             found.append(standing._replace(other_prompts=prompts))
     return found
@@ -198,6 +204,7 @@ def _standing(
     promotion: Promotion,
     promotions: PromotionStore,
     shadows: ShadowStore,
+    store: CallStore,
     since: int | None,
     by: Grouping | None,
 ) -> Standing:
@@ -213,6 +220,7 @@ def _standing(
         shadow=promotion.shadow,
         artefact=promotion.artefact,
         changed=promotion.changed,
+        learned_from_deleted=store.learned_from_deleted(promotion.artefact),
         teacher=planned.teacher,
         target=planned.target,
         confidence=planned.confidence,

@@ -24,6 +24,7 @@ from locum.store.deletion import Deletion, delete_calls
 from locum.store.derived import DerivedKind, link_derived
 from locum.store.known_calls import archived_hashes, recorded_times
 from locum.store.labels import LabelStore, find_soft_labels
+from locum.store.made import learned_from_deleted, link_made
 from locum.store.marks import with_marks
 from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader
@@ -208,6 +209,26 @@ class CallStore:
                 a manifest, or a time, each with the id of a call that it stems from.
         """
         link_derived(self._database, kind, links)
+
+    def link_made(self, keys: Mapping[DerivedKind, str], call_ids: Iterable[str]) -> int:
+        """Note what was just made of calls that were read before, if all of them are still there.
+
+        Args:
+            keys: What was made, by its kind; both as for `link`.
+            call_ids: The calls.
+
+        Returns:
+            How many of them were deleted meanwhile; where any were, nothing is noted.
+        """
+        return link_made(self._database, keys, call_ids)
+
+    def learned_from_deleted(self, artefact: str) -> bool:
+        """Tell whether a student learned from calls that were deleted since.
+
+        Args:
+            artefact: SHA-256 of its manifest.
+        """
+        return learned_from_deleted(self._database, artefact)
 
     def linked(self, kind: DerivedKind, key: str) -> Iterator[Call]:
         """Yield the calls that something was derived from, as far as they are still there.

@@ -12,6 +12,7 @@ from locum.store.archive import (
     list_archives,
     new_file,
 )
+from locum.store.derived import DELETED, put_derived
 from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
 
@@ -31,7 +32,7 @@ _ANSWERS = f"""
         WHERE other.kind = 'answer' AND other.key = derived.key AND other.call_id NOT IN {_DOOMED}
     )
 """  # noqa: S608 - no value in it
-_TASKS = f"""
+_MADE = f"""
     SELECT DISTINCT key FROM derived WHERE kind = ? AND call_id IN {_DOOMED} ORDER BY key
 """  # noqa: S608 - no value in it
 
@@ -49,6 +50,8 @@ class Deletion(NamedTuple):
         reports: Tasks whose reports were made of deleted calls, and may quote them.
         written: Tasks with synthetic inputs that were written after deleted calls, and may repeat
             them.
+        promoted: Tasks whose promoted students learned from deleted calls, and go on answering.
+        ended: Tasks whose students did, and answer no more, but are kept in the store.
     """
 
     calls: int
@@ -57,6 +60,8 @@ class Deletion(NamedTuple):
     students: tuple[str, ...]
     reports: tuple[str, ...]
     written: tuple[str, ...]
+    promoted: tuple[str, ...]
+    ended: tuple[str, ...]
 
 
 class _Rewritten(NamedTuple):
@@ -91,7 +96,7 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
     if database.archive is not None and files:
         rewritten = _rewrite(database, database.archive, files, where)
     with database.transaction():
-        # What answers stem from stays as it is while they are written.
+        # What answers, students and reports stem from stays as it is while they are noted.
         lock_ledgers(database)
         if list_archives(database, database, where) != files:
             raise ArchiveChangedError
@@ -139,10 +144,16 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
-    students, reports, written = (
-        tuple(name for (name,) in database.execute(_TASKS, (kind,)))
-        for kind in ("student", "report", "written")
+    students, reports, written, artefacts = (
+        tuple(key for (key,) in database.execute(_MADE, (kind,)))
+        for kind in ("student", "report", "written", "artefact")
     )
+    promotions = database.execute("SELECT task, state, artefact FROM promotions ORDER BY task")
+    learned = [(task, state) for task, state, artefact in promotions if artefact in artefacts]
+    promoted = tuple(task for task, state in learned if state == "active")
+    ended = tuple(task for task, state in learned if state != "active")
+    # Which students learned from deleted calls stays known, and from which calls does not.
+    put_derived(database, "artefact", [(artefact, DELETED) for artefact in artefacts])
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it
     # Whether student and teacher agreed says nothing of the call, and the watch goes on counting.
     database.execute(
@@ -154,4 +165,4 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
             "(SELECT number FROM doomed WHERE number IS NOT NULL)"
         )
     database.execute("DROP TABLE doomed")
-    return Deletion(calls, len(archived), answers, students, reports, written)
+    return Deletion(calls, len(archived), answers, students, reports, written, promoted, ended)

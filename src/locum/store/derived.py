@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from locum.store.database import Database
 
-__all__ = ["DerivedKind", "find_linked", "link_derived", "put_derived"]
+__all__ = ["DELETED", "DerivedKind", "find_linked", "link_derived", "put_derived"]
 
 DerivedKind = Literal["answer", "student", "artefact", "report", "written", "deferred", "untimed"]
+DELETED = ""
+"""Stands for the id of a call that was deleted."""
 
 
 def link_derived(database: Database, kind: DerivedKind, links: Iterable[tuple[str, str]]) -> None:
