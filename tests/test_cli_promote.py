@@ -10,7 +10,15 @@ import pytest
 from locum.cli.kept_files import keep_student
 from locum.cli.places import whole_name
 from locum.schema import Example
-from locum.store import CallStore, PromotionStore, Shadow, ShadowStore, Tally, open_database
+from locum.store import (
+    CallFilter,
+    CallStore,
+    PromotionStore,
+    Shadow,
+    ShadowStore,
+    Tally,
+    open_database,
+)
 from tests.commands import in_json, locum, refusal, run
 from tests.promoted import (
     chat_request,
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
     from locum.export import CertifiedExtractor, CertifiedStudent
     from locum.schema import Call
+    from locum.store import Promotion
 
 BREAKS = "agreement fell below the promised 0.9"
 
@@ -73,6 +82,7 @@ def test_a_student_is_promoted_with_its_files_and_its_plan(home: Path) -> None:
         "foreseen": None,
         "varying": None,
         "warnings": [],
+        "learned_from_deleted": False,
     }
     (home / "support" / "student" / "weights.safetensors").unlink()
     with open_database(home / "locum.sqlite") as database:
@@ -261,6 +271,53 @@ def test_a_call_that_is_deleted_names_what_learned_from_it(home: Path) -> None:
     said = locum(home, "calls", "delete", "--yes", "--model", "teacher-1")
     assert "the student of 'support' learned from some: locum distill support" in said
     assert "knows no call from which" in refusal(home, "promote", "support")
+
+
+def test_a_deletion_says_that_a_promoted_student_learned_from_some(home: Path) -> None:
+    locum(home, "promote", "support")
+    first, second, *_ = label_calls()
+    assert in_json(home, "status")["tasks"][0]["learned_from_deleted"] is False
+    said = locum(home, "calls", "delete", "--yes", first.facts.id)
+    assert "the promoted student of 'support' learned from some, and goes on answering: " in said
+    assert "locum distill support --refresh, or locum demote support" in said
+    said = " ".join(locum(home, "status").split())
+    assert "support: its student learned from calls that were deleted since: locum distill" in said
+    assert in_json(home, "status")["tasks"][0]["learned_from_deleted"] is True
+    locum(home, "demote", "support")
+    said = locum(home, "calls", "delete", "--yes", second.facts.id)
+    assert "the student of 'support' learned from some: locum distill support" in said
+    assert "the store keeps a student of 'support' that learned from some" in said
+
+
+@pytest.mark.parametrize("pruned", [100, 150], ids=["some", "all"])
+def test_a_canary_is_widened_by_its_plan_where_calls_were_pruned(home: Path, pruned: int) -> None:
+    locum(home, "promote", "support", "--percent", "10")
+    before = promotion(home)
+    ids = [call.facts.id for call in label_calls()]
+    with open_database(home / "locum.sqlite") as database:
+        CallStore(database).delete(CallFilter(ids=tuple(ids[:pruned])))
+    said = locum(home, "promote", "support", "--percent", "50")
+    assert "recognises  what it did before, as calls that it learned from were deleted" in said
+    assert promotion(home).percent == 50
+    assert promotion(home).plan == before.plan
+    locum(home, "demote", "support")
+    assert in_json(home, "promote", "support")["learned_from_deleted"] is True
+    assert promotion(home).plan == before.plan
+
+
+def test_a_plan_that_cannot_be_read_is_made_of_the_calls_that_are_left(home: Path) -> None:
+    locum(home, "promote", "support")
+    with open_database(home / "locum.sqlite") as database:
+        CallStore(database).delete(CallFilter(ids=(label_calls()[0].facts.id,)))
+        database.execute("UPDATE promotions SET plan = ?", (b"{}",))
+    said = locum(home, "promote", "support")
+    assert "recognises  149 of the 149 calls left that it learned from" in said
+
+
+def promotion(home: Path) -> Promotion:
+    with open_database(home / "locum.sqlite") as database:
+        [found] = PromotionStore(database).all()
+    return found
 
 
 def test_calls_without_an_instruction_have_to_be_named(tmp_path: Path) -> None:

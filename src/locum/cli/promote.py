@@ -20,6 +20,7 @@ from locum.errors import InputError, QualityGateError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from locum.promotion.prepare import Prepared
     from locum.store import Database, Promotion
 
 __all__ = ["demote_command", "promote_command", "refuse_revoked"]
@@ -64,20 +65,17 @@ def promote_command(
     with open_existing(store_place(home, settings)) as database:
         if percent:
             refuse_revoked(database, name, folder)
-        promotion, prepared = promote_student(
+        promotion, prepared, learned_from_deleted = promote_student(
             database, folder, percent=percent, shadow=shadow, redaction=settings.redaction
         )
     if json_output:
-        said = prepared.to_object()
+        said = prepared.to_object() | {"learned_from_deleted": learned_from_deleted}
         print_json(_to_object(promotion) | said)
         return
     plan = prepared.plan
     models = ", ".join(sorted({frame.model for frame in plan.recognition.frames}))
     typer.echo(_describe(promotion))
-    typer.echo(
-        f"recognises  {prepared.recognised:,} of the {prepared.calls:,} calls that it learned "
-        f"from; model {models}"
-    )
+    typer.echo(f"recognises  {_recognised(prepared, left=learned_from_deleted)}; model {models}")
     if prepared.foreseen and prepared.varying:
         newer, recognised = prepared.foreseen
         typer.echo(
@@ -172,6 +170,14 @@ def refuse_revoked(database: Database, task: str, folder: Path) -> None:
     told = before is not None and before.state == "revoked" and before.artefact == artefact
     reason = before.reason if before is not None and told else "it broke its promise"
     raise QualityGateError(_REVOKED.format(task=task, reason=reason))
+
+
+def _recognised(prepared: Prepared, *, left: bool) -> str:
+    """What it recognises of the calls that it learned from, or of those that are left."""
+    if not prepared.calls:
+        return "what it did before, as calls that it learned from were deleted since"
+    calls = f"{prepared.calls:,} calls{' left' * left}"
+    return f"{prepared.recognised:,} of the {calls} that it learned from"
 
 
 def _describe(promotion: Promotion) -> str:

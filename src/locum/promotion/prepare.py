@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call, JsonObject
 
-__all__ = ["Prepared", "prepare_plan"]
+__all__ = ["Prepared", "keep_plan", "prepare_plan"]
 
 _FEWEST_FOR_A_LINE = 10
 # Their integrations note the model that an answer names, in the place of the one that was asked.
@@ -164,6 +164,11 @@ def prepare_plan(
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     unworded = _unworded(student, labels)
     return Prepared(plan, count, len(seen), stored, unworded, foreseen, varying, _warnings(student))
+
+
+def keep_plan(student: AnyStudent, plan: Plan) -> Prepared:
+    """Return a student's plan as it is, where not all of its calls can be looked at any more."""
+    return Prepared(plan, 0, 0, 0, _unworded(student, plan.labels), warnings=_warnings(student))
 
 
 def _usable(calls: Iterable[Call], framer: Framer) -> tuple[list[_Seen], Counter[str]]:

@@ -10,7 +10,7 @@ from locum.export import load_artefact
 from locum.promotion.artefact_files import read_artefact_files
 from locum.promotion.framer import Framer
 from locum.promotion.plan import read_plan, write_plan
-from locum.promotion.prepare import Prepared, prepare_plan
+from locum.promotion.prepare import Prepared, keep_plan, prepare_plan
 from locum.redaction import Redactor
 from locum.replacing import read_whole
 from locum.store import CallFilter, CallStore, Promotion, PromotionStore
@@ -29,10 +29,18 @@ __all__ = ["Promoted", "promote_student"]
 
 
 class Promoted(NamedTuple):
-    """A promotion, and how its calls are recognised."""
+    """A promotion, and how its calls are recognised.
+
+    Args:
+        promotion: The promotion.
+        prepared: Its plan. Where that is kept from the same student's promotion before, no calls
+            were looked at.
+        learned_from_deleted: Whether the student learned from calls that were deleted since.
+    """
 
     promotion: Promotion
     prepared: Prepared
+    learned_from_deleted: bool
 
 
 def promote_student(
@@ -45,6 +53,9 @@ def promote_student(
     expected: int | None = None,
 ) -> Promoted:
     """Let a student stand in for its teacher from now on.
+
+    Where it is promoted already, or was last, and calls that it learned from were deleted since,
+    its plan stays as it was made of all of them.
 
     Args:
         database: The store, with the calls that it learned from.
@@ -63,12 +74,16 @@ def promote_student(
     student, artefact = read_whole(folder, _read)
     name = student.task.name
     store = CallStore(database)
-    redactor = Redactor(student.redaction)
-    # As it learned from them: rules of redaction may be younger than a call.
-    calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
-    shared = partial(_is_shared, store, name)
-    prepared = prepare_plan(student, calls, shared, Framer(redaction))
     promotions = PromotionStore(database)
+    learned_from_deleted = store.learned_from_deleted(artefact.sha256)
+    before = promotions.find(name) if learned_from_deleted else None
+    prepared = _as_before(student, artefact.sha256, before)
+    if prepared is None:
+        redactor = Redactor(student.redaction)
+        # As it learned from them: rules of redaction may be younger than a call.
+        calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
+        shared = partial(_is_shared, store, name)
+        prepared = prepare_plan(student, calls, shared, Framer(redaction))
     _refuse_overlap(promotions, name, prepared.plan.recognition)
     promotion = promotions.promote(
         name,
@@ -79,11 +94,21 @@ def promote_student(
         shadow=shadow,
         expected=expected,
     )
-    return Promoted(promotion, prepared)
+    return Promoted(promotion, prepared, learned_from_deleted)
 
 
 def _read(folder: Path) -> tuple[AnyStudent, ArtefactFiles]:
     return load_artefact(folder), read_artefact_files(folder)
+
+
+def _as_before(student: AnyStudent, artefact: str, before: Promotion | None) -> Prepared | None:
+    """Return the plan by which the same student was promoted; ``None`` where it was not."""
+    if before is None or before.artefact != artefact:
+        return None
+    try:
+        return keep_plan(student, read_plan(before))
+    except InputError:
+        return None
 
 
 def _refuse_overlap(promotions: PromotionStore, task: str, recognition: Recognition) -> None:
