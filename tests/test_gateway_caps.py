@@ -184,3 +184,18 @@ def test_the_size_of_a_request_is_that_of_what_it_says(
         for megabytes, status in ((2, 200), (4, 429)):
             long = {"role": "user", "content": "so so so " * (megabytes * 10**6 // 9)}
             assert ask(gateway, request(packed=packed, messages=[long])).status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/images/generations#/chat/completions", 400),
+        ("/openai/deployments/dear/chat/completions", 403),
+        ("/openai/deployments/mine/chat/completions", 200),
+    ],
+)
+def test_a_path_that_leads_to_another_price_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    with capped(tmp_path, monkeypatch) as gateway:
+        assert ask(gateway, request(path=path)).status == status

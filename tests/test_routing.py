@@ -16,7 +16,7 @@ from locum.serving.bodies import read_body, unpack
 from locum.serving.forwarder import read_call
 from locum.serving.origin import Origin, is_metadata_address
 from locum.serving.refusals import Refusal
-from locum.serving.routing import Caller, Keys, Router, find_endpoint
+from locum.serving.routing import Caller, Keys, Router, find_endpoint, path_model
 from locum.serving.wire import Headers, Request
 
 KEY = "sk-own-0123456789"
@@ -213,6 +213,10 @@ def test_no_upstream_is_a_clear_refusal() -> None:
         b"/v1/..%2fadmin/..",
         b"/v1/%5c..%5cadmin",
         b"*",
+        b"/v1/images/generations#/chat/completions",
+        b"/v1/images/generations%23/chat/completions",
+        b"/v1/images/generations%3F/chat/completions",
+        b"/v1/chat/completions?a=1#b",
     ],
 )
 def test_targets_that_lead_elsewhere_are_refused(target: bytes) -> None:
@@ -238,6 +242,20 @@ def test_targets_that_lead_elsewhere_are_refused(target: bytes) -> None:
 def test_the_end_of_a_path_tells_the_api(target: bytes, endpoint: str) -> None:
     assert find_endpoint(request(target)) == endpoint
     assert find_endpoint(request(target, method=b"GET")) == "other"
+
+
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [
+        (b"/openai/deployments/gpt-5-pro/chat/completions?api-version=1", "gpt-5-pro"),
+        (b"/openai/Deployments//my%20model/chat/completions", "my model"),
+        (b"/v1/engines/davinci/completions", "davinci"),
+        (b"/v1/chat/completions?a=/deployments/x/", None),
+        (b"/v1/deployments", None),
+    ],
+)
+def test_a_path_may_name_the_model(target: bytes, model: str | None) -> None:
+    assert path_model(request(target)) == model
 
 
 # Keys

@@ -103,6 +103,26 @@ def test_a_call_to_which_its_provider_adds_is_refused() -> None:
     assert kept.reserve("free", BODY | {"conversation": "conv_1"}, 1) is None
 
 
+def test_a_call_that_is_sold_at_another_price_is_refused() -> None:
+    kept = spending()
+    known(kept, 0.0)
+    with pytest.raises(Refusal, match="service_tier 'priority' costs is not known") as refused:
+        kept.reserve("shop", BODY | {"service_tier": "priority"}, 1)
+    assert (refused.value.status, refused.value.code) == (403, "unknown_price")
+    assert kept.reserve("shop", BODY | {"service_tier": "flex"}, 1) is not None
+
+
+def test_a_call_whose_path_names_another_model_is_refused() -> None:
+    kept = spending()
+    known(kept, 0.0)
+    with pytest.raises(Refusal, match="the path names the model 'dear', the body 'm'") as refused:
+        kept.reserve("shop", BODY, 1, "dear")
+    assert (refused.value.status, refused.value.code) == (403, "unknown_price")
+    assert not kept.may_spend("shop", BODY, 1, "dear")
+    assert kept.reserve("shop", BODY, 1, "m") is not None
+    assert kept.reserve("free", BODY, 1, "dear") is None
+
+
 @pytest.mark.parametrize(
     ("body", "tokens"),
     [

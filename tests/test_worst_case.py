@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from locum.prices import Tokens
-from locum.serving.worst_case import find_unseen, worst_tokens
+from locum.serving.worst_case import find_dearer, find_unseen, worst_tokens
 
 IMAGE, CONTEXT = 50_000, 1_000_000
 URL, DATA = "https://example.org/a", "data:application/pdf;base64,JVBERi0="
@@ -116,3 +116,19 @@ def test_numbers_are_read_as_lenient_servers_read_them(body: dict[str, Any], tok
 )
 def test_what_a_provider_adds_to_a_call_is_found(body: dict[str, Any], unseen: str | None) -> None:
     assert find_unseen(body) == unseen
+
+
+@pytest.mark.parametrize(
+    ("body", "dearer"),
+    [
+        ({}, None),
+        ({"service_tier": None, "speed": "standard", "inference_geo": "global"}, None),
+        ({"service_tier": "auto"}, None),
+        ({"service_tier": "priority"}, "the service_tier 'priority'"),
+        ({"service_tier": {}}, "the service_tier {}"),
+        ({"speed": "fast"}, "the speed 'fast'"),
+        ({"inference_geo": "us"}, "the inference_geo 'us'"),
+    ],
+)
+def test_what_has_a_price_of_its_own_is_found(body: dict[str, Any], dearer: str | None) -> None:
+    assert find_dearer(body) == dearer

@@ -94,7 +94,7 @@ class Dispatcher:
     def may_shadow(self, call: ActiveCall) -> bool:
         """Tell whether a call may be sent to its teacher for the record alone."""
         application = call.request.caller.application
-        may_spend = self._spending.may_spend(application, call.body, call.size)
+        may_spend = self._spending.may_spend(application, call.body, call.size, call.path_model)
         return may_spend and len(self._shadows) < _MOST_SHADOWS
 
     async def _answer_as_before(self, call: ActiveCall, client: ClientConnection) -> None:
@@ -122,7 +122,7 @@ class Dispatcher:
             if call.endpoint == "other":
                 self._spending.refuse_unpriced(application, call.request.method)
                 application = None
-            reserved = self._spending.reserve(application, call.body, call.size)
+            reserved = self._spending.reserve(application, call.body, call.size, call.path_model)
         except Refusal as refusal:
             client.refuse(refusal, anthropic=call.endpoint == "messages")
             return

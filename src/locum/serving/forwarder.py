@@ -12,7 +12,7 @@ from locum.serving.bodies import read_body, read_model
 from locum.serving.late_scores import read_score
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
-from locum.serving.routing import find_endpoint
+from locum.serving.routing import find_endpoint, path_model
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
 from locum.traffic import read_answer
@@ -90,6 +90,11 @@ class ActiveCall(NamedTuple):
         """The model that is asked for; empty where none is named."""
         model = self.body.get("model")
         return model if isinstance(model, str) else ""
+
+    @property
+    def path_model(self) -> str | None:
+        """The model that its path names; ``None`` where it names none."""
+        return path_model(self.request)
 
 
 def read_call(request: Request, received: float, router: Router, most: int) -> ActiveCall:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from locum.errors import UsageError
 from locum.serving.origin import Origin
@@ -30,6 +30,7 @@ __all__ = [
     "Upstream",
     "find_endpoint",
     "names_this_computer",
+    "path_model",
     "speaks_anthropic",
 ]
 
@@ -42,6 +43,9 @@ KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
 _COOKIE = b"cookie"
 _CREDENTIALS = KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization", _COOKIE}
 _MOST_CALLERS = 1_024
+# What ends a path, or is another sign for its slash, for some servers and not for others.
+_ENDS_PATH = re.compile(rb"[\\#?]")
+_PATH_MODEL = re.compile(r"/(?:deployments|engines)/+([^/]+)/", re.IGNORECASE)
 _LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
 
@@ -61,6 +65,12 @@ def find_endpoint(request: Request) -> Endpoint:
     endpoint = endpoint_of_path(request.target.decode("latin-1"))
     is_anthropic = speaks_anthropic(request.target, request.headers)
     return endpoint if (endpoint == "messages") == is_anthropic else "other"
+
+
+def path_model(request: Request) -> str | None:
+    """Return the model that a request's path names, as Azure's do; ``None`` where it names none."""
+    found = _PATH_MODEL.search(unquote(request.path.decode("latin-1")))
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,9 @@ def _check_target(request: Request) -> None:
     path = request.path
     if b"%" in path:
         path = unquote_to_bytes(path)
-    if not path.startswith(b"/") or (b".." in path and b".." in path.split(b"/")) or b"\\" in path:
+    climbs = b".." in path and b".." in path.split(b"/")
+    # No target has a fragment (RFC 9112, section 3.2): servers that take it off see another path.
+    if not path.startswith(b"/") or climbs or _ENDS_PATH.search(path) or b"#" in request.target:
         message = "the target of the request is no plain path, such as /v1/chat/completions"
         raise Refusal(400, "bad_target", message)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.prices import find_price
 from locum.serving.refusals import Refusal
-from locum.serving.worst_case import find_unseen, worst_tokens
+from locum.serving.worst_case import find_dearer, find_unseen, worst_tokens
 from locum.store import SpendStore, Spent
 
 if TYPE_CHECKING:
@@ -68,13 +68,20 @@ class Spending:
         """Whether any application has a cap."""
         return bool(self._caps)
 
-    def reserve(self, application: str | None, body: JsonObject, size: int) -> Reservation | None:
+    def reserve(
+        self,
+        application: str | None,
+        body: JsonObject,
+        size: int,
+        path_model: str | None = None,
+    ) -> Reservation | None:
         """Keep what a call may cost at worst; ``None`` where its application has no cap.
 
         Args:
             application: Who calls.
             body: What is asked.
             size: Bytes of the request, unpacked.
+            path_model: The model that its path names, if it does.
 
         Raises:
             Refusal: It could pass the cap, or nobody knows what it costs.
@@ -84,7 +91,7 @@ class Spending:
             return None
         if self._known is None:
             raise Refusal(503, "spend_unknown", "the store of what was spent cannot be read")
-        worst = self._worst_usd(application, body, size)
+        worst = self._worst_usd(application, body, size, path_model)
         pending = self._since[application] + self._reserved[application] + worst
         spent = self._known[application]
         for name, most, so_far in (
@@ -96,28 +103,43 @@ class Spending:
         self._reserved[application] += worst
         return Reservation(application, worst)
 
-    def _worst_usd(self, application: str, body: JsonObject, size: int) -> float:
+    def _worst_usd(
+        self, application: str, body: JsonObject, size: int, path_model: str | None
+    ) -> float:
         model = body.get("model")
         price = find_price(model, self._prices) if isinstance(model, str) else None
         if price is None:
-            message = (
-                f"the application {application!r} has a cap, and what the model {model!r} costs is "
-                f"not known: declare it, in [prices.{model!r}] of locum.toml"
+            reason = (
+                f"what the model {model!r} costs is not known: declare it, in [prices.{model!r}] "
+                "of locum.toml"
             )
-            raise Refusal(403, "unknown_price", message)
-        unseen = find_unseen(body)
-        if unseen is not None:
-            message = (
-                f"the application {application!r} has a cap, and what a call with {unseen} costs "
-                "is not known, as its provider adds to it: send all that is to be read in the call"
+        elif path_model is not None and path_model != model:
+            reason = (
+                f"the path names the model {path_model!r}, the body {model!r}: name the same in "
+                "both, so that its price is known"
             )
-            raise Refusal(403, "unknown_price", message)
-        return price.cost_usd(worst_tokens(body, size))
+        elif unseen := find_unseen(body):
+            reason = (
+                f"what a call with {unseen} costs is not known, as its provider adds to it: send "
+                "all that is to be read in the call"
+            )
+        elif dearer := find_dearer(body):
+            reason = f"what a call with {dearer} costs is not known: leave it out"
+        else:
+            return price.cost_usd(worst_tokens(body, size))
+        message = f"the application {application!r} has a cap, and {reason}"
+        raise Refusal(403, "unknown_price", message)
 
-    def may_spend(self, application: str | None, body: JsonObject, size: int) -> bool:
+    def may_spend(
+        self,
+        application: str | None,
+        body: JsonObject,
+        size: int,
+        path_model: str | None = None,
+    ) -> bool:
         """Tell whether `reserve` would reserve; see there for the arguments."""
         try:
-            reserved = self.reserve(application, body, size)
+            reserved = self.reserve(application, body, size, path_model)
         except Refusal:
             return False
         self.settle([] if reserved is None else [reserved], [])

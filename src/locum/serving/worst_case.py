@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from locum.schema import JsonObject
 
-__all__ = ["find_unseen", "worst_tokens"]
+__all__ = ["find_dearer", "find_unseen", "worst_tokens"]
 
 # An answer has no more tokens than this where its request does not say how many.
 _LONGEST_ANSWER = 16_384
@@ -37,6 +37,12 @@ _ADDING = (
     *("mcp_servers", "plugins"),
 )
 _NOTHING: tuple[object, ...] = (None, "", [])
+# Parameters by which a provider sells a call at another price, and what they say of no dearer one.
+_PRICED_APART: dict[str, tuple[object, ...]] = {
+    "service_tier": ("auto", "default", "standard", "standard_only", "on_demand", "flex"),
+    "speed": ("standard",),
+    "inference_geo": ("global",),
+}
 # Tools that the caller runs; all others the provider does, on what nobody here sees.
 _OWN_TOOLS = re.compile(
     r"(function|custom|local_shell|apply_patch)$|(bash|computer|memory|text_editor)(_|$)"
@@ -76,6 +82,19 @@ def find_unseen(body: JsonObject) -> str | None:
         kind = tool.get("type") or "function"
         if not (isinstance(kind, str) and _OWN_TOOLS.match(kind)):
             return f"the tool {kind!r}"
+    return None
+
+
+def find_dearer(body: JsonObject) -> str | None:
+    """Return what of a call may bring it a price above its model's; ``None`` if nothing does.
+
+    Args:
+        body: What is asked.
+    """
+    for name, usual in _PRICED_APART.items():
+        value = body.get(name)
+        if value not in (*_NOTHING, *usual):
+            return f"the {name} {value!r:.40}"
     return None
 
 
