@@ -159,3 +159,18 @@ def test_heads_that_never_come_again_take_no_more_room_than_there_is() -> None:
     again.reader.feed(request(b"", b"traceparent: 1"))
     again.reader.feed(request(b"", b"traceparent: 1099"))
     assert again.admitted == 1
+
+
+def test_a_tunnel_is_refused_when_its_head_was_read_once() -> None:
+    class Counting(RequestReader):
+        heads = 0
+
+        def on_headers_complete(self) -> None:
+            self.heads += 1
+            super().on_headers_complete()
+
+    found = Read(Nothing())
+    reader = Counting(LIMITS, found.admit, found.hold, Nothing())
+    reader.feed(b"CONNECT a.b:443 HTTP/1.1\r\nhost: a.b\r\n\r\n")
+    assert reader.refusal is not None
+    assert (reader.refusal.status, reader.heads) == (501, 1)

@@ -93,7 +93,8 @@ class RequestReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._pass_over_upgrade(data[upgrade.args[0] :])
+            if self.refusal is None:
+                self._pass_over_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse(Refusal(400, "bad_http", f"not valid HTTP: {error}"))
         if self.headers is message and self.reading:
