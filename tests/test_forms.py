@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.config import UpstreamSettings
+from locum.config import LimitSettings, UpstreamSettings
+from locum.serving.active_call import read_call
 from locum.serving.bodies import read_model
 from locum.serving.forms import read_field
-from locum.serving.forwarder import read_call
 from locum.serving.routing import Caller, Router
 from locum.serving.wire import Headers, Request
 
@@ -76,7 +76,7 @@ def test_the_model_of_an_upload_chooses_its_upstream(body: bytes, expected: str)
     near = UpstreamSettings(url="http://b", models=["whisper*"])
     router = Router({"far": UpstreamSettings(url="http://a"), "near": near})
     for request in (upload(body), upload(gzip.compress(body), encoding=b"gzip")):
-        call = read_call(request, 0.0, router, 10**6)
+        call = read_call(request, 0.0, router, LimitSettings(), list[int]().append)
         assert (call.upstream.name, call.endpoint) == (expected, "other")
 
 
@@ -85,7 +85,7 @@ def test_the_model_of_an_upload_chooses_its_upstream(body: bytes, expected: str)
     [b"", b"text/plain", b"multipart/form-data", b"multipart/mixed; boundary=line", b"\xff;=\xff"],
 )
 def test_what_is_said_to_be_no_form_has_no_fields(kind: bytes) -> None:
-    assert read_model(upload(FIELD + b"whisper-1\r\n--line--", kind), 10**6) == ""
+    assert read_model(upload(FIELD + b"whisper-1\r\n--line--", kind), LimitSettings()) == ""
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -110,4 +110,4 @@ heads = st.sampled_from([FORM, b"multipart/form-data; boundary*=utf-16''%ff", FO
 
 @given(st.lists(pieces | st.binary(max_size=20)).map(b"".join), heads | st.binary(max_size=60))
 def test_any_bytes_are_read_or_passed_over(body: bytes, kind: bytes) -> None:
-    assert isinstance(read_model(upload(body, kind), 10**6), str)
+    assert isinstance(read_model(upload(body, kind), LimitSettings()), str)

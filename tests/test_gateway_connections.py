@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -288,3 +289,17 @@ def test_bodies_beyond_what_is_held_at_once_are_refused(tmp_path: Path) -> None:
         assert held.answer().body == SAID
         assert ask(gateway, sent).body == SAID
         assert len(upstream.received) == 2
+
+
+def test_what_a_packed_body_takes_is_held_while_it_is_answered(tmp_path: Path) -> None:
+    body = gzip.compress(b'{"user":"' + b"x" * 1536 * KIBIBYTE + b'"}')
+    sent = post(body, "content-encoding: gzip")
+    limits = LimitSettings(held_bytes=2048 * KIBIBYTE)
+    with serving(slowly, tmp_path, limits) as (upstream, gateway), Client(gateway) as held:
+        held.send(sent)
+        assert happens(lambda: metrics(gateway)["locum_request_bytes_held"] > 1536 * KIBIBYTE)
+        refused = ask(gateway, sent)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert held.answer().body == SAID
+        assert happens(lambda: metrics(gateway)["locum_request_bytes_held"] == 0)
+        assert len(upstream.received) == 1

@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.config import ApplicationSettings, UpstreamSettings
+from locum.config import ApplicationSettings, LimitSettings, UpstreamSettings
 from locum.errors import UsageError
-from locum.serving.bodies import read_body, unpack
-from locum.serving.forwarder import read_call
+from locum.serving.active_call import read_call
+from locum.serving.bodies import read_body, read_model, unpack
 from locum.serving.origin import Origin, is_metadata_address
 from locum.serving.refusals import Refusal
 from locum.serving.routing import Caller, Keys, Router, find_endpoint, path_model
 from locum.serving.wire import Headers, Request
 
 KEY = "sk-own-0123456789"
+LIMITS = LimitSettings(body_bytes=10**6)
+FEW = LimitSettings(body_bytes=10**6, body_values=10_000)
 
 
 def request(
@@ -40,9 +42,11 @@ def request(
     )
 
 
-def refusal(body: bytes, encoding: str = "identity") -> Refusal:
+def refusal(body: bytes, encoding: str = "identity", limits: LimitSettings = LIMITS) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        read_body(request(body=body, headers={"content-encoding": encoding}), 10**6)
+        read_body(
+            request(body=body, headers={"content-encoding": encoding}), limits, list[int]().append
+        )
     return caught.value
 
 
@@ -191,7 +195,7 @@ def test_the_model_chooses_whatever_the_path(
     local = UpstreamSettings(url="http://b", models=["qwen*"])
     router = Router({"open": UpstreamSettings(url="http://a"), "local": local})
     sent = request(b"/v1/rerank", body, headers={"content-encoding": encoding} if encoding else {})
-    call = read_call(sent, 0.0, router, 10**6)
+    call = read_call(sent, 0.0, router, LIMITS, list[int]().append)
     assert (call.upstream.name, call.endpoint, call.body) == (expected, "other", {})
 
 
@@ -383,12 +387,39 @@ def test_a_body_that_two_parsers_could_read_apart_is_refused(body: bytes) -> Non
 def test_a_body_is_unpacked_within_its_limit() -> None:
     packed = gzip.compress(b'{"model": "m"}')
     sent = request(body=packed, headers={"content-encoding": "gzip"})
-    assert read_body(sent, 100) == {"model": "m"}
+    held: list[int] = []
+    assert read_body(sent, LIMITS, held.append) == {"model": "m"}
+    assert held == [14]
     bomb = gzip.compress(b'{"a": "' + b" " * 10**7 + b'"}')
     assert refusal(bomb, "gzip").status == 413
     assert refusal(packed[:-9], "gzip").code == "damaged_body"
     assert refusal(b"no gzip", "gzip").code == "damaged_body"
     assert refusal(packed, "br").status == 415
+
+
+@pytest.mark.parametrize(
+    ("item", "values"),
+    [(b"{}", 2), (b"[]", 2), (b"7", 1), (b'{"a":1}', 3), (b'"\\\\"', 2), (b'"{,[\\",,"', 2)],
+)
+def test_what_a_body_of_many_values_takes_is_held(item: bytes, values: int) -> None:
+    held: list[int] = []
+    sent = request(body=b'{"a":[%b]}' % b",".join([item] * 3_000))
+    read_body(sent, LIMITS, held.append)
+    assert held[0] == pytest.approx(3_000 * values * 100, rel=0.01)
+
+
+@pytest.mark.parametrize("item", [b"{}", b"7", b'""', b'{"a":1}'])
+def test_a_body_of_too_many_values_is_refused_before_it_is_read(item: bytes) -> None:
+    many = b'{"a":[%b]}' % b",".join([item] * 10_001)
+    refused = refusal(gzip.compress(many), "gzip", FEW)
+    assert (refused.status, refused.code) == (413, "too_many_values")
+    assert read_model(request(body=b'{"model":"m",' + many[1:]), FEW) == ""
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b'"'])
+def test_texts_that_do_not_end_are_passed_over_at_once(end: bytes) -> None:
+    body = b'{"a":[' + b"," * 3_000 + b'"' + b'\\"' * 400_000 + end
+    assert refusal(body).code == "invalid_json"
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"gzip", b"deflate", b"br", b"identity"]))

@@ -62,9 +62,11 @@ class LimitSettings(Section):
     Args:
         head_bytes: Request line and headers.
         body_bytes: Body, also after decompression.
+        body_values: Values in a body of JSON, as each takes far more memory than its text.
         head_seconds: From the first byte of a request to the end of its headers.
         body_seconds: From the end of its headers to the end of its body.
-        held_bytes: Bodies of all requests at once; more are answered 503.
+        held_bytes: Bodies of all requests at once, as they came, unpacked and read; more are
+            answered 503.
         idle_seconds: How long a connection may wait for its next request.
         calls: Calls at once; more are answered 503. What a student answers is counted by itself,
             so that a teacher that hangs takes no room from it.
@@ -80,6 +82,7 @@ class LimitSettings(Section):
 
     head_bytes: Count = 32 * 1024
     body_bytes: Count = 32 * _MEBIBYTE
+    body_values: Count = 500_000
     held_bytes: Count = 512 * _MEBIBYTE
     head_seconds: Seconds = 10.0
     body_seconds: Seconds = 30.0

@@ -12,7 +12,7 @@ from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
     from locum.config import CacheSettings
-    from locum.serving.forwarder import ActiveCall
+    from locum.serving.active_call import ActiveCall
 
 __all__ = ["AnswerCache", "KeptAnswer"]
 

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from locum.serving.forms import read_field
-from locum.serving.refusals import Refusal, body_too_large
+from locum.serving.refusals import Refusal, body_too_large, too_many_values
 from locum.traffic.strict_json import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locum.config import LimitSettings
     from locum.schema import JsonObject
     from locum.serving.wire import Request
 
 __all__ = ["read_body", "read_model", "unpack"]
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+# About what a value takes once it is read: an empty object 72 bytes, in a body three.
+_VALUE_BYTES = 100
+# What takes less than about 256 KiB is not counted.
+_FEW_VALUES = 2_500
+_BEFORE_VALUES = (b"{", b"[", b",")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
-def read_body(request: Request, limit: int) -> JsonObject:
+def read_body(request: Request, limits: LimitSettings, hold: Callable[[int], None]) -> JsonObject:
     """Return the JSON object that a request holds, read as strictly as `read_json` does.
 
+    Args:
+        request: What the client sent.
+        limits: What a body may take.
+        hold: Is told how many bytes it takes besides those that came, before it does.
+
     Raises:
-        Refusal: It holds something else, or is larger than `limit` once unpacked.
+        Refusal: It holds something else, is too large once unpacked, or there is no room for it.
     """
     packed = request.headers.get(b"content-encoding")
-    body = request.body if packed is None else unpack(request.body, packed, limit)
+    body = request.body if packed is None else unpack(request.body, packed, limits.body_bytes)
+    values = _count_values(body, limits.body_values)
+    hold(_VALUE_BYTES * values + (0 if packed is None else len(body)))
     try:
         read = read_json(body)
     except ValueError as error:
@@ -37,20 +54,36 @@ def read_body(request: Request, limit: int) -> JsonObject:
     return read
 
 
-def read_model(request: Request, limit: int) -> str:
+def _count_values(body: bytes, most: int) -> int:
+    """Return about how many values a body of JSON has; 0 where these are few.
+
+    Raises:
+        Refusal: They are more than `most`.
+    """
+    if sum(map(body.count, _BEFORE_VALUES)) <= _FEW_VALUES:
+        return 0
+    rest, strings = _STRING.subn(b"", body, most + 1)
+    values = strings + sum(map(rest.count, _BEFORE_VALUES))
+    if values > most:
+        raise too_many_values(most)
+    return values
+
+
+def read_model(request: Request, limits: LimitSettings) -> str:
     """Return the model that a request of any path names, in its JSON or its form; else nothing.
 
     It is nobody's task here to refuse what cannot be read: the upstream knows what it takes.
 
     Args:
         request: What the client sent.
-        limit: Bytes of its body, unpacked.
+        limits: What its body may take, else it is not read.
     """
     packed = request.headers.get(b"content-encoding")
     with suppress(Refusal, ValueError, RecursionError):
-        body = request.body if packed is None else unpack(request.body, packed, limit)
+        body = request.body if packed is None else unpack(request.body, packed, limits.body_bytes)
         if body.lstrip()[:1] != b"{":
             return read_field(body, request.headers.get(b"content-type") or b"", "model")
+        _count_values(body, limits.body_values)
         model = json.loads(body).get("model")
         return model if isinstance(model, str) else ""
     return ""

@@ -91,7 +91,7 @@ class ClientConnection(asyncio.Protocol):
         self._limits = host.limits
         self._transport: asyncio.Transport
         self._reader = RequestReader(host.limits, host.admit, self._hold, host.heads)
-        self._held = 0
+        self._held = self._held_besides = 0
         self._serving = False
         self._task: asyncio.Task[None] | None = None
         self._request: Request | None = None
@@ -160,6 +160,15 @@ class ClientConnection(asyncio.Protocol):
 
     # How requests are served.
 
+    def hold(self, size: int) -> None:
+        """Note bytes that the request that is being served takes besides its body.
+
+        Raises:
+            Refusal: There are too many.
+        """
+        self._hold(size)
+        self._held_besides += size
+
     def _hold(self, size: int) -> None:
         self._host.hold(size)
         self._held += size
@@ -207,7 +216,8 @@ class ClientConnection(asyncio.Protocol):
         request, self._request = self._request, None
         self._serving, self._source = False, None
         if request is not None:
-            self._release(min(len(request.body), self._held))
+            self._release(min(len(request.body) + self._held_besides, self._held))
+            self._held_besides = 0
         if self._transport.is_closing():
             return
         if not self.keep_alive:

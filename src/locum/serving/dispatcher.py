@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from locum.promotion import StudentAnswer
     from locum.schema import JsonObject
+    from locum.serving.active_call import ActiveCall
     from locum.serving.answer_cache import AnswerCache
     from locum.serving.client import ClientConnection
-    from locum.serving.forwarder import ActiveCall, Forwarder
+    from locum.serving.forwarder import Forwarder
     from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink

@@ -4,119 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from locum.serving import soft_labels
 from locum.serving.answer_cache import KeptAnswer
-from locum.serving.bodies import read_body, read_model
-from locum.serving.late_scores import read_score
 from locum.serving.refusals import Refusal
 from locum.serving.relay import Attempt, Relay
-from locum.serving.routing import find_endpoint, path_model
 from locum.serving.upstream import UpstreamError, UpstreamPool
 from locum.serving.wire import request_bytes
 from locum.traffic import read_answer
-from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
     from locum.config import LimitSettings
-    from locum.schema import Endpoint, JsonObject
+    from locum.serving.active_call import ActiveCall
     from locum.serving.late_scores import LateScores
     from locum.serving.metrics import Metrics
     from locum.serving.nobody import Waiting
     from locum.serving.recorder_link import RecorderLink
-    from locum.serving.routing import Router, Upstream
-    from locum.serving.spending import Reservation
-    from locum.serving.stand_ins import Sampled
+    from locum.serving.routing import Upstream
     from locum.serving.upstream import Sink
     from locum.serving.wire import Headers, Request
 
-__all__ = ["ActiveCall", "Forwarder", "read_call"]
+__all__ = ["Forwarder"]
 
 _COPY_BYTES = 16 * 1024 * 1024
 # A server that closes kept connections does so at once; one that fails at work takes longer.
 _CLOSED_WITHIN_SECONDS = 1.0
 _ENCODINGS = frozenset({b"accept-encoding"})
 _log = logging.getLogger("locum.gateway")
-
-
-class ActiveCall(NamedTuple):
-    """A request that may go to its upstream.
-
-    Args:
-        request: What the client sent.
-        endpoint: Which API it calls.
-        body: What its body says; empty for other endpoints.
-        upstream: Who answers.
-        received: When it was there, by the clock that never goes back.
-        task: The promoted task that it belongs to.
-        sampled: What the task's student said of it, where it is to be compared.
-        deferred: Whether it is sent because the student was unsure of it.
-        scoring: Asks the task's student meanwhile.
-        charge: Counts what it costs, where it may cost anything and is a promoted task's.
-        keep: Takes the answer, where it is to be given again; ``None`` where it is not.
-        reserved: What it may cost, where its application has a cap.
-    """
-
-    request: Request
-    endpoint: Endpoint
-    body: JsonObject
-    upstream: Upstream
-    received: float
-    task: str | None = None
-    sampled: Sampled | None = None
-    deferred: bool = False
-    scoring: asyncio.Task[Sampled | None] | None = None
-    charge: Callable[[], None] | None = None
-    keep: Callable[[KeptAnswer], None] | None = None
-    reserved: Reservation | None = None
-
-    @property
-    def compared(self) -> Sampled | None:
-        """What can be compared with the teacher's answer by now."""
-        return self.sampled if self.scoring is None else read_score(self.scoring)
-
-    @property
-    def size(self) -> int:
-        """Bytes of what it asks, unpacked."""
-        packed = self.request.headers.get(b"content-encoding") is not None
-        return len(write_json(self.body) if packed else self.request.body)
-
-    @property
-    def model(self) -> str:
-        """The model that is asked for; empty where none is named."""
-        model = self.body.get("model")
-        return model if isinstance(model, str) else ""
-
-    @property
-    def path_model(self) -> str | None:
-        """The model that its path names; ``None`` where it names none."""
-        return path_model(self.request)
-
-
-def read_call(request: Request, received: float, router: Router, most: int) -> ActiveCall:
-    """Read a request, and find its upstream.
-
-    Args:
-        request: What the client sent.
-        received: When it was there, by the clock that never goes back.
-        router: Knows the upstreams.
-        most: Bytes of a body, unpacked.
-
-    Raises:
-        Refusal: It may not pass.
-    """
-    endpoint = find_endpoint(request)
-    if endpoint == "other":
-        model = read_model(request, most) if router.tells_by_model else ""
-        return ActiveCall(request, endpoint, {}, router.route(request, model), received)
-    body = read_body(request, most)
-    named = body.get("model")
-    upstream = router.route(request, named if isinstance(named, str) else "")
-    return ActiveCall(request, endpoint, body, upstream, received)
 
 
 class Forwarder:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
 from locum.promotion import Framer
+from locum.serving.active_call import read_call
 from locum.serving.answer_cache import AnswerCache
 from locum.serving.client import ClientConnection
 from locum.serving.dispatcher import Dispatcher
-from locum.serving.forwarder import Forwarder, read_call
+from locum.serving.forwarder import Forwarder
 from locum.serving.known_heads import KnownHeads
 from locum.serving.late_scores import LateScores
 from locum.serving.metrics import Metrics
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from locum.config import GatewaySettings, RedactionSettings
     from locum.schema import OwnPrice
-    from locum.serving.forwarder import ActiveCall
+    from locum.serving.active_call import ActiveCall
     from locum.serving.routing import Caller
     from locum.serving.stand_ins import Verdict
     from locum.serving.wire import Headers, Request
@@ -340,8 +341,8 @@ class Gateway:
 
     def _read(self, arrival: Arrival) -> ActiveCall:
         """Read a request; see `read_call` for what it raises."""
-        most = self.limits.body_bytes
-        return read_call(arrival.request, arrival.received, self._router, most)
+        hold = arrival.client.hold
+        return read_call(arrival.request, arrival.received, self._router, self.limits, hold)
 
 
 def _refuse(arrival: Arrival, refusal: Refusal) -> None:

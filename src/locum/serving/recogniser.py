@@ -16,8 +16,8 @@ from locum.traffic.strict_json import parse_json, write_json
 if TYPE_CHECKING:
     from locum.promotion import Framer
     from locum.schema import Endpoint, JsonObject
+    from locum.serving.active_call import ActiveCall
     from locum.serving.answer_template import AnswerTemplate
-    from locum.serving.forwarder import ActiveCall
     from locum.serving.roster import Roster, StandIn
     from locum.serving.wire import Request
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-__all__ = ["Refusal", "body_too_large", "error_body"]
+__all__ = ["Refusal", "body_too_large", "error_body", "too_many_values"]
 
 _TOO_LARGE = 413
 _KINDS = {
@@ -41,6 +41,12 @@ def body_too_large(limit: int) -> Refusal:
     """Refuse a body."""
     message = f"the body is larger than {limit:,} bytes: raise gateway.limits.body_bytes"
     return Refusal(_TOO_LARGE, "body_too_large", message)
+
+
+def too_many_values(limit: int) -> Refusal:
+    """Refuse a body of many small values."""
+    message = f"the body holds more than {limit:,} values: raise gateway.limits.body_values"
+    return Refusal(_TOO_LARGE, "too_many_values", message)
 
 
 def error_body(refusal: Refusal, *, anthropic: bool) -> bytes:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from locum.promotion import StudentAnswer
+    from locum.serving.active_call import ActiveCall
     from locum.serving.answer_writing import WrittenAnswer
     from locum.serving.client import ClientConnection
-    from locum.serving.forwarder import ActiveCall
     from locum.serving.recogniser import OurCall, Recogniser
     from locum.serving.stand_in_metrics import StandInMetrics
     from locum.serving.student_answers import Said
