@@ -181,6 +181,7 @@ def test_who_brings_a_key_may_call_from_anywhere(tmp_path: Path) -> None:
         ("authorization: Token qwertyasdfgh98761", "qwertyasdfgh98761"),
         ("authorization: qwertyasdfgh98761", "qwertyasdfgh98761"),
         ("x-goog-api-key: lower-case-words-here", "lower-case-words-here"),
+        ("ocp-apim-subscription-key: lower-case-words-here", "lower-case-words-here"),
         ("cookie: theme=dark; sid=lower-case-words-here", "lower-case-words-here"),
     ],
 )
@@ -195,6 +196,28 @@ def test_a_credential_that_stands_in_the_prompt_is_not_stored(
         (call,) = gateway.calls()
         assert "My secret is " in str(call.request)
         assert secret not in str(call.request)
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_key_that_an_upstream_repeats_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    async def repeat(request: Received, writer: asyncio.StreamWriter) -> None:
+        said = f"{request.headers['authorization']} at {request.target}"
+        message = {"role": "assistant", "content": said}
+        body = {"error": {"message": said}, "choices": [{"index": 0, "message": message}]}
+        writer.write(answer(status, orjson.dumps(body)))
+
+    monkeypatch.setenv("UP", "correct-horse-battery-staple")
+    with upstream_server(repeat) as upstream:
+        upstreams = {"main": UpstreamSettings(url=upstream.url, key_env="UP")}
+        with running_gateway(tmp_path, upstreams) as gateway:
+            said = ask(gateway, post(path=f"{CHAT}?key=some-plain-words")).body
+            assert b"correct-horse-battery-staple" in said
+            (call,) = gateway.calls()
+    assert " at /v1/chat/completions?key=" in str(call.response)
+    assert "correct-horse" not in str(call)
+    assert "some-plain-words" not in str(call)
 
 
 # Upstreams behind TLS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.serving.bodies import read_body, read_model
+from locum.serving.credentials import query_secrets
 from locum.serving.late_scores import read_score
 from locum.serving.routing import find_endpoint, path_model
 from locum.traffic.strict_json import write_json
@@ -71,6 +72,13 @@ class ActiveCall(NamedTuple):
         """The model that is asked for; empty where none is named."""
         model = self.body.get("model")
         return model if isinstance(model, str) else ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not reach the disk: the client's keys, and the gateway's own."""
+        key = self.upstream.key
+        own = () if key is None else (key,)
+        return (*self.request.caller.secrets, *own, *query_secrets(self.request.target))
 
     @property
     def path_model(self) -> str | None:

@@ -190,7 +190,7 @@ class Forwarder:
             "latency_ms": seconds * 1000,
             "first_byte_ms": None if first is None else (first - call.received) * 1000,
             "task": call.request.headers.get_text(b"x-locum-task") or call.task,
-            "secrets": call.request.caller.secrets,
+            "secrets": call.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
             "sampled": None if compared is None else compared._asdict(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_to_bytes
 
 from locum.errors import UsageError
+from locum.serving.credentials import KEY_HEADERS, header_secrets, is_credential
 from locum.serving.origin import Origin
 from locum.serving.refusals import Refusal
 from locum.traffic import endpoint_of_path
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from locum.serving.wire import Headers, Request
 
 __all__ = [
-    "KEY_HEADERS",
     "Caller",
     "Keys",
     "Router",
@@ -37,11 +37,6 @@ __all__ = [
 _VERSION = b"/v1"
 _MESSAGES = b"/v1/messages"
 _ANTHROPIC_HEADER = b"anthropic-version"
-KEY_HEADERS = frozenset({b"authorization", b"x-api-key", b"api-key"})
-"""Headers in which clients send their keys."""
-
-_COOKIE = b"cookie"
-_CREDENTIALS = KEY_HEADERS | {b"x-goog-api-key", b"proxy-authorization", _COOKIE}
 _MOST_CALLERS = 1_024
 # What ends a path, or is another sign for its slash, for some servers and not for others.
 _ENDS_PATH = re.compile(rb"[\\#?]")
@@ -259,11 +254,11 @@ class Keys:
         """
         if self._spends and not self.required:
             _refuse_web_pages(headers)
-        return self._caller(headers.named(_CREDENTIALS))
+        return self._caller(headers.where(is_credential))
 
     def _find_caller(self, credentials: tuple[tuple[bytes, bytes], ...]) -> Caller:
         """Return who sends these headers; see `check`."""
-        secrets = _secrets(credentials)
+        secrets = header_secrets(credentials)
         if not self.required:
             return Caller(None, secrets)
         sent = [_bare(value) for key, value in credentials if key in KEY_HEADERS]
@@ -293,18 +288,6 @@ def names_this_computer(headers: Headers) -> bool:
     host = headers.get(b"host") or b"localhost"
     name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
     return name.lower() in _LOOPBACK
-
-
-def _secrets(credentials: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
-    """What must not reach the disk of the credentials that a request came with."""
-    found = []
-    for key, value in credentials:
-        text = value.decode("latin-1")
-        if key == _COOKIE:
-            found += [pair.partition("=")[2] for pair in text.split(";")]
-        else:
-            found += [text, text.partition(" ")[2].strip()]
-    return tuple(secret for secret in found if secret)
 
 
 def _bare(value: bytes) -> str:

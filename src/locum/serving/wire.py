@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from locum.serving.routing import Caller
 
@@ -87,9 +87,9 @@ class Headers:
         """Return the values of some names."""
         return [value for key, _, value in self._lines if key in names]
 
-    def named(self, names: Container[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-        """Return some names in lower case, with their values."""
-        return tuple([(key, value) for key, _, value in self._lines if key in names])
+    def where(self, holds: Callable[[bytes], bool]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the names in lower case for which something holds, with their values."""
+        return tuple([(key, value) for key, _, value in self._lines if holds(key)])
 
     def size(self) -> int:
         """Return how many bytes the headers take."""
