@@ -301,6 +301,19 @@ def test_a_call_names_its_task_by_a_header_that_ends_here(
     assert gateway.calls()[0].facts.task == "intents"
 
 
+@pytest.mark.parametrize("name", ["john.doe@bank.com 4111", "../evil", "x" * 101])
+def test_what_no_task_can_be_called_is_told_of_once_and_not_recorded(
+    gateway: Running, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    body = orjson.dumps({"model": "m", "messages": MESSAGES})
+    for _ in range(2):
+        response, _ = post(gateway, "/v1/chat/completions", body, {"x-locum-task": name})
+        assert response.status == 200
+    assert [call.facts.task for call in gateway.calls()] == [None, None]
+    [told] = [one.getMessage() for one in caplog.records if "x-locum-task" in one.getMessage()]
+    assert name not in told
+
+
 def test_a_number_that_cannot_be_written_again_is_refused(gateway: Running) -> None:
     response, said = post(gateway, "/v1/chat/completions", b'{"model":"m","messages":[],"x":1e999}')
     assert response.status == 400

@@ -30,6 +30,7 @@ from locum.schema.tasks import (
     Task,
     check_name,
     is_one_line,
+    is_task_name,
     label_key,
     plain_key,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "check_name",
     "is_one_line",
     "is_placeholder",
+    "is_task_name",
     "label_key",
     "plain_key",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ __all__ = [
     "Task",
     "check_name",
     "is_one_line",
+    "is_task_name",
     "label_key",
     "plain_key",
 ]
@@ -26,6 +28,7 @@ __all__ = [
 JsonObject = dict[str, Any]
 
 _NAME_LENGTH = 100
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_NAME_LENGTH - 1}}}")
 _QUOTES = " \"'`\u201c\u201d\u2018\u2019"
 _BOLD = f"{_QUOTES}*"
 _ANY = f"{_BOLD}_.,:;!?()[]<>"
@@ -130,6 +133,11 @@ class GenerationTask:
         _check_instruction(self.name, self.instruction)
 
 
+def is_task_name(name: str) -> bool:
+    """Tell whether a task can have a name; see `check_name`."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Refuse a task name that could not be a plain folder name everywhere.
 
@@ -137,10 +145,7 @@ def check_name(name: str) -> None:
         UsageError: The name is empty, too long, or has other characters than ASCII letters,
             digits, ``.``, ``_`` and ``-``, or does not start with a letter or digit.
     """
-    plain = (
-        isinstance(name, str) and name.isascii() and all(c.isalnum() or c in "._-" for c in name)
-    )
-    if not (plain and name[:1].isalnum() and len(name) <= _NAME_LENGTH):
+    if not (isinstance(name, str) and is_task_name(name)):
         raise UsageError(
             f"task name {name!r} cannot be used: expected 1 to {_NAME_LENGTH} ASCII letters, "
             "digits, '.', '_' or '-', starting with a letter or digit"

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from locum.schema import is_task_name
 from locum.serving import soft_labels
 from locum.serving.answer_cache import KeptAnswer
 from locum.serving.refusals import Refusal
@@ -57,6 +58,7 @@ class Forwarder:
         self._metrics = metrics
         self._memory = soft_labels.SoftLabelMemory()
         self._pools: dict[str, UpstreamPool] = {}
+        self._misnaming: set[str | None] = set()
 
     def expire(self, now: float) -> None:
         """Give up answers that take too long."""
@@ -189,7 +191,7 @@ class Forwarder:
             "streamed": relay.streamed,
             "latency_ms": seconds * 1000,
             "first_byte_ms": None if first is None else (first - call.received) * 1000,
-            "task": call.request.headers.get_text(b"x-locum-task") or call.task,
+            "task": self._named_task(call) or call.task,
             "secrets": call.secrets,
             "request_encoding": call.request.headers.get_text(b"content-encoding"),
             "response_encoding": relay.encoding,
@@ -202,6 +204,25 @@ class Forwarder:
         self._recorder.record(facts, *bodies, call.reserved)
         if call.scoring is not None and not call.scoring.done():
             self._late.wait(call.scoring, facts, *bodies)
+
+    def _named_task(self, call: ActiveCall) -> str | None:
+        """Return the task that a call names, if a task can be called so.
+
+        Anything else may be of anybody, and of any length: it is told of once, and not repeated.
+        """
+        name = call.request.headers.get_text(b"x-locum-task")
+        if not name or is_task_name(name):
+            return name
+        application = call.request.caller.application
+        if application not in self._misnaming:
+            self._misnaming.add(application)
+            whose = "calls" if application is None else f"calls of the application {application!r}"
+            _log.warning(
+                "%s send an x-locum-task that is no name of a task (up to 100 ASCII letters, "
+                "digits, '.', '_' or '-'): they are recorded without it",
+                whose,
+            )
+        return None
 
     def _learn(
         self,
