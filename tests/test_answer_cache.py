@@ -133,6 +133,52 @@ def test_without_applications_a_key_gets_its_own(tmp_path: Path) -> None:
         assert send(gateway, "authorization: Bearer sk-a").body == one.body
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("x-goog-api-key", "ocp-apim-subscription-key", "cookie", "cf-access-client-secret"),
+        *("x-tenant", "openai-organization"),
+    ],
+)
+def test_who_sends_another_header_gets_its_own(tmp_path: Path, header: str) -> None:
+    with caching(tmp_path) as gateway:
+        sent = [f"{header}: one", f"{header}: other", "x-nothing: one"]
+        one, other, none = (send(gateway, line) for line in sent)
+        assert len({one.body, other.body, none.body}) == 3
+        assert send(gateway, f"{header}: one").body == one.body
+
+
+def test_an_application_s_users_get_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONE", "sk-one-0123456789abcdef")
+    applications = {"one": ApplicationSettings(key_env="ONE")}
+    own = "0123456789abcdef"
+    with caching(tmp_path, applications=applications) as gateway:
+        keys = (
+            "x-api-key: sk-one-0123456789abcdef",
+            "authorization: Bearer sk-one-0123456789abcdef",
+        )
+        first, again = (send(gateway, key) for key in keys)
+        assert first.body == again.body
+        users = [send(gateway, keys[0], f"authorization: Bearer {own}{n}").body for n in (1, 2, 1)]
+    assert users[0] == users[2] != users[1]
+    assert first.body not in users
+
+
+def test_headers_that_each_request_has_of_its_own_make_no_difference(tmp_path: Path) -> None:
+    names = (
+        "x-request-id",
+        "traceparent",
+        "x-stainless-retry-count",
+        "user-agent",
+        "x-forwarded-for",
+    )
+    with caching(tmp_path) as gateway:
+        first, again = (send(gateway, *(f"{name}: {n}" for name in names)) for n in (1, 2))
+        assert first.body == again.body
+
+
 def test_a_failure_is_not_given_again(tmp_path: Path) -> None:
     with caching(tmp_path) as gateway:
         first, again = (send(gateway, user="unlucky") for _ in range(2))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
+from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.serving.routing import KEY_HEADERS
 from locum.traffic.strict_json import canonical_json
 
 if TYPE_CHECKING:
@@ -16,13 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerCache", "KeptAnswer"]
 
-# Headers that bear on what is answered, or on whose account.
-_TELLING = frozenset(
-    {
-        *(b"anthropic-version", b"anthropic-beta", b"openai-beta"),
-        *(b"openai-organization", b"openai-project"),
-    }
+# Headers that bear neither on what is answered nor on whose account: of framing, and those that
+# SDKs, proxies and tracers give each request. An upstream may heed any other.
+_PASSING = re.compile(
+    rb"accept(?:-.*)?|cache-control|content-.*|date|expect|host|idempotency-key|pragma|priority"
+    rb"|user-agent|sec-(?:fetch|ch)-.*|dnt|x-stainless-.*|x-locum-task"
+    rb"|(?:x-)?(?:client-)?(?:request|correlation|trace)-id|traceparent|tracestate|baggage|b3|x-b3-.*"
+    rb"|sentry-trace|x-datadog-.*|newrelic|uber-trace-id|x-amzn-trace-id|x-cloud-trace-context"
+    rb"|via|forwarded|x-real-ip|x-forwarded-(?:for|host|port|prefix|proto|server)"
+    rb"|x-envoy-(?:attempt-count|expected-rq-timeout-ms|external-address|original-path)"
 )
+_MOST_NAMES = 4_096
 _LARGEST_SHARE = 16
 _OWN_BYTES = 200
 
@@ -47,9 +53,9 @@ class _Entry(NamedTuple):
 class AnswerCache:
     """Keeps whole answers in memory for a while, the most recently used ones.
 
-    An answer is given to the application, or the key, that it was given to before, and to nobody
-    else. Calls with a temperature above zero, or with none, want answers that may differ; they are
-    left alone, but for embeddings.
+    An answer is given to the application that it was given to before, and to who sends the same
+    keys and other headers that may tell who asks. Calls with a temperature above zero, or with
+    none, want answers that may differ; they are left alone, but for embeddings.
 
     Args:
         settings: How long, and how much.
@@ -67,14 +73,13 @@ class AnswerCache:
         if self._seconds is None or not wants_one or call.endpoint == "other":
             return None
         request = call.request
-        caller = request.caller.application
-        asked_by = [caller.encode()] if caller else request.headers.all(KEY_HEADERS)
+        # The gateway's own key is the application's.
+        headers = request.headers.end_to_end(request.caller.ends).where(_tells)
         parts = (
-            b"application" if caller else b"key",
-            *asked_by,
+            (request.caller.application or "").encode(),
             call.upstream.name.encode(),
             request.target,
-            *request.headers.all(_TELLING),
+            *chain.from_iterable(headers),
             canonical_json(call.body),
         )
         digest = sha256()
@@ -106,6 +111,12 @@ class AnswerCache:
 
     def _drop(self, key: bytes) -> None:
         self._size -= _size(self._entries.pop(key).answer)
+
+
+@lru_cache(_MOST_NAMES)
+def _tells(header: bytes) -> bool:
+    """Tell whether a header may bear on what is answered, or on who asks."""
+    return _PASSING.fullmatch(header) is None
 
 
 def _size(answer: KeptAnswer) -> int:
