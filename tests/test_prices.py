@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locum.errors import UsageError
-from locum.prices import Price, Tokens, find_price, list_cost_usd, require_price
+from locum.prices import Price, Tokens, _prices, find_price, list_cost_usd, require_price
 from locum.schema import OwnPrice
 
 KNOWN = "gpt-4.1-nano"
@@ -29,6 +29,12 @@ def test_output_costs_more_than_input() -> None:
 
 def test_input_from_the_cache_costs_less() -> None:
     assert 0 < cost(Tokens(1000, 0, cached=1000)) < cost(Tokens(1000, 0))
+
+
+def test_a_name_that_is_longer_than_any_has_no_price_and_is_not_kept() -> None:
+    before = _prices.cache_info().currsize
+    assert find_price(f"{KNOWN}-{'x' * 300}") is None
+    assert _prices.cache_info().currsize == before
 
 
 def test_no_tokens_cost_nothing() -> None:

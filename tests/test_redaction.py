@@ -20,7 +20,7 @@ from locum.config import RedactionSettings
 from locum.dataset import read_texts
 from locum.errors import UsageError
 from locum.redaction import PERSONAL_KINDS, Redactor
-from locum.redaction.leaves import leaves, texts
+from locum.redaction.leaves import _read_short_key, leaves, texts
 from tests.redaction_examples import AFTER, FOUND, HOSTILE, KEPT, NAMED, OPENAI, PEM
 
 if TYPE_CHECKING:
@@ -142,6 +142,13 @@ def test_keys_and_numbers_are_searched() -> None:
     assert REDACTOR.redact([value]).values == [
         {"[EMAIL_1]": 1, "n": "[CARD_1]", "[EMAIL_1]-": 2, "big": 10**18, "x": 3}
     ]
+
+
+def test_a_key_longer_than_any_name_is_searched_and_not_kept() -> None:
+    kept = _read_short_key.cache_info().currsize
+    redacted = REDACTOR.redact([{f"password {'x' * 100} {OPENAI}": "four words stay here"}])
+    assert redacted.values == [{f"password {'x' * 100} [CREDENTIAL_1]": "four words stay here"}]
+    assert _read_short_key.cache_info().currsize == kept
 
 
 def test_a_string_that_is_json_stays_json_and_keeps_its_layout() -> None:

@@ -199,6 +199,14 @@ def test_the_model_chooses_whatever_the_path(
     assert (call.upstream.name, call.endpoint, call.body) == (expected, "other", {})
 
 
+def test_a_model_with_a_name_longer_than_any_is_refused() -> None:
+    router = Router({"u": UpstreamSettings(url="http://a")})
+    assert router.route(request(), "m" * 2_048).name == "u"
+    with pytest.raises(Refusal, match="2,049 characters") as caught:
+        router.route(request(), "m" * 2_049)
+    assert (caught.value.status, caught.value.code) == (400, "bad_model")
+
+
 def test_no_upstream_is_a_clear_refusal() -> None:
     router = Router({"u": UpstreamSettings(url="http://a", models=["a"])})
     with pytest.raises(Refusal) as caught:

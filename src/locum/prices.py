@@ -31,6 +31,8 @@ __all__ = [
 _SECONDS_A_PERIOD = 3600
 _FLAT_TOKENS = 30_000
 _PROBE = 1000
+# A name is walked over by hundreds of rules of the price list, at 2 us a letter.
+_LONGEST_NAME = 256
 _TOKENS_A_PRICE = 1_000_000
 _BATCH_SHARE = 0.5
 _BATCH_TIERS = ("batch", "flex")
@@ -63,8 +65,10 @@ def list_cost_usd(model: str, tokens: Tokens, moment: float) -> float | None:
 
     The price list takes a tenth of a millisecond, which is longer than all else that is done with a
     call. Below 30,000 tokens, where no price changes with their number, its prices are therefore
-    kept by model and hour.
+    kept by model and hour. It knows no name of over 256 characters.
     """
+    if len(model) > _LONGEST_NAME:
+        return None
     period = int(moment // _SECONDS_A_PERIOD)
     if tokens.input > _FLAT_TOKENS:
         return _listed(model, tokens, period)

@@ -15,9 +15,11 @@ _SHORTEST = 6
 _SHORTEST_NAMED = 3
 _SMALLEST = 10**12
 _SMALLEST_NAMED = 100
-# A key that holds a placeholder, which has brackets, says nothing of its value.
+# A longer key says nothing of its value, and what it says is not kept in memory.
+_LONGEST_KEY = 64
+# Nor does one that holds a placeholder, which has brackets.
 _TELLING = re.compile(
-    r"(?=[\w .:-]{1,64}$).*(?:pass|pwd|secret|token(?!s)|key|auth|cv[vc]|senha|phone|telef|\btel"
+    r"(?=[\w .:-]+$).*(?:pass|pwd|secret|token(?!s)|key|auth|cv[vc]|senha|phone|telef|\btel"
     r"|mobil|cell|fax|ssn|whatsapp)",
     re.IGNORECASE,
 )
@@ -127,9 +129,13 @@ def context_of(key: str) -> str:
     return _read_key(key)[0]
 
 
-@lru_cache(maxsize=4096)
 def _read_key(key: str) -> tuple[str, bool]:
     """Return the context that a key gives, and whether it cannot hold anything itself."""
+    return _read_short_key(key) if len(key) <= _LONGEST_KEY else ("", False)
+
+
+@lru_cache(maxsize=4096)
+def _read_short_key(key: str) -> tuple[str, bool]:
     return f'{key}="' if _TELLING.match(key) else "", _PLAIN_KEY.fullmatch(key) is not None
 
 

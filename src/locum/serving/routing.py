@@ -41,6 +41,8 @@ _MOST_CALLERS = 1_024
 # What ends a path, or is another sign for its slash, for some servers and not for others.
 _ENDS_PATH = re.compile(rb"[\\#?]")
 _PATH_MODEL = re.compile(r"/(?:deployments|engines)/+([^/]+)/", re.IGNORECASE)
+# The longest that a provider has: Bedrock's names of resources.
+_LONGEST_MODEL = 2_048
 _LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
 
@@ -147,9 +149,10 @@ class Router:
         """Return the upstream: by model where one names it, else by API.
 
         Raises:
-            Refusal: There is none, or the target could lead elsewhere.
+            Refusal: There is none, the target could lead elsewhere, or no model is called so.
         """
         _check_target(request)
+        _check_model(model)
         api = "anthropic" if speaks_anthropic(request.target, request.headers) else "openai"
         for upstream in self.upstreams:
             if upstream.models is not None and upstream.models.fullmatch(model):
@@ -176,6 +179,12 @@ def _check_target(request: Request) -> None:
     if not path.startswith(b"/") or climbs or _ENDS_PATH.search(path) or b"#" in request.target:
         message = "the target of the request is no plain path, such as /v1/chat/completions"
         raise Refusal(400, "bad_target", message)
+
+
+def _check_model(model: str) -> None:
+    if len(model) > _LONGEST_MODEL:
+        message = f"the name of the model has {len(model):,} characters: up to {_LONGEST_MODEL:,}"
+        raise Refusal(400, "bad_model", f"{message} are expected")
 
 
 def _key(owner: str, variable: str) -> str:
