@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from locum.config import ApplicationSettings, LimitSettings, UpstreamSettings
 from locum.errors import UsageError
@@ -350,6 +351,61 @@ def test_a_web_page_may_not_spend_the_gateways_key() -> None:
     assert caught.value.status == 403
     page = request(headers={"origin": "https://app.example"}).headers
     assert Keys({}, spends=False).check(page).application is None
+
+
+WEB = Caller("web", ())
+
+
+def may_reach(method: str, path: str, router: Router, caller: Caller = WEB) -> bool:
+    sent = request(path.encode(), method=method.encode())._replace(caller=caller)
+    try:
+        router.route(sent, "m")
+    except Refusal as refused:
+        if refused.code != "path_not_open":
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("POST /v1/chat/completions", True),
+        ("POST /openai/deployments/x/chat/completions?api-version=1", True),
+        ("POST /v1/messages", True),
+        ("POST /v1/messages/count_tokens", True),
+        ("POST /v1/images/generations", True),
+        ("GET /v1/models", True),
+        ("GET /v1/models/meta-llama/Llama-3.1?x=1", True),
+        ("DELETE /v1/models/ft:x", False),
+        ("GET /v1/chat/completions", False),
+        ("GET /v1/responses/resp_1", False),
+        ("POST /v1/responses/resp_1/cancel", False),
+        ("GET /v1/files/f/content", False),
+        ("DELETE /v1/files/f", False),
+        ("POST /v1/batches", False),
+        ("POST /v1/threads/t/messages", False),
+        ("POST /v1/organization/admin_api_keys", False),
+    ],
+)
+def test_applications_reach_nothing_of_each_other_by_the_key_they_share(
+    sent: str, monkeypatch: pytest.MonkeyPatch, *, expected: bool
+) -> None:
+    monkeypatch.setenv("UP", KEY)
+    shared = UpstreamSettings(url="http://h/v1", key_env="UP", models=["m"])
+    method, path = sent.split()
+    assert may_reach(method, path, Router({"u": shared})) is expected
+    assert may_reach(method, path, Router({"u": shared}), Caller(None, ()))
+    assert may_reach(method, path, Router({"u": shared.model_copy(update={"key_env": None})}))
+    named = shared.model_copy(update={"paths": ["/v1/files*", "/v1/batches"]})
+    is_named = path.startswith(("/v1/files", "/v1/batches"))
+    assert may_reach(method, path, Router({"u": named})) is (expected or is_named)
+    assert may_reach(method, path, Router({"u": shared.model_copy(update={"paths": ["*"]})}))
+
+
+def test_a_path_of_a_setting_begins_as_paths_do() -> None:
+    with pytest.raises(ValidationError, match="paths"):
+        UpstreamSettings(url="http://h", paths=["v1/files"])
 
 
 def test_the_variable_of_a_key_must_be_set_and_unique(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ class UpstreamSettings(Section):
         soft_labels: Whether chat completions may be asked for log-probabilities.
         models: The models that it answers, ``*`` standing for any text; by default those that no
             other upstream names.
+        paths: Further paths that applications reach with the key of `key_env`, which they share,
+            ``*`` standing for any text; by default those alone that answer a call by what it says.
     """
 
     url: str
@@ -39,6 +41,7 @@ class UpstreamSettings(Section):
     key_env: str | None = None
     soft_labels: bool = False
     models: list[str] = []
+    paths: list[Annotated[str, Field(pattern=r"^[/*]")]] = []
 
 
 class ApplicationSettings(Section):

@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from locum.errors import UsageError
 from locum.serving.credentials import KEY_HEADERS, header_secrets, is_credential
+from locum.serving.open_paths import is_open
 from locum.serving.origin import Origin
 from locum.serving.refusals import Refusal
 from locum.traffic import endpoint_of_path
@@ -80,6 +81,7 @@ class Upstream:
         origin: Where it listens.
         key: The key that it gets; ``None`` passes the client's own.
         models: What names of its models look like; ``None`` where it names none.
+        paths: What further paths look like that applications reach by `key`; ``None`` for none.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Upstream:
     origin: Origin
     key: str | None
     models: re.Pattern[str] | None
+    paths: re.Pattern[str] | None
 
     def target(self, request: Request) -> bytes:
         """Return the path and query under which the upstream knows a request's target."""
@@ -95,6 +98,23 @@ class Upstream:
         if base and (target == _VERSION or target.startswith(_VERSION + b"/")):
             target = target[len(_VERSION) :]
         return base + target
+
+    def check(self, request: Request) -> None:
+        """Refuse a path by which an application reaches what others keep with the provider.
+
+        Raises:
+            Refusal: The application would ask as the gateway, with the key that all share.
+        """
+        if self.key is None or request.caller.application is None or is_open(request):
+            return
+        path = request.path.decode("latin-1")
+        if self.paths is None or not self.paths.fullmatch(path):
+            method = request.method.decode("latin-1")
+            message = (
+                f"{method} {path} is not open to applications, as all of them have the key of the "
+                f"upstream {self.name!r}: name the path in paths of [gateway.upstreams.{self.name}]"
+            )
+            raise Refusal(403, "path_not_open", message)
 
     def headers(self, request: Request, also: frozenset[bytes]) -> Headers:
         """Return the headers that the upstream gets.
@@ -140,6 +160,7 @@ class Router:
                 Origin(upstream.url),
                 _key(f"gateway.upstreams.{name}", upstream.key_env) if upstream.key_env else None,
                 _names(upstream.models),
+                _names(upstream.paths),
             )
             for name, upstream in settings.items()
         ]
@@ -149,10 +170,16 @@ class Router:
         """Return the upstream: by model where one names it, else by API.
 
         Raises:
-            Refusal: There is none, the target could lead elsewhere, or no model is called so.
+            Refusal: There is none, the target could lead elsewhere or is not open to the
+                application, or no model is called so.
         """
         _check_target(request)
         _check_model(model)
+        upstream = self._find(request, model)
+        upstream.check(request)
+        return upstream
+
+    def _find(self, request: Request, model: str) -> Upstream:
         api = "anthropic" if speaks_anthropic(request.target, request.headers) else "openai"
         for upstream in self.upstreams:
             if upstream.models is not None and upstream.models.fullmatch(model):
@@ -164,9 +191,9 @@ class Router:
         raise Refusal(404, "no_upstream", f"no upstream of the gateway answers {asked}")
 
 
-def _names(models: Iterable[str]) -> re.Pattern[str] | None:
+def _names(names: Iterable[str]) -> re.Pattern[str] | None:
     """What a name must be to be one of these, of which ``*`` alone is no letter of a name."""
-    patterns = [".*".join(map(re.escape, model.split("*"))) for model in models]
+    patterns = [".*".join(map(re.escape, name.split("*"))) for name in names]
     return re.compile("|".join(patterns), re.DOTALL) if patterns else None
 
 

@@ -8,7 +8,12 @@ import orjson
 
 from locum.traffic.apis.chat import assemble_choices, completions_to_chat
 from locum.traffic.apis.converse import assemble_converse, converse_to_chat
-from locum.traffic.apis.endpoints import endpoint_of_path, find_endpoint, guess_endpoint
+from locum.traffic.apis.endpoints import (
+    answers_by_itself,
+    endpoint_of_path,
+    find_endpoint,
+    guess_endpoint,
+)
 from locum.traffic.apis.exchange import Assembled, Exchange
 from locum.traffic.apis.lenient import as_text, objects
 from locum.traffic.apis.messages import assemble_message, messages_to_chat
@@ -24,6 +29,7 @@ __all__ = [
     "Assembled",
     "Exchange",
     "StreamEvents",
+    "answers_by_itself",
     "assemble",
     "assemble_converse",
     "converse_to_chat",

@@ -9,7 +9,7 @@ from locum.traffic.apis.lenient import as_object, as_text, objects
 if TYPE_CHECKING:
     from locum.schema import Endpoint, JsonObject
 
-__all__ = ["endpoint_of_path", "find_endpoint", "guess_endpoint"]
+__all__ = ["answers_by_itself", "endpoint_of_path", "find_endpoint", "guess_endpoint"]
 
 _PATHS: dict[str, Endpoint] = {
     "/chat/completions": "chat",
@@ -29,7 +29,15 @@ _BLOCKS = ("tool_use", "tool_result", "image", "thinking")
 def endpoint_of_path(path: str) -> Endpoint:
     """Return the API that a path or URL belongs to; ``other`` where it is none of the known."""
     plain = _plain(path)
+    # OpenAI's threads have messages too, which are no calls.
+    if "/threads/" in plain:
+        return "other"
     return next((api for end, api in _PATHS.items() if plain.endswith(end)), "other")
+
+
+def answers_by_itself(path: str) -> bool:
+    """Tell whether a path is of an API that answers a call by what the call says."""
+    return endpoint_of_path(path) != "other" or _plain(path).endswith(_OTHER_PATHS)
 
 
 def find_endpoint(path: str, request: JsonObject, response: JsonObject | None) -> Endpoint | None:
