@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locum.audit import Discovery, StandIn, TrafficTask, calls_of_task, discover, remember_tasks
+from locum.audit import (
+    Discovery,
+    StandIn,
+    TrafficTask,
+    calls_of_task,
+    discover,
+    forget_tasks,
+    remember_tasks,
+)
 from locum.audit import discovery as discovery_of
 from locum.errors import InputError
 from locum.store import (
@@ -540,6 +548,32 @@ def test_a_definition_of_another_version_is_refused(opened: Database) -> None:
     AuditedTaskStore(opened).keep([AuditedTask("old", {"version": 99}, 1.0)])
     with pytest.raises(InputError, match="run locum audit again"):
         list(calls_of_task(opened, "old"))
+
+
+def test_what_an_audit_remembers_goes_with_the_last_calls_that_had_its_words(
+    opened: Database,
+) -> None:
+    add(opened, (one.call for one in make_traffic(ALL)))
+    tasks = discover(opened).tasks
+    remember_tasks(opened, tasks, 5.0)
+    store, audited = CallStore(opened), AuditedTaskStore(opened)
+    assert forget_tasks(opened, []) == []
+    last = max(tasks, key=lambda task: task.name)
+    calls = list(calls_of_task(opened, last.name))
+    prints = {call.facts.fingerprint for call in calls}
+    *most, one = [call.facts.id for call in calls]
+    store.delete(CallFilter(ids=tuple(most)))
+    assert forget_tasks(opened, prints) == []
+    store.delete(CallFilter(ids=(one,)))
+    forgotten = forget_tasks(opened, prints)
+    # Others of the same instruction quote what told its calls from theirs.
+    assert last.name in forgotten
+    assert len(forgotten) < len(tasks)
+    assert audited.names() == sorted({task.name for task in tasks} - set(forgotten))
+    store.delete(CallFilter(until=1e12))
+    every = {"".join(task.template.fingerprints[:1]) for task in tasks}
+    forget_tasks(opened, every | prints)
+    assert audited.names() == []
 
 
 def test_a_task_is_kept_once(database: Database) -> None:

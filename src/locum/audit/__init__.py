@@ -2,7 +2,7 @@
 
 from locum.audit.auditing import Audit, JudgedTask, audit_calls
 from locum.audit.call_sites import CodePlace, with_code
-from locum.audit.definition import calls_of_task, remember_tasks
+from locum.audit.definition import calls_of_task, forget_tasks, remember_tasks
 from locum.audit.discovery import discover
 from locum.audit.foresight import Foresight
 from locum.audit.page import VERDICTS, render_audit
@@ -51,6 +51,7 @@ __all__ = [
     "audit_object",
     "calls_of_task",
     "discover",
+    "forget_tasks",
     "remember_tasks",
     "render_audit",
     "with_code",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.audit.asked import ask, read_asked
 from locum.audit.instructions import InstructionGroup
-from locum.audit.pattern import pattern_of_json
+from locum.audit.pattern import WHOLE, pattern_of_json
 from locum.audit.rules import Rule, place_of, rule_of_json
 from locum.errors import InputError
 from locum.store import (
@@ -20,13 +20,13 @@ from locum.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from locum.audit.tasks import TrafficTask
     from locum.schema import Call, JsonObject
     from locum.store import Database
 
-__all__ = ["Definition", "calls_of_task", "remember_tasks"]
+__all__ = ["Definition", "calls_of_task", "forget_tasks", "remember_tasks"]
 
 _VERSION = 1
 _FINGERPRINTS_A_QUERY = 10_000
@@ -115,14 +115,58 @@ def calls_of_task(database: Database, name: str, where: CallFilter | None = None
     audited = AuditedTaskStore(database).find(name)
     if audited is not None:
         definition = definition_of_json(audited.definition)
-        fingerprints = _fingerprints(database, definition.group, chosen)
-        streams += [
-            filter(definition.admits, store.iterate(one)) for one in _unnamed(chosen, fingerprints)
-        ]
+        unnamed = _unnamed(database, definition.group, chosen)
+        streams += [filter(definition.admits, store.iterate(one)) for one in unnamed]
     yield from heapq.merge(*streams, key=lambda call: call.facts.time)
 
 
-def _unnamed(where: CallFilter, fingerprints: Sequence[str]) -> Iterator[CallFilter]:
+def forget_tasks(database: Database, deleted: Collection[str]) -> list[str]:
+    """Forget found tasks of which words are kept that no call has any more; return their names.
+
+    What is kept of a task are words that all calls of its instruction share, and those by which
+    these are told apart. A definition of another version, which nobody can use, is forgotten too.
+
+    Args:
+        database: The store.
+        deleted: Fingerprints of calls without a name that were deleted.
+
+    Raises:
+        InputError: The store cannot be read or written.
+    """
+    store = AuditedTaskStore(database)
+    found = [task for name in store.names() if (task := store.find(name)) is not None]
+    forgotten = [task.name for task in found if _has_lost(database, task, deleted)]
+    store.forget(forgotten)
+    return forgotten
+
+
+def _has_lost(database: Database, task: AuditedTask, deleted: Collection[str]) -> bool:
+    try:
+        group, rules, place = definition_of_json(task.definition)
+    except InputError:
+        return True
+    known = frozenset(group.fingerprints)
+    if not deleted or (known and not group.pattern.varies and known.isdisjoint(deleted)):
+        return False
+    lost = {place} | {number for number, rule in enumerate(rules) if rule.pattern != WHOLE}
+    calls = CallStore(database)
+    if calls.count(CallFilter(task=task.name)):
+        lost.discard(place)
+    for where in _unnamed(database, group, CallFilter()):
+        for call in calls.iterate(where):
+            if not lost:
+                return False
+            lost.discard(place_of(rules, ask(call)))
+    return bool(lost)
+
+
+def _unnamed(database: Database, group: InstructionGroup, where: CallFilter) -> list[CallFilter]:
+    """Filters for the calls of a group that have no name."""
+    fingerprints = _fingerprints(database, group, where)
+    return list(_parted(where, fingerprints))
+
+
+def _parted(where: CallFilter, fingerprints: Sequence[str]) -> Iterator[CallFilter]:
     for start in range(0, len(fingerprints), _FINGERPRINTS_A_QUERY):
         some = tuple(fingerprints[start : start + _FINGERPRINTS_A_QUERY])
         yield replace(where, fingerprints=some, named=False)

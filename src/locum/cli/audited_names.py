@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from locum.store import CallFilter, Database
 
-__all__ = ["with_audited_calls"]
+__all__ = ["forget_audited", "with_audited_calls"]
 
 
 def with_audited_calls(database: Database, where: CallFilter) -> CallFilter:
@@ -41,3 +43,14 @@ def with_audited_calls(database: Database, where: CallFilter) -> CallFilter:
             "for fewer by --since and --until, or give fingerprints, which locum calls totals shows"
         )
     return replace(where, or_ids=ids)
+
+
+def forget_audited(database: Database, deleted: Collection[str]) -> list[str]:
+    """Forget the tasks of an audit that had deleted calls alone; see `locum.audit.forget_tasks`."""
+    from locum.store import AuditedTaskStore
+
+    if not AuditedTaskStore(database).names():
+        return []
+    from locum.audit import forget_tasks
+
+    return forget_tasks(database, deleted)

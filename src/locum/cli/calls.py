@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from locum.cli.audited_names import with_audited_calls
+from locum.cli.audited_names import forget_audited, with_audited_calls
 from locum.cli.export_calls import export_calls, exported
 from locum.cli.options import (
     Application,
@@ -31,11 +31,11 @@ from locum.cli.progress import stderr_console
 from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from locum.schema import CallFacts
-    from locum.store import CallFilter, CallStore
+    from locum.store import CallFilter, CallStore, Deletion
 
 __all__ = ["calls_app"]
 
@@ -185,12 +185,13 @@ def delete_calls(
     Give ids, or at least one filter. Says which students learned from them, and which reports may
     quote them: distil those again. And which synthetic inputs were written after them.
     """
-    from locum.store import CallFilter
+    from locum.store import CallFilter, CallStore
 
     where = make_filter(task, model, since, until, source, application, outcome)
     if bool(ids) == (where != CallFilter()):
         raise UsageError("say which calls to delete: give their ids, or filters such as --task")
-    with _chosen(config, home, where) as (store, chosen):
+    with open_existing(store_place(home, project_settings(config))) as database:
+        store, chosen = CallStore(database), with_audited_calls(database, where)
         given = [store.get(beginning).facts.id for beginning in ids or ()]
         meant = CallFilter(ids=tuple(given)) if given else chosen
         found = count_of_calls(store.count(meant))
@@ -199,32 +200,12 @@ def delete_calls(
             return
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
+        unnamed = {row.name for row in store.totals(meant) if not row.named}
         deletion = store.delete(meant)
         _tell_unknown_files(store)
-    deleted = count_of_calls(deletion.calls)
-    typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
-    for student in deletion.students:
-        typer.echo(_learned(student, is_promoted=student in deletion.promoted))
-    for ended in deletion.ended:
-        typer.echo(
-            f"the store keeps a student of {ended!r} that learned from some, and answers no more: "
-            "it goes when another is promoted"
-        )
-    # A student of before reports were noted has one as well.
-    for task_name in sorted({*deletion.students, *deletion.reports}):
-        report = task_folder(task_name, home).report
-        if report.is_file():
-            typer.echo(
-                f"{report} was made of some, and may quote them: remove it, or have it written "
-                f"anew by locum distill {task_name}"
-            )
-    for task_name in deletion.written:
-        synthetic = task_folder(task_name, home).synthetic
-        if synthetic.is_file():
-            typer.echo(
-                f"{synthetic} holds texts that were written after some, and may repeat them: "
-                f"remove it, and have others written by locum generate {task_name}"
-            )
+        forgotten = forget_audited(database, unnamed)
+    _tell_deleted(deletion, forgotten)
+    _tell_files(deletion, home)
 
 
 calls_app.command("export")(export_calls)
@@ -248,6 +229,41 @@ def compact_calls(
         f"{count_of_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
         f"{compaction.bytes / 1e6:,.1f} MB"
     )
+
+
+def _tell_deleted(deletion: Deletion, forgotten: Sequence[str]) -> None:
+    deleted = count_of_calls(deletion.calls)
+    typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
+    for name in forgotten:
+        typer.echo(
+            f"the audit's memory of {name!r} held words of none but deleted calls, and went too: "
+            "run locum audit again if others are left"
+        )
+    for student in deletion.students:
+        typer.echo(_learned(student, is_promoted=student in deletion.promoted))
+    for ended in deletion.ended:
+        typer.echo(
+            f"the store keeps a student of {ended!r} that learned from some, and answers no more: "
+            "it goes when another is promoted"
+        )
+
+
+def _tell_files(deletion: Deletion, home: Path | None) -> None:
+    # A student of before reports were noted has one as well.
+    for task_name in sorted({*deletion.students, *deletion.reports}):
+        report = task_folder(task_name, home).report
+        if report.is_file():
+            typer.echo(
+                f"{report} was made of some, and may quote them: remove it, or have it written "
+                f"anew by locum distill {task_name}"
+            )
+    for task_name in deletion.written:
+        synthetic = task_folder(task_name, home).synthetic
+        if synthetic.is_file():
+            typer.echo(
+                f"{synthetic} holds texts that were written after some, and may repeat them: "
+                f"remove it, and have others written by locum generate {task_name}"
+            )
 
 
 def _tell_unknown_files(store: CallStore) -> None:

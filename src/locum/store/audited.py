@@ -59,6 +59,13 @@ class AuditedTaskStore:
             return AuditedTask(name_kept, orjson.loads(definition), moment)
         return None
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Delete tasks, and what was kept of them."""
+        rows = [(name,) for name in names]
+        if rows:
+            self._database.executemany("DELETE FROM audited_tasks WHERE name = ?", rows)
+            self._database.empty_log()
+
     def names(self) -> list[str]:
         """Return the names of all tasks, in order."""
         rows = self._database.execute("SELECT name FROM audited_tasks ORDER BY name")
