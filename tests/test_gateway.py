@@ -372,7 +372,7 @@ def test_an_answer_that_ends_with_its_connection(tmp_path: Path) -> None:
 
 def test_requests_that_wait_in_line_are_answered_in_order(gateway: Running) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock:
-        request = b"GET /v1/files/%d HTTP/1.1\r\nhost: x\r\n\r\n"
+        request = b"GET /v1/files/%d HTTP/1.1\r\nhost: localhost\r\n\r\n"
         sock.sendall(b"".join(request % number for number in range(3)))
         received = b""
         while received.count(b"x-locum-route") < 3 or not received.endswith(b"}"):

@@ -309,7 +309,7 @@ def test_the_gateways_key_replaces_every_key_of_the_client(
 
 def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB", KEY)
-    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")})
     sent = request(headers={"authorization": f"Bearer {KEY}", "x-goog-api-key": f"key={KEY}"})
     caller = keys.check(sent.headers)
     assert caller.application == "web"
@@ -321,7 +321,7 @@ def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_client_s_own_key_goes_on_beside_the_gateway_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB", KEY)
-    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")})
     sent = request(headers={"x-api-key": KEY, "authorization": "Bearer sk-provider"})
     caller = keys.check(sent.headers)
     assert caller.application == "web"
@@ -338,19 +338,36 @@ def test_a_missing_or_wrong_key_is_refused(
     headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEB", KEY)
-    keys = Keys({"web": ApplicationSettings(key_env="WEB")}, spends=False)
+    keys = Keys({"web": ApplicationSettings(key_env="WEB")})
     with pytest.raises(Refusal) as caught:
         keys.check(request(headers=headers).headers)
     assert caught.value.status == 401
     assert "wrong" not in caught.value.message.split(":")[1]
 
 
-def test_a_web_page_may_not_spend_the_gateways_key() -> None:
-    with pytest.raises(Refusal) as caught:
-        Keys({}, spends=True).check(request(headers={"origin": "https://evil.example"}).headers)
-    assert caught.value.status == 403
-    page = request(headers={"origin": "https://app.example"}).headers
-    assert Keys({}, spends=False).check(page).application is None
+def test_a_web_page_may_not_call_a_gateway_without_applications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEB", KEY)
+    keyed = {"authorization": f"Bearer {KEY}"}
+    for told in (
+        {"origin": "https://app.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"host": "rebound.example:8400", "sec-fetch-site": "same-origin"},
+        {"host": "rebound.example:8400"},
+    ):
+        page = request(headers=keyed | told).headers
+        with pytest.raises(Refusal, match="applications") as caught:
+            Keys({}).check(page)
+        assert (caught.value.status, caught.value.code) == (403, "web_page")
+        assert Keys({"web": ApplicationSettings(key_env="WEB")}).check(page).application == "web"
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8400", "[::1]:8400", "host.docker.internal:8400"]
+)
+def test_a_program_may_call_a_gateway_without_applications(host: str) -> None:
+    assert Keys({}).check(request(headers={"host": host}).headers).application is None
 
 
 WEB = Caller("web", ())
@@ -415,7 +432,7 @@ def test_the_variable_of_a_key_must_be_set_and_unique(monkeypatch: pytest.Monkey
     monkeypatch.setenv("A", KEY)
     same = {name: ApplicationSettings(key_env="A") for name in ("x", "y")}
     with pytest.raises(UsageError, match="'x' and 'y'"):
-        Keys(same, spends=False)
+        Keys(same)
     monkeypatch.setenv("B", "ümlaut")
     with pytest.raises(UsageError, match="characters"):
         Router({"u": UpstreamSettings(url="http://h", key_env="B")})

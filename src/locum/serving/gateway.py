@@ -84,8 +84,7 @@ class Gateway:
         self.metrics = Metrics()
         self._settings = settings
         self._router = Router(settings.upstreams)
-        spends = any(upstream.key for upstream in self._router.upstreams)
-        self._keys = Keys(settings.applications, spends=spends)
+        self._keys = Keys(settings.applications)
         self._keys.check_host(settings.host)
         self._spending = Spending(settings.applications, prices)
         if settings.traces.endpoint:

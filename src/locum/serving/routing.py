@@ -44,7 +44,13 @@ _ENDS_PATH = re.compile(rb"[\\#?]")
 _PATH_MODEL = re.compile(r"/(?:deployments|engines)/+([^/]+)/", re.IGNORECASE)
 # The longest that a provider has: Bedrock's names of resources.
 _LONGEST_MODEL = 2_048
-_LOOPBACK = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
+# The last two are what containers of Docker and Podman call it; .internal is nobody's in the DNS.
+_LOOPBACK = frozenset(
+    {
+        *(b"localhost", b"127.0.0.1", b"[::1]"),
+        *(b"host.docker.internal", b"host.containers.internal"),
+    }
+)
 _REPLACED = frozenset({b"host", b"content-length", b"expect", b"x-locum-task"})
 
 
@@ -243,14 +249,12 @@ class Keys:
 
     Args:
         applications: Who may call, by name.
-        spends: Whether some upstream is called with a key of the gateway's.
 
     Raises:
         UsageError: The variable of a key is not set, or two applications share a key.
     """
 
-    def __init__(self, applications: Mapping[str, ApplicationSettings], *, spends: bool) -> None:
-        self._spends = spends
+    def __init__(self, applications: Mapping[str, ApplicationSettings]) -> None:
         self._names: dict[bytes, str] = {}
         # Clients send the same credentials again and again.
         self._caller = lru_cache(_MOST_CALLERS)(self._find_caller)
@@ -285,10 +289,10 @@ class Keys:
         """Return who sent a request, by its headers.
 
         Raises:
-            Refusal: It has no key, or a wrong one; or it comes from a web page that would spend
-                the gateway's key.
+            Refusal: It has no key, or a wrong one; or no key is needed, and it comes from a web
+                page, or by a name that could lead one here.
         """
-        if self._spends and not self.required:
+        if not self.required:
             _refuse_web_pages(headers)
         return self._caller(headers.where(is_credential))
 
@@ -312,15 +316,21 @@ class Keys:
 
 
 def _refuse_web_pages(headers: Headers) -> None:
-    """Let no page that a browser shows here spend the gateway's key, by whatever name it calls."""
+    """Let no page that a browser shows here call, by whatever name.
+
+    It could spend the gateway's key, or read what a local model says, or teach the next student.
+    """
     site = headers.get(b"sec-fetch-site") or b"none"
     if headers.get(b"origin") is not None or site != b"none" or not names_this_computer(headers):
-        message = "web pages and other hosts may not call a gateway without keys: add applications"
+        message = (
+            "neither web pages nor callers by another name than localhost may call a gateway "
+            "without applications: declare who may, in [gateway.applications.NAME] of locum.toml"
+        )
         raise Refusal(403, "web_page", message)
 
 
 def names_this_computer(headers: Headers) -> bool:
-    """Return whether a request calls the gateway localhost, and by no name that leads here."""
+    """Return whether a request calls the gateway localhost, or by a name that nobody can own."""
     host = headers.get(b"host") or b"localhost"
     name = host if host.endswith(b"]") else host.rpartition(b":")[0] or host
     return name.lower() in _LOOPBACK
