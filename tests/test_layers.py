@@ -10,7 +10,16 @@ import locum
 ROOT = Path(locum.__file__).parent
 ROWS = (
     ("errors",),
-    ("chat_templates", "folders", "forking", "processes", "replacing", "words", "writable"),
+    (
+        "chat_templates",
+        "folders",
+        "forking",
+        "printing",
+        "processes",
+        "replacing",
+        "words",
+        "writable",
+    ),
     ("schema",),
     ("shapes",),
     ("config", "prices"),

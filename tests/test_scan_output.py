@@ -14,11 +14,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from locum.errors import InputError
+from locum.printing import printable
 from locum.scan import RULES, Finding
 from locum.scan.baseline import divide, read_baseline, write_baseline
 from locum.scan.fingerprints import fingerprint_all, in_order
 from locum.scan.output import to_annotations, to_object, to_sarif, to_table
-from locum.scan.output.printing import printable
 from tests.scan_findings import FINDINGS, finding, report_of, site
 from tests.scan_schemas import stored_schema
 
@@ -204,7 +204,7 @@ def test_an_escape_in_code_stays_what_it_is() -> None:
 def test_nothing_in_code_steers_the_terminal_of_a_log() -> None:
     told = to_annotations([finding(path="a\x1b.py", reason="red \x1b[31m\x07")])
     assert told.rstrip("\n").isprintable()
-    assert "red \\x1b[31m\\x07" in told
+    assert "red \\u001b[31m\\u0007" in told
 
 
 # SARIF.
@@ -364,6 +364,6 @@ def test_the_table_fits_into_80_columns(findings: list[Finding]) -> None:
 
 def test_code_cannot_steer_a_terminal() -> None:
     said = drawn(report_of(finding("\x1b[2J.py", reason="a\x07b\u202ec [red]d[/red]\r")))
-    assert "\\x1b[2J.py" in said
-    assert "a\\x07b\\u202ec [red]d[/red]\\r" in said
+    assert "\\u001b[2J.py" in said
+    assert "a\\u0007b\\u202ec [red]d[/red]\\r" in said
     assert not set(said) & {"\x1b", "\x07", "\u202e", "\r"}

@@ -20,6 +20,7 @@ from locum.cli.gateway import gateway_command
 from locum.cli.generate import generate_command
 from locum.cli.import_calls import import_command
 from locum.cli.label import label_command
+from locum.cli.output import say
 from locum.cli.predict import predict_command
 from locum.cli.promote import demote_command, promote_command
 from locum.cli.relabel import relabel_command
@@ -91,7 +92,7 @@ def main() -> None:
             if sys.stdout is not None:  # as where it is closed
                 sys.stdout.flush()
     except LocumError as error:
-        typer.echo(f"locum: {error}", err=True)
+        say(f"locum: {error}", to_stderr=True)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _UNWRITABLE or error.filename is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,18 +28,16 @@ from locum.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from locum.audit import Audit, JudgedTask, Saving
+    from locum.cli.console import PlainConsole
 
 __all__ = ["audit_command"]
 
 _WIDTH_IN_FILES = 100
 _SITES_SHOWN = 10
 _NOT_KEPT = "note: the store cannot be written, so other commands do not know tasks by these names"
-_COMMANDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def audit_command(
@@ -142,7 +139,7 @@ def audit_command(
         if not database.read_only:
             remember_tasks(database, found.discovery.tasks, time.time())
     if database.read_only:
-        stderr_console().print(_NOT_KEPT, markup=False)
+        stderr_console().print(_NOT_KEPT)
     if code:
         found = _with_code(found, code)
     if html is not None:
@@ -161,27 +158,18 @@ def _with_code(audit: Audit, paths: Sequence[Path]) -> Audit:
 
 
 def _print(audit: Audit) -> None:
-    from rich.console import Console
+    from locum.cli.console import PlainConsole
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_IN_FILES
+    console = PlainConsole(width_in_files=_WIDTH_IN_FILES)
     if audit.tasks:
         console.print(_table(audit))
     for judged in audit.tasks:
-        console.print(_text(f"\n{judged.task.name}: {judged.verdict.reason}."))
+        console.print(f"\n{judged.task.name}: {judged.verdict.reason}.")
         for note in judged.verdict.notes:
-            console.print(_text(f"  note: {note}"))
+            console.print(f"  note: {note}")
         for place in judged.places:
-            console.print(_text(f"  code: {place} {', '.join(place.rules)}".rstrip()))
+            console.print(f"  code: {place} {', '.join(place.rules)}".rstrip())
     _print_rest(audit, console)
-
-
-def _text(text: str) -> Text:
-    """Text as it stands: neither markup, nor what a prompt or a name tells the terminal to do."""
-    from rich.text import Text
-
-    return Text(_COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _table(audit: Audit) -> Table:
@@ -193,7 +181,7 @@ def _table(audit: Audit) -> Table:
         f"{tasks} task{'s' * (tasks != 1)} in {audit.discovery.calls:,} calls; a student is to "
         f"agree in {promise.target:.0%}, with {promise.confidence:.0%} confidence"
     )
-    table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("task", overflow="fold", min_width=20)
     table.add_column("verdict", no_wrap=True)
     table.add_column(saved, justify="right")
@@ -202,7 +190,7 @@ def _table(audit: Audit) -> Table:
     table.add_column("a month", justify="right")
     table.add_column("output")
     for judged in audit.tasks:
-        table.add_row(*map(_text, _row(judged, priced=audit.priced)))
+        table.add_row(*_row(judged, priced=audit.priced))
     return table
 
 
@@ -235,29 +223,26 @@ def _saved(saving: Saving | None, *, priced: bool) -> str:
     return value if low == high else f"{value} ({low}-{high})"
 
 
-def _print_rest(audit: Audit, console: Console) -> None:
+def _print_rest(audit: Audit, console: PlainConsole) -> None:
     for other in audit.discovery.others:
         cost = "" if other.cost_usd is None else f", {dollars(other.cost_usd)}"
-        console.print(_text(f"\nno task: {count_of_calls(other.calls)}{cost}: {other.reason}"))
+        console.print(f"\nno task: {count_of_calls(other.calls)}{cost}: {other.reason}")
     if audit.places_of_no_task:
         shown = ", ".join(map(str, audit.places_of_no_task[:_SITES_SHOWN]))
         more = len(audit.places_of_no_task) - _SITES_SHOWN
         rest = f" and {more:,} others" if more > 0 else ""
-        console.print(_text(f"\nno task: calls in code at {shown}{rest}"))
+        console.print(f"\nno task: calls in code at {shown}{rest}")
     if audit.discovery.damaged:
         stderr_console().print(
             f"note: {audit.discovery.damaged:,} calls could not be read, as their bodies are "
             "damaged, and were left out",
-            markup=False,
         )
     if not audit.priced:
-        stderr_console().print(
-            "note: no call has a known cost, so that tasks are ranked by calls", markup=False
-        )
+        stderr_console().print("note: no call has a known cost, so that tasks are ranked by calls")
     best = [
         judged
         for judged in audit.tasks
         if judged.verdict.kind in {"distil", "leave_out"} and not judged.task.is_answered
     ]
     if best:
-        console.print(_text(f"\nnext     {best[0].command}"))
+        console.print(f"\nnext     {best[0].command}")

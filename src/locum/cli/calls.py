@@ -25,10 +25,11 @@ from locum.cli.options import (
     make_filter,
     parse_moment,
 )
-from locum.cli.output import count_of_calls, print_json
+from locum.cli.output import count_of_calls, print_json, say
 from locum.cli.places import open_existing, project_settings, store_place, task_folder
 from locum.cli.progress import stderr_console
 from locum.errors import UsageError
+from locum.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +104,7 @@ def list_calls(
         [_listed(facts) for facts in found],
         right=(4, 5, 6),
     )
-    stderr_console().print(f"{len(found):,} of {count_of_calls(total)}", markup=False)
+    stderr_console().print(f"{len(found):,} of {count_of_calls(total)}")
 
 
 @calls_app.command("show")
@@ -118,7 +119,8 @@ def show_call(
 
     with _opened(config, home, to_read=True) as store:
         [found] = store.marked([store.get(call)])
-    typer.echo(write_json(exported(found), indented=True))
+    said = write_json(exported(found), indented=True).decode()
+    typer.echo(printable(said, keep="\n").encode())
 
 
 @calls_app.command("totals")
@@ -196,7 +198,7 @@ def delete_calls(
         meant = CallFilter(ids=tuple(given)) if given else chosen
         found = count_of_calls(store.count(meant))
         if dry_run:
-            typer.echo(f"{found} would be deleted")
+            say(f"{found} would be deleted")
             return
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
@@ -225,7 +227,7 @@ def compact_calls(
     with _opened(config, home) as store:
         compaction = store.compact(before)
         _tell_unknown_files(store)
-    typer.echo(
+    say(
         f"{count_of_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
         f"{compaction.bytes / 1e6:,.1f} MB"
     )
@@ -233,16 +235,16 @@ def compact_calls(
 
 def _tell_deleted(deletion: Deletion, forgotten: Sequence[str]) -> None:
     deleted = count_of_calls(deletion.calls)
-    typer.echo(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
+    say(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
     for name in forgotten:
-        typer.echo(
+        say(
             f"the audit's memory of {name!r} held words of none but deleted calls, and went too: "
             "run locum audit again if others are left"
         )
     for student in deletion.students:
-        typer.echo(_learned(student, is_promoted=student in deletion.promoted))
+        say(_learned(student, is_promoted=student in deletion.promoted))
     for ended in deletion.ended:
-        typer.echo(
+        say(
             f"the store keeps a student of {ended!r} that learned from some, and answers no more: "
             "it goes when another is promoted"
         )
@@ -253,14 +255,14 @@ def _tell_files(deletion: Deletion, home: Path | None) -> None:
     for task_name in sorted({*deletion.students, *deletion.reports}):
         report = task_folder(task_name, home).report
         if report.is_file():
-            typer.echo(
+            say(
                 f"{report} was made of some, and may quote them: remove it, or have it written "
                 f"anew by locum distill {task_name}"
             )
     for task_name in deletion.written:
         synthetic = task_folder(task_name, home).synthetic
         if synthetic.is_file():
-            typer.echo(
+            say(
                 f"{synthetic} holds texts that were written after some, and may repeat them: "
                 f"remove it, and have others written by locum generate {task_name}"
             )
@@ -273,7 +275,6 @@ def _tell_unknown_files(store: CallStore) -> None:
             f"note: {unknown[0].parent} holds what this store did not write, which stays as it is "
             f"({len(unknown):,} in all, such as {unknown[0].name}): where it is of a store that "
             "was moved away, move it into the folder beside that",
-            markup=False,
         )
 
 
@@ -301,9 +302,9 @@ def _listed(facts: CallFacts) -> list[str]:
 
 
 def _print_table(columns: list[str], rows: list[list[str]], right: tuple[int, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from locum.cli.console import PlainConsole
 
     table = Table(*columns, box=None, pad_edge=False)
     for index, column in enumerate(table.columns):
@@ -311,11 +312,8 @@ def _print_table(columns: list[str], rows: list[list[str]], right: tuple[int, ..
         column.min_width = _LEAST_WIDTHS.get(columns[index])
         column.justify = "right" if index in right else "left"
     for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_IN_FILES
-    console.print(table)
+        table.add_row(*row)
+    PlainConsole(width_in_files=_WIDTH_IN_FILES).print(table)
 
 
 def _moment(seconds: float) -> str:

@@ -112,12 +112,11 @@ def _print_table(
     *,
     kept: bool,
 ) -> None:
-    from rich.console import Console
-
+    from locum.cli.console import PlainConsole
     from locum.extraction import ExtractionDistillation
     from locum.generation import GenerationDistillation
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     print_notes(result.data.warnings)
     if isinstance(result, ExtractionDistillation):
         _print_fields(result, console)
@@ -127,15 +126,15 @@ def _print_table(
         _print_comparison(result, console)
         _print_frontier(result, console)
     if result.decision.verdict == "distil":
-        console.print(f"\nDistil: {result.decision.reason}.", markup=False)
+        console.print(f"\nDistil: {result.decision.reason}.")
     if spending is not None and spending.in_all_usd:
-        console.print(f"spent    {spending}", markup=False)
+        console.print(f"spent    {spending}")
     if kept:
-        console.print(f"student  {folder.student}", markup=False, soft_wrap=True)
-    console.print(f"report   {folder.report}", markup=False, soft_wrap=True)
+        console.print(f"student  {folder.student}", soft_wrap=True)
+    console.print(f"report   {folder.report}", soft_wrap=True)
     if kept:
         command = command_to_type("predict", result.task.name, "a text", home=home)
-        console.print(f"next     {command}", markup=False, soft_wrap=True)
+        console.print(f"next     {command}", soft_wrap=True)
 
 
 def _print_comparison(result: Distillation, console: Console) -> None:
@@ -146,7 +145,7 @@ def _print_comparison(result: Distillation, console: Console) -> None:
         return
     title = f"{result.task.name}: {result.teacher.name} and its student"
     console.print(table(title, comparison.columns, comparison.rows))
-    console.print(comparison.note, markup=False)
+    console.print(comparison.note)
 
 
 def _print_frontier(result: Distillation, console: Console) -> None:
@@ -160,9 +159,9 @@ def _print_frontier(result: Distillation, console: Console) -> None:
     ]
     console.print()
     console.print(table("the ladder of students", frontier.columns, rows))
-    console.print(frontier.note, markup=False)
+    console.print(frontier.note)
     for reason in frontier.omitted:
-        console.print(f"not tried: {reason}", markup=False)
+        console.print(f"not tried: {reason}")
 
 
 def _print_fields(result: ExtractionDistillation, console: Console) -> None:
@@ -174,15 +173,15 @@ def _print_fields(result: ExtractionDistillation, console: Console) -> None:
         return
     title = f"{result.task.name}: {result.teacher} and its student, on whole objects"
     console.print(table(title, comparison.columns, comparison.rows))
-    console.print(comparison.note, markup=False)
+    console.print(comparison.note)
     console.print()
     tried = family_table(result)
     if tried is not None:
         console.print(table("the students", tried.columns, tried.rows))
-        console.print(tried.note, markup=False)
+        console.print(tried.note)
         console.print()
     console.print(table("field by field", fields.columns, fields.rows))
-    console.print(fields.note, markup=False)
+    console.print(fields.note)
 
 
 def _print_texts(result: GenerationDistillation, console: Console) -> None:
@@ -194,7 +193,7 @@ def _print_texts(result: GenerationDistillation, console: Console) -> None:
         return
     title = f"{result.task.name}: {result.teacher} and its student"
     console.print(table(title, comparison.columns, comparison.rows))
-    console.print(comparison.note, markup=False)
+    console.print(comparison.note)
     console.print()
     console.print(table("how near its answers come to the teacher's", texts.columns, texts.rows))
-    console.print(texts.note, markup=False)
+    console.print(texts.note)

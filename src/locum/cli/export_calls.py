@@ -90,7 +90,7 @@ def export_calls(
             written = export_parquet(found, place)
         else:
             written = _export_lines(found, place)
-    stderr_console().print(f"{count_of_calls(written)} exported", markup=False)
+    stderr_console().print(f"{count_of_calls(written)} exported")
 
 
 def _format(given: str | None, place: Path | None) -> str:

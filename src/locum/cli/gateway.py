@@ -115,7 +115,7 @@ def _announce(settings: GatewaySettings, port: int, place: str | Path) -> None:
         ),
     ]
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _needs_clients_keys(settings: GatewaySettings, upstream: UpstreamSettings) -> bool:

@@ -117,10 +117,10 @@ def _print_report(report: ImportReport) -> None:
         other = [f"{file.other:,} records tell of something else"] if file.other else []
         untimed = [_told_untimed(file.untimed)] if file.untimed else []
         for note in [*untimed, *other, *_told_names(file), *file.skipped.describe()]:
-            errors.print(f"  {note}", markup=False)
+            errors.print(f"  {note}")
     for count, what in (
         (report.unanswered, "requests of batches without a result"),
         (report.unasked, "results of batches without a request"),
     ):
         if count:
-            errors.print(f"{count:,} {what}: import both files at once", markup=False)
+            errors.print(f"{count:,} {what}: import both files at once")

@@ -64,7 +64,7 @@ def keep_report(
     try:
         write_report(result, folder.report)
     except InputError as error:
-        stderr_console().print(f"note: the result has no report: {error}", markup=False)
+        stderr_console().print(f"note: the result has no report: {error}")
         return False
     return True
 
@@ -132,4 +132,4 @@ def put_aside(student: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
     student.replace(previous)
     kept = f"note: the student of an earlier run is now {previous}, and answers no more"
-    stderr_console().print(kept, markup=False)
+    stderr_console().print(kept)

@@ -15,6 +15,7 @@ from locum.cli.output import (
     print_json,
     print_notes,
     print_rows,
+    say,
 )
 from locum.cli.places import open_store, project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
@@ -246,7 +247,7 @@ def _show_result(done: LabelledTask, money: Budget, following: str) -> None:
         again = "for the worst case of another; run again with a larger --budget to go on"
         print_notes([unasked + again])
     if tally.labelled or not tally.wanted:
-        typer.echo(f"next  {following}")
+        say(f"next  {following}")
 
 
 def _inputs(done: LabelledTask) -> list[list[str]]:

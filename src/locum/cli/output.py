@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from locum.printing import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -26,6 +28,7 @@ __all__ = [
     "print_json",
     "print_notes",
     "print_rows",
+    "say",
     "table",
 ]
 
@@ -36,29 +39,27 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     The first column alone is set to the left, and folded where the terminal is too narrow.
     """
     from rich.table import Table
-    from rich.text import Text
 
     headings = [column.replace(" ", "\n") for column in columns]
-    found = Table(*headings, title=Text(title), title_justify="left")
+    found = Table(*headings, title=title, title_justify="left")
     found.columns[0].overflow = "fold"
     for column in found.columns[1:]:
         column.justify = "right"
     for row in rows:
-        found.add_row(*map(Text, row))
+        found.add_row(*row)
     return found
 
 
 def print_rows(rows: list[list[str]], *, to_stdout: bool) -> None:
     """Print names with their values, one a line."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from locum.cli.console import PlainConsole
 
     plain = Table(box=None, pad_edge=False, show_header=False)
     for row in rows:
-        plain.add_row(*map(Text, row))
-    console = Console(highlight=False, stderr=not to_stdout)
-    console.print(plain)
+        plain.add_row(*row)
+    PlainConsole(stderr=not to_stdout).print(plain)
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -67,7 +68,7 @@ def print_notes(notes: Iterable[str]) -> None:
 
     console = stderr_console()
     for note in notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
 
 
 def command_to_type(*arguments: str, **options: object) -> str:
@@ -91,7 +92,12 @@ def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object, in UTF-8 whatever the encoding of standard output."""
     import orjson
 
-    typer.echo(orjson.dumps(value))
+    typer.echo(printable(orjson.dumps(value).decode()).encode())
+
+
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Print a sentence or a line, which may name what others wrote."""
+    typer.echo(printable(text, keep="\n\t"), err=to_stderr)
 
 
 def count_of_calls(count: int) -> str:

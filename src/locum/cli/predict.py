@@ -91,7 +91,6 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
         first = "" if len(broken) == 1 else f", the first on line {broken[0]}"
         stderr_console().print(
             f"note: {lines} of standard input not in UTF-8{first}: bytes were read as \ufffd",
-            markup=False,
         )
 
 

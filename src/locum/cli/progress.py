@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from locum.cli.console import PlainConsole
     from locum.teachers import LabellingProgress
 
 __all__ = ["TerminalProgress", "stderr_console"]
@@ -20,11 +20,11 @@ __all__ = ["TerminalProgress", "stderr_console"]
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-def stderr_console() -> Console:
+def stderr_console() -> PlainConsole:
     """Return a console for messages; ``NO_COLOR`` holds."""
-    from rich.console import Console
+    from locum.cli.console import PlainConsole
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return PlainConsole(stderr=True, soft_wrap=True)
 
 
 def _interrupt(*_: object) -> None:
@@ -115,7 +115,7 @@ class TerminalProgress:
         if self._quiet:
             return
         self._last_line = time.monotonic()
-        self._console.print(f"{self._last_line - self._started:6.1f} s  {message}", markup=False)
+        self._console.print(f"{self._last_line - self._started:6.1f} s  {message}")
 
     def _advance_bar(self, done: int, total: int, remark: str) -> None:
         if self._bar is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Config, Home
-from locum.cli.output import command_to_type, print_json
+from locum.cli.output import command_to_type, print_json, say
 from locum.cli.places import (
     find_artefact,
     open_existing,
@@ -74,41 +74,41 @@ def promote_command(
         return
     plan = prepared.plan
     models = ", ".join(sorted({frame.model for frame in plan.recognition.frames}))
-    typer.echo(_describe(promotion))
-    typer.echo(f"recognises  {_recognised(prepared, left=learned_from_deleted)}; model {models}")
+    say(_describe(promotion))
+    say(f"recognises  {_recognised(prepared, left=learned_from_deleted)}; model {models}")
     if prepared.foreseen and prepared.varying:
         newer, recognised = prepared.foreseen
-        typer.echo(
+        say(
             f"foresees    that few calls to come are recognised: promoted half-way, it would have "
             f"recognised {recognised:,} of the {newer:,} newer calls, as {prepared.varying.part} "
             f"has {prepared.varying.values:,} values, and goes on changing. Let the application "
             "move what varies, such as a date, into the user's message, and distil the task again"
         )
-    typer.echo(
+    say(
         f"promise     agreement of {plan.target:g} with {plan.teacher} on what it answers, with "
         f"confidence {plan.confidence:g}; it is expected to answer {plan.coverage:.1%}"
         f"{' of those that are recognised' if prepared.foreseen else ''}"
     )
     if prepared.unworded:
-        typer.echo(
+        say(
             f"leaves out  {len(prepared.unworded):,} of the labels, such as "
             f"{prepared.unworded[0]!r}: the teacher was not seen to write them, or not in one way"
         )
     for warning in prepared.warnings:
-        typer.echo(f"warning     {warning}")
+        say(f"warning     {warning}")
     if plan.thoughts:
-        typer.echo(
+        say(
             "thoughts    its answers begin with the tags of thoughts, as those that it learned "
             "from do, and with nothing between"
         )
     if plan.recognition.by_name:
-        typer.echo(f"needs       the header x-locum-task: {name} in the application's calls")
+        say(f"needs       the header x-locum-task: {name} in the application's calls")
     if prepared.stored:
-        typer.echo(
+        say(
             f"needs       store: false in the application's calls: without it, {prepared.stored:,} "
             "of these would be the teacher's, as its provider keeps their answers"
         )
-    typer.echo(f"next        {command_to_type('status', name, config=config, home=home)}")
+    say(f"next        {command_to_type('status', name, config=config, home=home)}")
 
 
 def demote_command(
@@ -135,7 +135,7 @@ def demote_command(
     if json_output:
         print_json(_to_object(ended))
     else:
-        typer.echo(_describe(ended))
+        say(_describe(ended))
 
 
 def _check_shares(percent: float, shadow: float) -> None:

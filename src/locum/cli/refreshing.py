@@ -119,7 +119,7 @@ def keep_or_promote(
 
 
 def _tell(sentence: str) -> None:
-    stderr_console().print(sentence, markup=False)
+    stderr_console().print(sentence)
 
 
 def _as_it_was(database: Database, promotion: Promotion) -> str:

@@ -15,6 +15,7 @@ from locum.cli.output import (
     print_json,
     print_notes,
     print_rows,
+    say,
 )
 from locum.cli.places import open_store, project_settings, store_place
 from locum.cli.progress import TerminalProgress
@@ -201,7 +202,7 @@ def relabel_command(
             config=config,
             home=home,
         )
-        typer.echo(f"next  {following}")
+        say(f"next  {following}")
 
 
 class _Told:
@@ -298,9 +299,9 @@ def _classes(done: Relabelled) -> str:
 
 
 def _show_gains(gains: Gains) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from locum.cli.console import PlainConsole
 
     title = f"gain of {gains.bought:,} soft labels{_for(gains.bought_usd)}; positive is better"
     if gains.control:
@@ -309,13 +310,13 @@ def _show_gains(gains: Gains) -> None:
             f"{_for(gains.usd)} each"
         )
     columns = ("", "inputs", "without", "labels", "gain", "95% interval")
-    table = Table(*columns, title=Text(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False)
     for place in (1, 2, 4, 5):
         table.columns[place].justify = "right"
     for measure in gains.measures:
         for row in _measure_rows(measure):
             table.add_row(*row)
-    Console(highlight=False).print(table)
+    PlainConsole().print(table)
 
 
 def _measure_rows(measure: Measure) -> list[tuple[str, ...]]:

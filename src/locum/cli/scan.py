@@ -143,7 +143,7 @@ def _tell(
     else:
         write_whole(output, told)
     totals = "; ".join(f"{name} {value}" for name, value in describe_totals(report, held))
-    stderr_console().print(totals, markup=False)
+    stderr_console().print(totals)
 
 
 def _render(
@@ -164,9 +164,9 @@ def _render(
 
 
 def _print(table: RenderableType) -> None:
-    from rich.console import Console
+    from locum.cli.console import PlainConsole
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     if console.is_terminal:
         console.print(table)
     else:
@@ -177,10 +177,10 @@ def _draw(table: RenderableType, width: int) -> str:
     """Draw a table for files and pipes: without colours, and without blanks at ends of lines."""
     from io import StringIO
 
-    from rich.console import Console
+    from locum.cli.console import PlainConsole
 
     drawn = StringIO()
-    Console(file=drawn, width=width, color_system=None).print(table)
+    PlainConsole(file=drawn, width=width, color_system=None).print(table)
     return "".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines())
 
 

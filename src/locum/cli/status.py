@@ -55,8 +55,9 @@ def status_command(
     ] = False,
 ) -> None:
     """Show how promoted students do: calls, agreement with its interval, savings, alarms."""
-    from rich.console import Console
     from rich.live import Live
+
+    from locum.cli.console import PlainConsole
 
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
@@ -67,7 +68,7 @@ def status_command(
         if json_output:
             print_json({"tasks": [standing.to_object() for standing in standings]})
             return
-        console = Console(highlight=False)
+        console = PlainConsole()
         if not watch:
             console.print(_show(standings))
             return
@@ -104,17 +105,16 @@ def _read(
 
 def _show(standings: list[Standing]) -> RenderableType:
     from rich.console import Group
-    from rich.text import Text
 
     if not standings:
-        return Text("no task is promoted: locum promote TASK lets a student answer")
+        return "no task is promoted: locum promote TASK lets a student answer"
     columns = ["task", "state", "calls", "answered", "coverage", "agreement", "saved"]
     title = "promoted students"
     if standings[0].since is not None:
         title += f", their calls since {_moment(standings[0].since)} UTC"
     shown: list[RenderableType] = [table(title, columns, [_row(one) for one in standings])]
     for standing in standings:
-        shown += [Text(line) for line in _lines(standing)]
+        shown += _lines(standing)
     shown += [_rows(standing) for standing in standings if standing.by is not None]
     return Group(*shown)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.printing import printable
 from locum.scan.fingerprints import in_order
-from locum.scan.output.printing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

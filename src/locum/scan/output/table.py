@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.printing import printable
 from locum.scan.findings import SEVERITIES
 from locum.scan.fingerprints import in_order
-from locum.scan.output.printing import printable
 from locum.scan.output.summary import count, describe_totals
 
 if TYPE_CHECKING:
