@@ -319,6 +319,21 @@ def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> N
     assert not any(KEY.encode() in line for line in got.lines())
 
 
+def test_words_in_cookies_are_no_secrets() -> None:
+    said = "sid=8f3a9c77-12b4-4e0d; consent=accepted; plan=business; region=lower-case-words-here"
+    sent = request(headers={"authorization": "Bearer sk-provider", "cookie": said})
+    secrets = Keys({}, spends=False).check(sent.headers).secrets
+    assert secrets == ("Bearer sk-provider", "sk-provider", "8f3a9c77-12b4-4e0d")
+
+
+def test_of_many_cookies_few_are_searched_for_and_keys_always() -> None:
+    said = ";".join(f"a={number:016d}" for number in range(2_700))
+    sent = request(headers={"cookie": said, "authorization": "Bearer sk-provider"})
+    secrets = Keys({}, spends=False).check(sent.headers).secrets
+    assert {"Bearer sk-provider", "sk-provider"} < set(secrets)
+    assert len(secrets) == 32
+
+
 def test_a_client_s_own_key_goes_on_beside_the_gateway_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB", KEY)
     keys = Keys({"web": ApplicationSettings(key_env="WEB")})

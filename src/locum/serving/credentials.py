@@ -24,6 +24,10 @@ _NAMED = re.compile(
 )
 # What names a try of a call is new with each.
 _OTHERS = frozenset({b"idempotency-key", b"x-idempotency-key"})
+# A shorter value of a cookie, or one without a digit, may well be a word that texts hold too.
+_SESSION = re.compile(r"(?=[^0-9]*[0-9]).{16,}")
+# Each is searched for in several forms, through all of a call.
+_MOST_SECRETS = 32
 _MOST_NAMES, _MOST_TARGETS = 4_096, 1_024
 
 
@@ -35,19 +39,20 @@ def is_credential(header: bytes) -> bool:
 
 
 def header_secrets(credentials: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
-    """Return what must not reach the disk of the credentials that a request came with.
+    """Return what must not reach the disk of the credentials that a request came with, keys first.
 
     Args:
         credentials: Its headers for which `is_credential` holds, in lower case, with their values.
     """
-    found = []
+    keys, sessions = [], []
     for header, value in credentials:
         text = value.decode("latin-1")
         if header == _COOKIE:
-            found += [pair.partition("=")[2] for pair in text.split(";")]
+            values = [pair.partition("=")[2].strip() for pair in text.split(";")]
+            sessions += [value for value in values if _SESSION.fullmatch(value)]
         else:
-            found += [text, text.partition(" ")[2].strip()]
-    return tuple(secret for secret in found if secret)
+            keys += [text, text.partition(" ")[2].strip()]
+    return _distinct([*keys, *sessions])
 
 
 @lru_cache(_MOST_TARGETS)
@@ -56,4 +61,9 @@ def query_secrets(target: bytes) -> tuple[str, ...]:
     query = target.decode("latin-1").partition("?")[2]
     pairs = [part.partition("=")[::2] for part in re.split("[&;]", query)]
     values = [value for name, value in pairs if _NAMED.fullmatch(unquote_plus(name))]
-    return tuple(dict.fromkeys(form for value in values for form in (value, unquote_plus(value))))
+    return _distinct([form for value in values for form in (value, unquote_plus(value))])
+
+
+def _distinct(found: Iterable[str]) -> tuple[str, ...]:
+    """Return the first secrets of some, once each: more than any client needs are not searched."""
+    return tuple(dict.fromkeys(secret for secret in found if secret))[:_MOST_SECRETS]
