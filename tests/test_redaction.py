@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,12 @@ from locum.config import RedactionSettings
 from locum.dataset import read_texts
 from locum.errors import UsageError
 from locum.redaction import PERSONAL_KINDS, Redactor
+from locum.redaction.checks import is_public_address
+from locum.redaction.finder import Finder
+from locum.redaction.folding import folded
+from locum.redaction.hints import Hint, Span
 from locum.redaction.leaves import _read_short_key, leaves, texts
+from locum.redaction.personal import Pattern
 from tests.redaction_examples import AFTER, FOUND, HOSTILE, KEPT, NAMED, OPENAI, PEM
 
 if TYPE_CHECKING:
@@ -88,6 +95,50 @@ def test_software_before_what_is_no_version_does_not_hide_it(part: int, before: 
 @pytest.mark.parametrize("text", KEPT)
 def test_other_numbers_and_names_stay(text: str) -> None:
     assert REDACTOR.redact([text]) == ([text], {}, {})
+
+
+def wide(text: str) -> str:
+    """A text as keyboards for Chinese, Japanese and Korean type it."""
+    return "".join("\u3000" if each == " " else chr(ord(each) + 0xFEE0) for each in text)
+
+
+def counted_from(zero: int, text: str) -> str:
+    """A text with the digits of another script."""
+    return "".join(chr(zero + int(each)) if each.isdigit() else each for each in text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("CARD", "4111 1111 1111 1111", wide),
+        ("EMAIL", "jane@example.com", wide),
+        ("IBAN", "DE89370400440532013000", wide),
+        ("PHONE", "090-1234-5678", wide),
+        ("CARD", "4111111111111111", partial(counted_from, 0x660)),
+        ("PHONE", "+98 21 2222 3333", partial(counted_from, 0x6F0)),
+        ("CARD", "4111 1111 1111 1111", partial(counted_from, 0x966)),
+        ("CARD", "4111-1111-1111-1111", partial(counted_from, 0x9E6)),
+        ("CARD", "4111 1111 1111 1111", lambda text: text.replace(" ", "\u2007")),
+    ],
+)
+def test_digits_letters_and_spaces_of_other_scripts_count_as_such(
+    kind: str, value: str, written: Callable[[str], str]
+) -> None:
+    redacted = REDACTOR.redact([f"番号 {written(value)} です", f"or {value}, here"])
+    assert redacted.values == [f"番号 [{kind}_1] です", f"or [{kind}_1], here"]
+    assert redacted.originals == {f"[{kind}_1]": written(value)}
+
+
+@given(st.text())
+def test_a_folded_text_has_the_same_length_and_is_folded_once(text: str) -> None:
+    assert len(folded(text)) == len(text)
+    assert folded(folded(text)) == folded(text)
+    assert not text.isascii() or folded(text) is text
+
+
+@pytest.mark.parametrize("name", ["DB_PASS", "SMTP_PASS", "export db_pass"])
+def test_a_password_in_the_environment_is_replaced(name: str) -> None:
+    assert REDACTOR.redact_text(f"{name}=hunter2secret9") == f"{name}=[CREDENTIAL_1]"
 
 
 def test_equal_values_share_a_placeholder_over_all_values_of_a_call() -> None:
@@ -285,6 +336,38 @@ def test_placeholders_of_kinds_that_are_not_made_are_told() -> None:
     assert Redactor(left_in).unknown_placeholders(text) == ["[EMAIL_1]", "[SSN_3]"]
     assert REDACTOR.unknown_placeholders(text) == ["[ORDER_12]", "[ORDER_12]"]
     assert REDACTOR.unknown_placeholders("a text (without) any") == []
+
+
+def test_a_text_full_of_numbers_is_not_searched_to_its_end_to_know_that_it_holds_one() -> None:
+    asked: list[str] = []
+
+    def note(match: re.Match[str]) -> Span:
+        asked.append(match[0])
+        return match.span()
+
+    pattern = Pattern("badge", Hint.AT, re.compile("@[0-9]+"), note)
+    finder = Finder([pattern], {})
+    text = " ".join(f"@{number}" for number in range(1000))
+    assert finder.holds(text, "", {})
+    assert asked == ["@0"]
+    assert len(finder.find(text, "", {})) == 1000
+
+
+def test_a_finding_that_touches_a_placeholder_is_none() -> None:
+    pattern = Pattern("badge", Hint.AT, re.compile("@[0-9A-Z_\\[\\]]+"), re.Match.span)
+    finder = Finder([pattern], {})
+    text = "[BADGE_1] @1 [BADGE_2]@2 @3[BADGE_4] @5"
+    assert [text[one.start : one.end] for one in finder.find(text, "", {})] == ["@1", "@2", "@5"]
+
+
+@pytest.mark.parametrize("text", ["2026:13:55:36", "2026:1:2:3:4:5:6", "2a02::", "2a02::1"])
+def test_short_addresses_are_public_as_the_library_has_it(text: str) -> None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        assert not is_public_address(text)
+    else:
+        assert is_public_address(text) == address.is_global
 
 
 def test_patterns_of_ones_own_are_replaced() -> None:

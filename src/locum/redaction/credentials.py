@@ -58,7 +58,7 @@ _URL_PASSWORD = re.compile(
 )
 _IS = r"[ \t]{0,4}(?::=|=>|[:=]|(?<=[ \t])(?:is|was|ist|est|es)(?=[ \t:])[ \t]?:?)[ \t]{0,4}"
 _ASSIGNED = re.compile(
-    r"(?i:(?P<password>pass(?:word|wort|wd|phrase|code)|\bpass|pwd|senha|contraseña)|secret"
+    r"(?i:(?P<password>pass(?:word|wort|wd|phrase|code)|(?<![^\W_])pass|pwd|senha|contraseña)|secret"
     r"|secret[ _-]?(?:access[ _-]?)?key|(?:api|access|account|auth|private|signing|encryption"
     r"|master|service|subscription|license|app)[ _-]?key|token|authorization|auth)"
     rf"(?P<closed>\\{{0,3}}[\"'`])?\]?(?i:{_IS})(?:"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from functools import lru_cache
+from itertools import chain, product
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.redaction.credentials import KIND
+from locum.redaction.folding import folded
 from locum.redaction.hints import look
 from locum.redaction.texts import json_texts, searched_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from locum.redaction.hints import Hint, Span
+    from locum.redaction.hints import Hint, Span, Windows
     from locum.redaction.personal import Pattern
 
 __all__ = ["Finder", "Finding"]
@@ -80,8 +84,10 @@ class Finder:
     def _holds(self, text: str, context: str) -> bool:
         if not self._own and _PROVIDERS_ID.fullmatch(text):
             return False
-        if any(self.find(part, context, {}) for part in searched_parts(text)):
-            return True
+        # The first finding tells: a text that is full of them is not searched to its end.
+        for part in searched_parts(text):
+            if next(self._findings(part, context, {}), None) is not None:
+                return True
         return "\\" in text and any(
             self._holds(inner.text, inner.context) for inner in json_texts(text)
         )
@@ -94,24 +100,27 @@ class Finder:
             context: What is thought to stand before it.
             secrets: Exact strings to find as well, each with the value that it is a form of.
         """
-        searched = f'{context}{text}"' if context else text
-        windows = look(searched)
-        if not (windows or secrets or self._own):
-            return []
-        found = [*_exact(text, secrets), *self._own_matches(text)]
-        for hint, places in windows.items():
-            found += _moved(self._matches(searched, hint, places), len(context), len(text))
-        if not found:
-            return found
-        if "[" in text:
-            kept = [match.span() for match in self.placeholder.finditer(text)]
-            found = list(_apart_from(kept, sorted(found)))
-        return _without_overlaps(sorted(found))
+        return _without_overlaps(sorted(self._findings(text, context, secrets)))
 
-    def _matches(self, text: str, hint: Hint, windows: Sequence[Span]) -> Iterator[Finding]:
-        for rank, pattern in self._by_hint[hint]:
-            for window in windows:
-                for match in pattern.regex.finditer(text, *window):
+    def _findings(self, text: str, context: str, secrets: Mapping[str, str]) -> Iterator[Finding]:
+        """Yield all findings that touch no placeholder, by pattern."""
+        searched = folded(f'{context}{text}"' if context else text)
+        windows = look(searched)
+        kept: list[Span] | None = None
+        for finding in chain(
+            _exact(text, secrets),
+            self._own_matches(text),
+            _moved(self._matches(searched, windows), len(context), len(text)),
+        ):
+            if kept is None:
+                kept = [match.span() for match in self.placeholder.finditer(text)]
+            if _is_apart(finding, kept):
+                yield finding
+
+    def _matches(self, text: str, windows: Windows) -> Iterator[Finding]:
+        for hint, places in windows.items():
+            for (rank, pattern), place in product(self._by_hint[hint], places):
+                for match in pattern.regex.finditer(text, *place):
                     if span := pattern.span(match):
                         same = pattern.same(text[slice(*span)])
                         yield Finding(*span, rank, pattern.kind, same)
@@ -140,14 +149,10 @@ def _exact(text: str, secrets: Mapping[str, str]) -> Iterator[Finding]:
             at = text.find(form, at + len(form))
 
 
-def _apart_from(kept: Sequence[Span], found: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings that touch no placeholder; both are in order."""
-    place = 0
-    for finding in found:
-        while place < len(kept) and kept[place][1] <= finding.start:
-            place += 1
-        if place == len(kept) or finding.end <= kept[place][0]:
-            yield finding
+def _is_apart(finding: Finding, kept: Sequence[Span]) -> bool:
+    """Tell whether a finding touches no placeholder; those are in order."""
+    place = bisect_right(kept, finding.start, key=itemgetter(1))
+    return place == len(kept) or finding.end <= kept[place][0]
 
 
 def _without_overlaps(found: Iterable[Finding]) -> list[Finding]:

@@ -11,6 +11,7 @@ from locum.config import RedactionSettings
 from locum.errors import UsageError
 from locum.redaction.credentials import CREDENTIALS, KIND, forms_of
 from locum.redaction.finder import Finder
+from locum.redaction.folding import OTHER
 from locum.redaction.leaves import copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
@@ -197,7 +198,8 @@ def _check_off(off: frozenset[str]) -> None:
 
 
 def _digest(patterns: Sequence[Pattern], own: Mapping[str, re.Pattern[str]]) -> str:
-    searched = [*((p.kind, p.regex) for p in patterns), *sorted(own.items(), key=itemgetter(0))]
+    kinds = [(pattern.kind, pattern.regex) for pattern in patterns]
+    searched = [("", OTHER), *kinds, *sorted(own.items(), key=itemgetter(0))]
     said = "\0".join(f"{kind}\0{regex.pattern}\0{regex.flags}" for kind, regex in searched)
     return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
