@@ -305,6 +305,7 @@ def test_recorded_calls_are_distilled_with_their_soft_labels(project: Path) -> N
     assert b"locum distill support" in deleted
     report = project / ".locum" / "support" / "report.html"
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    assert stat.S_IMODE(report.parent.stat().st_mode) == 0o700
     assert str(report.relative_to(project)).encode() in deleted
     assert b"there is no call" in run("calls", "show", first, folder=project, code=1).stderr
     run("import", "log.jsonl", "--task", "support", folder=project)

@@ -271,10 +271,19 @@ def test_a_label_store_leaves_a_store_open_that_was_given_to_it(database: Databa
 
 
 def test_files_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
-    with open_database(tmp_path / "store.sqlite") as database:
+    home = tmp_path / "home"
+    with open_database(home / "store.sqlite") as database:
         add_answer(database, "a")
-        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        modes = {path.name: path.stat().st_mode & 0o777 for path in home.iterdir()}
     assert modes == dict.fromkeys(("store.sqlite", "store.sqlite-wal", "store.sqlite-shm"), 0o600)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_was_there_keeps_its_permissions(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with open_database(tmp_path / "store.sqlite"):
+        pass
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_settings_of_a_file_keep_what_is_written(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_a_student_in_pieces_is_unpacked_whole_and_once(
     before = folder.stat().st_ino
     assert unpack_student(store, ARTEFACT, tmp_path / "students").stat().st_ino == before
     assert [*(tmp_path / "students").iterdir()] == [folder]
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,12 @@ def test_what_is_private_is_for_its_owner_alone(tmp_path: Path, *, exists: bool)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_folder_for_what_is_private_is_its_owner_s_alone(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "task" / "report.html", private=True) as file:
+        file.write(b"new")
+    assert stat.S_IMODE((tmp_path / "task").stat().st_mode) == 0o700
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_link_keeps_its_target(tmp_path: Path, *, exists: bool) -> None:
     link, target = tmp_path / "calls.jsonl", tmp_path / "elsewhere" / "calls.jsonl"

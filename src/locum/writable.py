@@ -45,7 +45,7 @@ def written_whole(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     Args:
         path: Of the file.
         private: What it holds is for its owner alone, whatever the permissions of one that is
-            replaced.
+            replaced; so is its folder where there was none.
 
     Raises:
         InputError: It cannot be written, or what is written cannot be had.
@@ -63,7 +63,7 @@ def written_whole(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
 def _replacing(place: Path, *, private: bool) -> Iterator[BinaryIO]:
     scratch = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         with scratch.open("wb") as file:
             if private:
                 scratch.chmod(0o600)

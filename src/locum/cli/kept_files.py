@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,9 @@ def keep_student(
     def remember(artefact: str) -> None:
         _link(place, {"student": student.task.name, "artefact": artefact}, examples)
 
+    # A student holds words and values of the texts that it learned from.
+    with suppress(OSError):  # which is told where the student is saved
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     save_artefact(student, folder, remember)
 
 

@@ -54,7 +54,8 @@ def unpack_student(store: PromotionStore, artefact: str, folder: Path) -> Path:
     _check_files(stored)
     if _is_whole(target, stored):
         return target
-    folder.mkdir(parents=True, exist_ok=True)
+    # Its words and values are those of recorded texts.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
         whole = Path(scratch) / "student"
         for name in stored.pieces:

@@ -31,7 +31,7 @@ def hold(path: Path, *, busy: str) -> Iterator[None]:
     """
     lock = path.with_name(f".{path.name}.lock")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite locks files on every system, and a killed process leaves none locked.
         connection = sqlite3.connect(lock, timeout=0, isolation_level=None)
     except (OSError, sqlite3.Error) as error:

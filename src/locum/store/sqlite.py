@@ -276,8 +276,8 @@ def _log_of(real: Path) -> list[Path]:
 
 
 def _make(path: Path) -> None:
-    """Make a file where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make a file where there is none, and its folder, for their owner alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Closing a file that is there gives up all locks that this process has on it.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
