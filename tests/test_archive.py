@@ -232,6 +232,8 @@ def test_a_deletion_reaches_archived_calls(odd_path: Path, store: CallStore) -> 
     assert store.add(mixed_calls()) == 100
     with labels:
         assert store.count(EVERYTHING) == 300
+    assert deletion.imported == 0
+    assert store.delete(CallFilter(task="billing")).imported == 100
 
 
 def test_a_file_without_calls_goes(odd_path: Path, store: CallStore, database: Database) -> None:

@@ -266,14 +266,14 @@ def test_a_deletion_takes_what_was_derived_from_it_alone(
     store.link("report", [("refused", "call-00000"), ("other", "call-00003")])
     store.link("written", [("support", "call-00001"), ("other", "call-00003")])
     deletion = store.delete(CallFilter(until=2.0))
-    assert deletion == (2, 0, 1, ("billing", "support"), ("refused",), ("support",), (), ())
+    assert deletion[:8] == (2, 0, 1, ("billing", "support"), ("refused",), ("support",), (), ())
     assert set(labels.find(["one", "both", "kept", "free"])) == {"both", "kept", "free"}
     assert ids(store.iterate(EVERYTHING)) == ["call-00002", "call-00003"]
     assert bodies_and_calls(database) == (2, 2)
-    assert store.delete(CallFilter(ids=("call-00002",))) == (1, 0, 1, (), (), (), (), ())
+    assert store.delete(CallFilter(ids=("call-00002",)))[:8] == (1, 0, 1, (), (), (), (), ())
     assert set(labels.find(["one", "both", "kept", "free"])) == {"kept", "free"}
     assert database.execute("SELECT DISTINCT call_id FROM derived") == [("call-00003",)]
-    assert store.delete(CallFilter(task="nothing")) == (0, 0, 0, (), (), (), (), ())
+    assert store.delete(CallFilter(task="nothing"))[:8] == (0, 0, 0, (), (), (), (), ())
 
 
 def test_a_student_that_learned_from_deleted_calls_stays_known_and_the_calls_do_not(
@@ -362,6 +362,40 @@ def test_deleted_words_are_gone_from_the_files(tmp_path: Path) -> None:
         store.delete(CallFilter(ids=(words,)))
         assert not any(words.encode() in file.read_bytes() for file in tmp_path.iterdir())
         assert store.count(EVERYTHING) == 500
+
+
+def test_a_deletion_says_that_the_log_holds_deleted_words_and_later_programs_empty_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, words = tmp_path / "calls.sqlite", [f"a sentence of customer {n}" for n in range(2)]
+
+    def found(word: str) -> bool:
+        return any(word.encode() in file.read_bytes() for file in tmp_path.iterdir())
+
+    def reader() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM calls").fetchone()
+        return connection
+
+    monkeypatch.setattr("locum.store.sqlite._EMPTYING_MILLISECONDS", 1)
+    with open_database(path) as database:
+        store = CallStore(database)
+        store.add([make_call(word, preview=word) for word in words])
+        with closing(reader()):
+            assert not store.delete(CallFilter(ids=(words[0],))).log_emptied
+        assert found(words[0])
+        open_database(path).close()
+        assert not found(words[0])
+        reading = reader()
+        monkeypatch.setattr("time.sleep", lambda _: reading.close())
+        assert store.delete(CallFilter(ids=(words[1],)), patience=60.0).log_emptied
+        assert not found(words[1])
+
+
+def test_a_deletion_counts_imported_calls(store: CallStore) -> None:
+    store.add([make_call("recorded", source="gateway"), make_call("imported", source="pairs")])
+    assert store.delete(EVERYTHING).imported == 1
 
 
 def test_a_damaged_body_names_its_call(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
-from locum.store import CallStore, open_database
-from tests.call_samples import make_calls
+from locum.cli.app import app
+from locum.errors import InputError
+from locum.store import CallFilter, CallStore, open_database
+from tests.call_samples import make_call, make_calls
 from tests.commands import locum, refusal, run
 from tests.traffic import LABELS, make_examples
 
@@ -309,6 +312,37 @@ def test_recorded_calls_are_distilled_with_their_soft_labels(project: Path) -> N
     assert str(report.relative_to(project)).encode() in deleted
     assert b"there is no call" in run("calls", "show", first, folder=project, code=1).stderr
     run("import", "log.jsonl", "--task", "support", folder=project)
+
+
+def test_a_deletion_by_ids_leaves_out_those_that_are_gone_and_names_them(tmp_path: Path) -> None:
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add([*make_calls(3), make_call("of a log", source="pairs")])
+    delete = ("calls", "delete", "--yes", "of a log", "call-00001", "call-1", "call-2")
+    assert "there is no call 'call-1', 'call-2'" in refusal(tmp_path, *delete, "--dry-run")
+    said = refused_after_saying(tmp_path, *delete)
+    assert "2 calls deleted" in said
+    assert "1 call of these came from imported files" in said
+    with open_database(tmp_path / "locum.sqlite") as database:
+        assert CallStore(database).count(CallFilter()) == 2
+    assert "no call 'of a log', 'call-00001'" in refusal(tmp_path, *delete[:-2])
+
+
+def refused_after_saying(home: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(app, [*arguments, "--home", str(home)])
+    assert isinstance(done.exception, InputError)
+    return done.stdout
+
+
+def test_a_deletion_says_where_another_program_keeps_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locum.cli.calls._LOG_PATIENCE_SECONDS", 0.0)
+    with open_database(tmp_path / "locum.sqlite") as database:
+        CallStore(database).add(make_calls(3))
+        with database.snapshot() as reader:
+            assert reader.execute("SELECT count(*) FROM calls") == [(3,)]
+            said = locum(tmp_path, "calls", "delete", "call-00001", "--yes")
+    assert "the store's log, the file whose name ends in -wal, holds what was deleted" in said
 
 
 def test_a_task_without_calls_says_what_to_do(project: Path) -> None:

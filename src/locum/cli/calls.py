@@ -26,23 +26,25 @@ from locum.cli.options import (
     parse_moment,
 )
 from locum.cli.output import count_of_calls, print_json, say
-from locum.cli.places import open_existing, project_settings, store_place, task_folder
+from locum.cli.places import open_existing, project_settings, store_place
 from locum.cli.progress import stderr_console
-from locum.errors import UsageError
+from locum.cli.told_deletion import tell_deletion
+from locum.errors import InputError, UsageError
 from locum.printing import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from locum.schema import CallFacts
-    from locum.store import CallFilter, CallStore, Deletion
+    from locum.store import CallFilter, CallStore
 
 __all__ = ["calls_app"]
 
 _ID_SHOWN = 8
 _PREVIEW_SHOWN = 40
 _WIDTH_IN_FILES = 200
+_LOG_PATIENCE_SECONDS = 30.0
 _LEAST_WIDTHS = {"id": 8, "time (UTC)": 16, "task": 12, "first": 10, "last": 10}
 
 calls_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -184,8 +186,9 @@ def delete_calls(
 ) -> None:
     """Delete calls, and the answers that were bought for them alone.
 
-    Give ids, or at least one filter. Says which students learned from them, and which reports may
-    quote them: distil those again. And which synthetic inputs were written after them.
+    Give ids, or at least one filter. Ids that no call has are named, and the others' calls deleted.
+    Says which students learned from them, and which reports may quote them: distil those again. And
+    which synthetic inputs were written after them.
     """
     from locum.store import CallFilter, CallStore
 
@@ -194,20 +197,20 @@ def delete_calls(
         raise UsageError("say which calls to delete: give their ids, or filters such as --task")
     with open_existing(store_place(home, project_settings(config))) as database:
         store, chosen = CallStore(database), with_audited_calls(database, where)
-        given = [store.get(beginning).facts.id for beginning in ids or ()]
-        meant = CallFilter(ids=tuple(given)) if given else chosen
+        meant, missing = _find_meant(store, ids) if ids else (chosen, [])
         found = count_of_calls(store.count(meant))
         if dry_run:
             say(f"{found} would be deleted")
+            _refuse_missing(missing)
             return
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
         unnamed = {row.name for row in store.totals(meant) if not row.named}
-        deletion = store.delete(meant)
+        deletion = store.delete(meant, _LOG_PATIENCE_SECONDS)
         _tell_unknown_files(store)
         forgotten = forget_audited(database, unnamed)
-    _tell_deleted(deletion, forgotten)
-    _tell_files(deletion, home)
+    tell_deletion(deletion, forgotten, home)
+    _refuse_missing(missing)
 
 
 calls_app.command("export")(export_calls)
@@ -233,39 +236,31 @@ def compact_calls(
     )
 
 
-def _tell_deleted(deletion: Deletion, forgotten: Sequence[str]) -> None:
-    deleted = count_of_calls(deletion.calls)
-    say(f"{deleted} deleted, and {deletion.answers:,} answers bought for them alone")
-    for name in forgotten:
-        say(
-            f"the audit's memory of {name!r} held words of none but deleted calls, and went too: "
-            "run locum audit again if others are left"
-        )
-    for student in deletion.students:
-        say(_learned(student, is_promoted=student in deletion.promoted))
-    for ended in deletion.ended:
-        say(
-            f"the store keeps a student of {ended!r} that learned from some, and answers no more: "
-            "it goes when another is promoted"
-        )
+def _find_meant(store: CallStore, beginnings: list[str]) -> tuple[CallFilter, list[str]]:
+    """Return the calls of these ids, and those of the ids that no call has.
+
+    Raises:
+        InputError: No call has any of them, or several begin with one.
+    """
+    from locum.store import CallFilter
+
+    found = {beginning: store.find_id(beginning) for beginning in beginnings}
+    given = tuple(call_id for call_id in found.values() if call_id is not None)
+    missing = [beginning for beginning, call_id in found.items() if call_id is None]
+    if not given:
+        _refuse_missing(missing)
+    return CallFilter(ids=given), missing
 
 
-def _tell_files(deletion: Deletion, home: Path | None) -> None:
-    # A student of before reports were noted has one as well.
-    for task_name in sorted({*deletion.students, *deletion.reports}):
-        report = task_folder(task_name, home).report
-        if report.is_file():
-            say(
-                f"{report} was made of some, and may quote them: remove it, or have it written "
-                f"anew by locum distill {task_name}"
-            )
-    for task_name in deletion.written:
-        synthetic = task_folder(task_name, home).synthetic
-        if synthetic.is_file():
-            say(
-                f"{synthetic} holds texts that were written after some, and may repeat them: "
-                f"remove it, and have others written by locum generate {task_name}"
-            )
+def _refuse_missing(beginnings: list[str]) -> None:
+    """Say in the end which calls there were none of.
+
+    Raises:
+        InputError: There are such.
+    """
+    if beginnings:
+        calls = ", ".join(map(repr, beginnings))
+        raise InputError(f"there is no call {calls}: locum calls lists those there are")
 
 
 def _tell_unknown_files(store: CallStore) -> None:
@@ -276,15 +271,6 @@ def _tell_unknown_files(store: CallStore) -> None:
             f"({len(unknown):,} in all, such as {unknown[0].name}): where it is of a store that "
             "was moved away, move it into the folder beside that",
         )
-
-
-def _learned(task: str, *, is_promoted: bool) -> str:
-    if is_promoted:
-        return (
-            f"the promoted student of {task!r} learned from some, and goes on answering: "
-            f"locum distill {task} --refresh, or locum demote {task}"
-        )
-    return f"the student of {task!r} learned from some: locum distill {task}"
 
 
 def _listed(facts: CallFacts) -> list[str]:

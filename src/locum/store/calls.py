@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from contextlib import ExitStack
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from locum.errors import InputError
 from locum.store.archive import (
@@ -26,6 +25,7 @@ from locum.store.known_calls import archived_hashes, recorded_times
 from locum.store.labels import LabelStore, find_soft_labels
 from locum.store.made import learned_from_deleted, link_made
 from locum.store.marks import with_marks
+from locum.store.merging import RowStream, merge_by_time
 from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader
 
@@ -140,17 +140,28 @@ class CallStore:
         Raises:
             InputError: There is no such call, or there are several.
         """
-        found = self._ids_from(call_id)
-        if call_id in found:
-            found = [call_id]
-        if not found:
+        found = self.find_id(call_id)
+        if found is None:
             raise InputError(f"there is no call {call_id!r}: locum calls lists those there are")
+        for call in self.iterate(CallFilter(ids=(found,))):
+            return call
+        raise InputError(f"call {found} was deleted just now")
+
+    def find_id(self, beginning: str) -> str | None:
+        """Return the id of the call that has this one, or whose id alone begins so.
+
+        Raises:
+            InputError: Several ids begin so.
+        """
+        found = self._ids_from(beginning)
+        if beginning in found:
+            return beginning
         if len(found) > 1:
             shown = ", ".join(found[:_SHOWN_IDS]) + ", ..." * (len(found) > _SHOWN_IDS)
-            raise InputError(f"several calls begin with {call_id!r}: {shown}; give more of the id")
-        for call in self.iterate(CallFilter(ids=(found[0],))):
-            return call
-        raise InputError(f"call {found[0]} was deleted just now")
+            raise InputError(
+                f"several calls begin with {beginning!r}: {shown}; give more of the id"
+            )
+        return found[0] if found else None
 
     def _ids_from(self, beginning: str) -> list[str]:
         """A few ids that begin so, in order."""
@@ -175,15 +186,15 @@ class CallStore:
         ordered = condition.then("ORDER BY time, number")
         query = ordered.select(_WHOLE, "calls JOIN bodies USING (number)")
         with self._database.snapshot() as snapshot, ExitStack() as opened:
-            streams = [_Stream(-inf, partial(snapshot.stream, query, condition.parameters))]
+            streams = [RowStream(-inf, partial(snapshot.stream, query, condition.parameters))]
             files = list_archives(self._database, snapshot, where)
             if files and self._database.archive is not None:
                 reader = opened.enter_context(ParquetReader(self._database.archive))
                 streams += [
-                    _Stream(file.first, partial(reader.stream, _WHOLE, [file.file], condition))
+                    RowStream(file.first, partial(reader.stream, _WHOLE, [file.file], condition))
                     for file in files
                 ]
-            for row in _merge(streams):
+            for row in merge_by_time(streams):
                 try:
                     call = to_call(row)
                 except InputError:
@@ -289,9 +300,15 @@ class CallStore:
             rows = execute_by_key(self._database, f"{_UNTIMED} AND call_id IN (KEYS)", ids)
         return frozenset((call_id, float(time)) for call_id, time in rows)
 
-    def delete(self, where: CallFilter) -> Deletion:
-        """Delete calls, their bodies, and what was derived from them, all or nothing."""
-        return delete_calls(self._database, where)
+    def delete(self, where: CallFilter, patience: float = 0.0) -> Deletion:
+        """Delete calls, their bodies, and what was derived from them, all or nothing.
+
+        Args:
+            where: Which calls.
+            patience: For how many seconds it is tried to take them out of the store's log as well,
+                where others read.
+        """
+        return delete_calls(self._database, where, patience)
 
     def compact(self, before: float) -> Compaction:
         """Move the calls before a time, in seconds since 1970, into Parquet files.
@@ -321,29 +338,3 @@ class CallStore:
             return []
         with ParquetReader(self._database.archive) as reader:
             return list(reader.stream(columns, names, condition))
-
-
-class _Stream(NamedTuple):
-    first: float
-    open: Callable[[], Iterator[Row]]
-
-
-def _merge(streams: list[_Stream]) -> Iterator[Row]:
-    """Merge rows by time; a stream is opened when its first time is reached."""
-    waiting = sorted(streams, key=lambda stream: -stream.first)
-    heads: list[tuple[float, int, Row, Iterator[Row]]] = []
-    while heads or waiting:
-        while waiting and (not heads or waiting[-1].first <= heads[0][0]):
-            _push(heads, len(waiting), waiting.pop().open())
-        if heads:
-            _, order, row, rows = heapq.heappop(heads)
-            yield row
-            _push(heads, order, rows)
-
-
-def _push(
-    heads: list[tuple[float, int, Row, Iterator[Row]]], order: int, rows: Iterator[Row]
-) -> None:
-    row = next(rows, None)
-    if row is not None:
-        heapq.heappush(heads, (row[_TIME], order, row, rows))

@@ -127,8 +127,15 @@ class Database(ABC):
         """Keep other processes from migrating until the transaction ends."""
 
     @abstractmethod
-    def empty_log(self) -> None:
-        """Take deleted content out of the write-ahead log."""
+    def empty_log(self, patience: float = 0.0) -> bool:
+        """Take deleted content out of the write-ahead log.
+
+        Args:
+            patience: For how many seconds this is tried again where others are at work.
+
+        Returns:
+            Whether it is out. Where it is not, the next program that closes the store tries too.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -36,6 +36,10 @@ _MADE = f"""
     SELECT DISTINCT key FROM derived WHERE kind = ? AND call_id IN {_DOOMED} ORDER BY key
 """  # noqa: S608 - no value in it
 
+_IMPORTED = """
+    SELECT count(*) FROM calls
+    WHERE number IN (SELECT number FROM doomed) AND source <> 'gateway'
+"""
 _FORGOTTEN = "call_id = NULL, said = '', input_hash = '', answer_hash = ''"
 
 
@@ -52,6 +56,8 @@ class Deletion(NamedTuple):
             them.
         promoted: Tasks whose promoted students learned from deleted calls, and go on answering.
         ended: Tasks whose students did, and answer no more, but are kept in the store.
+        imported: How many of the calls were imported; their logs may still hold them.
+        log_emptied: Whether the store's write-ahead log holds nothing of them any more.
     """
 
     calls: int
@@ -62,6 +68,8 @@ class Deletion(NamedTuple):
     written: tuple[str, ...]
     promoted: tuple[str, ...]
     ended: tuple[str, ...]
+    imported: int
+    log_emptied: bool = True
 
 
 class _Rewritten(NamedTuple):
@@ -69,10 +77,16 @@ class _Rewritten(NamedTuple):
     new: ArchiveFile
     path: Path
     ids: list[str]
+    imported: int
 
 
-def delete_calls(database: Database, where: CallFilter) -> Deletion:
+def delete_calls(database: Database, where: CallFilter, patience: float = 0.0) -> Deletion:
     """Delete calls, their bodies, and what was derived from them, all or nothing.
+
+    Args:
+        database: The store.
+        where: Which calls.
+        patience: For how many seconds it is tried to empty the log, where others read.
 
     Raises:
         InputError: The store or a file cannot be read or written.
@@ -86,8 +100,7 @@ def delete_calls(database: Database, where: CallFilter) -> Deletion:
             deletion = None
         finally:
             clean_archive(database)
-    database.empty_log()
-    return deletion
+    return deletion._replace(log_emptied=database.empty_log(patience))
 
 
 def _delete(database: Database, where: CallFilter) -> Deletion:
@@ -105,7 +118,9 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
                 raise ArchiveChangedError
             _replace(database, one)
         archived = [call_id for one in rewritten for call_id in one.ids]
-        return _delete_rows(database, where, archived)
+        deletion = _delete_rows(database, where, archived)
+        imported = deletion.imported + sum(one.imported for one in rewritten)
+        return deletion._replace(imported=imported)
 
 
 def _rewrite(
@@ -116,15 +131,16 @@ def _rewrite(
     rewritten = []
     for old in files:
         with ParquetReader(folder) as reader:
-            rows = reader.stream("id", [old.file], condition)
-            ids = [call_id for (call_id,) in rows]
+            found = list(reader.stream("id, source", [old.file], condition))
+        ids = [call_id for call_id, _ in found]
         if not ids:
             continue
         new = ArchiveFile(new_file(database), old.calls - len(ids), old.first, old.last)
         path = folder / new.file
         if new.calls:
             copy_parquet(folder / old.file, path, ids)
-        rewritten.append(_Rewritten(old, new, path, ids))
+        imported = sum(source != "gateway" for _, source in found)
+        rewritten.append(_Rewritten(old, new, path, ids, imported))
     return rewritten
 
 
@@ -142,6 +158,7 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     database.execute(f"INSERT INTO doomed {condition.select('id, number')}", condition.parameters)
     database.executemany("INSERT INTO doomed (id) VALUES (?)", [(one,) for one in archived])
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
+    [(imported,)] = database.execute(_IMPORTED)
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
     students, reports, written, artefacts = (
@@ -165,4 +182,5 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
             "(SELECT number FROM doomed WHERE number IS NOT NULL)"
         )
     database.execute("DROP TABLE doomed")
-    return Deletion(calls, len(archived), answers, students, reports, written, promoted, ended)
+    made = (students, reports, written, promoted, ended)
+    return Deletion(calls, len(archived), answers, *made, imported)

@@ -90,8 +90,9 @@ class PostgresDatabase(Database):
         """Keep other processes from migrating until the transaction ends."""
         self.execute("SELECT pg_advisory_xact_lock(?::bigint)", (_SCHEMA_LOCK,))
 
-    def empty_log(self) -> None:
+    def empty_log(self, patience: float = 0.0) -> bool:  # noqa: ARG002 - there is none to wait for
         """Do nothing: the log is the server's."""
+        return True
 
     def close(self) -> None:
         """Close the connection."""

@@ -21,6 +21,7 @@ __all__ = ["SqliteDatabase"]
 _BUSY_SECONDS = 30.0
 _BUSY_PAUSE_SECONDS = 0.01
 _EMPTYING_MILLISECONDS = 500
+_EMPTYING_PAUSE_SECONDS = 0.5
 _ROWS_A_FETCH = 200
 _LOG_ENDINGS = ("-wal", "-shm")
 _FULL_BYTES = 2**20
@@ -146,15 +147,22 @@ class SqliteDatabase(Database):
     def lock_schema(self) -> None:
         """Do nothing: a transaction keeps other writers out already."""
 
-    def empty_log(self) -> None:
-        """Take deleted content out of the write-ahead log.
+    def empty_log(self, patience: float = 0.0) -> bool:
+        """Take deleted content out of the write-ahead log; see `Database.empty_log`."""
+        deadline = time.monotonic() + patience
+        # While one try waits for readers nobody can write, so it is short, and others have turns.
+        while not (emptied := self._try_to_empty_log(_EMPTYING_MILLISECONDS)):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_EMPTYING_PAUSE_SECONDS)
+        return emptied
 
-        While another process reads or writes, the log stays as it is until the next checkpoint.
-        """
+    def _try_to_empty_log(self, milliseconds: int) -> bool:
         with self._lock:
-            self.execute(f"PRAGMA busy_timeout = {_EMPTYING_MILLISECONDS}")
-            self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            [(busy, *_)] = self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        return not busy
 
     def close(self) -> None:
         """Close the file, once no thread is at work on it.
@@ -165,6 +173,10 @@ class SqliteDatabase(Database):
         with self._lock:
             if not self.read_only and not _is_at(self._place.real, self._file):
                 self._clear_place()
+            elif not self.read_only:
+                # A deletion that others kept from emptying the log left that to who comes later.
+                with suppress(InputError):
+                    self._try_to_empty_log(0)
             self._connection.close()
 
     def _clear_place(self) -> None:
