@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from locum.config import ApplicationSettings
 from locum.promotion import Framer, read_standings
-from locum.store import CallStore, ShadowStore, Tally, open_database
+from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database
 from tests.commands import in_json, locum, refusal, run
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import (
@@ -287,6 +288,37 @@ def test_who_watches_sees_the_time_move_on(home: Path, monkeypatch: pytest.Monke
     assert "1,111" in first
     assert "2,222" in then
     assert "3,333" not in then
+
+
+def test_who_watches_sees_the_store_that_was_put_in_the_place_of_another(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, other = home / "locum.sqlite", home / "restored.sqlite"
+    with open_database(place) as database:
+        database.empty_log()
+    shutil.copy(place, other)
+    counted(home, calls(time.time(), "student", 1111))
+    pauses = iter((1, 2))
+
+    def pause(_: float) -> None:
+        if next(pauses) == 2:
+            raise KeyboardInterrupt
+        other.replace(place)
+
+    monkeypatch.setattr(time, "sleep", pause)
+    first, then = locum(home, "status", "--watch", code=130).split("promoted students")[1:]
+    assert "1,111" in first
+    assert "1,111" not in then
+
+
+def test_a_disagreement_on_a_deleted_call_names_no_call(home: Path) -> None:
+    differing = Shadow("support", ARTEFACT, NEW_YEAR, "abcdef0123", True, False, "billing", 0.9)  # noqa: FBT003
+    with open_database(home / "locum.sqlite") as database:
+        ShadowStore(database).add_shadows([differing, differing._replace(call_id=None, said="")])
+    said = locum(home, "status")
+    assert "student said 'billing', and the teacher did not: locum calls show abcdef01" in said
+    assert "student and teacher differed on a call that was deleted" in said
+    assert "show deleted" not in said
 
 
 def test_a_gateways_calls_are_told_by_application(

@@ -15,12 +15,14 @@ from locum.cli.places import open_existing, project_settings, store_place, whole
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
     from rich.table import Table
 
     from locum.config import RedactionSettings
     from locum.promotion import OtherPrompt, Standing, Usage
-    from locum.store import Database, Grouping
+    from locum.store import Grouping, Shadow
 
 __all__ = ["status_command"]
 
@@ -62,42 +64,43 @@ def status_command(
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
     project = project_settings(config)
-    with open_existing(store_place(home, project), to_read=True) as database:
-        read = partial(_read, database, task, since, by, project.redaction)
-        standings = read()
-        if json_output:
-            print_json({"tasks": [standing.to_object() for standing in standings]})
-            return
-        console = PlainConsole()
-        if not watch:
+    read = partial(_read, store_place(home, project), task, since, by, project.redaction)
+    standings = read()
+    if json_output:
+        print_json({"tasks": [standing.to_object() for standing in standings]})
+        return
+    console = PlainConsole()
+    if not watch:
+        console.print(_show(standings))
+        return
+    if not console.is_terminal:
+        while True:
             console.print(_show(standings))
-            return
-        if not console.is_terminal:
-            while True:
-                console.print(_show(standings))
-                time.sleep(2)
-                standings = read()
-        with Live(_show(standings), console=console, auto_refresh=False) as live:
-            while True:
-                time.sleep(2)
-                live.update(_show(read()), refresh=True)
+            time.sleep(2)
+            standings = read()
+    with Live(_show(standings), console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(2)
+            live.update(_show(read()), refresh=True)
 
 
 def _read(
-    database: Database,
+    place: str | Path,
     task: str | None,
     since: str | None,
     by: Grouping | None,
     redaction: RedactionSettings,
 ) -> list[Standing]:
+    """Look at the store once: while somebody watches, another one may come to its place."""
     from locum.promotion import Framer, read_standings
     from locum.store import PromotionStore
 
-    if task is not None:
-        task = whole_name(task, PromotionStore(database).revisions())
     # A time ago moves on while somebody watches.
     begin = None if since is None else parse_past("--since", since)
-    standings = read_standings(database, task, since=begin, by=by, framer=Framer(redaction))
+    with open_existing(place, to_read=True) as database:
+        if task is not None:
+            task = whole_name(task, PromotionStore(database).revisions())
+        standings = read_standings(database, task, since=begin, by=by, framer=Framer(redaction))
     if task is not None and not standings:
         raise InputError(f"task {task!r} was never promoted: locum promote {task}")
     return standings
@@ -152,8 +155,7 @@ def _lines(standing: Standing) -> list[str]:
         for event in standing.events[:_SHOWN_EVENTS]
     ]
     differing = [
-        f"{standing.task}: {_moment(one.time)} student said {one.said[:_SHOWN_CHARACTERS]!r}, and "
-        f"the teacher did not: locum calls show {(one.call_id or 'deleted')[:8]}"
+        f"{standing.task}: {_moment(one.time)} {_differing(one)}"
         for one in standing.disagreements[:_SHOWN_DISAGREEMENTS]
     ]
     unreadable = [
@@ -172,6 +174,13 @@ def _other_prompt(task: str, prompt: OtherPrompt) -> str:
         "format alone differ from what the student learned from: if the application changed them, "
         f"learn from these, locum distill {prompt.fingerprint}"
     )
+
+
+def _differing(shadow: Shadow) -> str:
+    if not shadow.call_id:
+        return "student and teacher differed on a call that was deleted"
+    said = shadow.said[:_SHOWN_CHARACTERS]
+    return f"student said {said!r}, and the teacher did not: locum calls show {shadow.call_id[:8]}"
 
 
 def _deleted(standing: Standing) -> list[str]:
