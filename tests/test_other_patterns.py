@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from locum.config import RedactionSettings
-from locum.promotion import Framer, prepare_plan, write_plan
+from locum.config import LimitSettings, RedactionSettings
+from locum.promotion import Framer, prepare_plan, read_plan, write_plan
 from locum.promotion.frame import spelled_frame_of
 from locum.redaction import Redactor
-from locum.serving.other_patterns import tell_other_patterns
+from locum.serving.other_patterns import find_other_patterns, note_other_patterns
+from locum.serving.roster import Roster
+from locum.serving.spending import Spending
 from locum.store import PromotionStore, open_database
 from locum.traffic import SplitRequest, split_request
-from tests.promoted import chat_request, label_calls, label_student, promote, record, spelled
+from tests.promoted import chat_request, label_calls, label_student, record, spelled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,39 +80,58 @@ def test_promoting_again_brings_back_what_a_new_pattern_took() -> None:
     assert after.patterns == Framer(CUSTOMERS).patterns
 
 
-def test_other_patterns_are_told_of_once_for_each_promotion(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = tmp_path / "store.sqlite"
-    promoted = promote(place, tmp_path / "student")
-    with open_database(place) as database:
+def test_other_patterns_are_noted_once_for_each_promotion(tmp_path: Path) -> None:
+    with open_database(tmp_path / "store.sqlite") as database:
         store = PromotionStore(database)
 
-        def told(settings: RedactionSettings) -> list[str]:
-            tell_other_patterns(database, settings)
+        def promote_with(settings: RedactionSettings) -> None:
+            plan = prepare_plan(label_student(), label_calls(), framer=Framer(settings)).plan
+            store.promote("support", "aa", {}, write_plan(plan), percent=100, shadow=0.5)
+
+        def told(settings: RedactionSettings, started: float = math.inf, **plan: str) -> list[str]:
+            [promotion] = store.all()
+            read = read_plan(promotion)._replace(**plan)  # type: ignore[arg-type]
+            said = find_other_patterns(promotion, read, Framer(settings).patterns, started)
+            if said:
+                note_other_patterns(database, "support", said)
             return [event.kind for event in store.events("support", 9)]
 
+        promote_with(DEFAULT)
         assert told(DEFAULT) == told(NO_MAIL) == ["promoted"]
-        assert not capsys.readouterr().err
+        # One of an earlier version does not say by which patterns it was promoted.
+        assert told(CUSTOMERS, patterns="") == ["promoted"]
         assert told(CUSTOMERS) == told(CUSTOMERS) == ["alarm", "promoted"]
-        said = capsys.readouterr().err.splitlines()
-        assert len(said) == 2
-        assert "locum: support: redaction has other patterns" in said[0]
         assert "locum promote support" in store.events("support", 1)[0].message
-
-        def promote_again(plan: JsonObject) -> None:
-            artefact = promoted.promotion.artefact
-            store.promote("support", artefact, {}, plan, percent=100, shadow=0.5)
-
-        framer = Framer(CUSTOMERS)
-        promote_again(write_plan(prepare_plan(label_student(), label_calls(), framer=framer).plan))
+        promote_with(CUSTOMERS)
         assert told(CUSTOMERS)[0] == "promoted"
         assert told(DEFAULT)[:2] == ["alarm", "promoted"]
-        # One of an earlier version, which does not say; one that cannot be read; one that ended.
-        promote_again({**promoted.promotion.plan, "patterns": ""})
-        assert told(CUSTOMERS)[0] == "promoted"
-        promote_again({})
-        assert told(CUSTOMERS)[0] == "promoted"
-        promote_again(promoted.promotion.plan)
+        assert told(DEFAULT, started=0.0)[:3] == ["alarm", "alarm", "promoted"]
+        assert "start that gateway again" in store.events("support", 1)[0].message
         store.end("support", "demoted", "")
-        assert told(CUSTOMERS)[0] == "demoted"
+        assert told(DEFAULT)[0] == "demoted"
+
+
+def test_a_gateway_says_that_it_runs_since_before_the_patterns_of_a_promotion(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = tmp_path / "store.sqlite"
+    spending, patterns = Spending({}, {}), Framer(DEFAULT).patterns
+    roster = Roster(place, tmp_path / "students", LimitSettings(), spending, patterns)
+    plan = prepare_plan(label_student(), label_calls(), framer=Framer(CUSTOMERS)).plan
+
+    async def scenario() -> list[str]:
+        with open_database(place) as database:
+            store = PromotionStore(database)
+            await roster.look()
+            manifest = b"{}"
+            files, artefact = {"manifest.json": manifest}, sha256(manifest).hexdigest()
+            store.promote("support", artefact, files, write_plan(plan), percent=100, shadow=0.5)
+            for _ in range(3):
+                await roster.look()
+            roster.close()
+            return [event.message for event in store.events("support", 9)]
+
+    said = [message for message in asyncio.run(scenario()) if "patterns" in message]
+    assert len(said) == 1
+    assert "start that gateway again" in said[0]
+    assert caplog.text.count(f"support: {said[0]}") == 1

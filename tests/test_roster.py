@@ -32,7 +32,7 @@ def test_a_store_in_the_place_of_another_is_followed_though_it_counts_alike(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place, other = ended(tmp_path / "calls.sqlite", "aa"), ended(tmp_path / "other.sqlite", "bb")
-    roster = Roster(place, tmp_path / "students", LimitSettings(), Spending({}, {}))
+    roster = Roster(place, tmp_path / "students", LimitSettings(), Spending({}, {}), PLAN.patterns)
 
     async def scenario() -> list[str]:
         found = []

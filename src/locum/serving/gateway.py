@@ -93,11 +93,11 @@ class Gateway:
         self._recorder = RecorderLink(told, self.metrics, self._spending.settle)
         self._late = LateScores(self._recorder, self._note_quiet)
         self._forwarder = Forwarder(self.limits, self._recorder, self.metrics, self._late)
-        self._roster = Roster(place, students, self.limits, self._spending)
+        framer = Framer(redaction)
+        self._roster = Roster(place, students, self.limits, self._spending, framer.patterns)
         self._chance = random.Random()  # noqa: S311 - a sample
-        self._stand_ins = StandIns(
-            Recogniser(self._roster, Framer(redaction)), self.metrics.stand_ins, self._is_blind
-        )
+        recogniser = Recogniser(self._roster, framer)
+        self._stand_ins = StandIns(recogniser, self.metrics.stand_ins, self._is_blind)
         # Spans tell of calls what is read of them alone.
         self._reads_all = bool(settings.traces.endpoint)
         self._dispatcher = Dispatcher(

@@ -1,56 +1,61 @@
-"""Says which students were promoted while redaction had other patterns."""
+"""Says which students were promoted with other patterns of redaction than a gateway has."""
 
 from __future__ import annotations
 
-import sys
 import time
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from locum.errors import InputError
-from locum.promotion import Framer, read_plan
 from locum.store import PromotionEvent, PromotionStore
 
 if TYPE_CHECKING:
-    from locum.config import RedactionSettings
+    from locum.promotion import Plan
     from locum.store import Database, Promotion
 
-__all__ = ["tell_other_patterns"]
+__all__ = ["find_other_patterns", "note_other_patterns"]
 
-_OTHER = (
+_BEFORE = (
     "redaction has other patterns than when it was promoted: where they change its prompts, its "
     "calls are not recognised, and go to the teacher; locum promote {task} looks at them anew"
+)
+_SINCE = (
+    "it was promoted with other patterns of redaction than a gateway has that was started before: "
+    "where they change its prompts, its calls are not recognised there, and go to the teacher; "
+    "start that gateway again"
 )
 _EVENTS = 1_000
 
 
-def tell_other_patterns(database: Database, settings: RedactionSettings) -> None:
-    """Say of promoted students, once as an event, that their calls may not be recognised.
+def find_other_patterns(promotion: Promotion, plan: Plan, patterns: str, started: float) -> str:
+    """Say why calls of a promoted student may not be recognised; nothing where they are.
+
+    Plans of earlier versions do not say with which patterns they were made.
+
+    Args:
+        promotion: What the store says of the student.
+        plan: How its calls are recognised.
+        patterns: Digest of those that the gateway has, as of `Framer`.
+        started: When it read them, in seconds since 1970.
+    """
+    if promotion.state != "active" or plan.patterns in {"", patterns}:
+        return ""
+    return (_BEFORE if promotion.changed < started else _SINCE).format(task=promotion.task)
+
+
+def note_other_patterns(database: Database, task: str, message: str) -> None:
+    """Keep this as an event, once for each promotion.
 
     Args:
         database: The store.
-        settings: What is taken out of calls now.
+        task: Of which task.
+        message: That of `find_other_patterns`.
 
     Raises:
         InputError: The store cannot be read or written.
     """
-    patterns, store = Framer(settings).patterns, PromotionStore(database)
-    for promotion in store.all():
-        if promotion.state != "active" or not _has_others(promotion, patterns):
-            continue
-        message = _OTHER.format(task=promotion.task)
-        sys.stderr.write(f"locum: {promotion.task}: {message}\n")
-        events = store.events(promotion.task, _EVENTS)
+    store = PromotionStore(database)
+    with database.transaction():
+        events = store.events(task, _EVENTS)
         since = takewhile(lambda event: event.kind != "promoted", events)
         if all(event.message != message for event in since):
-            with database.transaction():
-                store.note(PromotionEvent(promotion.task, time.time(), "alarm", message))
-
-
-def _has_others(promotion: Promotion, patterns: str) -> bool:
-    """Tell whether a plan was made with other patterns; earlier versions do not say with which."""
-    try:
-        plan = read_plan(promotion)
-    except InputError:
-        return False
-    return plan.patterns not in {"", patterns}
+            store.note(PromotionEvent(task, time.time(), "alarm", message))

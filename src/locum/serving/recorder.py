@@ -73,8 +73,7 @@ def main() -> None:
             return
         settings, *first = opening
         redaction = settings.facts["redaction"]
-        taken_out = RedactionSettings(frozenset(redaction["off"]), redaction["patterns"])
-        redactor = Redactor(taken_out)
+        redactor = Redactor(RedactionSettings(frozenset(redaction["off"]), redaction["patterns"]))
         prices = {
             name: OwnPrice(*price) for name, price in settings.facts.get("prices", {}).items()
         }
@@ -82,7 +81,7 @@ def main() -> None:
         traces = Traces(endpoint) if endpoint else None
         writer = _Writer(settings.facts["store"], link, prices, traces)
         writer.write([], redactor)
-        writer.prepare(taken_out, Deaths(*settings.facts.get("deaths", NO_DEATHS)))
+        writer.prepare(Deaths(*settings.facts.get("deaths", NO_DEATHS)))
         writer.write(first, redactor)
         for batch in batches:
             writer.write(batch, redactor)
@@ -112,17 +111,14 @@ class _Writer:
         self._keeper: WatchKeeper | None = None
         self._judges: dict[Path, Judge] = {}
 
-    def prepare(self, redaction: RedactionSettings, deaths: Deaths) -> None:
+    def prepare(self, deaths: Deaths) -> None:
         """Look at what is promoted, and begin the watches: under load that would take long."""
         with suppress(_StoreGoneError):
-            self._insist(lambda: self._begin_watches(redaction, deaths))
+            self._insist(lambda: self._begin_watches(deaths))
 
-    def _begin_watches(self, redaction: RedactionSettings, deaths: Deaths) -> None:
+    def _begin_watches(self, deaths: Deaths) -> None:
         if PromotionStore(self._store.use()).revisions():
-            from locum.serving.other_patterns import tell_other_patterns
-
             tell_deaths(self._store.use(), deaths)
-            tell_other_patterns(self._store.use(), redaction)
             self._watch().begin()
 
     def write(self, records: list[Record], redactor: Redactor) -> None:

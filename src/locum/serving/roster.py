@@ -8,10 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.errors import LocumError
 from locum.promotion import drop_unused, read_plan, unpack_student
+from locum.serving.other_patterns import find_other_patterns, note_other_patterns
 from locum.serving.quick_link import QuickLink, load_quick
 from locum.serving.stand_in_metrics import Process
 from locum.store import OpenStore, PromotionEvent, PromotionStore
@@ -29,6 +30,7 @@ __all__ = ["Roster", "StandIn"]
 
 _LOOK_SECONDS = 1.0
 _SILENCE = 3.0
+_REFUSED = "a gateway cannot use its student, so that the teacher answers: "
 _log = logging.getLogger("locum.gateway")
 
 
@@ -60,12 +62,22 @@ class StandIn(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A promotion, what there is of it here, and what keeps it from being used, if anything."""
+    """A promotion, what there is of it here, and what keeps it from being used, if anything.
+
+    Its calls may not be recognised, where there is a warning.
+    """
 
     promotion: Promotion
     plan: Plan | None
     folder: Path | None
     fault: str = ""
+    warning: str = ""
+
+
+class _Event(NamedTuple):
+    task: str
+    kind: Literal["refused", "alarm"]
+    message: str
 
 
 class _Read(NamedTuple):
@@ -84,22 +96,30 @@ class Roster:
         folder: Where students are unpacked; what is in it already is used again.
         limits: How long students' answers may take.
         spending: Is told what the store says of it, too.
+        patterns: Digest of the patterns by which calls are redacted here, as of `Framer`.
     """
 
     def __init__(
-        self, place: str | Path, folder: Path, limits: LimitSettings, spending: Spending
+        self,
+        place: str | Path,
+        folder: Path,
+        limits: LimitSettings,
+        spending: Spending,
+        patterns: str,
     ) -> None:
         self._store = OpenStore(place)
         self._folder = folder
         self._limits = limits
         self._spending = spending
+        self._patterns = patterns
+        self._started = time.time()
         self._reader = ThreadPoolExecutor(1, "locum-roster")
         self._found: dict[str, _Found] | None = None
         # Where another file took the place of this one, its revisions count anew.
         self._found_in: Database | None = None
         self._looked = time.monotonic()
         self._said = frozenset[str]()
-        self._noted = frozenset[tuple[str, str]]()
+        self._noted = frozenset[_Event]()
         self._leaving: list[QuickLink] = []
         self.stand_ins: tuple[StandIn, ...] = ()
 
@@ -131,28 +151,36 @@ class Roster:
             self._take(read.found)
             self._found = {one.promotion.task: one for one in read.found}
             self._found_in = read.database
-        self._complain(frozenset(one.fault for one in read.found or () if one.fault))
+        self._complain(frozenset(said for one in read.found or () if (said := _said_of(one))))
         await self._move_in()
-        await self._note_refused()
+        await self._note_events()
 
-    async def _note_refused(self) -> None:
+    async def _note_events(self) -> None:
         """Note which students cannot be used here: whoever asks for their status has to know."""
-        refused = frozenset(
-            (one.task, one.reason) for one in self.processes() if one.state == "refused"
+        events = frozenset(
+            _Event(one.task, "refused", _REFUSED + one.reason)
+            for one in self.processes()
+            if one.state == "refused"
+        ) | frozenset(
+            _Event(task, "alarm", one.warning)
+            for task, one in (self._found or {}).items()
+            if one.warning
         )
-        if new := refused - self._noted:
-            write = partial(self._write_refused, new)
+        if new := events - self._noted:
+            write = partial(self._write_events, new)
             try:
                 await asyncio.get_running_loop().run_in_executor(self._reader, write)
             except LocumError:
                 return  # the recorder says that nothing can be written; it is tried again
-        self._noted = refused
+        self._noted = events
 
-    def _write_refused(self, refused: Iterable[tuple[str, str]]) -> None:
-        for task, reason in refused:
-            message = f"a gateway cannot use its student, so that the teacher answers: {reason}"
-            event = PromotionEvent(task, time.time(), "refused", message)
-            PromotionStore(self._store.use()).note_unless_last(event)
+    def _write_events(self, events: Iterable[_Event]) -> None:
+        for task, kind, message in events:
+            if kind == "alarm":
+                note_other_patterns(self._store.use(), task, message)
+            else:
+                event = PromotionEvent(task, time.time(), kind, message)
+                PromotionStore(self._store.use()).note_unless_last(event)
 
     def _complain(self, faults: frozenset[str]) -> None:
         """Say of what is in the way at present what was not said yet."""
@@ -196,7 +224,8 @@ class Roster:
         except OSError as error:  # without the file's name, which is a new one each time
             fault = f"{self._folder}: {error.strerror or error}"
         else:
-            return _Found(promotion, plan, folder)
+            warning = find_other_patterns(promotion, plan, self._patterns, self._started)
+            return _Found(promotion, plan, folder, warning=warning)
         said = f"the promotion of {promotion.task} cannot be used: {fault}"
         return _Found(promotion, plan, None, said)
 
@@ -209,7 +238,7 @@ class Roster:
         }
         revisions = {one.promotion.task: one.promotion.revision for one in self.stand_ins}
         stand_ins = []
-        for promotion, plan, folder, _ in found:
+        for promotion, plan, folder, *_ in found:
             if plan is None:
                 continue
             key = (promotion.task, promotion.artefact)
@@ -287,6 +316,11 @@ class Roster:
         # By the thread that uses it, for which nobody waits: it may hang.
         self._reader.submit(self._store.close)
         self._reader.shutdown(wait=False)
+
+
+def _said_of(found: _Found) -> str:
+    """What the log says of a promotion."""
+    return found.fault or (found.warning and f"{found.promotion.task}: {found.warning}")
 
 
 def _head(promotion: Promotion, plan: Plan) -> bytes:
