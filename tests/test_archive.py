@@ -18,12 +18,17 @@ from locum.store import (
     LabelStore,
     archive,
 )
+from locum.store.parquet import ParquetReader
 from tests.call_samples import files_of, full_call, ids, in_tables, make_call, make_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
+
+    from locum.store.call_filter import Condition
+    from locum.store.database import Row
 
 
 EVERYTHING = CallFilter()
@@ -113,6 +118,31 @@ def test_the_newest_calls_are_found_without_opening_older_files(
     assert len(store.find(EVERYTHING, 100)) == 100
     with pytest.raises(UsageError, match=r"pip install 'locum\[parquet\]'"):
         store.find(EVERYTHING, 101)
+
+
+def test_calls_that_something_stems_from_are_read_in_one_pass(
+    store: CallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = make_calls(1300)
+    store.add(calls)
+    store.compact(600.0)
+    store.compact(1200.0)
+    store.link("artefact", [("a", call.facts.id) for call in calls[::2]])
+    store.link("artefact", [("a", "call-00005"), ("a", "gone"), ("b", "call-00007")])
+    read: list[str] = []
+    stream = ParquetReader.stream
+
+    def noted(
+        reader: ParquetReader, columns: str, files: Sequence[str], condition: Condition
+    ) -> Iterator[Row]:
+        read.extend(files)
+        return stream(reader, columns, files, condition)
+
+    monkeypatch.setattr(ParquetReader, "stream", noted)
+    expected = {call.facts.id for call in calls[::2]} | {"call-00005"}
+    assert sorted(ids(store.linked("artefact", "a"))) == sorted(expected)
+    assert len(read) == len(set(read)) == 2
+    assert list(store.linked("artefact", "c")) == []
 
 
 def test_the_newest_calls_are_found_where_a_file_is_newer(store: CallStore) -> None:

@@ -49,8 +49,9 @@ _INSERT_BODIES = (
 _WHOLE = f"{FACTS}, request, response"
 _TIME = FACT_COLUMNS.index("time")
 _ID = FACT_COLUMNS.index("id")
+_WITH_BODIES = "calls JOIN bodies USING (number)"
+_LINKED = "SELECT call_id FROM derived WHERE kind = ? AND key = ?"
 _UNTIMED = "SELECT call_id, key FROM derived WHERE kind = 'untimed'"
-_IDS_A_QUERY = 1_000
 _SHOWN_IDS = 5
 
 
@@ -184,7 +185,7 @@ class CallStore:
         """
         condition = where.condition()
         ordered = condition.then("ORDER BY time, number")
-        query = ordered.select(_WHOLE, "calls JOIN bodies USING (number)")
+        query = ordered.select(_WHOLE, _WITH_BODIES)
         with self._database.snapshot() as snapshot, ExitStack() as opened:
             streams = [RowStream(-inf, partial(snapshot.stream, query, condition.parameters))]
             files = list_archives(self._database, snapshot, where)
@@ -244,14 +245,23 @@ class CallStore:
     def linked(self, kind: DerivedKind, key: str) -> Iterator[Call]:
         """Yield the calls that something was derived from, as far as they are still there.
 
+        They come in no order, and few are held in memory.
+
         Args:
             kind: As for `link`.
             key: Likewise.
         """
-        query = "SELECT call_id FROM derived WHERE kind = ? AND key = ? ORDER BY call_id"
-        ids = [call_id for (call_id,) in self._database.execute(query, (kind, key))]
-        for start in range(0, len(ids), _IDS_A_QUERY):
-            yield from self.iterate(CallFilter(ids=tuple(ids[start : start + _IDS_A_QUERY])))
+        here = Condition(f"id IN ({_LINKED})", [kind, key])
+        with self._database.snapshot() as snapshot:
+            query = here.select(_WHOLE, _WITH_BODIES)
+            yield from map(to_call, snapshot.stream(query, here.parameters))
+            files = [file.file for file in list_archives(self._database, snapshot, CallFilter())]
+            ids = [call_id for (call_id,) in snapshot.execute(_LINKED, (kind, key))]
+        if files and ids and self._database.archive is not None:
+            # Bodies are read whole: all ids in one pass.
+            archived = Condition("id IN (SELECT unnest(?))", [ids])
+            with ParquetReader(self._database.archive) as reader:
+                yield from map(to_call, reader.stream(_WHOLE, files, archived))
 
     def deferred(self) -> frozenset[str]:
         """Return the ids of calls that are known because a student was unsure of them."""
