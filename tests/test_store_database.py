@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -79,6 +80,22 @@ def open_bare(place: str) -> Database:
     if place.startswith("postgresql"):
         return PostgresDatabase(place)
     return SqliteDatabase(Path(place))
+
+
+def test_a_store_from_a_dump_is_told_how_it_gets_its_version(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite", tmp_path / "new.sqlite"
+    with LabelStore(old) as store:
+        store.add([("a", ANSWER)])
+    with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(new)) as target:
+        target.executescript("\n".join(source.iterdump()))
+    with pytest.raises(InputError, match="made from a dump, which leaves out its version") as said:
+        open_database(new)
+    [statements] = re.findall("'(PRAGMA [^']*)'", str(said.value))
+    with closing(sqlite3.connect(new)) as target:
+        target.executescript(statements.replace("= N;", f"= {len(MIGRATIONS)};"))
+    with LabelStore(new) as store:
+        assert store.find(["a"]) == {"a": ANSWER}
+        assert store.database.execute("PRAGMA auto_vacuum") == [(1,)]
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:

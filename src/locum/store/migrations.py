@@ -268,16 +268,27 @@ MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
     *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
 )
+# In one statement, as another process may make the tables at this moment.
+_DUMPED = (
+    "SELECT 1 FROM pragma_user_version, sqlite_master WHERE user_version = 0 AND name = 'answers'"
+)
 
 
 def migrate(database: Database) -> None:
     """Bring a store to this version, one transaction a step.
 
     Raises:
-        InputError: The store was written by a later Locum, or a step fails; the steps before it
-            stay, and it leaves nothing.
+        InputError: The store was written by a later Locum, or made from a dump, or a step fails;
+            the steps before it stay, and it leaves nothing.
     """
     version = database.version()
+    if version == 0 and database.dialect == "sqlite" and database.execute(_DUMPED):
+        raise InputError(
+            f"the store {database.name} was made from a dump, which leaves out its version: say "
+            f"by sqlite3 {database.name} 'PRAGMA user_version = N; PRAGMA auto_vacuum = FULL; "
+            f"VACUUM' which it has, N being what PRAGMA user_version says of the store that was "
+            f"dumped, {len(MIGRATIONS)} where this Locum wrote it last"
+        )
     if version > len(MIGRATIONS):
         raise InputError(
             f"{database.name} has version {version} and this Locum knows {len(MIGRATIONS)}: "
