@@ -24,8 +24,8 @@ __all__ = ["read_body", "read_model", "unpack"]
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 # About what a value takes once it is read: an empty object 72 bytes, in a body three.
 _VALUE_BYTES = 100
-# What takes less than about 256 KiB is not counted.
-_FEW_VALUES = 2_500
+# To count exactly takes about as long as to read: the bodies of most calls are spared that.
+_FEW_VALUES = 5_000
 _BEFORE_VALUES = (b"{", b"[", b",")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
