@@ -322,14 +322,14 @@ def test_a_gateway_key_ends_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> N
 def test_words_in_cookies_are_no_secrets() -> None:
     said = "sid=8f3a9c77-12b4-4e0d; consent=accepted; plan=business; region=lower-case-words-here"
     sent = request(headers={"authorization": "Bearer sk-provider", "cookie": said})
-    secrets = Keys({}, spends=False).check(sent.headers).secrets
+    secrets = Keys({}).check(sent.headers).secrets
     assert secrets == ("Bearer sk-provider", "sk-provider", "8f3a9c77-12b4-4e0d")
 
 
 def test_of_many_cookies_few_are_searched_for_and_keys_always() -> None:
     said = ";".join(f"a={number:016d}" for number in range(2_700))
     sent = request(headers={"cookie": said, "authorization": "Bearer sk-provider"})
-    secrets = Keys({}, spends=False).check(sent.headers).secrets
+    secrets = Keys({}).check(sent.headers).secrets
     assert {"Bearer sk-provider", "sk-provider"} < set(secrets)
     assert len(secrets) == 32
 

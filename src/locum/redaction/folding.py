@@ -13,7 +13,7 @@ _WIDE, _NARROW, _WIDE_COUNT = 0xFF01, 0x21, 94
 # Of the widths of digits and half a letter, and of a whole one.
 _SPACES = "\u2002\u2003\u2007\u2008\u200a\u3000"
 
-_TABLE = {
+_TABLE: dict[int, int | str] = {
     **{zero + digit: 0x30 + digit for zero in _ZEROS for digit in range(10)},
     **{_WIDE + place: _NARROW + place for place in range(_WIDE_COUNT)},
     **dict.fromkeys(map(ord, _SPACES), " "),
