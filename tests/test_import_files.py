@@ -23,7 +23,7 @@ from locum.errors import InputError, UsageError
 from locum.store import CallFilter, CallStore, Naming, open_database
 from locum.traffic import input_text
 from locum.traffic.imports import FORMATS, import_calls
-from locum.traffic.imports.entries import find_list, split_entries
+from locum.traffic.imports.entries import _Scanner, find_list, split_entries
 from tests.importing import REDACTOR, calls_of, lines, pair, take, write
 
 if TYPE_CHECKING:
@@ -236,6 +236,16 @@ def test_entries_are_what_a_parser_finds(
     split = list(split_entries(pieces, found))
     assert [json.loads(entry.text) for entry in split] == entries
     assert all(entry.problem == "" for entry in split)
+
+
+def test_a_string_is_searched_once_however_often_it_goes_on() -> None:
+    scanner = _Scanner(b"")
+    pieces = [b'[{"a": "', b"bcd", b"\\", b'"e', b"\\\\"]
+    for read, searched in zip(pieces, (8, 11, 11, 14, 16), strict=True):
+        assert list(scanner.feed(read)) == []
+        # A bracket before the entry is forgotten.
+        assert scanner._searched == searched - 1  # noqa: SLF001 - what is not read again
+    assert [entry.text for entry in scanner.feed(b'"}]')] == [b"".join(pieces)[1:] + b'"}']
 
 
 def test_an_empty_file_holds_nothing(store: CallStore, tmp_path: Path) -> None:

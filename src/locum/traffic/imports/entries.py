@@ -20,7 +20,9 @@ __all__ = ["Entry", "find_list", "split_entries"]
 _LONGEST = 100_000_000
 _LISTS = (b'"data"', b'"observations"', b'"requests"', b'"resourceSpans"')
 # A string to its end, or to the end of what is there; or a bracket.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|\\?\Z)|[\[\]{}]', re.DOTALL)
+_REST = rb'[^"\\]*(?:\\.[^"\\]*)*(?:(")|(\\?)\Z)'
+_TOKEN = re.compile(rb'"' + _REST + rb"|[\[\]{}]", re.DOTALL)
+_REST_OF_STRING = re.compile(_REST, re.DOTALL)
 _TOO_LONG = f"longer than {_LONGEST // 1_000_000} MB"
 _CUT_OFF = "the file ends in the middle of it"
 _BETWEEN = "not a JSON object"
@@ -83,20 +85,35 @@ class _Scanner:
         self._listed = not found
         self._key = b""
         self._depth = 0
-        self._text = b""
+        self._text = bytearray()
         self._scanned = 0
+        # To where a string was searched whose end is still to come.
+        self._searched: int | None = None
         self._after = 0
         self._start: int | None = None
 
     def feed(self, piece: bytes) -> Iterator[Entry]:
         """Yield the entries that end in a piece."""
         self._text += piece
+        if not self._is_in_string():
+            yield from self._scan()
+        if len(self._text) > _LONGEST:
+            raise BrokenOffError(_TOO_LONG)
+
+    def _is_in_string(self) -> bool:
+        """Tell whether the string that was open has not ended yet."""
+        if self._searched is None:
+            return False
+        self._searched = _open_until(_REST_OF_STRING.match(self._text, self._searched))
+        return self._searched is not None
+
+    def _scan(self) -> Iterator[Entry]:
         scanned = len(self._text)
         for token in _TOKEN.finditer(self._text, self._scanned):
             mark = token[0][:1]
             if mark == b'"':
                 if token[1] is None:
-                    scanned = token.start()
+                    scanned, self._searched = token.start(), _open_until(token)
                     break
                 self._key = token[0] if self._depth == 1 else self._key
             elif mark in b"[{":
@@ -105,8 +122,6 @@ class _Scanner:
                 yield from self._close(token)
         self._scanned = scanned
         self._drop()
-        if len(self._text) > _LONGEST:
-            raise BrokenOffError(_TOO_LONG)
 
     def end(self) -> Iterator[Entry]:
         """Yield what is wrong with the end."""
@@ -130,7 +145,7 @@ class _Scanner:
         if self._depth > self._around or not self._listed:
             return
         if self._start is not None:
-            yield Entry(self._text[self._start : token.end()])
+            yield Entry(bytes(self._text[self._start : token.end()]))
             self._start = None
         else:
             yield from self._between(token.start())
@@ -147,7 +162,15 @@ class _Scanner:
             kept = self._start
         else:
             kept = self._after if self._listed else self._scanned
-        self._text = self._text[kept:]
+        del self._text[:kept]
         self._scanned -= kept
+        self._searched = None if self._searched is None else self._searched - kept
         self._after -= kept
         self._start = None if self._start is None else 0
+
+
+def _open_until(string: re.Match[bytes] | None) -> int | None:
+    """To where a string was searched, but for a last backslash; ``None`` where it has ended."""
+    if string is None or string[1] is not None:
+        return None
+    return string.start(2)
