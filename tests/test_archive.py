@@ -123,10 +123,10 @@ def test_the_newest_calls_are_found_without_opening_older_files(
 def test_calls_that_something_stems_from_are_read_in_one_pass(
     store: CallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = make_calls(1300)
+    calls = make_calls(2600)
     store.add(calls)
-    store.compact(600.0)
     store.compact(1200.0)
+    store.compact(2400.0)
     store.link("artefact", [("a", call.facts.id) for call in calls[::2]])
     store.link("artefact", [("a", "call-00005"), ("a", "gone"), ("b", "call-00007")])
     read: list[str] = []
