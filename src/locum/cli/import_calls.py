@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from locum.cli.options import Config, Home
+from locum.cli.output import say
 from locum.cli.places import project_settings, store_place
 from locum.cli.progress import TerminalProgress, stderr_console
 from locum.errors import InputError
@@ -110,7 +111,7 @@ def _print_report(report: ImportReport) -> None:
     errors = stderr_console()
     for file in report.files:
         named = f", {file.named:,} of them named now" if file.named else ""
-        typer.echo(
+        say(
             f"{file.name}: {file.format or 'empty'}, {file.added:,} calls imported, "
             f"{file.known:,} known already{named}"
         )

@@ -16,7 +16,7 @@ _SPACES = "\u2002\u2003\u2007\u2008\u200a\u3000"
 _TABLE: dict[int, int | str] = {
     **{zero + digit: 0x30 + digit for zero in _ZEROS for digit in range(10)},
     **{_WIDE + place: _NARROW + place for place in range(_WIDE_COUNT)},
-    **dict.fromkeys(map(ord, _SPACES), " "),
+    **dict.fromkeys(map(ord, _SPACES), 0x20),
 }
 OTHER = re.compile(f"[{''.join(map(chr, _TABLE))}]")
 """What is folded."""
