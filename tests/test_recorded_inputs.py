@@ -10,7 +10,7 @@ import pytest
 from locum.cli.extraction import ExtractionFlags, find_extraction
 from locum.cli.task_inputs import declare_task, read_inputs
 from locum.config import RedactionSettings, Settings
-from locum.store import CallStore, open_database
+from locum.store import CallStore, ShadowStore, open_database
 from tests.audit_traffic import make_call, system, user
 from tests.promoted import chat_request, record
 
@@ -132,3 +132,16 @@ def test_calls_that_were_told_different_things_are_named(
         assert f"locum distill {newest} learns from the newest alone" in note
         alone = read_inputs(newest, None, None, "utf-8", place, RedactionSettings())
         assert len(alone.examples) == told.count(told[-1])
+
+
+def test_calls_of_before_a_promise_was_broken_are_named_and_judge_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "store.sqlite"
+    times = sorted(example.time or 0.0 for example in recorded(place, [ASKED] * 5).examples)
+    with open_database(place) as database:
+        state = {"broken": True, "found": times[2]}
+        ShadowStore(database).keep_watch("support", "of before", state)
+    given = read_inputs("support", None, None, "utf-8", place, RedactionSettings())
+    judging = sorted(example.time or 0.0 for example in given.examples if example.judges)
+    assert judging == [time for time in times if time > times[2]]
+    [note] = [note for note in given.notes if "to break its promise" in note]
+    assert note.startswith(f"{5 - len(judging)} of 5 calls were made before ")

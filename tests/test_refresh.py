@@ -9,14 +9,16 @@ import orjson
 import pytest
 
 from locum.cli.distilled import print_result
-from locum.cli.kept_files import keep_student
+from locum.cli.keeping import Kept, keep_result
+from locum.cli.kept_files import keep_student, previous_student
 from locum.cli.places import TaskFolder, task_folder
 from locum.cli.refreshing import begin_refresh, keep_or_promote
 from locum.config import Settings
+from locum.dataset import examples_of_calls
 from locum.distillation import distill
 from locum.errors import InputError, QualityGateError, UsageError
 from locum.extraction import distill_extraction
-from locum.promotion import compare_with_promoted, promote_student, read_standings
+from locum.promotion import Refreshed, compare_with_promoted, promote_student, read_standings
 from locum.schema import Example
 from locum.store import CallFilter, CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import refusal
@@ -205,18 +207,25 @@ class _Trained(NamedTuple):
 
 
 def refresh(
-    tmp_path: Path, student: CertifiedStudent | None, calls: Sequence[Call] | None = None
+    tmp_path: Path,
+    student: CertifiedStudent | None,
+    calls: Sequence[Call] | None = None,
+    since: float | None = None,
 ) -> bool:
     place = tmp_path / "store.sqlite"
     folder = TaskFolder(
-        tmp_path / "new", tmp_path / "report", tmp_path / "synthetic", tmp_path / "models"
+        tmp_path / "new",
+        tmp_path / "report",
+        tmp_path / "refreshed",
+        tmp_path / "synthetic",
+        tmp_path / "models",
     )
     found = cast("Distillation", _Trained(student, [*SEEN, *UNSEEN]))
     calls = label_calls() if calls is None else calls
-    learned_from = [Example("a text", call_id=call.facts.id) for call in calls]
+    learned_from, _ = examples_of_calls(calls, since=since)
     with open_database(place) as database:
         before = begin_refresh("support", database, None)
-        return keep_or_promote(before, found, folder, Settings(), learned_from, place)
+        return keep_or_promote(before, found, folder, Settings(), learned_from, place).better
 
 
 def test_what_no_gateway_could_watch_is_refused_before_it_is_made(tmp_path: Path) -> None:
@@ -252,13 +261,19 @@ def test_a_student_that_was_not_kept_is_not_named(
     result = distill(make_task(), make_examples(600, noise=0.0), family="linear")
     folder = task_folder("support", tmp_path)
     for kept in (True, False):
-        print_result(result, folder, tmp_path, kept=kept, json_output=True)
+        report = folder.report if kept else folder.refreshed
+        left = Kept(kept, report, refreshed=Refreshed(kept, "why"))
+        print_result(result, folder, tmp_path, left, json_output=True)
         said = orjson.loads(capsys.readouterr().out)
         assert said["artefact"] == (str(folder.student) if kept else None)
-        print_result(result, folder, tmp_path, kept=kept, json_output=False)
+        assert said["report"] == str(report)
+        assert said["refresh"] == {"promoted": kept, "reason": "why"}
+        print_result(result, folder, tmp_path, left, json_output=False)
         said = capsys.readouterr().out
+        assert str(report) in said
         assert (str(folder.student) in said) is kept
         assert ("locum predict support" in said) is kept
+        assert ("Distil: " in said) is kept
 
 
 def test_a_refresh_brings_no_student_back_that_broke_its_promise(tmp_path: Path) -> None:
@@ -281,3 +296,120 @@ def test_a_task_that_was_demoted_is_not_refreshed(tmp_path: Path) -> None:
         PromotionStore(database).end("support", "demoted", "")
         with pytest.raises(UsageError, match="was demoted"):
             refresh(tmp_path, with_threshold(0.3))
+
+
+def broken(database: Database, found: float, percent: float = 0.0) -> str:
+    """Let the promoted student break its promise, as a call of this time showed."""
+    store = PromotionStore(database)
+    promotion = store.find("support")
+    assert promotion is not None
+    database.execute("UPDATE promotions SET percent = ?", (percent,))
+    state = {"broken": True, "found": found}
+    ShadowStore(database).keep_watch("support", promotion.artefact, state)
+    if percent:
+        store.end("support", "revoked", "it broke its promise")
+    return promotion.artefact
+
+
+def test_one_that_broke_its_promise_while_it_was_scored_makes_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with promoted(tmp_path) as database:
+        before = broken(database, label_calls()[0].facts.time - 1)
+        [standing] = read_standings(database)
+        assert (standing.state, standing.broken) == ("active", True)
+        assert not refresh(tmp_path, None)
+        said = " ".join(capsys.readouterr().err.split())
+        assert "the promoted student stays scored beside its teacher" in said
+        # It answers fewer than the one before.
+        assert refresh(tmp_path, with_threshold(0.99999))
+        [standing] = read_standings(database)
+    assert standing.artefact != before
+    assert (standing.percent, standing.broken) == (0.0, False)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the student before it broke its promise" in said
+
+
+@pytest.mark.parametrize("percent", [0.0, 10.0])
+def test_what_is_judged_on_calls_of_before_the_promise_was_broken_is_not_promoted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], percent: float
+) -> None:
+    times = sorted(call.facts.time for call in label_calls())
+    with promoted(tmp_path) as database:
+        broken(database, times[100], percent)
+        assert not refresh(tmp_path, with_threshold(0.3))
+        said = " ".join(capsys.readouterr().err.split())
+        assert "a promise was broken while it was trained: run it again" in said
+        assert refresh(tmp_path, with_threshold(0.3), since=times[100])
+
+
+def test_one_that_knows_no_call_since_a_promise_was_broken_may_only_be_scored(
+    tmp_path: Path,
+) -> None:
+    last = max(call.facts.time for call in label_calls())
+    with promoted_by_command(tmp_path) as database:
+        broken(database, last, 10.0)
+        other = tmp_path / "other"
+        learned_from, _ = examples_of_calls(label_calls(), since=last)
+        keep_student(with_threshold(0.3), other, learned_from, tmp_path / "store.sqlite")
+        with pytest.raises(QualityGateError, match="knows no call from after one before it"):
+            promote_student(database, other, percent=10.0, shadow=0.02)
+        scored = promote_student(database, other, percent=0.0, shadow=0.02)
+    assert scored.promotion.percent == 0.0
+
+
+def kept(tmp_path: Path, result: Distillation, *, refreshes: bool) -> Kept:
+    """What `locum distill` leaves of a result of the calls in the store."""
+    place = tmp_path / "store.sqlite"
+    examples, _ = examples_of_calls(label_calls())
+    with open_database(place) as database:
+        before = begin_refresh("support", database, None) if refreshes else None
+        folder = task_folder("support", tmp_path)
+        return keep_result(result, folder, before, Settings(), examples, place, is_recorded=True)
+
+
+def test_a_refresh_that_promotes_nothing_leaves_student_and_report_alone(tmp_path: Path) -> None:
+    folder = task_folder("support", tmp_path)
+    result = distill(make_task(), make_examples(600, noise=0.0), family="linear")
+    with promoted(tmp_path):
+        first = kept(tmp_path, result, refreshes=False)
+        assert (first.student, first.report, first.refreshed) == (True, folder.report, None)
+        before = folder.report.read_bytes()
+        none = replace(result, student=None)
+        second = kept(tmp_path, none, refreshes=True)
+    assert (second.student, second.report) == (False, folder.refreshed)
+    assert second.refreshed == Refreshed(better=False, reason="nothing new to promote")
+    assert folder.report.read_bytes() == before
+    assert folder.refreshed.is_file()
+
+
+def test_a_refresh_that_promotes_leaves_its_own_report(tmp_path: Path) -> None:
+    folder = task_folder("support", tmp_path)
+    result = distill(make_task(), make_examples(600, noise=0.0), family="linear")
+    with promoted(tmp_path) as database:
+        broken(database, 0.0)
+        found = kept(tmp_path, result, refreshes=True)
+    assert (found.student, found.report) == (True, folder.report)
+    assert folder.report.is_file()
+    assert not folder.refreshed.exists()
+
+
+def test_a_student_that_is_put_aside_is_said_to_answer_where_it_is_promoted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = task_folder("support", tmp_path)
+    result = distill(make_task(), make_examples(600, noise=0.0), family="linear")
+    none = replace(result, student=None)
+    with promoted(tmp_path) as database:
+        for is_promoted in (False, True):
+            kept(tmp_path, result, refreshes=False)
+            if is_promoted:
+                promote_student(database, folder.student, percent=10.0, shadow=0.02)
+            kept(tmp_path, none, refreshes=False)
+            said = " ".join(capsys.readouterr().err.split())
+            assert "student.previous, and" in said
+            assert ("stays promoted in the gateway until locum demote support" in said) is (
+                is_promoted
+            )
+            assert ("answers no more" in said) is not is_promoted
+    assert previous_student(folder.student).is_dir()

@@ -254,7 +254,7 @@ def test_a_deletion_names_the_report_that_calls_went_into(
     with open_database(place) as database:
         CallStore(database).add(calls)
     learned_from = [Example("a text", call_id=calls[0].facts.id), Example("of a file")]
-    assert keep_report(distilled, folder, learned_from, place)
+    assert keep_report(distilled, folder.report, learned_from, place)
     assert folder.report.is_file()
     with open_database(place) as database:
         store = CallStore(database)
@@ -263,7 +263,7 @@ def test_a_deletion_names_the_report_that_calls_went_into(
     assert (deletion.students, deletion.reports) == ((), (distilled.task.name,))
     folder.report.unlink()
     with pytest.raises(InputError, match="1 of the 1 calls that were read were deleted meanwhile"):
-        keep_report(distilled, folder, learned_from, place)
+        keep_report(distilled, folder.report, learned_from, place)
     assert not folder.report.exists()
 
 

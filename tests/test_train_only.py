@@ -98,6 +98,36 @@ def test_more_inputs_are_asked_for_as_if_as_many_were_unsure() -> None:
     assert decided(800 + first.more_inputs) is None
 
 
+def test_calls_of_before_a_promise_was_broken_are_learned_from_alone() -> None:
+    calls = label_calls()[:20]
+    times = sorted(call.facts.time for call in calls)
+    untimed = {(calls[0].facts.id, calls[0].facts.time)}
+    examples, _ = examples_of_calls(calls, (), untimed, since=times[12])
+    judging = {example.call_id for example in examples if example.judges}
+    assert judging == {call.facts.id for call in calls[1:] if call.facts.time > times[12]}
+    many = [Example(apart(n), time=float(n), outdated=n < 100) for n in range(160)]
+    found = rows(many)
+    judges = [row for split in ("validation", "certify", "test") for row in found[split]]
+    assert judges
+    assert min(judges) >= 100
+
+
+def test_more_inputs_are_asked_for_as_if_none_of_them_was_outdated() -> None:
+    promise = Promise(0.95, 0.95)
+
+    def decided(newer: int) -> Decision | None:
+        examples = [Example(apart(n), outdated=n < 900) for n in range(900 + newer)]
+        return refuse_too_few(divide(examples, np.zeros(len(examples), np.int64), 0), promise)
+
+    for newer in (0, 90):
+        first = decided(newer)
+        assert first is not None
+        assert "900 of them from before a student broke its promise" in first.reason
+        assert first.more_inputs is not None
+        assert decided(newer + first.more_inputs) is None
+        assert first.more_inputs < 800
+
+
 def test_where_all_inputs_are_unsure_ones_more_would_not_do() -> None:
     examples = [Example(apart(n), train_only=True) for n in range(90)]
     decision = refuse_too_few(divide(examples, np.zeros(90, np.int64), 0), Promise(0.95, 0.95))

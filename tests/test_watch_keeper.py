@@ -82,6 +82,24 @@ def test_a_broken_promise_is_revoked_with_the_time_when_it_began(
     assert watch(database)["broken"] is True
 
 
+def test_when_a_break_was_found_stays_known_after_other_students(
+    keeper: WatchKeeper, database: Database
+) -> None:
+    store = ShadowStore(database)
+    assert store.last_break("support") is None
+    keeper.add(compared([True] * 300, BREAK - 300))
+    assert store.last_break("support") is None
+    keeper.add(compared([False] * 40))
+    found = store.last_break("support")
+    assert found is not None
+    # Later than it began, as no call after it had a part in finding it.
+    assert BREAK < found <= BREAK + 39
+    assert store.is_broken("support", "aa")
+    promote(database, artefact="bb")
+    assert store.last_break("support") == found
+    assert store.last_break("another") is None
+
+
 def test_what_was_not_answered_or_not_compared_breaks_no_promise(
     keeper: WatchKeeper, database: Database
 ) -> None:
@@ -96,8 +114,12 @@ def test_a_student_that_is_only_scored_may_disagree(database: Database) -> None:
     promote(database, percent=0.0)
     keeper = WatchKeeper(database)
     keeper.add(compared([False] * 100))
+    keeper.add(compared([False] * 100, BREAK + 100))
     assert state(database) == "active"
     assert watch(database)["broken"] is True
+    events = PromotionStore(database).events("support", 10)
+    assert [event.kind for event in events] == ["alarm", "promoted"]
+    assert "below the promised 0.9" in events[0].message
     promote(database, percent=5.0)
     keeper.add(compared([True]))
     assert state(database) == "revoked"

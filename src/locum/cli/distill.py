@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +16,8 @@ from locum.cli.extraction import (
     refuse_for_labels,
 )
 from locum.cli.generation import WriterFlags, find_generation, make_judge, refuse_for_texts
-from locum.cli.kept_files import check_folder, keep_report, keep_student, put_aside, read_synthetic
+from locum.cli.keeping import keep_result
+from locum.cli.kept_files import check_folder, read_synthetic
 from locum.cli.options import (
     Columns,
     Config,
@@ -31,7 +31,7 @@ from locum.cli.options import (
 )
 from locum.cli.places import project_settings, store_place, task_folder
 from locum.cli.progress import TerminalProgress
-from locum.cli.refreshing import begin_refresh, keep_or_promote
+from locum.cli.refreshing import begin_refresh
 from locum.cli.task_inputs import declare_task, name_task, one_file, read_inputs
 from locum.cli.teachers import (
     Api,
@@ -334,17 +334,9 @@ def distill_command(
                 progress=progress,
             )
         spending = account.spending() if account else None
-        # Before what may fail: all of the work is in it.
-        is_reported = keep_report(result, folder, given.examples, place)
-        kept = result.student is not None
-        if before is not None:
-            kept = keep_or_promote(before, result, folder, settings, given.examples, place)
-        elif result.student is not None:
-            redaction = None if file else settings.redaction
-            certified = replace(result.student, redaction=redaction)
-            keep_student(certified, folder.student, given.examples, place)
-        else:
-            put_aside(folder.student)
-    print_result(result, folder, home, spending=spending, kept=kept, json_output=json_output)
-    if not is_reported:
+        kept = keep_result(
+            result, folder, before, settings, given.examples, place, is_recorded=file is None
+        )
+    print_result(result, folder, home, kept, spending=spending, json_output=json_output)
+    if not kept.is_reported:
         raise typer.Exit(1)

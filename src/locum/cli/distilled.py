@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from locum.cli.keeping import Kept
     from locum.cli.places import TaskFolder
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
@@ -68,9 +69,9 @@ def print_result(
     result: AnyDistillation,
     folder: TaskFolder,
     home: Path | None,
+    kept: Kept,
     *,
     spending: Spending | None = None,
-    kept: bool,
     json_output: bool,
 ) -> None:
     """Print a distillation as tables or as one JSON object.
@@ -79,8 +80,8 @@ def print_result(
         result: The distillation.
         folder: Where the task's files lie.
         home: The home, as it was given.
+        kept: What is left of it.
         spending: What its answers did cost; ``None`` where nobody could be asked.
-        kept: Whether its student lies there.
         json_output: Whether it is to be an object.
 
     Raises:
@@ -90,27 +91,32 @@ def print_result(
     from locum.generation import GenerationDistillation
     from locum.report import extraction_object, generation_object, result_object
 
-    artefact = folder.student if kept else None
-    money = {"spending": spending and spending._asdict()}
+    artefact = folder.student if kept.student else None
+    more = {"spending": spending and spending._asdict(), "refresh": _refresh_object(kept)}
     if not json_output:
-        _print_table(result, folder, home, spending, kept=kept)
+        _print_table(result, folder, home, kept, spending)
     elif isinstance(result, ExtractionDistillation):
-        print_json(extraction_object(result, folder.report, artefact) | money)
+        print_json(extraction_object(result, kept.report, artefact) | more)
     elif isinstance(result, GenerationDistillation):
-        print_json(generation_object(result, folder.report, artefact) | money)
+        print_json(generation_object(result, kept.report, artefact) | more)
     else:
-        print_json(result_object(result, folder.report, artefact) | money)
+        print_json(result_object(result, kept.report, artefact) | more)
     if result.decision.verdict != "distil":
-        raise QualityGateError(f"{result.decision.reason} (report: {folder.report})")
+        raise QualityGateError(f"{result.decision.reason} (report: {kept.report})")
+
+
+def _refresh_object(kept: Kept) -> dict[str, object] | None:
+    if kept.refreshed is None:
+        return None
+    return {"promoted": kept.refreshed.better, "reason": kept.refreshed.reason}
 
 
 def _print_table(
     result: AnyDistillation,
     folder: TaskFolder,
     home: Path | None,
+    kept: Kept,
     spending: Spending | None,
-    *,
-    kept: bool,
 ) -> None:
     from locum.cli.console import PlainConsole
     from locum.extraction import ExtractionDistillation
@@ -125,14 +131,14 @@ def _print_table(
     else:
         _print_comparison(result, console)
         _print_frontier(result, console)
-    if result.decision.verdict == "distil":
+    if result.decision.verdict == "distil" and kept.student:
         console.print(f"\nDistil: {result.decision.reason}.")
     if spending is not None and spending.in_all_usd:
         console.print(f"spent    {spending}")
-    if kept:
+    if kept.student:
         console.print(f"student  {folder.student}", soft_wrap=True)
-    console.print(f"report   {folder.report}", soft_wrap=True)
-    if kept:
+    console.print(f"report   {kept.report}", soft_wrap=True)
+    if kept.student:
         command = command_to_type("predict", result.task.name, "a text", home=home)
         console.print(f"next     {command}", soft_wrap=True)
 

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     AnyDistillation = Distillation | ExtractionDistillation | GenerationDistillation
 
-__all__ = ["check_folder", "keep_report", "keep_student", "put_aside", "read_synthetic"]
+__all__ = [
+    "check_folder",
+    "keep_report",
+    "keep_student",
+    "previous_student",
+    "put_aside",
+    "read_synthetic",
+]
 
 
 def check_folder(folder: TaskFolder) -> None:
@@ -44,7 +51,7 @@ def check_folder(folder: TaskFolder) -> None:
 
 
 def keep_report(
-    result: AnyDistillation, folder: TaskFolder, examples: Sequence[Example], place: str | Path
+    result: AnyDistillation, report: Path, examples: Sequence[Example], place: str | Path
 ) -> bool:
     """Write the report; where that fails, say why, as its result is still to be printed.
 
@@ -52,7 +59,7 @@ def keep_report(
 
     Args:
         result: What it tells of.
-        folder: Where it lies.
+        report: Where it lies.
         examples: What it was made of.
         place: The store.
 
@@ -63,7 +70,7 @@ def keep_report(
 
     _link(place, {"report": result.task.name}, examples)
     try:
-        write_report(result, folder.report)
+        write_report(result, report)
     except InputError as error:
         stderr_console().print(f"note: the result has no report: {error}")
         return False
@@ -128,12 +135,42 @@ def _link(place: str | Path, keys: Mapping[DerivedKind, str], examples: Sequence
         )
 
 
-def put_aside(student: Path) -> None:
-    """Keep a student of an earlier run, but where it does not answer any more."""
+def put_aside(student: Path, place: str | Path) -> None:
+    """Keep a student of an earlier run, but where no command takes it for the task's.
+
+    Args:
+        student: Where it lies.
+        place: The store, in which a copy of it may be promoted.
+    """
     if not student.exists():
         return
-    previous = student.with_name(f"{student.name}.previous")
+    promoted = _promoted_as(student, place)
+    previous = previous_student(student)
     shutil.rmtree(previous, ignore_errors=True)
     student.replace(previous)
-    kept = f"note: the student of an earlier run is now {previous}, and answers no more"
+    kept = f"note: the student of an earlier run is now {previous}, and "
+    if promoted is None:
+        kept += "answers no more"
+    else:
+        kept += f"stays promoted in the gateway until locum demote {promoted}"
     stderr_console().print(kept)
+
+
+def previous_student(student: Path) -> Path:
+    """Return where a student lies that was put aside."""
+    return student.with_name(f"{student.name}.previous")
+
+
+def _promoted_as(student: Path, place: str | Path) -> str | None:
+    """Return the task as whose student it is promoted, if it is."""
+    from locum.promotion import artefact_sha256
+    from locum.store import PromotionStore
+
+    try:
+        artefact = artefact_sha256(student)
+        with open_existing(place) as database:
+            promotions = PromotionStore(database).all()
+    except InputError:
+        return None  # what was no student, or has no store, is not promoted
+    standing = [one for one in promotions if one.state == "active" and one.artefact == artefact]
+    return standing[0].task if standing else None

@@ -49,12 +49,14 @@ class TaskFolder(NamedTuple):
     Args:
         student: The artefact.
         report: The report.
+        refreshed: That of a refresh which promoted nothing, so that the student is another's.
         synthetic: Inputs that a model wrote.
         models: Weights that servers of others are to have.
     """
 
     student: Path
     report: Path
+    refreshed: Path
     synthetic: Path
     models: Path
 
@@ -70,6 +72,7 @@ def task_folder(name: str, home: Path | None) -> TaskFolder:
     return TaskFolder(
         folder / "student",
         folder / "report.html",
+        folder / "refresh.html",
         folder / "synthetic.jsonl",
         folder / "models",
     )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["demote_command", "promote_command", "refuse_revoked"]
 
-_REVOKED = (
-    "the student of {task!r} was revoked: {reason}. Train another on what was recorded since, with "
+_BROKEN = (
+    "the student of {task!r} {reason}. Train another on what was recorded since, with "
     "locum distill {task} --refresh, or let this one be scored beside its teacher, with --percent 0"
 )
 
@@ -163,13 +163,12 @@ def refuse_revoked(database: Database, task: str, folder: Path) -> None:
     from locum.store import PromotionStore, ShadowStore
 
     artefact = artefact_sha256(folder)
-    watch = ShadowStore(database).watch(task, artefact)
-    if watch is None or not watch.get("broken"):
+    if not ShadowStore(database).is_broken(task, artefact):
         return
     before = PromotionStore(database).find(task)
     told = before is not None and before.state == "revoked" and before.artefact == artefact
-    reason = before.reason if before is not None and told else "it broke its promise"
-    raise QualityGateError(_REVOKED.format(task=task, reason=reason))
+    reason = f"was revoked: {before.reason}" if before and told else "broke its promise"
+    raise QualityGateError(_BROKEN.format(task=task, reason=reason))
 
 
 def _recognised(prepared: Prepared, *, left: bool) -> str:

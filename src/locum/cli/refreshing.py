@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from locum.distillation import Distillation
     from locum.extraction import ExtractionDistillation
     from locum.generation import GenerationDistillation
+    from locum.promotion import Refreshed
     from locum.schema import Example
     from locum.store import Database, Promotion
 
@@ -76,7 +77,7 @@ def keep_or_promote(
     settings: Settings,
     examples: Sequence[Example],
     place: str | Path,
-) -> bool:
+) -> Refreshed:
     """Promote a new student where it is better than the one before; keep that where it is not.
 
     Args:
@@ -88,21 +89,27 @@ def keep_or_promote(
         place: The store.
 
     Returns:
-        Whether the new one took its place, and that in the task's folder.
+        Whether the new one took its place, and that in the task's folder; and why.
     """
-    from locum.promotion import compare_with_promoted, promote_student
+    from locum.promotion import Refreshed, compare_with_promoted, promote_student
+    from locum.store import ShadowStore
 
     promotion = begin_refresh(refresh.promotion.task, refresh.database, None).promotion
-    if result.student is None:
+
+    def stays(reason: str) -> Refreshed:
         as_it_was = _as_it_was(refresh.database, promotion)
-        _tell(f"{promotion.task}: nothing new to promote; {as_it_was}")
-        return False
+        _tell(f"{promotion.task}: {reason}; {as_it_was}")
+        return Refreshed(better=False, reason=reason)
+
+    if result.student is None:
+        return stays("nothing new to promote")
+    since = ShadowStore(refresh.database).last_break(promotion.task)
+    if since is not None and _judges_before(examples, since):
+        return stays("not promoted, as a promise was broken while it was trained: run it again")
     student = replace(result.student, redaction=settings.redaction)
     found = compare_with_promoted(refresh.database, promotion, student, result.certified_on)
     if not found.better:
-        reason = f"not promoted, as it is no better: {found.reason}"
-        _tell(f"{promotion.task}: {reason}; {_as_it_was(refresh.database, promotion)}")
-        return False
+        return stays(f"not promoted, as it is no better: {found.reason}")
     keep_student(student, folder.student, examples, place)
     refuse_revoked(refresh.database, promotion.task, folder.student)
     promote_student(
@@ -115,7 +122,16 @@ def keep_or_promote(
     )
     share = f"{promotion.percent:g}% of calls, {promotion.shadow:.1%} shadowed"
     _tell(f"{promotion.task}: promoted, {share}: {found.reason}")
-    return True
+    return found
+
+
+def _judges_before(examples: Sequence[Example], moment: float) -> bool:
+    """Tell whether a student is judged on what is not known to be of after a moment."""
+    return any(
+        example.judges and (example.time is None or example.time <= moment)
+        for example in examples
+        if example.call_id is not None
+    )
 
 
 def _tell(sentence: str) -> None:
@@ -130,9 +146,10 @@ def _as_it_was(database: Database, promotion: Promotion) -> str:
         return f"the student stays {promotion.state}"
     if not is_readable(database, promotion):
         return "its teacher goes on answering all calls, as the promotion cannot be read"
+    goes_on = "goes on answering" if promotion.percent else "stays scored beside its teacher"
     if CallStore(database).learned_from_deleted(promotion.artefact):
         return (
-            "the promoted student goes on answering, and learned from calls that were deleted "
+            f"the promoted student {goes_on}, and learned from calls that were deleted "
             f"since: locum demote {promotion.task} ends that"
         )
-    return "the promoted student goes on answering"
+    return f"the promoted student {goes_on}"

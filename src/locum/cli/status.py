@@ -163,7 +163,7 @@ def _lines(standing: Standing) -> list[str]:
     ] * (standing.state == "unreadable")
     spent = f"{standing.task}: {_spent(standing)}"
     prompts = [_other_prompt(standing.task, one) for one in standing.other_prompts[:_SHOWN_PROMPTS]]
-    calls = [*_failed(standing), *prompts, spent]
+    calls = [*_broken(standing), *_failed(standing), *prompts, spent]
     return [*unreadable, sure, *calls, *_deleted(standing), *happened, *differing]
 
 
@@ -181,6 +181,14 @@ def _differing(shadow: Shadow) -> str:
         return "student and teacher differed on a call that was deleted"
     said = shadow.said[:_SHOWN_CHARACTERS]
     return f"student said {said!r}, and the teacher did not: locum calls show {shadow.call_id[:8]}"
+
+
+def _broken(standing: Standing) -> list[str]:
+    # Of what was revoked the events tell.
+    if not standing.broken or standing.state != "active":
+        return []
+    another = f"locum distill {standing.task} --refresh"
+    return [f"{standing.task}: its student broke its promise: {another} trains another"]
 
 
 def _deleted(standing: Standing) -> list[str]:

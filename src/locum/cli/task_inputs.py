@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.cli.instructions import Instructions
 from locum.cli.places import begins_fingerprint, open_existing, parse_columns, whole_name
+from locum.cli.recorded_notes import describe_models, describe_outdated
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "refuse_file_flags",
 ]
 
-_MODELS_SHOWN = 3
 _SHOWN_CHARACTERS = 60
 
 
@@ -202,7 +202,7 @@ def _recorded_inputs(
     from locum.audit import calls_of_task
     from locum.dataset import describe_placeholders, examples_of_calls
     from locum.redaction import Redactor
-    from locum.store import CallStore
+    from locum.store import CallStore, ShadowStore
     from locum.traffic import redact_call
     from locum.traffic.json_requests import asked_schema
     from locum.traffic.strict_json import canonical_json
@@ -230,7 +230,8 @@ def _recorded_inputs(
         store = CallStore(database)
         calls = (redact_call(call, redactor) for call in calls_of_task(database, task))
         recorded = counted(calls)
-        examples, skipped = examples_of_calls(recorded, store.deferred(), store.untimed())
+        since = ShadowStore(database).last_break(task)
+        examples, skipped = examples_of_calls(recorded, store.deferred(), store.untimed(), since)
     if not examples:
         raise InputError(
             f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
@@ -243,7 +244,13 @@ def _recorded_inputs(
     [(instruction, count)] = told.most_common(1)
     common = instruction if 2 * count > told.total() else None
     left = describe_placeholders([example.text for example in examples], redactor)
-    notes = [*skipped.describe(), *_describe_models(models), *instructions.describe(), *left]
+    notes = [
+        *skipped.describe(),
+        *describe_models(models),
+        *instructions.describe(),
+        *left,
+        *describe_outdated(task, examples, since),
+    ]
     return Given(examples, "recorded calls", notes, teacher, asked, common)
 
 
@@ -257,18 +264,6 @@ def _told(call: Call) -> str | None:
         return None
     shown = any(turn["role"] in {"user", "assistant"} for turn in split.rest["messages"])
     return None if shown else instruction(call.request).strip()
-
-
-def _describe_models(models: Counter[str]) -> list[str]:
-    """Return what there is to say of the models that calls went to, where it was not one alone."""
-    if len(models) < 2:
-        return []
-    named = Counter({model: count for model, count in models.items() if model})
-    shares = [f"{model} {count:,}" for model, count in named.most_common(_MODELS_SHOWN)]
-    more = ["..."] * (len(named) > _MODELS_SHOWN)
-    said = f"the calls went to {len(named)} model{'s' * (len(named) != 1)}"
-    unnamed = f"; {models['']:,} name none" if models[""] else ""
-    return [f"{said}: {', '.join([*shares, *more])}{unnamed}"]
 
 
 def _describe_left_out(answers: Mapping[str, int]) -> list[str]:

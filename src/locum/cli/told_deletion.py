@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locum.cli.kept_files import previous_student
 from locum.cli.output import count_of_calls, say
 from locum.cli.places import task_folder
 
@@ -56,12 +57,17 @@ def tell_deletion(deletion: Deletion, forgotten: Sequence[str], home: Path | Non
 def _tell_files(deletion: Deletion, home: Path | None) -> None:
     # A student of before reports were noted has one as well.
     for task_name in sorted({*deletion.students, *deletion.reports}):
-        report = task_folder(task_name, home).report
-        if report.is_file():
+        folder = task_folder(task_name, home)
+        if folder.report.is_file():
             say(
-                f"{report} was made of some, and may quote them: remove it, or have it written "
-                f"anew by locum distill {task_name}"
+                f"{folder.report} was made of some, and may quote them: remove it, or have it "
+                f"written anew by locum distill {task_name}"
             )
+        if folder.refreshed.is_file():
+            say(f"{folder.refreshed} may quote some: remove it")
+        previous = previous_student(folder.student)
+        if previous.exists():
+            say(f"{previous} is a student that may have learned from some: remove it")
     for task_name in deletion.written:
         synthetic = task_folder(task_name, home).synthetic
         if synthetic.is_file():

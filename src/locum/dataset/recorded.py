@@ -22,6 +22,7 @@ def examples_of_calls(
     calls: Iterable[Call],
     train_only: Container[str] = (),
     untimed: Container[tuple[str, float]] = (),
+    since: float | None = None,
 ) -> tuple[list[Example], SkippedRows]:
     """Return the input and the answer of each whole call, with its log-probabilities.
 
@@ -29,6 +30,8 @@ def examples_of_calls(
         calls: Recorded calls, in any order.
         train_only: Ids of calls that are no fair sample.
         untimed: Ids of calls whose time was made up, each with that time, which no example has.
+        since: Calls that were not made after this moment, in seconds since 1970, are outdated, as
+            those are of which nobody knows; by default none is.
 
     Returns:
         The examples, and the calls that are none, by reason; they are numbered from one.
@@ -37,7 +40,7 @@ def examples_of_calls(
     for number, call in enumerate(calls, start=1):
         reason = _unusable(call)
         if reason is None:
-            examples.append(_to_example(call, train_only, untimed))
+            examples.append(_to_example(call, train_only, untimed, since))
         else:
             skipped.add(reason, number)
     return examples, skipped
@@ -75,19 +78,24 @@ def _unusable(call: Call) -> str | None:
 
 
 def _to_example(
-    call: Call, train_only: Container[str], untimed: Container[tuple[str, float]]
+    call: Call,
+    train_only: Container[str],
+    untimed: Container[tuple[str, float]],
+    since: float | None,
 ) -> Example:
     facts = call.facts
     response = call.response or {}
     answer = object_text(call.request, response)
+    time = None if (facts.id, facts.time) in untimed else facts.time
     return Example(
         text=input_text(call.request),
         answer=answer,
         positions=answer_positions(token_logprobs(response), answer or ""),
-        time=None if (facts.id, facts.time) in untimed else facts.time,
+        time=time,
         latency_ms=facts.latency_ms,
         cost_usd=facts.cost_usd,
         call_id=facts.id,
         train_only=facts.id in train_only,
+        outdated=since is not None and (time is None or time <= since),
         cut_off=broke_off(first_choice(response).get("finish_reason")),
     )

@@ -55,7 +55,7 @@ def certify_choice(
         labelled: The inputs of each split.
         promise: Target and confidence.
         minimum_coverage: Coverage under which a student is not worth having.
-        usable: How many inputs there are in all.
+        usable: How many inputs there are that are not outdated.
     """
     seen = choice.student.of_validation(labelled["validation"])
     tested = choice.student.judge(labelled["certify"])

@@ -38,16 +38,21 @@ def refuse_too_few(divided: Divided, promise: Promise) -> Decision | None:
         divided: The inputs, all of them usable.
         promise: Target and confidence.
     """
-    groups, splits, train_only = divided
+    groups, splits, train_only, outdated = divided
     inputs, certify = len(groups.group), len(splits.rows["certify"])
     if certify >= least_certify_inputs(promise) and splits.rows["test"].size:
         return None
     copies = inputs - len(set(groups.group.tolist()))
-    return too_few(inputs, certify, promise, copies=copies, train_only=train_only)
+    return too_few(inputs, certify, promise, copies, train_only, outdated)
 
 
 def too_few(
-    inputs: int, certify: int, promise: Promise, copies: int = 0, train_only: int = 0
+    inputs: int,
+    certify: int,
+    promise: Promise,
+    copies: int = 0,
+    train_only: int = 0,
+    outdated: int = 0,
 ) -> Decision:
     """Decide for inputs so few that no certificate could be had however good the student.
 
@@ -56,7 +61,8 @@ def too_few(
         certify: Inputs in the certify split.
         promise: Target and confidence.
         copies: Inputs that are near-copies of others, and count as one with them.
-        train_only: Inputs that can only be learned from.
+        train_only: Inputs that can only be learned from, as a student was unsure of them.
+        outdated: Others, as a promise was broken since.
     """
     least = least_certify_inputs(promise)
     asked = (
@@ -69,13 +75,19 @@ def too_few(
         named.append(
             f"{train_only:,} of them left to the teacher by a student, and so no fair sample"
         )
+    if outdated:
+        named.append(
+            f"{outdated:,} of them from before a student broke its promise, and so learned from "
+            "alone"
+        )
     between = f", {', and '.join(named)}," if named else ""
     reason = f"not enough inputs: {inputs:,}{between} leave {certify} to certify on, and {asked}"
-    if not certify and (are_many or train_only == inputs):
+    newer = inputs - outdated
+    if not certify and (are_many or 0 < train_only == newer):
         needed = "they have to differ" if are_many else "some have to be a fair sample of the calls"
         return Decision("collect_more", f"{reason}; more like these would not do: {needed}")
-    # Of further inputs, as many can judge a student as of these.
-    judging = SHARES["certify"] * (1 - train_only / inputs)
+    # Of further inputs, as many can judge a student as of those that are not outdated.
+    judging = SHARES["certify"] * (1 - train_only / max(newer, 1))
     more = max(1, math.ceil((least / _EXPECTED_COVERAGE - certify) / judging))
     which = " that are near-copies of none" if are_many else ""
     return Decision(
@@ -99,7 +111,7 @@ def decide(
         certificate: What it got.
         confidence: Its confidence in the validation and certify inputs, ``[N]``.
         agrees: Whether it agrees with the teacher on them, ``[N]``.
-        inputs: Usable inputs, and those in the certify split.
+        inputs: Usable inputs that are not outdated, and those in the certify split.
         promise: Target and confidence.
         minimum_coverage: Coverage under which a student is not worth having.
     """

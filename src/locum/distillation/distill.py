@@ -161,7 +161,7 @@ def distill(  # noqa: PLR0913 - one call with all that can be chosen
     data = note_cut_texts(data, chosen.student.trained.student, labelled["train"].texts)
     name = chosen.student.rung.name
     told.stage(f"certifying {name} on {certify_inputs:,} untouched inputs")
-    certified = certify_choice(chosen, labelled, promise, minimum_coverage, len(pool.examples))
+    certified = certify_choice(chosen, labelled, promise, minimum_coverage, divided.newer)
     if max_bytes is not None and certified.decision.verdict != "distil":
         certified = certified.because(f"students were kept within {max_bytes:,} bytes")
     concluded = conclude(task, promise, found, chosen, certified, labelled, data, facts, around)

@@ -34,7 +34,7 @@ class InputCounts(TypedDict):
 
 def count_inputs(divided: Divided) -> InputCounts:
     """Count inputs, their near-copies, and those of each split."""
-    groups, splits, _ = divided
+    groups, splits = divided.groups, divided.splits
     return InputCounts(
         inputs=len(groups.group),
         splits={split: len(rows) for split, rows in splits.rows.items()},

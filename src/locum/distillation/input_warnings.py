@@ -84,7 +84,7 @@ def _long_texts(examples: Sequence[Example], then: str) -> str:
 
 def _without_a_time(examples: Sequence[Example], *, by_time: bool) -> str:
     """Say that a few missing times are why all the others go unused."""
-    times = [e.time for e in examples if not e.held_out and not e.train_only]
+    times = [e.time for e in examples if e.judges and not e.held_out]
     count = times.count(None)
     # Where the known times are all alike there was no order to lose.
     if by_time or not count or len(set(times)) <= 2:

@@ -34,12 +34,19 @@ class Divided(NamedTuple):
     Args:
         groups: Their near-copies.
         splits: Their splits.
-        train_only: How many of them can only be learned from.
+        train_only: How many of them can only be learned from, as a student was unsure of them.
+        outdated: How many others, as a promise was broken since.
     """
 
     groups: DuplicateGroups
     splits: SplitRows
     train_only: int
+    outdated: int
+
+    @property
+    def newer(self) -> int:
+        """How many are not outdated."""
+        return len(self.groups.group) - self.outdated
 
     def surroundings(self, examples: Sequence[Example]) -> Surroundings:
         """Return what stands around nearly all of those of the train split."""
@@ -72,11 +79,13 @@ def divide(
     groups = find_groups(texts)
     times = [example.time for example in examples]
     held_out = np.array([example.held_out for example in examples], np.bool_)
-    train_only = np.array([example.train_only for example in examples], np.bool_)
-    first = may_seed(texts, groups.group, times, held_out, train_only) if seeded else None
-    fair = np.flatnonzero(~train_only)
+    judges = np.array([example.judges for example in examples], np.bool_)
+    first = may_seed(texts, groups.group, times, held_out, ~judges) if seeded else None
+    fair = np.flatnonzero(judges)
+    outdated = sum(example.outdated for example in examples)
+    train_only = len(examples) - len(fair) - outdated
     if not fair.size:
-        return Divided(groups, _all_to_train(len(examples)), len(examples))
+        return Divided(groups, _all_to_train(len(examples)), train_only, outdated)
     splits = split_rows(
         groups.group[fair],
         stratum[fair],
@@ -86,7 +95,7 @@ def divide(
         first=None if first is None else first[fair],
     )
     joined = _with_train_only(splits, fair, groups.group)
-    return Divided(groups, joined, len(examples) - len(fair))
+    return Divided(groups, joined, train_only, outdated)
 
 
 def _all_to_train(inputs: int) -> SplitRows:

@@ -106,7 +106,7 @@ def decide_on_objects(
         certificate: For whole objects.
         by_unit: For single fields.
         verdicts: What it says of the validation and the certify inputs.
-        usable: Usable inputs.
+        usable: Usable inputs that are not outdated.
         promise: Target and confidence.
         minimum_coverage: Coverage under which a student is not worth having.
         partial: Whether single fields are worth having.

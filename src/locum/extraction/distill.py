@@ -74,6 +74,7 @@ class _Known(NamedTuple):
     teacher: str
     costs: TeacherCosts
     surroundings: Surroundings
+    newer: int
 
     def without_student(self, decision: Decision) -> ExtractionDistillation:
         """Return what was found out so far: there is no student in it."""
@@ -165,7 +166,7 @@ def distill_extraction(  # noqa: PLR0913 - one call with all that can be chosen
     data = summarise(task, pool, divided, said)
     name = teacher.name if teacher else teacher_name
     costs = measure_costs(pool.examples, written.bought, name, money)
-    known = _Known(task, promise, data, name, costs, around)
+    known = _Known(task, promise, data, name, costs, around, divided.newer)
     refused = refuse_too_few(divided, promise)
     if refused is not None:
         return known.without_student(refused)
@@ -211,7 +212,7 @@ def _train_and_certify(
         certificate,
         by_unit,
         (trained.validation, certify),
-        known.data.inputs,
+        known.newer,
         promise,
         minimum_coverage,
         partial=partial,

@@ -87,7 +87,7 @@ def certify_writer(
         certificate,
         np.concatenate([learned.confidence, tested.score]),
         np.concatenate([seen.accepted, tested.accepted]),
-        (known.data.inputs, certify_inputs),
+        (known.newer, certify_inputs),
         promise,
         how.minimum_coverage,
     )

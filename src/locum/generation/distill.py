@@ -207,6 +207,7 @@ def distill_generation(  # noqa: PLR0913 - one call with all that can be chosen
             measure_costs(pool.examples, written.bought, name, money),
             rule,
             around,
+            divided.newer,
         )
         refused = refuse_too_few(divided, promise)
         if refused is not None:

@@ -26,6 +26,7 @@ class Known(NamedTuple):
     costs: TeacherCosts
     rule: RuleFacts
     surroundings: Surroundings
+    newer: int
 
     def without_student(self, decision: Decision) -> GenerationDistillation:
         """Return what was found out so far: there is no student in it."""

@@ -116,8 +116,8 @@ def _may_be_shown(real: Sequence[Example], copies: CopyFinder) -> list[bool]:
     texts = [example.text for example in real]
     times = [example.time for example in real]
     held_out = np.array([example.held_out for example in real], np.bool_)
-    train_only = np.array([example.train_only for example in real], np.bool_)
-    may = may_seed(texts, copies.group(texts).group, times, held_out, train_only)
+    learned_alone = np.array([not example.judges for example in real], np.bool_)
+    may = may_seed(texts, copies.group(texts).group, times, held_out, learned_alone)
     return [shown and is_clean(text) for shown, text in zip(may.tolist(), texts, strict=True)]
 
 

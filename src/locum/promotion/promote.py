@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.errors import InputError
+from locum.errors import InputError, QualityGateError
 from locum.export import load_artefact
 from locum.promotion.artefact_files import read_artefact_files
 from locum.promotion.framer import Framer
@@ -13,7 +13,7 @@ from locum.promotion.plan import read_plan, write_plan
 from locum.promotion.prepare import Prepared, keep_plan, prepare_plan
 from locum.redaction import Redactor
 from locum.replacing import read_whole
-from locum.store import CallFilter, CallStore, Promotion, PromotionStore
+from locum.store import CallFilter, CallStore, Promotion, PromotionStore, ShadowStore
 from locum.traffic import redact_call
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def promote_student(
         ArtefactError: The folder holds no student that can be read.
         InputError: The store cannot be used, or does not know from which calls this very student
             learned, or these cannot be recognised, or another task's student answers them.
-        QualityGateError: The student has no certificate for whole answers.
+        QualityGateError: The student has no certificate for whole answers; or it is to answer,
+            and all calls that it knows are from before a student of its task broke its promise.
     """
     student, artefact = read_whole(folder, _read)
     name = student.task.name
@@ -81,9 +82,11 @@ def promote_student(
     if prepared is None:
         redactor = Redactor(student.redaction)
         # As it learned from them: rules of redaction may be younger than a call.
-        calls = (redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256))
+        calls = [redact_call(call, redactor) for call in store.linked("artefact", artefact.sha256)]
         shared = partial(_is_shared, store, name)
         prepared = prepare_plan(student, calls, shared, Framer(redaction))
+        if percent:
+            _refuse_outdated(database, name, max(call.facts.time for call in calls))
     _refuse_overlap(promotions, name, prepared.plan.recognition)
     promotion = promotions.promote(
         name,
@@ -109,6 +112,18 @@ def _as_before(student: AnyStudent, artefact: str, before: Promotion | None) -> 
         return keep_plan(student, read_plan(before))
     except InputError:
         return None
+
+
+def _refuse_outdated(database: Database, task: str, newest: float) -> None:
+    """Refuse a student that was certified before one of its task was found to break its promise."""
+    since = ShadowStore(database).last_break(task)
+    if since is not None and newest <= since:
+        raise QualityGateError(
+            f"this student of {task!r} knows no call from after one before it was found to break "
+            f"its promise, so that its certificate speaks of none: locum distill {task} makes one "
+            "of what was recorded since; or let this one be scored beside its teacher, with "
+            "--percent 0"
+        )
 
 
 def _refuse_overlap(promotions: PromotionStore, task: str, recognition: Recognition) -> None:

@@ -14,7 +14,7 @@ from locum.promotion.judge import Judge
 from locum.promotion.plan import read_plan
 from locum.promotion.unpacking import unpack_student
 from locum.schema import Generation, Prediction
-from locum.store import CallStore, PromotionStore
+from locum.store import CallStore, PromotionStore, ShadowStore
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def compare_with_promoted(
 ) -> Refreshed:
     """Compare two students on the inputs on which the new one was certified.
 
-    The new one is better where the promoted one was revoked, cannot be read or is written by what
-    does not write any more, so that it answers no call; or learned from calls that were deleted
+    The new one is better where the promoted one was revoked or broke its promise while it was only
+    scored; cannot be read or is written by what does not write any more, so that
+    it answers no call; or learned from calls that were deleted
     since; or where these inputs rule out, by an exact binomial test, that it keeps its promise; or
     where the new one answers more of them, by at least one standard error of the difference. The
     promoted one may have learned from some of them, which speaks for it alone. Both are judged by
@@ -118,6 +119,8 @@ def _why_at_once(database: Database, promotion: Promotion) -> str:
     """Say why a student makes place however well it does; empty where it need not."""
     if promotion.state == "revoked":
         return "the student before it was revoked"
+    if ShadowStore(database).is_broken(promotion.task, promotion.artefact):
+        return "the student before it broke its promise"
     if CallStore(database).learned_from_deleted(promotion.artefact):
         return "the student before it learned from calls that were deleted since"
     return ""

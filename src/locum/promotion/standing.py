@@ -74,6 +74,7 @@ class Standing(NamedTuple):
         artefact: SHA-256 of its manifest.
         changed: When its state last changed, in seconds since 1970.
         learned_from_deleted: Whether it learned from calls that were deleted since.
+        broken: Whether its watch found that it breaks its promise, also where it was only scored.
         teacher: Who answers else; this and what follows is ``None`` where no plan says it.
         target: The promised agreement on what it answers.
         confidence: Of the promise.
@@ -104,6 +105,7 @@ class Standing(NamedTuple):
     artefact: str
     changed: float
     learned_from_deleted: bool
+    broken: bool
     teacher: str | None
     target: float | None
     confidence: float | None
@@ -221,6 +223,7 @@ def _standing(
         artefact=promotion.artefact,
         changed=promotion.changed,
         learned_from_deleted=store.learned_from_deleted(promotion.artefact),
+        broken=bool(watch.get("broken")),
         teacher=planned.teacher,
         target=planned.target,
         confidence=planned.confidence,

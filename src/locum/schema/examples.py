@@ -40,6 +40,8 @@ class Example:
             certified or tested on.
         train_only: Whether the input came to be known because a student was unsure of it: such
             inputs are no fair sample, and are neither certified nor tested on.
+        outdated: Whether the call was made before a student of its task was last found to break its
+            promise: teacher or traffic may have changed since, and nothing is judged on it either.
         cut_off: Whether the answer broke off at the most tokens that it might have.
     """
 
@@ -55,7 +57,13 @@ class Example:
     call_id: str | None = None
     synthetic: bool = False
     train_only: bool = False
+    outdated: bool = False
     cut_off: bool = False
+
+    @property
+    def judges(self) -> bool:
+        """Whether students may be chosen, certified and tested on it."""
+        return not (self.train_only or self.outdated)
 
 
 @dataclass(frozen=True, slots=True)

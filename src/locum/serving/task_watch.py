@@ -49,6 +49,7 @@ class TaskWatch:
         self._teacher = ""
         self._teachers: set[str] = set()
         self._teacher_changed: tuple[str, str, float] | None = None
+        self._found: float | None = None
         self._times = {name: array("d") for name in ("compared", "novelty", "labels", "repeats")}
 
     def take(self, rows: Sequence[tuple[int, Shadow]]) -> None:
@@ -63,6 +64,9 @@ class TaskWatch:
         if shadow.answered and shadow.agrees is not None:
             self.agreement.observe(shadow.agrees)
             self._times["compared"].append(shadow.time)
+            if self.agreement.broken and self._found is None:
+                # No call after that had a part in finding it: on these the next is certified.
+                self._found = max(self._times["compared"])
         if shadow.novelty is not None:
             self._novelty.observe(shadow.novelty)
             self._times["novelty"].append(shadow.time)
@@ -105,6 +109,7 @@ class TaskWatch:
             "agreement_high": high,
             "log_evidence": watch.log_evidence,
             "broken": watch.broken,
+            "found": self._found,
         }
 
     def broken_promise(self) -> str:

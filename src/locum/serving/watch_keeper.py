@@ -90,15 +90,18 @@ class WatchKeeper:
         if watched is None:
             return
         watched.take(self._shadows.shadows(*student, watched.last))
+        was_broken = self._shadows.is_broken(*student)
         self._keep(student, watched)
         if watched.agreement.broken:
-            self._revoke(student, watched.broken_promise())
+            self._revoke(student, watched.broken_promise(), is_new=not was_broken)
 
-    def _revoke(self, student: _Student, reason: str) -> None:
-        """End a promotion, unless the student is scored alone and answers nobody."""
+    def _revoke(self, student: _Student, reason: str, *, is_new: bool) -> None:
+        """End a promotion; of a student that is scored alone, and answers nobody, note it once."""
         promotion = self._promotions.find(student.task)
         if promotion is not None and promotion.percent:
             self._promotions.end_within(student.task, "revoked", reason, student.artefact)
+        elif is_new:
+            self._promotions.note(PromotionEvent(student.task, time.time(), "alarm", reason))
 
     def _keep(self, student: _Student, watched: TaskWatch) -> None:
         """Keep what the watch has found, and note what it is alarmed by for the first time."""

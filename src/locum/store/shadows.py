@@ -191,6 +191,20 @@ class ShadowStore:
             return found
         return None
 
+    def is_broken(self, task: str, artefact: str) -> bool:
+        """Tell whether the watch over a student found that it breaks its promise."""
+        return bool((self.watch(task, artefact) or {}).get("broken"))
+
+    def last_break(self, task: str) -> float | None:
+        """Return when a student of a task was last found to break its promise.
+
+        It is the time of the newest call by which that was seen, in seconds since 1970; ``None``
+        where all kept theirs.
+        """
+        rows = self._database.execute("SELECT state FROM watches WHERE task = ?", (task,))
+        found = [orjson.loads(state).get("found") for (state,) in rows]
+        return max((one for one in found if one is not None), default=None)
+
     def add_tallies(self, tallies: Iterable[Tally]) -> None:
         """Add calls to those that are counted already."""
         rows = [
