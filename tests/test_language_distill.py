@@ -245,13 +245,15 @@ def test_a_killed_run_goes_on(tmp_path: Path, places: tuple[Path, Path]) -> None
 
 def test_every_option_is_passed_on(tmp_path: Path, places: tuple[Path, Path]) -> None:
     teacher, texts = places
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("my card arrives, and the shop leaves")
     command = ["train-lm", str(texts), "--teacher", str(teacher), "--student", str(teacher)]
     command += ["--layers", "1", "--keep", "influence", "--hidden", "32", "--heads", "2"]
     command += ["--intermediate", "48", "--lora", "3", "--mode", "offline", "--top", "9"]
     command += ["--cache", str(tmp_path / "cache"), "--loss", "skew_kl", "--temperature", "2"]
     command += ["--soft-share", "0.7", "--length", "24", "--epochs", "3", "--steps", "4"]
     command += ["--step-sequences", "3", "--pass-sequences", "2", "--learning-rate", "0.002"]
-    command += ["--precision", "float32", "--held-out-texts", str(texts), "--measure-every", "2"]
+    command += ["--precision", "float32", "--held-out-texts", str(held_out), "--measure-every", "2"]
     command += ["--save-every", "7", "--device", "cpu", "--seed", "5", "--quiet", "--json"]
     done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "student")])
     assert done.exit_code == 0, done.output
@@ -271,7 +273,7 @@ def test_every_option_is_passed_on(tmp_path: Path, places: tuple[Path, Path]) ->
     )
     assert found["settings"] == expected.as_object() | {"loss": loss}
     assert [step["number"] for step in found["steps"] if step["held_out"]] == [0, 2, 4]
-    assert found["documents"] == 2 * len(texts.read_text().splitlines())
+    assert found["documents"] == len(texts.read_text().splitlines()) + 1
     config = AutoModelForCausalLM.from_pretrained(tmp_path / "student").config
     assert (config.num_hidden_layers, config.hidden_size) == (1, 32)
     assert (config.intermediate_size, config.num_attention_heads) == (48, 2)

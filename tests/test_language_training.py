@@ -207,7 +207,8 @@ def test_a_stopped_training_ends_with_the_same_bits(tmp_path: Path, share: float
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
-    packed = pack(some_documents(), 32, 0)
+    known = [Document([token % 50 for token in tokens], to) for tokens, to in some_documents()]
+    packed = pack(known, 32, 0)
 
     def stop(step: TrainingStep, _: int) -> None:
         if step.number == 4:
