@@ -321,7 +321,7 @@ def test_a_deletion_by_ids_leaves_out_those_that_are_gone_and_names_them(tmp_pat
     assert "there is no call 'call-1', 'call-2'" in refusal(tmp_path, *delete, "--dry-run")
     said = refused_after_saying(tmp_path, *delete)
     assert "2 calls deleted" in said
-    assert "1 call of these came from imported files" in said
+    assert "1 of them came from imported files" in said
     with open_database(tmp_path / "locum.sqlite") as database:
         assert CallStore(database).count(CallFilter()) == 2
     assert "no call 'of a log', 'call-00001'" in refusal(tmp_path, *delete[:-2])

@@ -47,8 +47,8 @@ def tell_deletion(deletion: Deletion, forgotten: Sequence[str], home: Path | Non
     _tell_files(deletion, home)
     if deletion.imported:
         say(
-            f"{count_of_calls(deletion.imported)} of these came from imported files: to import "
-            "those again brings them back"
+            f"{deletion.imported:,} of them came from imported files: to import those again brings "
+            "them back"
         )
     if not deletion.log_emptied:
         say(_IN_LOG)
