@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,3 +175,21 @@ def test_a_tunnel_is_refused_when_its_head_was_read_once() -> None:
     reader.feed(b"CONNECT a.b:443 HTTP/1.1\r\nhost: a.b\r\n\r\n")
     assert reader.refusal is not None
     assert (reader.refusal.status, reader.heads) == (501, 1)
+
+
+def test_a_body_in_tiny_pieces_takes_no_more_than_it_is_long() -> None:
+    length, chunk = 200_000, b"2\r\n{}\r\n"
+    held: list[int] = []
+    reader = RequestReader(LimitSettings(), lambda *_: Caller(None, ()), held.append, KnownHeads())
+    reader.feed(b"POST / HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    try:
+        for _ in range(length // 200):
+            reader.feed(chunk * 100)
+            held.clear()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * length
+    reader.feed(b"0\r\n\r\n")
+    assert reader.requests.popleft().body == b"{}" * (length // 2)

@@ -58,7 +58,7 @@ class RequestReader:
     def _begin(self) -> None:
         self.target = b""
         self.headers = Headers()
-        self._body: list[bytes] = []
+        self._body = bytearray()
         self._body_size = self._head_fed = self._body_fed = 0
         self._head_ended = False
         self.reading = False
@@ -197,7 +197,7 @@ class RequestReader:
         except Refusal as refusal:
             self._refuse(refusal)
             return
-        self._body.append(body)
+        self._body += body
 
     def on_message_complete(self) -> None:
         """Queue the request."""
@@ -209,7 +209,7 @@ class RequestReader:
                 self._method,
                 self.target,
                 self.headers,
-                b"".join(self._body),
+                bytes(self._body),
                 self._parser.get_http_version() == "1.1",
                 keep_alive,
                 self._caller,
