@@ -81,6 +81,7 @@ def test_only_answers_that_were_given_and_compared_count_for_the_promise() -> No
         "compared": 1,
         "disagreements": 0,
         "agreement_low": pytest.approx(watch.agreement.interval().low),
+        "found": None,
         "agreement_high": 1.0,
         "log_evidence": 0,
         "broken": False,
