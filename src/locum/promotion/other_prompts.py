@@ -78,7 +78,7 @@ def find_other_prompts(
     groups.sort(key=lambda sums: -sums.calls)
     found = list[OtherPrompt]()
     for sums in groups[:_MOST_LOOKED_AT]:
-        call = _newest(store, sums, since)
+        call = _newest(store, sums)
         if call is None or not _differs_in_prompt(call, recognition, framer):
             continue
         if sums.task == promotion.task or _is_alike(_words(call), prompts):
@@ -86,7 +86,7 @@ def find_other_prompts(
     return found
 
 
-def _newest(store: CallStore, sums: CallSums, since: float) -> Call | None:
+def _newest(store: CallStore, sums: CallSums) -> Call | None:
     """Return the newest call of those that were summed up, if it is still there."""
     where = CallFilter(
         fingerprints=(sums.fingerprint,),
@@ -94,7 +94,7 @@ def _newest(store: CallStore, sums: CallSums, since: float) -> Call | None:
         task=sums.task,
         source="gateway",
         outcome="whole",
-        since=since,
+        since=sums.last,
     )
     ids = tuple(facts.id for facts in store.find(where, 1))
     return next(store.iterate(CallFilter(ids=ids)), None)
