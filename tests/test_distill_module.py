@@ -420,9 +420,7 @@ def test_unlike_classes_are_refused(inputs: Tensor, teacher: nn.Module) -> None:
 
 def test_one_logit_of_yes_or_no_is_refused(inputs: Tensor) -> None:
     """Its softmax is one whatever it is: nothing would be learned, at a loss of zero."""
-    with pytest.raises(
-        ValueError, match=r"logits are \[400, 1\], .* torch.cat\(\[torch.zeros_like"
-    ):
+    with pytest.raises(ValueError, match=r"logits are \[400, 1\], .* torch.cat\("):
         distill_module(nn.Linear(WIDTH, 1), nn.Linear(WIDTH, 1), [inputs])
 
     def squared(given: Tensor, asked: Tensor, _labels: Tensor | None) -> Tensor:
