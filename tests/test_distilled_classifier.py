@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -223,6 +225,36 @@ def test_columns_that_are_not_the_classes_are_refused(columns: list[str], *, tau
         DistilledClassifier(teacher, hidden=0).fit(
             np.eye(4), labels, soft_labels=Table(np.eye(2)[[0, 1, 0, 1]], columns)
         )
+
+
+def test_columns_of_a_teacher_are_matched_by_name_too() -> None:
+    """As of one that answers with a table, whose columns stand in an order of their own."""
+    inner = LogisticRegression(max_iter=50).fit(INPUTS[:60], LABELS[:60])
+    names = [*inner.classes_[::-1]]
+
+    def predict_proba(inputs: Floats) -> Table:
+        return Table(inner.predict_proba(inputs)[:, ::-1], names)
+
+    teacher = SimpleNamespace(classes_=inner.classes_, predict_proba=predict_proba)
+    ends = [
+        DistilledClassifier(one, hidden=0, iterations=20).fit(INPUTS[:60]).predict_proba(INPUTS)
+        for one in (teacher, inner)
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    names[0] = "another"
+    with pytest.raises(UsageError, match="expected one for each class"):
+        DistilledClassifier(teacher, hidden=0).fit(INPUTS[:60])
+
+
+@pytest.mark.parametrize(
+    "inputs", [csr_array(np.eye(4)), [["a"], ["b"]], [[None, 1.0], [1.0, None]]]
+)
+def test_inputs_that_are_no_numbers_are_refused(inputs: Any) -> None:  # noqa: ANN401 - or what is none
+    with pytest.raises(UsageError, match=r"encode texts .* X.toarray\(\) of a sparse|fill in"):
+        DistilledClassifier(hidden=0).fit(inputs, soft_labels=np.eye(2))
+    student = DistilledClassifier(hidden=0).fit(np.eye(4), soft_labels=np.eye(4))
+    with pytest.raises(UsageError, match=r"encode texts .* X.toarray\(\) of a sparse|fill in"):
+        student.predict(inputs)
 
 
 def test_columns_that_are_only_numbered_are_in_the_order_of_the_classes() -> None:
