@@ -23,10 +23,9 @@ from sklearn.preprocessing import MinMaxScaler
 from locum import DistilledClassifier
 from locum.errors import UsageError
 from locum.training.small_network import backward, forward, initial, shaped
+from tests.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -163,22 +162,6 @@ def test_it_goes_where_scikit_learn_takes_classifiers() -> None:
     assert search.fit(INPUTS[FEW], LABELS[FEW]).best_params_["temperature"] in {1.0, 4.0}
     pipeline = make_pipeline(MinMaxScaler(), DistilledClassifier(teacher, hidden=8, iterations=40))
     assert pipeline.fit(INPUTS[FEW], LABELS[FEW]).predict(INPUTS[:5]).shape == (5,)
-
-
-class Table:
-    """Values with names of their columns, as tables of pandas and polars have them."""
-
-    def __init__(self, values: Floats, columns: Iterable[Any]) -> None:
-        self.values, self.columns = np.asarray(values), list(columns)
-
-    def __getitem__(self, names: list[Any]) -> Table:
-        """Return these columns in this order."""
-        places = [self.columns.index(name) for name in names]
-        return Table(self.values[:, places], names)
-
-    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Floats:  # noqa: ANN401 - numpy's
-        """Return the values alone."""
-        return np.array(self.values, dtype=dtype, copy=copy)
 
 
 FEATURES = [f"pixel {place}" for place in range(64)]

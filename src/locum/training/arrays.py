@@ -15,7 +15,7 @@ import numpy as np
 
 from locum.errors import UsageError
 from locum.losses import soft_target_cross_entropy, soften, softmax
-from locum.training.columns import (
+from locum.students.columns import (
     column_names,
     feature_names,
     places_of_classes,
@@ -221,7 +221,7 @@ class DistilledClassifier:
             )
         classes_C = self._classes(asked_NC.shape[1], names, y)
         if names is not None:
-            asked_NC = asked_NC.take(places_of_classes(names, classes_C), axis=1)
+            asked_NC = asked_NC.take(places_of_classes(names, classes_C.tolist()), axis=1)
         return asked_NC, classes_C
 
     def _classes(self, columns: int, names: list[Any] | None, y: ArrayLike | None) -> NDArray[Any]:
