@@ -1,4 +1,4 @@
-"""A table with names of its columns, as pandas, polars and pyarrow have, and none of these needed."""
+"""A table with names of its columns, as pandas, polars and pyarrow have them."""
 
 from __future__ import annotations
 
