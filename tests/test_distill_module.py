@@ -1,7 +1,5 @@
 """Any torch module distilled into any other."""
 
-# ruff: noqa: SLF001 - how a batch is moved is private
-
 from __future__ import annotations
 
 from copy import deepcopy
@@ -16,7 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from locum import distill_module
 from locum.errors import UsageError
 from locum.losses import forward_kl, total_variation
-from locum.training import hinton_loss, modules
+from locum.training import hinton_loss
+from locum.training.batches import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,7 +322,7 @@ def test_labels_that_are_no_numbers_of_classes_are_refused(
 
 def test_all_tensors_of_a_batch_are_moved(inputs: Tensor) -> None:
     features = {"features": inputs, "more": [inputs, (inputs, 3)]}
-    given, labels = modules._parts((features, inputs), "meta")
+    given, labels = parts_of((features, inputs), "meta")
     first, (second, number) = given["more"]
     assert labels is not None
     assert all(part.is_meta for part in (given["features"], first, second, labels))
@@ -372,6 +371,8 @@ def test_a_loss_that_breaks_stops_with_the_weights_before(
         ([(1, 2, 3)], {}, "a batch is a tuple of 3"),
         (["text"], {}, "a batch is a str, expected"),
         ([torch.zeros(2, WIDTH)], {"epochs": 0}, "epochs is 0"),
+        ([torch.zeros(2, WIDTH)], {"device": "meta"}, "device='meta' cannot be used .* 'cpu'"),
+        ([torch.zeros(2, WIDTH)], {"device": "nonsense"}, "'nonsense' cannot be used .* 'cpu'"),
         ([{"input": torch.zeros(2, WIDTH), "label": torch.zeros(2)}], {}, "expected 'labels'"),
         (TensorDataset(torch.zeros(2, WIDTH)), {}, r"logits are \[5\], .* a DataLoader"),
         (

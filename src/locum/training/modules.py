@@ -7,7 +7,6 @@ Shapes: N inputs of a batch, C classes; a language model's logits may have more 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import contextmanager
 from math import isfinite
 from time import monotonic
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.losses import forward_kl, mix, token_cross_entropy
+from locum.training.batches import logits_of, parts_of
+from locum.training.devices import refuse_device
 from locum.training.memory import hold_still, memory_of, place
 from locum.training.modes import modes_kept
 
@@ -155,9 +156,9 @@ def distill_module(
 
     if epochs < 1:
         raise UsageError(f"epochs is {epochs}, expected one or more")
-    for module in (student, teacher) if device is not None else ():
-        module.to(device)
-    learning = _learning(student, teacher)  # of what lies together where it is moved to
+    if device is not None:
+        _move(device, student, teacher)
+    learning = _learning(student, teacher)  # of what lies together where it was moved to
     judge = loss or hinton_loss()
     steps = _optimizer(optimizer, learning)
     history = []
@@ -169,6 +170,13 @@ def distill_module(
                 with torch.random.fork_rng():
                     tell(history[-1])
     return history
+
+
+def _move(device: str, *modules: Module) -> None:
+    refuse_device(device)
+    with _gradients():
+        for module in modules:
+            module.to(device)
 
 
 def _learning(student: Module, teacher: Module) -> list[Parameter]:
@@ -220,10 +228,10 @@ def _pass(
     teacher.eval()  # after the student, which may have modules of it
     hold_still(student, memory_of(teacher))
     for batch in loader:
-        given, labels = _parts(batch, device)
+        given, labels = parts_of(batch, device)
         with torch.no_grad():
-            wanted = _logits(teacher, given, "teacher")
-        value = loss(_logits(student, given, "student"), wanted, labels)
+            wanted = logits_of(teacher, given, "teacher")
+        value = loss(logits_of(student, given, "student"), wanted, labels)
         _refuse_no_loss(value)
         amount = float(value.detach())
         if not isfinite(amount):
@@ -269,58 +277,6 @@ def _refuse_broken(student: Module, epoch: int) -> None:
                 "learning rate, and see that the loss has a slope everywhere, which a square root "
                 "or a norm does not have at zero"
             )
-
-
-def _parts(batch: Any, device: str | None) -> tuple[Any, Tensor | None]:  # noqa: ANN401 - any batch
-    """Divide a batch into what models are given and labels."""
-    import torch
-
-    if isinstance(batch, Mapping):
-        if "label" in batch:
-            raise UsageError(
-                "a batch has 'label', which the models would be given: expected 'labels' for the "
-                "labels"
-            )
-        moved = _moved(batch, device)
-        return moved, moved.pop("labels", None)
-    if isinstance(batch, torch.Tensor):
-        return _moved(batch, device), None
-    if isinstance(batch, list | tuple) and 1 <= len(batch) <= 2:
-        given, *labels = (_moved(part, device) for part in batch)
-        return given, (labels[0] if labels else None)
-    raise UsageError(
-        f"a batch is a {type(batch).__name__}"
-        f"{f' of {len(batch)}' if isinstance(batch, list | tuple) else ''}, expected a tensor of "
-        "inputs, a pair of inputs and labels, or a mapping"
-    )
-
-
-def _moved(value: Any, device: str | None) -> Any:  # noqa: ANN401 - any part of a batch
-    """Move all tensors of a part; a mapping is copied, as it may be the caller's."""
-    if isinstance(value, Mapping):
-        return {name: _moved(part, device) for name, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_moved(part, device) for part in value)
-    return value if device is None or not hasattr(value, "to") else value.to(device)
-
-
-def _logits(model: Module, given: Any, whose: str) -> Tensor:  # noqa: ANN401 - any input
-    import torch
-
-    answer = model(**given) if isinstance(given, Mapping) else model(given)
-    named = isinstance(answer, Mapping)
-    logits = answer.get("logits") if named else getattr(answer, "logits", answer)
-    if not isinstance(logits, torch.Tensor):
-        raise UsageError(
-            f"the {whose} returned a {type(answer).__name__}, expected a tensor of logits, or a "
-            "mapping or an object with 'logits': wrap it in a module that returns them"
-        )
-    if logits.ndim < 2:
-        raise UsageError(
-            f"the {whose}'s logits are {list(logits.shape)}, expected inputs by classes: where the "
-            "loader is a data set, give a DataLoader(data_set, batch_size=...)"
-        )
-    return logits
 
 
 @contextmanager
