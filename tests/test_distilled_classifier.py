@@ -22,7 +22,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from locum import DistilledClassifier
 from locum.errors import UsageError
-from locum.training.small_network import backward, forward, initial, shaped
+from locum.training.small_network import Scaling, backward, forward, initial, shaped
 from tests.tables import Table
 
 if TYPE_CHECKING:
@@ -140,6 +140,13 @@ def test_what_is_far_out_is_cut() -> None:
     held = student.predict_proba((centre + 5 * np.where(scale, scale, 1))[None])
     assert np.array_equal(far, farther)
     np.testing.assert_allclose(far, held)
+
+
+def test_what_never_varies_is_only_centred() -> None:
+    """The mean of equal numbers is rounded, and so they seem to vary by 1e-16."""
+    scaling = Scaling.of(np.full((178, 1), 0.1))
+    assert scaling.scale_D.tolist() == [1.0]
+    assert abs(scaling.scaled(np.array([[0.1]])).item()) < 1e-12
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
