@@ -312,6 +312,17 @@ def test_a_mistake_in_redaction_is_found_before_anything_is_done(
     assert not (tmp_path / ".locum").exists()
 
 
+def test_settings_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> None:
+    settings = tmp_path / "locum.toml"
+    settings.mkdir()
+    assert b"locum.toml cannot be read: Is a dir" in run("calls", folder=tmp_path, code=2).stderr
+    settings.rmdir()
+    settings.symlink_to("nowhere")
+    assert b"locum.toml cannot be read: No such" in run("calls", folder=tmp_path, code=2).stderr
+    settings.unlink()
+    assert b"there is no store" in run("calls", folder=tmp_path, code=1).stderr
+
+
 def test_an_unreachable_teacher_is_a_clear_error(tmp_path: Path) -> None:
     write_calls(tmp_path / "inputs.csv", 30)
     teacher = ["--teacher", "http://127.0.0.1:9/v1", "--model", "m", "--labels", ",".join(LABELS)]

@@ -197,12 +197,13 @@ def project_settings(config: Path | None) -> Settings:
     """Return what ``config`` says, else what ``./locum.toml`` says, if there is one.
 
     Raises:
-        UsageError: ``config`` was given and is missing, or the file is broken.
+        UsageError: ``config`` was given and is missing, or the file is broken, or no file: such as
+            a link to nothing, or the folder that Docker makes where a file to mount is missing.
     """
     from locum.config import CONFIG_FILE, RedactionSettings, Settings, load_settings
 
     path = config or Path(CONFIG_FILE)
-    if config is None and not path.is_file():
+    if config is None and not os.path.lexists(path):
         return Settings()
     settings = load_settings(path)
     if settings.redaction != RedactionSettings():
