@@ -312,6 +312,14 @@ def test_a_mistake_in_redaction_is_found_before_anything_is_done(
     assert not (tmp_path / ".locum").exists()
 
 
+def test_a_standard_stream_that_is_closed_is_empty(tmp_path: Path) -> None:
+    closing = ["sh", "-c", 'exec "$0" -m locum import - <&- >&-', sys.executable]
+    done = subprocess.run(closing, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"no call was found in -" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_settings_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> None:
     settings = tmp_path / "locum.toml"
     settings.mkdir()
