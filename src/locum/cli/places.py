@@ -203,7 +203,7 @@ def project_settings(config: Path | None) -> Settings:
     from locum.config import CONFIG_FILE, RedactionSettings, Settings, load_settings
 
     path = config or Path(CONFIG_FILE)
-    if config is None and not os.path.lexists(path):
+    if config is None and not _is_there(path):
         return Settings()
     settings = load_settings(path)
     if settings.redaction != RedactionSettings():
@@ -215,6 +215,17 @@ def project_settings(config: Path | None) -> Settings:
         except UsageError as error:
             raise UsageError(f"{path}: redaction: {error}") from None
     return settings
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something has this name, be it no file, or where nobody can look."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def parse_columns(given: list[str]) -> dict[str, str]:
