@@ -264,9 +264,12 @@ _ARCHIVE_WRITES = Migration(
         "INSERT INTO archive_writes SELECT file FROM archives",
     ),
 )
+# A watch goes on with what it had learned of calls that were deleted since.
+_MEMORIES = Migration(both=("ALTER TABLE watches ADD COLUMN memory {text}",))
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
     *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
+    _MEMORIES,
 )
 # In one statement, as another process may make the tables at this moment.
 _DUMPED = (
