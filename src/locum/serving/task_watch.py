@@ -58,7 +58,7 @@ class TaskWatch:
         self._teacher_said: dict[str, str] = {}
         self._teacher = ""
         self._teachers: set[str] = set()
-        self._teacher_changed: tuple[str, str, float] | None = None
+        self._teacher_changed: tuple[str, Shadow] | None = None
         self._found: float | None = None
         self._times = {name: array("d") for name in ("compared", "novelty", "labels", "repeats")}
         self._remembered_last = self._remembered_calls = 0
@@ -143,7 +143,7 @@ class TaskWatch:
     def _take_teacher(self, shadow: Shadow) -> None:
         """Note a teacher that did not answer before; several may take turns."""
         if self._teachers and shadow.teacher not in self._teachers:
-            self._teacher_changed = (self._teacher, shadow.teacher, shadow.time)
+            self._teacher_changed = (self._teacher, shadow)
         self._teachers.add(shadow.teacher)
         self._teacher = shadow.teacher
 
@@ -186,10 +186,12 @@ class TaskWatch:
             if change is not None
         }
         if self._teacher_changed is not None:
-            before, now, when = self._teacher_changed
-            said[f"teacher {now}"] = (
-                f"{now} answers as the teacher, which never did before {_show(when)}; then it was "
-                f"{before}"
+            before, first = self._teacher_changed
+            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(first.time))
+            said[f"teacher {first.teacher}"] = (
+                f"{first.teacher} answers as the teacher, which never did before "
+                f"{_show(first.time)}; then it was {before}: locum distill {first.task} --refresh "
+                f"--since {since} learns from what came since"
             )
         return said
 
