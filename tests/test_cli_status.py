@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from locum.cli.standings import StandingsReader
 from locum.config import ApplicationSettings, RedactionSettings
-from locum.promotion import Framer, other_prompts, read_standings
-from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database
+from locum.promotion import Framer, read_standings
+from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database, stream_sums
 from tests.commands import in_json, locum, refusal, run
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.schema import Call
-    from locum.store import CallSums, Database, Grouping, Route
+    from locum.store import CallFilter, CallSums, Database, Grouping, Route
 
 HOUR, DAY = 3600, 86_400
 NEW_YEAR = 1_767_225_600  # 2026-01-01 in UTC
@@ -475,13 +475,12 @@ def test_who_watches_waits_the_longer_for_other_prompts_the_longer_they_take(
 ) -> None:
     place, clock, looked = changing / "locum.sqlite", [100.0], [0]
 
-    def find(*_: object) -> list[CallSums]:
+    def find(database: Database, where: CallFilter) -> list[CallSums]:
         looked[0] += 1
         clock[0] += 1.5
-        return list(sums(*_))  # type: ignore[arg-type]
+        return list(stream_sums(database, where))
 
-    sums = other_prompts.stream_sums
-    monkeypatch.setattr(other_prompts, "stream_sums", find)
+    monkeypatch.setattr("locum.promotion.other_prompts.stream_sums", find)
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     reader = StandingsReader(place, None, None, None, RedactionSettings())
     told = []
