@@ -202,8 +202,8 @@ def _with_undated(recognition: Recognition, seen: Sequence[_Seen]) -> Recognitio
     """Recognise a model by the name without its date, too, where a log tells which one answered."""
     told = {one.frame.model for one in seen if one.call.facts.source in _TELL_WHAT_ANSWERED}
     dated = [frame for frame in recognition.frames if frame.model in told]
-    undated = {frame._replace(model=undated(frame.model)) for frame in dated}
-    return recognition._replace(frames=recognition.frames | undated)
+    asked = {frame._replace(model=undated(frame.model)) for frame in dated}
+    return recognition._replace(frames=recognition.frames | asked)
 
 
 def _nothing_common(task: str, seen: Sequence[_Seen]) -> InputError:
