@@ -117,8 +117,9 @@ def prepare_plan(
     if not count:
         raise InputError(
             f"the store knows no call from which this student of {student.task.name!r} learned: it "
-            "learned from a file or another store, was saved by an earlier Locum, or its calls "
-            f"were deleted; distil the task from recorded calls: locum distill {student.task.name}"
+            "learned from a file or another store, was saved by an earlier Locum, three of its "
+            "task were made since, or its calls were deleted; distil the task from recorded "
+            f"calls: locum distill {student.task.name}"
         )
     if not seen:
         told = [f"; {most:,} of them have {what}" for what, most in others.most_common(1)]
