@@ -520,6 +520,25 @@ def test_what_a_teacher_of_other_tokens_cannot_is_refused(
             )
 
 
+@pytest.mark.parametrize("mode", ["online", "offline", "hard"])
+def test_a_student_with_rows_without_tokens_writes_tokens_alone(
+    tmp_path: Path, places: tuple[Path, Path], mode: str
+) -> None:
+    start = new_model("llama", len(TOKENIZER) + 100)
+    start.config.pad_token_id = len(TOKENIZER) + 99
+    save_model(start, TOKENIZER, tmp_path / "start")
+    out = tmp_path / "student"
+    distilled(places, out, origin=Origin(str(tmp_path / "start")), mode=mode)
+    student: Any = AutoModelForCausalLM.from_pretrained(out)
+    torch.manual_seed(0)
+    beginnings = torch.tensor([TOKENIZER("my card").input_ids] * 64)
+    written = student.generate(
+        beginnings, do_sample=True, top_k=0, max_new_tokens=16, eos_token_id=None, pad_token_id=0
+    )
+    assert len(written[0]) == len(beginnings[0]) + 16
+    assert int(written.max()) < len(TOKENIZER)
+
+
 def test_adapters_end_in_a_plain_model(tmp_path: Path, places: tuple[Path, Path]) -> None:
     result = distilled(
         places, tmp_path / "student", origin=Origin(layers=1, adapters=4), mode="online"

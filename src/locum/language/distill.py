@@ -17,7 +17,7 @@ from locum.language.card import write_card
 from locum.language.checkpoints import refuse_other_settings
 from locum.language.distributions import TopTokens
 from locum.language.models import refuse_too_long
-from locum.language.origin import Origin, make_student
+from locum.language.origin import Origin, make_student, without_padding
 from locum.language.plain import as_plain
 from locum.language.refusals import refuse_kept, refuse_run, refuse_unused
 from locum.language.settings import LanguageSettings
@@ -158,14 +158,12 @@ def distill_language_model(  # noqa: PLR0913 - one call with all that can be cho
     if read.left_out:
         say(f"left out {read.left_out:,} texts that are held out too")
     say("making the student")
+    tokens = logits_of_tokens(tokenizer)
+    model = as_plain(source.load("float32", where, whole=True))
     student = make_student(
-        origin,
-        as_plain(source.load("float32", where, whole=True)),
-        read.train.ids_SL[:64],
-        say,
-        settings.seed,
+        origin, without_padding(model, tokens), read.train.ids_SL[:64], say, settings.seed
     )
-    vocabulary = _vocabulary(student, logits_of_tokens(tokenizer), read)
+    vocabulary = _vocabulary(student, tokens, read)
     how = Asking(
         mode,
         kept,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-__all__ = ["Origin", "make_student"]
+__all__ = ["Origin", "make_student", "without_padding"]
 
 _FEW = 4
 
@@ -108,4 +108,22 @@ def make_student(
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = with_adapters(model, origin.adapters)
+    return model
+
+
+def without_padding(model: PreTrainedModel, tokens: int) -> PreTrainedModel:
+    """Return a model without the rows of its embeddings and head that stand for no token.
+
+    What is learned is a distribution over tokens, so that nothing would hold such rows down, and
+    whoever samples from the student would draw them.
+
+    Args:
+        model: It is changed, and returned.
+        tokens: How many rows up to the last that stands for a token.
+    """
+    config = model.config.get_text_config()
+    if tokens < config.vocab_size:
+        model.resize_token_embeddings(tokens)
+        if (config.pad_token_id or 0) >= tokens:
+            config.pad_token_id = None
     return model
