@@ -488,6 +488,29 @@ def test_one_may_have_tokens_that_the_other_has_not(
     assert len(rows) == len(TOKENIZER) + 2 * (of == "student")
 
 
+def test_a_teacher_with_another_name_for_padding_is_one_of_the_same_tokens(
+    tmp_path: Path, places: tuple[Path, Path]
+) -> None:
+    folders = []
+    for name in ("<|pad|>", "<pad>"):
+        tokens = byte_level_tokenizer()
+        tokens.add_special_tokens({"pad_token": name})
+        model = new_model("llama", len(tokens), spread=0.1)
+        folders.append(save_model(model, tokens, tmp_path / name[1:-1]))
+    said: list[str] = []
+    result = distilled(
+        places,
+        tmp_path / "student",
+        teacher=folders[0],
+        origin=Origin(str(folders[1]), 1),
+        mode="online",
+        settings=replace(SETTINGS, on_policy_share=0.5),
+        say=said.append,
+    )
+    assert result.teacher_held_out is not None
+    assert "the teacher calls the special token <pad> <|pad|>: both have one role for it" in said
+
+
 def test_texts_with_tokens_that_a_teacher_has_not_are_learned_without_it_alone(
     tmp_path: Path, places: tuple[Path, Path], wider: Path
 ) -> None:

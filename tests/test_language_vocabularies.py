@@ -19,7 +19,7 @@ from locum.errors import UsageError
 from locum.language import Packed
 from locum.language.aligned_teacher import AlignedTeacher
 from locum.language.token_bytes import TokenBytes
-from locum.language.vocabularies import align, shared_vocabulary
+from locum.language.vocabularies import align, renamed_tokens, shared_vocabulary
 from locum.losses import forward_kl
 from locum.losses.signals import listed_events
 from tests.tiny_model import byte_level_tokenizer, metaspace_tokenizer, new_model
@@ -177,6 +177,42 @@ def test_equal_vocabularies_are_compared_where_there_are_tokens() -> None:
     other = shared_vocabulary(TOKENIZERS["teacher"], TOKENIZERS["student"])
     with pytest.raises(UsageError, match="differ"):
         other.cut(torch.zeros(2, 3))
+
+
+def with_special(name: str, **roles: str) -> PreTrainedTokenizerFast:
+    """The tokens of conversations and one more special one."""
+    tokens = byte_level_tokenizer()
+    tokens.add_special_tokens({"additional_special_tokens": [name]})
+    for role, token in roles.items():
+        setattr(tokens, role, token)
+    return tokens
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "same"),
+    [
+        ({"pad_token": "<|pad|>"}, {"pad_token": "<pad>"}, True),
+        ({"eos_token": "<|pad|>", "pad_token": "<|pad|>"}, {"eos_token": "<pad>"}, True),
+        ({"eos_token": "<|pad|>"}, {"pad_token": "<pad>"}, False),
+        ({"eos_token": "<|pad|>"}, {"bos_token": "<pad>"}, False),
+        ({}, {"pad_token": "<pad>"}, False),
+        ({"pad_token": "<|pad|>"}, {}, False),
+        ({}, {}, False),
+    ],
+)
+def test_special_tokens_of_one_role_are_the_same_by_any_name(
+    teacher: dict[str, str], student: dict[str, str], *, same: bool
+) -> None:
+    theirs, mine = with_special("<|pad|>", **teacher), with_special("<pad>", **student)
+    assert shared_vocabulary(theirs, mine).size == len(mine) * same
+    assert renamed_tokens(theirs, mine, len(mine)) == {"<pad>": "<|pad|>"}
+
+
+def test_an_ordinary_token_of_another_name_is_another() -> None:
+    theirs, mine = (byte_level_tokenizer() for _ in range(2))
+    theirs.add_tokens(["<one>"])
+    mine.add_tokens(["<other>"])
+    assert not shared_vocabulary(theirs, mine).same
 
 
 @pytest.mark.parametrize(("student", "teacher"), PAIRS)

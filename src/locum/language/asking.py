@@ -11,7 +11,7 @@ from locum.language.models import refuse_too_long
 from locum.language.projected_teacher import ProjectedTeacher
 from locum.language.server_teacher import ServerTeacher
 from locum.language.teachers import ModelTeacher
-from locum.language.vocabularies import same_tokens
+from locum.language.vocabularies import renamed_tokens, same_tokens
 from locum.teachers.pretrained import Pretrained
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def _ask_alike(
             f"student, number {highest:,}, and the teacher has the first {shared:,} alone: take a "
             "teacher that knows it, or a student that writes without it"
         )
+    for mine, theirs in renamed_tokens(loaded.tokenizer, tokenizer, shared).items():
+        how.say(f"the teacher calls the special token {mine} {theirs}: both have one role for it")
     refuse_too_long(loaded.model, how.texts.longest, "teacher")
     precision = how.settings.precision
     vocabulary = min(how.vocabulary, shared)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SharedVocabulary",
     "align",
+    "renamed_tokens",
     "same_tokens",
     "shared_vocabulary",
 ]
@@ -50,7 +51,8 @@ class SharedVocabulary(NamedTuple):
     """What two vocabularies have in common.
 
     Attributes:
-        same: Whether a token has the same id in both; then the teacher reads the student's ids.
+        same: Whether a token has the same id in both, see `same_tokens`; then the teacher reads the
+            student's ids.
         size: Of the same vocabulary: how many tokens there are. Otherwise 0.
         student_ids: Ids of the shared tokens in the student's vocabulary, in rising order; of the
             same vocabulary all.
@@ -134,13 +136,41 @@ def shared_vocabulary(
 
 
 def same_tokens(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> int:
-    """Return how many tokens both have where each id of both is one token; 0 if they differ."""
+    """Return how many tokens both have where each id of both is one token; 0 if they differ.
+
+    A special token that has another name in each is one token where it has the same role in both,
+    such as the end of text. Without a role its name alone says what it stands for.
+    """
     size = min(logits_of_tokens(teacher), logits_of_tokens(student))
-    theirs, mine = (
-        {name: token for name, token in tokenizer.get_vocab().items() if token < size}
-        for tokenizer in (teacher, student)
-    )
-    return size if mine == theirs else 0
+    theirs, mine = _names(teacher, size), _names(student, size)
+    if mine.keys() != theirs.keys():
+        return 0
+    ours, others = _roles(student), _roles(teacher)
+    renamed = [token for token, name in mine.items() if name != theirs[token]]
+    alike = all(token in ours and ours[token] == others.get(token) for token in renamed)
+    return size if alike else 0
+
+
+def renamed_tokens(
+    teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase, size: int
+) -> dict[str, str]:
+    """Return those of the first ``size`` tokens that have another name for the teacher, with it."""
+    theirs, mine = _names(teacher, size), _names(student, size)
+    return {name: theirs[token] for token, name in mine.items() if name != theirs[token]}
+
+
+def _names(tokenizer: PreTrainedTokenizerBase, size: int) -> dict[int, str]:
+    return {token: name for name, token in tokenizer.get_vocab().items() if token < size}
+
+
+def _roles(tokenizer: PreTrainedTokenizerBase) -> dict[int, set[str]]:
+    """Return what special tokens stand for; a filler stands for nothing beside what else it is."""
+    found: dict[int, set[str]] = {}
+    for role in tokenizer.SPECIAL_TOKENS_ATTRIBUTES:
+        token = getattr(tokenizer, f"{role}_id")
+        if token is not None:
+            found.setdefault(token, set()).add(role)
+    return {token: roles - {"pad_token"} or roles for token, roles in found.items()}
 
 
 def _special_pairs(
