@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -291,7 +292,7 @@ def test_labels_that_are_not_one_for_each_input_have_no_score() -> None:
 def test_a_fit_that_is_refused_changes_nothing() -> None:
     student = DistilledClassifier(hidden=0, iterations=20).fit(np.eye(3), soft_labels=np.eye(3))
     before, said = dict(vars(student)), student.predict_proba(np.eye(3))
-    other = Table(np.ones((4, 2)), ["A", "B"])
+    other = Table(np.full((4, 2), 0.5), ["A", "B"])
     with pytest.raises(UsageError, match=r"has the label 'C', expected .* \['A', 'B'\]"):
         student.fit(Table(np.eye(4), "wxyz"), ["A", "B", "A", "C"], soft_labels=other)
     assert vars(student) == before
@@ -302,19 +303,18 @@ def test_a_fit_that_is_refused_changes_nothing() -> None:
     ("make", "inputs", "options", "message"),
     [
         ({}, INPUTS[FEW], {}, "neither a teacher nor soft labels"),
-        ({"temperature": 0}, INPUTS[FEW], {"soft_labels": np.ones((300, 2))}, "above zero"),
-        ({"hidden": -1}, INPUTS[FEW], {"soft_labels": np.ones((300, 2))}, "hidden=-1"),
-        ({}, INPUTS[FEW], {"soft_labels": np.ones((299, 2))}, "expected 300 rows"),
-        ({}, INPUTS[FEW], {"soft_labels": np.full((300, 2), np.nan)}, "finite"),
+        ({"temperature": 0}, INPUTS[FEW], {"soft_labels": np.full((300, 2), 0.5)}, "above zero"),
+        ({"hidden": -1}, INPUTS[FEW], {"soft_labels": np.full((300, 2), 0.5)}, "hidden=-1"),
+        ({}, INPUTS[FEW], {"soft_labels": np.full((299, 2), 0.5)}, "expected 300 rows"),
         (
             {},
-            np.eye(3),
-            {"soft_labels": np.eye(3)[:, :2]},
-            "1 rows are all zero, the first at row 2",
+            INPUTS[FEW],
+            {"soft_labels": np.full(300, 0.5)},
+            r"\(300,\), expected rows by classes",
         ),
-        ({}, INPUTS[0], {"soft_labels": np.ones((1, 2))}, "rows by features"),
-        ({}, np.full((3, 2), np.nan), {"soft_labels": np.ones((3, 2))}, "fill in"),
-        ({}, np.ones((3, 2)), {"soft_labels": np.ones((3, 2)), "y": [0, 1]}, "3 labels"),
+        ({}, INPUTS[0], {"soft_labels": np.full((1, 2), 0.5)}, "rows by features"),
+        ({}, np.full((3, 2), np.nan), {"soft_labels": np.full((3, 2), 0.5)}, "fill in"),
+        ({}, np.ones((3, 2)), {"soft_labels": np.full((3, 2), 0.5), "y": [0, 1]}, "3 labels"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(
@@ -322,6 +322,33 @@ def test_what_cannot_be_learned_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         DistilledClassifier(**make).fit(inputs, **options)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (1.2, -0.2),
+        (np.nan, 1.0),
+        (np.inf, 0.0),
+        (0.0, 0.0),
+        (1.0, 1.0),  # of several labels
+        (0.3, 0.2),
+        (3.1, 7.4),  # logits
+        (70.0, 30.0),
+    ],
+)
+@pytest.mark.parametrize("by_teacher", [True, False])
+def test_soft_labels_that_are_no_probabilities_are_refused(
+    row: tuple[float, float], *, by_teacher: bool
+) -> None:
+    soft = np.array([[0.0, 1.0], [0.71, 0.28], row])
+    teacher = SimpleNamespace(classes_=np.arange(2), predict_proba=lambda _: soft)
+    student = DistilledClassifier(teacher if by_teacher else None, hidden=0)
+    shown = re.escape(str(list(row)))
+    with pytest.raises(UsageError, match=rf"row 2 are {shown}: expected probabilities.* softmax"):
+        student.fit(np.eye(3), soft_labels=None if by_teacher else soft)
+    soft[2] = 0.5
+    student.fit(np.eye(3), soft_labels=None if by_teacher else soft)
 
 
 def test_what_cannot_be_asked_is_refused() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from locum.errors import UsageError
-from locum.losses import soft_target_cross_entropy, soften, softmax
+from locum.losses import first_unusable, soft_target_cross_entropy, soften, softmax
 from locum.students.columns import (
     column_names,
     feature_names,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = ["DistilledClassifier"]
+
+_ROUNDING = 0.05
+_SHOWN = 5
 
 
 class _Teacher(Protocol):
@@ -95,9 +98,9 @@ class DistilledClassifier:
         Args:
             X: Features, ``[N, D]``; the teacher is asked about them as they are.
             y: Labels, ``[N]``, if any are known.
-            soft_labels: Probabilities ``[N, C]`` in the place of the teacher's, at temperature one.
-                A table's columns, also of one that the teacher returns, are matched to the classes
-                by their names, an array's by order.
+            soft_labels: Probabilities ``[N, C]`` in the place of the teacher's, at temperature one;
+                each row sums to one, but for a twentieth. A table's columns, also of one that the
+                teacher returns, are matched to the classes by their names, an array's by order.
 
         Raises:
             UsageError: An argument cannot be used, or there is neither teacher nor soft labels. It
@@ -208,17 +211,7 @@ class DistilledClassifier:
         )
         names = column_names(given)
         asked_NC = np.asarray(given, np.float64)
-        if asked_NC.ndim != 2 or not np.isfinite(asked_NC).all() or (asked_NC < 0).any():
-            raise UsageError(
-                f"soft labels are {asked_NC.shape}, expected rows by classes of finite numbers of "
-                "at least zero"
-            )
-        empty_M = np.flatnonzero(~asked_NC.any(axis=1))
-        if empty_M.size:
-            raise UsageError(
-                f"the soft labels of {empty_M.size:,} rows are all zero, the first at row "
-                f"{empty_M[0]:,}: expected probabilities, or leave those rows out"
-            )
+        _refuse_improbable(asked_NC)
         classes_C = self._classes(asked_NC.shape[1], names, y)
         if names is not None:
             asked_NC = asked_NC.take(places_of_classes(names, classes_C.tolist()), axis=1)
@@ -292,6 +285,23 @@ def _features(X: ArrayLike) -> Floats:
             "is missing first"
         )
     return features_ND
+
+
+def _refuse_improbable(soft_NC: Floats) -> None:
+    """Refuse soft labels that are no probabilities; their sums may be off by what was rounded."""
+    if soft_NC.ndim != 2:
+        raise UsageError(f"soft labels are {soft_NC.shape}, expected rows by classes")
+    row = first_unusable(soft_NC)
+    if row is None:
+        off_N = np.abs(soft_NC.sum(axis=1) - 1) > _ROUNDING
+        row = int(off_N.argmax()) if off_N.any() else None
+    if row is not None:
+        shown = np.round(soft_NC[row][:_SHOWN], 4).tolist()
+        raise UsageError(
+            f"the soft labels of row {row:,} are {shown}{'...' * (soft_NC.shape[1] > _SHOWN)}: "
+            "expected probabilities, of zero or more, that sum to one; take the softmax of logits, "
+            "divide counts by their sum, and leave rows out of which nothing is known"
+        )
 
 
 def _labels(y: ArrayLike, rows: int) -> NDArray[Any]:
