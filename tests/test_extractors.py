@@ -328,6 +328,45 @@ def test_constants_that_say_nothing_are_given_and_judged_as_nothing(tmp_path: Pa
     assert min(unnamed.unit_confidences().values()) > 0.5
 
 
+def test_whole_numbers_are_written_as_the_teacher_mostly_writes_them(tmp_path: Path) -> None:
+    number = {"type": "number"}
+    parts = {"type": "array", "items": object_of({"price": number}, "price")}
+    schema = object_of(
+        {"total": number, "boxes": INTEGER, "stars": {"enum": [1.0, 2.0]}, "parts": parts},
+        *("total", "boxes", "stars", "parts"),
+    )
+    texts: list[str] = []
+    answers: list[JsonValue] = []
+    for row in range(90):
+        total, boxes, good = 100 + 7 * row, 2 + row % 30, row % 2 > 0
+        price = 1_000.0 + 3 * row
+        half = 0.5 if row % 5 == 0 else 0.0
+        texts.append(
+            f"{'Great' if good else 'Bad'} : {total + half if half else total} euros for {boxes} "
+            f"boxes , a part for {int(price)}"
+        )
+        answers.append(
+            {
+                # A few are written without.
+                "total": total if row % 9 == 1 else total + half,
+                "boxes": boxes,
+                "stars": 2.0 if good else 1.0,
+                "parts": [{"price": price}],
+            }
+        )
+    save_extractor(learn(schema, Letters(texts, answers)), tmp_path)
+    extractor = load_extractor(tmp_path)
+    read = [extractor.read(text).value for text in texts]
+    said = [value for value in read if value is not None]
+    assert len(said) > 80
+    for value in said:
+        kinds = {name: type(value[name]) for name in ("total", "boxes", "stars")}
+        assert kinds == {"total": float, "boxes": int, "stars": float}
+        assert {type(part["price"]) for part in value["parts"]} <= {float}
+    verdicts = judge_answers(extractor.units, [extractor.read(text) for text in texts], answers)
+    assert verdicts.agrees.mean() > 0.9
+
+
 def test_values_that_nothing_can_tell_make_a_unit_written() -> None:
     named = object_of({"n": {"type": "string"}}, "n")
     schema = object_of({"xs": {"type": "array", "items": {"anyOf": [{"enum": ["all"]}, named]}}})

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from locum.alignment import value_key
+from locum.extractors.fractions import with_fractions
 from locum.extractors.options import NOTHING, SOMETHING
 from locum.shapes import ITEM, Closed, ListOf, OneOf, Record, admits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from locum.extractors.marks import Place
     from locum.shapes import Checker, Field, FieldPath, JsonScalar, JsonValue, Leaf, Shape
@@ -121,6 +122,7 @@ class Assembler:
         checker: Of the same schema.
         absences: How the teacher says that there is nothing.
         constants: Values that say so, by path.
+        fractional: Fields whose whole numbers are written with a fraction.
     """
 
     def __init__(
@@ -129,9 +131,11 @@ class Assembler:
         checker: Checker,
         absences: Mapping[FieldPath, Absence],
         constants: Mapping[FieldPath, JsonScalar],
+        fractional: Collection[FieldPath] = (),
     ) -> None:
         self._shape, self._checker = replace(shape, nullable=False), checker
         self._absences, self._constants = absences, constants
+        self._fractional = fractional
 
     def build(self, findings: Findings) -> Assembled | None:
         """Return an object that satisfies the schema, or ``None`` where what was found makes none.
@@ -140,10 +144,12 @@ class Assembler:
         allows in its place is taken; of a union the option that most of what was found fits.
         """
         built = _Pass(findings, self._absences, self._constants).whole(self._shape)
-        if built is None or not isinstance(built.value, dict):
+        if built is None:
             return None
-        unused = frozenset(findings.values.keys() - built.used)
-        return Assembled(built.value, unused) if self._checker.is_valid(built.value) else None
+        value = with_fractions(built.value, self._fractional) if self._fractional else built.value
+        if not isinstance(value, dict) or not self._checker.is_valid(value):
+            return None
+        return Assembled(value, frozenset(findings.values.keys() - built.used))
 
 
 class _Pass:

@@ -11,6 +11,7 @@ from locum.alignment import tokenize
 from locum.errors import ArtefactError, UsageError
 from locum.extractors.assembly import find_absences
 from locum.extractors.encoder_windows import WindowReader
+from locum.extractors.fractions import find_fractional
 from locum.extractors.heads import Head
 from locum.extractors.protocol import Extractor, Learned, Said, check_answered
 from locum.extractors.tag_set import TagSet
@@ -117,7 +118,8 @@ class EncoderExtractor(Extractor):
         found = fit_encoder_extractor(self, read, said, spoken)
         heads = tuple(Head(plan) for plan in found.heads)
         absences = find_absences(self.shape, answers, self.plan.constants)
-        self.take(Learned(heads, found.marks, absences, found.left_out))
+        fractional = find_fractional(answers)
+        self.take(Learned(heads, found.marks, absences, found.left_out, fractional))
         self._take_parts(found)
         return self
 

@@ -102,6 +102,7 @@ class _Entries(_Strict):
     absences: tuple[_AbsenceEntry, ...]
     left_out: Annotated[int, Field(ge=0)]
     settings: dict[str, Any]
+    fractional: tuple[Path_, ...] = ()
 
 
 def save_extractor(extractor: Extractor, directory: Path) -> list[Path]:
@@ -122,6 +123,7 @@ def save_extractor(extractor: Extractor, directory: Path) -> list[Path]:
         "absences": [{"path": path, "said": said} for path, said in learned.absences.items()],
         "left_out": learned.left_out,
         "settings": extractor.get_settings(),
+        "fractional": sorted(learned.fractional),
     }
     path = directory / _FILE
     path.write_bytes(write_json(entries))
@@ -154,4 +156,5 @@ def _learned(entries: _Entries) -> Learned:
         tuple(Mark(mark.path, mark.level, mark.closed) for mark in entries.marks),
         {entry.path: entry.said for entry in entries.absences},
         entries.left_out,
+        frozenset(entries.fractional),
     )

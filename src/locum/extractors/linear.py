@@ -9,6 +9,7 @@ import numpy as np
 from locum.alignment import tokenize
 from locum.errors import ArtefactError
 from locum.extractors.assembly import find_absences
+from locum.extractors.fractions import find_fractional
 from locum.extractors.heads import Head, plan_heads
 from locum.extractors.protocol import Extractor, Learned, Said, check_answered
 from locum.extractors.tag_lessons import tag_lessons
@@ -89,7 +90,8 @@ class LinearExtractor(Extractor):
         ]
         heads = tuple(Head(plan) for plan, _ in planned)
         absences = find_absences(self.shape, answers, self.plan.constants)
-        self.take(Learned(heads, lessons.marks, absences, lessons.torn + lessons.rare))
+        left_out, fractional = lessons.torn + lessons.rare, find_fractional(answers)
+        self.take(Learned(heads, lessons.marks, absences, left_out, fractional))
         return self
 
     def _fit_head(

@@ -41,12 +41,14 @@ class Learned(NamedTuple):
         absences: How the teacher says that there is nothing.
         left_out: Texts that were not learned from, as the items of a list are mixed up in them or
             their marks are rare.
+        fractional: Fields whose whole numbers the teacher writes with a fraction.
     """
 
     heads: tuple[Head, ...]
     marks: tuple[Mark, ...]
     absences: Mapping[FieldPath, Absence]
     left_out: int = 0
+    fractional: frozenset[FieldPath] = frozenset()
 
 
 class Said(NamedTuple):
@@ -126,7 +128,9 @@ class Extractor(ABC):
         """Take what was learned."""
         self.learned_ = learned
         constants = self.plan.constants
-        self._assembler = Assembler(self.shape, self.checker, learned.absences, constants)
+        self._assembler = Assembler(
+            self.shape, self.checker, learned.absences, constants, learned.fractional
+        )
         marked = {mark.path for mark in learned.marks}
         answers = max(self.plan.answers, 1)
         self._unmarked = {
