@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locum.monitoring import anytime_interval
 from locum.promotion import Plan, Recognition, write_plan
-from locum.promotion.plan import PromptTokens
+from locum.promotion.token_lines import TokenLine
 from locum.schema import MANIFEST
 from locum.store import (
     PromotionEvent,
@@ -95,7 +95,7 @@ def _plan(story: Story) -> Plan:
         recognition=Recognition(frozenset(), "", "", by_name=False),
         labels={},
         objects={},
-        prompt_tokens=PromptTokens(10.0, 0.25),
+        prompt_tokens=TokenLine(10.0, 0.25),
         call_usd=story.call_usd,
         call_ms=561.0,
         target=story.target,

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from locum.config import LimitSettings
-from locum.promotion.plan import Plan, PromptTokens
+from locum.promotion.plan import Plan
+from locum.promotion.token_lines import TokenLine
 from locum.serving import quick_link
 from locum.serving.routing import Caller
 from locum.serving.wire import Headers, Request
@@ -156,7 +157,7 @@ def test_sampled_calls_are_remembered_once(tmp_path: Path, upstream: Upstream) -
         assert find(gateway, orjson.dumps(chat_request(OTHER))) == OTHER
 
 
-@pytest.mark.parametrize(("owner", "name"), [(PromptTokens, "count"), (Plan, "word")])
+@pytest.mark.parametrize(("owner", "name"), [(TokenLine, "count"), (Plan, "word")])
 def test_an_answer_that_cannot_be_written_is_its_teachers(
     gateway: Running, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
 ) -> None:

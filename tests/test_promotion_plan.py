@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,8 +26,8 @@ from locum.promotion import (
     write_plan,
 )
 from locum.promotion.framer import Framer
-from locum.promotion.plan import PromptTokens
 from locum.promotion.recognition import Foreseen
+from locum.promotion.token_lines import TokenLine
 from locum.promotion.varying import Varying
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.schema import Call
@@ -58,7 +59,7 @@ PLAN = Plan(
     recognition=Recognition(frozenset({FRAME, FRAME._replace(model="")}), "b", "a", by_name=True),
     labels={"0123456789ab": {"billing": LabelWording("Billing.", 3), "x": LabelWording("", None)}},
     objects={"ba9876543210": ObjectWording("```json\n", "\n```")},
-    prompt_tokens=PromptTokens(10.0, 0.25),
+    prompt_tokens=TokenLine(10.0, 0.25),
     call_usd=0.001,
     call_ms=None,
     target=0.9,
@@ -66,6 +67,7 @@ PLAN = Plan(
     coverage=0.8,
     teacher=MODEL,
     thoughts={"ffffffffffff": "<think></think>"},
+    answer_tokens={"ba9876543210": TokenLine(2.0, 0.5)},
 )
 
 
@@ -193,8 +195,9 @@ def test_a_damaged_plan_is_refused(damage: dict[str, Any]) -> None:
 def test_no_part_of_a_plan_may_be_missing() -> None:
     written = write_plan(PLAN)
     # Without models, an answer names the one that was asked for; without texts, none is free text;
-    # without patterns, it is not known which they were; without thoughts, none begins with them.
-    for name in written.keys() - {"models", "texts", "patterns", "thoughts"}:
+    # without patterns, it is not known which they were; without thoughts, none begins with them;
+    # without the tokens of answers, these are estimated.
+    for name in written.keys() - {"models", "texts", "patterns", "thoughts", "answer_tokens"}:
         with pytest.raises(InputError, match=f"made by another version of Locum.*{name}"):
             read_plan(kept({key: value for key, value in written.items() if key != name}))
 
@@ -204,7 +207,10 @@ def test_only_what_the_teacher_was_seen_to_write_is_said() -> None:
     assert PLAN.word("0123456789ab", "shipping") is None
     assert PLAN.word("ffffffffffff", "billing") is None
     found = PLAN.word("ba9876543210", '{"a":1}')
-    assert found == AnswerText('```json\n{"a":1}\n```', 5)
+    assert found == AnswerText('```json\n{"a":1}\n```', 12)
+    written = PLAN._replace(texts=("ba9876543210", "f")).word
+    assert written("ba9876543210", "a" * 12) == AnswerText("a" * 12, 8)
+    assert written("f", "a" * 12) == AnswerText("a" * 12, 3)
 
 
 # From calls to a plan.
@@ -368,8 +374,30 @@ def test_prompt_tokens_are_a_line_through_what_was_recorded() -> None:
     assert tokens.a_character == pytest.approx(0.25)
     assert tokens.count("x" * 400) == 120
     few = prepare_plan(label_student(), counted[:5]).plan.prompt_tokens
-    assert few == PromptTokens(0.0, 0.25)
+    assert few == TokenLine(0.0, 0.25)
     assert few.count("") == 1
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_tokens_of_objects_are_those_of_the_teacher_s_like_ones(indent: int | None) -> None:
+    """A teacher may write them out more widely, and with a field that the student leaves out."""
+    mails = make_short_mails(40)
+    calls, said = [], []
+    for number, mail in enumerate(mails):
+        said.append(orjson.dumps(mail.answer).decode())
+        written = json.dumps(mail.answer | {"summary": "s"}, indent=indent)
+        call = record(mail_request(mail.text), written, number, task="mail")
+        tokens = 9 + len(said[-1]) // 2
+        calls.append(Call(dataclasses.replace(call.facts, output_tokens=tokens), *call[1:]))
+    plan = prepare_plan(object_student(), calls).plan
+    [fingerprint] = plan.objects
+    for text in said:
+        answer = plan.word(fingerprint, text)
+        assert answer is not None
+        assert answer.text == text
+        assert abs(answer.tokens - (9 + len(text) // 2)) <= 1
+    few = prepare_plan(object_student(), calls[:5]).plan.word(fingerprint, "x" * 400)
+    assert few == AnswerText("x" * 400, 100)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10**6)), min_size=1, max_size=30))

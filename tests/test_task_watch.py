@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from locum.promotion import LabelWording, Plan, Recognition
-from locum.promotion.plan import PromptTokens
+from locum.promotion.token_lines import TokenLine
 from locum.serving.task_watch import TaskWatch
 from locum.store import Shadow
 
@@ -23,7 +23,7 @@ def plan() -> Plan:
         recognition=Recognition(frozenset(), "", "", by_name=False),
         labels={"f": {label: LabelWording(label, 1) for label in LABELS}},
         objects={},
-        prompt_tokens=PromptTokens(0.0, 0.25),
+        prompt_tokens=TokenLine(0.0, 0.25),
         call_usd=None,
         call_ms=None,
         target=0.9,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from locum.errors import InputError
 from locum.promotion.frame import Frame  # noqa: TC001 - pydantic reads it
 from locum.promotion.recognition import Recognition
+from locum.promotion.token_lines import TokenLine, estimate_tokens
 from locum.promotion.wording import LabelWording, ObjectWording  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.store import Promotion
 
-__all__ = ["AnswerText", "Plan", "PromptTokens", "read_plan", "write_plan"]
-
-# Of English.
-_CHARACTERS_A_TOKEN = 4
+__all__ = ["AnswerText", "Plan", "read_plan", "write_plan"]
 
 
 class AnswerText(NamedTuple):
@@ -30,22 +27,6 @@ class AnswerText(NamedTuple):
 
     text: str
     tokens: int
-
-
-class PromptTokens(NamedTuple):
-    """How many tokens a prompt has: those of the instruction, and of each character of the input.
-
-    Args:
-        fixed: Tokens of a prompt without its input.
-        a_character: Tokens for each character of the input.
-    """
-
-    fixed: float
-    a_character: float
-
-    def count(self, text: str) -> int:
-        """Return about how many tokens the prompt of an input has."""
-        return max(round(self.fixed + self.a_character * len(text)), 1)
 
 
 class Plan(NamedTuple):
@@ -67,12 +48,14 @@ class Plan(NamedTuple):
         patterns: Digest of what was searched for in prompts; empty where that is not known.
         thoughts: Tags of thoughts that the teacher's answers begin with, by the fingerprint of the
             call; a student's answers begin with them too, and nothing between.
+        answer_tokens: How many tokens objects and texts have, by the fingerprint of the call; none
+            where that is not known.
     """
 
     recognition: Recognition
     labels: dict[str, dict[str, LabelWording]]
     objects: dict[str, ObjectWording]
-    prompt_tokens: PromptTokens
+    prompt_tokens: TokenLine
     call_usd: float | None
     call_ms: float | None
     target: float
@@ -83,6 +66,7 @@ class Plan(NamedTuple):
     texts: tuple[str, ...] = ()
     patterns: str = ""
     thoughts: Mapping[str, str] = MappingProxyType({})
+    answer_tokens: Mapping[str, TokenLine] = MappingProxyType({})
 
     def word(self, fingerprint: str, said: str) -> AnswerText | None:
         """Return what a student says as the teacher would write it.
@@ -98,23 +82,22 @@ class Plan(NamedTuple):
         thought = self.thoughts.get(fingerprint)
         if worded is None or not thought:
             return worded
-        return AnswerText(thought + worded.text, worded.tokens + _estimate_tokens(thought))
+        return AnswerText(thought + worded.text, worded.tokens + estimate_tokens(thought))
 
     def _word(self, fingerprint: str, said: str) -> AnswerText | None:
         if fingerprint in self.texts:
-            return AnswerText(said, _estimate_tokens(said))
+            return self._counted(fingerprint, said)
         around = self.objects.get(fingerprint)
         if around is not None:
-            whole = f"{around.before}{said}{around.after}"
-            return AnswerText(whole, _estimate_tokens(whole))
+            return self._counted(fingerprint, f"{around.before}{said}{around.after}")
         label = self.labels.get(fingerprint, {}).get(said)
         if label is None:
             return None
-        return AnswerText(label.text, label.tokens or _estimate_tokens(label.text))
+        return AnswerText(label.text, label.tokens or estimate_tokens(label.text))
 
-
-def _estimate_tokens(text: str) -> int:
-    return math.ceil(len(text) / _CHARACTERS_A_TOKEN)
+    def _counted(self, fingerprint: str, text: str) -> AnswerText:
+        line = self.answer_tokens.get(fingerprint)
+        return AnswerText(text, line.count(text) if line else estimate_tokens(text))
 
 
 class _Strict(BaseModel):
@@ -134,7 +117,7 @@ class _PlanEntry(_Strict):
     longest: int
     labels: dict[str, dict[str, LabelWording]]
     objects: dict[str, ObjectWording]
-    prompt_tokens: PromptTokens
+    prompt_tokens: TokenLine
     call_usd: Finite | None
     call_ms: Finite | None
     target: Finite
@@ -145,6 +128,7 @@ class _PlanEntry(_Strict):
     texts: tuple[str, ...] = ()
     patterns: str = ""
     thoughts: dict[str, str] = {}
+    answer_tokens: dict[str, TokenLine] = {}
 
 
 def write_plan(plan: Plan) -> JsonObject:

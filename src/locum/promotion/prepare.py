@@ -13,12 +13,14 @@ from locum.promotion.comparing import check_comparable
 from locum.promotion.forms import check_form
 from locum.promotion.framer import Framer
 from locum.promotion.model_names import undated
-from locum.promotion.plan import Plan, PromptTokens
+from locum.promotion.plan import Plan
 from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
+from locum.promotion.token_lines import TOKENS_OF_ENGLISH, line_through
 from locum.promotion.varying import most_varied
 from locum.promotion.wording import Worded, word_labels, word_objects
 from locum.traffic import has_thought, is_stored, split_request, thought_frame
 from locum.traffic.json_requests import asked_schema, object_text
+from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,17 +28,15 @@ if TYPE_CHECKING:
     from locum.export import AnyStudent
     from locum.promotion.frame import Frame
     from locum.promotion.recognition import Foreseen, Recognition
+    from locum.promotion.token_lines import TokenLine
     from locum.promotion.varying import Varying
     from locum.promotion.wording import LabelWording, ObjectWording
     from locum.schema import Call, JsonObject
 
 __all__ = ["Prepared", "keep_plan", "prepare_plan"]
 
-_FEWEST_FOR_A_LINE = 10
 # Their integrations note the model that an answer names, in the place of the one that was asked.
 _TELL_WHAT_ANSWERED = frozenset({"langfuse"})
-# A token is about four characters of English.
-_TOKENS_OF_ENGLISH = PromptTokens(0.0, 0.25)
 
 
 class Prepared(NamedTuple):
@@ -160,6 +160,7 @@ def prepare_plan(
         texts=texts,
         patterns=framer.patterns,
         thoughts=_thoughts(seen),
+        answer_tokens=_answer_tokens(student, seen, objects),
     )
     stored = sum(is_stored(one.call.facts.endpoint, one.call.request) for one in seen)
     unworded = _unworded(student, labels)
@@ -290,18 +291,42 @@ def _models(seen: Sequence[_Seen]) -> dict[str, str]:
     return {asked: given.most_common(1)[0][0] for asked, given in names.items()}
 
 
-def _prompt_tokens(seen: Sequence[_Seen]) -> PromptTokens:
+def _prompt_tokens(seen: Sequence[_Seen]) -> TokenLine:
     """Fit a line through the lengths of inputs and the tokens of their prompts."""
-    known = [
-        (len(one.text), one.call.facts.input_tokens)
-        for one in seen
-        if one.call.facts.input_tokens is not None
-    ]
-    lengths = [length for length, _ in known]
-    if len(known) < _FEWEST_FOR_A_LINE or len(set(lengths)) == 1:
-        return _TOKENS_OF_ENGLISH
-    line = statistics.linear_regression(lengths, [tokens for _, tokens in known])
-    return PromptTokens(max(line.intercept, 0.0), max(line.slope, 0.0))
+    counted = ((len(one.text), one.call.facts.input_tokens) for one in seen)
+    return line_through(counted) or TOKENS_OF_ENGLISH
+
+
+def _answer_tokens(
+    student: AnyStudent, seen: Sequence[_Seen], objects: dict[str, ObjectWording]
+) -> dict[str, TokenLine]:
+    """Lines through the lengths of answers, as the student would write them, and their tokens.
+
+    They are by the fingerprint of the calls. Labels are not among them: each is counted by itself.
+    """
+    if isinstance(student, CertifiedStudent):
+        return {}
+    counted: defaultdict[str, list[tuple[int, int | None]]] = defaultdict(list)
+    for one in seen:
+        length = _length_of_answer(student, one, objects)
+        if length is not None:
+            counted[one.frame.fingerprint].append((length, _tokens_of_answer(one.call)))
+    lines = {name: line_through(given) for name, given in counted.items()}
+    return {name: line for name, line in lines.items() if line}
+
+
+def _length_of_answer(
+    student: AnyStudent, one: _Seen, objects: dict[str, ObjectWording]
+) -> int | None:
+    """Return how long the student's answer is where it says the same; ``None`` for no object."""
+    if not isinstance(student, CertifiedExtractor):
+        return len(one.answer)
+    [value] = find_objects([one.answer])
+    if value is None:
+        return None
+    said = {name: part for name, part in value.items() if name not in student.task.leave_out}
+    around = objects[one.frame.fingerprint]
+    return len(around.before) + len(write_json(said).decode()) + len(around.after)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
