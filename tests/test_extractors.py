@@ -357,7 +357,7 @@ def test_whole_numbers_are_written_as_the_teacher_mostly_writes_them(tmp_path: P
     save_extractor(learn(schema, Letters(texts, answers)), tmp_path)
     extractor = load_extractor(tmp_path)
     read = [extractor.read(text).value for text in texts]
-    said = [value for value in read if value is not None]
+    said: list[Any] = [value for value in read if value is not None]
     assert len(said) > 80
     for value in said:
         kinds = {name: type(value[name]) for name in ("total", "boxes", "stars")}
