@@ -20,7 +20,7 @@ import pytest
 from locum.errors import InputError, LocumError, UsageError
 from locum.store import CallFilter, CallStore, Claim, Ledger, open_database
 from locum.store.postgres import PostgresDatabase
-from tests.databases import PASSWORD
+from tests.databases import PASSWORD, run_pooler
 from tests.promoted import chat_request, record
 
 if TYPE_CHECKING:
@@ -210,6 +210,20 @@ def _relay(listening: socket.socket, path: str) -> None:
                 if not data:
                     return
                 (far if one is near else near).sendall(data)
+
+
+def test_nothing_is_prepared_behind_a_pooler_whose_servers_are_anothers_too(
+    postgres_url: str,
+) -> None:
+    open_database(postgres_url).close()
+    with (
+        run_pooler(postgres_url) as url,
+        open_database(url) as one,
+        open_database(url) as other,
+    ):
+        for number in range(10):
+            assert one.execute("SELECT ?::bigint", (number,)) == [(number,)]
+            assert other.execute("SELECT -?::bigint", (number,)) == [(-number,)]
 
 
 def test_compaction_is_refused_with_a_way_out(postgres_url: str) -> None:

@@ -190,6 +190,9 @@ class _Address(NamedTuple):
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         encoding = connection.info.parameter_status("server_encoding")
         if encoding in _ENCODINGS:
+            with self.said():
+                if _is_pooled(connection):
+                    connection.prepare_threshold = None
             return connection
         connection.close()
         raise InputError(
@@ -210,6 +213,15 @@ class _Address(NamedTuple):
             if self.password:
                 message = message.replace(self.password, "***")
             raise InputError(f"the store {self.name} cannot be used: {message}") from None
+
+
+def _is_pooled(connection: psycopg.Connection[Row]) -> bool:
+    """Tell whether a pooler stands between, so that statements may find another server each time.
+
+    What was prepared with one server is not there with another, or another's is there already.
+    """
+    [(process,)] = connection.execute("SELECT pg_backend_pid()").fetchall()
+    return bool(process != connection.info.backend_pid)
 
 
 def _is_cut(connection: psycopg.Connection[Row]) -> bool:
