@@ -20,11 +20,13 @@ import pytest
 from locum.errors import InputError, LocumError, UsageError
 from locum.store import CallFilter, CallStore, Claim, Ledger, open_database
 from locum.store.postgres import PostgresDatabase
+from tests.commands import run
 from tests.databases import PASSWORD, run_pooler
 from tests.promoted import chat_request, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from locum.store import Database
 
@@ -210,6 +212,15 @@ def _relay(listening: socket.socket, path: str) -> None:
                 if not data:
                     return
                 (far if one is near else near).sendall(data)
+
+
+def test_a_deletion_says_what_the_server_may_hold(postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "locum.toml").write_text(f'[store]\nurl = "{postgres_url}"\n', "utf-8")
+    with open_database(postgres_url) as database:
+        CallStore(database).add([record(chat_request("a text"), "billing")])
+    given = ("calls", "delete", "--task", "support", "--yes")
+    done = run(*given, "--config", str(tmp_path / "locum.toml"), folder=tmp_path)
+    assert b"until VACUUM FULL writes its tables anew" in b" ".join(done.stdout.split())
 
 
 def test_nothing_is_prepared_behind_a_pooler_whose_servers_are_anothers_too(
