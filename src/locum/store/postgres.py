@@ -30,7 +30,8 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-_ENCODINGS = ("UTF8", "SQL_ASCII")
+# Some poolers do not say which it is.
+_ENCODINGS = ("UTF8", "SQL_ASCII", None)
 
 
 class PostgresDatabase(Database):
@@ -148,13 +149,12 @@ class _Address(NamedTuple):
     url: str
     name: str
     password: str
-    patience: dict[str, int]
 
     @classmethod
     def read(cls, url: str) -> _Address:
         try:
             from psycopg import ProgrammingError
-            from psycopg.conninfo import conninfo_to_dict
+            from psycopg.conninfo import conninfo_to_dict, make_conninfo
         except ImportError:
             raise UsageError(
                 "a store on PostgreSQL needs psycopg: pip install 'locum[postgres]'"
@@ -172,7 +172,7 @@ class _Address(NamedTuple):
         port = f":{parts['port']}" if "port" in parts else ""
         name = f"postgresql://{user}{parts.get('host', '')}{port}/{parts.get('dbname', '')}"
         patience = {name: value for name, value in _PATIENCE.items() if name not in parts}
-        return cls(url, name, str(parts.get("password", "")), patience)
+        return cls(make_conninfo(url, **patience), name, str(parts.get("password", "")))
 
     def connect(self) -> psycopg.Connection[Row]:
         import psycopg
@@ -184,7 +184,6 @@ class _Address(NamedTuple):
                 connect_timeout=_CONNECT_SECONDS,
                 fallback_application_name="locum",
                 client_encoding="utf8",
-                **self.patience,
             )
         # Whoever waited for a lock has to see what was written meanwhile.
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
