@@ -264,9 +264,22 @@ _ARCHIVE_WRITES = Migration(
         "INSERT INTO archive_writes SELECT file FROM archives",
     ),
 )
+# A watch goes on with what it had learned of calls that were deleted since.
+_MEMORIES = Migration(both=("ALTER TABLE watches ADD COLUMN memory {text}",))
+# Of students that were made long ago it is let go of which calls they learned from.
+_STUDENTS = Migration(
+    both=(
+        """CREATE TABLE students (
+            artefact {text} PRIMARY KEY,
+            task {text} NOT NULL,
+            made {real} NOT NULL
+        ){without_rowid}""",
+    ),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
     *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
+    *(_MEMORIES, _STUDENTS),
 )
 # In one statement, as another process may make the tables at this moment.
 _DUMPED = (
