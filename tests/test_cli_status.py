@@ -312,6 +312,28 @@ def test_who_watches_sees_the_store_that_was_put_in_the_place_of_another(
     assert "1,111" not in then
 
 
+def test_who_watches_goes_on_when_the_store_was_away(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(home, calls(time.time(), "student", 1111))
+    place, away = home / "locum.sqlite", home / "away.sqlite"
+    moves = iter([(place, away), (away, place), None])
+
+    def pause(_: float) -> None:
+        move = next(moves)
+        if move is None:
+            raise KeyboardInterrupt
+        with open_database(move[0]) as database:
+            database.empty_log()
+        move[0].replace(move[1])
+
+    monkeypatch.setattr(time, "sleep", pause)
+    said = " ".join(locum(home, "status", "--watch", code=130).split())
+    first, then = said.split("it is looked at again every two seconds")
+    assert "1,111" in first
+    assert "1,111" in then
+
+
 def test_a_disagreement_on_a_deleted_call_names_no_call(home: Path) -> None:
     differing = Shadow("support", ARTEFACT, NEW_YEAR, "abcdef0123", True, False, "billing", 0.9)  # noqa: FBT003
     with open_database(home / "locum.sqlite") as database:

@@ -19,19 +19,15 @@ ANSWER = TeacherAnswer("yes", (0.75, 0.25), Usage(9, 1, 4), 12.5, "model-1", cos
 
 
 class Clock:
-    """Stands in for the module ``time``."""
+    """Stands in for the clock of the store."""
 
     now = 1000.0
 
-    def time(self) -> float:
-        """Return the time that the test says it is."""
-        return self.now
-
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(database: Database, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("locum.store.ledger.time", made)
+    monkeypatch.setattr(database, "now", lambda: made.now)
     return made
 
 

@@ -116,11 +116,11 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory()
         self.databases = [open_database(f"{self.folder.name}/store.sqlite") for _ in range(2)]
-        for database in self.databases:
-            database.execute("PRAGMA synchronous = OFF")
         self.model = Model()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("locum.store.ledger.time", self.model)
+        for database in self.databases:
+            database.execute("PRAGMA synchronous = OFF")
+            self.patch.setattr(database, "now", self.model.time)
         # What each run believes to have in flight: others may have taken it over.
         self.sent: list[dict[str, int]] = [{} for _ in LEDGERS]
         self.ledgers = [self.begin(number) for number in range(len(LEDGERS))]

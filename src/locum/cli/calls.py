@@ -45,6 +45,10 @@ _ID_SHOWN = 8
 _PREVIEW_SHOWN = 40
 _WIDTH_IN_FILES = 200
 _LOG_PATIENCE_SECONDS = 30.0
+_WITH_SERVER = (
+    "PostgreSQL's own files may hold what was deleted until VACUUM FULL writes its tables anew, "
+    "and its write-ahead log until that is recycled"
+)
 _LEAST_WIDTHS = {"id": 8, "time (UTC)": 16, "task": 12, "first": 10, "last": 10}
 
 calls_app = typer.Typer(invoke_without_command=True, no_args_is_help=False)
@@ -210,6 +214,8 @@ def delete_calls(
         _tell_unknown_files(store)
         forgotten = forget_audited(database, unnamed)
     tell_deletion(deletion, forgotten, home)
+    if database.dialect == "postgres" and deletion.calls:
+        say(_WITH_SERVER)
     _refuse_missing(missing)
 
 

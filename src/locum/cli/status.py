@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,9 +13,11 @@ from locum.cli.options import Config, Home
 from locum.cli.output import dollars, print_json, table
 from locum.cli.places import project_settings, store_place
 from locum.cli.standings import StandingsReader
-from locum.errors import UsageError
+from locum.errors import LocumError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
     from rich.table import Table
 
@@ -66,19 +69,25 @@ def status_command(
     if json_output:
         print_json({"tasks": [standing.to_object() for standing in standings]})
         return
-    console = PlainConsole()
-    if not watch:
-        console.print(_show(standings))
+    console, first = PlainConsole(), _show(standings)
+    later = _look_again(reader) if watch else iter(())
+    if not watch or not console.is_terminal:
+        for view in chain([first], later):
+            console.print(view)
         return
-    if not console.is_terminal:
-        while True:
-            console.print(_show(standings))
-            time.sleep(2)
-            standings = reader.read()
-    with Live(_show(standings), console=console, auto_refresh=False) as live:
-        while True:
-            time.sleep(2)
-            live.update(_show(reader.read()), refresh=True)
+    with Live(first, console=console, auto_refresh=False) as live:
+        for view in later:
+            live.update(view, refresh=True)
+
+
+def _look_again(reader: StandingsReader) -> Iterator[RenderableType]:
+    """Yield what is to be shown, again and again; the store may be away for a while."""
+    while True:
+        time.sleep(2)
+        try:
+            yield _show(reader.read())
+        except LocumError as error:
+            yield f"{error}; it is looked at again every two seconds"
 
 
 def _show(standings: list[Standing]) -> RenderableType:

@@ -123,8 +123,9 @@ def compact_calls(database: Database, before: float) -> Compaction:
     folder = database.archive
     if folder is None:
         raise UsageError(
-            f"the store {database.name} is on PostgreSQL, which keeps all calls itself: partition "
-            "its tables calls and bodies there instead"
+            f"the store {database.name} is on PostgreSQL, which keeps all calls itself: what is no "
+            "longer needed there leaves it by locum calls export FILE --until DATE and locum calls "
+            "delete --until DATE"
         )
     _require_files(database, folder)
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
@@ -136,6 +137,10 @@ class Database(ABC):
         Returns:
             Whether it is out. Where it is not, the next program that closes the store tries too.
         """
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970, by the one clock of all who use the store."""
+        return time.time()
 
     @abstractmethod
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from locum.errors import UsageError
@@ -96,7 +95,7 @@ class Ledger:
         claimed_keys = [claim.key for claim in claims]
         with self._database.transaction():
             lock_ledgers(self._database)
-            now = time.time()
+            now = self._database.now()
             self._lengthen_lease(now)
             taken_over = self._take_over(now, claimed_keys)
             own, others = self._find_in_flight(settled_keys + claimed_keys)
@@ -166,7 +165,7 @@ class Ledger:
         """
         with self._database.transaction():
             lock_ledgers(self._database)
-            self._lengthen_lease(time.time())
+            self._lengthen_lease(self._database.now())
 
     def balance(self) -> Balance:
         """Return where the ledger stands.

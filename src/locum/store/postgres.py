@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.errors import InputError, UsageError
@@ -22,16 +22,29 @@ _HAS_VERSION = """
 _SCHEMA_LOCK = 0x6C6F_6375_6D00
 _CONNECT_SECONDS = 10
 _ROWS_A_FETCH = 200
+# A machine that vanished says nothing: the system would wait for a quarter of an hour for what was
+# sent to it, and for two hours for what it was to send.
+_PATIENCE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+# Some poolers do not say which it is.
+_ENCODINGS = ("UTF8", "SQL_ASCII", None)
 
 
 class PostgresDatabase(Database):
     """A PostgreSQL database; a connection that was lost is opened again at the next use.
 
+    One that was cut while nobody used it is not missed; within a transaction none is replaced.
+
     Args:
         url: Where it is, as libpq reads it.
 
     Raises:
-        InputError: The server cannot be reached, or refuses.
+        InputError: The server cannot be reached, or refuses, or the database has an encoding that
+            does not hold all texts.
         UsageError: The URL cannot be read, or ``locum[postgres]`` is not installed.
     """
 
@@ -39,6 +52,7 @@ class PostgresDatabase(Database):
         self._address = _Address.read(url)
         super().__init__(self._address.name, "postgres", archive=None)
         self._connection = self._address.connect()
+        self._transactions = 0
 
     @property
     def displaced(self) -> bool:
@@ -60,7 +74,11 @@ class PostgresDatabase(Database):
     def transaction(self) -> Iterator[None]:
         """Make the writes of a ``with`` block one: all are on disk after it, or none is."""
         with self._lock, self._address.said(), self._live().transaction():
-            yield
+            self._transactions += 1
+            try:
+                yield
+            finally:
+                self._transactions -= 1
 
     @contextmanager
     def snapshot(self) -> Iterator[_PostgresSnapshot]:
@@ -94,12 +112,18 @@ class PostgresDatabase(Database):
         """Do nothing: the log is the server's."""
         return True
 
+    def now(self) -> float:
+        """Return the time in seconds since 1970, by the server's clock."""
+        query = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
+        return float(self.execute(query)[0][0])
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
     def _live(self) -> psycopg.Connection[Row]:
-        if self._connection.broken:
+        # What a transaction has done so far is gone with its connection: it has to fail.
+        if not self._transactions and _is_cut(self._connection):
             self._connection = self._address.connect()
         return self._connection
 
@@ -130,7 +154,7 @@ class _Address(NamedTuple):
     def read(cls, url: str) -> _Address:
         try:
             from psycopg import ProgrammingError
-            from psycopg.conninfo import conninfo_to_dict
+            from psycopg.conninfo import conninfo_to_dict, make_conninfo
         except ImportError:
             raise UsageError(
                 "a store on PostgreSQL needs psycopg: pip install 'locum[postgres]'"
@@ -147,18 +171,34 @@ class _Address(NamedTuple):
         user = f"{parts['user']}@" if "user" in parts else ""
         port = f":{parts['port']}" if "port" in parts else ""
         name = f"postgresql://{user}{parts.get('host', '')}{port}/{parts.get('dbname', '')}"
-        return cls(url, name, str(parts.get("password", "")))
+        patience = {name: value for name, value in _PATIENCE.items() if name not in parts}
+        return cls(make_conninfo(url, **patience), name, str(parts.get("password", "")))
 
     def connect(self) -> psycopg.Connection[Row]:
         import psycopg
 
         with self.said():
-            return psycopg.connect(
+            connection = psycopg.connect(
                 self.url,
                 autocommit=True,
                 connect_timeout=_CONNECT_SECONDS,
                 fallback_application_name="locum",
+                client_encoding="utf8",
             )
+        # Whoever waited for a lock has to see what was written meanwhile.
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding in _ENCODINGS:
+            with self.said():
+                if _is_pooled(connection):
+                    connection.prepare_threshold = None
+            return connection
+        connection.close()
+        raise InputError(
+            f"the store {self.name} keeps texts as {encoding}, which does not hold all of them: "
+            "expected UTF8, as of CREATE DATABASE name ENCODING 'UTF8' LOCALE 'C' "
+            "TEMPLATE template0"
+        )
 
     @contextmanager
     def said(self) -> Iterator[None]:
@@ -172,6 +212,26 @@ class _Address(NamedTuple):
             if self.password:
                 message = message.replace(self.password, "***")
             raise InputError(f"the store {self.name} cannot be used: {message}") from None
+
+
+def _is_pooled(connection: psycopg.Connection[Row]) -> bool:
+    """Tell whether a pooler stands between, so that statements may find another server each time.
+
+    What was prepared with one server is not there with another, or another's is there already.
+    """
+    [(process,)] = connection.execute("SELECT pg_backend_pid()").fetchall()
+    return bool(process != connection.info.backend_pid)
+
+
+def _is_cut(connection: psycopg.Connection[Row]) -> bool:
+    """Tell whether a connection that waits for nothing has ended; does not ask the server."""
+    from psycopg import OperationalError
+
+    # First comes what the server said last, and then the end.
+    for _ in range(2):
+        with suppress(OperationalError):
+            connection.pgconn.consume_input()
+    return connection.broken
 
 
 def _marks(sql: str) -> bytes:
