@@ -644,3 +644,11 @@ def test_a_clock_that_stands_tells_no_time(store: CallStore, tmp_path: Path, tim
     [call] = calls_of(store)
     assert call.facts.time == 1_700_000_000
     assert store.untimed() == {(call.facts.id, 1_700_000_000.0)}
+
+
+@pytest.mark.parametrize("name", ["id", "request_id"])
+def test_calls_that_share_an_id_are_several(store: CallStore, tmp_path: Path, name: str) -> None:
+    own = {name: "5b1f7c52-7e0f-4a3c-9a55-0d6b7c1e2f30"}
+    texts = ["Where is it?", "And now?", "Thanks"]
+    path = write(tmp_path / "a.jsonl", lines(*(pair(text, time=1, **own) for text in texts)))
+    assert (take(store, path).added, take(store, path).known) == (3, 3)

@@ -74,15 +74,17 @@ def has_id(given: str | None, response: JsonObject | None) -> bool:
     return bool(given) or _provider_id(response) is not None
 
 
-def content_id(request: JsonObject, response: JsonObject | None, time: float | None) -> str:
-    """Return the id that content and time give a call.
+def content_id(request: JsonObject, response: JsonObject | None, beside: float | str | None) -> str:
+    """Return the id that its content, and one fact beside it, give a call.
 
     Args:
         request: Redacted, so that nothing can be learnt from the id.
         response: Likewise.
-        time: When it was sent; ``None`` where that is not known.
+        beside: When it was sent, ``None`` where that is not known; or an id that it shares with
+            other calls.
     """
-    parts = (canonical_json(request), canonical_json(response), str(time).encode())
+    told = str(beside).encode("utf-8", "replace")
+    parts = (canonical_json(request), canonical_json(response), told)
     return _digest(b"content", *parts)
 
 

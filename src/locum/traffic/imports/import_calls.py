@@ -77,10 +77,11 @@ def import_calls(
 ) -> ImportReport:
     """Store the calls of log files; those that the store has already are left as they are.
 
-    A call that its log names by an id is the same call wherever it is found again. Others are
-    named by their redacted content, their time, and how often the same was in the file before:
-    two equal rows are two calls, and the same file brings nothing new a second time, unless what is
-    redacted was changed in between.
+    A call that its log names by an id is the same call wherever it is found again; of lines of an
+    application's own, whose id may name a request or a talk of several calls, where the redacted
+    content is the same too. Others are named by that content, their time, and how often the same
+    was in the file before: two equal rows are two calls, and the same file brings nothing new a
+    second time, unless what is redacted was changed in between.
 
     A call that a store exported keeps its name and all that was known of it. One that is known
     without a task gets the one that is named here.
@@ -203,8 +204,7 @@ class _Importer:
             prices=self._prices,
         )
         if not has_id(logged.id, call.response):
-            content = content_id(call.request, call.response, logged.time)
-            call = call._replace(facts=replace(call.facts, id=file.number_of(content)))
+            call = call._replace(facts=replace(call.facts, id=file.name_of(call, logged)))
         file.note_marks(call, CallMarks(untimed=told is None))
         return call
 
@@ -279,7 +279,11 @@ class _File:
         self.named_otherwise.update(naming.otherwise)
         self.archived += naming.archived
 
-    def number_of(self, content: str) -> str:
+    def name_of(self, call: Call, logged: LoggedCall) -> str:
+        """Name a call by its content, and by the id that it shares with others or by its time."""
+        if logged.shared_id is not None:
+            return content_id(call.request, call.response, logged.shared_id)
+        content = content_id(call.request, call.response, logged.time)
         times = self._occurrences.count(content)
         return sha256(f"{content} {times}".encode()).hexdigest()[:_ID_DIGITS]
 

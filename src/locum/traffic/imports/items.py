@@ -24,7 +24,8 @@ class LoggedCall:
             texts, whose calls are counted alone.
         request: The body that was sent.
         response: The body that came back.
-        id: How the log names the call.
+        id: How the log names the call, and no other.
+        shared_id: How the log names it, and perhaps others with it, such as the turns of a talk.
         time: When it was sent, in seconds since 1970.
         outcome: As in `CallFacts`, as all that follow.
         status: HTTP status of the answer.
@@ -40,6 +41,7 @@ class LoggedCall:
     request: JsonObject
     response: JsonObject | None
     id: str | None = None
+    shared_id: str | None = None
     time: float | None = None
     outcome: Outcome = "whole"
     status: int | None = None

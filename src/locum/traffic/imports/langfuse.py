@@ -102,14 +102,22 @@ def _sent(value: object) -> object:
 
 def _tokens(fields: JsonObject) -> tuple[object, object, int, int]:
     usage = as_object(decoded(first(fields, "usagedetails", "usage")))
-    prompt = first(usage, "input", "prompt_tokens", "promptTokens")
-    answer = first(usage, "output", "completion_tokens", "completionTokens")
+    prompt = first(usage, "prompt_tokens", "promptTokens")
+    answer = first(usage, "completion_tokens", "completionTokens")
     prompt = first(fields, "prompttokens", "inputusage") if prompt is None else prompt
     answer = first(fields, "completiontokens", "outputusage") if answer is None else answer
     cached, written = (whole_number(first(usage, *names)) or 0 for names in (_CACHED, _WRITTEN))
-    asked = whole_number(prompt)
-    # Langfuse counts each kind of tokens apart.
-    return prompt if asked is None else asked + cached + written, answer, cached, written
+    if first(usage, "input") is not None:
+        prompt = _summed(usage, "input", {*_CACHED, *_WRITTEN}) + cached + written
+    if first(usage, "output") is not None:
+        answer = _summed(usage, "output", set())
+    return prompt, answer, cached, written
+
+
+def _summed(usage: JsonObject, side: str, apart: set[str]) -> int:
+    """The tokens of a side, of which Langfuse counts each kind apart, such as reasoning."""
+    kinds = [name for name in usage if name == side or name.startswith(f"{side}_")]
+    return sum(whole_number(usage[name]) or 0 for name in kinds if name not in apart)
 
 
 def _cost(fields: JsonObject) -> float | None:

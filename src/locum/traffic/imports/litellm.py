@@ -1,6 +1,7 @@
 """LiteLLM's StandardLoggingPayload, as its callbacks write it to files, buckets and queues.
 
-Rows of its own table, ``LiteLLM_SpendLogs``, have the same fields but for few.
+Rows of its own table, ``LiteLLM_SpendLogs``, have the same fields but for few: what was asked
+stands in ``proxy_server_request``, and ``messages`` is empty.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _PLAIN = (
 _ASYNCHRONOUS = [f"a{name}" for name in _PLAIN]
 _CALLS = {"", "anthropic_messages", "pass_through_endpoint", *_PLAIN, *_ASYNCHRONOUS}
 _REDACTED = "redacted-by-litellm"
+_TRUNCATED = "litellm_truncated"
 
 
 def _matches(record: JsonObject) -> bool:
@@ -48,9 +50,8 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     call_type = word(record.get("call_type")) or ""
     if call_type not in _CALLS:
         return
-    given = decoded(record.get("messages"))
-    if _REDACTED in str(given)[:200]:
-        raise BadRowError("LiteLLM logged it without contents (turn_off_message_logging)")
+    given = decoded(record.get("messages")) or _sent(record)
+    _require_contents(given, record.get("response"))
     endpoint = _endpoint(call_type)
     parameters = as_object(decoded(record.get("model_parameters")))
     settings = {"model": record.get("model"), **parameters}
@@ -58,8 +59,8 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     cached = str(record.get("cache_hit")).lower() == "true"
     came = to_answer(None if failed else record.get("response"))
     answer = _answer(record, came.response, cached=cached)
-    as_input = endpoint in ("responses", "embeddings")
-    body = {**settings, "input": given} if as_input else to_request(given, settings)
+    as_input = endpoint in ("responses", "embeddings") and not isinstance(given, dict)
+    body = {**settings, "input": given} if as_input else to_request(given, settings, is_body=True)
     started = moment(record.get("startTime"))
     code = as_object(record.get("error_information")).get("error_code")
     yield LoggedCall(
@@ -70,7 +71,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         time=started,
         outcome=outcome_of(answer, whole=came.whole),
         status=whole_number(code) if failed else None,
-        application=word(as_object(record.get("metadata")).get("user_api_key_alias")),
+        application=word(as_object(decoded(record.get("metadata"))).get("user_api_key_alias")),
         upstream=word(record.get("custom_llm_provider")),
         streamed=record.get("stream") is True,
         latency_ms=milliseconds(started, moment(record.get("endTime"))),
@@ -78,6 +79,27 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         # Zero is also what LiteLLM says of a model that it has no price for.
         cost_usd=0.0 if cached else amount(first(record, "response_cost", "spend")) or None,
     )
+
+
+def _sent(record: JsonObject) -> JsonObject:
+    """The body that came to the proxy, with or without its HTTP envelope."""
+    sent = as_object(decoded(record.get("proxy_server_request")))
+    return as_object(sent.get("body")) or sent
+
+
+def _require_contents(given: object, response: object) -> None:
+    if _REDACTED in str(given)[:200]:
+        raise BadRowError("LiteLLM logged it without contents (turn_off_message_logging)")
+    if not given:
+        raise BadRowError(
+            "LiteLLM logged it without what was asked: set store_prompts_in_spend_logs, "
+            "for calls from then on"
+        )
+    if _TRUNCATED in str(given) or _TRUNCATED in str(response):
+        raise BadRowError(
+            "LiteLLM cut its texts: set MAX_STRING_LENGTH_PROMPT_IN_DB higher, "
+            "for calls from then on"
+        )
 
 
 def _answer(record: JsonObject, answer: JsonObject | None, *, cached: bool) -> JsonObject | None:

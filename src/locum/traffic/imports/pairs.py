@@ -103,7 +103,7 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
         endpoint=find_endpoint(path, request, response),
         request=request,
         response=response,
-        id=_id(record),
+        shared_id=_id(record),
         time=started,
         outcome=outcome_of(response, status, first(record, *_ERRORS), whole=answer.whole),
         status=status,
@@ -120,7 +120,10 @@ def _parameters(record: JsonObject) -> JsonObject:
 
 
 def _id(record: JsonObject) -> str | None:
-    """An id that no other log will give to another call; a short one is a number in a file."""
+    """An id that no other log will give to another call; a short one is a number in a file.
+
+    Several calls of one log may have it, as what it names may be a user's request or a talk.
+    """
     own = word(first(record, *_IDS))
     return own if own is not None and len(own) >= _SHORTEST_ID else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import orjson
@@ -33,6 +32,8 @@ LATENCIES = ("latency_ms", "duration_ms", "elapsed_ms", "response_time_ms")
 """What they call how long it took."""
 COSTS = ("cost_usd", "cost", "response_cost", "total_cost")
 """What they call its price in US dollars."""
+# A column of 64 bits takes it, and a sum of many is a number still.
+_MOST = 1e15
 
 
 def first(record: JsonObject, *names: str) -> object:
@@ -60,9 +61,9 @@ def word(value: object) -> str | None:
 
 
 def amount(value: object) -> float | None:
-    """Return a finite number of zero or more, also one that is spelled as text."""
+    """Return a number from zero to 10**15, also one that is spelled as text."""
     number = None if isinstance(value, bool) else to_number(value)
-    return number if number is not None and math.isfinite(number) and number >= 0 else None
+    return number if number is not None and 0 <= number <= _MOST else None
 
 
 def whole_number(value: object) -> int | None:

@@ -1,0 +1,127 @@
+"""What the logs of tools and clouds hold beside what their documentation shows first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from locum.traffic import instruction
+from tests.importing import calls_of, lines, said_in, take, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locum.schema import Call, JsonObject
+    from locum.store import CallStore
+
+MESSAGES = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "Where is it?"}]
+ANSWER = {
+    "id": "chatcmpl-" + "4" * 32,
+    "object": "chat.completion",
+    "model": "gpt-4o-mini",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "shipping"}}],
+    "usage": {"prompt_tokens": 60, "completion_tokens": 4},
+}
+
+
+def only(store: CallStore, tmp_path: Path, record: JsonObject) -> Call:
+    """The one call of a log of one record."""
+    take(store, write(tmp_path / "one.jsonl", lines(record)))
+    [call] = calls_of(store)
+    return call
+
+
+def reasons(store: CallStore, tmp_path: Path, record: JsonObject) -> list[str]:
+    """Why a record is skipped."""
+    [file] = take(store, write(tmp_path / "bad.jsonl", lines(record))).files
+    assert file.added == 0
+    return list(file.skipped.counts)
+
+
+# LiteLLM
+
+SPEND: JsonObject = {
+    "request_id": "chatcmpl-" + "4" * 32,
+    "call_type": "acompletion",
+    "spend": 0.25,
+    "startTime": "2026-01-01T00:00:00Z",
+    "model": "gpt-4o-mini",
+    "custom_llm_provider": "openai",
+    "messages": {},
+    "response": ANSWER,
+    "metadata": '{"user_api_key_alias": "helpdesk"}',
+}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_rows_of_spends_tell_what_was_asked_as_the_proxy_got_it(
+    store: CallStore, tmp_path: Path, *, wrapped: bool
+) -> None:
+    body = {"model": "gpt-4o-mini", "messages": MESSAGES, "temperature": 0}
+    sent = {"url": "http://proxy/chat/completions", "body": body} if wrapped else body
+    call = only(store, tmp_path, {**SPEND, "proxy_server_request": sent})
+    assert said_in(call) == ("Where is it?", "shipping")
+    assert instruction(call.request) == "Sort."
+    assert call.request["temperature"] == 0
+    assert (call.facts.cost_usd, call.facts.application) == (0.25, "helpdesk")
+
+
+def test_embeddings_of_spends(store: CallStore, tmp_path: Path) -> None:
+    body = {"model": "text-embedding-3-small", "input": "a parcel"}
+    vector = {"object": "list", "data": [{"embedding": [0.5]}]}
+    row = {**SPEND, "call_type": "aembedding", "proxy_server_request": body, "response": vector}
+    call = only(store, tmp_path, row)
+    assert (call.facts.endpoint, call.facts.preview) == ("embeddings", "a parcel")
+
+
+def test_rows_of_spends_that_litellm_cut_are_not_learned_from(
+    store: CallStore, tmp_path: Path
+) -> None:
+    cut = "Where ... (litellm_truncated 4117 chars) it?"
+    body = {"messages": [{"role": "user", "content": cut}]}
+    [reason] = reasons(store, tmp_path, {**SPEND, "proxy_server_request": body})
+    assert "MAX_STRING_LENGTH_PROMPT_IN_DB" in reason
+    [reason] = reasons(store, tmp_path, {**SPEND, "proxy_server_request": {}})
+    assert "store_prompts_in_spend_logs" in reason
+
+
+# Langfuse
+
+
+def test_each_kind_of_tokens_that_langfuse_counts_apart_is_counted(
+    store: CallStore, tmp_path: Path
+) -> None:
+    usage = {
+        "input": 100,
+        "input_cached_tokens": 80,
+        "input_audio_tokens": 7,
+        "output": 20,
+        "output_reasoning_tokens": 800,
+        "total": 1007,
+    }
+    record = {
+        "traceId": "t",
+        "id": "o",
+        "type": "GENERATION",
+        "model": "o3-mini",
+        "startTime": "2026-01-01T00:00:00Z",
+        "input": MESSAGES,
+        "output": "shipping",
+        "usageDetails": usage,
+    }
+    facts = only(store, tmp_path, record).facts
+    assert (facts.input_tokens, facts.output_tokens) == (187, 820)
+
+
+# Numbers that no column of a database takes
+
+
+@pytest.mark.parametrize("much", [1e30, 2**63, "1e30"])
+def test_numbers_of_more_than_64_bits_count_as_missing(
+    store: CallStore, tmp_path: Path, much: object
+) -> None:
+    named = ("status", "latency_ms", "cost_usd", "prompt_tokens")
+    told: JsonObject = {"messages": MESSAGES, "response": "shipping", **dict.fromkeys(named, much)}
+    facts = only(store, tmp_path, told).facts
+    assert (facts.status, facts.latency_ms, facts.cost_usd, facts.input_tokens) == (None,) * 4
