@@ -549,9 +549,34 @@ def test_batches_that_repeat_their_ids_are_not_mixed_up(store: CallStore, tmp_pa
     other = write(tmp_path / "other.jsonl", BATCH[0].read_bytes())
     report = take(store, BATCH[0], other, BATCH[1])
     assert report.added == 0
-    assert report.files[1].skipped.total == 5
-    one_after_the_other = take(store, *BATCH[:2], other, BATCH[1])
-    assert one_after_the_other.added == 3
+    assert [file.skipped.total for file in report.files] == [5, 5, 4]
+
+
+def batch_files(folder: Path, batch: int, answered: Sequence[int]) -> list[Path]:
+    """The requests and the results of a batch whose ids count from zero."""
+    asked = [
+        {"custom_id": str(n), "url": "/v1/chat/completions", "body": body}
+        for n in range(4)
+        for body in [pair(f"{batch} {n}")["request"]]
+    ]
+    results = [
+        {"custom_id": str(n), "response": {"status_code": 200, "body": body}, "error": None}
+        for n in answered
+        for body in [pair(answer=f"{batch} {n}")["response"]]
+    ]
+    return [
+        write(folder / f"{batch}-requests.jsonl", lines(*asked)),
+        write(folder / f"{batch}-results.jsonl", lines(*results)),
+    ]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_request_without_a_result_gets_none_of_the_next_batch(
+    store: CallStore, tmp_path: Path, order: Sequence[int]
+) -> None:
+    files = [*batch_files(tmp_path, 1, [0, 1, 2]), *batch_files(tmp_path, 2, [3, 2, 1, 0])]
+    report = take(store, *(files[place] for place in order))
+    assert report.added == 0
 
 
 def test_calls_of_a_batch_cost_half(store: CallStore) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time as clock
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain, groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from locum.errors import InputError
 from locum.rows import BadRowError, SkippedRows
 from locum.schema import CallMarks, MarkedCall
-from locum.traffic.imports.formats import FORMATS, detect_format, find_format
+from locum.traffic.imports.detecting import format_of, read_head
+from locum.traffic.imports.formats import find_format
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, Unusable
 from locum.traffic.imports.joining import BatchJoin, Occurrences
 from locum.traffic.imports.records import read_records
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from locum.schema import Call, KeptSoftLabel, OwnPrice
+    from locum.schema import Call, Endpoint, KeptSoftLabel, OwnPrice
     from locum.store import Naming
     from locum.traffic.imports.items import Item, LogFormat, LoggedCall
+    from locum.traffic.imports.joining import Joined
     from locum.traffic.imports.records import Record
     from locum.traffic.imports.sources import Source
     from locum.traffic.make_call import RedactsValues
@@ -41,7 +43,6 @@ _EARLIEST = 946_684_800.0
 _SECONDS_A_DAY = 86_400.0
 _GROUP_CALLS = 1000
 _GROUP_BYTES = 16_000_000
-_HEAD_RECORDS = 20
 _ID_DIGITS = 32
 
 
@@ -111,7 +112,9 @@ def import_calls(
         importer = _Importer(
             store, redactor, join, task, strict=strict, prices=prices, progress=progress
         )
-        files = tuple(importer.import_file(path, chosen) for path in paths)
+        for path in paths:
+            importer.import_file(path, chosen)
+        files = importer.end()
         unanswered, unasked = join.waiting()
     return ImportReport(files, unanswered, unasked)
 
@@ -136,19 +139,40 @@ class _Importer:
         self._prices = prices
         self._progress = progress or (lambda _: None)
         self._read = 0
+        self._files: list[_File] = []
+        self._occurrences: Occurrences
 
-    def import_file(self, path: Path, chosen: LogFormat | None) -> ImportedFile:
-        with open_source(path) as source:
+    def import_file(self, path: Path, chosen: LogFormat | None) -> None:
+        """Store the calls of a file, and hold halves of calls until all files are read."""
+        with open_source(path) as source, self._counting():
             found = read_records(source)
-            head = _head(found.records)
-            records = chain(head, found.records)
-            if not head:
-                return ImportedFile(source.name, "", 0, 0, 0, 0, 0, SkippedRows(), 0, {}, 0)
-            log_format = chosen or _detected(source.name, head)
-            with closing(Occurrences()) as occurrences:
-                file = _File(source, found.place, log_format, occurrences)
-                self._take(file, records)
-        return file.report()
+            head = read_head(found.records)
+            log_format = (chosen or format_of(source.name, head)) if head else None
+            file = _File(source, found.place, len(self._files), log_format)
+            self._files.append(file)
+            self._take(file, chain(head, found.records))
+
+    def end(self) -> tuple[ImportedFile, ...]:
+        """Store the calls whose halves stand in several files; return what all files held."""
+        for place, joined in groupby(self._join.calls(), key=lambda joined: joined.file):
+            with self._counting():
+                self._take_joined(self._files[place], joined)
+        return tuple(file.report() for file in self._files)
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Count anew how often a file holds the same."""
+        with closing(Occurrences()) as self._occurrences:
+            yield
+
+    def _take_joined(self, file: _File, halves: Iterable[Joined]) -> None:
+        for half in halves:
+            if half.call is None:
+                self._skip(file, half.place, half.problem)
+            else:
+                self._take_logged(file, half.call, half.size)
+            self._flush_full(file)
+        self._flush(file)
 
     def _take(self, file: _File, records: Iterable[Record]) -> None:
         for record in records:
@@ -157,36 +181,33 @@ class _Importer:
                 for item in file.items(record):
                     self._take_item(file, item, record)
             except BadRowError as error:
-                self._skip(file, record, str(error))
-            if len(file.group) >= _GROUP_CALLS or file.group_bytes >= _GROUP_BYTES:
-                self._flush(file)
+                self._skip(file, record.place, str(error))
+            self._flush_full(file)
         self._flush(file)
 
     def _take_item(self, file: _File, item: Item, record: Record) -> None:
         if isinstance(item, Unusable):
-            self._skip(file, record, item.reason)
-            return
-        call: Call | None
-        if isinstance(item, MarkedCall):
+            self._skip(file, record.place, item.reason)
+        elif isinstance(item, (BatchRequest, BatchAnswer)):
+            self._join.add(file.format, item, file.number, record.place)
+        elif isinstance(item, MarkedCall):
             call = keep_call(item.call, self._redactor, self._task)
             file.note_marks(call, keep_marks(item.marks, self._redactor))
-        elif isinstance(item, (BatchRequest, BatchAnswer)):
-            logged = self._join.add(file.log_format.name, item)
-            call = None if logged is None else self._to_call(file, logged)
+            file.add(call, record.size)
         else:
-            call = self._to_call(file, item)
-        if call is not None:
-            file.group.append(call)
-            file.group_bytes += record.size
+            self._take_logged(file, item, record.size)
 
-    def _to_call(self, file: _File, logged: LoggedCall) -> Call | None:
+    def _take_logged(self, file: _File, logged: LoggedCall, size: int) -> None:
         if logged.endpoint is None:
             file.other += 1
-            return None
-        source, told = file.log_format.name, _time_of(logged)
+        else:
+            file.add(self._to_call(file, logged, logged.endpoint), size)
+
+    def _to_call(self, file: _File, logged: LoggedCall, endpoint: Endpoint) -> Call:
+        told = _time_of(logged)
         call = make_call(
-            source=source,
-            endpoint=logged.endpoint,
+            source=file.format,
+            endpoint=endpoint,
             request=logged.request,
             response=logged.response,
             time=file.changed if told is None else told,
@@ -204,18 +225,30 @@ class _Importer:
             prices=self._prices,
         )
         if not has_id(logged.id, call.response):
-            call = call._replace(facts=replace(call.facts, id=file.name_of(call, logged)))
+            call = call._replace(facts=replace(call.facts, id=self._name_of(call, logged)))
         file.note_marks(call, CallMarks(untimed=told is None))
         return call
 
-    def _skip(self, file: _File, record: Record, reason: str) -> None:
-        file.skipped.add(reason, record.place)
+    def _name_of(self, call: Call, logged: LoggedCall) -> str:
+        """Name a call by its content, and by the id that it shares with others or by its time."""
+        if logged.shared_id is not None:
+            return content_id(call.request, call.response, logged.shared_id)
+        content = content_id(call.request, call.response, logged.time)
+        times = self._occurrences.count(content)
+        return sha256(f"{content} {times}".encode()).hexdigest()[:_ID_DIGITS]
+
+    def _skip(self, file: _File, place: int, reason: str) -> None:
+        file.skipped.add(reason, place)
         if self._strict:
             self._flush(file)
             raise InputError(
-                f"{file.name}, {file.skipped.place} {record.place}: {reason}; {file.added:,} new "
+                f"{file.name}, {file.skipped.place} {place}: {reason}; {file.added:,} new "
                 "calls before it are stored: mend or remove it, or leave --strict out"
             )
+
+    def _flush_full(self, file: _File) -> None:
+        if len(file.group) >= _GROUP_CALLS or file.group_bytes >= _GROUP_BYTES:
+            self._flush(file)
 
     def _flush(self, file: _File) -> None:
         if file.group:
@@ -239,10 +272,12 @@ class _File:
     """A file while it is imported."""
 
     def __init__(
-        self, source: Source, place: str, log_format: LogFormat, occurrences: Occurrences
+        self, source: Source, place: str, number: int, log_format: LogFormat | None
     ) -> None:
         self.name = source.name
-        self.log_format = log_format
+        self.number = number
+        self.format = log_format.name if log_format else ""
+        self._log_format = log_format
         self.skipped = SkippedRows(place=place)
         self.group: list[Call] = []
         self.deferred_of_group: list[tuple[str, str]] = []
@@ -253,17 +288,20 @@ class _File:
         self.named = self.archived = 0
         self.named_otherwise = Counter[str]()
         self.changed = clock.time() if source.changed is None else source.changed
-        self._occurrences = occurrences
 
     def items(self, record: Record) -> Iterator[Item]:
         if record.problem:
             raise BadRowError(record.problem)
         self.read += 1
         none = True
-        for item in self.log_format.read(record.value):
+        for item in self._log_format.read(record.value) if self._log_format else ():
             none = False
             yield item
         self.other += none
+
+    def add(self, call: Call, size: int) -> None:
+        self.group.append(call)
+        self.group_bytes += size
 
     def note_marks(self, call: Call, marks: CallMarks) -> None:
         if marks.deferred is not None:
@@ -279,18 +317,10 @@ class _File:
         self.named_otherwise.update(naming.otherwise)
         self.archived += naming.archived
 
-    def name_of(self, call: Call, logged: LoggedCall) -> str:
-        """Name a call by its content, and by the id that it shares with others or by its time."""
-        if logged.shared_id is not None:
-            return content_id(call.request, call.response, logged.shared_id)
-        content = content_id(call.request, call.response, logged.time)
-        times = self._occurrences.count(content)
-        return sha256(f"{content} {times}".encode()).hexdigest()[:_ID_DIGITS]
-
     def report(self) -> ImportedFile:
         return ImportedFile(
             self.name,
-            self.log_format.name,
+            self.format,
             self.read,
             self.added,
             self.known,
@@ -309,31 +339,3 @@ def _time_of(logged: LoggedCall) -> float | None:
     told = (logged.time, moment(response.get("created", response.get("created_at"))))
     latest = clock.time() + _SECONDS_A_DAY
     return next((time for time in told if time is not None and _EARLIEST <= time <= latest), None)
-
-
-def _head(records: Iterator[Record]) -> list[Record]:
-    """Enough records to know the format by, and no more than fit in memory."""
-    head: list[Record] = []
-    readable = size = 0
-    for record in islice(records, _GROUP_CALLS):
-        head.append(record)
-        readable += not record.problem
-        size += record.size
-        if readable >= _HEAD_RECORDS or size > _GROUP_BYTES:
-            break
-    return head
-
-
-def _detected(name: str, head: Sequence[Record]) -> LogFormat:
-    readable = [record.value for record in head if not record.problem]
-    if not readable:
-        raise InputError(f"{name} has no record that can be read: {head[0].problem}")
-    found = detect_format(readable)
-    if found is None:
-        known = ", ".join(f"{f.name} ({f.title})" for f in FORMATS)
-        fields = ", ".join(list(readable[0])[:10])
-        raise InputError(
-            f"{name}: its format is not known (fields of the first record: {fields}): expected one "
-            f"of {known}; if it is one of them, say which: --format NAME"
-        )
-    return found

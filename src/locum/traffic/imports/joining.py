@@ -7,20 +7,21 @@ logs never reach it.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from locum.rows import BadRowError
 from locum.traffic.imports.items import BatchAnswer, BatchRequest, LoggedCall
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from locum.schema import JsonObject
 
-__all__ = ["BatchJoin", "Occurrences"]
+__all__ = ["BatchJoin", "Joined", "Occurrences"]
 
 _CACHE_KIB = 64 * 1024
-_TWICE = "its custom_id stands twice on one side: import each batch by itself"
+_TWICE = "another has its custom_id: import each batch by itself"
 
 
 def _open(table: str) -> sqlite3.Connection:
@@ -54,54 +55,91 @@ class Occurrences:
         self._connection.close()
 
 
+class Joined(NamedTuple):
+    """A call of a batch from its two halves, or a half that cannot be used.
+
+    Args:
+        file: Which of the files holds the half that came later.
+        place: Where in that file.
+        call: The call; ``None`` where the half cannot be used.
+        problem: Why it cannot.
+        size: About how many bytes it takes.
+    """
+
+    file: int
+    place: int
+    call: LoggedCall | None
+    problem: str
+    size: int
+
+
 class BatchJoin:
-    """Puts the two halves of a batch's calls together, whichever comes first."""
+    """Puts the two halves of a batch's calls together, whichever comes first.
+
+    Batches repeat each other's ids, as many count from one, and nothing else tells which of two
+    results belongs to which of two requests: so no call is made before all files are known.
+    """
 
     def __init__(self) -> None:
         self._connection = _open(
-            "CREATE TABLE waiting (key TEXT PRIMARY KEY, side TEXT NOT NULL, half BLOB NOT NULL) "
-            "WITHOUT ROWID"
+            "CREATE TABLE halves (number INTEGER PRIMARY KEY, key TEXT NOT NULL, "
+            "asked INTEGER NOT NULL, file INTEGER NOT NULL, place INTEGER NOT NULL, "
+            "half BLOB NOT NULL)"
         )
 
-    def add(self, source: str, half: BatchRequest | BatchAnswer) -> LoggedCall | None:
-        """Return the whole call, or ``None`` while its other half is missing.
+    def add(self, source: str, half: BatchRequest | BatchAnswer, file: int, place: int) -> None:
+        """Remember a half.
 
-        Raises:
-            BadRowError: Another request, or another answer, of the same ``custom_id`` waits: which
-                of them belongs to which cannot be told, so none of them is used.
+        Args:
+            source: The name of its file's format.
+            half: The half.
+            file: Which of the files holds it.
+            place: Where in that file.
         """
-        key = f"{source}:{half.key}"
-        side = type(half).__name__
-        row = self._connection.execute(
-            "SELECT side, half FROM waiting WHERE key = ?", (key,)
-        ).fetchone()
-        if row is None:
-            waiting = (key, side, orjson.dumps(half._asdict()))
-            self._connection.execute("INSERT INTO waiting VALUES (?, ?, ?)", waiting)
-            return None
-        if row[0] in (side, "both"):
-            self._connection.execute("UPDATE waiting SET side = 'both' WHERE key = ?", (key,))
-            raise BadRowError(_TWICE)
-        self._connection.execute("DELETE FROM waiting WHERE key = ?", (key,))
-        other = orjson.loads(row[1])
-        if isinstance(half, BatchRequest):
-            return _joined(half, BatchAnswer(**other))
-        return _joined(BatchRequest(**other), half)
+        key, asked = f"{source}:{half.key}", isinstance(half, BatchRequest)
+        row = (key, asked, file, place, orjson.dumps(half._asdict()))
+        self._connection.execute("INSERT INTO halves VALUES (NULL, ?, ?, ?, ?, ?)", row)
+
+    def calls(self) -> Iterator[Joined]:
+        """Yield the calls that are whole, and the halves that others repeat, as they came."""
+        self._connection.execute(
+            "CREATE TABLE keys AS SELECT key, sum(asked) AS asked, sum(1 - asked) AS answered, "
+            "min(number) AS first, max(number) AS last FROM halves GROUP BY key"
+        )
+        self._connection.execute("CREATE UNIQUE INDEX by_key ON keys (key)")
+        rows = self._connection.execute(
+            "SELECT file, place, first, last, keys.asked > 1 OR answered > 1 "
+            "FROM halves JOIN keys USING (key) "
+            "WHERE keys.asked > 1 OR answered > 1 OR (first < last AND number = last) "
+            "ORDER BY number"
+        )
+        for file, place, first, last, repeated in rows:
+            if repeated:
+                yield Joined(file, place, None, _TWICE, 0)
+            else:
+                yield Joined(file, place, *self._join(first, last))
 
     def waiting(self) -> tuple[int, int]:
         """Return how many requests lack an answer, and how many answers a request."""
         query = (
-            "SELECT count(*) FILTER (WHERE side = ?), count(*) FROM waiting WHERE side <> 'both'"
+            "SELECT count(*) FILTER (WHERE asked = 1 AND answered = 0), "
+            "count(*) FILTER (WHERE asked = 0 AND answered = 1) FROM keys"
         )
-        row = self._connection.execute(query, (BatchRequest.__name__,)).fetchone()
-        return row[0], row[1] - row[0]
+        unanswered, unasked = self._connection.execute(query).fetchone()
+        return unanswered, unasked
 
     def close(self) -> None:
         """Forget everything."""
         self._connection.close()
 
+    def _join(self, first: int, last: int) -> tuple[LoggedCall, str, int]:
+        query = "SELECT half FROM halves WHERE number IN (?, ?) ORDER BY asked DESC"
+        asked, answered = (row[0] for row in self._connection.execute(query, (first, last)))
+        request, answer = BatchRequest(**orjson.loads(asked)), BatchAnswer(**orjson.loads(answered))
+        return _to_call(request, answer), "", len(asked) + len(answered)
 
-def _joined(request: BatchRequest, answer: BatchAnswer) -> LoggedCall:
+
+def _to_call(request: BatchRequest, answer: BatchAnswer) -> LoggedCall:
     body: JsonObject = request.request
     return LoggedCall(
         endpoint=request.endpoint,
