@@ -22,7 +22,7 @@ from locum.dataset import examples_of_calls
 from locum.errors import InputError, UsageError
 from locum.store import CallFilter, CallStore, Naming, open_database
 from locum.traffic import input_text
-from locum.traffic.imports import FORMATS, import_calls
+from locum.traffic.imports import FORMATS, import_calls, records
 from locum.traffic.imports.entries import _Scanner, find_list, split_entries
 from tests.importing import REDACTOR, calls_of, lines, pair, take, write
 
@@ -98,7 +98,6 @@ BAD_LINES = {
     "NaN": b'{"request": NaN}',
     "half a surrogate pair": b'{"request": "\\ud800"}',
     "a key twice": b'{"request": 1, "request": 2}',
-    "longer than 10 MB": b'{"request": "' + b"x" * 10_000_001 + b'"}',
     "200 deep": b'{"request":' * 100_000 + b"1" + b"}" * 100_000,
     "no object": b"[1]",
     "control character": b'{"request": "\x01"}',
@@ -117,6 +116,24 @@ def test_a_bad_line_is_counted_and_stops_nothing(
     (file,) = take(store, write(tmp_path / "a.jsonl", content)).files
     assert file.added == 2
     assert list(file.skipped.lines.values()) == [[2, 4]]
+
+
+def test_a_line_of_all_that_the_gateway_takes_is_read(store: CallStore, tmp_path: Path) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 33_000_000}}
+    record = pair("a")
+    record["request"]["messages"][0]["content"] = [{"type": "text", "text": "a"}, image]
+    (file,) = take(store, write(tmp_path / "a.jsonl", lines(record, pair("b")))).files
+    assert (file.added, file.skipped.total) == (2, 0)
+
+
+def test_a_line_that_is_too_long_is_counted_and_stops_nothing(
+    store: CallStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_LONGEST_LINE", 1_000_000)
+    long = pair("x" * 1_000_000)
+    path = write(tmp_path / "a.jsonl", lines(pair("a"), long, pair("b"), long))
+    (file,) = take(store, path).files
+    assert (file.added, list(file.skipped.lines.values())) == (2, [[2, 4]])
 
 
 def test_a_bad_line_stops_a_strict_import(store: CallStore, tmp_path: Path) -> None:

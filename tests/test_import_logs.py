@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +127,98 @@ def test_numbers_of_more_than_64_bits_count_as_missing(
     told: JsonObject = {"messages": MESSAGES, "response": "shipping", **dict.fromkeys(named, much)}
     facts = only(store, tmp_path, told).facts
     assert (facts.status, facts.latency_ms, facts.cost_usd, facts.input_tokens) == (None,) * 4
+
+
+# Bedrock
+
+
+def invocation(model: str, sent: JsonObject, came: JsonObject) -> JsonObject:
+    """An entry of the log of model invocations."""
+    return {
+        "schemaType": "ModelInvocationLog",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "requestId": "r",
+        "modelId": model,
+        "input": {"inputBodyJson": sent, "inputTokenCount": 60},
+        "output": {"outputBodyJson": came, "outputTokenCount": 4},
+    }
+
+
+@pytest.mark.parametrize(
+    ("sent", "came"),
+    [
+        (
+            {"inputText": "Where is it?", "textGenerationConfig": {"maxTokenCount": 5}},
+            {"results": [{"outputText": "shipping", "completionReason": "FINISH"}]},
+        ),
+        ({"inputText": "Where is it?"}, {"results": [{"outputText": "shipping"}]}),
+        (
+            {"message": "Where is it?", "chat_history": [{"role": "USER", "message": "Hi"}]},
+            {"text": "shipping", "finish_reason": "COMPLETE"},
+        ),
+        ({"prompt": "Where is it?"}, {"generations": [{"text": "shipping"}]}),
+        ({"prompt": "Where is it?"}, {"generation": "shipping", "stop_reason": "stop"}),
+    ],
+)
+def test_models_of_bedrock_with_bodies_of_their_own(
+    store: CallStore, tmp_path: Path, sent: JsonObject, came: JsonObject
+) -> None:
+    call = only(store, tmp_path, invocation("m", sent, came))
+    assert said_in(call) == ("Where is it?", "shipping")
+    assert (call.facts.input_tokens, call.facts.output_tokens) == (60, 4)
+
+
+def test_embeddings_of_bedrock(store: CallStore, tmp_path: Path) -> None:
+    sent, came = {"inputText": "a parcel", "dimensions": 256}, {"embedding": [0.5]}
+    call = only(store, tmp_path, invocation("amazon.titan-embed-text-v2:0", sent, came))
+    assert (call.facts.endpoint, call.facts.preview) == ("embeddings", "a parcel")
+
+
+def test_what_cloudwatch_prints(store: CallStore, tmp_path: Path) -> None:
+    sent, came = {"prompt": "Where is it?"}, {"generation": "shipping"}
+    logged = [
+        {"timestamp": 1_767_225_600_000, "message": json.dumps(invocation("m", sent, came) | own)}
+        for own in ({}, {"requestId": "s"})
+    ]
+    path = write(tmp_path / "a.json", json.dumps({"events": logged}, indent=4))
+    (file,) = take(store, path, format=None).files
+    assert (file.format, file.added) == ("bedrock", 2)
+    assert said_in(calls_of(store)[0]) == ("Where is it?", "shipping")
+
+
+def test_images_of_bedrock_are_counted_alone(store: CallStore, tmp_path: Path) -> None:
+    sent = {"taskType": "TEXT_IMAGE", "textToImageParams": {"text": "a parcel"}}
+    record = invocation("amazon.nova-canvas-v1:0", sent, {"images": ["AAAA"]})
+    (file,) = take(store, write(tmp_path / "a.jsonl", lines(record))).files
+    assert (file.added, file.other, file.skipped.total) == (0, 1, 0)
+
+
+# Lines and tables of an application's own
+
+
+def test_talks_that_end_with_the_answer_tell_what_stands_beside_them(
+    store: CallStore, tmp_path: Path
+) -> None:
+    said = [*MESSAGES, {"role": "assistant", "content": "shipping"}]
+    own = {"timestamp": "2026-01-01T00:00:00Z", "user_id": "u1", "id": "row1", "latency_ms": 7}
+    line = {"messages": said, "model": "gpt-4o-mini", **own, "usage": ANSWER["usage"]}
+    call = only(store, tmp_path, line)
+    assert call.request == {"model": "gpt-4o-mini", "messages": MESSAGES}
+    facts = call.facts
+    assert (facts.time, facts.latency_ms, facts.source) == (1_767_225_600, 7, "fine-tuning")
+    assert (facts.input_tokens, facts.output_tokens) == (60, 4)
+
+
+@pytest.mark.parametrize("answer", ["shipping", json.dumps(ANSWER)])
+def test_a_table_with_messages_in_a_column(store: CallStore, tmp_path: Path, answer: str) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["created_at", "model", "messages", "temperature", "tools", "response"])
+        sent = json.dumps(MESSAGES)
+        rows.writerow(["2026-01-01T00:00:00Z", "gpt-4o-mini", sent, "0.0", "", answer])
+    take(store, path)
+    [call] = calls_of(store)
+    assert call.request == {"model": "gpt-4o-mini", "messages": MESSAGES, "temperature": 0}
+    assert said_in(call) == ("Where is it?", "shipping")
+    assert (call.facts.time, call.facts.source) == (1_767_225_600, "pairs")

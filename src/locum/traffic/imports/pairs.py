@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.rows import to_number
 from locum.traffic.apis import find_endpoint
 from locum.traffic.apis.lenient import as_object, objects
 from locum.traffic.imports.bodies import outcome_of, to_answer, to_request, with_logged_usage
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from locum.schema import JsonObject
 
-__all__ = ["PAIRS"]
+__all__ = ["PAIRS", "parameters"]
 
 _BODIES = ("request", "request_body", "requestBody", "body", "req")
 _INPUTS = ("input", "prompt")
@@ -51,6 +52,8 @@ _PARAMETERS = (
         *("structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar"),
     }
 )
+# Those that are numbers.
+_NUMBERS = SETTINGS - {"stop", "reasoning_effort", "verbosity"} | {"seed", "n"}
 
 
 class _Part(NamedTuple):
@@ -63,7 +66,7 @@ def _matches(record: JsonObject) -> bool:
     answer = decoded(first(record, *_RESPONSES))
     if not (isinstance(answer, (dict, list)) or (answer and isinstance(answer, str))):
         return answer is None and "request" in record and first(record, *_ERRORS) is not None
-    if isinstance(record.get("messages"), list):
+    if isinstance(decoded(record.get("messages")), list):
         return True
     body = _opened(first(record, *_BODIES, *_INPUTS)).body
     messages = as_object(body).get("messages", body)
@@ -88,8 +91,9 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     if find_endpoint(path, {}, None) is None:
         return
     is_body = first(record, *_BODIES) is not None
-    flat = isinstance(record.get("messages"), list)
-    request = _parameters(record) if flat else to_request(sent.body, is_body=is_body)
+    record = {**record, "messages": decoded(record.get("messages"))}
+    flat = isinstance(record["messages"], list)
+    request = parameters(record) if flat else to_request(sent.body, is_body=is_body)
     if "model" not in request and word(record.get("model")):
         request = {"model": record["model"], **request}
     answer = to_answer(came.body)
@@ -114,9 +118,21 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
     )
 
 
-def _parameters(record: JsonObject) -> JsonObject:
-    """The request of a line that has its parts beside what else an application notes down."""
-    return {name: value for name, value in record.items() if name in _PARAMETERS}
+def parameters(record: JsonObject) -> JsonObject:
+    """Return the request of a line that has its parts beside what an application notes down."""
+    return {
+        name: _number(value) if name in _NUMBERS else decoded(value)
+        for name, value in record.items()
+        if name in _PARAMETERS and value != ""
+    }
+
+
+def _number(value: object) -> object:
+    """A number as it was sent, which a table writes as text."""
+    number = to_number(value) if isinstance(value, str) else None
+    if number is None:
+        return value
+    return int(number) if number.is_integer() else number
 
 
 def _id(record: JsonObject) -> str | None:

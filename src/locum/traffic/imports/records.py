@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "Records", "read_records"]
 
-_LONGEST_LINE = 10_000_000
+# More than the gateway takes of a request and its answer together, so that each export is read.
+_LONGEST_LINE = 100_000_000
+# A quote that is not closed takes this much of a table with it.
+_LONGEST_FIELD = 10_000_000
 _TOO_LONG = f"longer than {_LONGEST_LINE // 1_000_000} MB"
 _NO_OBJECT = "not a JSON object"
 _BAD_TEXT = "not valid UTF-8"
@@ -108,23 +111,26 @@ def _to_record(place: int, text: bytes) -> Record:
 def _lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes, str]]:
     """Number, bytes and problem of each line, holding never more than the longest one."""
     number = 0
-    rest = b""
-    too_long = False
+    rest: list[bytes] = []
+    held = 0
     broken = ""
     try:
         for piece in pieces:
-            *ended, rest = (rest + piece).split(b"\n")
-            for line in ended:
+            *ended, last = piece.split(b"\n")
+            for end in ended:
                 number += 1
-                problem = _TOO_LONG if too_long or len(line) > _LONGEST_LINE else ""
-                yield number, b"" if problem else line, problem
-                too_long = False
-            if len(rest) > _LONGEST_LINE:
-                too_long, rest = True, b""
+                too_long = held + len(end) > _LONGEST_LINE
+                yield number, b"" if too_long else b"".join([*rest, end]), _TOO_LONG * too_long
+                rest, held = [], 0
+            held += len(last)
+            if held > _LONGEST_LINE:
+                rest = []
+            else:
+                rest.append(last)
     except BrokenOffError as error:
         broken = str(error)
-    if rest or too_long or broken:
-        yield number + 1, rest, broken or _TOO_LONG * too_long
+    if held or broken:
+        yield number + 1, b"".join(rest), broken or _TOO_LONG * (held > _LONGEST_LINE)
 
 
 def _entries(pieces: Iterable[bytes], found: bytes | None) -> Iterator[Record]:
@@ -139,7 +145,7 @@ def _table_rows(source: Source) -> Iterator[Record]:
     header = source.head.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = find_delimiter(header, source.delimiter)
     broken: list[str] = []
-    rows = CsvRows(_text_lines(source.pieces, broken), delimiter, _LONGEST_LINE)
+    rows = CsvRows(_text_lines(source.pieces, broken), delimiter, _LONGEST_FIELD)
     while True:
         try:
             line, row = next(rows)
