@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from locum.errors import InputError
 from locum.traffic import instruction
 from tests.importing import calls_of, lines, said_in, take, write
 
@@ -222,3 +223,54 @@ def test_a_table_with_messages_in_a_column(store: CallStore, tmp_path: Path, ans
     assert call.request == {"model": "gpt-4o-mini", "messages": MESSAGES, "temperature": 0}
     assert said_in(call) == ("Where is it?", "shipping")
     assert (call.facts.time, call.facts.source) == (1_767_225_600, "pairs")
+
+
+def test_answers_of_ollama(store: CallStore, tmp_path: Path) -> None:
+    message = {"role": "assistant", "content": "shipping"}
+    answer = {"model": "llama3", "created_at": "2026-01-01T00:00:00.25Z", "message": message}
+    counts = {"done": True, "done_reason": "stop", "prompt_eval_count": 60, "eval_count": 4}
+    record = {"request": {"model": "llama3", "messages": MESSAGES}, "response": answer | counts}
+    call = only(store, tmp_path, record)
+    assert said_in(call) == ("Where is it?", "shipping")
+    facts = call.facts
+    assert (facts.time, facts.input_tokens, facts.output_tokens) == (1_767_225_600.25, 60, 4)
+
+
+# Times and tables as tools write them
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-01 00:00:00 UTC",
+        "2026-01-01 00:00:00.000000 UTC",
+        "Thu, 01 Jan 2026 00:00:00 GMT",
+        "Thu, 01 Jan 2026 01:00:00 +0100",
+        {"$date": "2026-01-01T00:00:00Z"},
+    ],
+)
+def test_times_as_databases_and_headers_write_them(
+    store: CallStore, tmp_path: Path, time: object
+) -> None:
+    line = {"timestamp": time, "messages": MESSAGES, "response": "shipping"}
+    assert only(store, tmp_path, line).facts.time == 1_767_225_600
+    assert store.untimed() == frozenset()
+
+
+@pytest.mark.parametrize("before", ["sep=;\n", "sep=;\r\n", "\n\n", "\ufeffsep=;\n"])
+def test_what_stands_before_a_header(store: CallStore, tmp_path: Path, before: str) -> None:
+    content = f"{before}text;answer\nWhere is it, please?;shipping\n"
+    (file,) = take(store, write(tmp_path / "a.csv", content)).files
+    assert (file.added, file.skipped.total) == (1, 0)
+    assert said_in(calls_of(store)[0]) == ("Where is it, please?", "shipping")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"PAR1", "is Parquet: "), (b"PK\x03\x04", "a ZIP archive"), (b"\xfd7zXZ\0", "by XZ")],
+)
+def test_files_of_other_kinds_are_named(
+    store: CallStore, tmp_path: Path, start: bytes, kind: str
+) -> None:
+    with pytest.raises(InputError, match=kind):
+        take(store, write(tmp_path / "a.jsonl", start + b"\0" * 20))

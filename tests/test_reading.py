@@ -283,14 +283,17 @@ def test_rows_of_json_that_are_not_usable_are_counted(
     assert result.skipped.total == 1
 
 
+NO_TIME = "a time is neither ISO 8601 nor seconds since 1970: write it as 2026-01-31T09:30:00Z"
+
+
 @pytest.mark.parametrize(
     ("kind", "column", "value", "reason"),
     [
         ("latency_ms", "latency_ms", -1, "a latency or a cost is not a number of zero or more"),
         ("cost_usd", "cost", "$0.0031", "a latency or a cost is not a number of zero or more"),
         ("cost_usd", "cost", "inf", "a latency or a cost is not a number of zero or more"),
-        ("time", "created", "3/14/2026 10:00", "a time is neither ISO 8601 nor seconds since 1970"),
-        ("time", "time", "nan", "a time is neither ISO 8601 nor seconds since 1970"),
+        ("time", "created", "3/14/2026 10:00", NO_TIME),
+        ("time", "time", "nan", NO_TIME),
         ("human", "gold", ["x"], "an answer is neither a string, a number nor an object"),
         (
             "soft_label",
@@ -465,3 +468,8 @@ def test_a_blank_line_of_a_table_of_one_column_is_a_row(tmp_path: Path) -> None:
     assert read.skipped.lines == {"the text is empty": [3]}
     wider = write(tmp_path, "b.csv", "text,label\nfine,a\n\nlast,b\n")
     assert read_texts(wider) == ["fine", "last"]
+
+
+def test_a_table_with_excels_note_before_its_header(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "sep=;\ntext;answer\nWhere is it, please?;shipping\n")
+    assert read_examples(path).examples == [Example("Where is it, please?", answer="shipping")]

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -47,6 +48,8 @@ _SHOWN_LINES = 3
 _FINER = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 _DELIMITERS = ",;\t"
+_NOTE = "sep="
+_NAMED_UTC = re.compile(r"(?<=\d) ?(UTC|GMT)$")
 _QUOTED = re.compile(r'"[^"]*"')
 
 T = TypeVar("T")
@@ -136,8 +139,8 @@ class CsvRows:
         Raises:
             csv.Error: It is not valid CSV, or the header names a column twice.
         """
-        if self._header is None:
-            self._header = next(self._reader)
+        while not self._header:
+            self._header = _without_note(next(self._reader))
         header, values = self._header, next(self._reader)
         while not values and len(header) != 1:
             values = next(self._reader)
@@ -150,13 +153,20 @@ class CsvRows:
         return self.line, dict(zip(header, values, strict=True))
 
 
+def _without_note(header: list[str]) -> list[str]:
+    """Nothing, where the line before a header says what stands between fields, as Excel's does."""
+    return [] if header and header[0].startswith(_NOTE) else header
+
+
 def find_delimiter(header: str, usual: str | None) -> str:
     """Return what stands between the fields of a table, by its header.
 
     Args:
-        header: Its first line.
+        header: Its first line, or one before it that says so (``sep=;``).
         usual: What stands there in tables of this kind; it is taken where the header has it.
     """
+    if header.startswith(_NOTE) and header[len(_NOTE) :][:1] in _DELIMITERS:
+        return header[len(_NOTE)]
     plain = _QUOTED.sub("", header)
     if usual is not None and usual in plain:
         return usual
@@ -227,16 +237,27 @@ def to_time(value: object) -> float:
     A number counts milliseconds, microseconds or nanoseconds where its size says so.
 
     Raises:
-        BadRowError: It is neither ISO 8601 nor a number.
+        BadRowError: It is neither ISO 8601, nor as e-mail writes times, nor a number.
     """
     number = to_number(value)
     if number is not None and math.isfinite(number):
         return number * next((scale for least, scale in _FINER if abs(number) >= least), 1.0)
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise BadRowError("a time is neither ISO 8601 nor seconds since 1970") from None
+    moment = _read_time(str(value).strip())
+    if moment is None:
+        raise BadRowError(
+            "a time is neither ISO 8601 nor seconds since 1970: write it as 2026-01-31T09:30:00Z"
+        )
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _read_time(text: str) -> datetime | None:
+    """Read ISO 8601, also with UTC by name as BigQuery writes it, or what RFC 2822 says."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return read(_NAMED_UTC.sub("+00:00", text))
+        except ValueError:
+            continue
+    return None
 
 
 def to_number(value: object) -> float | None:

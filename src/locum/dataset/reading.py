@@ -181,7 +181,7 @@ def numbered_rows(path: str | Path, encoding: str) -> Iterator[NumberedRow]:
         lines = enumerate(text.removesuffix("\n").split("\n") if text else (), start=1)
         return ((number, {"text": line.rstrip("\r")}) for number, line in lines)
     usual = "\t" if ending == ".tsv" else ","
-    return _csv_rows(path, text, find_delimiter(text.partition("\n")[0], usual))
+    return _csv_rows(path, text, find_delimiter(text.lstrip("\r\n").partition("\n")[0], usual))
 
 
 def is_of_json_lines(path: Path) -> bool:

@@ -75,7 +75,7 @@ def to_answer(given: object) -> Assembled:
         return Assembled(None, whole=False)
     if isinstance(value, dict) and _is_response(value):
         return Assembled(value, whole=True)
-    return _of_stream(value) or Assembled(_of_messages(value), whole=True)
+    return _of_ollama(value) or _of_stream(value) or Assembled(_of_messages(value), whole=True)
 
 
 def outcome_of(
@@ -172,6 +172,19 @@ def _holds_error(body: JsonObject) -> bool:
     error = body.get("error")
     named = isinstance(error, (dict, str)) and bool(error)
     return named and not any(body.get(name) for name in ("choices", "output", "content"))
+
+
+def _of_ollama(value: object) -> Assembled | None:
+    """The answer of Ollama's own API."""
+    body = as_object(value)
+    message = as_object(body.get("message"))
+    if "done" not in body or not _is_message(message):
+        return None
+    choice = {"index": 0, "message": message, "finish_reason": body.get("done_reason")}
+    told = {name: body[name] for name in ("model", "created_at") if name in body}
+    counts = (body.get("prompt_eval_count"), body.get("eval_count"))
+    response = with_usage({**told, "choices": [choice]}, *counts)
+    return Assembled(response, whole=body["done"] is True)
 
 
 def _of_stream(value: object) -> Assembled | None:

@@ -142,7 +142,7 @@ def _entries(pieces: Iterable[bytes], found: bytes | None) -> Iterator[Record]:
 
 
 def _table_rows(source: Source) -> Iterator[Record]:
-    header = source.head.partition(b"\n")[0].decode("utf-8", "replace")
+    header = source.head.lstrip(b"\r\n").partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = find_delimiter(header, source.delimiter)
     broken: list[str] = []
     rows = CsvRows(_text_lines(source.pieces, broken), delimiter, _LONGEST_FIELD)

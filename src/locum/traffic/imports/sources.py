@@ -23,7 +23,14 @@ STANDARD_INPUT = "-"
 _PIECE = 1 << 18
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _GZIP = b"\x1f\x8b"
-_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_OTHERS = {
+    b"\x28\xb5\x2f\xfd": "packed by Zstandard: unpack it first (zstd -d)",
+    b"\xfd7zXZ\0": "packed by XZ: unpack it first (xz -d)",
+    b"BZh91AY&SY": "packed by bzip2: unpack it first (bzip2 -d)",
+    b"PK\x03\x04": "a ZIP archive or a workbook: unpack it first (unzip), or save it as CSV",
+    b"PAR1": "Parquet: write it as JSON lines first, as locum calls export calls.jsonl does",
+}
+_LONGEST_START = max(map(len, _OTHERS))
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _LINES = (".jsonl", ".ndjson")
 _CUT_OFF = "the file ends here: it is cut off or damaged"
@@ -75,9 +82,10 @@ def open_source(path: Path) -> Iterator[Source]:
 
 
 def _source(name: str, stream: io.BufferedReader, suffix: str, changed: float | None) -> Source:
-    start = stream.peek(len(_ZSTANDARD))
-    if start.startswith(_ZSTANDARD):
-        raise InputError(f"{name} is packed by Zstandard: unpack it first (zstd -d)")
+    start = stream.peek(_LONGEST_START)
+    for other, kind in _OTHERS.items():
+        if start.startswith(other):
+            raise InputError(f"{name} is {kind}")
     packed = start.startswith(_GZIP)
     pieces = _in_utf8(_pieces(gzip.GzipFile(fileobj=stream) if packed else stream))
     head = b""

@@ -73,7 +73,12 @@ def whole_number(value: object) -> int | None:
 
 
 def moment(value: object) -> float | None:
-    """Return seconds since 1970, from ISO 8601 or from a number of s, ms, us or ns since then."""
+    """Return seconds since 1970, from ISO 8601 or from a number of s, ms, us or ns since then.
+
+    MongoDB writes it as the one value of an object.
+    """
+    if isinstance(value, dict):
+        value = value.get("$date")
     if value is None or isinstance(value, bool):
         return None
     try:
