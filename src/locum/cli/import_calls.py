@@ -87,8 +87,8 @@ def _to_json(report: ImportReport) -> str:
 
 def _told_untimed(count: int) -> str:
     return (
-        f"nothing tells when {count:,} calls were sent, such as a field time or timestamp in ISO "
-        "8601 or seconds since 1970: they have the time at which their file was "
+        f"nothing tells when {count:,} calls were sent, as a field time or timestamp in ISO 8601 "
+        "or in seconds since 1970 would: they have the time at which their file was "
         "last written, an audit sees no pace in them, and a student of them is certified on inputs "
         "drawn at random, not on the newest"
     )

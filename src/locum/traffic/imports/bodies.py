@@ -181,7 +181,7 @@ def _of_ollama(value: object) -> Assembled | None:
     if "done" not in body or not _is_message(message):
         return None
     choice = {"index": 0, "message": message, "finish_reason": body.get("done_reason")}
-    told = {name: body[name] for name in ("model", "created_at") if name in body}
+    told: JsonObject = {name: body[name] for name in ("model", "created_at") if name in body}
     counts = (body.get("prompt_eval_count"), body.get("eval_count"))
     response = with_usage({**told, "choices": [choice]}, *counts)
     return Assembled(response, whole=body["done"] is True)
