@@ -210,6 +210,14 @@ def test_talks_that_end_with_the_answer_tell_what_stands_beside_them(
     assert (facts.input_tokens, facts.output_tokens) == (60, 4)
 
 
+def test_an_instruction_in_json_stays_the_text_that_was_sent(
+    store: CallStore, tmp_path: Path
+) -> None:
+    told = '{"role": "clerk", "words": ["billing"]}'
+    call = only(store, tmp_path, {"system": told, "messages": MESSAGES[1:], "response": "shipping"})
+    assert str(call.request).count('["billing"]') == 1
+
+
 @pytest.mark.parametrize("answer", ["shipping", json.dumps(ANSWER)])
 def test_a_table_with_messages_in_a_column(store: CallStore, tmp_path: Path, answer: str) -> None:
     path = tmp_path / "a.csv"

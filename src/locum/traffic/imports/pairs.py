@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.rows import to_number
@@ -52,8 +53,12 @@ _PARAMETERS = (
         *("structured_outputs", "guided_json", "guided_choice", "guided_regex", "guided_grammar"),
     }
 )
-# Those that are numbers.
+# Those that are numbers, and those that are objects or lists.
 _NUMBERS = SETTINGS - {"stop", "reasoning_effort", "verbosity"} | {"seed", "n"}
+_STRUCTURES = {
+    *("messages", "tools", "functions", "tool_choice", "response_format", "stop", "metadata"),
+    *("stream_options", "logit_bias", "extra_body", "thinking"),
+}
 
 
 class _Part(NamedTuple):
@@ -121,16 +126,18 @@ def _read(record: JsonObject) -> Iterator[LoggedCall]:
 def parameters(record: JsonObject) -> JsonObject:
     """Return the request of a line that has its parts beside what an application notes down."""
     return {
-        name: _number(value) if name in _NUMBERS else decoded(value)
+        name: _sent(name, value)
         for name, value in record.items()
         if name in _PARAMETERS and value != ""
     }
 
 
-def _number(value: object) -> object:
-    """A number as it was sent, which a table writes as text."""
-    number = to_number(value) if isinstance(value, str) else None
-    if number is None:
+def _sent(name: str, value: object) -> object:
+    """A parameter as it was sent; a table writes numbers and objects as text."""
+    if name in _STRUCTURES:
+        return decoded(value)
+    number = to_number(value) if name in _NUMBERS and isinstance(value, str) else None
+    if number is None or not math.isfinite(number):
         return value
     return int(number) if number.is_integer() else number
 
