@@ -704,6 +704,21 @@ def test_deaths_of_long_ago_are_forgotten() -> None:
     assert twice.with_one(2e9) == Deaths(1, 2e9, 2e9)
 
 
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [(0, 0), (1, 0), (2, 60), (3, 120), (11, 30_720), (12, 43_200), (10**6, 43_200)],
+)
+def test_students_pause_the_longer_the_more_often_a_recorder_dies(
+    times: int, seconds: float
+) -> None:
+    deaths = Deaths(times, 0.0, 1e9)
+    assert deaths.pause_seconds == seconds
+    assert deaths.is_pause(1e9 + seconds / 2) == bool(seconds)
+    assert not deaths.is_pause(1e9 + seconds)
+    if times > 1:
+        assert deaths.with_one(1e9 + seconds).times == times + 1
+
+
 def test_what_waits_for_a_restart_is_written_before_the_end(tmp_path: Path) -> None:
     place = tmp_path / "calls.sqlite"
 

@@ -320,8 +320,9 @@ class Gateway:
 
     def _is_blind(self) -> bool:
         """Whether nobody would see, or tell, that a promise is broken."""
-        blind = max(self._roster.blind_seconds, self._recorder.failing_seconds)
-        return blind > _BLIND_SECONDS
+        recorder, most = self._recorder, _BLIND_SECONDS
+        fails = self._roster.blind_seconds > most or recorder.failing_seconds > most
+        return fails or (recorder.deaths.times > 1 and recorder.deaths.is_pause(time.time()))
 
     def _health(self) -> Health:
         """How it does at this moment."""

@@ -15,6 +15,7 @@ from locum.store.archive import (
 from locum.store.derived import DELETED, put_derived
 from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
+from locum.store.tombstones import note_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +155,7 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     database.executemany("INSERT INTO doomed (id) VALUES (?)", [(one,) for one in archived])
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
     [(imported,)] = database.execute(_IMPORTED)
+    note_deleted(database, (call_id for (call_id,) in database.execute("SELECT id FROM doomed")))
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
     students, reports, written, artefacts = (
