@@ -585,6 +585,19 @@ def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
     assert numbers(place) == {1}
 
 
+def test_a_recorder_that_reads_long_says_so_between_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[dict[str, object]]()
+    monkeypatch.setattr(RecorderEnd, "say", lambda _, **told: said.append(told))
+    with writing(tmp_path / "s") as writer:
+        writer.write([sampled(tmp_path, number) for number in range(3)], Redactor())
+        assert len(said) == 1
+        monkeypatch.setattr(recorder, "_TOLD_SECONDS", 0.0)
+        writer.write([sampled(tmp_path, number) for number in range(3, 6)], Redactor())
+    assert said[1:-1] == [{}] * 3
+
+
 def test_calls_with_one_answer_of_an_upstream_s_cache_are_all_kept(tmp_path: Path) -> None:
     place = tmp_path / "calls.sqlite"
     request = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]})
