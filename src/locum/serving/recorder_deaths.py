@@ -53,7 +53,7 @@ class Deaths(NamedTuple):
         if self.times < _SEVERAL:
             return 0.0
         doublings = min(self.times - _SEVERAL, _MOST_DOUBLINGS)
-        return min(_FIRST_PAUSE_SECONDS * 2**doublings, _LONGEST_PAUSE_SECONDS)
+        return min(_FIRST_PAUSE_SECONDS * 2.0**doublings, _LONGEST_PAUSE_SECONDS)
 
     def is_pause(self, now: float) -> bool:
         """Tell whether no student is to answer because of them."""
