@@ -585,17 +585,28 @@ def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
     assert numbers(place) == {1}
 
 
-def test_a_recorder_that_reads_long_says_so_between_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("most", [3, 1000])
+def test_a_recorder_that_reads_a_large_call_for_long_says_so_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    said = list[dict[str, object]]()
+    said, to_call = list[dict[str, object]](), recorder.to_call
+
+    def read_slowly(*given: Any) -> Call:  # noqa: ANN401 - as it is given
+        time.sleep(1)
+        return to_call(*given)
+
     monkeypatch.setattr(RecorderEnd, "say", lambda _, **told: said.append(told))
+    monkeypatch.setattr(recorder, "to_call", read_slowly)
+    monkeypatch.setattr("locum.serving.recorder_end._TOLD_SECONDS", 0.1)
+    monkeypatch.setattr("locum.serving.recorder_end._MOST_TOLD", most)
+    small = sampled(tmp_path)
     with writing(tmp_path / "s") as writer:
-        writer.write([sampled(tmp_path, number) for number in range(3)], Redactor())
+        writer.write([small], Redactor())
         assert len(said) == 1
-        monkeypatch.setattr(recorder, "_TOLD_SECONDS", 0.0)
-        writer.write([sampled(tmp_path, number) for number in range(3, 6)], Redactor())
-    assert said[1:-1] == [{}] * 3
+        writer.write([small._replace(response=b" " * 2**20 + small.response)], Redactor())
+    told = said[1:-1]
+    assert told == [{}] * len(told)
+    assert len(told) == most if most == 3 else 3 <= len(told) < 11
 
 
 def test_calls_with_one_answer_of_an_upstream_s_cache_are_all_kept(tmp_path: Path) -> None:

@@ -45,7 +45,6 @@ T = TypeVar("T")
 
 _RETRY_SECONDS = 1.0
 _RETRIES_ALONE = 30
-_TOLD_SECONDS = 5.0
 _DIGITS = 16
 # Calls come before their record where both want a processor, and leave no cycles behind.
 _NICE = 10
@@ -126,9 +125,10 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
         records = notes.take_others(records)
-        read, unread = self._read(records, redactor)
-        # What is wrong with one of these was said when its call was recorded.
-        scored, unscored = self._read(notes.scored, redactor)
+        with self._link.at_work([*records, *notes.scored]):
+            read, unread = self._read(records, redactor)
+            # What is wrong with one of these was said when its call was recorded.
+            scored, unscored = self._read(notes.scored, redactor)
         reasons = [reason for _, reason in unread]
         for record, _ in unread:
             notes.take_cost(record)
@@ -166,14 +166,9 @@ class _Writer:
         """Return records with the calls that they are, and those that cannot be read, with why."""
         read: list[tuple[Record, Call]] = []
         unread: list[tuple[Record, str]] = []
-        told = time.monotonic()
         for record in records:
             with suppress(AttributeError):
                 os.sched_yield()
-            if time.monotonic() - told > _TOLD_SECONDS:
-                # One that says nothing for long counts as failing.
-                self._link.say()
-                told = time.monotonic()
             try:
                 read.append((record, to_call(record, redactor, self._prices)))
             except Exception as error:  # noqa: BLE001 - no call may stop the ones after it
