@@ -31,7 +31,7 @@ from locum.serving.metrics import Metrics
 from locum.serving.recorder_deaths import NO_DEATHS, Deaths, tell_deaths
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
-from locum.serving.records import Record
+from locum.serving.records import Record, to_call
 from locum.serving.spending import Reservation
 from locum.store import (
     CallFilter,
@@ -589,14 +589,14 @@ def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
 def test_a_recorder_that_reads_a_large_call_for_long_says_so_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    said, to_call = list[dict[str, object]](), recorder.to_call
+    said = list[dict[str, object]]()
 
     def read_slowly(*given: Any) -> Call:  # noqa: ANN401 - as it is given
         time.sleep(1)
         return to_call(*given)
 
     monkeypatch.setattr(RecorderEnd, "say", lambda _, **told: said.append(told))
-    monkeypatch.setattr(recorder, "to_call", read_slowly)
+    monkeypatch.setattr("locum.serving.recorder.to_call", read_slowly)
     monkeypatch.setattr("locum.serving.recorder_end._TOLD_SECONDS", 0.1)
     monkeypatch.setattr("locum.serving.recorder_end._MOST_TOLD", most)
     small = sampled(tmp_path)
