@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from locum.config import LimitSettings
 from locum.serving.client import ClientConnection
 from locum.serving.known_heads import KnownHeads
+from locum.serving.outbox import Outbox
 from locum.serving.routing import Caller
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Echo:
 
     limits = LimitSettings()
     heads = KnownHeads()
+    outbox = Outbox()
     stopping = False
 
     def opened(self, connection: ClientConnection) -> bool:

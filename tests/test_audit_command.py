@@ -215,6 +215,13 @@ def test_without_prices_tasks_are_ranked_by_calls(tmp_path: Path) -> None:
     assert b"no call has a known cost" in done.stderr
 
 
+def test_calls_of_no_task_are_not_said_to_have_no_cost(tmp_path: Path) -> None:
+    home = fill(tmp_path / "home", coin_calls(4, 0))
+    done = run("audit", "--no-probe", "--quiet", "--home", str(home), folder=tmp_path)
+    assert b"no task: 4 calls, $" in done.stdout
+    assert done.stderr == b""
+
+
 def test_an_empty_store_is_refused_with_the_cure(tmp_path: Path) -> None:
     home = fill(tmp_path / "home", [])
     assert "locum gateway" in refusal(home, "audit", "--quiet")

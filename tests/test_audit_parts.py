@@ -15,6 +15,7 @@ from benchmarks.audit_mixture import ONE_OFF
 from locum.audit import discover, remember_tasks
 from locum.audit.asked import Asked, ask
 from locum.audit.measures import Told, measure, narrowness, output_kind
+from locum.audit.replaced import Replacement
 from locum.audit.sampling import Drawn, Stratum, Sums, draw_calls, read_strata, scaled, union_of
 from locum.audit.volumes import share_of, volume_of
 from locum.cli.task_inputs import read_inputs
@@ -120,6 +121,18 @@ def test_a_log_that_tells_days_tells_a_pace_and_times_that_were_made_up_tell_non
     made_up = {(one.id, one.time) for one in read[:500]}
     assert not volume_of(sums, read, end, exact=True, made_up=made_up).timed
     assert volume_of(sums, read, end, exact=True, made_up=set(list(made_up)[:400])).timed
+
+
+def test_a_model_that_was_replaced_is_found_by_what_answered() -> None:
+    read = [
+        one._replace(time=START + number, answered_by=f"version {number // 60}", id=str(number))
+        for number, one in enumerate(asked_of(["a"] * 100))
+    ]
+    sums = sums_of(100, START, START + 99)
+    found = volume_of(sums, read, START + 99, exact=True).replacement
+    assert found == Replacement("version 1", START + 60, 40, "version 0", 60)
+    made_up = {(one.id, one.time) for one in read[60:]}
+    assert volume_of(sums, read, START + 99, exact=True, made_up=made_up).replacement is None
 
 
 def test_a_call_that_came_long_before_the_others_is_of_no_pace() -> None:

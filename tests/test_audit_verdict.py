@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locum.audit import Foresight, Probe, ProbePoint, StandIn, TrafficTask, discover
+from locum.audit import (
+    Foresight,
+    Probe,
+    ProbePoint,
+    Replacement,
+    StandIn,
+    TrafficTask,
+    discover,
+)
 from locum.audit.hints import batch_hint, busy_hours, cache_hint, label_hint
 from locum.audit.probe import farthest_calls
 from locum.audit.tasks import OutputKind, SampledCall
@@ -228,6 +236,17 @@ def test_calls_to_several_models_are_told() -> None:
     [note] = said(("gpt-4o", 0.9), ("gpt-4o-mini", 0.1))
     assert "(gpt-4o 90%, gpt-4o-mini 10%)" in note
     assert said(("gpt-4o", 0.97), ("gpt-4o-mini", 0.03)) == said(("gpt-4o", 0.6), ("", 0.4)) == []
+
+
+def test_a_model_that_was_replaced_is_told() -> None:
+    replaced = Replacement("gpt-5.2", 1_760_000_000.5, 300, "gpt-5.1", 900)
+    task = topic()._replace(volume=topic().volume._replace(replacement=replaced))
+    notes = judge(task, probed(foreseen(450, 0.5, 0.9)), PROMISE).notes
+    [note] = [note for note in notes if "--since" in note]
+    assert note.startswith(
+        "gpt-5.2 answers its calls since 2025-10-09T08:53:20Z, and most of before"
+    )
+    assert "gpt-5.1's: --since 2025-10-09T08:53:20Z judges by the new one's" in note
 
 
 def test_calls_whose_cost_is_not_known_count_as_nothing_and_are_told() -> None:

@@ -312,6 +312,25 @@ def test_a_mistake_in_redaction_is_found_before_anything_is_done(
     assert not (tmp_path / ".locum").exists()
 
 
+def test_a_standard_stream_that_is_closed_is_empty(tmp_path: Path) -> None:
+    closing = ["sh", "-c", 'exec "$0" -m locum import - <&- >&-', sys.executable]
+    done = subprocess.run(closing, cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"no call was found in -" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_read_are_not_passed_over(tmp_path: Path) -> None:
+    settings = tmp_path / "locum.toml"
+    settings.mkdir()
+    assert b"locum.toml cannot be read: Is a dir" in run("calls", folder=tmp_path, code=2).stderr
+    settings.rmdir()
+    settings.symlink_to("nowhere")
+    assert b"locum.toml cannot be read: No such" in run("calls", folder=tmp_path, code=2).stderr
+    settings.unlink()
+    assert b"there is no store" in run("calls", folder=tmp_path, code=1).stderr
+
+
 def test_an_unreachable_teacher_is_a_clear_error(tmp_path: Path) -> None:
     write_calls(tmp_path / "inputs.csv", 30)
     teacher = ["--teacher", "http://127.0.0.1:9/v1", "--model", "m", "--labels", ",".join(LABELS)]

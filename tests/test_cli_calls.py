@@ -348,6 +348,11 @@ def test_a_deletion_says_where_another_program_keeps_the_log(
 def test_a_task_without_calls_says_what_to_do(project: Path) -> None:
     done = run("distill", "unknown", folder=project, code=1)
     assert b"no recorded call of task 'unknown'" in done.stderr
+    since = ("distill", "support", "--since")
+    done = run(*since, "1s", folder=project, code=1)
+    assert b"no recorded call of task 'support' since 20" in done.stderr
+    done = run(*since, "2999-01-01", folder=project, code=2)
+    assert b"--since '2999-01-01': expected a time that has passed" in done.stderr
 
 
 def test_old_calls_are_compacted_and_still_there(project: Path) -> None:

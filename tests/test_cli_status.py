@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from locum.config import ApplicationSettings
+from locum.cli.standings import StandingsReader
+from locum.config import ApplicationSettings, RedactionSettings
 from locum.promotion import Framer, read_standings
-from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database
+from locum.store import CallStore, Shadow, ShadowStore, Tally, open_database, stream_sums
 from tests.commands import in_json, locum, refusal, run
 from tests.gateways import running_gateway, upstream_server
 from tests.promoted import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.schema import Call
-    from locum.store import Database, Grouping, Route
+    from locum.store import CallFilter, CallSums, Database, Grouping, Route
 
 HOUR, DAY = 3600, 86_400
 NEW_YEAR = 1_767_225_600  # 2026-01-01 in UTC
@@ -467,6 +468,34 @@ def test_calls_that_a_changed_prompt_leaves_to_the_teacher_are_told_of(changing:
     assert f"learn from these, locum distill {prompts[0]['fingerprint']}" in said
     with open_database(changing / "locum.sqlite") as database:
         assert [one.other_prompts for one in read_standings(database)] == [[]]
+
+
+def test_who_watches_waits_the_longer_for_other_prompts_the_longer_they_take(
+    changing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, clock, looked = changing / "locum.sqlite", [100.0], [0]
+
+    def find(database: Database, where: CallFilter) -> list[CallSums]:
+        looked[0] += 1
+        clock[0] += 1.5
+        return list(stream_sums(database, where))
+
+    monkeypatch.setattr("locum.promotion.other_prompts.stream_sums", find)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    reader = StandingsReader(place, None, None, None, RedactionSettings())
+    told = []
+    for _ in range(20):
+        [found] = reader.read()
+        told.append([prompt.calls for prompt in found.other_prompts])
+        clock[0] += 2.0
+    # It took 1.5 of 30 seconds: the next look is the 16th.
+    assert looked[0] == 2
+    assert told == [[3, 2]] * 20
+    demote(place)
+    assert [one.other_prompts for one in reader.read()] == [[]]
+    promoted = promote(place, changing / "student")
+    assert [one.artefact for one in reader.read()] == [promoted.promotion.artefact]
+    assert [one.other_prompts for one in reader.read()] == [[]]
 
 
 def test_calls_of_another_prompt_are_counted_while_the_student_stands_in(changing: Path) -> None:

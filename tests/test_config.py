@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from locum.config import StudentSettings, TeacherSettings, load_settings, load_task
+from locum.config import GatewaySettings, StudentSettings, TeacherSettings, load_settings, load_task
 from locum.errors import UsageError
 from locum.schema import OwnPrice
 
@@ -126,6 +126,32 @@ def test_what_may_be_a_secret_is_not_told(content: str, told: str, tmp_path: Pat
     message = refusal(write(tmp_path, content.format("sk-proj-SECRET123")))
     assert told in message
     assert "SECRET" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[prices.gpt-4.1]\ninput = 1\noutput = 2\n", '[prices."gpt-4.1"]'),
+        ("[tasks.v1.2]\nlabels = ['a', 'b']\n", '[tasks."v1.2"]'),
+        ("[gateway.upstreams.my.own]\nurl = 'http://h'\n", '[gateway.upstreams."my.own"]'),
+    ],
+)
+def test_a_name_that_its_dot_divides_is_told_with_its_quotes(
+    content: str, told: str, tmp_path: Path
+) -> None:
+    assert refusal(write(tmp_path, content)).endswith(f"; quote a name that holds a dot: {told}")
+
+
+def test_a_table_that_no_name_divides_is_told_without_quotes(tmp_path: Path) -> None:
+    message = refusal(write(tmp_path, "[gateway.limit]\ncalls = 5\n"))
+    assert message.endswith(
+        "no such key: expected one of " + ", ".join(GatewaySettings.model_fields)
+    )
+
+
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 5000], ids=["deep", "long"])
+def test_a_value_without_end_is_no_toml(value: str, tmp_path: Path) -> None:
+    assert "is not valid TOML" in refusal(write(tmp_path, f"x = {value}\n"))
 
 
 def test_a_path_may_be_text(tmp_path: Path) -> None:

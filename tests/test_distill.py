@@ -13,7 +13,7 @@ import pytest
 from locum.distillation import Distillation, distill, to_examples, warn_of_inputs
 from locum.distillation.splitting import divide
 from locum.errors import InputError, UsageError
-from locum.schema import Example, GenerationTask, Task
+from locum.schema import Example, GenerationTask, Task, TeacherAnswer
 from locum.teachers.given import given_answers
 from tests.traffic import LABELS, make_examples, make_task
 
@@ -333,6 +333,16 @@ def test_rounded_probabilities_of_examples_are_scaled_to_one() -> None:
     assert found is not None
     assert found.distribution is not None
     assert found.distribution == pytest.approx([p / 1.03 for p in rounded.values()])
+
+
+def test_zeros_alone_are_no_distribution() -> None:
+    """They were learned as the first label, as their largest stands there."""
+    task, examples = make_task(), make_examples(300)
+    nothing = dict.fromkeys(task.labels, 0.0)
+    with pytest.raises(InputError, match=r"is all zeros: .* or leave it out"):
+        distill(task, [Example("a text", distribution=nothing), *examples])
+    [found] = given_answers([Example("a text", "billing", nothing)], task)
+    assert found == TeacherAnswer("billing")
 
 
 @pytest.mark.parametrize("elsewhere", ["returns", "a haiku"])

@@ -1,7 +1,5 @@
 """Any torch module distilled into any other."""
 
-# ruff: noqa: SLF001 - how a batch is moved is private
-
 from __future__ import annotations
 
 from copy import deepcopy
@@ -16,7 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from locum import distill_module
 from locum.errors import UsageError
 from locum.losses import forward_kl, total_variation
-from locum.training import hinton_loss, modules
+from locum.training import hinton_loss
+from locum.training.batches import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,6 +149,48 @@ def test_parameters_of_the_teacher_may_not_learn(inputs: Tensor, teacher: nn.Mod
         distill_module(student, teacher, [inputs])
 
 
+def take_numbers(student: nn.Module, teacher: nn.Module) -> None:
+    student[0].weight.data = teacher[0].weight.data  # type: ignore[index]
+
+
+def take_parameter(student: nn.Module, teacher: nn.Module) -> None:
+    student[0].weight = nn.Parameter(teacher[0].weight)  # type: ignore[index]
+
+
+def take_state(student: nn.Module, teacher: nn.Module) -> None:
+    student.load_state_dict(teacher.state_dict(), assign=True)
+
+
+@pytest.mark.parametrize("take", [take_numbers, take_parameter, take_state])
+def test_parameters_in_the_memory_of_the_teacher_may_not_learn(
+    take: Callable[[nn.Module, nn.Module], None], inputs: Tensor, teacher: nn.Module
+) -> None:
+    """A student that starts from its teacher's weights, and not from copies of them."""
+    student = network(64, 3)
+    take(student, teacher)
+    with pytest.raises(UsageError, match=r"the teacher's too, the first 0.weight: .*deepcopy"):
+        distill_module(student, teacher, [inputs])
+    before = deepcopy(teacher.state_dict())
+    distill_module(student, deepcopy(teacher), [inputs], epochs=1)
+    assert not torch.equal(before["0.weight"], student.state_dict()["0.weight"])
+
+
+def test_statistics_in_the_memory_of_the_teacher_stay(inputs: Tensor) -> None:
+    teacher, student = normed(1), normed(2)
+    student.load_state_dict(teacher.state_dict(), assign=True)
+    student.requires_grad_(requires_grad=False)
+    student[3] = nn.Linear(16, CLASSES)
+    before = deepcopy(teacher.state_dict())
+    distill_module(student, teacher, [inputs], epochs=2)
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+
+
+def test_layers_that_have_no_size_yet_learn(inputs: Tensor, teacher: nn.Module) -> None:
+    student = nn.Sequential(nn.LazyLinear(16), nn.Tanh(), nn.LazyLinear(CLASSES))
+    first, *_, last = distill_module(student, teacher, [inputs], epochs=20)
+    assert last.loss < first.loss
+
+
 def test_what_is_told_of_an_epoch_changes_no_training(inputs: Tensor, teacher: nn.Module) -> None:
     """A callback that validates puts the student into evaluation mode, and draws."""
     told, alone = normed(3), normed(3)
@@ -185,10 +226,13 @@ def test_weights_that_the_last_step_broke_are_refused(inputs: Tensor, teacher: n
         distill_module(RootAtZero(), teacher, [inputs], epochs=1)
 
 
-def test_gradients_are_made_where_the_caller_wants_none(inputs: Tensor, teacher: nn.Module) -> None:
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_made_where_the_caller_wants_none(
+    without: Callable[[], Any], inputs: Tensor, teacher: nn.Module
+) -> None:
     alone, within = network(16, 3), network(16, 3)
     distill_module(alone, teacher, [inputs], epochs=1)
-    with torch.no_grad():
+    with without():
         distill_module(within, teacher, [inputs], epochs=1)
     torch.testing.assert_close(within[0].weight, alone[0].weight, rtol=0, atol=0)
 
@@ -278,7 +322,7 @@ def test_labels_that_are_no_numbers_of_classes_are_refused(
 
 def test_all_tensors_of_a_batch_are_moved(inputs: Tensor) -> None:
     features = {"features": inputs, "more": [inputs, (inputs, 3)]}
-    given, labels = modules._parts((features, inputs), "meta")
+    given, labels = parts_of((features, inputs), "meta")
     first, (second, number) = given["more"]
     assert labels is not None
     assert all(part.is_meta for part in (given["features"], first, second, labels))
@@ -327,12 +371,29 @@ def test_a_loss_that_breaks_stops_with_the_weights_before(
         ([(1, 2, 3)], {}, "a batch is a tuple of 3"),
         (["text"], {}, "a batch is a str, expected"),
         ([torch.zeros(2, WIDTH)], {"epochs": 0}, "epochs is 0"),
+        ([torch.zeros(2, WIDTH)], {"device": "meta"}, "device='meta' cannot be used .* 'cpu'"),
+        ([torch.zeros(2, WIDTH)], {"device": "nonsense"}, "'nonsense' cannot be used .* 'cpu'"),
         ([{"input": torch.zeros(2, WIDTH), "label": torch.zeros(2)}], {}, "expected 'labels'"),
         (TensorDataset(torch.zeros(2, WIDTH)), {}, r"logits are \[5\], .* a DataLoader"),
         (
             [torch.zeros(2, WIDTH)],
             {"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)},
             r"optimizer is an object of SGD, .* lambda parameters: SGD\(parameters, lr",
+        ),
+        (
+            [torch.zeros(2, WIDTH)],
+            {"loss": lambda given, _asked, _labels: given.sum(dim=-1)},
+            r"the loss is \[2\], expected one number .* the mean over the batch",
+        ),
+        (
+            [torch.zeros(2, WIDTH)],
+            {"loss": lambda given, _asked, _labels: given.sum().item()},
+            "the loss is float, expected one number as a tensor",
+        ),
+        (
+            [torch.zeros(2, WIDTH)],
+            {"loss": lambda given, _asked, _labels: given.detach().sum()},
+            "the loss is a number without a gradient, expected",
         ),
     ],
 )
@@ -356,6 +417,20 @@ def test_a_frozen_student_is_refused(inputs: Tensor, teacher: nn.Module) -> None
 def test_unlike_classes_are_refused(inputs: Tensor, teacher: nn.Module) -> None:
     with pytest.raises(ValueError, match="cut both"):
         distill_module(nn.Linear(WIDTH, 3), teacher, [inputs])
+
+
+def test_one_logit_of_yes_or_no_is_refused(inputs: Tensor) -> None:
+    """Its softmax is one whatever it is: nothing would be learned, at a loss of zero."""
+    with pytest.raises(ValueError, match=r"logits are \[400, 1\], .* torch.cat\("):
+        distill_module(nn.Linear(WIDTH, 1), nn.Linear(WIDTH, 1), [inputs])
+
+    def squared(given: Tensor, asked: Tensor, _labels: Tensor | None) -> Tensor:
+        return nn.functional.mse_loss(given, asked)
+
+    first, *_, last = distill_module(
+        nn.Linear(WIDTH, 1), nn.Linear(WIDTH, 1), [inputs], loss=squared, epochs=20
+    )
+    assert last.loss < first.loss
 
 
 def test_soft_targets_alone_where_there_are_no_labels(inputs: Tensor, teacher: nn.Module) -> None:

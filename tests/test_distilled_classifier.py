@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
@@ -20,11 +22,10 @@ from sklearn.preprocessing import MinMaxScaler
 
 from locum import DistilledClassifier
 from locum.errors import UsageError
-from locum.training.small_network import backward, forward, initial, shaped
+from locum.training.small_network import Scaling, backward, forward, initial, shaped
+from tests.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -141,6 +142,13 @@ def test_what_is_far_out_is_cut() -> None:
     np.testing.assert_allclose(far, held)
 
 
+def test_what_never_varies_is_only_centred() -> None:
+    """The mean of equal numbers is rounded, and so they seem to vary by 1e-16."""
+    scaling = Scaling.of(np.full((178, 1), 0.1))
+    assert scaling.scale_D.tolist() == [1.0]
+    assert abs(scaling.scaled(np.array([[0.1]])).item()) < 1e-12
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     teacher = forest()
     ends = [
@@ -161,22 +169,6 @@ def test_it_goes_where_scikit_learn_takes_classifiers() -> None:
     assert search.fit(INPUTS[FEW], LABELS[FEW]).best_params_["temperature"] in {1.0, 4.0}
     pipeline = make_pipeline(MinMaxScaler(), DistilledClassifier(teacher, hidden=8, iterations=40))
     assert pipeline.fit(INPUTS[FEW], LABELS[FEW]).predict(INPUTS[:5]).shape == (5,)
-
-
-class Table:
-    """Values with names of their columns, as tables of pandas and polars have them."""
-
-    def __init__(self, values: Floats, columns: Iterable[Any]) -> None:
-        self.values, self.columns = np.asarray(values), list(columns)
-
-    def __getitem__(self, names: list[Any]) -> Table:
-        """Return these columns in this order."""
-        places = [self.columns.index(name) for name in names]
-        return Table(self.values[:, places], names)
-
-    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> Floats:  # noqa: ANN401 - numpy's
-        """Return the values alone."""
-        return np.array(self.values, dtype=dtype, copy=copy)
 
 
 FEATURES = [f"pixel {place}" for place in range(64)]
@@ -223,6 +215,36 @@ def test_columns_that_are_not_the_classes_are_refused(columns: list[str], *, tau
         DistilledClassifier(teacher, hidden=0).fit(
             np.eye(4), labels, soft_labels=Table(np.eye(2)[[0, 1, 0, 1]], columns)
         )
+
+
+def test_columns_of_a_teacher_are_matched_by_name_too() -> None:
+    """As of one that answers with a table, whose columns stand in an order of their own."""
+    inner = LogisticRegression(max_iter=50).fit(INPUTS[:60], LABELS[:60])
+    names = [*inner.classes_[::-1]]
+
+    def predict_proba(inputs: Floats) -> Table:
+        return Table(inner.predict_proba(inputs)[:, ::-1], names)
+
+    teacher = SimpleNamespace(classes_=inner.classes_, predict_proba=predict_proba)
+    ends = [
+        DistilledClassifier(one, hidden=0, iterations=20).fit(INPUTS[:60]).predict_proba(INPUTS)
+        for one in (teacher, inner)
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    names[0] = "another"
+    with pytest.raises(UsageError, match="expected one for each class"):
+        DistilledClassifier(teacher, hidden=0).fit(INPUTS[:60])
+
+
+@pytest.mark.parametrize(
+    "inputs", [csr_array(np.eye(4)), [["a"], ["b"]], [[None, 1.0], [1.0, None]]]
+)
+def test_inputs_that_are_no_numbers_are_refused(inputs: Any) -> None:  # noqa: ANN401 - or what is none
+    with pytest.raises(UsageError, match=r"encode texts .* X.toarray\(\) of a sparse|fill in"):
+        DistilledClassifier(hidden=0).fit(inputs, soft_labels=np.eye(2))
+    student = DistilledClassifier(hidden=0).fit(np.eye(4), soft_labels=np.eye(4))
+    with pytest.raises(UsageError, match=r"encode texts .* X.toarray\(\) of a sparse|fill in"):
+        student.predict(inputs)
 
 
 def test_columns_that_are_only_numbered_are_in_the_order_of_the_classes() -> None:

@@ -444,6 +444,12 @@ def test_a_schema_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert load_schema("city.json", tmp_path) == schema
 
 
+def test_a_file_that_holds_no_schema_is_named(tmp_path: Path) -> None:
+    (tmp_path / "half.json").write_text('{"type": "obj')
+    with pytest.raises(UsageError, match=r"/half\.json: the schema .* is no JSON"):
+        load_schema("half.json", tmp_path)
+
+
 def test_a_schema_that_cannot_be_distilled_is_refused_at_once(few: Path) -> None:
     calls = ("--calls", "calls.csv", "--schema", "shop_models:Open")
     done = run("distill", "other", *calls, folder=few, code=2)

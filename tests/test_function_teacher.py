@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import subprocess
 import sys
 from collections import Counter
 from types import ModuleType
@@ -371,6 +372,35 @@ def test_of_a_script_the_function_alone_counts(
     elsewhere = RULES + "\nprint\n"
     itself = RULES.replace("in texts]", "in list(texts)]")
     assert key(RULES) == key(elsewhere) != key(itself)
+
+
+PROMPT = """
+from locum.teachers import FunctionTeacher
+from tests.test_function_teacher import TASK
+label = lambda texts: ["short" if text in {"a", "b", "c"} else "long" for text in texts]
+print(FunctionTeacher(label, "rules").identify(TASK, "a text"))
+def label(texts): return ["long" for text in texts]
+print(FunctionTeacher(label, "rules").identify(TASK, "a text"))
+class Label:
+    def __call__(self, texts): return ["short" for text in texts]
+print(FunctionTeacher(Label(), "rules").identify(TASK, "a text"))
+"""
+
+
+def test_a_function_of_the_prompt_counts_as_it_was_compiled() -> None:
+    """There is no source of what was typed at Python's prompt, or came by standard input."""
+
+    def keys(typed: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-"], input=typed, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    first, again = keys(PROMPT), keys("\n\n" + PROMPT)
+    other = keys(PROMPT.replace('"c"', '"d"').replace('["long" for', '["short" for'))
+    assert first == again
+    assert len({*first, *other[:2]}) == 5
+    assert other[2] == first[2]
 
 
 def test_a_function_without_a_source_goes_by_its_names() -> None:

@@ -277,7 +277,7 @@ def test_a_refused_body_is_spelt_as_its_api_spells_errors(tmp_path: Path) -> Non
 def test_bodies_beyond_what_is_held_at_once_are_refused(tmp_path: Path) -> None:
     sent = post(b'{"user":"' + b"x" * 1536 * KIBIBYTE + b'"}')
     most = len(sent) - 64 * KIBIBYTE
-    limits = LimitSettings(held_bytes=2048 * KIBIBYTE)
+    limits = LimitSettings(body_bytes=2048 * KIBIBYTE, held_bytes=2048 * KIBIBYTE)
     with serving(well, tmp_path, limits) as (upstream, gateway), ExitStack() as opened:
         held, *others = [opened.enter_context(Client(gateway)) for _ in range(4)]
         held.send(sent[:most])
@@ -296,7 +296,7 @@ def test_bodies_beyond_what_is_held_at_once_are_refused(tmp_path: Path) -> None:
 def test_what_a_packed_body_takes_is_held_while_it_is_answered(tmp_path: Path) -> None:
     body = gzip.compress(b'{"user":"' + b"x" * 1536 * KIBIBYTE + b'"}')
     sent = post(body, "content-encoding: gzip")
-    limits = LimitSettings(held_bytes=2048 * KIBIBYTE)
+    limits = LimitSettings(body_bytes=2048 * KIBIBYTE, held_bytes=2048 * KIBIBYTE)
     with serving(slowly, tmp_path, limits) as (upstream, gateway), Client(gateway) as held:
         held.send(sent)
         assert happens(lambda: metrics(gateway)["locum_request_bytes_held"] > 1536 * KIBIBYTE)

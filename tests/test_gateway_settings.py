@@ -104,6 +104,11 @@ def test_a_gateway_does_what_its_file_says(tmp_path: Path) -> None:
         ("[gateway.limits]\nhead_seconds = nan", "gateway.limits.head_seconds"),
         ("[gateway]\nunknown = 1", "gateway.unknown"),
         ("[redaction]\noff = 'email'", "redaction.off"),
+        ("[gateway.limits]\nheld_bytes = 9", "gateway.limits: held_bytes is 9 and body_bytes 33"),
+        ('[gateway.traces]\nendpoint = "localhost:4318"', "gateway.traces.endpoint: .*https"),
+        ('[gateway.upstreams.x]\nurl = "http://h"\nkey_env = ""', "gateway.upstreams.x.key_env"),
+        ('[gateway.applications.x]\nkey_env = ""', "gateway.applications.x.key_env"),
+        ('[store]\nurl = ""', "store.url"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, content: str, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count, islice
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -10,6 +11,11 @@ import pytest
 from locum.errors import UsageError
 from tests.json_traffic import make_short_mails
 from tests.promoted import SURE, UNSURE, chat_request, label_student, object_student
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locum.schema import Prediction
 
 
 def conversation(text: str) -> list[dict[str, object]]:
@@ -29,6 +35,20 @@ def test_a_queue_without_end_is_read_a_batch_at_a_time() -> None:
     found = list(islice(label_student().predict_batch(endless, 4), 6))
     assert [one.label for one in found] == ["billing"] * 6
     assert next(taken) == 8
+
+
+def test_what_a_queue_gave_before_it_broke_is_predicted() -> None:
+    """It would not give those texts again."""
+
+    def broken() -> Iterator[str]:
+        yield from SURE.values()
+        raise ConnectionError("the queue is gone")
+
+    texts = [*SURE.values()]
+    found: list[Prediction] = []
+    with pytest.raises(ConnectionError, match="is gone"):
+        found.extend(label_student().predict_batch(broken(), len(texts) + 1))
+    assert found == label_student().predict(texts)
 
 
 def test_one_string_and_empty_batches_are_refused() -> None:

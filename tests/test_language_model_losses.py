@@ -293,6 +293,37 @@ def test_a_listed_token_that_cannot_be_is_as_one_of_the_logits(
     assert torch.autograd.grad(some, student)[0].isfinite().all()
 
 
+# What the student is to say of classes, of which the last is one that it rules out.
+OF_CLASSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "soft": lambda student: soft_target_loss(student, torch.tensor([[0.7, 0.3, 0.0]]), 2.0),
+    "drawn": lambda student: sampled_cross_entropy(
+        student, torch.tensor([[0, 1, 2]]), torch.tensor([[0.7, 0.3, 0.0]]), temperature=2.0
+    ),
+    "hard": lambda student: token_cross_entropy(student, torch.tensor([1])),
+}
+
+
+@pytest.mark.parametrize("loss", OF_CLASSES.values(), ids=OF_CLASSES)
+def test_a_class_that_cannot_be_and_is_not_wanted_costs_nothing(
+    loss: Callable[[Tensor], Tensor],
+) -> None:
+    student = torch.tensor([[0.5, -1.0, -torch.inf]], requires_grad=True)
+    unlikely = torch.tensor([[0.5, -1.0, -800.0]], requires_grad=True)
+    value, expected = loss(student), loss(unlikely)
+    torch.testing.assert_close(value, expected)
+    (slope,), (near,) = (
+        torch.autograd.grad(*pair) for pair in ((value, student), (expected, unlikely))
+    )
+    torch.testing.assert_close(slope, near)
+
+
+def test_a_label_that_cannot_be_costs_a_number() -> None:
+    student = torch.tensor([[0.5, -torch.inf]], requires_grad=True)
+    value = token_cross_entropy(student, torch.tensor([1]))
+    assert value.item() == pytest.approx(1e30)
+    assert torch.autograd.grad(value, student)[0].isfinite().all()
+
+
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 100.0])
 @divergences
@@ -438,6 +469,8 @@ def test_no_row_costs_nothing_by_a_count_of_none(count: float | Tensor) -> None:
             "expected as many",
         ),
         (lambda: mix(STUDENT, TEACHER, 1.5), "soft_share is 1.5"),
+        (lambda: soft_target_loss(STUDENT, TEACHER[0]), "expected the same shape: a probability"),
+        (lambda: soft_target_loss(STUDENT, TEACHER, 0), "temperature is 0"),
         (lambda: forward_kl(STUDENT, TEACHER, mask=torch.tensor([-1e4])), "mask is torch.float32"),
         (
             lambda: projected_loss(STUDENT, TEACHER, lambda z, _: z.sum(), chunk_rows=0),

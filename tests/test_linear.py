@@ -31,6 +31,7 @@ from tests.student_cases import (
     make_data,
     write_trap,
 )
+from tests.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -572,6 +573,19 @@ def test_soft_labels_that_cannot_be_learned_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         LinearStudent(_CLASSES).fit(data.texts, change(data.truth))
+
+
+def test_columns_of_soft_labels_are_matched_by_name(data: StudentData) -> None:
+    """As of a table whose columns a program has put into alphabetical order."""
+    table: Any = Table(data.truth[:, [2, 0, 1]], [_CLASSES[place] for place in (2, 0, 1)])
+    other: Any = Table(data.truth, ["one", "two", "three"])
+    found, expected = (
+        LinearStudent(_CLASSES).fit(data.texts, soft).predict_proba(data.texts)
+        for soft in (table, data.truth)
+    )
+    assert np.array_equal(found, expected)
+    with pytest.raises(UsageError, match="expected one for each class"):
+        LinearStudent(_CLASSES).fit(data.texts, other)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,29 @@ def test_large_logits_are_safe(temperature: float) -> None:
     _check_large_logits(logits.astype(np.float32), targets.astype(np.float32), temperature)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_a_class_that_cannot_be_and_is_not_wanted_costs_nothing(temperature: float) -> None:
+    targets = np.array([[0.7, 0.3, 0.0]])
+    found, expected = (
+        soft_target_cross_entropy(np.array([[0.5, -1.0, last]]), targets, temperature)
+        for last in (-np.inf, -800.0)
+    )
+    assert found.value == pytest.approx(expected.value)
+    np.testing.assert_allclose(found.gradient, expected.gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.5, 2])
+def test_whole_numbers_are_logits_as_any_others(temperature: float) -> None:
+    """In their own type the temperature would be cut to a whole number, and slopes to zero."""
+    logits, targets = np.array([[1, 2, 4], [3, 3, 0]]), np.eye(3)[[0, 2]]
+    np.testing.assert_array_equal(softmax(logits, temperature), softmax(logits * 1.0, temperature))
+    found, expected = (
+        soft_target_cross_entropy(given, targets, temperature) for given in (logits, logits * 1.0)
+    )
+    assert found.value == expected.value
+    np.testing.assert_array_equal(found.gradient, expected.gradient)
+
+
 @given(_distributions(), _TEMPERATURES)
 def test_soften_is_softmax_of_scaled_logarithms(
     distribution: NDArray[np.float64], temperature: float

@@ -48,6 +48,17 @@ def test_small_slopes_outlive_float16(
     assert error(found, exact) < 1e-3
 
 
+@pytest.mark.parametrize("loss", [forward_kl, reverse_kl, jensen_shannon])
+def test_slopes_of_a_high_temperature_outlive_float16(loss: Callable[..., Tensor]) -> None:
+    """They are the smaller by it, until its square is applied."""
+    student, teacher = torch.randn(2, 4, 20_000, generator=torch.Generator().manual_seed(0)).half()
+    [found] = scaled_gradients(lambda given: loss(given, teacher, temperature=100), student)
+    [exact] = scaled_gradients(
+        lambda given: loss(given, teacher.double(), temperature=100), student.double()
+    )
+    assert error(found, exact) < 5e-3
+
+
 def test_small_slopes_outlive_a_projection_in_float16(logits: tuple[Tensor, Tensor]) -> None:
     _, teacher = logits
     generator = torch.Generator().manual_seed(1)

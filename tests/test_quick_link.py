@@ -19,7 +19,7 @@ from locum.config import RedactionSettings
 from locum.errors import ArtefactError
 from locum.serving import quick_link
 from locum.serving.quick_link import LONGEST_QUICK_TEXT, QuickLink, load_quick
-from locum.serving.student_answers import answers_of, is_quick
+from locum.serving.student_answers import Said, answers_of, is_quick
 from locum.students import Judgement
 from locum.students.linear import LinearStudent
 from locum.students.static import StaticStudent
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from locum.export import CertifiedStudent
-    from locum.serving.student_answers import Said
+    from locum.serving.student_answers import Answer, Question
 
 LABELS = list(SURE)
 
@@ -68,7 +68,8 @@ async def moved_in(
     try:
         await ready(link)
         could = link.may_move_in
-        link.move_in(load_quick(folder) if student is None else answers_of(student))
+        answer_all = load_quick(folder) if student is None else answers_of(student)
+        link.move_in(answer_all, lambda: None)
         assert (could, link.may_move_in) == (True, False)
         os.kill(pid_of(link), signal.SIGSTOP)
         yield link
@@ -103,6 +104,28 @@ def test_it_answers_as_it_does_at_home(folder: Path) -> None:
     asyncio.run(run())
 
 
+def test_who_asks_while_others_wait_is_answered_with_them(folder: Path) -> None:
+    batches: list[int] = []
+    told: list[int] = []
+    answer_all = load_quick(folder)
+
+    def answer_counted(questions: list[Question]) -> list[Answer]:
+        batches.append(len(questions))
+        return answer_all(questions)
+
+    async def run() -> None:
+        async with moved_in(folder) as link:
+            link.move_in(answer_counted, lambda: told.append(sum(batches)))
+            first = asyncio.ensure_future(ask(link, SURE["billing"]))
+            await asyncio.sleep(0)  # it has asked, and others are read in the next turn
+            others = [asyncio.ensure_future(ask(link, text)) for text in SURE.values()]
+            said = await asyncio.gather(first, *others)
+            assert [one and one.text for one in said] == ["billing", *SURE]
+
+    asyncio.run(run())
+    assert batches == told == [1 + len(SURE)]
+
+
 def test_what_it_fails_on_takes_no_other_along(folder: Path) -> None:
     async def run() -> None:
         async with moved_in(folder, failing_student()) as link:
@@ -122,8 +145,10 @@ def test_what_it_fails_on_takes_no_other_along(folder: Path) -> None:
 def test_an_answer_with_numbers_that_are_none_is_none(folder: Path) -> None:
     async def run() -> None:
         async with moved_in(folder) as link:
-            nan = [False, "billing", math.nan, [], math.nan]
-            link.move_in(lambda questions: [[number, nan] for number, *_ in questions])
+            nan = Said(False, "billing", math.nan, [], math.nan)  # noqa: FBT003
+            link.move_in(
+                lambda questions: [(number, nan) for number, *_ in questions], lambda: None
+            )
             assert await ask(link, "a") is None
             link.take([[7, [False, "billing", None, [], None]]])
             assert link.failures == 2
@@ -249,12 +274,14 @@ def test_a_static_student_is_quick_where_its_tokenizer_takes_word_by_word(
             load_quick(folder)
         return
     questions = [(number, text, False, False) for number, text in enumerate(SURE.values())]
-    assert [answer[1] for _, answer in load_quick(folder)(questions)] == LABELS
+    assert [said and said.text for _, said in load_quick(folder)(questions)] == LABELS
 
 
 def test_what_cannot_be_loaded_or_is_not_quick_is_refused(tmp_path: Path) -> None:
     folder = label_student().save(tmp_path / "student")
-    assert load_quick(folder)([(7, SURE["returns"], False, False)])[0][1][1] == "returns"
+    [(_, said)] = load_quick(folder)([(7, SURE["returns"], False, False)])
+    assert said is not None
+    assert said.text == "returns"
     change_a_byte(folder)
     with pytest.raises(ArtefactError):
         load_quick(folder)

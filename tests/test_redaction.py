@@ -381,6 +381,19 @@ def test_patterns_of_ones_own_are_replaced() -> None:
     assert redactor.redact(redacted.values) == (redacted.values, {}, {})
 
 
+def test_a_short_text_is_searched_for_patterns_of_ones_own_too() -> None:
+    redactor = Redactor(RedactionSettings(patterns={"badge": r"^E\d{1,4}$", "first": "Q"}))
+    asked = {"messages": [{"role": "user", "content": "E1234"}], "pass": "Q", "n": 7}
+    redacted = redactor.redact([asked, "E12", ["Q", "E", "", "E1234"]])
+    assert redacted.values == [
+        {"messages": [{"role": "user", "content": "[BADGE_1]"}], "pass": "[FIRST_1]", "n": 7},
+        "[BADGE_2]",
+        ["[FIRST_1]", "E", "", "[BADGE_1]"],
+    ]
+    assert redactor.redact_text("E1234") == "[BADGE_1]"
+    assert REDACTOR.redact_text("E1234") == "E1234"
+
+
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [

@@ -320,13 +320,29 @@ def test_the_settings_of_a_file_keep_what_is_written(tmp_path: Path) -> None:
 def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
     place = tmp_path / "store.sqlite"
     with closing(sqlite3.connect(place, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("CREATE TABLE theirs (x)")
         other.execute("BEGIN IMMEDIATE")
         ending = threading.Timer(0.3, other.execute, ["COMMIT"])
         ending.start()
         with open_database(place) as database:
             add_answer(database, "a")
         ending.join()
+
+
+@pytest.mark.parametrize("to_read", [False, True])
+@pytest.mark.parametrize("table", ["users (key TEXT)", "answers (question TEXT, said TEXT)"])
+def test_the_database_of_another_program_is_left_as_it_is(
+    table: str, *, to_read: bool, tmp_path: Path
+) -> None:
+    place = tmp_path / "theirs.sqlite"
+    with closing(sqlite3.connect(place, isolation_level=None)) as other:
+        other.execute(f"CREATE TABLE {table}")
+        other.execute("PRAGMA user_version = 3")
+    before = place.read_bytes()
+    name = table.partition(" ")[0]
+    with pytest.raises(InputError, match=f"of another program, with a table '{name}': name anoth"):
+        open_database(place, to_read=to_read)
+    assert place.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
 
 
 def test_a_file_that_is_opened_again_keeps_the_locks_of_the_first(tmp_path: Path) -> None:

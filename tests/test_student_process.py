@@ -48,7 +48,7 @@ def answers(
     student: CertifiedStudent | CertifiedExtractor, texts: Sequence[str], *, wanted: bool = False
 ) -> list[Any]:
     questions = [(number, text, wanted, wanted) for number, text in enumerate(texts)]
-    found = orjson.loads(orjson.dumps(answer_each(answers_of(student), questions)))
+    found = orjson.loads(orjson.dumps(answer_each(answers_of(student), questions), default=tuple))
     assert [number for number, _ in found] == list(range(len(texts)))
     return [answer for _, answer in found]
 

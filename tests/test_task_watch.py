@@ -130,7 +130,8 @@ def test_a_teacher_of_another_name_is_said() -> None:
     said = (
         "gpt-2 answers as the teacher, which never did before 2023-11-14 22:13:24 UTC; then it was"
     )
-    assert watch.alarms() == {"teacher gpt-2": f"{said} gpt-1"}
+    cure = "locum distill t --refresh --since 2023-11-14T22:13:24Z learns from what came since"
+    assert watch.alarms() == {"teacher gpt-2": f"{said} gpt-1: {cure}"}
 
 
 def test_teachers_that_take_turns_are_said_once() -> None:

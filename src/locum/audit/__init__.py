@@ -7,6 +7,7 @@ from locum.audit.discovery import discover
 from locum.audit.foresight import Foresight
 from locum.audit.page import VERDICTS, render_audit
 from locum.audit.probe import Probe, ProbePoint, ProbeSettings
+from locum.audit.replaced import Replacement, answering_model, find_replacement
 from locum.audit.result_object import audit_object
 from locum.audit.savings import Amount, Saving
 from locum.audit.tasks import (
@@ -38,6 +39,7 @@ __all__ = [
     "Probe",
     "ProbePoint",
     "ProbeSettings",
+    "Replacement",
     "SampledCall",
     "Saving",
     "SelfAgreement",
@@ -47,10 +49,12 @@ __all__ = [
     "TrafficTask",
     "Verdict",
     "Volume",
+    "answering_model",
     "audit_calls",
     "audit_object",
     "calls_of_task",
     "discover",
+    "find_replacement",
     "forget_tasks",
     "remember_tasks",
     "render_audit",

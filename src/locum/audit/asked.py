@@ -6,6 +6,7 @@ from hashlib import sha256
 from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
+from locum.audit.replaced import answering_model
 from locum.audit.words import read_words
 from locum.promotion.answerable import read_answerable
 from locum.promotion.frame import settings_of
@@ -49,6 +50,7 @@ class Asked(NamedTuple):
         called: Whether the answer calls a tool.
         fields: Properties of the JSON Schema that the answer has to satisfy; empty without one.
         model: The model that was asked for.
+        answered_by: The model that answered; see `answering_model`.
         settings: Digest of the settings that bear on what is answered, as of a frame; empty where
             something keeps every student from answering.
         application: The application that called; empty where that is not known.
@@ -78,6 +80,7 @@ class Asked(NamedTuple):
     called: bool
     fields: tuple[str, ...]
     model: str
+    answered_by: str
     settings: str
     application: str
     streamed: bool
@@ -141,6 +144,7 @@ def ask(call: Call) -> Asked:
         called=bool(_message(response).get("tool_calls")),
         fields=tuple(properties) if isinstance(properties, dict) else (),
         model=intern(facts.model),
+        answered_by=answering_model(call),
         settings="" if isinstance(read, str) else intern(settings_of(read.split.rest)),
         application=intern(facts.application or ""),
         streamed=facts.streamed,

@@ -130,6 +130,13 @@ def _of_models(task: TrafficTask) -> Iterator[str]:
             f"its calls went to several models ({shown}), which may answer differently: --model "
             "judges those to one"
         )
+    replacement = task.volume.replacement
+    if replacement is not None:
+        yield (
+            f"{replacement.model} answers its calls since {replacement.moment}, and "
+            f"most of before were {replacement.before}'s: --since {replacement.moment} "
+            "judges by the new one's, here and in locum distill"
+        )
     share = dict(task.volume.models).get("", 0.0)
     if share > 1 - _NEARLY_ALL:
         yield (

@@ -58,6 +58,7 @@ def _of_task(judged: JudgedTask) -> dict[str, Any]:
         "volume": {
             **task.volume._asdict(),
             "models": dict(task.volume.models),
+            "replacement": task.volume.replacement and task.volume.replacement._asdict(),
             "applications": dict(task.volume.applications),
         },
         "student": None if task.student is None else task.student._asdict(),

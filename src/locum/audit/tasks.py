@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from locum.audit.pattern import Pattern
+    from locum.audit.replaced import Replacement
     from locum.evaluation import Interval
     from locum.schema import JsonObject
     from locum.store.promotions import PromotionState
@@ -76,6 +77,7 @@ class Volume(NamedTuple):
         priced: Share of calls whose cost is known.
         cost_a_month_usd: What those of a month cost whose cost is known.
         models: Share of each model that was asked, the largest first.
+        replacement: Whether the model that answered was replaced, by the calls that were read.
         applications: Share of each application, of the calls that were read; empty names are
             calls without one.
         latency_p50_ms: Median of those that were read; ``None`` where it is not known.
@@ -101,6 +103,7 @@ class Volume(NamedTuple):
     priced: float
     cost_a_month_usd: float | None
     models: tuple[tuple[str, float], ...]
+    replacement: Replacement | None
     applications: tuple[tuple[str, float], ...]
     latency_p50_ms: float | None
     latency_p95_ms: float | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from locum.audit.replaced import find_replacement
 from locum.audit.tasks import Volume
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def volume_of(
         priced=sums.priced / sums.calls if sums.calls else 0.0,
         cost_a_month_usd=None if sums.cost_usd is None else sums.cost_usd / months,
         models=_shares(sums.models),
+        replacement=find_replacement(
+            (one.time, one.answered_by) for one in read if (one.id, one.time) not in made_up
+        ),
         applications=_shares(Counter(one.application for one in read)),
         latency_p50_ms=middle,
         latency_p95_ms=slow,

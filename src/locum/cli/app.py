@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,6 +83,7 @@ def main() -> None:
     So is an output that cannot be written, as its disk is full or nobody reads it any more.
     """
     logging.getLogger("stamina").setLevel(logging.ERROR)
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -89,8 +91,7 @@ def main() -> None:
         try:
             app()
         finally:
-            if sys.stdout is not None:  # as where it is closed
-                sys.stdout.flush()
+            sys.stdout.flush()
     except LocumError as error:
         say(f"locum: {error}", to_stderr=True)
         sys.exit(error.exit_code)
@@ -102,3 +103,10 @@ def main() -> None:
         if error.errno != errno.EPIPE:
             typer.echo(f"locum: the output cannot be written: {error.strerror}", err=True)
         sys.exit(1)
+
+
+def _open_missing_streams() -> None:
+    """Read nothing from, and write nowhere to, a standard stream that was closed before."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays

@@ -237,7 +237,7 @@ def _print_rest(audit: Audit, console: PlainConsole) -> None:
             f"note: {audit.discovery.damaged:,} calls could not be read, as their bodies are "
             "damaged, and were left out",
         )
-    if not audit.priced:
+    if audit.tasks and not audit.priced:
         stderr_console().print("note: no call has a known cost, so that tasks are ranked by calls")
     best = [
         judged

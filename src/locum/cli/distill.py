@@ -25,8 +25,10 @@ from locum.cli.options import (
     Home,
     Instruction,
     Labels,
+    LearnSince,
     WriteThrough,
     parse_duration,
+    parse_past,
     parse_size,
 )
 from locum.cli.places import project_settings, store_place, task_folder
@@ -67,6 +69,7 @@ def distill_command(
         Path | None,
         typer.Option(help="CSV, TSV, JSONL or TXT of inputs to ask the teacher about."),
     ] = None,
+    since: LearnSince = None,
     teacher: Teachers = None,
     model: TeacherModel = None,
     api: Api = None,
@@ -225,6 +228,7 @@ def distill_command(
             settings.redaction,
             to_ask=model or "the teacher" if inputs else None,
             has_teacher=bool(teacher),
+            since=None if since is None else parse_past("--since", since),
         )
         progress.stage(f"read {len(given.examples):,} inputs from {given.source}")
         extraction = find_extraction(

@@ -23,6 +23,7 @@ __all__ = [
     "Home",
     "Instruction",
     "Labels",
+    "LearnSince",
     "Model",
     "Outcome",
     "Since",
@@ -93,6 +94,14 @@ Model = Annotated[
 ]
 Since = Annotated[
     str | None, typer.Option("--since", help="Not earlier: 30m, 12h, 7d ago, or ISO 8601.")
+]
+LearnSince = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="Learn from the recorded calls from then on alone: 12h, 7d ago, or ISO 8601; else "
+        "from all.",
+    ),
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Earlier than this; as --since.")]
 Source = Annotated[

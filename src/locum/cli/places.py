@@ -197,12 +197,13 @@ def project_settings(config: Path | None) -> Settings:
     """Return what ``config`` says, else what ``./locum.toml`` says, if there is one.
 
     Raises:
-        UsageError: ``config`` was given and is missing, or the file is broken.
+        UsageError: ``config`` was given and is missing, or the file is broken, or no file: such as
+            a link to nothing, or the folder that Docker makes where a file to mount is missing.
     """
     from locum.config import CONFIG_FILE, RedactionSettings, Settings, load_settings
 
     path = config or Path(CONFIG_FILE)
-    if config is None and not path.is_file():
+    if config is None and not _is_there(path):
         return Settings()
     settings = load_settings(path)
     if settings.redaction != RedactionSettings():
@@ -214,6 +215,17 @@ def project_settings(config: Path | None) -> Settings:
         except UsageError as error:
             raise UsageError(f"{path}: redaction: {error}") from None
     return settings
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something has this name, be it no file, or where nobody can look."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def parse_columns(given: list[str]) -> dict[str, str]:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from locum.cli.options import Config, Home, parse_past
+from locum.cli.options import Config, Home
 from locum.cli.output import dollars, print_json, table
-from locum.cli.places import open_existing, project_settings, store_place, whole_name
-from locum.errors import InputError, UsageError
+from locum.cli.places import project_settings, store_place
+from locum.cli.standings import StandingsReader
+from locum.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import RenderableType
     from rich.table import Table
 
-    from locum.config import RedactionSettings
     from locum.promotion import OtherPrompt, Standing, Usage
     from locum.store import Grouping, Shadow
 
@@ -64,8 +61,8 @@ def status_command(
     if watch and json_output:
         raise UsageError("--watch is for people, --json for programs: give one of them")
     project = project_settings(config)
-    read = partial(_read, store_place(home, project), task, since, by, project.redaction)
-    standings = read()
+    reader = StandingsReader(store_place(home, project), task, since, by, project.redaction)
+    standings = reader.read()
     if json_output:
         print_json({"tasks": [standing.to_object() for standing in standings]})
         return
@@ -77,33 +74,11 @@ def status_command(
         while True:
             console.print(_show(standings))
             time.sleep(2)
-            standings = read()
+            standings = reader.read()
     with Live(_show(standings), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(2)
-            live.update(_show(read()), refresh=True)
-
-
-def _read(
-    place: str | Path,
-    task: str | None,
-    since: str | None,
-    by: Grouping | None,
-    redaction: RedactionSettings,
-) -> list[Standing]:
-    """Look at the store once: while somebody watches, another one may come to its place."""
-    from locum.promotion import Framer, read_standings
-    from locum.store import PromotionStore
-
-    # A time ago moves on while somebody watches.
-    begin = None if since is None else parse_past("--since", since)
-    with open_existing(place, to_read=True) as database:
-        if task is not None:
-            task = whole_name(task, PromotionStore(database).revisions())
-        standings = read_standings(database, task, since=begin, by=by, framer=Framer(redaction))
-    if task is not None and not standings:
-        raise InputError(f"task {task!r} was never promoted: locum promote {task}")
-    return standings
+            live.update(_show(reader.read()), refresh=True)
 
 
 def _show(standings: list[Standing]) -> RenderableType:

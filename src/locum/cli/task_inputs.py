@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from locum.cli.instructions import Instructions
 from locum.cli.places import begins_fingerprint, open_existing, parse_columns, whole_name
-from locum.cli.recorded_notes import describe_models, describe_outdated
+from locum.cli.recorded_calls import RecordedCalls
+from locum.cli.recorded_notes import describe_outdated, show_moment
 from locum.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from locum.config import RedactionSettings, Settings
-    from locum.schema import Call, Example, JsonObject, Task
+    from locum.schema import Example, JsonObject, Task
 
 __all__ = [
     "Declared",
@@ -115,6 +114,7 @@ def read_inputs(
     *,
     to_ask: str | None = None,
     has_teacher: bool = True,
+    since: float | None = None,
 ) -> Given:
     """Return the inputs of a file, else those of recorded calls.
 
@@ -130,16 +130,21 @@ def read_inputs(
             that came with an answer.
         has_teacher: Whether a teacher may be asked, so that it matters what recorded calls told
             theirs.
+        since: Recorded calls of before this moment, in seconds since 1970, are left out, as those
+            are of which nobody knows when they were sent; by default none is.
 
     Raises:
         InputError: The file cannot be read or holds none; or there is no store, or none of its
             calls of this task has a whole answer.
-        UsageError: A column or the encoding does not exist, or is named where there is no file; or
-            all inputs came with an answer, so that nobody would be asked.
+        UsageError: A column or the encoding does not exist, or is named where there is no file, or
+            a moment where there is one; or all inputs came with an answer, so that nobody would be
+            asked.
     """
     if file is None:
         refuse_file_flags(column, encoding)
-        return _recorded_inputs(task, place, redaction, has_teacher=has_teacher)
+        return _recorded_inputs(task, place, redaction, has_teacher=has_teacher, since=since)
+    if since is not None:
+        raise UsageError("--since is about recorded calls, and a file is given: leave one out")
     given = _file_inputs(file, parse_columns(column or []), encoding)
     return mind_answers(given, to_ask) if to_ask else given
 
@@ -196,74 +201,47 @@ def _file_inputs(file: Path, columns: dict[str, str], encoding: str) -> Given:
 
 
 def _recorded_inputs(
-    task: str, place: str | Path, redaction: RedactionSettings, *, has_teacher: bool
+    task: str,
+    place: str | Path,
+    redaction: RedactionSettings,
+    *,
+    has_teacher: bool,
+    since: float | None,
 ) -> Given:
     """Return the inputs of recorded calls: those that name the task, or that an audit found."""
     from locum.audit import calls_of_task
     from locum.dataset import describe_placeholders, examples_of_calls
     from locum.redaction import Redactor
-    from locum.store import CallStore, ShadowStore
+    from locum.store import CallFilter, CallStore, PromotionStore, ShadowStore
     from locum.traffic import redact_call
-    from locum.traffic.json_requests import asked_schema
-    from locum.traffic.strict_json import canonical_json
 
-    models: Counter[str] = Counter()
-    told: Counter[str | None] = Counter()
-    instructions = Instructions()
-    schemas: Counter[bytes] = Counter()
-    as_sent: dict[bytes, JsonObject] = {}
     redactor = Redactor(redaction)
-
-    def counted(calls: Iterable[Call]) -> Iterator[Call]:
-        for call in calls:
-            models[call.facts.model] += 1
-            told[_told(call) if has_teacher else None] += 1
-            instructions.take(call)
-            schema = asked_schema(call.request)
-            if schema is not None:
-                key = canonical_json(schema)
-                schemas[key] += 1
-                as_sent.setdefault(key, schema)
-            yield call
-
     with open_existing(place) as database:
         store = CallStore(database)
-        calls = (redact_call(call, redactor) for call in calls_of_task(database, task))
-        recorded = counted(calls)
-        since = ShadowStore(database).last_break(task)
-        examples, skipped = examples_of_calls(recorded, store.deferred(), store.untimed(), since)
+        untimed = store.untimed()
+        seen = RecordedCalls(untimed, timed=since is not None, has_teacher=has_teacher)
+        chosen = seen.chosen(calls_of_task(database, task, CallFilter(since=since)))
+        recorded = seen.counted(redact_call(call, redactor) for call in chosen)
+        broken = ShadowStore(database).last_break(task)
+        examples, skipped = examples_of_calls(recorded, store.deferred(), untimed, broken)
+        is_promoted = PromotionStore(database).find(task) is not None
+    moment = "" if since is None else f" since {show_moment(since)}"
     if not examples:
         raise InputError(
-            f"no recorded call of task {task!r} has a whole answer ({skipped.total:,} have none): "
-            "record some with locum gateway or locum import, see their tasks with locum calls, or "
-            "give a file"
+            f"no recorded call of task {task!r}{moment} has a whole answer ({skipped.total:,} have "
+            "none): record some with locum gateway or locum import, see their tasks with locum "
+            "calls, or give a file"
         )
-    (teacher, _), *_ = models.most_common(1)
-    [(schema, count)] = schemas.most_common(1) or [(b"", 0)]
-    asked = as_sent[schema] if 2 * count > models.total() else None
-    [(instruction, count)] = told.most_common(1)
-    common = instruction if 2 * count > told.total() else None
-    left = describe_placeholders([example.text for example in examples], redactor)
+    alone = f"learned from the recorded calls{moment} alone, as --since says"
     notes = [
         *skipped.describe(),
-        *describe_models(models),
-        *instructions.describe(),
-        *left,
-        *describe_outdated(task, examples, since),
+        *[alone] * bool(moment),
+        *seen.describe(task, is_promoted=is_promoted),
+        *describe_placeholders([example.text for example in examples], redactor),
+        *describe_outdated(task, examples, broken),
     ]
-    return Given(examples, "recorded calls", notes, teacher, asked, common)
-
-
-def _told(call: Call) -> str | None:
-    """What a call told its model besides the input; ``None`` where that was more than words."""
-    from locum.traffic import instruction, split_request
-
-    split = split_request(call.request, call.facts.endpoint)
-    # What names no model was no request: nothing says what the model was told.
-    if isinstance(split, str) or not split.rest["model"]:
-        return None
-    shown = any(turn["role"] in {"user", "assistant"} for turn in split.rest["messages"])
-    return None if shown else instruction(call.request).strip()
+    source = f"recorded calls{moment}"
+    return Given(examples, source, notes, seen.teacher, seen.schema, seen.instruction)
 
 
 def _describe_left_out(answers: Mapping[str, int]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from locum.config.section import Count, Seconds, Section
+from locum.config.section import Count, Seconds, Section, Variable
 
 __all__ = [
     "ApplicationSettings",
@@ -38,7 +38,7 @@ class UpstreamSettings(Section):
 
     url: str
     api: Literal["openai", "anthropic"] = "openai"
-    key_env: str | None = None
+    key_env: Variable | None = None
     soft_labels: bool = False
     models: list[str] = []
     paths: list[Annotated[str, Field(pattern=r"^[/*]")]] = []
@@ -54,7 +54,7 @@ class ApplicationSettings(Section):
         month_usd: Likewise in a calendar month.
     """
 
-    key_env: str
+    key_env: Variable
     day_usd: Dollars | None = None
     month_usd: Dollars | None = None
 
@@ -69,7 +69,7 @@ class LimitSettings(Section):
         head_seconds: From the first byte of a request to the end of its headers.
         body_seconds: From the end of its headers to the end of its body.
         held_bytes: Bodies of all requests at once, as they came, unpacked and read; more are
-            answered 503.
+            answered 503. At least `body_bytes`.
         idle_seconds: How long a connection may wait for its next request.
         calls: Calls at once; more are answered 503. What a student answers is counted by itself,
             so that a teacher that hangs takes no room from it.
@@ -99,6 +99,16 @@ class LimitSettings(Section):
     notice_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     drain_seconds: Seconds = 30.0
 
+    @model_validator(mode="after")
+    def _can_hold_any_body(self) -> Self:
+        if self.held_bytes < self.body_bytes:
+            # A client would be told to ask again for ever.
+            raise ValueError(
+                f"held_bytes is {self.held_bytes} and body_bytes {self.body_bytes}: expected room "
+                "for one body at least; raise held_bytes, or lower body_bytes"
+            )
+        return self
+
 
 class CacheSettings(Section):
     """Answers that are given again to exactly the same call: ``[gateway.cache]``.
@@ -120,7 +130,7 @@ class TraceSettings(Section):
             ``http://127.0.0.1:4318/v1/traces``; by default there are no spans.
     """
 
-    endpoint: str | None = None
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/]")] | None = None
 
 
 class GatewaySettings(Section):

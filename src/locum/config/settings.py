@@ -84,7 +84,7 @@ class StoreSettings(Section):
             settings; by default a file in the home.
     """
 
-    url: str | None = None
+    url: Annotated[str, Field(min_length=1)] | None = None
 
 
 class StudentSettings(Section):
@@ -161,10 +161,10 @@ def load_settings(path: Path) -> Settings:
         file = _File.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
     except ValidationError as error:
         raise UsageError(f"{path}: {describe_fault(_File, error)}") from None
+    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
     return Settings(
         tasks={
             name: _to_task(path, name, declared)

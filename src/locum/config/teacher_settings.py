@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from locum.config.section import Count, Seconds, Section
+from locum.config.section import Count, Seconds, Section, Variable
 
 __all__ = ["TeacherSettings"]
 
@@ -58,7 +58,7 @@ class TeacherSettings(Section):
     votes: (
         Annotated[list[Count], Field(min_length=2, max_length=2), BeforeValidator(_twice)] | None
     ) = None
-    key_env: str | None = None
+    key_env: Variable | None = None
     model_version: str = ""
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 20
     parameters: dict[str, Any] = {}

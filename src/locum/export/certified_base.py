@@ -50,8 +50,9 @@ class CertifiedBase(ABC, Generic[Said]):
         """Yield what `predict` says of each text, for texts that come as from a queue or a file.
 
         Args:
-            texts: Any number of them; one batch at a time is held in memory.
-            size: Texts of a batch.
+            texts: Any number of them; one batch at a time is held in memory. Where they end in an
+                error, that is raised once all that came before is predicted.
+            size: Texts of a batch. A text waits until its batch is full, or the texts end.
 
         Raises:
             UsageError: ``texts`` is one string, or ``size`` is less than one.

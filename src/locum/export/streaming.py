@@ -22,7 +22,8 @@ def in_batches(
 
     Args:
         predict: Predicts a batch.
-        texts: Any number of them.
+        texts: Any number of them. Where they end in an error, that is raised once all that came
+            before is predicted.
         size: Texts of a batch, one or more.
 
     Raises:
@@ -38,5 +39,13 @@ def in_batches(
 def _predicted(
     predict: Callable[[Sequence[str]], list[Said]], source: Iterator[str], size: int
 ) -> Iterator[Said]:
-    while batch := list(islice(source, size)):
+    while True:
+        batch: list[str] = []
+        try:
+            batch.extend(islice(source, size))
+        except Exception:  # what came before, a queue will not give again
+            yield from predict(batch)
+            raise
+        if not batch:
+            return
         yield from predict(batch)

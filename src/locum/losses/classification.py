@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from locum.losses.signals import NOTHING
 from locum.losses.softmax import FloatT, log_softmax
 
 if TYPE_CHECKING:
@@ -41,10 +43,13 @@ def soft_target_cross_entropy(
     """
     rows = len(logits)
     log_probabilities = log_softmax(logits, temperature)
-    value = -(temperature**2) / rows * float(np.vdot(targets, log_probabilities))
+    likely = float(np.vdot(targets, log_probabilities))
+    if not isfinite(likely):  # a class that cannot be, which costs nothing where it has no target
+        likely = float(np.vdot(targets, np.maximum(log_probabilities, NOTHING)))
+    value = -(temperature**2) / rows * likely
     weights = targets.sum(axis=1, keepdims=True)
     gradient = np.exp(log_probabilities)
     gradient *= weights
     gradient -= targets
-    gradient *= logits.dtype.type(temperature / rows)
+    gradient *= float(temperature) / rows
     return LossAndGradient(value, gradient)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
+from locum.losses.signals import NOTHING
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,7 @@ def token_cross_entropy(
     mask = as_mask(mask)
     right_N1 = counted(labels_N, mask).unsqueeze(-1)
     chosen_N1, all_N1 = chosen_and_all(student_NV, right_N1, mask=mask)
-    return reduce_rows(all_N1 - chosen_N1, count)
+    return reduce_rows(all_N1 - chosen_N1.clamp(min=NOTHING), count)
 
 
 def mix(soft: Tensor, hard: Tensor, soft_share: float) -> Tensor:

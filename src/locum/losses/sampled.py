@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locum.losses.reduction import as_mask, counted, reduce_rows, refuse_other_rows
-from locum.losses.signals import refuse_temperature
+from locum.losses.signals import NOTHING, refuse_temperature
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,5 +50,6 @@ def sampled_cross_entropy(
     mask = as_mask(mask)
     ids_NK, weights_NK = counted(ids_NK, mask), counted(weights_NK, mask)
     chosen_NK, all_N1 = chosen_and_all(student_NV, ids_NK, temperature, mask)
-    rows_N = (weights_NK.to(chosen_NK.dtype) * (all_N1 - chosen_NK)).sum(dim=-1)
+    costs_NK = all_N1 - chosen_NK.clamp(min=NOTHING)
+    rows_N = (weights_NK.to(chosen_NK.dtype) * costs_NK).sum(dim=-1)
     return temperature**2 * reduce_rows(rows_N, count)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locum.losses.signals import log_probabilities
+from locum.losses.signals import NOTHING, log_probabilities, refuse_temperature
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,16 @@ def soft_target_loss(logits_NC: Tensor, targets_NC: Tensor, temperature: float =
 
     Returns:
         The mean over all ``N`` rows, float32 at least.
+
+    Raises:
+        ValueError: The targets are not of the logits' shape, or the temperature is not above zero.
     """
-    costs_NC = targets_NC * log_probabilities(logits_NC, temperature)
+    refuse_temperature(temperature)
+    if targets_NC.shape != logits_NC.shape:
+        raise ValueError(
+            f"soft targets are {tuple(targets_NC.shape)} and logits {tuple(logits_NC.shape)}, "
+            "expected the same shape: a probability for each class of each input"
+        )
+    # Not minus infinity: zero times that is not a number.
+    costs_NC = targets_NC * log_probabilities(logits_NC, temperature).clamp(min=NOTHING)
     return -(temperature**2) * costs_NC.sum(dim=-1).mean()

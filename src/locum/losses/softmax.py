@@ -17,9 +17,10 @@ FloatT = TypeVar("FloatT", np.float32, np.float64)
 def log_softmax(logits: NDArray[FloatT], temperature: float = 1.0) -> NDArray[FloatT]:
     """Return ``log softmax(logits / temperature)`` over the last axis, in the logits' type.
 
-    The largest logit is subtracted first, so that logits of any finite size are safe.
+    Logits that are whole numbers give float64. The largest logit is subtracted first, so that
+    logits of any finite size are safe.
     """
-    shifted = (logits - logits.max(axis=-1, keepdims=True)) / logits.dtype.type(temperature)
+    shifted = (logits - logits.max(axis=-1, keepdims=True)) / float(temperature)
     normaliser = np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     result: NDArray[FloatT] = shifted - normaliser
     return result

@@ -79,7 +79,8 @@ def loss_of_rows(
         student_NV.reshape(rows, student_NV.shape[-1]),
         [part.detach().reshape(rows, *part.shape[axes:]) for part in known],
         None if mask is None else mask.reshape(rows),
-        temperature**2 / divisor(count),
+        temperature**2,
+        divisor(count),
     )
     sloped = sloped or partial(_sloped, judge)
     total = summed(judge, sloped if wanted else None)
@@ -112,7 +113,8 @@ class _SumOfRows(torch.autograd.Function):
         student_NV: Tensor,
         known: list[Tensor],
         mask_N: Tensor | None,
-        weight: float | Tensor,
+        square: float | Tensor,
+        rows_in_all: float | Tensor,
         judge: Judge,
         sloped: SlopedJudge | None,
     ) -> Tensor:
@@ -120,18 +122,19 @@ class _SumOfRows(torch.autograd.Function):
         long = torch.promote_types(student_NV.dtype, torch.float32)
         losses = [student_NV.new_zeros(0, dtype=long)]
         slopes_NV = room_for_slopes(student_NV, mask_N) if sloped else None
-        # Of so short a range the weight would leave nothing of most slopes, before they are scaled.
+        weight = square / rows_in_all
+        # Of so short a range many rows would leave nothing of most slopes, before they are scaled.
         late = student_NV.dtype == torch.float16
         for rows, _ in groups_of_rows(student_NV, mask_N):
             given = (student_NV[rows], *(part[rows] for part in known))
             if sloped and slopes_NV is not None:
                 losses_R, slopes_RV = sloped(*given)
-                put(slopes_NV, rows, slopes_RV if late else slopes_RV.mul_(weight))
+                put(slopes_NV, rows, slopes_RV.mul_(square if late else weight))
             else:
                 losses_R = judge(*given)
             losses.append(losses_R)
         context.save_for_backward(slopes_NV)
-        context.weight = weight if late else 1.0
+        context.weight = 1 / rows_in_all if late else 1.0
         return torch.cat(losses).sum() * weight
 
     @staticmethod
@@ -144,12 +147,13 @@ class _SumOfRows(torch.autograd.Function):
         (slopes_NV,) = context.saved_tensors
         scale = slope * context.weight
         made_NV = handed_out(slopes_NV) if scale == 1 else (slopes_NV * scale).to(slopes_NV.dtype)
-        return made_NV, None, None, None, None, None
+        return made_NV, None, None, None, None, None, None
 
 
 def _sloped(judge: Judge, student_RV: Tensor, *known: Tensor) -> tuple[Tensor, Tensor]:
+    short = student_RV.dtype == torch.float16  # too short for slopes that are yet to be scaled
     with torch.enable_grad():
-        leaf_RV = student_RV.detach().requires_grad_()
+        leaf_RV = (student_RV.float() if short else student_RV).detach().requires_grad_()
         losses_R = judge(leaf_RV, *known)
         (slopes_RV,) = torch.autograd.grad(losses_R.sum(), leaf_RV)
     return losses_R.detach(), slopes_RV

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from locum.monitoring.exchangeability import ExchangeabilityWatch
 from locum.monitoring.score_bins import bin_reference
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locum.monitoring.score_bins import ScoreBins
+    from locum.schema import JsonObject
 
 __all__ = ["Change", "MixWatch", "ScoreWatch"]
 
@@ -52,6 +53,36 @@ class MixWatch:
         self._observed = 0
         self._watch: ExchangeabilityWatch | None = None
 
+    @classmethod
+    def from_object(cls, given: JsonObject) -> Self:
+        """Return a watch that goes on where the one was whose `to_object` this is."""
+        mix = cls(len(given["reference"]), given["size"], given["delta"])
+        mix._reference, mix._observed = given["reference"], given["observed"]
+        if given["watch"] is not None:
+            mix._watch = ExchangeabilityWatch.from_object(given["watch"])
+        return mix
+
+    def to_object(self) -> JsonObject:
+        """Return its state as JSON; see `ExchangeabilityWatch.to_object`."""
+        return {
+            "size": self._size,
+            "delta": self._delta,
+            "reference": [*self._reference],
+            "observed": self._observed,
+            "watch": None if self._watch is None else self._watch.to_object(),
+        }
+
+    @property
+    def observed(self) -> int:
+        """Observations so far, with those of the reference."""
+        return self._observed
+
+    @property
+    def starts(self) -> set[int]:
+        """The observations of which one is where a change began, if there is one."""
+        live = set[int]() if self._watch is None else self._watch.starts
+        return {self._size + start for start in live if start}
+
     @property
     def change(self) -> Change | None:
         """What changed; ``None`` while nothing was found to."""
@@ -66,6 +97,11 @@ class MixWatch:
         self._reference[category] += 1
         if self._observed == self._size:
             self._watch = ExchangeabilityWatch(self._reference, self._delta)
+
+    def observe_again(self, category: int) -> None:
+        """Take in an observation that counts already; see `ExchangeabilityWatch.observe_again`."""
+        if self._watch is not None:
+            self._watch.observe_again(category)
 
 
 class ScoreWatch:

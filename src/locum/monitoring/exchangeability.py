@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -34,6 +34,8 @@ from locum.monitoring.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from locum.schema import JsonObject
 
 __all__ = ["CategoryShare", "ExchangeabilityWatch"]
 
@@ -77,6 +79,7 @@ class ExchangeabilityWatch(Watch):
         self._counts = list(self._reference)
         self._pool = sum(self._reference)
         self._uniform = random.Random(seed).random  # noqa: S311 - ties, not secrets
+        self._seed = seed
         self._bets = PValueBets()
         bets = len(self._bets.prior)
         self._seeds = self._stakes = np.zeros(bets)
@@ -84,6 +87,47 @@ class ExchangeabilityWatch(Watch):
         self._starts = np.zeros(bets, np.int64)
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self._evidence = 1.0
+
+    @classmethod
+    def from_object(cls, given: JsonObject) -> Self:
+        """Return a watch that goes on where the one was whose `to_object` this is."""
+        watch = cls(given["reference"], given["delta"], given["seed"])
+        watch._counts, watch._pool = given["counts"], sum(given["counts"])
+        watch._observed, watch._broken_at = given["observed"], given["broken_at"]
+        watch._evidence = given["evidence"]
+        watch._bets = PValueBets.from_object(given["bets"])
+        watch._stakes, watch._rises = np.array(given["stakes"]), np.array(given["rises"])
+        watch._starts = np.array(given["starts"])
+        bets = watch._broken_at or watch._observed
+        if bets:
+            watch._seeds = start_weight(bets) * watch._bets.prior
+        for _ in range(bets):
+            watch._uniform()
+        return watch
+
+    def to_object(self) -> JsonObject:
+        """Return its state as JSON, in sums that do not tell what came when.
+
+        So recent inputs are not among them: `observe_again` takes those that are known otherwise.
+        """
+        return {
+            "reference": self._reference,
+            "delta": self.delta,
+            "seed": self._seed,
+            "counts": [*self._counts],
+            "observed": self._observed,
+            "broken_at": self._broken_at,
+            "evidence": self._evidence,
+            "bets": self._bets.to_object(),
+            "stakes": self._stakes.tolist(),
+            "rises": self._rises.tolist(),
+            "starts": self._starts.tolist(),
+        }
+
+    @property
+    def starts(self) -> set[int]:
+        """The live inputs of which one is where a change began, if there is one."""
+        return set(self._starts.tolist())
 
     @property
     def log_evidence(self) -> float:
@@ -119,6 +163,10 @@ class ExchangeabilityWatch(Watch):
         """Take in categories in their order, exactly as `observe` does one by one."""
         for category in categories:
             self.observe(category)
+
+    def observe_again(self, category: int) -> None:
+        """Take in an input that counts already: it moves `shares` alone."""
+        self._recent.append(category)
 
     def shares(self) -> list[CategoryShare]:
         """Return the share of each category in the reference and in recent traffic, in order.

@@ -16,12 +16,14 @@ Which of these was chosen, and against what, stands in `docs/watch.md`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from locum.schema import JsonObject
 
 __all__ = ["IntervalBets", "PValueBets", "interval_bets"]
 
@@ -72,6 +74,17 @@ class PValueBets:
         self._counts = [0.0] * _BINS
         self._total = 0.0
         self._weight = 1.0
+
+    @classmethod
+    def from_object(cls, given: JsonObject) -> Self:
+        """Return bets that have learned what `to_object` says."""
+        bets = cls()
+        bets._counts, bets._total, bets._weight = given["counts"], given["total"], given["weight"]
+        return bets
+
+    def to_object(self) -> JsonObject:
+        """Return what was learned, as JSON."""
+        return {"counts": [*self._counts], "total": self._total, "weight": self._weight}
 
     @property
     def prior(self) -> NDArray[np.float64]:

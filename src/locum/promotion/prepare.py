@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ from locum.extraction import find_objects, without_values
 from locum.promotion.comparing import check_comparable
 from locum.promotion.forms import check_form
 from locum.promotion.framer import Framer
+from locum.promotion.model_names import undated
 from locum.promotion.plan import Plan, PromptTokens
 from locum.promotion.recognition import LEAST_SHARE, foresee, learn_recognition
 from locum.promotion.varying import most_varied
@@ -35,7 +35,6 @@ __all__ = ["Prepared", "keep_plan", "prepare_plan"]
 _FEWEST_FOR_A_LINE = 10
 # Their integrations note the model that an answer names, in the place of the one that was asked.
 _TELL_WHAT_ANSWERED = frozenset({"langfuse"})
-_DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 # A token is about four characters of English.
 _TOKENS_OF_ENGLISH = PromptTokens(0.0, 0.25)
 
@@ -118,8 +117,9 @@ def prepare_plan(
     if not count:
         raise InputError(
             f"the store knows no call from which this student of {student.task.name!r} learned: it "
-            "learned from a file or another store, was saved by an earlier Locum, or its calls "
-            f"were deleted; distil the task from recorded calls: locum distill {student.task.name}"
+            "learned from a file or another store, was saved by an earlier Locum, three of its "
+            "task were made since, or its calls were deleted; distil the task from recorded "
+            f"calls: locum distill {student.task.name}"
         )
     if not seen:
         told = [f"; {most:,} of them have {what}" for what, most in others.most_common(1)]
@@ -203,8 +203,8 @@ def _with_undated(recognition: Recognition, seen: Sequence[_Seen]) -> Recognitio
     """Recognise a model by the name without its date, too, where a log tells which one answered."""
     told = {one.frame.model for one in seen if one.call.facts.source in _TELL_WHAT_ANSWERED}
     dated = [frame for frame in recognition.frames if frame.model in told]
-    undated = {frame._replace(model=_undated(frame.model)) for frame in dated}
-    return recognition._replace(frames=recognition.frames | undated)
+    asked = {frame._replace(model=undated(frame.model)) for frame in dated}
+    return recognition._replace(frames=recognition.frames | asked)
 
 
 def _nothing_common(task: str, seen: Sequence[_Seen]) -> InputError:
@@ -286,13 +286,8 @@ def _models(seen: Sequence[_Seen]) -> dict[str, str]:
         if isinstance(named, str) and named:
             names[one.frame.model][named] += 1
         if one.call.facts.source in _TELL_WHAT_ANSWERED:
-            names[_undated(one.frame.model)][one.frame.model] += 1
+            names[undated(one.frame.model)][one.frame.model] += 1
     return {asked: given.most_common(1)[0][0] for asked, given in names.items()}
-
-
-def _undated(model: str) -> str:
-    """The name by which applications ask for a dated model, such as ``gpt-4o-2024-08-06``."""
-    return _DATE.sub("", model)
 
 
 def _prompt_tokens(seen: Sequence[_Seen]) -> PromptTokens:

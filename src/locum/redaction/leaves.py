@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Leaf", "context_of", "copied", "leaves", "rename", "texts"]
+__all__ = ["SHORTEST", "Leaf", "context_of", "copied", "leaves", "rename", "texts"]
 
-_SHORTEST = 6
+# No kind of data that is known here is shorter, where nothing says what it is.
+SHORTEST = 6
 _SHORTEST_NAMED = 3
 _SMALLEST = 10**12
 _SMALLEST_NAMED = 100
@@ -57,10 +58,14 @@ class Leaf(NamedTuple):
     part: Literal["value", "key", "tokens"]
 
 
-def leaves(root: list[Any]) -> Iterator[Leaf]:
+def leaves(root: list[Any], shortest: int = SHORTEST) -> Iterator[Leaf]:
     """Yield what can hold something to redact, in the order in which it is written.
 
     A value in its place may be replaced while this runs; keys may not.
+
+    Args:
+        root: The values of a call.
+        shortest: Characters of a text that can hold something by itself.
     """
     stack: list[tuple[Any, Iterator[tuple[Any, Any]], str]] = [(root, enumerate(root), "")]
     while stack:
@@ -72,7 +77,7 @@ def leaves(root: list[Any]) -> Iterator[Leaf]:
                 if not is_plain:
                     yield Leaf(container, key, key, "", "key")
             if not isinstance(value, (dict, list)):
-                if (text := _text_of(value, context)) is not None:
+                if (text := _text_of(value, context, shortest)) is not None:
                     yield Leaf(container, key, text, context, "value")
             elif key in _TOKENS and (spelt := _spelt(value)):
                 yield Leaf(container, key, spelt, "", "tokens")
@@ -83,7 +88,7 @@ def leaves(root: list[Any]) -> Iterator[Leaf]:
             stack.pop()
 
 
-def texts(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
+def texts(value: Any, shortest: int = SHORTEST) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
     """Return text and context of each leaf of a value, in any order; faster than `leaves`."""
     found: list[tuple[str, str]] = []
     stack: list[tuple[Any, str]] = [(value, "")]
@@ -101,14 +106,15 @@ def texts(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - JSON
         elif isinstance(held, list):
             if not _is_vector(held):
                 stack.extend([(item, context) for item in held])
-        elif (text := _text_of(held, context)) is not None:
+        elif (text := _text_of(held, context, shortest)) is not None:
             found.append((text, context))
     return found
 
 
-def _text_of(value: object, context: str) -> str | None:
+def _text_of(value: object, context: str, shortest: int) -> str | None:
     if isinstance(value, str):
-        return value if len(value) >= (_SHORTEST_NAMED if context else _SHORTEST) else None
+        least = min(_SHORTEST_NAMED, shortest) if context else shortest
+        return value if len(value) >= least else None
     is_number = type(value) is int and value >= (_SMALLEST_NAMED if context else _SMALLEST)
     return str(value) if is_number else None
 

@@ -12,7 +12,7 @@ from locum.errors import UsageError
 from locum.redaction.credentials import CREDENTIALS, KIND, forms_of
 from locum.redaction.finder import Finder
 from locum.redaction.folding import OTHER
-from locum.redaction.leaves import copied, leaves, rename, texts
+from locum.redaction.leaves import SHORTEST, copied, leaves, rename, texts
 from locum.redaction.personal import PERSONAL
 from locum.redaction.phones import PHONES
 from locum.redaction.redacted_text import RedactedText
@@ -79,6 +79,8 @@ class Redactor:
         personal = [p for p in (*PERSONAL, *PHONES) if p.kind not in settings.off]
         own = _compiled(settings.patterns)
         self._finder = Finder([*CREDENTIALS, *personal], own)
+        # A pattern of one's own may be of one character.
+        self._shortest = 1 if own else SHORTEST
         self.patterns_digest = _digest([*CREDENTIALS, *personal], own)
 
     def redact(self, values: Sequence[Any], secrets: Sequence[str] = ()) -> Redacted:
@@ -93,10 +95,10 @@ class Redactor:
             secrets: Exact strings to replace as credentials, such as the client's own key, also
                 where they are escaped or in Base64; those shorter than 8 characters are not.
         """
-        read = [texts(value) for value in values]
+        read = [texts(value, self._shortest) for value in values]
         everything = "\n".join(text for part in read for text, _ in part)
         forms = {f: secret for secret in secrets for f in forms_of(secret) if f in everything}
-        run = _Run(self._finder, forms)
+        run = _Run(self._finder, forms, self._shortest)
         found = [any(run.holds(text, context) for text, context in part) for part in read]
         if not any(found):
             return Redacted(list(values), {}, {})
@@ -129,11 +131,12 @@ class Redactor:
 class _Run:
     """The redaction of the values of one call: their placeholders so far."""
 
-    def __init__(self, finder: Finder, forms: Mapping[str, str]) -> None:
+    def __init__(self, finder: Finder, forms: Mapping[str, str], shortest: int) -> None:
         self.counts: dict[str, int] = {}
         self.originals: dict[str, str] = {}
         self._finder = finder
         self._forms = forms
+        self._shortest = shortest
         self._placeholders: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
         self._held: dict[tuple[int, str], tuple[str, bool]] = {}
@@ -158,7 +161,7 @@ class _Run:
         """Return a copy of a value; of its leaves, those in which something was found change."""
         root = [copied(value)]
         names: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
-        for leaf in leaves(root):
+        for leaf in leaves(root, self._shortest):
             if not self.holds(leaf.text, leaf.context):
                 continue
             text = self._text(leaf.text, leaf.context)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from locum.config import LimitSettings
     from locum.serving.known_heads import KnownHeads
+    from locum.serving.outbox import Outbox
     from locum.serving.routing import Caller
     from locum.serving.wire import Headers
 
@@ -42,6 +43,7 @@ class Host(Protocol):
 
     limits: LimitSettings
     heads: KnownHeads
+    outbox: Outbox
     stopping: bool
 
     def opened(self, connection: ClientConnection) -> bool:
@@ -92,6 +94,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reader = RequestReader(host.limits, host.admit, self._hold, host.heads)
         self._held = self._held_besides = 0
+        self._unsent = b""
         self._serving = False
         self._task: asyncio.Task[None] | None = None
         self._request: Request | None = None
@@ -128,6 +131,10 @@ class ClientConnection(asyncio.Protocol):
             self._go_on()
         if len(self._reader.requests) >= _QUEUED_REQUESTS:
             self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Send what was answered already: a client that says no more is left then."""
+        self.flush()
 
     def pause_writing(self) -> None:
         """Let who answers wait: this client reads slowly."""
@@ -241,6 +248,7 @@ class ClientConnection(asyncio.Protocol):
         self._release(self._held)
         self.refuse(refusal, anthropic=speaks_anthropic(self._reader.target, self._reader.headers))
         self._write_deadline = time.monotonic() + _LINGER_SECONDS
+        self.flush()
         if self._transport.can_write_eof():
             with suppress(OSError):
                 self._transport.write_eof()
@@ -250,6 +258,7 @@ class ClientConnection(asyncio.Protocol):
         self._write_deadline = self._write_deadline or (
             time.monotonic() + self._limits.answer_seconds
         )
+        self.flush()
         self._transport.close()
 
     def close_if_idle(self) -> None:
@@ -273,7 +282,13 @@ class ClientConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send a part of an answer."""
-        if not self._transport.is_closing():
+        self._unsent += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what was to leave together with others' answers."""
+        data, self._unsent = self._unsent, b""
+        if data and not self._transport.is_closing():
             self._transport.write(data)
 
     def abort(self) -> None:
@@ -297,7 +312,7 @@ class ClientConnection(asyncio.Protocol):
         self.send(b"\r\n".join(lines), body)
 
     def send(self, head: bytes, body: bytes) -> None:
-        """Send a whole answer.
+        """Send a whole answer, together with others that are given now.
 
         Args:
             head: Its status line and headers, but for those that say how long it is and whether
@@ -308,7 +323,8 @@ class ClientConnection(asyncio.Protocol):
         if self._request is not None and self._request.method == b"HEAD":
             body = b""
         parts = (head, length, closing, body)
-        self.write(b"%b\r\ncontent-length: %d%b\r\n\r\n%b" % parts)
+        self._unsent += b"%b\r\ncontent-length: %d%b\r\n\r\n%b" % parts
+        self._host.outbox.add(self)
 
     def refuse(self, refusal: Refusal, *, anthropic: bool = False) -> None:
         """Send an error of the gateway's own."""

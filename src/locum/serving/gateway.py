@@ -21,6 +21,7 @@ from locum.serving.forwarder import Forwarder
 from locum.serving.known_heads import KnownHeads
 from locum.serving.late_scores import LateScores
 from locum.serving.metrics import Metrics
+from locum.serving.outbox import Outbox
 from locum.serving.own_pages import OwnPages
 from locum.serving.recogniser import Recogniser
 from locum.serving.recorder_link import RecorderLink
@@ -79,7 +80,7 @@ class Gateway:
         prices: Mapping[str, OwnPrice] = MappingProxyType({}),
     ) -> None:
         self.limits = settings.limits
-        self.heads = KnownHeads()
+        self.heads, self.outbox = KnownHeads(), Outbox()
         self.stopping = False
         self.metrics = Metrics()
         self._settings = settings
@@ -94,7 +95,8 @@ class Gateway:
         self._late = LateScores(self._recorder, self._note_quiet)
         self._forwarder = Forwarder(self.limits, self._recorder, self.metrics, self._late)
         framer = Framer(redaction)
-        self._roster = Roster(place, students, self.limits, self._spending, framer.patterns)
+        flush = self.outbox.flush
+        self._roster = Roster(place, students, self.limits, self._spending, framer.patterns, flush)
         self._chance = random.Random()  # noqa: S311 - a sample
         recogniser = Recogniser(self._roster, framer)
         self._stand_ins = StandIns(recogniser, self.metrics.stand_ins, self._is_blind)
@@ -209,8 +211,7 @@ class Gateway:
 
     def _hand_tallies(self) -> None:
         """Let the recorder write how many calls went which way."""
-        tallies = self._stand_ins.take_tallies(time.time())
-        if tallies:
+        if tallies := self._stand_ins.take_tallies(time.time()):
             self._recorder.note({"tallies": tallies})
 
     # What its client connections ask of it.

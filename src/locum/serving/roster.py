@@ -18,7 +18,7 @@ from locum.serving.stand_in_metrics import Process
 from locum.store import OpenStore, PromotionEvent, PromotionStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from locum.config import LimitSettings
@@ -97,6 +97,7 @@ class Roster:
         limits: How long students' answers may take.
         spending: Is told what the store says of it, too.
         patterns: Digest of the patterns by which calls are redacted here, as of `Framer`.
+        told: Is called once all who asked a student together have been told.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class Roster:
         limits: LimitSettings,
         spending: Spending,
         patterns: str,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = OpenStore(place)
+        self._told = told
         self._folder = folder
         self._limits = limits
         self._spending = spending
@@ -267,11 +270,9 @@ class Roster:
 
     async def _load(self, link: QuickLink) -> None:
         try:
-            link.move_in(
-                await asyncio.get_running_loop().run_in_executor(
-                    self._reader, load_quick, link.folder
-                )
-            )
+            loop = asyncio.get_running_loop()
+            answer_all = await loop.run_in_executor(self._reader, load_quick, link.folder)
+            link.move_in(answer_all, self._told)
         except Exception as error:  # noqa: BLE001 - whatever it is, its process answers
             link.quick = False
             _log.warning("the student in %s answers in its own process: %s", link.folder, error)

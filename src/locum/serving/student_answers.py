@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,20 +13,11 @@ from locum.students.static import StaticStudent
 from locum.traffic.strict_json import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from locum.export import AnyStudent, CertifiedExtractor
-    from locum.schema import Prediction
 
-__all__ = [
-    "Question",
-    "Said",
-    "answer_each",
-    "answers_of",
-    "is_quick",
-    "label_said",
-    "read_said",
-]
+__all__ = ["Answer", "Question", "Said", "answer_each", "answers_of", "is_quick", "read_said"]
 
 _MOST_CHANCES = 21
 
@@ -51,20 +43,24 @@ class Said(NamedTuple):
     novelty: float | None
 
 
-def read_said(answer: list[Any] | None) -> Said | None:
+Answer = tuple[int, Said | None]
+"""The number of a question, and what is said; ``None`` where the student failed on it."""
+
+
+def read_said(answer: Sequence[Any] | None) -> Said | None:
     """Read what a student says of a text.
 
     Args:
-        answer: As `answers_of` has it; ``None`` where it failed.
+        answer: The parts of `Said`, as JSON has them; ``None`` where it failed.
 
     Returns:
         ``None`` too where a probability is no number, as where a network overflows on the text.
     """
     if answer is None:
         return None
-    said = Said(*answer)
-    numbers = (said.confidence, *(chance for _, chance in said.chances))
-    return said if all(number is not None and isfinite(number) for number in numbers) else None
+    said = answer if isinstance(answer, Said) else Said(*answer)
+    numbers = [said.confidence, *(chance for _, chance in said.chances)]
+    return None if None in numbers or not all(map(isfinite, numbers)) else said
 
 
 def is_quick(student: AnyStudent) -> bool:
@@ -85,8 +81,8 @@ def _is_bounded(model: object) -> bool:
 
 
 def answer_each(
-    answer_all: Callable[[list[Question]], list[Any]], questions: list[Question]
-) -> list[Any]:
+    answer_all: Callable[[list[Question]], list[Answer]], questions: list[Question]
+) -> list[Answer]:
     """Answer all questions at once, and where that fails, one by one.
 
     Raises:
@@ -99,38 +95,28 @@ def answer_each(
         if isinstance(error, WriterError) and error.gone:
             raise
         if len(questions) == 1:
-            return [[questions[0][0], None]]
+            return [(questions[0][0], None)]
     return [answer for one in questions for answer in answer_each(answer_all, [one])]
 
 
-def answers_of(student: AnyStudent) -> Callable[[list[Question]], list[Any]]:
-    """Each answer is: answered or not, what is said, confidence, chances, and novelty."""
+def answers_of(student: AnyStudent) -> Callable[[list[Question]], list[Answer]]:
+    """Return what answers questions, in their order."""
     if isinstance(student, CertifiedStudent):
-        return lambda questions: _label_answers(student, questions)
+        return partial(_label_answers, student)
     if isinstance(student, CertifiedWriter):
-        return lambda questions: _text_answers(student, questions)
-    return lambda questions: _object_answers(student, questions)
+        return partial(_text_answers, student)
+    return partial(_object_answers, student)
 
 
-def _label_answers(student: CertifiedStudent, questions: list[Question]) -> list[Any]:
+def _label_answers(student: CertifiedStudent, questions: list[Question]) -> list[Answer]:
     predictions = student.predict([text for _, text, _, _ in questions])
-    return [
-        [number, [*label_said(student, text, prediction, chances=chances, novelty=novelty)]]
-        for (number, text, chances, novelty), prediction in zip(questions, predictions, strict=True)
-    ]
-
-
-def label_said(
-    student: CertifiedStudent, text: str, prediction: Prediction, *, chances: bool, novelty: bool
-) -> Said:
-    """Return what a student of labels says of a text, with what is wanted besides."""
-    return Said(
-        prediction.answered,
-        prediction.label,
-        prediction.confidence,
-        _chances(student, text, prediction.label) if chances else [],
-        float(student.novelty([text])[0]) if novelty else None,
-    )
+    found: list[Answer] = []
+    for question, (label, confidence, answered) in zip(questions, predictions, strict=True):
+        number, text, wants_chances, wants_novelty = question
+        chances = _chances(student, text, label) if wants_chances else []
+        novelty = float(student.novelty([text])[0]) if wants_novelty else None
+        found.append((number, Said(answered, label, confidence, chances, novelty)))
+    return found
 
 
 def _chances(student: CertifiedStudent, text: str, said: str) -> list[tuple[str, float]]:
@@ -141,9 +127,9 @@ def _chances(student: CertifiedStudent, text: str, said: str) -> list[tuple[str,
     return [(label, chances[label]) for label in others[:_MOST_CHANCES]]
 
 
-def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> list[Any]:
+def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> list[Answer]:
     """The only chance of an object is its confidence, and what it lacks makes the text novel."""
-    found = []
+    found: list[Answer] = []
     for number, text, wants_chances, wants_novelty in questions:
         [prediction] = student.predict([text], fields=False)
         sure = prediction.confidence
@@ -151,19 +137,19 @@ def _object_answers(student: CertifiedExtractor, questions: list[Question]) -> l
         chances = [(said, sure)] if wants_chances else []
         novelty = 1 - sure if wants_novelty else None
         answered = prediction.answered and prediction.answer is not None
-        found.append([number, [answered, said, sure, chances, novelty]])
+        found.append((number, Said(answered, said, sure, chances, novelty)))
     return found
 
 
-def _text_answers(student: CertifiedWriter, questions: list[Question]) -> list[Any]:
+def _text_answers(student: CertifiedWriter, questions: list[Question]) -> list[Answer]:
     """The only chance of a text is its confidence."""
     said = student.predict_with_novelty([text for _, text, _, _ in questions])
-    found = []
+    found: list[Answer] = []
     for (number, _, wants_chances, wants_novelty), (prediction, novelty) in zip(
         questions, said, strict=True
     ):
         text, sure = prediction.answer or "", prediction.confidence
         chances = [(text, sure)] if wants_chances else []
         strange = novelty if wants_novelty else None
-        found.append([number, [prediction.answered, text, sure, chances, strange]])
+        found.append((number, Said(prediction.answered, text, sure, chances, strange)))
     return found

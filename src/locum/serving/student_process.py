@@ -103,7 +103,7 @@ def _receive(end: socket.socket) -> bytes:
 
 def _say(end: socket.socket, said: object) -> None:
     try:
-        end.sendall(orjson.dumps(said) + b"\n")
+        end.sendall(orjson.dumps(said, default=tuple) + b"\n")
     except ConnectionError:
         sys.exit(0)
 

@@ -111,6 +111,9 @@ class WatchKeeper:
             event = PromotionEvent(student.task, time.time(), "alarm", alarms[kind])
             self._promotions.note(event)
         self._shadows.keep_watch(*student, {**watched.state(), "alarms": alarms | known})
+        memory = watched.memory_due()
+        if memory is not None:
+            self._shadows.keep_memory(*student, memory)
 
     def _begin(self, student: _Student) -> TaskWatch | None:
         """Begin a watch, which reads what was sampled before.
@@ -125,5 +128,5 @@ class WatchKeeper:
             plan = read_plan(promotion)
         except InputError:
             return None
-        watched = self._watched[student] = TaskWatch(plan)
+        watched = self._watched[student] = TaskWatch(plan, self._shadows.memory(*student))
         return watched

@@ -32,6 +32,8 @@ def load_schema(name: str, folder: Path | None = None) -> dict[str, Any]:
             return schema_of(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the schema {name[:_SHOWN]!r} cannot be read: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     module, _, attribute = name.partition(":")
     if not (module and attribute) or module[0] == "." or path.suffix == ".json":
         raise UsageError(

@@ -15,6 +15,7 @@ from locum.store.archive import (
 from locum.store.derived import DELETED, put_derived
 from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
+from locum.store.past_students import newest_student
 from locum.store.tombstones import note_deleted
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Deletion(NamedTuple):
         calls: Calls, archived ones included.
         archived: How many of them were in Parquet files.
         answers: Bought answers that stem from deleted calls alone.
-        students: Tasks whose students learned from deleted calls: distil them again.
+        students: Tasks whose last student, or promoted one, learned from deleted calls: distil
+            them again.
         reports: Tasks whose reports were made of deleted calls, and may quote them.
         written: Tasks with synthetic inputs that were written after deleted calls, and may repeat
             them.
@@ -166,6 +168,11 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     learned = [(task, state) for task, state, artefact in promotions if artefact in artefacts]
     promoted = tuple(task for task, state in learned if state == "active")
     ended = tuple(task for task, state in learned if state != "active")
+    students = tuple(
+        task
+        for task in students
+        if task in promoted or newest_student(database, task) in {None, *artefacts}
+    )
     # Which students learned from deleted calls stays known, and from which calls does not.
     put_derived(database, "artefact", [(artefact, DELETED) for artefact in artefacts])
     database.execute(f"DELETE FROM derived WHERE call_id IN {_DOOMED}")  # noqa: S608 - no value in it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locum.store.derived import DELETED, put_derived
 from locum.store.in_flight import lock_ledgers
 from locum.store.known_calls import find_present
+from locum.store.past_students import forget_past_students, note_student
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +33,10 @@ def link_made(database: Database, keys: Mapping[DerivedKind, str], call_ids: Ite
                 (DELETED, kind, key),
             )
             put_derived(database, kind, ((key, call_id) for call_id in ids))
+        if "student" in keys and "artefact" in keys:
+            note_student(database, keys["student"], keys["artefact"])
+    if "student" in keys:
+        forget_past_students(database, keys["student"])
     return 0
 
 

@@ -264,6 +264,18 @@ _ARCHIVE_WRITES = Migration(
         "INSERT INTO archive_writes SELECT file FROM archives",
     ),
 )
+# A watch goes on with what it had learned of calls that were deleted since.
+_MEMORIES = Migration(both=("ALTER TABLE watches ADD COLUMN memory {text}",))
+# Of students that were made long ago it is let go of which calls they learned from.
+_STUDENTS = Migration(
+    both=(
+        """CREATE TABLE students (
+            artefact {text} PRIMARY KEY,
+            task {text} NOT NULL,
+            made {real} NOT NULL
+        ){without_rowid}""",
+    ),
+)
 # A run that read a call keeps nothing of it, also where it is deleted before the run says so.
 _DELETED_CALLS = Migration(
     both=(
@@ -276,7 +288,7 @@ _DELETED_CALLS = Migration(
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
     *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
-    _DELETED_CALLS,
+    *(_MEMORIES, _STUDENTS, _DELETED_CALLS),
 )
 # In one statement, as another process may make the tables at this moment.
 _DUMPED = (

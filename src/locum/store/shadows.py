@@ -191,6 +191,27 @@ class ShadowStore:
             return found
         return None
 
+    def keep_memory(self, task: str, artefact: str, memory: JsonObject) -> None:
+        """Keep what the watch over a student has learned of calls, which may be deleted.
+
+        Args:
+            task: Of which task.
+            artefact: Which student; of one without `watch` nothing is kept.
+            memory: Sums over calls, which tell of none of them.
+        """
+        self._database.execute(
+            "UPDATE watches SET memory = ? WHERE task = ? AND artefact = ?",
+            (orjson.dumps(memory).decode(), task, artefact),
+        )
+
+    def memory(self, task: str, artefact: str) -> JsonObject | None:
+        """Return what the watch over a student had learned of calls."""
+        query = "SELECT memory FROM watches WHERE task = ? AND artefact = ? AND memory IS NOT NULL"
+        for (memory,) in self._database.execute(query, (task, artefact)):
+            found: JsonObject = orjson.loads(memory)
+            return found
+        return None
+
     def is_broken(self, task: str, artefact: str) -> bool:
         """Tell whether the watch over a student found that it breaks its promise."""
         return bool((self.watch(task, artefact) or {}).get("broken"))

@@ -25,6 +25,10 @@ _EMPTYING_PAUSE_SECONDS = 0.5
 _ROWS_A_FETCH = 200
 _LOG_ENDINGS = ("-wal", "-shm")
 _FULL_BYTES = 2**20
+# In one statement, as another process may make the tables at this moment; each store has this one.
+_OF_ANOTHER = """SELECT name FROM sqlite_master WHERE type = 'table' AND NOT EXISTS (
+    SELECT 1 FROM pragma_table_info('answers') WHERE name = 'key'
+) LIMIT 1"""
 _CANNOT_WRITE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _DISK_MAY_BE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
@@ -41,7 +45,7 @@ class SqliteDatabase(Database):
         to_read: Whether one that cannot be written here is opened all the same, as it is.
 
     Raises:
-        InputError: The file cannot be opened, or is no SQLite file.
+        InputError: The file cannot be opened, is no SQLite file, or is another program's.
     """
 
     def __init__(self, path: Path, *, make: bool = True, to_read: bool = False) -> None:
@@ -61,20 +65,33 @@ class SqliteDatabase(Database):
             self._file = path.stat()
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store {path} cannot be opened: {error}") from None
-        if not self.read_only:
-            self._prepare()
+        try:
+            self._require_own()
+            if not self.read_only:
+                self._prepare()
+        except InputError:
+            self._connection.close()
+            raise
+
+    def _require_own(self) -> None:
+        """Refuse the file of another program before anything of it is changed.
+
+        Raises:
+            InputError: It has tables, and none of a store.
+        """
+        for (table,) in self.execute(_OF_ANOTHER):
+            raise InputError(
+                f"{self.name} is the database of another program, with a table {table!r}: name "
+                "another file, by --home or by url in [store] of locum.toml"
+            )
 
     def _prepare(self) -> None:
-        try:
-            self.execute("PRAGMA auto_vacuum = FULL")
-            with self._place.said():
-                self._keep_write_ahead_log()
-            self.execute("PRAGMA synchronous = FULL")
-            self.execute("PRAGMA secure_delete = ON")
-            self._log = self._find_log()
-        except InputError:
-            self.close()
-            raise
+        self.execute("PRAGMA auto_vacuum = FULL")
+        with self._place.said():
+            self._keep_write_ahead_log()
+        self.execute("PRAGMA synchronous = FULL")
+        self.execute("PRAGMA secure_delete = ON")
+        self._log = self._find_log()
 
     def _keep_write_ahead_log(self) -> None:
         # SQLite does not wait for others here, whatever the timeout: it refuses at once while

@@ -11,6 +11,7 @@ import orjson
 
 from locum.errors import UsageError
 from locum.losses import first_unusable
+from locum.students.columns import column_names, places_of_classes
 from locum.students.texts import as_texts
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def read_lesson(
     Args:
         inputs: ``N`` texts.
         soft_labels: Expected to be ``[N, C]``, finite and not negative, with a sum above zero in
-            each row.
+            each row. A table's columns are matched to the labels by their names.
         classes: ``C`` labels.
         human_labels: Expected to be ``[N]`` whole numbers, if there are any: the place of a label,
             or -1.
@@ -142,7 +143,7 @@ def read_lesson(
     """
     texts = as_texts(inputs)
     _check_classes(classes)
-    soft_labels = np.asarray(soft_labels)
+    soft_labels = _in_order(soft_labels, classes)
     expected = (len(texts), len(classes))
     if soft_labels.shape != expected or not texts:
         raise UsageError(
@@ -159,6 +160,13 @@ def read_lesson(
             "one above zero"
         )
     return Lesson(texts, soft_labels, human_labels)
+
+
+def _in_order(soft_labels: NDArray[np.float64], classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return soft labels with columns in the order of the labels, where they have names."""
+    names = column_names(soft_labels)
+    found: NDArray[np.float64] = np.asarray(soft_labels)
+    return found if names is None else found.take(places_of_classes(names, [*classes]), axis=1)
 
 
 def _check_classes(classes: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
+from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import TeacherError, UsageError
@@ -53,7 +54,8 @@ class FunctionTeacher(AskedTeacher):
         version: To be changed when the function would answer otherwise though the source of its
             module is the same, as where that reads a file: answers are kept by both, by the name,
             and by the function's own qualified name. Of a function of a script or a notebook its
-            own source counts, rather than all of that.
+            own source counts, rather than all of that; where there is none, as at Python's prompt,
+            what it was compiled to.
         batch_size: How many texts a function gets at once; how many calls of a coroutine function
             run at once.
 
@@ -252,7 +254,7 @@ def _qualified_name(function: Callable[..., Any]) -> str:
 
 
 def _find_source(function: Callable[..., Any]) -> str:
-    """What decides how a function answers: its module, as helpers stand there; empty if unknown."""
+    """What decides how a function answers: its module, as helpers stand there; else it alone."""
     while isinstance(function, functools.partial):
         function = function.func
     named = function if hasattr(function, "__qualname__") else type(function)
@@ -262,4 +264,17 @@ def _find_source(function: Callable[..., Any]) -> str:
             return inspect.getsource(named)
         return inspect.getsource(module)
     except (OSError, TypeError):
-        return ""
+        called = named if hasattr(named, "__code__") else getattr(named, "__call__", None)  # noqa: B004
+        return _constant(getattr(called, "__code__", ""))
+
+
+def _constant(value: object) -> str:
+    """Write what stands in compiled code, code among it, alike in all processes."""
+    if isinstance(value, CodeType):
+        parts = (value.co_names, value.co_varnames, value.co_consts)
+        return f"{value.co_code.hex()} {' '.join(map(_constant, parts))}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_constant, value))})"
+    if isinstance(value, frozenset):  # whose order is another in each process
+        return f"{{{', '.join(sorted(map(_constant, value)))}}}"
+    return repr(value)

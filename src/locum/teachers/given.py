@@ -28,7 +28,7 @@ def given_answers(examples: Sequence[Example], task: Task) -> list[TeacherAnswer
     A recorded distribution without an answer counts as the answer that it makes most probable.
 
     Raises:
-        InputError: One sums to more than one.
+        InputError: One sums to more than one, or is all zeros and has no answer.
     """
     parser = LabelParser(task.labels)
     return [_given_answer(example, task, parser) for example in examples]
@@ -68,6 +68,11 @@ def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherA
         return TeacherAnswer(example.answer, distribution)
     if example.distribution:
         _check_sum(example.distribution)
+        if example.answer is None and not any(example.distribution.values()):
+            raise InputError(
+                f"a distribution over labels is all zeros: {_few(example.distribution)}; give "
+                "probabilities, or leave it out where nothing is known"
+            )
         return answer_of_probabilities(example.distribution, task, parser, example.answer)
     return TeacherAnswer(example.answer) if example.answer is not None else None
 
@@ -75,8 +80,11 @@ def _given_answer(example: Example, task: Task, parser: LabelParser) -> TeacherA
 def _check_sum(distribution: Mapping[str, float]) -> None:
     total = sum(distribution.values())
     if total > MOST_PROBABILITY:
-        shown = dict(list(distribution.items())[:_SHOWN])
         raise InputError(
-            f"a distribution over labels sums to {total:.6g}, expected at most 1: {shown}; give "
-            "probabilities, such as 0.6 for 60 percent"
+            f"a distribution over labels sums to {total:.6g}, expected at most 1: "
+            f"{_few(distribution)}; give probabilities, such as 0.6 for 60 percent"
         )
+
+
+def _few(distribution: Mapping[str, float]) -> dict[str, float]:
+    return dict(list(distribution.items())[:_SHOWN])

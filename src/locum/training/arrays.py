@@ -15,7 +15,7 @@ import numpy as np
 
 from locum.errors import UsageError
 from locum.losses import soft_target_cross_entropy, soften, softmax
-from locum.training.columns import (
+from locum.students.columns import (
     column_names,
     feature_names,
     places_of_classes,
@@ -96,7 +96,8 @@ class DistilledClassifier:
             X: Features, ``[N, D]``; the teacher is asked about them as they are.
             y: Labels, ``[N]``, if any are known.
             soft_labels: Probabilities ``[N, C]`` in the place of the teacher's, at temperature one.
-                A table's columns are matched to the classes by their names, an array's by order.
+                A table's columns, also of one that the teacher returns, are matched to the classes
+                by their names, an array's by order.
 
         Raises:
             UsageError: An argument cannot be used, or there is neither teacher nor soft labels. It
@@ -205,7 +206,7 @@ class DistilledClassifier:
             if soft_labels is None and self.teacher is not None
             else soft_labels
         )
-        names = column_names(soft_labels)
+        names = column_names(given)
         asked_NC = np.asarray(given, np.float64)
         if asked_NC.ndim != 2 or not np.isfinite(asked_NC).all() or (asked_NC < 0).any():
             raise UsageError(
@@ -220,7 +221,7 @@ class DistilledClassifier:
             )
         classes_C = self._classes(asked_NC.shape[1], names, y)
         if names is not None:
-            asked_NC = asked_NC.take(places_of_classes(names, classes_C), axis=1)
+            asked_NC = asked_NC.take(places_of_classes(names, classes_C.tolist()), axis=1)
         return asked_NC, classes_C
 
     def _classes(self, columns: int, names: list[Any] | None, y: ArrayLike | None) -> NDArray[Any]:
@@ -277,7 +278,14 @@ class DistilledClassifier:
 
 
 def _features(X: ArrayLike) -> Floats:
-    features_ND = np.asarray(X, np.float64)
+    try:
+        features_ND = np.asarray(X, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"X is a {type(X).__name__}, and no array of numbers can be made of it ({error}): "
+            "encode texts and categories, fill in what is missing, and give X.toarray() of a "
+            "sparse matrix"
+        ) from None
     if features_ND.ndim != 2 or not features_ND.size or not np.isfinite(features_ND).all():
         raise UsageError(
             f"X is {features_ND.shape}, expected rows by features of finite numbers: fill in what "

@@ -16,6 +16,7 @@ from locum.losses import first_unusable
 from locum.students import as_texts
 from locum.students.encoder_source import import_encoder_extra
 from locum.students.encoder_tokens import LEAST_TOKENS, TokenReader
+from locum.training.devices import refuse_device
 from locum.training.imitation import Imitation, ImitationLoss, check_losses
 from locum.training.initialisation import load_pair
 from locum.training.lesson import LabelTask, Lesson
@@ -241,14 +242,7 @@ def _device(wanted: str | None) -> str:
     torch = import_encoder_extra("torch")
     if wanted is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.ones(1, device=wanted).item()
-    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
-        raise UsageError(
-            f"device={wanted!r} cannot be used ({reason[:200]}): expected None, or one that torch "
-            "has here, such as 'cpu' or 'cuda'"
-        ) from None
+    refuse_device(wanted)
     return wanted
 
 

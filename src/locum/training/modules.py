@@ -7,7 +7,6 @@ Shapes: N inputs of a batch, C classes; a language model's logits may have more 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import contextmanager
 from math import isfinite
 from time import monotonic
@@ -15,6 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from locum.errors import UsageError
 from locum.losses import forward_kl, mix, token_cross_entropy
+from locum.training.batches import logits_of, parts_of
+from locum.training.devices import refuse_device
+from locum.training.memory import hold_still, memory_of, place
 from locum.training.modes import modes_kept
 
 if TYPE_CHECKING:
@@ -58,11 +60,12 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
         soft_share: From zero to one.
 
     Raises:
-        ValueError: Either is out of its range, or labels are not one whole number for each row of
-            logits; at the first batch.
+        ValueError: Either is out of its range, logits are of one class, or labels are not one whole
+            number for each row of logits; at the first batch.
     """
 
     def loss(student_NC: Tensor, teacher_NC: Tensor, labels_N: Tensor | None) -> Tensor:
+        _refuse_one_class(student_NC)
         labels_N = None if labels_N is None else _class_numbers(labels_N, student_NC)
         mask_N = None if labels_N is None else labels_N >= 0
         soft = forward_kl(student_NC, teacher_NC, temperature=temperature, mask=mask_N)
@@ -71,6 +74,16 @@ def hinton_loss(temperature: float = 4.0, soft_share: float = 0.9) -> ModuleLoss
         return mix(soft, token_cross_entropy(student_NC, labels_N, mask=mask_N), soft_share)
 
     return loss
+
+
+def _refuse_one_class(logits_NC: Tensor) -> None:
+    """Refuse a single logit, as of a sigmoid, whose softmax is one whatever it is."""
+    if logits_NC.shape[-1] == 1:
+        raise ValueError(
+            f"logits are {list(logits_NC.shape)}, expected two classes or more: a softmax over one "
+            "is always one, and nothing would be learned. Of a single logit of yes or no make "
+            "torch.cat([torch.zeros_like(logit), logit], dim=-1), in teacher and student"
+        )
 
 
 def _class_numbers(labels: Tensor, logits_NC: Tensor) -> Tensor:
@@ -114,7 +127,8 @@ def distill_module(
 
     The student is trained where it stands and left in evaluation mode; the teacher is only asked,
     in evaluation mode and without gradients, and left in the mode it was in. Modules that both
-    have, such as a frozen backbone, are in evaluation mode during all of it and after. Torch's
+    have, such as a frozen backbone, or whose buffers lie in the same memory as the teacher's, are
+    in evaluation mode during all of it and after. Torch's
     random numbers are seeded for the training, and left as they were: with the same seed, loader
     and number of threads the weights are the same, whether or not ``tell`` draws.
 
@@ -142,13 +156,13 @@ def distill_module(
 
     if epochs < 1:
         raise UsageError(f"epochs is {epochs}, expected one or more")
-    learning = _learning(student, teacher)
-    for module in (student, teacher) if device is not None else ():
-        module.to(device)
+    if device is not None:
+        _move(device, student, teacher)
+    learning = _learning(student, teacher)  # of what lies together where it was moved to
     judge = loss or hinton_loss()
     steps = _optimizer(optimizer, learning)
     history = []
-    with torch.random.fork_rng(), torch.enable_grad(), _left_as_promised(student, teacher):
+    with torch.random.fork_rng(), _gradients(), _left_as_promised(student, teacher):
         torch.manual_seed(seed)
         for number in range(1, epochs + 1):
             history.append(_pass(number, student, teacher, loader, judge, steps, device))
@@ -158,6 +172,13 @@ def distill_module(
     return history
 
 
+def _move(device: str, *modules: Module) -> None:
+    refuse_device(device)
+    with _gradients():
+        for module in modules:
+            module.to(device)
+
+
 def _learning(student: Module, teacher: Module) -> list[Parameter]:
     """Return the parameters that learn, none of which may be the teacher's."""
     learning = {name: one for name, one in student.named_parameters() if one.requires_grad}
@@ -165,8 +186,8 @@ def _learning(student: Module, teacher: Module) -> list[Parameter]:
         raise UsageError(
             "no parameter of the student learns: set requires_grad of some, or give another student"
         )
-    asked = {id(parameter) for parameter in teacher.parameters()}
-    shared = [name for name, parameter in learning.items() if id(parameter) in asked]
+    asked, theirs = {id(parameter) for parameter in teacher.parameters()}, memory_of(teacher)
+    shared = [n for n, one in learning.items() if id(one) in asked or place(one) in theirs]
     if shared:
         raise UsageError(
             f"{len(shared):,} parameters that learn are the teacher's too, the first {shared[0]}: "
@@ -205,11 +226,13 @@ def _pass(
     started, total, inputs = monotonic(), 0.0, 0
     student.train()
     teacher.eval()  # after the student, which may have modules of it
+    hold_still(student, memory_of(teacher))
     for batch in loader:
-        given, labels = _parts(batch, device)
+        given, labels = parts_of(batch, device)
         with torch.no_grad():
-            wanted = _logits(teacher, given, "teacher")
-        value = loss(_logits(student, given, "student"), wanted, labels)
+            wanted = logits_of(teacher, given, "teacher")
+        value = loss(logits_of(student, given, "student"), wanted, labels)
+        _refuse_no_loss(value)
         amount = float(value.detach())
         if not isfinite(amount):
             raise UsageError(
@@ -230,6 +253,21 @@ def _pass(
     return Epoch(number, total / inputs, inputs, monotonic() - started)
 
 
+def _refuse_no_loss(value: Any) -> None:  # noqa: ANN401 - or what is none
+    import torch
+
+    tensor = isinstance(value, torch.Tensor)
+    if tensor and value.numel() == 1 and value.requires_grad:
+        return
+    what = type(value).__name__
+    if tensor:
+        what = f"{list(value.shape)}" if value.numel() != 1 else "a number without a gradient"
+    raise UsageError(
+        f"the loss is {what}, expected one number as a tensor with a gradient: the mean over the "
+        "batch, made of the student's logits by torch alone and not detached"
+    )
+
+
 def _refuse_broken(student: Module, epoch: int) -> None:
     """Refuse weights that the last step broke; those of a step before show in the loss."""
     for name, parameter in student.named_parameters():
@@ -241,56 +279,13 @@ def _refuse_broken(student: Module, epoch: int) -> None:
             )
 
 
-def _parts(batch: Any, device: str | None) -> tuple[Any, Tensor | None]:  # noqa: ANN401 - any batch
-    """Divide a batch into what models are given and labels."""
+@contextmanager
+def _gradients() -> Iterator[None]:
+    """Have gradients made, whatever the caller wants of its own tensors."""
     import torch
 
-    if isinstance(batch, Mapping):
-        if "label" in batch:
-            raise UsageError(
-                "a batch has 'label', which the models would be given: expected 'labels' for the "
-                "labels"
-            )
-        moved = _moved(batch, device)
-        return moved, moved.pop("labels", None)
-    if isinstance(batch, torch.Tensor):
-        return _moved(batch, device), None
-    if isinstance(batch, list | tuple) and 1 <= len(batch) <= 2:
-        given, *labels = (_moved(part, device) for part in batch)
-        return given, (labels[0] if labels else None)
-    raise UsageError(
-        f"a batch is a {type(batch).__name__}"
-        f"{f' of {len(batch)}' if isinstance(batch, list | tuple) else ''}, expected a tensor of "
-        "inputs, a pair of inputs and labels, or a mapping"
-    )
-
-
-def _moved(value: Any, device: str | None) -> Any:  # noqa: ANN401 - any part of a batch
-    """Move all tensors of a part; a mapping is copied, as it may be the caller's."""
-    if isinstance(value, Mapping):
-        return {name: _moved(part, device) for name, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_moved(part, device) for part in value)
-    return value if device is None or not hasattr(value, "to") else value.to(device)
-
-
-def _logits(model: Module, given: Any, whose: str) -> Tensor:  # noqa: ANN401 - any input
-    import torch
-
-    answer = model(**given) if isinstance(given, Mapping) else model(given)
-    named = isinstance(answer, Mapping)
-    logits = answer.get("logits") if named else getattr(answer, "logits", answer)
-    if not isinstance(logits, torch.Tensor):
-        raise UsageError(
-            f"the {whose} returned a {type(answer).__name__}, expected a tensor of logits, or a "
-            "mapping or an object with 'logits': wrap it in a module that returns them"
-        )
-    if logits.ndim < 2:
-        raise UsageError(
-            f"the {whose}'s logits are {list(logits.shape)}, expected inputs by classes: where the "
-            "loader is a data set, give a DataLoader(data_set, batch_size=...)"
-        )
-    return logits
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
 
 
 @contextmanager

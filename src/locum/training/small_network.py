@@ -40,6 +40,7 @@ class Scaling(NamedTuple):
     def of(cls, features_ND: Floats) -> Self:
         """Return that of these features; one that never varies is only centred."""
         spread_D = features_ND.std(axis=0)
+        spread_D[np.ptp(features_ND, axis=0) == 0] = 0.0  # of equal numbers it may be a rounding
         return cls(features_ND.mean(axis=0), np.where(spread_D, spread_D, 1.0))
 
     def scaled(self, features_ND: Floats) -> Floats:

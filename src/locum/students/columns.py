@@ -58,13 +58,12 @@ def refuse_other_features(X: object, fitted_D: NDArray[Any] | None) -> None:
         )
 
 
-def places_of_classes(names: list[Any], classes_C: NDArray[Any]) -> list[int]:
+def places_of_classes(names: list[Any], classes: list[Any]) -> list[int]:
     """Return where each class stands among named columns.
 
     Raises:
         UsageError: There is not one column for each class.
     """
-    classes = classes_C.tolist()
     places = {name: place for place, name in enumerate(names)}
     if len(names) != len(classes) or places.keys() != set(classes):
         raise UsageError(
