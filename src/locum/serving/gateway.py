@@ -111,10 +111,8 @@ class Gateway:
             self._recorder if settings.traces.endpoint else None,
             self._note_quiet,
         )
-        status = StatusPage(place, self._health)
-        self._pages = OwnPages(
-            status, lambda: self.stopping, self._health, self.metrics, self._keys
-        )
+        page = StatusPage(place, self._health)
+        self._pages = OwnPages(page, lambda: self.stopping, self._health, self.metrics, self._keys)
         self._connections: set[ClientConnection] = set()
         self._running = self._judged = self._held = 0
 
