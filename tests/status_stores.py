@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from locum.schema import JsonObject
     from locum.store import Route
 
 __all__ = ["ARTEFACT", "NOW", "Story", "disagreement", "tell"]
@@ -44,6 +45,7 @@ class Story(NamedTuple):
         said: Its last answers that differ, the oldest first.
         ended: How it ended, and why; ``None`` where it did not.
         alarm: What an alarm said; empty where there was none.
+        found: What its watch found, by the watch's names.
         target: What its certificate promises.
         call_usd: What a call of its teacher costs.
         teacher: Who answers else.
@@ -57,6 +59,7 @@ class Story(NamedTuple):
     said: tuple[str, ...] = ()
     ended: tuple[str, str] | None = None
     alarm: str = ""
+    found: Mapping[str, str] = {}
     target: float = 0.95
     call_usd: float | None = 0.002
     teacher: str = "teacher-1"
@@ -119,8 +122,8 @@ def disagreement(said: str, call_id: str | None = None, task: str = "support") -
     )
 
 
-def _watch(story: Story) -> dict[str, float]:
+def _watch(story: Story) -> JsonObject:
     answers, differ = story.compared
     low, high = anytime_interval(answers - differ, answers, 0.05, story.target)
-    found = {"compared": answers, "disagreements": differ}
+    found = {"compared": answers, "disagreements": differ, "alarms": dict(story.found)}
     return {**found, "agreement_low": low, "agreement_high": high}

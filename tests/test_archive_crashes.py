@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -19,17 +21,23 @@ from locum.store import (
     open_database,
     parquet,
 )
+from locum.store.parquet import ParquetReader
 from tests.call_samples import files_of, ids, in_tables, known_files, make_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
 
+    from locum.store import Compaction, Deletion
+    from locum.store.call_filter import Condition
     from locum.store.call_rows import CallRow
+    from locum.store.database import Row
 
 EVERYTHING = CallFilter()
+SOME = CallFilter(since=1.0, until=8.0)
+Done = TypeVar("Done")
 # Compacts a store in small files, and says when it begins.
 COMPACT = """
 import sys
@@ -38,6 +46,12 @@ archive.CALLS_A_FILE = 100
 with open_database(sys.argv[1]) as database:
     print("begin", flush=True)
     CallStore(database).compact(2950.0)
+"""
+DELETE = """
+import sys
+from locum.store import CallFilter, CallStore, open_database
+with open_database(sys.argv[1]) as database:
+    CallStore(database).delete(CallFilter(since=500.0, until=1500.0))
 """
 
 
@@ -51,42 +65,115 @@ def place(odd_path: Path) -> str:
     return str(odd_path)
 
 
-def test_calls_deleted_during_a_compaction_stay_deleted(
+def test_a_deletion_waits_for_a_compaction(
     odd_path: Path, store: CallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(make_calls(10))
+    write = parquet.write_parquet
+    with ThreadPoolExecutor() as pool:
+
+        def write_slowly(rows: Iterator[CallRow], file: Path) -> int:
+            written = write(rows, file)
+            deleting.append(
+                in_turn(pool, odd_path, lambda other, said: other.delete(SOME, 0, said))
+            )
+            return written
+
+        deleting: list[Future[Deletion]] = []
+        monkeypatch.setattr(archive, "write_parquet", write_slowly)
+        assert store.compact(5.0).calls == 5
+        assert deleting[0].result()[:2] == (7, 4)
+    assert ids(store.iterate(EVERYTHING)) == ["call-00000", "call-00008", "call-00009"]
+    assert len(files_of(odd_path)) == 1
+
+
+def test_a_compaction_waits_for_a_deletion(
+    odd_path: Path, store: CallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(make_calls(10))
+    store.compact(3.0)
+    copy = parquet.copy_parquet
+    with ThreadPoolExecutor() as pool:
+
+        def copy_slowly(source: Path, file: Path, left_out: list[str]) -> None:
+            copy(source, file, left_out)
+            compacting.append(in_turn(pool, odd_path, lambda other, said: other.compact(9.0, said)))
+
+        compacting: list[Future[Compaction]] = []
+        monkeypatch.setattr("locum.store.deletion.copy_parquet", copy_slowly)
+        assert store.delete(SOME)[:2] == (7, 2)
+        assert compacting[0].result().calls == 1
+    assert ids(store.iterate(EVERYTHING)) == ["call-00000", "call-00008", "call-00009"]
+    assert len(files_of(odd_path)) == 2
+
+
+def in_turn(
+    pool: ThreadPoolExecutor,
+    place: Path,
+    work: Callable[[CallStore, Callable[[], object]], Done],
+) -> Future[Done]:
+    """Begin work on a store elsewhere, and return once it waits for what is at work there."""
+    waits = Event()
+
+    def run() -> Done:
+        with open_database(place) as other:
+            return work(CallStore(other), waits.set)
+
+    future = pool.submit(run)
+    assert waits.wait(30)
+    return future
+
+
+def test_commands_beside_each_other_end_well(odd_path: Path, store: CallStore) -> None:
+    calls = make_calls(3000)
+    store.add(calls)
+    store.compact(1000.0)
+    store.compact(2000.0)
+    done = [
+        subprocess.Popen([sys.executable, "-c", code, odd_path], stderr=subprocess.PIPE, text=True)
+        for code in (COMPACT, DELETE, COMPACT, DELETE)
+    ]
+    assert [(one.communicate()[1], one.returncode) for one in done] == [("", 0)] * 4
+    assert list(store.iterate(EVERYTHING)) == [*calls[:500], *calls[1500:]]
+
+
+def test_a_name_that_calls_are_given_during_a_compaction_is_kept(
+    odd_path: Path, store: CallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = make_calls(10)
+    store.add(calls)
     write = parquet.write_parquet
 
     def write_late(rows: Iterator[CallRow], file: Path) -> int:
         written = write(rows, file)
         monkeypatch.setattr(archive, "write_parquet", write)
         with open_database(odd_path) as other:
-            CallStore(other).delete(CallFilter(ids=("call-00003",)))
+            assert CallStore(other).name(calls[3:7], "support").named == 4
         return written
 
     monkeypatch.setattr(archive, "write_parquet", write_late)
-    assert store.compact(5.0).calls == 4
-    assert ids(store.iterate(EVERYTHING)) == [c for c in ids(make_calls(10)) if c[-1] != "3"]
+    assert store.compact(5.0).calls == 5
+    assert store.count(CallFilter(task="support")) == 4
     assert len(files_of(odd_path)) == 1
 
 
-def test_calls_compacted_during_a_deletion_are_deleted(
+def test_calls_are_counted_while_others_are_deleted(
     odd_path: Path, store: CallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(make_calls(10))
-    store.compact(3.0)
-    copy = sys.modules["locum.store.deletion"].copy_parquet
+    store.compact(5.0)
+    stream = ParquetReader.stream
 
-    def copy_late(source: Path, file: Path, left_out: list[str]) -> None:
-        copy(source, file, left_out)
-        monkeypatch.setattr("locum.store.deletion.copy_parquet", copy)
+    def stream_late(
+        reader: ParquetReader, columns: str, files: Sequence[str], condition: Condition
+    ) -> Iterator[Row]:
+        monkeypatch.setattr(ParquetReader, "stream", stream)
         with open_database(odd_path) as other:
-            assert CallStore(other).compact(6.0).calls == 3
+            CallStore(other).delete(SOME)
+        return stream(reader, columns, files, condition)
 
-    monkeypatch.setattr("locum.store.deletion.copy_parquet", copy_late)
-    assert store.delete(CallFilter(since=1.0, until=8.0))[:3] == (7, 5, 0)
-    assert ids(store.iterate(EVERYTHING)) == ["call-00000", "call-00008", "call-00009"]
-    assert len(files_of(odd_path)) == 1
+    monkeypatch.setattr(ParquetReader, "stream", stream_late)
+    assert store.count(EVERYTHING) == 3
 
 
 @pytest.mark.parametrize(

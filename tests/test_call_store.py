@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,20 @@ def test_calls_come_back_as_they_were(place: str) -> None:
         assert store.find(EVERYTHING, 10) == [full_call().facts, NOTHING_KNOWN.facts]
         assert store.get("full") == full_call()
         assert isinstance(store.get("full").facts.streamed, bool)
+
+
+def test_deletions_at_once_delete_each_call_once(place: str) -> None:
+    with open_database(place) as database:
+        CallStore(database).add(make_calls(400))
+
+    def delete(first: float) -> int:
+        with open_database(place) as own:
+            return CallStore(own).delete(CallFilter(since=first, until=first + 200)).calls
+
+    with ThreadPoolExecutor() as pool:
+        assert sum(pool.map(delete, (0.0, 50.0, 100.0, 150.0))) == 350
+    with open_database(place) as database:
+        assert bodies_and_calls(database) == (50, 50)
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=4))

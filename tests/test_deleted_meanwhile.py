@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from locum.relabelling import Purchase
 from locum.relabelling.purchases import find_purchases, keep_purchases
 from locum.schema import Example, OwnPrice, Task, TeacherAnswer
 from locum.store import CallFilter, CallStore, Claim, LabelStore, Ledger, Settlement
+from locum.store.tombstones import find_deleted_lately
 from locum.teachers import AskedTeacher, Budget, ChatTeacher, FunctionTeacher, label_texts
 from tests.call_samples import make_call
 from tests.scripted_teachers import ScriptedTeacher
@@ -99,6 +101,28 @@ def test_calls_that_were_deleted_since_the_run_began_are_not_asked_about(
     assert (run.tally.unasked, run.tally.failed) == (0, {"deleted": 6})
     assert "were deleted while the run went on" in run.tally.notes()[-1]
     assert linked(store) == set()
+
+
+def test_calls_that_were_deleted_before_a_run_that_had_read_them_asks_are_not_asked_about(
+    store: LabelStore,
+) -> None:
+    teacher = ScriptedTeacher(lambda *_: SOFT, free=False)
+    budget = Budget(prices={"scripted": OwnPrice(100_000.0, 0.0)})
+    delete(store, [IDS[0], *IDS[4:]])
+    CallStore(store.database).add([make_call(IDS[0])])
+    label_task(TASK, teacher, CALLS, store, budget, lambda *_: None)
+    assert teacher.asked == [(call.text, 0) for call in CALLS[:4]]
+    assert answered(store, teacher) == linked(store) == set(IDS[:4])
+
+
+def test_deleted_calls_are_known_for_a_week(
+    store: LabelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for day, number in ((0, 0), (6, 1), (8, 2)):
+        monkeypatch.setattr(time, "time", lambda day=day: now + day * 86_400)
+        delete(store, [IDS[number]])
+    assert find_deleted_lately(store.database, IDS) == {IDS[1], IDS[2]}
 
 
 def test_labels_and_purchases_of_deleted_calls_are_not_written(store: LabelStore) -> None:

@@ -19,7 +19,7 @@ from locum.schema import Example
 from locum.serving import quick_link
 from locum.store import CallStore, PromotionStore, ShadowStore, open_database
 from tests.commands import run
-from tests.gateway_clients import happens
+from tests.gateway_clients import happens, metrics
 from tests.gateways import Running, Upstream, running_gateway
 from tests.promoted import (
     LIMITS,
@@ -294,3 +294,25 @@ def test_while_nothing_can_be_written_no_student_answers(
             patched.setattr(recorder, "_failing_since", time.monotonic() - 61)
             assert route(gateway, REQUEST) == "teacher"
         assert happens(lambda: route(gateway, REQUEST) == "student")
+
+
+def test_while_the_recorder_keeps_dying_no_student_answers(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(tmp_path / "calls.sqlite", tmp_path / "student")
+    with running_gateway(tmp_path, upstreams(upstream.url), LIMITS) as gateway:
+        wait_until_ready(gateway)
+        recorder = gateway.gateway._recorder  # noqa: SLF001 - the fault is put into it
+        for times in (1, 2):
+            assert route(gateway, REQUEST) == "student"
+            assert recorder._process is not None  # noqa: SLF001
+            recorder._process.kill()  # noqa: SLF001
+            assert happens(lambda times=times: recorder.deaths.times == times)  # type: ignore[misc]
+            assert happens(lambda: metrics(gateway)["locum_recorder_failing"] == 0)
+        assert route(gateway, REQUEST) == "teacher"
+        told = metrics(gateway)
+        assert told["locum_watch_blind"] == told["locum_recorder_keeps_dying"] == 1
+        monkeypatch.setattr("locum.serving.recorder_deaths._FIRST_PAUSE_SECONDS", 0.0)
+        assert route(gateway, REQUEST) == "student"
+        told = metrics(gateway)
+        assert (told["locum_watch_blind"], told["locum_recorder_keeps_dying"]) == (0, 1)

@@ -31,7 +31,7 @@ from locum.serving.metrics import Metrics
 from locum.serving.recorder_deaths import NO_DEATHS, Deaths, tell_deaths
 from locum.serving.recorder_end import RecorderEnd
 from locum.serving.recorder_link import RecorderLink
-from locum.serving.records import Record
+from locum.serving.records import Record, to_call
 from locum.serving.spending import Reservation
 from locum.store import (
     CallFilter,
@@ -585,6 +585,30 @@ def test_a_recorder_that_says_nothing_counts_as_one_that_fails(
     assert numbers(place) == {1}
 
 
+@pytest.mark.parametrize("most", [3, 1000])
+def test_a_recorder_that_reads_a_large_call_for_long_says_so_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    said = list[dict[str, object]]()
+
+    def read_slowly(*given: Any) -> Call:  # noqa: ANN401 - as it is given
+        time.sleep(1)
+        return to_call(*given)
+
+    monkeypatch.setattr(RecorderEnd, "say", lambda _, **told: said.append(told))
+    monkeypatch.setattr("locum.serving.recorder.to_call", read_slowly)
+    monkeypatch.setattr("locum.serving.recorder_end._TOLD_SECONDS", 0.1)
+    monkeypatch.setattr("locum.serving.recorder_end._MOST_TOLD", most)
+    small = sampled(tmp_path)
+    with writing(tmp_path / "s") as writer:
+        writer.write([small], Redactor())
+        assert len(said) == 1
+        writer.write([small._replace(response=b" " * 2**20 + small.response)], Redactor())
+    told = said[1:-1]
+    assert told == [{}] * len(told)
+    assert len(told) == most if most == 3 else 3 <= len(told) < 11
+
+
 def test_calls_with_one_answer_of_an_upstream_s_cache_are_all_kept(tmp_path: Path) -> None:
     place = tmp_path / "calls.sqlite"
     request = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "Hello"}]})
@@ -702,6 +726,21 @@ def test_deaths_of_long_ago_are_forgotten() -> None:
     assert twice == Deaths(2, 1e9, 1e9 + 80_000)
     assert twice.is_repeated(1e9 + 81_000)
     assert twice.with_one(2e9) == Deaths(1, 2e9, 2e9)
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [(0, 0), (1, 0), (2, 60), (3, 120), (11, 30_720), (12, 43_200), (10**6, 43_200)],
+)
+def test_students_pause_the_longer_the_more_often_a_recorder_dies(
+    times: int, seconds: float
+) -> None:
+    deaths = Deaths(times, 0.0, 1e9)
+    assert deaths.pause_seconds == seconds
+    assert deaths.is_pause(1e9 + seconds / 2) == bool(seconds)
+    assert not deaths.is_pause(1e9 + seconds)
+    if times > 1:
+        assert deaths.with_one(1e9 + seconds).times == times + 1
 
 
 def test_what_waits_for_a_restart_is_written_before_the_end(tmp_path: Path) -> None:

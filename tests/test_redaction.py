@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import re
+import time
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -510,6 +511,40 @@ def test_a_placeholder_that_stands_for_nothing_is_found(said: str) -> None:
     assert redacted.restore(said) is None
     assert redacted.holds_placeholder([{"a": said}])
     assert not redacted.holds_placeholder("[EMAIL_9] or [email_9]")
+
+
+def test_logs_are_redacted_about_as_fast_as_they_can_be_searched() -> None:
+    line = (
+        '8.8.{}.{} - - [28/Oct/2026:13:55:36 +0000] "GET /orders/{}?page=2 HTTP/1.1" 200 {} '
+        '"https://shop.example/" "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2) Mobile/15E148" 0.{}'
+    )
+    numbers = range(6_000)
+    logs = "\n".join(line.format(n % 251, n % 241, n, n * 7, n * 13) for n in numbers)
+    began = time.process_time()
+    assert len(re.findall(r"(?<![A-Za-z0-9_])[0-9]{20}", logs)) == 0
+    searched = time.process_time()
+    redacted = REDACTOR.redact([{"content": logs}])
+    assert redacted.counts == {"ip_address": 6_000}
+    # It takes 45 times as long, and took 265 by searches that looked back from each character,
+    # twice as often.
+    assert time.process_time() - searched < 120 * (searched - began)
+
+
+@pytest.mark.parametrize("end", ["", " bob@example.com", " 4111 1111 1111 1111"])
+def test_long_texts_are_searched_to_their_end(end: str) -> None:
+    text = "nothing to see here, " * 4_000
+    value = {"content": [text + end, text + end, text]}
+    redacted = REDACTOR.redact([value])
+    assert (redacted.values[0] is value) == (not end)
+    assert end == "" or end.strip() not in str(redacted.values)
+    assert redacted.values[0]["content"][2] == text
+
+
+def test_what_the_beginning_of_a_long_text_cuts_off_is_no_finding() -> None:
+    text = ("x" * 100 + " ") * 162 + "is 4111 1111 1111 1111" + "0 " + "y " * 9_000
+    assert text[:16_384].endswith("1111")
+    value = {"content": text}
+    assert REDACTOR.redact([value]).values[0] is value
 
 
 def test_recall_and_precision_on_the_labelled_set() -> None:

@@ -25,7 +25,9 @@ from tests.promoted import (
 from tests.promoted_teacher import Teacher
 from tests.status_readers import STORY, watched
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "recording.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "recording.md"
+RULES = ROOT / "deploy" / "alerts.yaml"
 
 
 def test_calls_and_times_of_a_student_are_counted(tmp_path: Path) -> None:
@@ -79,6 +81,30 @@ def test_what_the_store_says_of_tasks_is_told(
         assert happens(lambda: metrics(gateway)['locum_task_revoked{task="support"}'] == 1)
         # A student that is asked no more has no process.
         assert happens(lambda: 'locum_student_up{task="support"}' not in metrics(gateway))
+
+
+def test_what_the_watch_found_is_told(tmp_path: Path) -> None:
+    found = {"novelty": "inputs have changed", "repeats": "said else", "teacher m-2": "m-2 answers"}
+    with watched(tmp_path, STORY._replace(found=found), STORY._replace(task="calm")) as gateway:
+        told = metrics(gateway)
+    alarms = {
+        about: told[f'locum_task_alarm{{about="{about}",task="support"}}']
+        for about in ("inputs", "labels", "self_agreement", "teacher")
+    }
+    assert alarms == {"inputs": 1, "labels": 0, "self_agreement": 1, "teacher": 1}
+    assert told['locum_task_alarm{about="inputs",task="calm"}'] == 0
+    assert told['locum_task_broken{task="support"}'] == 0
+    assert told["locum_watch_blind"] == told["locum_recorder_keeps_dying"] == 0
+
+
+def test_rules_for_alerts_name_metrics_that_there_are() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with the extras of the tests")
+    rules = yaml.safe_load(RULES.read_text("utf-8"))
+    [group] = rules["groups"]
+    names = set(re.findall(r"^# TYPE (\S+)", Metrics().page().decode(), re.MULTILINE))
+    used = {name for rule in group["rules"] for name in re.findall(r"locum_\w+", rule["expr"])}
+    assert used <= names
+    assert {"locum_task_alarm", "locum_task_revoked", "locum_watch_blind"} < used
 
 
 def test_every_metric_is_documented() -> None:

@@ -210,7 +210,7 @@ def delete_calls(
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {found}?")):
             raise UsageError(f"{found} would be deleted: confirm with --yes")
         unnamed = {row.name for row in store.totals(meant) if not row.named}
-        deletion = store.delete(meant, _LOG_PATIENCE_SECONDS)
+        deletion = store.delete(meant, _LOG_PATIENCE_SECONDS, _say_waiting)
         _tell_unknown_files(store)
         forgotten = forget_audited(database, unnamed)
     tell_deletion(deletion, forgotten, home)
@@ -234,7 +234,7 @@ def compact_calls(
     """Move old calls into Parquet files, a fraction of their size; commands still see them."""
     before = parse_moment("--older-than", older_than)
     with _opened(config, home) as store:
-        compaction = store.compact(before)
+        compaction = store.compact(before, _say_waiting)
         _tell_unknown_files(store)
     say(
         f"{count_of_calls(compaction.calls)} moved into {compaction.files:,} Parquet files of "
@@ -267,6 +267,12 @@ def _refuse_missing(beginnings: list[str]) -> None:
     if beginnings:
         calls = ", ".join(map(repr, beginnings))
         raise InputError(f"there is no call {calls}: locum calls lists those there are")
+
+
+def _say_waiting() -> None:
+    stderr_console().print(
+        "note: another locum calls delete or compact is at work on this store: waiting for its end"
+    )
 
 
 def _tell_unknown_files(store: CallStore) -> None:

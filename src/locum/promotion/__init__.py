@@ -14,7 +14,7 @@ from locum.promotion.prepare import prepare_plan
 from locum.promotion.promote import Promoted, promote_student
 from locum.promotion.recognition import Recognition
 from locum.promotion.refresh import Refreshed, compare_with_promoted, is_readable
-from locum.promotion.standing import Compared, Standing, read_standings
+from locum.promotion.standing import Alarm, Compared, Standing, read_standings
 from locum.promotion.unpacking import drop_unused, unpack_student
 from locum.promotion.usage import Usage
 from locum.promotion.wording import LabelWording, ObjectWording
@@ -22,6 +22,7 @@ from locum.promotion.wording import LabelWording, ObjectWording
 __all__ = [
     "ANSWER_FORMS",
     "ANY_TURNS",
+    "Alarm",
     "AnswerForm",
     "AnswerText",
     "Ask",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from locum.errors import InputError
 from locum.promotion.other_prompts import OtherPrompt, find_other_prompts
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from locum.schema import JsonObject
     from locum.store import Database, Grouping, Promotion, PromotionEvent, Shadow
 
-__all__ = ["Compared", "Standing", "read_standings"]
+__all__ = ["Alarm", "Compared", "Standing", "read_standings"]
 
+Alarm = Literal["inputs", "labels", "self_agreement", "teacher"]
+# As the watch calls what it finds; other kinds are names of teachers.
+_ALARMS: dict[str, Alarm] = {
+    "novelty": "inputs",
+    "labels": "labels",
+    "repeats": "self_agreement",
+}
 _EVENTS = 10
 _DISAGREEMENTS = 10
 
@@ -75,6 +82,8 @@ class Standing(NamedTuple):
         changed: When its state last changed, in seconds since 1970.
         learned_from_deleted: Whether it learned from calls that were deleted since.
         broken: Whether its watch found that it breaks its promise, also where it was only scored.
+        alarms: What else its watch has found to be otherwise than in its first sampled calls, a
+            sentence each.
         teacher: Who answers else; this and what follows is ``None`` where no plan says it.
         target: The promised agreement on what it answers.
         confidence: Of the promise.
@@ -106,6 +115,7 @@ class Standing(NamedTuple):
     changed: float
     learned_from_deleted: bool
     broken: bool
+    alarms: Mapping[Alarm, str]
     teacher: str | None
     target: float | None
     confidence: float | None
@@ -224,6 +234,7 @@ def _standing(
         changed=promotion.changed,
         learned_from_deleted=store.learned_from_deleted(promotion.artefact),
         broken=bool(watch.get("broken")),
+        alarms=_alarms(watch),
         teacher=planned.teacher,
         target=planned.target,
         confidence=planned.confidence,
@@ -246,6 +257,14 @@ def _standing(
         disagreements=shadows.disagreements(promotion.task, promotion.artefact, _DISAGREEMENTS),
         other_prompts=[],
     )
+
+
+def _alarms(watch: JsonObject) -> dict[Alarm, str]:
+    """What a watch has found, by what it is about; each teacher that is new has one of its own."""
+    found = {}
+    for kind, said in watch.get("alarms", {}).items():
+        found[_ALARMS.get(kind, "teacher")] = str(said)
+    return found
 
 
 def _known(usd: Mapping[Route, float], planned: _Planned) -> Mapping[Route, float] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+from functools import lru_cache
 
 __all__ = [
     "bare",
@@ -40,6 +41,8 @@ _LENGTH_OF = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 _BETWEEN = str.maketrans("", "", " \t.-/()\u00a0\u2009\u202f\u2010\u2011\u2012\u2013")
 # Of an IPv6 address of which nothing is left out.
 _COLONS = 7
+# Logs name the same ones again and again.
+_ADDRESSES = 8192
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CODICE_ODD = tuple(b"\1\0\5\7\11\15\17\21\23\25\2\4\22\24\13\3\6\10\14\16\20\12\26\31\30\27")
@@ -75,6 +78,7 @@ def canonical_address(value: str) -> str:
     return str(ipaddress.ip_address(value))
 
 
+@lru_cache(_ADDRESSES)
 def is_public_address(value: str) -> bool:
     """Tell whether an IP address can belong to someone: not loopback, private or reserved."""
     # In logs most are times of day, such as 2026:13:55:36, and an exception for each takes long.

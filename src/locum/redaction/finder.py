@@ -33,6 +33,8 @@ _PROVIDERS_ID = re.compile(
 _SHORT_TEXTS = 8192
 _LONG = 16_384
 _LONG_TEXTS = 512
+# No pattern looks further beyond its end.
+_MARGIN = 64
 
 
 class Finding(NamedTuple):
@@ -85,12 +87,22 @@ class Finder:
         if not self._own and _PROVIDERS_ID.fullmatch(text):
             return False
         # The first finding tells: a text that is full of them is not searched to its end.
+        if len(text) > _LONG and self._begins_with_finding(text[:_LONG], context):
+            return True
         for part in searched_parts(text):
             if next(self._findings(part, context, {}), None) is not None:
                 return True
         return "\\" in text and any(
             self._holds(inner.text, inner.context) for inner in json_texts(text)
         )
+
+    def _begins_with_finding(self, text: str, context: str) -> bool:
+        """Tell whether something is to be replaced in the beginning of a text, wherever that ends.
+
+        By pattern, a whole text would be searched for most of them before the first finding.
+        """
+        whole = len(text) - _MARGIN
+        return any(one.end < whole for one in self._findings(text, context, {}))
 
     def find(self, text: str, context: str, secrets: Mapping[str, str]) -> list[Finding]:
         """Return what is to be replaced, in order and without overlaps.

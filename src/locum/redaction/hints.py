@@ -25,6 +25,7 @@ class Hint(Enum):
         LONG: Sixteen letters, digits and dashes in a row that are no words.
         MARKS: Three dots, two colons or five dashes in a row once hexadecimal digits are gone.
         NAMES: A word such as "password" before a colon or the like.
+        NUMBERED: A word such as "phone" before six digits.
     """
 
     AT = auto()
@@ -32,6 +33,7 @@ class Hint(Enum):
     LONG = auto()
     MARKS = auto()
     NAMES = auto()
+    NUMBERED = auto()
 
 
 BETWEEN = r" \t.\-()/\u00a0\u2009\u202f\u2010-\u2013"
@@ -56,6 +58,13 @@ _CHANGES = (b"ab", b"a0", b"b0", b"0a", b"0b", b"bbbbbbbbbbbbbbbb")
 _SAID = ("pass", "key", "cv")
 _SIGNED = ("token", "secret", "auth", "pwd", "senha", "contrase")
 _NAMED = re.compile(r"[\w\"'`\\\]. -]{1,32}?(?:[:=]|\b(?:is|was|ist|est|es)\b|(?<=cv[vc])2?\W)")
+_NUMBERED = (
+    *("ssn", "social"),
+    *("phone", "lefon", "l\u00e9fon", "tel", "mobil", "cell", "handy", "whatsapp", "fax", "sms"),
+    *("\u7535\u8bdd", "\u624b\u673a", "\u96fb\u8a71", "\u643a\u5e2f"),
+    *("call", "ring", "text", "reach", "dial"),
+)
+_DIGITS_FOLLOW = re.compile(rf"[^0-9]{{2,96}}+[0-9](?:[{BETWEEN}]{{0,3}}[0-9]){{5}}")
 _MARGIN = 64
 _LONGEST_VALUE = 320
 
@@ -69,6 +78,8 @@ def look(text: str) -> Windows:
         windows[Hint.AT] = [(0, len(text))]
     if b"000000" in data.translate(_ZEROS, _NOT_BETWEEN_DIGITS):
         windows[Hint.DIGITS] = _around(_DIGIT_RUN.finditer(text))
+        if numbered := _merged(_numbered(text)):
+            windows[Hint.NUMBERED] = numbered
     if b"xxxxxxxxxxxxxxxx" in data.translate(_EXES) and _is_random(data.translate(_CLASSES)):
         windows[Hint.LONG] = _around(_LONG_RUN.finditer(text))
     if b"..." in rest or b"::" in rest or b"-----" in rest:
@@ -82,9 +93,23 @@ def _is_random(classes: bytes) -> bool:
     return any(change in classes for change in _CHANGES)
 
 
-def _named(text: str) -> Iterator[Span]:
+def _numbered(text: str) -> Iterator[Span]:
+    lowered = _lowered(text)
+    for name in _NUMBERED:
+        at = lowered.find(name)
+        while at >= 0:
+            if found := _DIGITS_FOLLOW.match(lowered, at):
+                yield at - _MARGIN, found.end() + _MARGIN
+            at = lowered.find(name, at + len(name))
+
+
+def _lowered(text: str) -> str:
     # The capital dotted I alone would become two characters, and shift what follows.
-    lowered = text.replace("\u0130", "i").lower()
+    return text.replace("\u0130", "i").lower()
+
+
+def _named(text: str) -> Iterator[Span]:
+    lowered = _lowered(text)
     for name in (*_SAID, *_SIGNED) if ":" in text or "=" in text else _SAID:
         at = lowered.find(name)
         while at >= 0:

@@ -15,10 +15,13 @@ from locum.redaction.hints import BETWEEN, Hint, Span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["END", "PERSONAL", "START", "Pattern", "where", "whole"]
+__all__ = ["BEGUN", "END", "PERSONAL", "START", "Pattern", "where", "whole"]
 
 # A match may follow a line break that was written as \n, as in JSON inside a text.
 START = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt]))"
+# The same behind the first character: a search that begins with a set of characters skips all
+# others several times as fast as one that begins with a look at what stands before.
+BEGUN = r"(?:(?<![A-Za-z0-9_].)|(?<=\\[nrt].))"
 END = r"(?![A-Za-z0-9_])"
 
 
@@ -85,12 +88,13 @@ def _is_paraguayan(domain: str) -> bool:
 
 
 _CARD = re.compile(
-    rf"{START}(?<![0-9][.,])(?:"
-    rf"[0-9]{{4}}(?P<a>[{BETWEEN}]?)(?:[0-9]{{4}}(?P=a)){{2}}[0-9]{{4}}(?:(?P=a)[0-9]{{3}})?|"
-    rf"3[0-9]{{3}}(?P<b>[{BETWEEN}])[0-9]{{6}}(?P=b)[0-9]{{4,5}}|[0-9]{{12,19}}){END}(?!\.[0-9])"
+    rf"[0-9]{BEGUN}(?<![0-9][.,].)(?:"
+    rf"[0-9]{{3}}(?P<a>[{BETWEEN}]?)(?:[0-9]{{4}}(?P=a)){{2}}[0-9]{{4}}(?:(?P=a)[0-9]{{3}})?|"
+    rf"(?<=3)[0-9]{{3}}(?P<b>[{BETWEEN}])[0-9]{{6}}(?P=b)[0-9]{{4,5}}|[0-9]{{11,18}})"
+    rf"{END}(?!\.[0-9])"
 )
 _IBAN = re.compile(
-    rf"{START}(?P<country>[A-Za-z]{{2}})[0-9]{{2}}(?:[ \u00a0-]?[A-Za-z0-9]){{11,30}}"
+    rf"(?P<country>[A-Za-z]{BEGUN}[A-Za-z])[0-9]{{2}}(?:[ \u00a0-]?[A-Za-z0-9]){{11,30}}"
 )
 
 
@@ -104,9 +108,11 @@ def _iban(match: re.Match[str]) -> Span | None:
     return (start, end) if bounded and checks.is_iban(match.string[start:end]) else None
 
 
-_IPV4 = re.compile(rf"{START}(?<![0-9]\.)(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}{END}(?!\.[0-9])")
+_IPV4 = re.compile(
+    rf"[0-9]{BEGUN}(?<![0-9]\..)[0-9]{{0,2}}\.(?:[0-9]{{1,3}}\.){{2}}[0-9]{{1,3}}{END}(?!\.[0-9])"
+)
 _IPV6 = re.compile(
-    rf"{START}(?<!:)[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{1,6}}:[0-9A-Fa-f]{{0,4}}{END}(?!:)"
+    rf"[23]{BEGUN}(?<!:.)[0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{1,6}}:[0-9A-Fa-f]{{0,4}}{END}(?!:)"
 )
 _VERSION = re.compile(
     r"(?:version|release|build|firmware|section|driver|\bv"
@@ -135,21 +141,25 @@ def _is_version(match: re.Match[str]) -> bool:
     return bool(named or _VERSION.search(before))
 
 
-_PAIR = r"[0-9A-Fa-f]{2}"
-_MAC = re.compile(rf"{START}(?<![:-]){_PAIR}(?P<a>[:-])(?:{_PAIR}(?P=a)){{4}}{_PAIR}{END}(?![:-])")
+_HALF = "[0-9A-Fa-f]"
+_PAIR = f"{_HALF}{{2}}"
+_MAC = re.compile(
+    rf"{_HALF}{BEGUN}(?<![:-].){_HALF}(?P<a>[:-])(?:{_PAIR}(?P=a)){{4}}{_PAIR}{END}(?![:-])"
+)
 _SSN = re.compile(
-    rf"{START}(?<![0-9]-)(?!000|666|9)[0-9]{{3}}-(?!00)[0-9]{{2}}-(?!0000)[0-9]{{4}}{END}(?!-)"
+    rf"[0-8]{BEGUN}(?<![0-9]-.)(?!(?<=0)00|(?<=6)66)[0-9]{{2}}-(?!00)[0-9]{{2}}-(?!0000)[0-9]{{4}}{END}(?!-)"
 )
 _NAMED_SSN = re.compile(
     r"(?i:\bssn|social[ _]security)[^0-9\n\0]{0,24}"
     rf"(?P<value>(?!000|666|9)[0-9]{{3}}[ -]?(?!00)[0-9]{{2}}[ -]?(?!0000)[0-9]{{4}}){END}"
 )
 _NINO = re.compile(
-    rf"{START}(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?"
+    rf"[A-CEGHJ-PR-TW-Z]{BEGUN}(?!(?<=B)G|(?<=G)B|(?<=[KT])N|(?<=N)[KT]|(?<=Z)Z)"
+    r"[A-CEGHJ-NPR-TW-Z] ?"
     rf"(?:[0-9]{{2}} ?){{3}}[A-D]{END}"
 )
-_CPF = re.compile(rf"{START}[0-9]{{3}}\.[0-9]{{3}}\.[0-9]{{3}}-[0-9]{{2}}{END}")
-_DNI = re.compile(rf"{START}(?:[0-9]{{8}}|[XYZ][0-9]{{7}})-?[A-HJ-NP-TV-Z]{END}")
+_CPF = re.compile(rf"[0-9]{BEGUN}[0-9]{{2}}\.[0-9]{{3}}\.[0-9]{{3}}-[0-9]{{2}}{END}")
+_DNI = re.compile(rf"[0-9XYZ]{BEGUN}[0-9]{{7}}-?[A-HJ-NP-TV-Z]{END}")
 _CODICE = re.compile(rf"{START}[A-Z]{{6}}[0-9]{{2}}[A-EHLMPRST][0-9]{{2}}[A-Z][0-9]{{3}}[A-Z]{END}")
 _CVV = re.compile(
     r"(?i:\bcv[vc]2?(?:[ _]?(?:code|number|no\.?|is|was)|[ :=#\"'-]){0,5})"
@@ -177,7 +187,7 @@ PERSONAL: tuple[Pattern, ...] = (
     Pattern("ip_address", Hint.MARKS, _IPV6, _ip_address, checks.canonical_address),
     Pattern("mac_address", Hint.MARKS, _MAC, whole, _same_mac),
     Pattern("ssn", Hint.DIGITS, _SSN, whole, checks.bare),
-    Pattern("ssn", Hint.DIGITS, _NAMED_SSN, whole, checks.bare),
+    Pattern("ssn", Hint.NUMBERED, _NAMED_SSN, whole, checks.bare),
     Pattern("national_id", Hint.DIGITS, _NINO, whole, checks.bare),
     Pattern("national_id", Hint.DIGITS, _CPF, where(checks.is_cpf), checks.bare),
     Pattern("national_id", Hint.DIGITS, _DNI, where(checks.is_dni), checks.bare),

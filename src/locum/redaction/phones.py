@@ -11,35 +11,38 @@ import re
 
 from locum.redaction.checks import bare
 from locum.redaction.hints import BETWEEN, Hint, Span
-from locum.redaction.personal import END, START, Pattern, where, whole
+from locum.redaction.personal import BEGUN, END, Pattern, where, whole
 
 __all__ = ["PHONES"]
 
-_FREE = rf"{START}(?<![0-9][.-])(?<![+/])"
+_FREE = rf"{BEGUN}(?<![0-9][.-].)(?<![+/].)"
 _GAP = rf"[{BETWEEN}]{{0,3}}"
 _EXTENSION = r"(?: ?(?:x|ext\.?|Ext\.?|#) ?[0-9]{1,6})?"
 _STOP = rf"{END}(?!\.?[0-9])(?!-[0-9A-Za-z])"
 _YEAR = r"(?:19|20)[0-9]{2}"
 
 _INTERNATIONAL = re.compile(
-    rf"{START}(?<!\+)(?:\+ ?|(?<![0-9][.-])00 ?(?=[1-9]))\(?[1-9](?:{_GAP}[0-9]){{6,15}}"
+    rf"[+0]{BEGUN}(?<!\+.)(?:(?<=\+) ?|(?<=0)(?<![0-9][.-].)0 ?(?=[1-9]))"
+    rf"\(?[1-9](?:{_GAP}[0-9]){{6,15}}"
     rf"{_EXTENSION}{END}"
 )
 _AMERICAN = re.compile(
-    rf"{_FREE}(?:1[ .-])?(?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[ .-])"
+    rf"[1-9(]{_FREE}(?:(?<=1)[ .-](?:\([2-9][0-9]{{2}}\) ?|[2-9][0-9]{{2}}[ .-])"
+    r"|(?<=\()[2-9][0-9]{2}\) ?|(?<=[2-9])[0-9]{2}[ .-])"
     rf"[0-9]{{3}}[ .-][0-9]{{4}}{_EXTENSION}{_STOP}"
 )
 # Zero, area code, number; no date, no American post code, and not one of many groups of four.
 _TRUNK = re.compile(
-    rf"{_FREE}(?<![^0-9][0-9]{{4}} )"
-    rf"(?!0[0-9][ ./-](?:{_YEAR}|[0-9]{{2}}[ ./-](?:[0-9]{{2}}|{_YEAR})(?![0-9])))"
-    rf"(?!0[0-9]{{4}}-[0-9]{{4}}(?![0-9]))(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}})"
+    rf"[0(]{_FREE}(?<![^0-9][0-9]{{4}} .)"
+    rf"(?!(?<=0)[0-9][ ./-](?:{_YEAR}|[0-9]{{2}}[ ./-](?:[0-9]{{2}}|{_YEAR})(?![0-9])))"
+    rf"(?!(?<=0)[0-9]{{4}}-[0-9]{{4}}(?![0-9]))"
+    rf"(?:(?<=\()0[1-9][0-9]{{0,4}}\)|(?<=0)[1-9][0-9]{{0,4}})"
     rf"[ ./-]{{1,3}}[0-9]{{2,8}}(?:[ .-][0-9]{{2,5}}){{0,3}}{_EXTENSION}{_STOP}"
 )
-_BARE_TRUNK = re.compile(rf"{_FREE}(?<!ISBN )(?<!ISBN: )0[1-9][0-9]{{8,9}}{_STOP}")
-_PAIRS = re.compile(rf"{_FREE}0[1-9](?P<a>[ .-])(?:[0-9]{{2}}(?P=a)){{3}}[0-9]{{2}}{_STOP}")
+_BARE_TRUNK = re.compile(rf"0{_FREE}(?<!ISBN .)(?<!ISBN: .)[1-9][0-9]{{8,9}}{_STOP}")
+_PAIRS = re.compile(rf"0{_FREE}[1-9](?P<a>[ .-])(?:[0-9]{{2}}(?P=a)){{3}}[0-9]{{2}}{_STOP}")
 _AREA_CODE = re.compile(
-    rf"{_FREE}(?:8 ?)?\((?!{_YEAR}\))[0-9]{{2,5}}\)[ -]?"
+    rf"[8(]{_FREE}(?:(?<=8) ?\(|(?<=\())(?!{_YEAR}\))[0-9]{{2,5}}\)[ -]?"
     rf"(?:[0-9]{{3,5}}[ -][0-9]{{2,5}}(?:-[0-9]{{2}})?|[0-9]{{6,8}}){_STOP}"
 )
 _NAMED = re.compile(
@@ -91,5 +94,5 @@ PHONES: tuple[Pattern, ...] = (
     Pattern("phone", Hint.DIGITS, _BARE_TRUNK, whole, _same),
     Pattern("phone", Hint.DIGITS, _PAIRS, whole, _same),
     Pattern("phone", Hint.DIGITS, _AREA_CODE, whole, _same),
-    Pattern("phone", Hint.DIGITS, _NAMED, whole, _same),
+    Pattern("phone", Hint.NUMBERED, _NAMED, whole, _same),
 )

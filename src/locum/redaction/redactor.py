@@ -34,6 +34,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 # A replaced value can set free another one, which it overlapped or stood too close to.
 _ROUNDS = 8
 _DIGITS = 16
+# Of longer texts it is kept what was found: to search them takes long.
+_LONG = 16_384
 
 
 class Redacted(NamedTuple):
@@ -96,11 +98,11 @@ class Redactor:
         read = [texts(value, self._shortest) for value in values]
         everything = "\n".join(text for part in read for text, _ in part)
         forms = {f: secret for secret in secrets for f in forms_of(secret) if f in everything}
-        holds = self._finder.holds
-        found = [any(holds(text, context, forms) for text, context in part) for part in read]
+        run = _Run(self._finder, forms, self._shortest)
+        found = [any(run.holds(text, context) for text, context in part) for part in read]
         if not any(found):
             return Redacted(list(values), {}, {})
-        run = _Run(self._finder, values, forms, self._shortest)
+        run.keep_placeholders(values)
         redacted = [
             run.redacted(value) if holding else value
             for value, holding in zip(values, found, strict=True)
@@ -129,9 +131,7 @@ class Redactor:
 class _Run:
     """The redaction of the values of one call: their placeholders so far."""
 
-    def __init__(
-        self, finder: Finder, values: Sequence[Any], forms: Mapping[str, str], shortest: int
-    ) -> None:
+    def __init__(self, finder: Finder, forms: Mapping[str, str], shortest: int) -> None:
         self.counts: dict[str, int] = {}
         self.originals: dict[str, str] = {}
         self._finder = finder
@@ -139,17 +139,30 @@ class _Run:
         self._shortest = shortest
         self._placeholders: dict[tuple[str, str], str] = {}
         self._last: dict[str, int] = {}
+        self._held: dict[tuple[int, str], tuple[str, bool]] = {}
+
+    def keep_placeholders(self, values: Sequence[Any]) -> None:
+        """Number placeholders from behind those that values hold already."""
         for leaf in leaves(list(values)):
-            for match in finder.placeholder.finditer(leaf.text):
+            for match in self._finder.placeholder.finditer(leaf.text):
                 name, number = match["name"], int(match["number"])
                 self._last[name] = max(self._last.get(name, 0), number)
+
+    def holds(self, text: str, context: str) -> bool:
+        """Tell whether something is to be replaced in a text, also in one that is JSON."""
+        if len(text) < _LONG:
+            return self._finder.holds(text, context, self._forms)
+        key = (id(text), context)
+        if key not in self._held:  # with the text, so that no other one gets its id meanwhile
+            self._held[key] = text, self._finder.holds(text, context, self._forms)
+        return self._held[key][1]
 
     def redacted(self, value: Any) -> Any:  # noqa: ANN401 - JSON
         """Return a copy of a value; of its leaves, those in which something was found change."""
         root = [copied(value)]
         names: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}
         for leaf in leaves(root, self._shortest):
-            if not self._finder.holds(leaf.text, leaf.context, self._forms):
+            if not self.holds(leaf.text, leaf.context):
                 continue
             text = self._text(leaf.text, leaf.context)
             if leaf.part == "key":

@@ -111,10 +111,8 @@ class Gateway:
             self._recorder if settings.traces.endpoint else None,
             self._note_quiet,
         )
-        status = StatusPage(place, self._health)
-        self._pages = OwnPages(
-            status, lambda: self.stopping, self._health, self.metrics, self._keys
-        )
+        page = StatusPage(place, self._health)
+        self._pages = OwnPages(page, lambda: self.stopping, self._health, self.metrics, self._keys)
         self._connections: set[ClientConnection] = set()
         self._running = self._judged = self._held = 0
 
@@ -321,8 +319,9 @@ class Gateway:
 
     def _is_blind(self) -> bool:
         """Whether nobody would see, or tell, that a promise is broken."""
-        blind = max(self._roster.blind_seconds, self._recorder.failing_seconds)
-        return blind > _BLIND_SECONDS
+        recorder, most = self._recorder, _BLIND_SECONDS
+        fails = self._roster.blind_seconds > most or recorder.failing_seconds > most
+        return fails or (recorder.deaths.times > 1 and recorder.deaths.is_pause(time.time()))
 
     def _health(self) -> Health:
         """How it does at this moment."""

@@ -74,6 +74,16 @@ class Metrics:
         self.died = Counter(
             "locum_recorder_deaths", "How often the recorder died", registry=registry
         )
+        self.keeps_dying = Gauge(
+            "locum_recorder_keeps_dying",
+            "1 where the recorder died again within a day",
+            registry=registry,
+        )
+        self.blind = Gauge(
+            "locum_watch_blind",
+            "1 while teachers answer everything, as nobody would see that a promise is broken",
+            registry=registry,
+        )
         self.stand_ins = StandInMetrics(registry)
 
         self._ended = lru_cache(_SERIES)(self._find_ended)

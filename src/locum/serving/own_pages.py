@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from locum.serving.routing import Caller
@@ -92,6 +93,8 @@ class OwnPages:
         metrics.connections.set(health.connections)
         metrics.held.set(health.held)
         metrics.waiting.set(health.waiting)
+        metrics.keeps_dying.set(health.deaths.is_repeated(time.time()))
+        metrics.blind.set(health.blind)
         return metrics.page()
 
     def let_go(self) -> None:

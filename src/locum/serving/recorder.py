@@ -125,9 +125,10 @@ class _Writer:
         """Write one batch as one transaction: it is on disk before the gateway hears of it."""
         notes = Notes()
         records = notes.take_others(records)
-        read, unread = self._read(records, redactor)
-        # What is wrong with one of these was said when its call was recorded.
-        scored, unscored = self._read(notes.scored, redactor)
+        with self._link.at_work([*records, *notes.scored]):
+            read, unread = self._read(records, redactor)
+            # What is wrong with one of these was said when its call was recorded.
+            scored, unscored = self._read(notes.scored, redactor)
         reasons = [reason for _, reason in unread]
         for record, _ in unread:
             notes.take_cost(record)

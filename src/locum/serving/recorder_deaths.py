@@ -15,6 +15,9 @@ __all__ = ["NO_DEATHS", "Deaths", "tell_deaths"]
 # What makes it die, such as a sampled call, may come seldom.
 _APART_SECONDS = 86_400.0
 _SEVERAL = 2
+# Half a day is less than the time that tells deaths apart: the next one counts with those before.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 43_200.0
+_MOST_DOUBLINGS = 10
 
 
 class Deaths(NamedTuple):
@@ -40,6 +43,22 @@ class Deaths(NamedTuple):
         """Tell whether it keeps dying, rather than that it died once."""
         return self.times >= _SEVERAL and now - self.last <= _APART_SECONDS
 
+    @property
+    def pause_seconds(self) -> float:
+        """For how long after the last one no student is to answer: the longer the more there are.
+
+        What made it die may come again with each sampled call, so that nobody watches; a student
+        that answers again is tried out on few calls before the next death.
+        """
+        if self.times < _SEVERAL:
+            return 0.0
+        doublings = min(self.times - _SEVERAL, _MOST_DOUBLINGS)
+        return min(_FIRST_PAUSE_SECONDS * 2.0**doublings, _LONGEST_PAUSE_SECONDS)
+
+    def is_pause(self, now: float) -> bool:
+        """Tell whether no student is to answer because of them."""
+        return now - self.last < self.pause_seconds
+
 
 NO_DEATHS = Deaths(0, 0.0, 0.0)
 
@@ -59,7 +78,7 @@ def tell_deaths(database: Database, deaths: Deaths) -> None:
     message = (
         f"a gateway's recorder died {deaths.times:,} times since {_moment(deaths.first)}, last at "
         f"{_moment(deaths.last)}: what it had in its hands, such as sampled calls, is lost; its "
-        "standard error says why"
+        f"standard error says why; no student answers there for {deaths.pause_seconds:,.0f} s"
     )
     store = PromotionStore(database)
     for promotion in store.all():

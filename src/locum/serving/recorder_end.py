@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import orjson
@@ -23,6 +24,9 @@ _READ_BYTES = 64 * 1024
 _FEW = 16
 _GATHER_SECONDS = 0.05
 _MOST_GATHERED_BYTES = 1024 * 1024
+# A large body full of what is to be redacted may take a minute or more.
+_LARGE_BYTES = 1024 * 1024
+_TOLD_SECONDS, _MOST_TOLD = 5.0, 60
 
 
 class RecorderEnd:
@@ -67,6 +71,35 @@ class RecorderEnd:
             return self._end.recv(_READ_BYTES, flags)
         except ConnectionError:
             return b""
+
+    @contextmanager
+    def at_work(self, records: Sequence[Record]) -> Iterator[None]:
+        """Tell the gateway now and then that records are read, where that may take long.
+
+        One that says nothing for long counts as failing; and so does one that reads for too long.
+
+        Args:
+            records: What is read in the block, which says nothing itself.
+        """
+        size = sum(len(record.request) + len(record.response) for record in records)
+        if size < _LARGE_BYTES:
+            yield
+            return
+        ended = Event()
+
+        def tell() -> None:
+            for _ in range(_MOST_TOLD):
+                if ended.wait(_TOLD_SECONDS):
+                    return
+                self.say()
+
+        teller = Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
 
     def say(
         self,

@@ -14,6 +14,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
+from locum.promotion import Alarm
 from locum.store import Route
 
 if TYPE_CHECKING:
@@ -165,16 +166,24 @@ class StandInMetrics:
         saved = CounterMetricFamily(
             "locum_saved_usd", "What the student's answers would have cost", labels=["task"]
         )
+        alarm = GaugeMetricFamily(
+            "locum_task_alarm",
+            "1 where the watch found that something changed, by what",
+            labels=["task", "about"],
+        )
         for standing in self.standings:
+            for about in _ALARMS:
+                alarm.add_metric([standing.task, about], float(about in standing.alarms))
             for name, value in _values(standing).items():
                 if value is not None:
                     shown[name].add_metric([standing.task], value)
             if standing.usage.saved_usd is not None:
                 saved.add_metric([standing.task], standing.usage.saved_usd)
         yield from shown.values()
-        yield saved
+        yield from (alarm, saved)
 
 
+_ALARMS = get_args(Alarm)
 _OF_STANDINGS = {
     "agreement": "Share of sampled answers that are as the teacher's",
     "agreement_low": "Lower end of its interval, which holds at all times at once",
@@ -182,6 +191,7 @@ _OF_STANDINGS = {
     "promised": "Agreement that the certificate promises",
     "coverage": "Share of calls that the student answered, of those on which it was asked",
     "expected_coverage": "Share that it was certified to answer",
+    "broken": "1 where the watch found the promise broken, also of a student that is only scored",
     "revoked": "1 where the promise was broken, and the teacher answers again",
 }
 
@@ -196,6 +206,7 @@ def _values(standing: Standing) -> dict[str, float | None]:
         "promised": standing.target,
         "coverage": standing.coverage,
         "expected_coverage": standing.expected_coverage,
+        "broken": float(standing.broken),
         "revoked": float(standing.state == "revoked"),
     }
 

@@ -47,7 +47,7 @@ class Health(NamedTuple):
         waiting: Calls that are not on disk yet.
         failing: Whether calls cannot be written.
         deaths: How often the recorder died of late.
-        blind: Whether it is not known any more who is promoted.
+        blind: Whether nobody would see, or tell, that a promise is broken, so that teachers answer.
         processes: Those of students.
         medians: How long students took at the median, in seconds, by task.
     """

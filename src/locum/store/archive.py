@@ -2,14 +2,16 @@
 
 The table ``archives`` says which files count. A file is on disk before the transaction that records
 it and deletes its calls from the tables, and files are never changed, only replaced by others, so
-that a crash at any point loses and doubles nothing. The table ``archive_writes`` has the name of
-each file from before it is written: of these alone, one that does not count is a leftover. What
-else lies in the folder may be another store's, or this one's from before a backup was restored.
+that a crash at any point loses and doubles nothing. One compaction or deletion is at work at a
+time, and others wait for it. The table ``archive_writes`` has the name of each file from before it
+is written: of these alone, one that does not count is a leftover. What else lies in the folder may
+be another store's, or this one's from before a backup was restored.
 """
 
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import chain
 from math import inf
@@ -18,17 +20,17 @@ from uuid import uuid4
 
 from locum.errors import InputError, UsageError
 from locum.store.call_filter import CallFilter, Condition
-from locum.store.call_rows import FACTS, CallRow
+from locum.store.call_rows import FACT_COLUMNS, FACTS, CallRow
+from locum.store.holding import hold_in_turn
 from locum.store.parquet import SPILLED, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from locum.store.database import Database, Row, Snapshot
 
 __all__ = [
-    "ArchiveChangedError",
     "ArchiveFile",
     "Compaction",
     "clean_archive",
@@ -37,10 +39,11 @@ __all__ = [
     "list_archives",
     "new_file",
     "unknown_files",
+    "work_alone",
 ]
-
 CALLS_A_FILE = 100_000
 BYTES_A_FILE = 256 * 2**20
+_TIME, _TASK = FACT_COLUMNS.index("time"), FACT_COLUMNS.index("task")
 
 
 class ArchiveFile(NamedTuple):
@@ -73,14 +76,33 @@ class Compaction(NamedTuple):
     bytes: int
 
 
-class ArchiveChangedError(Exception):
-    """Another process changed the calls or the archive meanwhile: begin again."""
+class _CallsChangedError(Exception):
+    """Another process named calls meanwhile: begin again."""
 
 
 class _Taken(NamedTuple):
     number: int
     hash: int
     time: float
+    task: str | None
+
+
+@contextmanager
+def work_alone(database: Database, waiting: Callable[[], object]) -> Iterator[None]:
+    """Keep other compactions and deletions waiting until the block ends.
+
+    Args:
+        database: The store.
+        waiting: Called once where another one is at work, which is waited for.
+
+    Raises:
+        InputError: The folder of the store cannot be written.
+    """
+    if database.archive is None:  # a server has no files that one could take from another
+        yield
+        return
+    with hold_in_turn(database.archive, waiting):
+        yield
 
 
 def list_archives(
@@ -112,8 +134,13 @@ def new_file(database: Database) -> str:
     return name
 
 
-def compact_calls(database: Database, before: float) -> Compaction:
-    """Move the calls before a time, in seconds since 1970, into Parquet files.
+def compact_calls(database: Database, before: float, waiting: Callable[[], object]) -> Compaction:
+    """Move calls into Parquet files, once no other compaction or deletion is at work.
+
+    Args:
+        database: The store.
+        before: Calls before this are moved, in seconds since 1970.
+        waiting: Called once where another one is waited for.
 
     Raises:
         InputError: The store or a file cannot be read or written, or one is gone; what was moved
@@ -127,37 +154,41 @@ def compact_calls(database: Database, before: float) -> Compaction:
             "longer needed there leaves it by locum calls export FILE --until DATE and locum calls "
             "delete --until DATE"
         )
+    with work_alone(database, waiting):
+        moved = _move(database, folder, before)
+        size = sum((folder / file.file).stat().st_size for file in moved)
+    database.empty_log()
+    return Compaction(sum(file.calls for file in moved), len(moved), size)
+
+
+def _move(database: Database, folder: Path, before: float) -> list[ArchiveFile]:
     _require_files(database, folder)
     folder.mkdir(mode=0o700, exist_ok=True)
     clean_archive(database)
     moved: list[ArchiveFile] = []
     try:
-        while (file := _move_some(database, folder, before)) is not None:
-            moved += file
+        while (files := _move_some(database, folder, before)) is not None:
+            moved += files
     except BaseException:
         clean_archive(database)
         raise
-    database.empty_log()
-    size = sum((folder / file.file).stat().st_size for file in moved)
-    return Compaction(sum(file.calls for file in moved), len(moved), size)
+    return moved
 
 
 def clean_archive(database: Database) -> None:
-    """Remove what a crash, or a file that was replaced, left in the folder."""
+    """Remove what a crash, or a file that was replaced, left in the folder, while working alone."""
     folder = database.archive
     if folder is None or not folder.exists():
         return
-    # Within a transaction no other process can record a file that is removed here.
-    with database.transaction():
-        rows = database.execute("SELECT file FROM archive_writes EXCEPT SELECT file FROM archives")
-        leftovers = {SPILLED, *(file for (file,) in rows)}
-        for path in folder.iterdir():
-            if _written_as(path) not in leftovers:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    rows = database.execute("SELECT file FROM archive_writes EXCEPT SELECT file FROM archives")
+    leftovers = {SPILLED, *(file for (file,) in rows)}
+    for path in folder.iterdir():
+        if _written_as(path) not in leftovers:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def unknown_files(database: Database) -> list[Path]:
@@ -182,10 +213,8 @@ def _require_files(database: Database, folder: Path) -> None:
     Raises:
         InputError: It is so.
     """
-    # Within a transaction no other process can replace one meanwhile.
-    with database.transaction():
-        files = [file for (file,) in database.execute("SELECT file FROM archives ORDER BY file")]
-        gone = [file for file in files if not (folder / file).exists()]
+    files = [file for (file,) in database.execute("SELECT file FROM archives ORDER BY file")]
+    gone = [file for file in files if not (folder / file).exists()]
     if gone:
         raise InputError(
             f"{len(gone):,} of the {len(files):,} files in {folder} are gone, such as {gone[0]}: "
@@ -210,8 +239,8 @@ def _move_some(database: Database, folder: Path, before: float) -> list[ArchiveF
         write_parquet(_take(chain([first], rows), taken), path)
     file = ArchiveFile(path.name, len(taken), taken[0].time, taken[-1].time)
     try:
-        _record(database, path, file, taken)
-    except ArchiveChangedError:
+        _record(database, file, taken)
+    except _CallsChangedError:
         clean_archive(database)
         return []
     return [file]
@@ -221,20 +250,24 @@ def _take(rows: Iterable[Row], taken: list[_Taken]) -> Iterator[CallRow]:
     size = 0
     for number, *facts, request, response in rows:
         row = CallRow(tuple(facts), request, response)
-        taken.append(_Taken(number, hash_id(row.id), facts[1]))
+        taken.append(_Taken(number, hash_id(row.id), facts[_TIME], facts[_TASK]))
         yield row
         size += len(request) + len(response)
         if len(taken) >= CALLS_A_FILE or size >= BYTES_A_FILE:
             return
 
 
-def _record(database: Database, path: Path, file: ArchiveFile, taken: list[_Taken]) -> None:
+def _record(database: Database, file: ArchiveFile, taken: list[_Taken]) -> None:
     numbers = [(call.number,) for call in taken]
     hashes = sorted((call.hash,) for call in taken)
     with database.transaction():
         database.execute("INSERT INTO archives VALUES (?, ?, ?, ?)", file)
         database.executemany("INSERT INTO archived VALUES (?) ON CONFLICT DO NOTHING", hashes)
         database.executemany("DELETE FROM bodies WHERE number = ?", numbers)
-        removed = database.executemany("DELETE FROM calls WHERE number = ?", numbers)
-        if removed != len(taken) or not path.exists():
-            raise ArchiveChangedError
+        # One that was named since it was read is there still, and so is its name.
+        removed = database.executemany(
+            "DELETE FROM calls WHERE number = ? AND task IS ?",
+            [(call.number, call.task) for call in taken],
+        )
+        if removed != len(taken):
+            raise _CallsChangedError

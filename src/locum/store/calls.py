@@ -28,13 +28,14 @@ from locum.store.marks import with_marks
 from locum.store.merging import RowStream, merge_by_time
 from locum.store.naming import Naming, name_calls
 from locum.store.parquet import ParquetReader
+from locum.store.selecting import select_newest, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from locum.schema import Call, CallFacts, KeptSoftLabel, MarkedCall
-    from locum.store.database import Database, Row
+    from locum.store.database import Database
 
 __all__ = ["CallStore"]
 
@@ -47,7 +48,6 @@ _INSERT_BODIES = (
     "ON CONFLICT (number) DO NOTHING"
 )
 _WHOLE = f"{FACTS}, request, response"
-_TIME = FACT_COLUMNS.index("time")
 _ID = FACT_COLUMNS.index("id")
 _WITH_BODIES = "calls JOIN bodies USING (number)"
 _LINKED = "SELECT call_id FROM derived WHERE kind = ? AND key = ?"
@@ -113,27 +113,17 @@ class CallStore:
             where: Which calls.
             limit: At most so many.
         """
-        condition = where.condition()
-        newest = condition.then("ORDER BY time DESC, number DESC LIMIT ?", limit)
-        with self._database.snapshot() as snapshot:
-            rows = snapshot.execute(newest.select(FACTS), newest.parameters)
-            since = rows[-1][_TIME] if rows and len(rows) == limit else -inf
-            files = list_archives(self._database, snapshot, where)
-            names = [file.file for file in files if file.last >= since]
-            rows += self._archived(
-                names, FACTS, condition.then("ORDER BY time DESC LIMIT ?", limit)
-            )
-        rows.sort(key=lambda row: -row[_TIME])
-        return [to_facts(row) for row in rows[:limit]]
+        return [to_facts(row) for row in select_newest(self._database, where, limit)]
 
     def count(self, where: CallFilter) -> int:
         """Return how many calls a filter has."""
-        return sum(count for (count,) in self._select("count(*)", where, where.condition()))
+        rows = select_rows(self._database, "count(*)", where, where.condition())
+        return sum(count for (count,) in rows)
 
     def totals(self, where: CallFilter) -> list[CallTotals]:
         """Return sums by task, or fingerprint where there is none, and model; most calls first."""
         grouped = where.condition().then("GROUP BY fingerprint, task, model")
-        return sum_up(self._select(TOTALS, where, grouped))
+        return sum_up(select_rows(self._database, TOTALS, where, grouped))
 
     def get(self, call_id: str) -> Call:
         """Return a call by its id, or by the beginning of its id where no other begins so.
@@ -169,7 +159,8 @@ class CallStore:
         condition = Condition(
             "id >= ? AND id < ? ORDER BY id LIMIT ?", [*prefix_range(beginning), _SHOWN_IDS + 1]
         )
-        return sorted(call_id for (call_id,) in self._select("id", CallFilter(), condition))
+        rows = select_rows(self._database, "id", CallFilter(), condition)
+        return sorted(call_id for (call_id,) in rows)
 
     def iterate(
         self, where: CallFilter, damaged: Callable[[str], object] | None = None
@@ -310,23 +301,34 @@ class CallStore:
             rows = execute_by_key(self._database, f"{_UNTIMED} AND call_id IN (KEYS)", ids)
         return frozenset((call_id, float(time)) for call_id, time in rows)
 
-    def delete(self, where: CallFilter, patience: float = 0.0) -> Deletion:
+    def delete(
+        self,
+        where: CallFilter,
+        patience: float = 0.0,
+        waiting: Callable[[], object] = lambda: None,
+    ) -> Deletion:
         """Delete calls, their bodies, and what was derived from them, all or nothing.
 
         Args:
             where: Which calls.
             patience: For how many seconds it is tried to take them out of the store's log as well,
                 where others read.
+            waiting: Called once where another deletion or compaction is at work, which is waited
+                for.
         """
-        return delete_calls(self._database, where, patience)
+        return delete_calls(self._database, where, patience, waiting)
 
-    def compact(self, before: float) -> Compaction:
-        """Move the calls before a time, in seconds since 1970, into Parquet files.
+    def compact(self, before: float, waiting: Callable[[], object] = lambda: None) -> Compaction:
+        """Move calls into Parquet files.
+
+        Args:
+            before: Calls before this are moved, in seconds since 1970.
+            waiting: As for `delete`.
 
         Raises:
             UsageError: The store is on PostgreSQL.
         """
-        return compact_calls(self._database, before)
+        return compact_calls(self._database, before, waiting)
 
     def unknown_files(self) -> list[Path]:
         """Return what lies beside the Parquet files and was not written by this store.
@@ -335,16 +337,3 @@ class CallStore:
         was restored; no command reads or removes it.
         """
         return unknown_files(self._database)
-
-    def _select(self, columns: str, where: CallFilter, condition: Condition) -> list[Row]:
-        """Rows of a query over the tables, and of the same query over the Parquet files."""
-        with self._database.snapshot() as snapshot:
-            rows = snapshot.execute(condition.select(columns), condition.parameters)
-            files = list_archives(self._database, snapshot, where)
-            return rows + self._archived([file.file for file in files], columns, condition)
-
-    def _archived(self, names: list[str], columns: str, condition: Condition) -> list[Row]:
-        if self._database.archive is None or not names:
-            return []
-        with ParquetReader(self._database.archive) as reader:
-            return list(reader.stream(columns, names, condition))

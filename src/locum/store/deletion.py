@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.store.archive import (
-    ArchiveChangedError,
     ArchiveFile,
     clean_archive,
     hash_id,
     list_archives,
     new_file,
+    work_alone,
 )
 from locum.store.derived import DELETED, put_derived
 from locum.store.in_flight import lock_ledgers
 from locum.store.parquet import ParquetReader, copy_parquet
 from locum.store.past_students import newest_student
+from locum.store.tombstones import note_deleted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from locum.store.call_filter import CallFilter
@@ -77,29 +79,28 @@ class Deletion(NamedTuple):
 class _Rewritten(NamedTuple):
     old: ArchiveFile
     new: ArchiveFile
-    path: Path
     ids: list[str]
     imported: int
 
 
-def delete_calls(database: Database, where: CallFilter, patience: float = 0.0) -> Deletion:
+def delete_calls(
+    database: Database, where: CallFilter, patience: float, waiting: Callable[[], object]
+) -> Deletion:
     """Delete calls, their bodies, and what was derived from them, all or nothing.
 
     Args:
         database: The store.
         where: Which calls.
         patience: For how many seconds it is tried to empty the log, where others read.
+        waiting: Called once where another deletion, or a compaction, is waited for.
 
     Raises:
         InputError: The store or a file cannot be read or written.
         UsageError: Calls are archived, and ``locum[parquet]`` is not installed.
     """
-    deletion = None
-    while deletion is None:
+    with work_alone(database, waiting):
         try:
             deletion = _delete(database, where)
-        except ArchiveChangedError:
-            deletion = None
         finally:
             clean_archive(database)
     return deletion._replace(log_emptied=database.empty_log(patience))
@@ -113,11 +114,7 @@ def _delete(database: Database, where: CallFilter) -> Deletion:
     with database.transaction():
         # What answers, students and reports stem from stays as it is while they are noted.
         lock_ledgers(database)
-        if list_archives(database, database, where) != files:
-            raise ArchiveChangedError
         for one in rewritten:
-            if one.new.calls and not one.path.exists():
-                raise ArchiveChangedError
             _replace(database, one)
         archived = [call_id for one in rewritten for call_id in one.ids]
         deletion = _delete_rows(database, where, archived)
@@ -138,11 +135,10 @@ def _rewrite(
         if not ids:
             continue
         new = ArchiveFile(new_file(database), old.calls - len(ids), old.first, old.last)
-        path = folder / new.file
         if new.calls:
-            copy_parquet(folder / old.file, path, ids)
+            copy_parquet(folder / old.file, folder / new.file, ids)
         imported = sum(source != "gateway" for _, source in found)
-        rewritten.append(_Rewritten(old, new, path, ids, imported))
+        rewritten.append(_Rewritten(old, new, ids, imported))
     return rewritten
 
 
@@ -161,6 +157,7 @@ def _delete_rows(database: Database, where: CallFilter, archived: list[str]) -> 
     database.executemany("INSERT INTO doomed (id) VALUES (?)", [(one,) for one in archived])
     [(calls,)] = database.execute("SELECT count(*) FROM doomed")
     [(imported,)] = database.execute(_IMPORTED)
+    note_deleted(database, (call_id for (call_id,) in database.execute("SELECT id FROM doomed")))
     keys = database.execute(_ANSWERS)
     answers = database.executemany("DELETE FROM answers WHERE key = ?", keys)
     students, reports, written, artefacts = (

@@ -18,6 +18,7 @@ from locum.store.soft_labels import (
     former_key,
     soft_label_key,
 )
+from locum.store.tombstones import find_deleted_lately
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -87,16 +88,19 @@ class LabelStore:
             put_answers(self._database, rows)
 
     def watch(self, call_ids: Iterable[str]) -> None:
-        """Note which calls a run works on: what comes of those deleted from now on is not kept.
+        """Note which calls a run works on: what comes of those that are deleted is not kept.
 
-        What is said of calls that are in another store is kept all the same.
+        They may have been deleted since the run read them. What is said of calls that are in
+        another store is kept all the same.
 
         Raises:
             InputError: The store cannot be read.
         """
         new = [call_id for call_id in dict.fromkeys(call_ids) if call_id not in self._watched]
-        present = find_present(self._database, new)
-        self._watched |= {call_id: call_id in present for call_id in new}
+        known = find_present(self._database, new)
+        # In this order: one that is deleted between the two is known.
+        known |= find_deleted_lately(self._database, set(new) - known)
+        self._watched |= {call_id: call_id in known for call_id in new}
 
     def link(self, links: Iterable[tuple[str, str]]) -> None:
         """Note which recorded calls answers stem from, so that they go when those are deleted.
@@ -164,7 +168,7 @@ class LabelStore:
             _put(self._database, {key: value for key, (_, value) in left.items()}, kind)
 
     def _find_deleted(self, call_ids: Sequence[str]) -> set[str]:
-        """Calls that were deleted since they were first watched, as part of a transaction."""
+        """Watched calls that were deleted, as part of a transaction."""
         lock_ledgers(self._database)
         there = [call_id for call_id in dict.fromkeys(call_ids) if self._watched.get(call_id)]
         return set(there) - find_present(self._database, there)

@@ -276,10 +276,19 @@ _STUDENTS = Migration(
         ){without_rowid}""",
     ),
 )
+# A run that read a call keeps nothing of it, also where it is deleted before the run says so.
+_DELETED_CALLS = Migration(
+    both=(
+        """CREATE TABLE deleted_calls (
+            hash {integer} PRIMARY KEY,
+            time {integer} NOT NULL
+        )""",
+    ),
+)
 MIGRATIONS: tuple[Migration, ...] = (
     *(_ANSWERS, _CALLS, _LEDGERS, _PROMOTIONS, _AUDITS),
     *(_DISAGREEMENTS, _DOLLARS, _PIECES, _OF_CALLS, _ARCHIVE_WRITES),
-    *(_MEMORIES, _STUDENTS),
+    *(_MEMORIES, _STUDENTS, _DELETED_CALLS),
 )
 # In one statement, as another process may make the tables at this moment.
 _DUMPED = (
