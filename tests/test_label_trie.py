@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from locum.schema import label_key
@@ -161,11 +161,13 @@ def test_control_tokens_spell_no_label() -> None:
 @pytest.mark.parametrize("name", TOKENIZERS)
 @settings(max_examples=200)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=20))
+@example(text="\u2581")
 def test_the_texts_of_tokens_join_to_the_text(name: str, text: str) -> None:
     tokens = TOKENIZERS[name](text, split_special_tokens=True).input_ids
     joined = b"".join(VOCABULARIES[name].texts[token] for token in tokens)
-    # Metaspace puts a space before the first word.
-    assert joined.removeprefix(b" ") == text.encode().removeprefix(b" ")
+    # Metaspace puts a space before the first word, and knows no other than its own sign for one.
+    read = text.replace("\u2581", " ") if name == "metaspace" else text
+    assert joined.removeprefix(b" ") == read.encode().removeprefix(b" ")
 
 
 def test_spellings() -> None:

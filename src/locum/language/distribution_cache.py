@@ -108,7 +108,7 @@ class DistributionCache:
         self._rows_known = self.rows
 
     def _open(self) -> SqliteDatabase:
-        database = SqliteDatabase(self.path)
+        database = SqliteDatabase(self.path, is_store=False)
         version = database.version()
         if version > _VERSION:
             database.close()

@@ -43,12 +43,15 @@ class SqliteDatabase(Database):
         path: The file.
         make: Whether it is made when it does not exist, with the folders above it.
         to_read: Whether one that cannot be written here is opened all the same, as it is.
+        is_store: Whether it is a store: one that has tables, and none of a store, is refused.
 
     Raises:
         InputError: The file cannot be opened, is no SQLite file, or is another program's.
     """
 
-    def __init__(self, path: Path, *, make: bool = True, to_read: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, make: bool = True, to_read: bool = False, is_store: bool = True
+    ) -> None:
         whole = path.absolute()
         real = Path(os.path.realpath(whole))
         self._place = _Place(str(path), whole, real, _mode(real) if to_read else "")
@@ -66,7 +69,8 @@ class SqliteDatabase(Database):
         except (OSError, sqlite3.Error) as error:
             raise InputError(f"the store {path} cannot be opened: {error}") from None
         try:
-            self._require_own()
+            if is_store:
+                self._require_own()
             if not self.read_only:
                 self._prepare()
         except InputError:
