@@ -23,6 +23,7 @@ from locum.generation import distill_generation
 from locum.generation.through import WriteThrough
 from locum.schema import GenerationTask
 from locum.writers import InProcess, keeper, load_pretrained
+from locum.writers.keys import key_for
 from locum.writers.served import LlamaServer, RunningServer
 from tests.completion_server import (
     WRITER_NAME as NAME,
@@ -214,12 +215,66 @@ def test_a_key_is_sent_and_not_shown(
     student: CertifiedWriter, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOCUM_WRITER_KEY", "secret-1 ")
+    monkeypatch.setenv("LOCUM_WRITER_KEY_SERVERS", f"https://vllm.example.com {server.url}")
     asking = served(student, server.url)
     asking.predict(TEXTS[:1])
     assert server.keys == ["Bearer secret-1"]
     server.change = lambda _: (401, {"error": "not secret-1"})
-    with pytest.raises(WriterError, match=r"not \[key\]"):
+    with pytest.raises(WriterError, match=r'not \[key\]"}$'):
         asking.predict(TEXTS[:1])
+
+
+def test_a_key_goes_to_no_server_that_its_owner_did_not_name(
+    student: CertifiedWriter, server: CompletionServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCUM_WRITER_KEY", "secret-1")
+    for others in (None, "", "http://127.0.0.1:9 https://vllm.example.com"):
+        if others is not None:
+            monkeypatch.setenv("LOCUM_WRITER_KEY_SERVERS", others)
+        asking = served(student, server.url)
+        assert asking.predict(TEXTS[:1])[0].answer
+    assert set(server.keys) == {None}
+    server.change = lambda _: (401, {})
+    name_it = f"set LOCUM_WRITER_KEY, and name {server.url[:-3]} in LOCUM_WRITER_KEY_SERVERS"
+    with pytest.raises(WriterError, match=name_it):
+        asking.predict(TEXTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("servers", "url", "is_sent"),
+    [
+        ("https://vllm.example.com", "https://VLLM.example.com:443/v1", True),
+        ("http://a.example,http://vllm:8000/v1", "http://vllm:8000/other", True),
+        ("https://vllm.example.com", "http://vllm.example.com/v1", False),
+        ("https://vllm.example.com", "https://vllm.example.com:8443/v1", False),
+        ("https://vllm.example.com", "https://vllm.example.com.other.example/v1", False),
+        ("https://vllm.example.com", "https://other.example/https://vllm.example.com", False),
+        ("http://127.0.0.1:8000", "http://localhost:8000/v1", False),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:80000/v1", False),
+    ],
+)
+def test_a_server_is_known_by_scheme_host_and_port(
+    servers: str,
+    url: str,
+    is_sent: bool,  # noqa: FBT001 - of a table
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCUM_WRITER_KEY", "secret-1")
+    monkeypatch.setenv("LOCUM_WRITER_KEY_SERVERS", servers)
+    assert key_for(url) == ("secret-1" if is_sent else None)
+
+
+@pytest.mark.parametrize(
+    "servers", ["vllm.example.com", "http://me:hidden@vllm", "http://vllm:80000"]
+)
+def test_servers_for_a_key_that_are_no_urls_are_refused(
+    servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCUM_WRITER_KEY", "secret-1")
+    monkeypatch.setenv("LOCUM_WRITER_KEY_SERVERS", servers)
+    with pytest.raises(UsageError, match="LOCUM_WRITER_KEY_SERVERS") as caught:
+        key_for("http://vllm/v1")
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

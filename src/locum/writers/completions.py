@@ -28,8 +28,9 @@ __all__ = ["Completions", "Place"]
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 300.0
 _SHOWN_CHARACTERS = 300
 _ROUNDING = 1e-3
-# By which a server says that it has no such model, or does not know who asks.
-_FOR_ALL_TEXTS = frozenset({401, 403, 404})
+# By which a server says that it does not know who asks, or has no such model.
+_NOT_KNOWN = frozenset({401, 403})
+_FOR_ALL_TEXTS = _NOT_KNOWN | {404}
 
 _LogProbability = Annotated[float, Field(le=_ROUNDING, allow_inf_nan=False)]
 
@@ -76,7 +77,8 @@ class Place(NamedTuple):
         at_once: Requests at once.
         more: What stands in a request besides.
         socket: The file on which it listens; ``None`` where the URL says where.
-        key: Sent as its API key.
+        key: Sent as its API key, without spaces around it.
+        unknown: What is told besides where the server does not know who asks.
         attempts: How often it is asked about a prompt before that is given up.
     """
 
@@ -87,6 +89,7 @@ class Place(NamedTuple):
     more: Mapping[str, Any] = {}
     socket: str | None = None
     key: str | None = None
+    unknown: str = ""
     attempts: int = 1
 
 
@@ -137,7 +140,7 @@ class Completions:
     def _open(self) -> aiohttp.ClientSession:
         place = self._place
         return aiohttp.ClientSession(
-            headers={"authorization": f"Bearer {place.key.strip()}"} if place.key else {},
+            headers={"authorization": f"Bearer {place.key}"} if place.key else {},
             connector=aiohttp.UnixConnector(place.socket) if place.socket else None,
             timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS, sock_connect=_CONNECT_SECONDS),
         )
@@ -188,8 +191,10 @@ class Completions:
             reason = f"{type(error).__name__} {error}".strip()
             raise WriterError(f"{name} cannot be reached: {reason}", gone=True) from None
         if status != 200:
+            told = self._place.unknown if status in _NOT_KNOWN else ""
             raise WriterError(
-                f"{name} answered HTTP {status}: {self._shown(said)}", gone=status in _FOR_ALL_TEXTS
+                f"{name} answered HTTP {status}: {self._shown(said)}{told}",
+                gone=status in _FOR_ALL_TEXTS,
             )
         return said
 
@@ -210,5 +215,5 @@ class Completions:
         """Return what the server said, cut short, without the key if it repeats it."""
         text = content.decode("utf-8", "replace")
         if self._place.key:
-            text = text.replace(self._place.key.strip(), "[key]")
+            text = text.replace(self._place.key, "[key]")
         return text[:_SHOWN_CHARACTERS]

@@ -21,6 +21,7 @@ from locum.errors import WriterError
 from locum.teachers.urls import check_url
 from locum.writers.backend import LOAD_SECONDS
 from locum.writers.completions import Completions, Place
+from locum.writers.keys import key_for, why_no_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ __all__ = ["LlamaServer", "RunningServer", "read_served"]
 _WEIGHTS = "model.gguf"
 _PROGRAM = "llama-server"
 _PROGRAM_VARIABLE = "LOCUM_LLAMA_SERVER"
-_KEY_VARIABLE = "LOCUM_WRITER_KEY"
 _KEEPER = Path(__file__).with_name("keeper.py")
 _SLOTS, _AT_ONCE = 4, 32
 _LOOK_SECONDS, _LEAVE_SECONDS = 0.1, 5.0
@@ -215,15 +215,24 @@ class RunningServer:
         attempts: How often it is asked about a prompt before that is given up.
 
     Raises:
-        UsageError: The URL holds a password.
+        UsageError: The URL holds a password, or the servers that may have the key are no URLs.
     """
 
     def __init__(self, url: str, model: str, sha256: str, attempts: int = 1) -> None:
         check_url(url, "server")
         self._facts = _ServerFacts(url=url, model=model, sha256=sha256)
-        key = os.environ.get(_KEY_VARIABLE)
+        key = key_for(url)
+        unknown = "" if key else why_no_key(url)
         self._completions = Completions(
-            Place(self.name, url.rstrip("/"), model, _AT_ONCE, key=key, attempts=attempts)
+            Place(
+                self.name,
+                url.rstrip("/"),
+                model,
+                _AT_ONCE,
+                key=key,
+                unknown=unknown,
+                attempts=attempts,
+            )
         )
 
     @property
