@@ -55,6 +55,7 @@ PHONE = (
     "Mobile {} (weekdays)",
 )
 CARD = ("I paid with card {} yesterday", '{{"card_number": "{}", "exp": "04/27"}}', "PAN={}")
+BESIDE = ("Visa{}", "I paid with card{}exp04/27", "pan_{}.txt", "Kartennummer{}ist falsch")
 CVV = ("the CVV is {}", '{{"cvv": "{}"}}', "cvc: {}", "exp 04/27, CVV2 {}, name Jane")
 SSN = ("My SSN is {}.", "social security number: {}")
 KEY = (
@@ -75,6 +76,14 @@ PASSWORD = (
     "login jane, pwd: {}",
     "const clientSecret = '{}';",
 )
+LOGIN = (
+    "curl -u jane:{} https://api.example.com/v1/orders",
+    "curl -sS --user 'app:{}' -d @order.json https://api.example.com",
+    'run curl -X POST \\\n  -u "svc:{}" \\\n  https://search.internal:9200/_bulk',
+    "why does curl --user=app:{} say 401?",
+)
+# Of print, of web pages, of URLs and of forms.
+GAPS = ("\u00a0", "&nbsp;", "&#160;", "%20", "+")
 
 
 # In these, one of #%^~ stands for a digit, one but zero, a hexadecimal one, and one of a key.
@@ -110,6 +119,11 @@ NEGATIVES = (
     "css .sk-fading-circle-wrapper-inner and task-########-risk-assessment-for-##-cases",
     "GPS 40\u00b0 26\u2032 46\u2033 N, %## km, % ft # in, 1,###,### people",
     "time: {time}.###### uptime ##:%#:%#, build %######.#",
+    "ORDER%############### or txn_%############## and blob ^^^^^^^^^^^^^^^^^^^^^^^^",
+    "docker run -u %###:%### img && curl -u $LOGIN:$TOKEN https://api.example.com",
+    "GET /find?q=parcel{space}%####{space}%###&page=##&size=%##",
+    "<td>&nbsp;%#&nbsp;###&nbsp;### JPY</td>, %###+%### = %###",
+    "parts DE%#.%###.####.##, AT-%####-%####-%####-%###, SE%#-%###-####-%###",
 )
 
 
@@ -195,6 +209,28 @@ class Maker:
         plain: str = self.faker(IBAN_LOCALES).iban()
         groups = (plain[start : start + 4] for start in range(0, len(plain), 4))
         return self.random.choice((" ", "")).join(groups)
+
+    def odd_card(self) -> str:
+        """Return the number of a card with other gaps, or the first track of its strip."""
+        digits = ""
+        while len(digits) != 16:
+            digits = self.faker(("en_US",)).credit_card_number()
+        groups = [digits[start : start + 4] for start in range(0, 16, 4)]
+        track = f"{digits}^DOE/JANE^2704101{self.text(string.digits, 17)}"
+        return self.random.choice((track, digits, *(gap.join(groups) for gap in GAPS)))
+
+    def odd_iban(self) -> str:
+        """Return an IBAN with other gaps."""
+        plain: str = self.faker(IBAN_LOCALES).iban()
+        groups = (plain[start : start + 4] for start in range(0, len(plain), 4))
+        return self.random.choice((*GAPS[:-1], ".", "-", "\u2011", "\u202f")).join(groups)
+
+    def odd_phone(self) -> str:
+        """Return a phone number with other gaps."""
+        while " " not in (number := self.phone()):
+            pass
+        escaped = number.replace("+", "%2B").replace(" ", "%20")
+        return self.random.choice((escaped, *(number.replace(" ", gap) for gap in GAPS[:-1])))
 
     def ip_address(self) -> str:
         """Return a public IP address."""
@@ -299,6 +335,10 @@ _MAKERS: tuple[tuple[str, str, Callable[[Maker], str], tuple[str, ...]], ...] = 
     ("key by its format", "credential", Maker.key, (*KEY, *ANYWHERE)),
     ("JSON web token", "credential", Maker.token, (*KEY, *ANYWHERE)),
     ("named password", "credential", Maker.password, PASSWORD),
+    ("card, other ways", "card", Maker.odd_card, (*BESIDE, *ANYWHERE)),
+    ("IBAN, other ways", "iban", Maker.odd_iban, ANYWHERE),
+    ("phone, other ways", "phone", Maker.odd_phone, PHONE),
+    ("login of curl", "credential", Maker.password, LOGIN),
 )
 
 
@@ -341,6 +381,7 @@ def negatives(seed: int, each: int) -> Iterator[str]:
             "isbn": fake.isbn13(),
             "old_isbn": fake.isbn10().replace("-", ""),
             "ean": fake.ean13(),
+            "space": "%20",
             "place": f"{fake.latitude()}, {fake.longitude()}",
         }
         for template in NEGATIVES:

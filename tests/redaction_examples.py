@@ -135,6 +135,13 @@ HOSTILE = (
         "key: ",
         "?key=",
         "cvv:::::",
+        "curl -u a:",
+        "curl ",
+        " -uuuuuuuu",
+        "&nbsp;1",
+        "%20",
+        "4111+",
+        "B4111111111111111^a",
         "-----BEGIN PRIVATE KEY-----",
     ),
     *(

@@ -130,6 +130,94 @@ def test_digits_letters_and_spaces_of_other_scripts_count_as_such(
     assert redacted.originals == {f"[{kind}_1]": written(value)}
 
 
+GAPS = ("\u00a0", "\u202f", "\u2011", "&nbsp;", "&#160;", "&#xA0;", "%20", "%C2%A0", "\\u00a0")
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("CARD", "4111 1111 1111 1111"),
+        ("IBAN", "DE89 3704 0044 0532 0130 00"),
+        ("PHONE", "+49 30 901820"),
+        ("PHONE", "415 555 2671"),
+    ],
+)
+def test_gaps_of_print_and_escaped_ones_count_as_such(kind: str, value: str, gap: str) -> None:
+    odd = value.replace(" ", gap)
+    redacted = REDACTOR.redact([f"first {odd}, then", f"or {value} (again)"])
+    assert redacted.values == [f"first [{kind}_1], then", f"or [{kind}_1] (again)"]
+    assert redacted.originals == {f"[{kind}_1]": odd}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("q=card%204111111111111111&n=5%206", "q=card%20[CARD_1]&n=5%206"),
+        ("tel=%2B49%2030%20901820&x=%20", "tel=[PHONE_1]&x=%20"),
+        ("card=4111+1111+1111+1111&sum=12+34", "card=[CARD_1]&sum=12+34"),
+        ("&lt;b&gt;4111&#45;1111&#45;1111&#45;1111&lt;", "&lt;b&gt;[CARD_1]&lt;"),
+        ("?password=hunter2x%20y&id=1&nbsp;234", "?password=[CREDENTIAL_1]&id=1&nbsp;234"),
+    ],
+)
+def test_escapes_stay_where_they_are_in_no_number(text: str, left: str) -> None:
+    assert REDACTOR.redact_text(text) == left
+
+
+@pytest.mark.parametrize("iban", ["DE89.3704.0044.0532.0130.00", "DE 89 3704 0044 0532 0130 00"])
+@pytest.mark.parametrize("before", ["", "IBAN: ", "IBAN", "iban_"])
+def test_an_iban_has_several_spellings(before: str, iban: str) -> None:
+    text = f"{before}{iban}, or DE89370400440532013000"
+    assert REDACTOR.redact_text(text) == f"{before}[IBAN_1], or [IBAN_1]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("Visa", ""), ("cc", ""), ("", "exp04/27"), ("pan_", ".txt"), ("no", "ist"), ("", "cvv")],
+)
+def test_letters_may_stand_beside_a_card(before: str, after: str) -> None:
+    for card in ("4111111111111111", "4111 1111 1111 1111"):
+        assert REDACTOR.redact_text(before + card + after) == f"{before}[CARD_1]{after}"
+
+
+def test_a_track_of_a_card_goes_whole() -> None:
+    first = "%B4111111111111111^DOE/JANE^27041010000000000000?"
+    second = ";4111111111111111=27041011000?"
+    assert REDACTOR.redact_text(first + second) == "%B[CARD_1]?;[CARD_2]?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ab4111111111111111cdefab12",
+        "1Z41111111111111110",
+        "f47a4111-1111-1111-1111-0e02b2c3d479",
+        "x3.4111111111111111",
+        "4111111111111112exp",
+    ],
+)
+def test_digits_of_hashes_and_other_numbers_are_no_card(text: str) -> None:
+    assert REDACTOR.redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("command", "left"),
+    [
+        ("curl -u jane:letmein https://x", "curl -u jane:[CREDENTIAL_1] https://x"),
+        ("curl -sSujane:letmein x", "curl -sSujane:[CREDENTIAL_1] x"),
+        ("curl --user=jane:letmein x", "curl --user=jane:[CREDENTIAL_1] x"),
+        ("curl --proxy-user 'a b:let me: in' x", "curl --proxy-user 'a b:[CREDENTIAL_1]' x"),
+        ('curl -d @a \\\n -u "j:p@ss" \\\n x', 'curl -d @a \\\n -u "j:[CREDENTIAL_1]" \\\n x'),
+        ("curl -u $LOGIN:$TOKEN x", None),
+        ("curl -u jane:<password> x", None),
+        ("curl -s x\ndocker run -u 1000:1000 y", None),
+        ("docker run --user www-data:www-data y", None),
+    ],
+)
+def test_the_password_that_curl_is_told_is_replaced(command: str, left: str | None) -> None:
+    assert REDACTOR.redact_text(command) == (left or command)
+
+
 @given(st.text())
 def test_a_folded_text_has_the_same_length_and_is_folded_once(text: str) -> None:
     assert len(folded(text)) == len(text)

@@ -38,7 +38,7 @@ _IBAN_LENGTHS = (
     "SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 MT31 SC31 LC32 RU33"
 )
 _LENGTH_OF = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
-_BETWEEN = str.maketrans("", "", " \t.-/()\u00a0\u2009\u202f\u2010\u2011\u2012\u2013")
+_BETWEEN = str.maketrans("", "", " \t.-/()")
 # Of an IPv6 address of which nothing is left out.
 _COLONS = 7
 # Logs name the same ones again and again.

@@ -56,6 +56,13 @@ _URL_PASSWORD = re.compile(
     r"://[^\s:/?#@\0]{0,64}:"
     r"(?P<value>[^\s@/\0]{1,256}(?:@[^\s@/?#\"'`,;&|<>(){}\[\]\\\0]{0,64}(?=@)){0,4})@"
 )
+# One of curl's options, alone or behind others of one letter, and a user before the password.
+_LOGIN = re.compile(
+    r"(?<=\s)(?:-[A-Za-z]{0,8}[uU]|--(?:proxy-)?user)[ \t=]?"
+    r"(?:(?P<quote>\\{0,3}[\"'])[^:\"'\n\0]{0,64}:(?P<quoted>(?:(?!(?P=quote))[^\n\0]){1,256})(?P=quote)"
+    r"|[^\s:\"'\0]{1,64}:(?P<open>[^\s\"'\\\0]{1,256}))"
+)
+_LONGEST_COMMAND = 2000
 _IS = r"[ \t]{0,4}(?::=|=>|[:=]|(?<=[ \t])(?:is|was|ist|est|es)(?=[ \t:])[ \t]?:?)[ \t]{0,4}"
 _ASSIGNED = re.compile(
     r"(?i:(?P<password>pass(?:word|wort|wd|phrase|code)|(?<![^\W_])pass|pwd|senha|contraseña)|secret"
@@ -94,6 +101,15 @@ def _assigned(match: re.Match[str]) -> Span | None:
     return (start, end) if strong or literal else None
 
 
+def _login(match: re.Match[str]) -> Span | None:
+    """Return the password where it stands in a command of curl's, which may go over lines."""
+    before = match.string[max(0, match.start() - _LONGEST_COMMAND) : match.start()]
+    command = before[before.rfind("curl") :].replace("\\\n", "")
+    group = "quoted" if match["quoted"] else "open"
+    is_asked = before.rfind("curl") >= 0 and "\n" not in command
+    return match.span(group) if is_asked and _is_no_template(match[group]) else None
+
+
 def _is_login(value: str) -> bool:
     try:
         return b":" in base64.b64decode(value, validate=True)
@@ -114,6 +130,7 @@ CREDENTIALS: tuple[Pattern, ...] = (
     Pattern(KIND, Hint.LONG, _KEY, whole),
     Pattern(KIND, Hint.LONG, _CARRIED, where(_is_strong)),
     Pattern(KIND, Hint.NAMES, _BASIC, where(_is_login)),
+    Pattern(KIND, Hint.CURL, _LOGIN, _login),
     Pattern(KIND, Hint.AT, _URL_PASSWORD, where(_is_no_template)),
     Pattern(KIND, Hint.NAMES, _ASSIGNED, _assigned),
 )

@@ -11,20 +11,23 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from locum.redaction.credentials import KIND
+from locum.redaction.escapes import unescaped
 from locum.redaction.folding import folded
-from locum.redaction.hints import look
+from locum.redaction.hints import Hint, look
 from locum.redaction.texts import json_texts, searched_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from locum.redaction.hints import Hint, Span, Windows
+    from locum.redaction.escapes import Unescaped
+    from locum.redaction.hints import Span, Windows
     from locum.redaction.personal import Pattern
 
 __all__ = ["Finder", "Finding"]
 
 _SECRET_RANK = -1
 _OWN_RANK = 1000
+_OF_NUMBERS = frozenset({Hint.DIGITS, Hint.NUMBERED})
 _SHORT = 64
 # How providers name answers, calls of tools and requests: random, and new in every call.
 _PROVIDERS_ID = re.compile(
@@ -117,17 +120,32 @@ class Finder:
     def _findings(self, text: str, context: str, secrets: Mapping[str, str]) -> Iterator[Finding]:
         """Yield all findings that touch no placeholder, by pattern."""
         searched = folded(f'{context}{text}"' if context else text)
-        windows = look(searched)
         kept: list[Span] | None = None
         for finding in chain(
             _exact(text, secrets),
             self._own_matches(text),
-            _moved(self._matches(searched, windows), len(context), len(text)),
+            _moved(self._searched(searched), len(context), len(text)),
         ):
             if kept is None:
                 kept = [match.span() for match in self.placeholder.finditer(text)]
             if _is_apart(finding, kept):
                 yield finding
+
+    def _searched(self, text: str) -> Iterator[Finding]:
+        windows = look(text)
+        plain = unescaped(text)
+        if plain is None:
+            return self._matches(text, windows)
+        # Of a credential, signs are a part: it ends where a space would begin.
+        others = {hint: spans for hint, spans in windows.items() if hint not in _OF_NUMBERS}
+        return chain(self._matches(text, others), self._numbers(plain))
+
+    def _numbers(self, plain: Unescaped) -> Iterator[Finding]:
+        found = look(plain.text)
+        windows = {hint: spans for hint, spans in found.items() if hint in _OF_NUMBERS}
+        for finding in self._matches(plain.text, windows):
+            start, end = plain.place(finding.start), plain.place(finding.end)
+            yield finding._replace(start=start, end=end)
 
     def _matches(self, text: str, windows: Windows) -> Iterator[Finding]:
         for hint, places in windows.items():

@@ -21,6 +21,7 @@ class Hint(Enum):
 
     Args:
         AT: An @.
+        CURL: The program that is told a password behind its user's name.
         DIGITS: Six digits with nothing but separators between them.
         LONG: Sixteen letters, digits and dashes in a row that are no words.
         MARKS: Three dots, two colons or five dashes in a row once hexadecimal digits are gone.
@@ -29,6 +30,7 @@ class Hint(Enum):
     """
 
     AT = auto()
+    CURL = auto()
     DIGITS = auto()
     LONG = auto()
     MARKS = auto()
@@ -36,13 +38,13 @@ class Hint(Enum):
     NUMBERED = auto()
 
 
-BETWEEN = r" \t.\-()/\u00a0\u2009\u202f\u2010-\u2013"
+BETWEEN = r" \t.\-()/"
 
 _TOKEN = (string.ascii_letters + string.digits + "_-+/~").encode()
 
 # Deleting and mapping bytes is the fastest way to look at every character: about 1 us for 2 KB.
 _ZEROS = bytes.maketrans(string.digits.encode(), b"0" * 10)
-_NOT_BETWEEN_DIGITS = b" \t.-()/" + bytes(range(0x80, 0x100))
+_BETWEEN_DIGITS = b" \t.-()/"
 _EXES = bytes.maketrans(_TOKEN, b"x" * len(_TOKEN))
 _HEXADECIMAL = string.hexdigits.encode()
 
@@ -76,7 +78,9 @@ def look(text: str) -> Windows:
     windows: Windows = {}
     if "@" in text or ("%" in text and "%40" in text):
         windows[Hint.AT] = [(0, len(text))]
-    if b"000000" in data.translate(_ZEROS, _NOT_BETWEEN_DIGITS):
+    if "curl" in text:
+        windows[Hint.CURL] = [(0, len(text))]
+    if b"000000" in data.translate(_ZEROS, _BETWEEN_DIGITS):
         windows[Hint.DIGITS] = _around(_DIGIT_RUN.finditer(text))
         if numbered := _merged(_numbered(text)):
             windows[Hint.NUMBERED] = numbered

@@ -87,14 +87,32 @@ def _is_paraguayan(domain: str) -> bool:
     return domain.casefold().endswith(".py") and domain.count(".") > 1
 
 
+# Letters may stand beside a card's number, and behind it the rest of a track of its magnetic strip.
 _CARD = re.compile(
-    rf"[0-9]{BEGUN}(?<![0-9][.,].)(?:"
+    r"(?P<number>[0-9](?<![0-9].)(?<![0-9][.,].)(?:"
     rf"[0-9]{{3}}(?P<a>[{BETWEEN}]?)(?:[0-9]{{4}}(?P=a)){{2}}[0-9]{{4}}(?:(?P=a)[0-9]{{3}})?|"
-    rf"(?<=3)[0-9]{{3}}(?P<b>[{BETWEEN}])[0-9]{{6}}(?P=b)[0-9]{{4,5}}|[0-9]{{11,18}})"
-    rf"{END}(?!\.[0-9])"
+    rf"(?<=3)[0-9]{{3}}(?P<b>[{BETWEEN}])[0-9]{{6}}(?P=b)[0-9]{{4,5}}|[0-9]{{11,18}}))"
+    r"(?![0-9])(?!\.[0-9])(?!-[0-9A-Fa-f]{12})"
+    r"(?:(?:\^[^^?\n\0]{2,26}\^|[=D])[0-9]{7,60})?"
 )
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]*")
+_FEWEST_OF_A_HASH = 5
+
+
+def _card(match: re.Match[str]) -> Span | None:
+    return match.span() if checks.is_card(match["number"]) and not _is_in_hash(match) else None
+
+
+def _is_in_hash(match: re.Match[str]) -> bool:
+    text, (start, end) = match.string, match.span()
+    before = _HEXADECIMAL.match(text[max(0, start - _FEWEST_OF_A_HASH) : start][::-1])
+    behind = _HEXADECIMAL.match(text, end, end + _FEWEST_OF_A_HASH)
+    return sum(len(beside[0]) for beside in (before, behind) if beside) >= _FEWEST_OF_A_HASH
+
+
 _IBAN = re.compile(
-    rf"(?P<country>[A-Za-z]{BEGUN}[A-Za-z])[0-9]{{2}}(?:[ \u00a0-]?[A-Za-z0-9]){{11,30}}"
+    r"(?P<country>[A-Za-z](?:(?<![A-Za-z0-9].)|(?<=[iI][bB][aA][nN].)|(?<=\\[nrt].))[A-Za-z])"
+    rf"(?: (?=[0-9]{{2}}(?: [0-9A-Z]{{4}}){{2}} ))?[0-9]{{2}}(?:[{BETWEEN}]?[A-Za-z0-9]){{11,30}}"
 )
 
 
@@ -181,7 +199,7 @@ def _same_mac(value: str) -> str:
 PERSONAL: tuple[Pattern, ...] = (
     Pattern("email", Hint.AT, _EMAIL, _email, _same_email),
     Pattern("iban", Hint.DIGITS, _IBAN, _iban, checks.bare),
-    Pattern("card", Hint.DIGITS, _CARD, where(checks.is_card), checks.bare),
+    Pattern("card", Hint.DIGITS, _CARD, _card, checks.bare),
     Pattern("wallet", Hint.LONG, _WALLET, where(checks.is_wallet)),
     Pattern("ip_address", Hint.MARKS, _IPV4, _ip_address, checks.canonical_address),
     Pattern("ip_address", Hint.MARKS, _IPV6, _ip_address, checks.canonical_address),

@@ -60,7 +60,7 @@ def _international(match: re.Match[str]) -> Span | None:
     while end > start:
         if _can_be_called(match.string[start:end]):
             return start, end
-        end = max(match.string.rfind(gap, start + 1, end) for gap in " \t.-(/\u00a0")
+        end = max(match.string.rfind(gap, start + 1, end) for gap in " \t.-(/")
     return None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from locum.config import RedactionSettings
 from locum.errors import UsageError
 from locum.redaction.credentials import CREDENTIALS, KIND, forms_of
+from locum.redaction.escapes import ESCAPE
 from locum.redaction.finder import Finder
 from locum.redaction.folding import OTHER
 from locum.redaction.leaves import SHORTEST, copied, leaves, rename, texts
@@ -217,7 +218,7 @@ def _check_off(off: frozenset[str]) -> None:
 
 def _digest(patterns: Sequence[Pattern], own: Mapping[str, re.Pattern[str]]) -> str:
     kinds = [(pattern.kind, pattern.regex) for pattern in patterns]
-    searched = [("", OTHER), *kinds, *sorted(own.items(), key=itemgetter(0))]
+    searched = [("", OTHER), ("", ESCAPE), *kinds, *sorted(own.items(), key=itemgetter(0))]
     said = "\0".join(f"{kind}\0{regex.pattern}\0{regex.flags}" for kind, regex in searched)
     return sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
