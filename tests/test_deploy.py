@@ -205,6 +205,13 @@ def _word_after(text: str, name: str) -> str:
     return found[1]
 
 
+def test_no_gateway_takes_all_memory_of_its_machine(compose: Yaml, container: Yaml) -> None:
+    bounds = {name: service.get("mem_limit") for name, service in compose["services"].items()}
+    assert bounds == {"proxy": "512m", "gateway": "2g", "tools": "2g", "db": "1g"}
+    assert container["resources"]["limits"] == {"memory": "2Gi"}
+    assert unit()["MemoryMax"] == ["2G"]
+
+
 # The image.
 
 
